@@ -1,0 +1,83 @@
+# One non-recursive make. Each folder lists its sources in build.mk; nothing is found by wildcard.
+#   make             the programs, hardened            build/release/bin
+#   make test        unit tests, fuzz corpora, plays, peers; sanitizers on
+#   make check       layers, format of the tree, unit tests only
+#   make fuzz        a short bounded run of each fuzz target
+#   make bench       figures against Prosody and ejabberd
+VARIANT ?= release
+O := build/$(VARIANT)
+
+CC := gcc
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Werror
+CFLAGS_release := -O2 -g -fPIE -fstack-protector-strong -fstack-clash-protection -fcf-protection -D_FORTIFY_SOURCE=2
+LDFLAGS_release := -pie -Wl,-z,relro,-z,now,-z,noexecstack
+CFLAGS_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+LDFLAGS_asan := -fsanitize=address,undefined
+CFLAGS_fuzz := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined
+LDFLAGS_fuzz := -fsanitize=address,undefined
+ifeq ($(VARIANT),fuzz)
+CC := clang
+endif
+
+CPPFLAGS := -D_GNU_SOURCE -Ilib -MMD -MP
+CFLAGS := -std=gnu17 $(WARN) $(CFLAGS_$(VARIANT))
+LDFLAGS := $(LDFLAGS_$(VARIANT))
+
+# Filled by the build.mk files:
+#   LIBS      names of lib layers; lib_NAME_SRCS
+#   PROGS     programs; PROG_SRCS, PROG_LIBS (layers, highest first), PROG_LD (linker flags)
+#   UNIT      unit tests beside their files, without .c; NAME_LIBS and NAME_LD by basename;
+#             NAME_SRCS for files of a product folder that the test links
+#   FUZZ      fuzz targets in tests/fuzz, likewise
+LIBS :=
+PROGS :=
+UNIT :=
+FUZZ :=
+
+DIRS := lib/base lib/proto lib/run lib/net lib/db \
+	gateway/switch gateway/access federation/xmpp core/im core/store \
+	firmware/super firmware/keys firmware/conf firmware/shell \
+	demo tests/fuzz tests/play tests/load
+include $(wildcard $(addsuffix /build.mk,$(DIRS)))
+
+.PHONY: all test check check-layers unit clean
+.DEFAULT_GOAL := all
+all: $(addprefix $(O)/bin/,$(PROGS))
+
+$(O)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+
+define lib_rule
+$(O)/lib/lib$(1).a: $(patsubst %.c,$(O)/obj/%.o,$(lib_$(1)_SRCS))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	ar rcs $$@ $$^
+endef
+$(foreach l,$(LIBS),$(eval $(call lib_rule,$(l))))
+
+# $(1) output, $(2) sources, $(3) layers, $(4) linker flags
+define link_rule
+$(1): $(patsubst %.c,$(O)/obj/%.o,$(2)) $(patsubst %,$(O)/lib/lib%.a,$(3))
+	@mkdir -p $$(@D)
+	$(CC) $(LDFLAGS) -o $$@ $$^ $(4)
+endef
+$(foreach p,$(PROGS),$(eval $(call link_rule,$(O)/bin/$(p),$($(p)_SRCS),$($(p)_LIBS),$($(p)_LD))))
+$(foreach t,$(UNIT),$(eval $(call link_rule,$(O)/test/$(notdir $(t)),$(t).c $($(notdir $(t))_SRCS),$($(notdir $(t))_LIBS),$($(notdir $(t))_LD) -lcmocka)))
+$(foreach t,$(FUZZ),$(eval $(call link_rule,$(O)/fuzz/$(t),tests/fuzz/$(t).c $($(t)_SRCS),$($(t)_LIBS),$($(t)_LD) $(if $(filter fuzz,$(VARIANT)),-fsanitize=fuzzer,$(O)/obj/tests/fuzz/replay_main.o))))
+
+unit-bins: $(addprefix $(O)/test/,$(notdir $(UNIT)))
+fuzz-bins: $(addprefix $(O)/fuzz/,$(FUZZ))
+
+# The include path shows the layer; product folders never include each other.
+check-layers:
+	@tests/check_layers
+
+unit:
+	@$(MAKE) --no-print-directory VARIANT=asan unit-bins
+	@tests/run_unit build/asan/test
+
+clean:
+	rm -rf build
+
+-include $(shell find $(O)/obj -name '*.d' 2>/dev/null)
