@@ -1,0 +1,36 @@
+/* db/db.h - SQLite, the few calls we use of it. Only gh-store links it. Statements are made once and
+ * reused. One writer, WAL, synchronous=FULL: a commit that returned is on disk. */
+#ifndef DB_DB_H
+#define DB_DB_H
+
+#include "base/arena.h"
+#include "base/bytes.h"
+
+struct db;
+struct db_stmt;
+
+/* path relative to the root of the process. Migrates: steps[i] is run when user_version is i.
+ * ERR_IO with *why from SQLite. */
+int db_open(const char *path, const char *const *steps, size_t n_steps, struct db **out, const char **why);
+void db_close(struct db *d);
+int db_prepare(struct db *d, const char *sql, struct db_stmt **out);
+void db_finish(struct db_stmt *s);
+/* Binds: i from 1. */
+void db_bind_int(struct db_stmt *s, int i, int64_t v);
+void db_bind_text(struct db_stmt *s, int i, struct bytes v);
+void db_bind_blob(struct db_stmt *s, int i, struct bytes v);
+/* 1 a row is there; 0 done (and reset); negative error (and reset). */
+int db_step(struct db_stmt *s);
+/* Runs to the end for statements without rows; then reset. */
+int db_run(struct db_stmt *s);
+void db_reset(struct db_stmt *s);
+int64_t db_int(struct db_stmt *s, int col);
+struct bytes db_bytes(struct db_stmt *s, int col); /* valid until the next step */
+int64_t db_changes(struct db *d);
+int64_t db_last_id(struct db *d);
+int db_begin(struct db *d);
+int db_commit(struct db *d); /* on disk when it returns 0 */
+void db_rollback(struct db *d);
+const char *db_error(struct db *d);
+
+#endif

@@ -1,0 +1,87 @@
+/* net/dns.h - names to places, through c-ares only. Answers are hostile input and limited.
+ * One resolver a process; its sockets and timers are on the loop. Answers are cached by their TTL
+ * (bounded), failures for a short time with jitter; a failure never outlives "retry now". */
+#ifndef NET_DNS_H
+#define NET_DNS_H
+
+#include "base/bytes.h"
+#include "run/loop.h"
+
+struct dns;
+struct dns_query; /* one running question */
+
+struct dns_config {
+	const char *const *servers; /* "address" or "address:port" / "[v6]:port"; at least one */
+	size_t n_servers;
+	uint32_t query_ms;   /* wait for one query */
+	uint32_t budget_ms;  /* wait for a whole question */
+	bool validates;      /* believe AD */
+};
+
+struct dns *dns_new(struct loop *l);
+void dns_free(struct dns *d);
+/* May be called again; running questions go on with the old servers. */
+int dns_configure(struct dns *d, const struct dns_config *c);
+/* Forgets what is cached about a domain ("" everything). */
+void dns_forget(struct dns *d, struct bytes domain);
+
+enum { DNS_ADDRS_MAX = 16, DNS_SRV_MAX = 16, DNS_TLSA_MAX = 16 };
+
+struct dns_addr {
+	uint8_t family; /* 4 or 6 */
+	uint8_t bytes[16];
+};
+
+/* One place to try, in the order to try it. */
+struct dns_target {
+	char host[256]; /* A-labels, no final dot; the name for TLSA and logs */
+	uint16_t port;
+	bool is_direct_tls; /* from _xmpps */
+	bool is_secure;     /* the SRV answer was validated */
+};
+
+struct dns_srv_answer {
+	int rc; /* 0, ERR_DNS_*; ERR_NOT_FOUND: service explicitly not offered (RFC 2782 ".") */
+	size_t n;
+	struct dns_target targets[DNS_SRV_MAX * 2]; /* sorted: RFC 2782 with both sets mixed by XEP-0368 */
+	bool is_fallback; /* no SRV records: the one target is the domain itself at port 5269 */
+};
+/* XMPP server-to-server location (RFC 6120 3.2, XEP-0368): _xmpp-server._tcp and
+ * _xmpps-server._tcp of an A-label domain. NXDOMAIN and NODATA give the fall-back target; SERVFAIL
+ * or no answer of one set does not stop the other; of both, the fall-back is used too (lesson 11).
+ * fn is called once, never from inside this call. NULL without memory. */
+typedef void (*dns_srv_fn)(void *arg, const struct dns_srv_answer *a);
+struct dns_query *dns_srv(struct dns *d, const char *domain, dns_srv_fn fn, void *arg);
+
+struct dns_addr_answer {
+	int rc;
+	size_t n;
+	struct dns_addr addrs[DNS_ADDRS_MAX]; /* IPv6 and IPv4 in turn, IPv6 first */
+	bool is_secure;
+};
+/* Addresses of a host (A-labels, or a numeric address). A failing AAAA never blocks A. */
+typedef void (*dns_addr_fn)(void *arg, const struct dns_addr_answer *a);
+struct dns_query *dns_addr(struct dns *d, const char *host, dns_addr_fn fn, void *arg);
+
+struct dns_tlsa {
+	uint8_t usage, selector, matching; /* RFC 6698 2.1 */
+	uint8_t data[64];
+	uint8_t data_n; /* exact (matching 0) records that do not fit are left out */
+};
+struct dns_tlsa_answer {
+	int rc;
+	size_t n;
+	struct dns_tlsa records[DNS_TLSA_MAX]; /* only validated ones: empty unless `validates` */
+};
+/* _PORT._tcp.HOST TLSA (RFC 7673). */
+typedef void (*dns_tlsa_fn)(void *arg, const struct dns_tlsa_answer *a);
+struct dns_query *dns_tlsa(struct dns *d, const char *host, uint16_t port, dns_tlsa_fn fn, void *arg);
+
+/* Ends a question without calling back. NULL is fine. */
+void dns_cancel(struct dns_query *q);
+
+/* "192.0.2.1" or "2001:db8::1". */
+enum { DNS_ADDR_TEXT_BYTES = 46 };
+void dns_addr_text(const struct dns_addr *a, char out[static DNS_ADDR_TEXT_BYTES]);
+
+#endif

@@ -1,0 +1,42 @@
+/* run/service.h - the one table of programs: what each is, may do, listens on, how many run, how it
+ * is fenced. gh-super starts programs from it; each program fences itself by its own row before it
+ * reads the first byte from outside. */
+#ifndef RUN_SERVICE_H
+#define RUN_SERVICE_H
+
+#include "run/prog.h"
+
+enum plane { PLANE_ROOT, PLANE_KEYS, PLANE_MGMT, PLANE_HUB, PLANE_DMZ, PLANE_CORE };
+enum role { ROLE_EDGE = 1, ROLE_CORE = 2, ROLE_BOTH = 3 };
+
+/* What the system-call filter lets through beyond memory, clock, random, and read, write, poll,
+ * send and receive on descriptors it was given. */
+enum fence_may {
+	FENCE_ACCEPT = 1 << 0,      /* accept4 on listeners it was given */
+	FENCE_CONNECT = 1 << 1,     /* new IPv4 and IPv6 sockets, connect (DNS and peers) */
+	FENCE_FILES = 1 << 2,       /* open, rename, unlink, fsync, lock below its own folder only */
+};
+
+struct service {
+	enum prog prog;
+	enum plane plane;
+	unsigned roles;       /* bits of enum role in which it runs */
+	unsigned may;         /* bits of enum fence_may */
+	const char *folder;   /* below the state folder; "" for none: an empty root */
+	uint8_t instances_min, instances_max;
+	uint32_t fds_max;     /* RLIMIT_NOFILE wanted */
+	uint32_t restart_delay_ms, restart_delay_max_ms; /* doubles from first to second */
+};
+
+const struct service *service_of(enum prog p);
+
+/* Listeners: the setting that enables it names address and port; nothing listens by itself. */
+struct service_listener {
+	const char *name; /* "c2s" */
+	enum prog prog;
+	bool is_unix;        /* path below the run folder instead of address and port */
+	bool is_per_instance; /* SO_REUSEPORT: each instance has its own */
+};
+const struct service_listener *service_listener(struct bytes name); /* NULL: no such */
+
+#endif

@@ -1,0 +1,21 @@
+/* run/session.h - flags of SESSION_OPEN, shared by the client doors and the core. */
+#ifndef RUN_SESSION_H
+#define RUN_SESSION_H
+
+enum session_flag {
+	SESSION_SM = 1 << 0,        /* enable XEP-0198 */
+	SESSION_SM_RESUME = 1 << 1, /* and allow resumption */
+	SESSION_CARBONS = 1 << 2,   /* XEP-0280 on from the start (bind2) */
+	SESSION_CSI_INACTIVE = 1 << 3,
+	SESSION_TLS = 1 << 4,
+};
+
+/* Flags of AUTH_START and DELIVER. */
+enum { AUTH_HAS_INITIAL = 1, AUTH_TLS = 2, AUTH_SASL2 = 4 };
+enum { DELIVER_TELL = 1, DELIVER_URGENT = 2 };
+/* How a session closed. */
+enum { SESSION_OVER = 0, SESSION_LOST = 1 };
+/* STANZA of this kind only counts (see run/msg.def). */
+enum { STANZA_KIND_COUNTED = 255 };
+
+#endif
