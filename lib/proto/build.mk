@@ -8,3 +8,9 @@ proto_LD := -lexpat -lidn2 -licuuc -lcrypto
 UNIT += lib/proto/xml_test
 xml_test_LIBS := proto base
 xml_test_LD := $(proto_LD)
+
+# Not installed: figures for docs/performance.md.
+PROGS += xml-bench
+xml-bench_SRCS := lib/proto/xml_bench.c
+xml-bench_LIBS := proto base
+xml-bench_LD := $(proto_LD)
