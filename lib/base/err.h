@@ -51,7 +51,8 @@
 	X(ERR_DNS_TIMEOUT, "no answer from DNS")                                                   \
 	X(ERR_CONN_REFUSED, "connection refused")                                                  \
 	X(ERR_CONN_UNREACHABLE, "host or network unreachable")                                     \
-	X(ERR_CONN_RESET, "connection reset")
+	X(ERR_CONN_RESET, "connection reset")                                                      \
+	X(ERR_XML_TEXT, "text between stanzas")
 
 #define ERR_ENUM_MEMBER(name, text) name##_INDEX,
 enum err_index { ERR_NONE_INDEX, ERR_TABLE(ERR_ENUM_MEMBER) ERR_INDEX_COUNT };
