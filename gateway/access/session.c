@@ -27,27 +27,14 @@ static bool is_from_own(const struct stream *s, struct bytes from, struct arena 
 	return jid_parse(from, a, &j) == 0 && (bytes_eq(j.full, full) || bytes_eq(j.full, bare));
 }
 
-/* Element whose type or id is not as RFC 6120 8.2.3 demands. */
-static void refuse_malformed(struct stream *s, struct step *st)
+/* The answer to a stanza that does not leave this door. */
+static void refuse(struct stream *s, struct step *st, enum stanza_error error)
 {
-	const struct xml_node *n = st->xml->node;
-	enum stanza_kind kind = strcmp(n->name, "iq") == 0 ? STANZA_IQ :
-				strcmp(n->name, "presence") == 0 ? STANZA_PRESENCE : STANZA_MESSAGE;
-	const struct stanza_refusal why = { .error = STANZA_BAD_REQUEST, .text = "" };
-	enum stanza_type type = kind == STANZA_IQ ? TYPE_GET :
-				kind == STANZA_PRESENCE ? TYPE_AVAILABLE : TYPE_NORMAL;
+	const struct stanza *z = st->stanza;
+	const struct stanza_refusal why = { .error = error, .by = own_domain(s) };
 
-	stanza_write_error(st->out->send, kind, type, xml_attr(n, "id"), own_domain(s),
-			   bytes_make(s->jid, s->jid_n), &why);
-	answered_here(s, st->out);
-}
-
-static void refuse_address(struct stream *s, struct step *st)
-{
-	const struct stanza_refusal why = { .error = STANZA_JID_MALFORMED, .text = "", .by = own_domain(s) };
-
-	stanza_write_error(st->out->send, st->stanza->kind, st->stanza->type, st->stanza->id, own_domain(s),
-			   bytes_make(s->jid, s->jid_n), &why);
+	stanza_write_error(st->out->send, z->kind, z->type, z->id, own_domain(s), bytes_make(s->jid, s->jid_n),
+			   &why);
 	answered_here(s, st->out);
 }
 
@@ -74,14 +61,14 @@ int act_stanza(void *stream, void *arg)
 	struct stream_out *out = st->out;
 	struct jid to = { .full = BYTES_NONE };
 
-	if (!z) {
-		refuse_malformed(s, st);
-		return 0;
-	}
 	if (!is_from_own(s, z->from, out->arena))
 		return stream_fail(s, out, STREAM_INVALID_FROM, "");
+	if (st->is_malformed) { /* RFC 6120 8.2.3 */
+		refuse(s, st, STANZA_BAD_REQUEST);
+		return 0;
+	}
 	if (z->to.n && jid_parse(z->to, out->arena, &to)) {
-		refuse_address(s, st);
+		refuse(s, st, STANZA_JID_MALFORMED);
 		return 0;
 	}
 	if (z->kind == STANZA_IQ && is_session_request(z)) {

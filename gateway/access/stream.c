@@ -1,5 +1,6 @@
 #include "stream_int.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/random.h"
@@ -299,7 +300,7 @@ static void run(struct stream *s, uint8_t event, struct step *st)
 {
 	int rc = fsm_step(&stream_fsm, &s->state, event, s, st);
 
-	if (rc == ERR_STATE)
+	if (rc == ERR_BAD_STATE)
 		unexpected(s, event, st->out);
 	else if (rc == ERR_NOMEM || rc == ERR_LIMIT)
 		stream_fail(s, st->out, STREAM_RESOURCE_CONSTRAINT, "");
@@ -329,7 +330,7 @@ static void read_element(struct stream *s, const struct xml_event *ev, struct st
 		run(s, !stream_has_session(s) && is_bind(&z) ? E_BIND : E_STANZA, &st);
 		break;
 	case ERR_SYNTAX:
-		st.stanza = NULL;
+		st.is_malformed = true;
 		run(s, E_STANZA, &st);
 		break;
 	case ERR_XML_NAMESPACE:

@@ -29,7 +29,8 @@ struct stream_login {
 /* One element or event on its way through the machine. */
 struct step {
 	const struct xml_event *xml;
-	const struct stanza *stanza; /* NULL: a stanza that is malformed (E_STANZA) */
+	const struct stanza *stanza;
+	bool is_malformed; /* E_STANZA: type or id is not as it must be; the answer is due here */
 	const struct stream_input *in;
 	struct stream_out *out;
 };
