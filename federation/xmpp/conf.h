@@ -1,5 +1,5 @@
-/* conf.h - the settings of gh-s2s as typed values: what the engines read. Made from a snapshot by
- * conf_from_settings (conf_read.c); tests fill one by hand. Replaced as a whole on a change. */
+/* conf.h - the settings of gh-s2s as typed values: what the engines read. Made from a snapshot,
+ * replaced as a whole on a change. Pure. */
 #ifndef S2S_CONF_H
 #define S2S_CONF_H
 
@@ -9,10 +9,10 @@
 
 /* A domain that lives here. */
 struct conf_domain {
-	char *domain;         /* normalised */
-	char ascii[254];      /* A-labels */
-	char *certificate;    /* name of the certificate that proves it */
-	bool has_certificate; /* and it is there, and covers the domain */
+	struct bytes domain;      /* normalised */
+	char ascii[254];          /* A-labels */
+	struct bytes certificate; /* name of the certificate that proves it */
+	bool has_certificate;     /* and it is there */
 };
 
 enum { CONF_DNS_SERVERS_MAX = 8, CONF_DNS_SERVER_BYTES = 72 };
@@ -29,16 +29,14 @@ struct s2s_conf {
 	uint32_t dns_query_ms, dns_budget_ms;
 	char dns_servers[CONF_DNS_SERVERS_MAX][CONF_DNS_SERVER_BYTES];
 	unsigned n_dns_servers;
-	struct sockaddr_in source4;   /* sin_family 0: the kernel chooses */
+	struct sockaddr_in source4; /* family 0: the kernel chooses */
 	struct sockaddr_in6 source6;
 };
 
-/* Defaults of run/settings.def, no domains, no rows. */
-void conf_init(struct s2s_conf *c);
+/* s must outlive the conf. ERR_NOMEM. Domains without an A-label form are left out. */
+int conf_init(struct s2s_conf *c, const struct settings *s);
 void conf_fini(struct s2s_conf *c);
-/* Adds a hosted domain; ERR_EXISTS, ERR_NOMEM, ERR_SYNTAX (no A-label form). Normalised input. */
-int conf_add_domain(struct s2s_conf *c, struct bytes domain, struct bytes certificate);
 /* NULL: does not live here. */
-const struct conf_domain *conf_domain(const struct s2s_conf *c, struct bytes domain);
+struct conf_domain *conf_domain(const struct s2s_conf *c, struct bytes domain);
 
 #endif

@@ -21,7 +21,7 @@ static const struct advice_row {
 	{ RUNG_DNS, ERR_DNS_NODATA, "the domain has neither SRV nor address records: ask the partner, or set federation peer DOMAIN host" },
 	{ RUNG_DNS, ERR_NOT_FOUND, "the domain's SRV record says that it offers no XMPP service: ask the partner" },
 	{ RUNG_DNS, ERR_SYNTAX, "not a domain that can be looked up (single label or malformed)" },
-	{ RUNG_DNS, ERR_STATE, "set dns server NAME to a name server that this box can reach" },
+	{ RUNG_DNS, ERR_BAD_STATE, "set dns server NAME to a name server that this box can reach" },
 	{ RUNG_DNS, 0, "check the name servers (dns server) and the domain's own: its answers fail or do not come" },
 	{ RUNG_TCP, ERR_CONN_REFUSED, "nothing listens at the partner's address and port: ask the partner, or check the firewall" },
 	{ RUNG_TCP, 0, "the partner's address does not answer: check routes and firewalls of both sides for the port" },

@@ -1,5 +1,6 @@
-/* The one policy point: exact row, wildcard row, mode. */
-#include "policy.h"
+/* The rule for a peer: who may come, and with which typed row. Which row governs is tested beside
+ * run/peer_policy.c; here that its values arrive. */
+#include "conf.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,81 +8,79 @@
 
 #include <cmocka.h>
 
-#include "base/err.h"
-
-struct given {
-	enum policy_mode mode;
-	const char *domain;
-	bool is_allowed;
-	const char *why;
-	const char *key; /* of the row that decided; NULL: the fall-back */
-};
-
-static const struct given rows[] = {
-	{ POLICY_ALLOW_LIST, "b.example", true, NULL, "b.example" },
-	{ POLICY_ALLOW_LIST, "c.example", false, "not-in-allow-list", NULL },
-	{ POLICY_ALLOW_LIST, "bad.example", false, "denied", "bad.example" },
-	{ POLICY_OPEN, "c.example", true, NULL, NULL },
-	{ POLICY_OPEN, "bad.example", false, "denied", "bad.example" },
-	{ POLICY_OFF, "b.example", false, "mode-off", "b.example" },
-	/* a wildcard is an explicit row, and covers subdomains only */
-	{ POLICY_ALLOW_LIST, "corp.example", false, "not-in-allow-list", NULL },
-	{ POLICY_ALLOW_LIST, "x.corp.example", true, NULL, "*.corp.example" },
-	{ POLICY_ALLOW_LIST, "a.b.corp.example", true, NULL, "*.corp.example" },
-	{ POLICY_ALLOW_LIST, "notcorp.example", false, "not-in-allow-list", NULL },
-	/* the longer wildcard and the exact row win */
-	{ POLICY_ALLOW_LIST, "x.lab.corp.example", false, "denied", "*.lab.corp.example" },
-	{ POLICY_ALLOW_LIST, "good.lab.corp.example", true, NULL, "good.lab.corp.example" },
-};
-
-static void fill(struct policy *p)
+static struct settings *parse(const char *text)
 {
-	static const char *const keys[] = { "b.example", "*.corp.example", "good.lab.corp.example" };
-	struct policy_row *r;
+	struct settings *s = NULL;
+	unsigned line = 0;
 
-	policy_init(p);
-	for (size_t i = 0; i < 3; i++)
-		assert_int_equal(policy_add(p, bytes_of(keys[i]), &r), 0);
-	assert_int_equal(policy_add(p, BYTES("bad.example"), &r), 0);
-	r->is_denied = true;
-	assert_int_equal(policy_add(p, BYTES("*.lab.corp.example"), &r), 0);
-	r->is_denied = true;
-	assert_int_equal(policy_add(p, BYTES("b.example"), &r), ERR_EXISTS);
+	assert_int_equal(settings_parse(bytes_of(text), &s, &line), 0);
+	return s;
 }
 
 static void test_rows(void **state)
 {
+	static const char *const text =
+		"federation mode = allow-list\n"
+		"federation peer b.example action = allow\n"
+		"federation peer b.example auth = dialback-allowed\n"
+		"federation peer b.example host = xmpp.b.example 5270\n"
+		"federation peer b.example host-direct-tls = on\n"
+		"federation peer bad.example action = deny\n"
+		"federation peer *.corp.example stanza-size = 20000\n"
+		"federation peer *.corp.example tls = optional\n";
+	struct settings *s = parse(text);
 	struct policy p;
 
 	(void)state;
-	fill(&p);
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		p.mode = rows[i].mode;
-		struct policy_rule r = policy_for(&p, bytes_of(rows[i].domain));
-		assert_int_equal(r.is_allowed, rows[i].is_allowed);
-		if (rows[i].why)
-			assert_string_equal(r.why, rows[i].why);
-		if (rows[i].key)
-			assert_string_equal(r.row->key, rows[i].key);
-		else
-			assert_ptr_equal(r.row, &p.fallback);
-	}
+	assert_int_equal(policy_init(&p, s), 0);
+	struct policy_rule r = policy_for(&p, BYTES("b.example"));
+	assert_true(r.is_allowed);
+	assert_true(policy_may_dialback(&r));
+	assert_true(policy_may_certificate(&r));
+	assert_string_equal(r.row->host, "xmpp.b.example");
+	assert_int_equal(r.row->port, 5270);
+	assert_true(r.row->is_direct_tls);
+	r = policy_for(&p, BYTES("x.corp.example"));
+	assert_true(r.is_allowed);
+	assert_int_equal(r.row->stanza_bytes, 20000);
+	assert_false(r.row->is_tls_required);
+	assert_false(policy_for(&p, BYTES("bad.example")).is_allowed);
+	assert_false(policy_for(&p, BYTES("else.example")).is_allowed);
+	assert_true(p.has_dialback);
 	policy_fini(&p);
+	settings_free(s);
 }
 
+/* spec/xmpp.md 5: closed, TLS required, dialback off. */
 static void test_defaults(void **state)
 {
+	struct settings *s = parse("");
 	struct policy p;
 
 	(void)state;
-	policy_init(&p);
+	assert_int_equal(policy_init(&p, s), 0);
 	struct policy_rule r = policy_for(&p, BYTES("any.example"));
-	assert_false(r.is_allowed); /* federation starts closed */
+	assert_false(r.is_allowed);
 	assert_true(r.row->is_tls_required);
+	assert_true(r.row->may_wildcard);
 	assert_true(policy_may_certificate(&r));
-	assert_false(policy_may_dialback(&r)); /* dialback is off unless a row allows it */
-	assert_false(policy_has_dialback(&p));
+	assert_false(policy_may_dialback(&r));
+	assert_false(p.has_dialback);
+	assert_int_equal(r.row->stanza_bytes, 262144);
 	policy_fini(&p);
+	settings_free(s);
+}
+
+static void test_off_denies_all(void **state)
+{
+	struct settings *s = parse("federation mode = off\nfederation peer b.example action = allow\n");
+	struct policy p;
+
+	(void)state;
+	assert_int_equal(policy_init(&p, s), 0);
+	assert_false(policy_for(&p, BYTES("b.example")).is_allowed);
+	policy_fini(&p);
+	settings_free(s);
 }
 
 int main(void)
@@ -89,6 +88,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_off_denies_all),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

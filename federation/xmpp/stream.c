@@ -99,9 +99,9 @@ static void not_expected(struct stream *s, enum stream_event_kind kind)
 	if (s->state == SS_DEAD || s->state == SS_CLOSING || is_driver)
 		return;
 	if (!s->n_proven && s->role == STREAM_IN)
-		(void)stream_fail(s, STREAM_NOT_AUTHORIZED, RUNG_STREAM, ERR_STATE, "sent before authentication");
+		(void)stream_fail(s, STREAM_NOT_AUTHORIZED, RUNG_STREAM, ERR_BAD_STATE, "sent before authentication");
 	else
-		(void)stream_fail(s, STREAM_UNSUPPORTED_STANZA_TYPE, RUNG_STREAM, ERR_STATE, "not expected here");
+		(void)stream_fail(s, STREAM_UNSUPPORTED_STANZA_TYPE, RUNG_STREAM, ERR_BAD_STATE, "not expected here");
 }
 
 void stream_step(struct stream *s, enum stream_event_kind kind, struct stream_event *ev)
@@ -114,7 +114,7 @@ void stream_step(struct stream *s, enum stream_event_kind kind, struct stream_ev
 		uint8_t k = s->queued[0], from = s->state;
 		memmove(s->queued, s->queued + 1, --s->n_queued);
 		int rc = fsm_step(m, &s->state, k, s, ev);
-		if (rc == ERR_STATE)
+		if (rc == ERR_BAD_STATE)
 			not_expected(s, (enum stream_event_kind)k);
 		if (s->env->trace)
 			s->env->trace(s, from, k, s->state);

@@ -239,11 +239,11 @@ void stream_proof(struct stream *s, struct bytes remote, int rc, const char *pro
 /* Answer to ACT_VERIFY. 0 valid, ERR_AUTH invalid, others: could not be asked. */
 void stream_verdict(struct stream *s, struct bytes local, struct bytes remote, int rc, uint64_t now_ms,
                     struct stream_out *out);
-/* Sends db:verify (out streams that are open or ready). ERR_STATE. */
+/* Sends db:verify (out streams that are open or ready). ERR_BAD_STATE. */
 int stream_verify(struct stream *s, struct bytes local, struct bytes remote, struct bytes id,
                   struct bytes key, struct stream_out *out);
 /* Wants stanzas of (local, s->remote) to go here: ACT_PAIR_READY or ACT_PAIR_FAILED follows.
- * ERR_STATE: cannot, open another stream. */
+ * ERR_BAD_STATE: cannot, open another stream. */
 int stream_want_pair(struct stream *s, struct bytes local, uint64_t now_ms, struct stream_out *out);
 /* Sends a stanza in neutral form; counts it. The pair must be ready. */
 void stream_send_stanza(struct stream *s, struct bytes stanza, uint64_t now_ms, struct stream_out *out);

@@ -283,7 +283,7 @@ int stream_verify(struct stream *s, struct bytes local, struct bytes remote, str
                   struct bytes key, struct stream_out *out)
 {
 	if (!stream_may_verify(s))
-		return ERR_STATE;
+		return ERR_BAD_STATE;
 	buf_put_str(out->bytes, "<db:verify");
 	xml_write_attr(out->bytes, "from", local);
 	xml_write_attr(out->bytes, "to", remote);

@@ -83,7 +83,7 @@ static struct feature_set offer(const struct stream *s, bool is_authed)
 	const struct s2s_conf *c = s->env->conf;
 	struct feature_given g = {
 		.is_secure = s->is_secure, .is_authed = is_authed, .is_named = s->remote != NULL,
-		.is_proven = s->proof_rc == 0, .may_any_dialback = policy_has_dialback(&c->policy),
+		.is_proven = s->proof_rc == 0, .may_any_dialback = c->policy.has_dialback,
 		.may_bidi = c->has_bidi, .may_sm = c->has_sm,
 		.rule = stream_rule(s, bytes_of(s->remote)),
 	};

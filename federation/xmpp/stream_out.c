@@ -249,7 +249,7 @@ static int prove_first(struct stream *s, struct stream_event *ev)
 	struct stream_pair *p = stream_pair(s, bytes_of(s->local), bytes_of(s->remote));
 
 	if (!p)
-		return stream_fail(s, STREAM_INTERNAL_SERVER_ERROR, RUNG_STREAM, ERR_STATE, NULL);
+		return stream_fail(s, STREAM_INTERNAL_SERVER_ERROR, RUNG_STREAM, ERR_BAD_STATE, NULL);
 	stream_pair_prove(s, p, s->proof_rc == 0 ? s->proof : "dialback", ev->now_ms, ev->out);
 	stream_queue(s, s->env->conf->has_sm && s->features.has_sm ? SE_ASK_SM : SE_ESTABLISHED);
 	return 0;
@@ -304,14 +304,14 @@ int stream_want_pair(struct stream *s, struct bytes local, uint64_t now_ms, stru
 	struct stream_pair *p;
 
 	if (s->role != STREAM_OUT)
-		return ERR_STATE;
+		return ERR_BAD_STATE;
 	if (s->state == SS_OUT_OPEN && bytes_eq_str(local, s->local)) {
 		stream_step(s, SE_WANT_PAIR, &ev);
 		return 0;
 	}
 	/* XEP-0220 2.6.2: further pairs only where the peer has announced dialback */
 	if (s->state != SS_READY || !s->features.has_dialback)
-		return ERR_STATE;
+		return ERR_BAD_STATE;
 	p = stream_pair(s, local, remote);
 	if (p)
 		return p->state == PAIR_ASKED ? 0 : ERR_EXISTS;

@@ -49,7 +49,7 @@ int act_sm_r(void *machine, void *event)
 	struct stream_event *ev = event;
 
 	if (!s->sm.is_on)
-		return stream_fail(s, STREAM_UNSUPPORTED_STANZA_TYPE, RUNG_STREAM, ERR_STATE, "not enabled");
+		return stream_fail(s, STREAM_UNSUPPORTED_STANZA_TYPE, RUNG_STREAM, ERR_BAD_STATE, "not enabled");
 	if (s->sm.in_done == s->sm.in) {
 		stream_put_ack(s, ev->out);
 		return 0;

@@ -3,3 +3,4 @@ lib_run_SRCS += lib/run/settings.c lib/run/settings_rows.c lib/run/settings_chec
 	lib/run/settings_host.c lib/run/settings_value.c lib/run/settings_text.c
 UNIT += lib/run/settings_test
 settings_test_LIBS := run base
+lib_run_SRCS += lib/run/peer_policy.c
