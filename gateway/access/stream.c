@@ -270,8 +270,7 @@ static void begin(struct stream_out *out)
 void stream_feed(struct stream *s, struct bytes in, struct stream_out *out)
 {
 	out->n_actions = 0;
-	/* While the handshake runs nothing that comes in clear may be kept (RFC 6120 5.4.3.3). */
-	if (s->state == S_CLOSED || s->state == S_TLS)
+	if (s->state == S_CLOSED)
 		return;
 	s->is_pinged = false;
 	if (!s->jid) {

@@ -12,3 +12,4 @@ loop_test_LD := -levent_core
 bus_test_LIBS := run base
 bus_test_LD := -levent_core
 settings_test_LIBS := run base
+lib_run_SRCS += lib/run/peer_policy.c
