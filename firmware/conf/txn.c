@@ -165,7 +165,7 @@ int txn_start(struct txn *t, const struct txn_start *start)
 	if (t->state != TXN_IDLE)
 		return ERR_AGAIN;
 	if (loop_timer_is_set(&t->confirm))
-		return ERR_STATE;
+		return ERR_BAD_STATE;
 	t->next = *start->rows;
 	*start->rows = (struct rows){ 0 };
 	snprintf(t->by, sizeof t->by, "%s", start->by);
@@ -179,7 +179,7 @@ int txn_start(struct txn *t, const struct txn_start *start)
 int txn_confirm(struct txn *t)
 {
 	if (!loop_timer_is_set(&t->confirm))
-		return ERR_STATE;
+		return ERR_BAD_STATE;
 	int rc = store_set_pending(t->store, 0, 0);
 	if (rc < 0)
 		return rc; /* still pending: better to go back than to promise what the disk does not know */
@@ -202,7 +202,8 @@ static int go_back(struct txn *t, bool is_by_itself)
 	if (rc < 0)
 		return rc;
 	loop_timer_del(t->loop, &t->confirm);
-	snprintf(t->by, sizeof t->by, "%s", is_by_itself ? "gh-conf" : t->by);
+	if (is_by_itself)
+		snprintf(t->by, sizeof t->by, "gh-conf");
 	snprintf(t->note, sizeof t->note, "back to %u: %s", t->back_to,
 	         is_by_itself ? "not confirmed" : "reverted");
 	t->confirm_minutes = 0;
@@ -225,7 +226,7 @@ static void on_confirm_timer(void *arg)
 
 int txn_revert(struct txn *t)
 {
-	return loop_timer_is_set(&t->confirm) ? go_back(t, false) : ERR_STATE;
+	return loop_timer_is_set(&t->confirm) ? go_back(t, false) : ERR_BAD_STATE;
 }
 
 uint64_t txn_confirm_left_ms(const struct txn *t)

@@ -74,12 +74,12 @@ struct txn_start {
 	const char *by, *note;
 	unsigned confirm_minutes; /* 0: for good */
 };
-/* ERR_AGAIN: another commit is under way; ERR_STATE: a commit waits for its confirmation. Then rows
+/* ERR_AGAIN: another commit is under way; ERR_BAD_STATE: a commit waits for its confirmation. Then rows
  * are untouched; otherwise ops->done follows, perhaps before this returns. */
 int txn_start(struct txn *t, const struct txn_start *start);
-/* ERR_STATE: nothing waits. */
+/* ERR_BAD_STATE: nothing waits. */
 int txn_confirm(struct txn *t);
-/* Goes back now instead of at the deadline. ERR_STATE, ERR_AGAIN, or the store's error. */
+/* Goes back now instead of at the deadline. ERR_BAD_STATE, ERR_AGAIN, or the store's error. */
 int txn_revert(struct txn *t);
 /* Milliseconds until it goes back; 0: nothing waits. */
 uint64_t txn_confirm_left_ms(const struct txn *t);
