@@ -21,7 +21,7 @@
 	X(ERR_EXISTS, "exists already")                                                            \
 	X(ERR_NOT_FOUND, "not found")                                                              \
 	X(ERR_UTF8, "not valid UTF-8")                                                             \
-	X(ERR_STATE, "not in this state")                                                          \
+	X(ERR_BAD_STATE, "not in this state")                                                          \
 	X(ERR_AUTH, "authentication failed")                                                       \
 	X(ERR_FULL, "full")                                                                        \
 	X(ERR_PROTOCOL, "protocol violated")                                                       \

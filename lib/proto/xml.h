@@ -91,7 +91,7 @@ void xml_stream_fini(struct xml_stream *s);
 void xml_stream_restart(struct xml_stream *s);
 /* Gives bytes. They are kept until taken by xml_stream_next, which should be called until it gives
  * XML_EVENT_NONE before the next feed. ERR_NOMEM, ERR_XML_SIZE (a whole stanza's bytes wait
- * already); ERR_STATE on a dead stream. Bytes behind the stream's end are dropped. */
+ * already); ERR_BAD_STATE on a dead stream. Bytes behind the stream's end are dropped. */
 int xml_stream_feed(struct xml_stream *s, struct bytes in);
 /* Next event. 0 with ev filled, or ERR_XML_* or ERR_LIMIT (the stream is dead: send the error,
  * close). The tree goes to `a`; ERR_NOMEM when it does not fit. The caller may reset `a` between

@@ -114,7 +114,7 @@ int xml_stream_feed(struct xml_stream *s, struct bytes in)
 	if (s->phase == XML_PHASE_CLOSED)
 		return 0; /* nothing has a meaning behind the end of the stream */
 	if (s->phase == XML_PHASE_DEAD)
-		return ERR_STATE;
+		return ERR_BAD_STATE;
 	if (!s->parser) {
 		in = bytes_skip(in, space_at_front(in));
 		if (in.n == 0)
@@ -293,7 +293,7 @@ int xml_stream_next(struct xml_stream *s, struct arena *a, struct xml_event *ev)
 {
 	*ev = (struct xml_event){ .kind = XML_EVENT_NONE };
 	if (s->phase == XML_PHASE_DEAD)
-		return ERR_STATE;
+		return ERR_BAD_STATE;
 	int rc = settle(s);
 	if (rc == 0 && s->parser) {
 		s->parser->arena = a;
