@@ -21,6 +21,13 @@ UNIT += lib/proto/dialback_test
 dialback_test_LIBS := proto base
 dialback_test_LD := $(proto_LD)
 
+UNIT += lib/proto/stanza_test
+stanza_test_LIBS := proto base
+stanza_test_LD := $(proto_LD)
+UNIT += lib/proto/envelope_test
+envelope_test_LIBS := proto base
+envelope_test_LD := $(proto_LD)
+
 # Not installed: figures for docs/performance.md.
 PROGS += xml-bench
 xml-bench_SRCS := lib/proto/xml_bench.c
