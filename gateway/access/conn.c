@@ -388,6 +388,7 @@ int conn_open(struct door *d, int fd, const struct sockaddr *from, bool is_direc
 		conn_vanish(c, err_name(rc), true);
 	return 0;
 no_link:
+	fd = -1; /* the link has closed it */
 	slot_give(d, c->id);
 no_slot:
 	stream_fini(&c->stream);
@@ -396,7 +397,8 @@ no_stream:
 no_address:
 	free(c);
 no_conn:
-	(void)close(fd); /* nothing was written to it */
+	if (fd >= 0)
+		(void)close(fd); /* nothing was written to it */
 	return rc;
 }
 
