@@ -270,7 +270,8 @@ static void begin(struct stream_out *out)
 void stream_feed(struct stream *s, struct bytes in, struct stream_out *out)
 {
 	out->n_actions = 0;
-	if (s->state == S_CLOSED)
+	/* While the handshake runs nothing that comes in clear may be kept (RFC 6120 5.4.3.3). */
+	if (s->state == S_CLOSED || s->state == S_TLS)
 		return;
 	s->is_pinged = false;
 	if (!s->jid) {

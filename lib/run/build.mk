@@ -13,4 +13,3 @@ bus_test_LIBS := run base
 bus_test_LD := -levent_core
 settings_test_LIBS := run base
 peer_policy_test_LIBS := run base
-
