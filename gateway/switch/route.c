@@ -1,213 +1,140 @@
-#include "route.h"
-
-#include <stdlib.h>
+#include "switch.h"
 
 #include "base/err.h"
-#include "base/rate.h"
-#include "proto/jid.h"
 
-struct hosted {
-	size_t n;
-	uint8_t name[];
+#include <stdio.h>
+
+enum { REFUSALS_PER_MINUTE = 60 };
+
+/* What a refusal says to the sender, and to the administrator. */
+static const struct refusal {
+	enum stanza_error error;
+	const char *text, *advice;
+} refusals[ROUTE_VERDICT_COUNT] = {
+	[ROUTE_NOT_HOSTED] = { STANZA_ITEM_NOT_FOUND, "This domain does not live here", "add it with: set domain DOMAIN certificate NAME" },
+	[ROUTE_DENIED] = { STANZA_NOT_ALLOWED, "Federation with this domain is not allowed", "allow it with: set federation peer DOMAIN action allow" },
+	[ROUTE_RATE] = { STANZA_RESOURCE_CONSTRAINT, "Too many stanzas, slow down", "raise federation peer DOMAIN rate, or ask the partner" },
+	[ROUTE_HOPS] = { STANZA_REMOTE_SERVER_NOT_FOUND, "Too many hops", "a routing loop: look at static hosts of peers" },
+	[ROUTE_LOOP] = { STANZA_REMOTE_SERVER_NOT_FOUND, "The stanza would go back to where it came from", "the core routed a hosted domain outward" },
+	[ROUTE_FORGED] = { STANZA_NOT_ALLOWED, "The sender's domain lives here", "a partner sent from a domain of ours" },
 };
 
-struct bucket {
-	struct rate rate;
-	size_t n;
-	uint8_t name[];
-};
-
-#define WORD(id, word, error) word,
-static const char *const words[] = { ROUTE_VERDICTS(WORD) };
-#undef WORD
-#define ERROR(id, word, error) error,
-static const enum stanza_error errors[] = { ROUTE_VERDICTS(ERROR) };
-#undef ERROR
+static const char *const verdict_names[] = { "passed", "away", "not-hosted", "denied", "rate",
+					     "hops",   "loop", "forged",     "full" };
+_Static_assert(sizeof verdict_names / sizeof verdict_names[0] == ROUTE_VERDICT_COUNT, "one name a verdict");
 
 const char *route_verdict_name(enum route_verdict v)
 {
-	return words[v];
+	return verdict_names[v];
 }
 
-enum stanza_error route_verdict_error(enum route_verdict v)
+static void put_done(struct chan *to, uint64_t id, uint32_t rc)
 {
-	return errors[v];
+	struct buf *b = chan_begin(to, MSG_ROUTE_DONE, 0);
+
+	wire_put_u64(b, id);
+	wire_put_u32(b, rc);
+	(void)chan_end(to); /* an origin that has gone sends again when it is back */
 }
 
-/* ---- settings ---- */
-
-static void free_all(struct map *m)
+static void done(struct chan *to, const struct envelope *e, int rc)
 {
-	size_t at = 0;
-	void *value;
-
-	while ((value = map_next(m, &at)))
-		free(value);
-	map_fini(m);
+	if (e->id)
+		put_done(to, e->id, (uint32_t)rc);
 }
 
-static int add_hosted(struct map *m, struct bytes name)
+static int pass(struct chan *to, const struct envelope *e)
 {
-	struct hosted *h = malloc(sizeof *h + name.n);
+	struct envelope next = *e;
 
-	if (!h)
-		return ERR_NOMEM;
-	h->n = name.n;
-	memcpy(h->name, name.p, name.n);
-	int rc = map_add(m, bytes_make(h->name, h->n), h);
-	if (rc)
-		free(h);
-	return rc == ERR_EXISTS ? 0 : rc;
+	next.hops++;
+	envelope_encode(chan_begin(to, MSG_ROUTE, 0), &next);
+	return chan_end(to);
 }
 
-static int read_hosted(struct map *m, const struct settings *s)
+/* The error goes back the way the stanza came. It has no id: nobody waits for it. */
+static void send_error(struct chan *back, const struct envelope *e, const struct refusal *r)
 {
-	struct arena a;
-	size_t at = 0;
-	struct bytes key, domain;
-	int rc = 0;
+	struct stanza_refusal why = { .error = r->error, .text = r->text, .by = hub_domain(e->to) };
+	struct buf stanza;
+	struct envelope answer = { .trace = e->trace, .door = DOOR_CORE, .kind = e->kind, .type = TYPE_ERROR,
+				   .hops = e->hops, .from = e->to, .to = e->from, .sid = e->sid };
 
-	arena_init(&a, 1 << 16);
-	while (!rc && settings_next_key(s, SET_DOMAIN_CERTIFICATE, &at, &key)) {
-		arena_reset(&a);
-		/* gh-conf checks keys; one that is no domain hosts nobody. */
-		if (settings_is_set(s, SET_DOMAIN_CERTIFICATE, key) && jid_parse_domain(key, &a, &domain) == 0)
-			rc = add_hosted(m, domain);
+	buf_init(&stanza, 16384);
+	if (stanza_write_error(&stanza, (enum stanza_kind)e->kind, (enum stanza_type)e->type, e->sid, e->to, e->from, &why) &&
+	    !buf_failed(&stanza)) {
+		answer.stanza = buf_bytes(&stanza);
+		(void)pass(back, &answer); /* the sender's channel is full of its own answers then */
 	}
-	arena_fini(&a);
-	return rc;
+	buf_fini(&stanza);
 }
 
-int route_read(struct route *r, const struct settings *s)
+static void log_refusal(struct hub *h, const struct envelope *e, enum route_verdict v, const char *why)
 {
-	struct peer_policy *policy;
-	struct map hosted;
+	uint32_t held;
 
-	map_init(&hosted);
-	int rc = peer_policy_new(s, &policy);
+	if (!log_limit_pass(&h->refusals, REFUSALS_PER_MINUTE, loop_now(h->loop), &held))
+		return;
+	log_warn("switch.refused", LOG_ID("trace", e->trace), LOG_BYTES("from", hub_domain(e->from)),
+		 LOG_BYTES("to", hub_domain(e->to)), LOG_STR("reason", verdict_names[v]), LOG_STR("policy", why),
+		 LOG_STR("advice", refusals[v].advice), LOG_INT("suppressed", held));
+}
+
+static struct chan *next_hop(struct hub *h, bool from_core)
+{
+	return bus_next(h->bus, from_core ? PROG_S2S : PROG_IM, NULL);
+}
+
+static enum route_verdict try_pass(struct hub *h, const struct envelope *e, bool from_core)
+{
+	struct chan *to = next_hop(h, from_core);
+
+	if (!to)
+		return ROUTE_AWAY;
+	return pass(to, e) ? ROUTE_FULL : ROUTE_PASSED;
+}
+
+int hub_on_route(void *arg, struct chan *from, const struct frame *f)
+{
+	struct hub *h = arg;
+	struct envelope e;
+	const char *why;
+	bool from_core = chan_prog(from) == PROG_IM;
+	int rc = envelope_decode(f->body, &e);
+
 	if (rc)
 		return rc;
-	rc = read_hosted(&hosted, s);
-	if (rc) {
-		peer_policy_free(policy);
-		free_all(&hosted);
-		return rc;
+	switch_stats[from_core ? STAT_IN_CORE : STAT_IN_DOOR]++;
+	if (!h->settings) { /* our first settings are on their way */
+		done(from, &e, ERR_AGAIN);
+		return 0;
 	}
-	route_fini(r);
-	*r = (struct route){ .settings = s, .policy = policy, .hosted = hosted };
+	enum route_verdict v = hub_judge(h, &e, from_core, &why);
+	if (v == ROUTE_PASSED)
+		v = try_pass(h, &e, from_core);
+	switch_stats[STAT_VERDICT + v]++;
+	hub_tap_all(h, &e, v);
+	if (v == ROUTE_AWAY || v == ROUTE_FULL) {
+		done(from, &e, v == ROUTE_AWAY ? ERR_AGAIN : ERR_FULL);
+	} else if (v != ROUTE_PASSED) {
+		log_refusal(h, &e, v, why);
+		send_error(from, &e, &refusals[v]);
+		done(from, &e, 0); /* answered: the origin need not keep it */
+	}
 	return 0;
 }
 
-void route_fini(struct route *r)
+int hub_on_route_done(void *arg, struct chan *from, const struct frame *f)
 {
-	peer_policy_free(r->policy);
-	free_all(&r->hosted);
-	free_all(&r->buckets);
-	*r = (struct route){ .settings = NULL };
-}
+	struct hub *h = arg;
+	struct wire w = wire_of(f->body);
+	uint64_t id = wire_u64(&w);
+	uint32_t rc = wire_u32(&w);
+	unsigned prog = (unsigned)(id >> 56), instance = id >> 48 & 0xff;
 
-bool route_is_hosted(const struct route *r, struct bytes domain)
-{
-	return map_get(&r->hosted, domain) != NULL;
-}
-
-/* ---- rates ---- */
-
-/* A bucket that is full again says nothing that a new one would not say. */
-static void forget_full(struct route *r, uint64_t now_ms)
-{
-	struct bucket *full[64], *b;
-	size_t at = 0, n = 0;
-
-	while (n < 64 && (b = map_next(&r->buckets, &at)))
-		if (rate_wait_ms(&b->rate, b->rate.burst ? b->rate.burst : b->rate.per_s, now_ms) == 0)
-			full[n++] = b;
-	while (n--) {
-		(void)map_del(&r->buckets, bytes_make(full[n]->name, full[n]->n)); /* it is the one found */
-		free(full[n]);
-	}
-}
-
-static struct bucket *bucket_of(struct route *r, struct bytes peer, uint32_t per_s, uint64_t now_ms)
-{
-	struct bucket *b = map_get(&r->buckets, peer);
-
-	if (b)
-		return b;
-	if (r->buckets.count >= ROUTE_BUCKETS_MAX)
-		forget_full(r, now_ms);
-	if (r->buckets.count >= ROUTE_BUCKETS_MAX)
-		return NULL;
-	b = malloc(sizeof *b + peer.n);
-	if (!b)
-		return NULL;
-	rate_init(&b->rate, per_s, 0, now_ms);
-	b->n = peer.n;
-	memcpy(b->name, peer.p, peer.n);
-	if (map_add(&r->buckets, bytes_make(b->name, b->n), b) == 0)
-		return b;
-	free(b);
-	return NULL;
-}
-
-/* No room for one more bucket counts as over the rate: fails closed. */
-static bool is_within_rate(struct route *r, struct bytes peer, struct bytes key, uint64_t now_ms)
-{
-	uint32_t per_s = (uint32_t)settings_int_at(r->settings, SET_FED_PEER_RATE, key);
-
-	if (per_s == 0)
-		return true;
-	struct bucket *b = bucket_of(r, peer, per_s, now_ms);
-	return b && rate_take(&b->rate, 1, now_ms);
-}
-
-/* ---- the verdict ---- */
-
-static struct bytes domain_of(struct bytes jid)
-{
-	struct jid j = jid_of_normal(jid);
-
-	return jid_domain(&j);
-}
-
-static enum route_verdict judge_peer(struct route *r, enum route_side side, struct route_answer *out, uint64_t now_ms)
-{
-	struct peer_verdict v;
-
-	peer_policy_judge(r->policy, out->peer, &v);
-	if (!v.is_allowed) {
-		out->why = v.why;
-		return ROUTE_DENIED;
-	}
-	if (side == ROUTE_FROM_S2S && !is_within_rate(r, out->peer, v.key, now_ms))
-		return ROUTE_RATE;
-	return ROUTE_PASS;
-}
-
-static enum route_verdict judge(struct route *r, enum route_side side, const struct envelope *e, uint64_t now_ms,
-                                struct route_answer *out)
-{
-	struct bytes from = domain_of(e->from), to = domain_of(e->to);
-	bool is_inward = side == ROUTE_FROM_S2S;
-
-	out->peer = is_inward ? from : to;
-	if (!r->policy || from.n == 0 || to.n == 0)
-		return ROUTE_NOT_HOSTED;
-	if (e->hops >= ENVELOPE_HOPS_MAX)
-		return ROUTE_HOPS;
-	/* What a door says of its own side must be so. */
-	if (route_is_hosted(r, from) == is_inward)
-		return ROUTE_FORGED;
-	if (route_is_hosted(r, to) != is_inward)
-		return is_inward ? ROUTE_NOT_HOSTED : ROUTE_LOOP;
-	return judge_peer(r, side, out, now_ms);
-}
-
-void route_judge(struct route *r, enum route_side side, const struct envelope *e, uint64_t now_ms,
-                 struct route_answer *out)
-{
-	out->why = NULL;
-	out->verdict = judge(r, side, e, now_ms, out);
-	if (!out->why)
-		out->why = route_verdict_name(out->verdict);
+	if (wire_end(&w) || prog >= PROG_COUNT || (enum prog)prog == chan_prog(from))
+		return ERR_PROTOCOL;
+	if (prog == PROG_S2S || prog == PROG_IM)
+		put_done(bus_chan(h->bus, (enum prog)prog, instance), id, rc);
+	return 0;
 }

@@ -1,23 +1,28 @@
-#include "tap.h"
+#include "switch.h"
 
 #include "base/err.h"
 
-int tap_add(struct tap *t, const struct tap_sink *sink)
+int hub_tap_add(struct hub *h, switch_tap_fn fn, void *arg)
 {
-	if (t->n_sinks == TAP_SINKS_MAX)
-		return ERR_FULL;
-	t->sinks[t->n_sinks++] = *sink;
-	return 0;
+	for (size_t i = 0; i < SWITCH_TAPS_MAX; i++) {
+		if (h->taps[i].fn)
+			continue;
+		h->taps[i] = (struct switch_tap){ fn, arg };
+		return 0;
+	}
+	return ERR_FULL;
 }
 
-void tap_copy(struct tap *t, enum route_side side, const struct envelope *e)
+void hub_tap_del(struct hub *h, switch_tap_fn fn, void *arg)
 {
-	if (!t->is_on)
-		return;
-	for (size_t i = 0; i < t->n_sinks; i++) {
-		if (t->sinks[i].copy(t->sinks[i].arg, side, e))
-			t->failed++;
-		else
-			t->copied++;
-	}
+	for (size_t i = 0; i < SWITCH_TAPS_MAX; i++)
+		if (h->taps[i].fn == fn && h->taps[i].arg == arg)
+			h->taps[i] = (struct switch_tap){ 0 };
+}
+
+void hub_tap_all(struct hub *h, const struct envelope *e, enum route_verdict v)
+{
+	for (size_t i = 0; i < SWITCH_TAPS_MAX; i++)
+		if (h->taps[i].fn)
+			h->taps[i].fn(h->taps[i].arg, e, v);
 }

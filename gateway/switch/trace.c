@@ -1,135 +1,128 @@
-#include "trace.h"
+#include "switch.h"
 
 #include "base/err.h"
 #include "base/text.h"
-#include "proto/jid.h"
 
-static void watch(void *arg, enum route_side side, const struct envelope *e, const struct route_answer *a,
-                  const char *verdict);
+#include <stdio.h>
+#include <stdlib.h>
 
-static void finish(struct trace *t, int rc, const char *text)
+enum { TRACE_SECONDS_DEFAULT = 60, TRACE_SECONDS_MAX = 3600, TRACE_RECORDS_MAX = 10000 };
+
+/* One operator's look at what passes from and to a domain. */
+struct trace {
+	struct hub *hub;
+	struct proc_ask *ask;
+	struct loop_timer end;
+	unsigned records;
+	size_t domain_n;
+	uint8_t domain[];
+};
+
+static void finish(struct trace *t, const char *text);
+
+static void trace_ends(void *arg)
 {
-	struct proc_ask *ask = t->ask;
-
-	t->ask = NULL;
-	loop_timer_del(t->traces->hub->loop, &t->timer);
-	if (--t->traces->n_running == 0)
-		t->traces->hub->watch = NULL; /* nobody looks: no cost */
-	proc_done(ask, rc, text);
+	finish(arg, "time is over");
 }
 
-static void on_time(void *arg)
+static void record(struct trace *t, const struct envelope *e, enum route_verdict v)
 {
-	finish(arg, 0, "");
+	struct proc_ask *a = t->ask;
+	char stamp[TEXT_TIME_BYTES], id[17];
+
+	text_time(loop_wall_ms(t->hub->loop), true, stamp);
+	snprintf(id, sizeof id, "%016llx", (unsigned long long)e->trace);
+	proc_record_begin(a);
+	proc_record_str(a, "time", stamp);
+	proc_record_str(a, "trace", id);
+	proc_record_str(a, "direction", e->door == DOOR_S2S ? "in" : "out");
+	proc_record_text(a, "from", e->from);
+	proc_record_text(a, "to", e->to);
+	proc_record_str(a, "kind", stanza_kind_name((enum stanza_kind)e->kind));
+	proc_record_str(a, "type", stanza_type_name((enum stanza_type)e->type));
+	proc_record_int(a, "bytes", (int64_t)e->stanza.n);
+	proc_record_str(a, "verdict", route_verdict_name(v));
+	proc_record_end(a);
 }
 
-void traces_init(struct traces *t, struct hub *h)
+static void trace_tap(void *arg, const struct envelope *e, enum route_verdict v)
 {
-	*t = (struct traces){ .hub = h };
-	for (size_t i = 0; i < TRACES_MAX; i++) {
-		t->all[i].traces = t;
-		loop_timer_init(&t->all[i].timer, on_time, &t->all[i]);
-	}
-}
+	struct trace *t = arg;
+	struct bytes domain = { t->domain, t->domain_n };
 
-void traces_end(struct traces *t)
-{
-	for (size_t i = 0; i < TRACES_MAX; i++)
-		if (t->all[i].ask)
-			finish(&t->all[i], ERR_CLOSED, "");
-}
-
-static const char *type_name(const struct envelope *e)
-{
-	return e->type == TYPE_AVAILABLE ? "available" : stanza_type_name(e->type);
-}
-
-static void record(struct trace *t, enum route_side side, const struct envelope *e, const char *verdict)
-{
-	char id[17], stamp[TEXT_TIME_BYTES];
-	uint8_t trace[8];
-
-	for (int i = 0; i < 8; i++)
-		trace[i] = (uint8_t)(e->trace >> (56 - 8 * i));
-	text_hex(bytes_make(trace, sizeof trace), id);
-	text_time(loop_wall_ms(t->traces->hub->loop), true, stamp);
-	proc_record_begin(t->ask);
-	proc_record_str(t->ask, "time", stamp);
-	proc_record_str(t->ask, "trace", id);
-	proc_record_str(t->ask, "direction", side == ROUTE_FROM_IM ? "out" : "in");
-	proc_record_text(t->ask, "from", e->from);
-	proc_record_text(t->ask, "to", e->to);
-	proc_record_str(t->ask, "kind", stanza_kind_name(e->kind));
-	proc_record_str(t->ask, "type", type_name(e));
-	proc_record_int(t->ask, "bytes", (int64_t)e->stanza.n);
-	proc_record_str(t->ask, "verdict", verdict);
-	proc_record_end(t->ask);
-}
-
-static void watch(void *arg, enum route_side side, const struct envelope *e, const struct route_answer *a,
-                  const char *verdict)
-{
-	struct traces *ts = arg;
-
-	for (size_t i = 0; i < TRACES_MAX; i++) {
-		struct trace *t = &ts->all[i];
-		if (!t->ask || !bytes_eq(a->peer, bytes_make(t->domain, t->domain_n)))
-			continue;
-		record(t, side, e, verdict);
-		if (++t->n_records == TRACE_RECORDS_MAX)
-			finish(t, ERR_LIMIT, "so many records that the trace ended early");
-	}
-}
-
-static struct trace *free_place(struct traces *ts)
-{
-	for (size_t i = 0; i < TRACES_MAX; i++)
-		if (!ts->all[i].ask)
-			return &ts->all[i];
-	return NULL;
-}
-
-static int take_domain(struct trace *t, struct bytes in)
-{
-	struct arena a;
-	struct bytes domain;
-
-	arena_init(&a, 1 << 16);
-	int rc = jid_parse_domain(in, &a, &domain);
-	if (rc == 0 && domain.n > sizeof t->domain)
-		rc = ERR_LIMIT;
-	if (rc == 0) {
-		memcpy(t->domain, domain.p, domain.n);
-		t->domain_n = domain.n;
-	}
-	arena_fini(&a);
-	return rc;
-}
-
-void traces_start(struct traces *ts, struct proc_ask *ask, const struct bytes *args, size_t n_args)
-{
-	struct trace *t = free_place(ts);
-	uint64_t seconds;
-
-	if (n_args != 2 || bytes_to_u64(args[1], TRACE_SECONDS_MAX, &seconds) || seconds == 0) {
-		proc_done(ask, ERR_SYNTAX, "a domain and how many seconds, 1 to 3600");
+	if (!bytes_eq(hub_domain(e->from), domain) && !bytes_eq(hub_domain(e->to), domain))
 		return;
-	}
-	if (!t) {
-		proc_done(ask, ERR_FULL, "too many traces are running");
-		return;
-	}
-	if (take_domain(t, args[0])) {
-		proc_done(ask, ERR_SYNTAX, "not a domain");
-		return;
-	}
-	if (loop_timer_set(ts->hub->loop, &t->timer, seconds * 1000)) {
-		proc_done(ask, ERR_NOMEM, "");
-		return;
-	}
+	record(t, e, v);
+	if (++t->records >= TRACE_RECORDS_MAX)
+		finish(t, "enough records");
+}
+
+static void finish(struct trace *t, const char *text)
+{
+	loop_timer_del(t->hub->loop, &t->end);
+	hub_tap_del(t->hub, trace_tap, t);
+	proc_done(t->ask, 0, text);
+	free(t);
+}
+
+static struct trace *trace_new(struct hub *h, struct proc_ask *ask, struct bytes domain)
+{
+	struct trace *t = calloc(1, sizeof *t + domain.n);
+
+	if (!t)
+		return NULL;
+	t->hub = h;
 	t->ask = ask;
-	t->n_records = 0;
-	ts->n_running++;
-	ts->hub->watch = watch;
-	ts->hub->watch_arg = ts;
+	t->domain_n = domain.n;
+	memcpy(t->domain, domain.p, domain.n);
+	loop_timer_init(&t->end, trace_ends, t);
+	if (hub_tap_add(h, trace_tap, t)) {
+		free(t);
+		return NULL;
+	}
+	return t;
+}
+
+void trace_command(void *hub, struct proc_ask *ask, const struct bytes *args, size_t n_args)
+{
+	struct hub *h = hub;
+	uint64_t seconds = TRACE_SECONDS_DEFAULT;
+
+	if (n_args < 1 || args[0].n == 0 || (n_args > 1 && bytes_to_u64(args[1], TRACE_SECONDS_MAX, &seconds))) {
+		proc_done(ask, ERR_SYNTAX, "wants a domain and seconds (at most 3600)");
+		return;
+	}
+	struct trace *t = trace_new(h, ask, args[0]);
+	if (!t)
+		proc_done(ask, ERR_FULL, "too many traces run already");
+	else if (loop_timer_set(h->loop, &t->end, seconds * 1000))
+		finish(t, "no memory");
+}
+
+static void routes_of(struct proc_ask *ask, struct hub *h, enum prog p, const char *domains)
+{
+	struct chan *c = bus_next(h->bus, p, NULL);
+
+	proc_record_begin(ask);
+	proc_record_str(ask, "domains", domains);
+	proc_record_str(ask, "to", prog_name(p));
+	proc_record_str(ask, "state", c ? "up" : "away");
+	proc_record_int(ask, "waiting_bytes", c ? (int64_t)chan_pending(c) : 0);
+	proc_record_end(ask);
+}
+
+void routes_command(void *hub, struct proc_ask *ask, const struct bytes *args, size_t n_args)
+{
+	struct hub *h = hub;
+	struct bytes domain;
+	char name[256];
+
+	(void)args;
+	(void)n_args;
+	for (size_t at = 0; h->settings && settings_next_key(h->settings, SET_DOMAIN_CERTIFICATE, &at, &domain);) {
+		snprintf(name, sizeof name, "%.*s", BYTES_FMT(domain));
+		routes_of(ask, h, PROG_IM, name);
+	}
+	routes_of(ask, h, PROG_S2S, "all others that policy allows");
+	proc_done(ask, 0, "");
 }
