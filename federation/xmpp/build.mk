@@ -11,3 +11,7 @@ UNIT += federation/xmpp/s2s_queue_test
 s2s_queue_test_SRCS := federation/xmpp/queue.c federation/xmpp/peer.c federation/xmpp/reason.c federation/xmpp/flight.c
 s2s_queue_test_LIBS := proto base
 s2s_queue_test_LD := $(proto_LD)
+UNIT += federation/xmpp/s2s_stream_test
+s2s_stream_test_SRCS := $(s2s_PURE) federation/xmpp/s2s_play.c
+s2s_stream_test_LIBS := run proto base
+s2s_stream_test_LD := $(proto_LD)
