@@ -15,3 +15,13 @@ UNIT += federation/xmpp/s2s_stream_test
 s2s_stream_test_SRCS := $(s2s_PURE) federation/xmpp/s2s_play.c
 s2s_stream_test_LIBS := run proto base
 s2s_stream_test_LD := $(proto_LD)
+# Pictures: GATEHOUSE_UPDATE_DOCS=1 build/asan/test/s2s_fsm_test
+UNIT += federation/xmpp/s2s_fsm_test
+s2s_fsm_test_SRCS := $(s2s_PURE)
+s2s_fsm_test_LIBS := run proto base
+s2s_fsm_test_LD := $(proto_LD)
+
+FUZZ += s2s_stream_fuzz
+s2s_stream_fuzz_SRCS := $(s2s_PURE) federation/xmpp/s2s_fuzz.c
+s2s_stream_fuzz_LIBS := run proto base
+s2s_stream_fuzz_LD := $(proto_LD)
