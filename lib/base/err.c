@@ -32,7 +32,7 @@ const char *err_name(int code)
 	static bool is_filled;
 
 	if (code > 0 || code <= -ERR_INDEX_COUNT)
-		return "unknown";
+		return "no-such-error";
 	if (code == 0)
 		return "ok";
 	if (!is_filled) {

@@ -363,6 +363,8 @@ int bus_attach(struct bus *b, enum prog peer, unsigned instance, int fd)
 	rc = ERR_SYS;
 	if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
 		goto fail;
+	/* The kernel may give less: then a full turn only takes more calls. */
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(int){ BUS_SOCKET_BYTES }, sizeof(int));
 	rc = loop_watch_add(b->loop, &c->watch, fd, LOOP_READ, on_watch, c);
 	if (rc)
 		goto fail;

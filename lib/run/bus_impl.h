@@ -8,6 +8,7 @@
 enum {
 	BUS_HEAD_BYTES = 10,       /* length u32, type u16, id u32 */
 	BUS_READ_BYTES = 128 << 10, /* asked from the kernel at once */
+	BUS_SOCKET_BYTES = 1 << 20, /* asked for sending */
 	BUS_FLUSH_BYTES = 64 << 10, /* a turn that puts more sends in between */
 	BUS_LOW_WATER = BUS_HIGH_WATER / 4,
 	BUS_FDS_MAX = 16,          /* descriptors that ride on one send, and that may wait for their frames */

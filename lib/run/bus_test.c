@@ -465,6 +465,7 @@ static void test_table(void **state)
 	assert_true(msg_may(MSG_ROUTE, PROG_S2S, PROG_SWITCH));
 	assert_false(msg_may(MSG_ROUTE, PROG_S2S, PROG_ACCESS));
 	assert_false(msg_may(MSG_BEGIN, PROG_IM, PROG_SUPER));
+	assert_false(msg_are_peers(PROG_SUPER, PROG_IM)); /* its control channels are made otherwise */
 	assert_true(msg_are_peers(PROG_KEYS, PROG_S2S));
 	assert_true(msg_are_peers(PROG_IM, PROG_STORE));
 	assert_true(msg_are_peers(PROG_ACCESS, PROG_IM));

@@ -40,6 +40,8 @@ void loop_free(struct loop *l)
 {
 	if (!l)
 		return;
+	for (uint32_t i = 0; i < l->heap_n; i++)
+		l->heap[i]->heap_at = 0; /* owners that outlive the loop may still call loop_timer_del */
 	loop_watch_del(&l->signal_watch);
 	if (l->signal_watch.fd >= 0)
 		close(l->signal_watch.fd);
@@ -115,9 +117,7 @@ int loop_watch_add(struct loop *l, struct loop_watch *w, int fd, unsigned events
 
 int loop_watch_set(struct loop_watch *w, unsigned events)
 {
-	if (!w->loop)
-		return ERR_STATE;
-	if (w->events == events)
+	if (!w->loop || w->events == events)
 		return 0;
 	int rc = w->loop->ops->watch_set(w->loop, w, events);
 	if (!rc)

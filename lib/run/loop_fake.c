@@ -5,11 +5,11 @@
 #include "base/err.h"
 
 enum {
-	FAKE_START_MS = 1000000,
+	FAKE_START_MS = 1000, /* never 0: zero stamps mean "never" elsewhere */
 	FAKE_IDLE_MS = 20, /* loop_run: real wait for a descriptor, so that it is no busy loop */
 	FAKE_SETTLE_TURNS = 10000,
 };
-#define FAKE_WALL_START_MS 1767225600000ull /* 2026-01-01T00:00:00Z */
+#define FAKE_WALL_START_MS 1700000001000ull
 
 static int init_fake(struct loop *l)
 {

@@ -2,52 +2,43 @@
 
 struct msg_row {
 	const char *name;
-	unsigned from, to; /* P(PROG_...) bits */
+	uint32_t from, to;
 	bool has_fd;
 };
 
 #define MSG(name, from, to, fd, body) { #name, from, to, fd },
-static const struct msg_row msg_rows[] = {
+static const struct msg_row rows[] = {
 #include "run/msg.def"
 };
 #undef MSG
-_Static_assert(sizeof msg_rows / sizeof msg_rows[0] == MSG_COUNT, "one row a message");
+_Static_assert(sizeof rows / sizeof rows[0] == MSG_COUNT, "one row a message");
+_Static_assert(PROG_COUNT <= 32, "programs are bits of a row");
 
 const char *msg_name(enum msg m)
 {
-	return (unsigned)m < MSG_COUNT ? msg_rows[m].name : "unknown";
+	return m < MSG_COUNT ? rows[m].name : "?";
 }
 
 bool msg_may(enum msg m, enum prog from, enum prog to)
 {
-	if ((unsigned)m >= MSG_COUNT || from == to)
-		return false;
-	return (msg_rows[m].from & P(from)) && (msg_rows[m].to & P(to));
+	return m < MSG_COUNT && from != to && rows[m].from & P(from) && rows[m].to & P(to);
 }
 
 bool msg_has_fd(enum msg m)
 {
-	return (unsigned)m < MSG_COUNT && msg_rows[m].has_fd;
+	return m < MSG_COUNT && rows[m].has_fd;
 }
 
-/* ROUTE names three programs that may each send and receive, but the hub is always one side: a
- * door and the core meet only there. */
-static bool is_by_hub_only(enum msg m)
-{
-	return m == MSG_ROUTE || m == MSG_ROUTE_DONE;
-}
-
-static bool joins(enum msg m, enum prog a, enum prog b)
-{
-	if (is_by_hub_only(m) && a != PROG_SWITCH && b != PROG_SWITCH)
-		return false;
-	return msg_may(m, a, b) || msg_may(m, b, a);
-}
-
+/* gh-super's control channels exist for all and are no peer channels. ROUTE's row would also let
+ * gh-s2s speak to gh-im: the hub between them is the point, so that pair is excluded. */
 bool msg_are_peers(enum prog a, enum prog b)
 {
+	if (a == PROG_SUPER || b == PROG_SUPER)
+		return false;
+	if ((P(a) | P(b)) == (P(PROG_S2S) | P(PROG_IM)))
+		return false;
 	for (unsigned m = 0; m < MSG_COUNT; m++)
-		if (joins((enum msg)m, a, b))
+		if (msg_may((enum msg)m, a, b) || msg_may((enum msg)m, b, a))
 			return true;
 	return false;
 }
