@@ -86,18 +86,35 @@ int jid_parse_local(struct bytes in, struct arena *a, struct bytes *out)
 	return 0;
 }
 
+static int resource_by_precis(struct bytes in, struct arena *a, struct bytes *out)
+{
+	struct bytes normal;
+	int rc = precis_opaque(in, a, &normal);
+
+	if (rc)
+		return rc;
+	if (normal.p[0] == ' ')
+		return ERR_SYNTAX;
+	*out = normal;
+	return 0;
+}
+
+/* RFC 7622 table 2, example 18: no space first. */
 int jid_parse_resource(struct bytes in, struct arena *a, struct bytes *out)
 {
 	for (size_t i = 0; i < in.n; i++) {
 		if (in.p[i] >= 0x80)
-			return precis_opaque(in, a, out);
+			return resource_by_precis(in, a, out);
 		if (in.p[i] < 0x20 || in.p[i] == 0x7f)
 			return ERR_SYNTAX;
 	}
 	int rc = check_length(in);
-	if (rc == 0)
-		*out = in;
-	return rc;
+	if (rc)
+		return rc;
+	if (in.p[0] == ' ')
+		return ERR_SYNTAX;
+	*out = in;
+	return 0;
 }
 
 int jid_parse_domain(struct bytes in, struct arena *a, struct bytes *out)

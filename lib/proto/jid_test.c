@@ -52,7 +52,7 @@ static const struct {
 	{ "juliet@example.com.", "juliet", "example.com", "" },
 	{ "\xef\xbd\x81\xef\xbc\xa2@example.com", "ab", "example.com", "" },
 	{ "e\xcc\x81@example.com/e\xcc\x81", "\xc3\xa9", "example.com", "\xc3\xa9" },
-	{ "a@example.com/\xe3\x80\x80x\xc2\xa0y", "a", "example.com", " x y" },
+	{ "a@example.com/x\xe3\x80\x80\xc2\xa0y", "a", "example.com", "x  y" },
 	{ "a@example.com/\xef\xbd\x81", "a", "example.com", "\xef\xbd\x81" },
 	{ "\xc4\xb0@example.com", "i\xcc\x87", "example.com", "" },
 	/* IDNA */
@@ -116,7 +116,9 @@ static const struct {
 } bad[] = {
 	{ "\"juliet\"@example.com", ERR_SYNTAX },            /* 16 */
 	{ "foo bar@example.com", ERR_SYNTAX },               /* 17 */
-	{ "juliet@example.com/ foo\x01", ERR_SYNTAX },
+	{ "juliet@example.com/ foo", ERR_SYNTAX },           /* 18 */
+	{ "juliet@example.com/\xe3\x80\x80", ERR_SYNTAX },
+	{ "juliet@example.com/foo\x01", ERR_SYNTAX },
 	{ "@example.com/", ERR_SYNTAX },                     /* 19 */
 	{ "henry\xe2\x85\xa3@example.com", ERR_SYNTAX },     /* 20: ROMAN NUMERAL FOUR */
 	{ "\xe2\x99\x9a@example.com", ERR_SYNTAX },          /* 21: a symbol in a localpart */

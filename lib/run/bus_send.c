@@ -58,7 +58,7 @@ static int end_frame(struct chan *c, int fd, bool close_after)
 	if (!c || c->is_dead)
 		return ERR_CLOSED;
 	if (!c->is_open)
-		return ERR_STATE;
+		return ERR_BAD_STATE;
 	c->is_open = false;
 	int rc = 0;
 	if (buf_failed(&c->out) || buf_len(&c->out) - c->open_at - 4 > BUS_FRAME_MAX)
