@@ -454,7 +454,7 @@ fail:
 
 int link_start_tls(struct link *k, struct tls *t, uint32_t timeout_ms)
 {
-	int rc = ERR_STATE;
+	int rc = ERR_BAD_STATE;
 
 	if (k->state != LINK_CLEAR || k->tls)
 		goto fail;

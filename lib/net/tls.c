@@ -1,10 +1,10 @@
 #include "net/tls_conn.h"
 
+#include "base/err.h"
+
+#include <openssl/err.h>
 #include <openssl/objects.h>
 #include <stdlib.h>
-
-#include "base/err.h"
-#include "net/ssl_err.h"
 
 #define EXPORTER_LABEL "EXPORTER-Channel-Binding" /* RFC 9266 2 */
 

@@ -3,8 +3,8 @@
 #include "base/err.h"
 #include "net/certname.h"
 #include "net/keyproxy.h"
-#include "net/ssl_err.h"
 
+#include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>

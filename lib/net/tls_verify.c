@@ -3,8 +3,8 @@
 #include "base/err.h"
 #include "base/secret.h"
 #include "net/certname.h"
-#include "net/ssl_err.h"
 
+#include <openssl/err.h>
 #include <openssl/x509v3.h>
 
 /* ---- causes ---- */
