@@ -4,6 +4,13 @@ s2s_PURE := federation/xmpp/policy.c federation/xmpp/conf.c federation/xmpp/reas
 	federation/xmpp/stream.c federation/xmpp/stream_in.c federation/xmpp/stream_out.c \
 	federation/xmpp/stream_db.c federation/xmpp/stream_sm.c
 
+PROGS += gh-s2s
+gh-s2s_SRCS := $(s2s_PURE) federation/xmpp/s2s.c federation/xmpp/conn.c federation/xmpp/dial.c \
+	federation/xmpp/prove.c federation/xmpp/hail.c federation/xmpp/post.c federation/xmpp/flight.c \
+	federation/xmpp/fetch.c federation/xmpp/posh.c federation/xmpp/show.c federation/xmpp/check.c
+gh-s2s_LIBS := net run proto base
+gh-s2s_LD := -lssl -lcares -lresolv -levent_core -ljansson -lseccomp $(proto_LD)
+
 UNIT += federation/xmpp/s2s_policy_test
 s2s_policy_test_SRCS := federation/xmpp/policy.c
 s2s_policy_test_LIBS := run base

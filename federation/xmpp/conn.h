@@ -49,8 +49,8 @@ struct conn {
 
 enum {
 	CONN_QUEUE_MAX = 4 << 20,       /* bytes queued in a link before the peer is given up */
-	CONN_QUEUE_HIGH = 256 * 1024,   /* no more stanzas are given to the link */
-	CONN_SENT_MAX = 1000,           /* stanzas without acknowledgement */
+	CONN_QUEUE_HIGH = 1 << 20,       /* no more stanzas are given to the link */
+	CONN_SENT_MAX = 10000,          /* stanzas without acknowledgement */
 	CONN_SETTLE_MS = 300,
 };
 

@@ -332,6 +332,8 @@ static int prepare(struct proc *p, void **program)
 	s->loop = proc_loop(p);
 	for (unsigned i = 0; i < S2S_LISTENERS_MAX; i++)
 		s->listeners[i] = (struct s2s_listener){ .s2s = s, .fd = -1 };
+	if (tls_prepare() < 0)
+		log_warn("s2s.trust", LOG_STR("anchor", "system"), LOG_STR("reason", "not-found"));
 	s->keys = keyproxy_new(s->loop, proc_bus(p));
 	if (!s->keys)
 		return ERR_NOMEM;
@@ -378,8 +380,12 @@ static int init(void *program)
 
 static void up(void *program, struct chan *c)
 {
+	struct s2s *s = program;
+
 	if (chan_prog(c) == PROG_SWITCH)
-		post_switch_up(program);
+		post_switch_up(s);
+	if (chan_prog(c) == PROG_KEYS)
+		keyproxy_up(s->keys);
 }
 
 static void down(void *program, struct chan *c)
