@@ -228,9 +228,13 @@ static int read_again(struct xml_parser *p)
 {
 	drop(p, p->start - p->base);
 	uint64_t n = p->end - p->start;
-	int rc = xml_parser_renew(p);
-	if (rc)
-		return rc;
+	if (p->is_suspended || p->fed != p->end) {
+		int rc = xml_parser_renew(p);
+		if (rc)
+			return rc;
+	}
+	p->event = XML_EVENT_NONE;
+	p->base = p->fed; /* Expat counts on; the same bytes stand at new places */
 	p->is_building = true;
 	p->fed += n;
 	p->is_primed = false;
