@@ -134,6 +134,8 @@ static const struct row good[] = {
 	{ HEADER_C "<iq><p:q xmlns:p='urn:p' p:a='1'/></iq>",
 	  OPEN_C "<iq><q xmlns='urn:p' xmlns:a0='urn:p' a0:a='1'/></iq> [<p:q xmlns:p='urn:p' p:a='1'/>];" },
 	{ HEADER_C "<iq a='&lt;&#10;&quot;&apos;>'/>", OPEN_C "<iq a='&lt;&#10;\"&apos;&gt;'/> [];" },
+	{ HEADER_C "<stream:\xc3\xa4/>",
+	  OPEN_C "<\xc3\xa4 xmlns='http://etherx.jabber.org/streams'/> [];" },
 	/* Other prefixes, another name of the root, entities in a namespace. */
 	{ HEADER_ODD "<q:x/> <iq><q:y/></iq></s:stream>",
 	  OPEN_S "<x xmlns='urn:q&amp;a'/> [];<iq><y xmlns='urn:q&amp;a'/></iq> [!<q:y/>];close;" },
@@ -188,6 +190,12 @@ static const struct row bad[] = {
 	{ HEADER_C "<a:b:c/>", OPEN_C "xml-syntax" },
 	{ HEADER_C "<:b/>", OPEN_C "xml-syntax" },
 	{ HEADER_C "<b:/>", OPEN_C "xml-syntax" },
+	{ HEADER_C "<xml:a/>", OPEN_C "xml-syntax" },
+	{ HEADER_C "<stream:0/>", OPEN_C "xml-syntax" },
+	{ HEADER_C "<stream:-a/>", OPEN_C "xml-syntax" },
+	{ HEADER_C "<stream:\xcc\x80/>", OPEN_C "xml-syntax" },
+	{ HEADER_C "<iq xmlns:0='u'/>", OPEN_C "xml-syntax" },
+	{ HEADER_C "<iq xmlns:='u'/>", OPEN_C "xml-syntax" },
 	{ HEADER_C "<xmlns:b/>", OPEN_C "xml-syntax" },
 	{ "<p:stream/>", "xml-syntax" },
 };
