@@ -414,6 +414,7 @@ static void begin_stanza(struct xml_parser *p)
 	p->nodes = 0;
 	p->n_bindings = p->n_header_bindings;
 	p->at = p->root = NULL;
+	buf_clear(&p->text); /* of a first pass over this stanza */
 	p->is_portable = strcmp(ns, NS_CLIENT) == 0 || strcmp(ns, NS_SERVER) == 0;
 }
 

@@ -124,6 +124,7 @@ static const struct row good[] = {
 	{ HEADER_C "<iq><q xmlns='urn:a' xml:lang='de'><![CDATA[<>]]]]>&#228;<r xmlns=''/>t</q></iq>",
 	  OPEN_C "<iq><q xmlns='urn:a' xml:lang='de'>&lt;&gt;]]\xc3\xa4<r xmlns=''/>t</q></iq> "
 	         "[<q xmlns='urn:a' xml:lang='de'><![CDATA[<>]]]]>&#228;<r xmlns=''/>t</q>];" },
+	{ HEADER_C "<iq><b>x>y>\r\nz</b></iq>", OPEN_C "<iq><b>x&gt;y&gt;\nz</b></iq> [<b>x>y>\r\nz</b>];" },
 	/* A prefix of the stanza's own tag, of the header, and a declared content namespace make the
 	 * inner bytes unfit for another stream; a prefix declared inside does not. */
 	{ HEADER_C "<iq xmlns:p='urn:p'><p:q/></iq>", OPEN_C "<iq><q xmlns='urn:p'/></iq> [!<p:q/>];" },
