@@ -377,13 +377,18 @@ static uint64_t token_end(const struct xml_parser *p)
 	return here(p) + (uint64_t)XML_GetCurrentByteCount(p->expat);
 }
 
-/* Stops behind this event unless nothing follows it anyway. */
+/* Stops behind this token unless nothing follows it anyway. */
+static void stop_here(struct xml_parser *p)
+{
+	p->end = token_end(p);
+	if (p->end < p->fed)
+		(void)XML_StopParser(p->expat, XML_TRUE); /* a stop before it stays as it is */
+}
+
 static void raise(struct xml_parser *p, enum xml_event_kind kind)
 {
 	p->event = kind;
-	p->end = token_end(p);
-	if (p->end < p->fed)
-		(void)XML_StopParser(p->expat, XML_TRUE); /* an error stop before it stays */
+	stop_here(p);
 }
 
 static void on_header(struct xml_parser *p, const char *qname, const XML_Char **atts)
@@ -493,7 +498,7 @@ static void XMLCALL on_end(void *user, const XML_Char *qname)
 	if (p->open == 0) {
 		p->has_close = true;
 		if (p->event == XML_EVENT_NONE)
-			p->end = token_end(p);
+			stop_here(p); /* what follows is not ours to judge */
 		return;
 	}
 	if (p->is_building) {

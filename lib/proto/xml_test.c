@@ -113,6 +113,7 @@ static void check_rows(const struct row *rows, size_t n, const struct xml_limits
 static const struct row good[] = {
 	{ HEADER_C "</stream:stream>", OPEN_C "close;" },
 	{ " \r\n" HEADER_C " \n </stream:stream> junk", OPEN_C "close;" },
+	{ HEADER_C "</stream:stream><a>&</b>", OPEN_C "close;" },
 	{ HEADER_C "<presence/>\r\n\r\n<presence/>\r", OPEN_C "<presence/> [];<presence/> [];" },
 	{ HEADER_S "<message to='a'><body>x &amp; y</body></message>",
 	  OPEN_S "<message to='a'><body>x &amp; y</body></message> [<body>x &amp; y</body>];" },
