@@ -22,10 +22,12 @@ static int accept_any_chain(X509_STORE_CTX *c, void *arg)
 static int choose_domain(SSL *ssl, int *alert, void *arg)
 {
 	struct tls *t = SSL_get_app_data(ssl);
-	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-	struct tls_domain *d = name ? tls_store_domain(t->store, name) : NULL;
 
 	(void)arg;
+	if (!SSL_is_server(ssl)) /* OpenSSL asks on this side too */
+		return SSL_TLSEXT_ERR_OK;
+	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+	struct tls_domain *d = name ? tls_store_domain(t->store, name) : NULL;
 	if (!d)
 		d = t->fallback ? t->fallback : t->store->first;
 	if (!d || !SSL_set_SSL_CTX(ssl, d->ctx)) {
