@@ -25,12 +25,14 @@ LDFLAGS := $(LDFLAGS_$(VARIANT))
 
 # Filled by the build.mk files:
 #   LIBS      names of lib layers; lib_NAME_SRCS
+#   TOOLS     programs of tests, not installed (as PROGS)
 #   PROGS     programs; PROG_SRCS, PROG_LIBS (layers, highest first), PROG_LD (linker flags)
 #   UNIT      unit tests beside their files, without .c; NAME_LIBS and NAME_LD by basename;
 #             NAME_SRCS for files of a product folder that the test links
 #   FUZZ      fuzz targets in tests/fuzz, likewise
 LIBS :=
 PROGS :=
+TOOLS :=
 UNIT :=
 FUZZ :=
 
@@ -43,6 +45,7 @@ include $(wildcard $(addsuffix /build.mk,$(DIRS)))
 .PHONY: all test check check-layers unit clean
 .DEFAULT_GOAL := all
 all: $(addprefix $(O)/bin/,$(PROGS))
+tools: $(addprefix $(O)/bin/,$(TOOLS))
 
 $(O)/obj/%.o: %.c
 	@mkdir -p $(@D)
@@ -62,7 +65,7 @@ $(1): $(patsubst %.c,$(O)/obj/%.o,$(2)) $(patsubst %,$(O)/lib/lib%.a,$(3))
 	@mkdir -p $$(@D)
 	$(CC) $(LDFLAGS) -o $$@ $$^ $(4)
 endef
-$(foreach p,$(PROGS),$(eval $(call link_rule,$(O)/bin/$(p),$($(p)_SRCS),$($(p)_LIBS),$($(p)_LD))))
+$(foreach p,$(PROGS) $(TOOLS),$(eval $(call link_rule,$(O)/bin/$(p),$($(p)_SRCS),$($(p)_LIBS),$($(p)_LD))))
 $(foreach t,$(UNIT),$(eval $(call link_rule,$(O)/test/$(notdir $(t)),$(t).c $($(notdir $(t))_SRCS),$($(notdir $(t))_LIBS),$($(notdir $(t))_LD) -lcmocka)))
 $(foreach t,$(FUZZ),$(eval $(call link_rule,$(O)/fuzz/$(t),tests/fuzz/$(t).c $($(t)_SRCS),$($(t)_LIBS),$($(t)_LD) $(if $(filter fuzz,$(VARIANT)),-fsanitize=fuzzer,$(O)/obj/tests/fuzz/replay_main.o))))
 

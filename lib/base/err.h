@@ -21,7 +21,7 @@
 	X(ERR_EXISTS, "exists already")                                                            \
 	X(ERR_NOT_FOUND, "not found")                                                              \
 	X(ERR_UTF8, "not valid UTF-8")                                                             \
-	X(ERR_STATE, "not in this state")                                                          \
+	X(ERR_BAD_STATE, "not in this state")                                                          \
 	X(ERR_AUTH, "authentication failed")                                                       \
 	X(ERR_FULL, "full")                                                                        \
 	X(ERR_PROTOCOL, "protocol violated")                                                       \
@@ -51,7 +51,8 @@
 	X(ERR_DNS_TIMEOUT, "no answer from DNS")                                                   \
 	X(ERR_CONN_REFUSED, "connection refused")                                                  \
 	X(ERR_CONN_UNREACHABLE, "host or network unreachable")                                     \
-	X(ERR_CONN_RESET, "connection reset")
+	X(ERR_CONN_RESET, "connection reset")                                                      \
+	X(ERR_XML_TEXT, "text between stanzas")
 
 #define ERR_ENUM_MEMBER(name, text) name##_INDEX,
 enum err_index { ERR_NONE_INDEX, ERR_TABLE(ERR_ENUM_MEMBER) ERR_INDEX_COUNT };

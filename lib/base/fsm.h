@@ -23,7 +23,7 @@ struct fsm {
 	const char *const *state_names, *const *event_names;
 };
 
-/* Finds the row, runs the action, sets *state. ERR_STATE when no row fits; the action's error
+/* Finds the row, runs the action, sets *state. ERR_BAD_STATE when no row fits; the action's error
  * otherwise. An action may step the machine again only by queueing an event for its driver. */
 int fsm_step(const struct fsm *m, uint8_t *state, uint8_t event, void *machine, void *arg);
 /* The table as a Graphviz graph, for docs. */

@@ -1,5 +1,5 @@
 /* proto/scram.h - SCRAM-SHA-1 and SCRAM-SHA-256, with and without channel binding
- * (RFC 5802, 7677, 9266), both sides. The server side needs only the stored verifier.
+ * (RFC 5802, 7677, 9266), the server's side. It needs only the stored verifier.
  * Pure but for OpenSSL's HMAC and PBKDF2 and random nonces handed in by the caller. */
 #ifndef PROTO_SCRAM_H
 #define PROTO_SCRAM_H

@@ -62,8 +62,9 @@ struct stanza {
 /* Classifies an element. content_ns: the stream's default namespace.
  * ERR_UNKNOWN: not a stanza (unsupported-stanza-type); ERR_XML_NAMESPACE: right name, wrong
  * namespace (invalid-namespace); ERR_SYNTAX: type attribute or id missing or unknown where
- * RFC 6120 8.2.3 demands it (iq): answer bad-request. Unknown message types read as normal
- * (RFC 6121 5.2.2); unknown presence types are ERR_SYNTAX. */
+ * RFC 6120 8.2.3 demands it (iq), or an iq with a wrong number of children: answer bad-request.
+ * Unknown message types read as normal (RFC 6121 5.2.2); unknown presence types are ERR_SYNTAX.
+ * With ERR_SYNTAX *out is filled as far as it goes (from, to, id: for the answer). */
 int stanza_read(const struct xml_event *ev, const char *content_ns, struct stanza *out);
 /* The same from a parsed tree (no verbatim inner bytes). */
 int stanza_of_node(struct xml_node *n, const char *content_ns, struct stanza *out);

@@ -1,5 +1,5 @@
 /* proto/xml.h - XML as XMPP uses it: a stream of stanzas, each small, each a tree that lives in an
- * arena until it is dealt with. The only file that includes Expat is xml.c.
+ * arena until it is dealt with. Only xml_parser.h includes Expat; it is private to xml_*.c.
  *
  * RFC 6120 11: no DTD, no entities but the five, no processing instructions, no comments, UTF-8
  * only. All of these end the stream (restricted-xml, unsupported-encoding). Depth, attributes,
@@ -75,10 +75,12 @@ struct xml_stream {
 	struct xml_pool *pool;
 	const struct xml_limits *limits;
 	struct xml_parser *parser; /* NULL while idle */
-	uint8_t state;
-	/* How the header bound prefixes, when not the usual two; shared with nobody. */
+	/* How the header named the root and bound prefixes, when not in the usual way (stream:,
+	 * db: or none, and a content namespace as default); shared with nobody. */
 	char *odd_header;
-	const char *content_ns; /* interned constant, or in odd_header */
+	const char *content_ns; /* constant, or in odd_header: then valid until restart or fini */
+	uint16_t odd_bytes;
+	uint8_t phase, bindings; /* see xml_parser.h */
 };
 
 /* limits must outlive the stream. */
@@ -87,18 +89,26 @@ void xml_stream_fini(struct xml_stream *s);
 /* Forgets everything read and not yet taken (bytes pipelined before STARTTLS, RFC 6120 5.4.3.3)
  * and expects a new stream header. */
 void xml_stream_restart(struct xml_stream *s);
-/* Gives bytes. They are kept until taken by xml_stream_next. ERR_NOMEM, ERR_XML_SIZE. */
+/* Gives bytes. They are kept until taken by xml_stream_next, which should be called until it gives
+ * XML_EVENT_NONE before the next feed. ERR_NOMEM, ERR_XML_SIZE (a whole stanza's bytes wait
+ * already); ERR_BAD_STATE on a dead stream. Bytes behind the stream's end are dropped. */
 int xml_stream_feed(struct xml_stream *s, struct bytes in);
-/* Next event. 0 with ev filled, or ERR_XML_* (the stream is dead: send the error, close).
- * The tree goes to `a`, which the caller resets per stanza; ERR_NOMEM when it does not fit. */
+/* Next event. 0 with ev filled, or ERR_XML_* or ERR_LIMIT (the stream is dead: send the error,
+ * close). The tree goes to `a`; ERR_NOMEM when it does not fit. The caller may reset `a` between
+ * any two calls, and one arena may serve many streams: nothing is kept in it from call to call. */
 int xml_stream_next(struct xml_stream *s, struct arena *a, struct xml_event *ev);
 /* Bytes of memory that this stream holds now beyond the struct (for limits and tests). */
 size_t xml_stream_held(const struct xml_stream *s);
 
 /* Parses one complete element on its own (files, database, envelope bytes). default_ns applies
- * where the text declares none; "" for none. */
+ * where the text declares none; "" for none; it is not copied. White space around it is fine.
+ * ERR_XML_*, ERR_NOMEM. */
 int xml_parse(struct bytes in, const char *default_ns, const struct xml_limits *limits,
               struct arena *a, struct xml_node **out);
+
+/* The same with a parser of the pool, for programs that do it often. */
+int xml_pool_parse(struct xml_pool *pool, struct bytes in, const char *default_ns,
+                   const struct xml_limits *limits, struct arena *a, struct xml_node **out);
 
 /* ---- looking at a tree (NULL nodes are fine everywhere: the answer is "nothing") ---- */
 
@@ -130,7 +140,12 @@ struct xml_node *xml_clone(struct arena *a, const struct xml_node *n);
 /* Appends the element. `context_ns` is the default namespace where it will stand: no xmlns is
  * written for elements in it. Other namespaces are declared where they begin. */
 void xml_write(struct buf *b, const struct xml_node *n, const char *context_ns);
-/* " name='value'" with escapes. */
+/* " name='value'" with escapes, so that white space survives reading as well. Control characters
+ * that XML cannot carry become U+FFFD, here and in text. */
 void xml_write_attr(struct buf *b, const char *name, struct bytes value);
+/* An attribute of a tree. number: unlike that of the element's other attributes (makes prefixes). */
+void xml_write_node_attr(struct buf *b, const struct xml_attr *a, unsigned number);
+/* What stands between the element's tags. */
+void xml_write_inner(struct buf *b, const struct xml_node *n, const char *context_ns);
 
 #endif

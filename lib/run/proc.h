@@ -53,6 +53,9 @@ int proc_main(int argc, char **argv, const struct proc_def *def);
 struct loop *proc_loop(struct proc *p);
 struct bus *proc_bus(struct proc *p);
 unsigned proc_instance(const struct proc *p);
+/* The program's own folder (its row of the service table), opened; the caller's. For `prepare`:
+ * what is opened through it later works the same in every kind of fence. A negative error. */
+int proc_open_folder(const struct proc *p);
 void proc_exit(struct proc *p, int code);
 /* Next envelope or connection id of this process: program << 56 | instance << 48 | sequence. The
  * sequence starts at a random place, so that ids do not repeat after a restart. */

@@ -55,7 +55,7 @@ int setting_check(const struct setting_row *row, struct bytes value, struct buf 
 
 struct settings; /* immutable; one owner frees it */
 
-/* From a SNAPSHOT body after its generation field. */
+/* From a whole SNAPSHOT body. */
 int settings_decode(struct wire *w, struct settings **out);
 void settings_free(struct settings *s);
 /* For tests: from lines "path = value"; ERR_* and *line of the first bad one. */

@@ -1,0 +1,23 @@
+/* cert.h - what a certificate chain in the settings says. The administrator's input, not a
+ * stranger's. OpenSSL reads it; no key is here. */
+#ifndef CONF_CERT_H
+#define CONF_CERT_H
+
+#include "base/buf.h"
+
+struct cert_about {
+	char subject[256], issuer[256];
+	char not_after[32];
+	int64_t not_before_s, not_after_s; /* since 1970 */
+	unsigned n;                        /* certificates in the chain */
+	char sha256[65];                   /* fingerprint of the first, hex */
+};
+
+/* About the first certificate; reads all. ERR_SYNTAX with *why. */
+int cert_read(struct bytes pem, struct cert_about *out, char *why, size_t why_n);
+/* Does the first certificate prove the (normalised) domain to clients or partners? */
+bool cert_covers(struct bytes pem, struct bytes domain);
+/* The names in the first certificate, "dns:a.example xmpp:b.example", appended. */
+void cert_put_names(struct bytes pem, struct buf *out);
+
+#endif

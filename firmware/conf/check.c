@@ -1,0 +1,158 @@
+#include "check.h"
+
+#include "cert.h"
+#include "listeners.h"
+
+#include <stdio.h>
+
+static void add(struct check *c, bool is_error, struct bytes path, const char *text)
+{
+	c->n_errors += is_error;
+	c->n_warnings += !is_error;
+	if (c->n == CHECK_FINDINGS_MAX)
+		return;
+	struct check_finding *f = &c->v[c->n++];
+	f->is_error = is_error;
+	snprintf(f->path, sizeof f->path, "%.*s", BYTES_FMT(path));
+	snprintf(f->text, sizeof f->text, "%s", text);
+}
+
+static bool is_set(const struct rows *r, enum setting id, struct bytes key)
+{
+	return rows_value(r, id, key).n > 0;
+}
+
+/* Certificates that cannot be read are errors; those that are out of their time are warnings:
+ * a box must still take other changes then. */
+static void check_certificates(const struct rows *r, int64_t wall_s, struct check *c)
+{
+	char why[128];
+
+	for (size_t i = 0; i < r->n; i++) {
+		const struct row_item *item = &r->v[i];
+		if (item->row->type != SETTING_PEM)
+			continue;
+		struct cert_about about;
+		if (cert_read(item->value, &about, why, sizeof why) < 0)
+			add(c, true, item->path, why);
+		else if (about.not_after_s < wall_s)
+			add(c, false, item->path, "the certificate has expired");
+		else if (about.not_before_s > wall_s)
+			add(c, false, item->path, "the certificate is not valid yet");
+	}
+}
+
+/* Each hosted domain has a certificate, and that covers it (lesson 5: with the exact name). */
+static void check_domains(const struct rows *r, struct check *c)
+{
+	size_t n_domains = 0;
+	char text[256];
+
+	for (size_t i = 0; i < r->n; i++) {
+		const struct row_item *item = &r->v[i];
+		if (item->row->id == SET_DOMAIN_CONTACT && !is_set(r, SET_DOMAIN_CERTIFICATE, item->key))
+			add(c, true, item->path, "this domain has no certificate, so it is not hosted here");
+		if (item->row->id != SET_DOMAIN_CERTIFICATE)
+			continue;
+		n_domains++;
+		struct bytes pem = rows_value(r, SET_CERTIFICATE_CHAIN, item->value);
+		if (pem.n == 0) {
+			snprintf(text, sizeof text, "there is no certificate %.*s", BYTES_FMT(item->value));
+			add(c, true, item->path, text);
+		} else if (!cert_covers(pem, item->key)) {
+			snprintf(text, sizeof text, "certificate %.*s does not cover the name %.*s",
+			         BYTES_FMT(item->value), (int)(item->key.n > 150 ? 150 : item->key.n),
+			         (const char *)item->key.p);
+			add(c, false, item->path, text);
+		}
+	}
+	if (n_domains == 0)
+		add(c, false, BYTES_NONE, "no domain is hosted: set domain NAME certificate CERTIFICATE");
+}
+
+static void check_peers(const struct rows *r, struct check *c)
+{
+	char text[256];
+
+	for (size_t i = 0; i < r->n; i++) {
+		const struct row_item *item = &r->v[i];
+		if (item->row->id == SET_FED_PEER_CA && !is_set(r, SET_TRUST_ANCHOR, item->value)) {
+			snprintf(text, sizeof text, "there is no trust anchor %.*s", BYTES_FMT(item->value));
+			add(c, true, item->path, text);
+		}
+		if (item->row->id == SET_FED_PEER_DIRECT_TLS && !is_set(r, SET_FED_PEER_HOST, item->key))
+			add(c, false, item->path, "has no effect without the peer's host");
+		if (item->row->id == SET_FED_PEER_HOST && item->key.n > 0 && *item->key.p == '*')
+			add(c, true, item->path, "a host cannot stand for many domains");
+	}
+}
+
+static bool is_any(const char *addr)
+{
+	return strcmp(addr, "0.0.0.0") == 0 || strcmp(addr, "::") == 0;
+}
+
+static bool collide(const struct listener *a, const struct listener *b)
+{
+	bool is_same_family = !strchr(a->addr, ':') == !strchr(b->addr, ':');
+
+	return a->port == b->port && (strcmp(a->addr, b->addr) == 0 ||
+	                              (is_same_family && (is_any(a->addr) || is_any(b->addr))));
+}
+
+static void check_listeners(const struct rows *r, struct check *c)
+{
+	struct listener a, b;
+	char text[256];
+
+	for (size_t i = 0; listeners_next(r, &i, &a);) {
+		for (size_t j = i; listeners_next(r, &j, &b);) {
+			if (!collide(&a, &b))
+				continue;
+			snprintf(text, sizeof text, "the same address and port as %.*s", BYTES_FMT(a.item->path));
+			add(c, true, b.item->path, text);
+		}
+	}
+}
+
+static int64_t number(const struct rows *r, enum setting id)
+{
+	uint64_t n = 0;
+
+	(void)bytes_to_u64(rows_value(r, id, BYTES_NONE), INT64_MAX, &n); /* canonical, or the default */
+	return (int64_t)n;
+}
+
+static bool has_rows(const struct rows *r, enum setting id)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		if (r->v[i].row->id == id)
+			return true;
+	}
+	return false;
+}
+
+static void check_federation(const struct rows *r, struct check *c)
+{
+	struct bytes mode = rows_value(r, SET_FED_MODE, BYTES_NONE);
+
+	if (bytes_eq_str(mode, "open"))
+		add(c, false, BYTES("federation mode"), "every domain that has no denying row may federate");
+	if (!bytes_eq_str(mode, "off") && !has_rows(r, SET_TRUST_ANCHOR) &&
+	    bytes_eq_str(rows_value(r, SET_TRUST_SYSTEM, BYTES_NONE), "off"))
+		add(c, false, BYTES("trust system"), "no authority is trusted: no partner can be proved by certificate");
+	if (number(r, SET_FED_BACKOFF_MIN) > number(r, SET_FED_BACKOFF_MAX))
+		add(c, true, BYTES("federation backoff-min"), "longer than federation backoff-max");
+	if (number(r, SET_DNS_QUERY_TIMEOUT) > number(r, SET_DNS_BUDGET))
+		add(c, true, BYTES("dns query-timeout"), "longer than dns budget");
+}
+
+void check_rows(const struct rows *r, int64_t wall_s, struct check *out)
+{
+	*out = (struct check){ 0 };
+	check_certificates(r, wall_s, out);
+	check_domains(r, out);
+	check_peers(r, out);
+	check_listeners(r, out);
+	check_federation(r, out);
+}

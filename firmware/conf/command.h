@@ -1,0 +1,70 @@
+/* command.h - operator commands: one row each, and how typed words find their row. The table is in
+ * commands.c; ghsh's completion, its help and the manual page come from it too. */
+#ifndef CONF_COMMAND_H
+#define CONF_COMMAND_H
+
+#include "base/arena.h"
+#include "run/oper.h"
+#include "run/settings.h"
+#include "run/words.h"
+
+struct conf;
+struct oper;
+struct rows;
+
+struct command_args {
+	struct bytes v[WORDS_MAX]; /* what stands in the places, normalised */
+	uint8_t kinds[WORDS_MAX];  /* enum oper_word */
+	size_t n;
+	size_t first_word;         /* place of v[0] among the words typed */
+	bool has_secret;
+};
+
+struct command {
+	/* Literal words, <place>s and then [place]s; "..." at the end takes all further words. */
+	const char *words;
+	enum oper_role role;
+	/* Relayed to these programs (all instances) under `verb`, or done by fn. */
+	unsigned targets;
+	const char *verb; /* NULL: the literal words */
+	void (*fn)(struct conf *c, struct oper *o, const struct command *cmd, const struct command_args *args);
+	const char *help;
+};
+
+extern const struct command command_table[];
+extern const size_t command_count;
+
+/* What a person typed. */
+struct command_line {
+	struct bytes v[WORDS_MAX];
+	uint8_t kinds[WORDS_MAX];
+	size_t n;
+};
+
+enum command_match_result {
+	MATCH_OK,
+	MATCH_NONE,        /* why: what could stand at the first word that does not fit */
+	MATCH_NEED_SECRET, /* need_at */
+	MATCH_NEED_FILE,
+};
+
+struct command_match {
+	enum command_match_result result;
+	const struct command *command;
+	struct command_args args;
+	size_t need_at;
+	char why[256];
+};
+
+/* Finds the row and checks the places. Normalised text goes to the arena. */
+void command_match(const struct command_line *line, struct arena *a, struct command_match *out);
+/* The literal words of a command's row. */
+void command_put_literals(const struct command *cmd, struct buf *out);
+
+/* Everything that could stand as the last word (which may be empty or half typed). rows: for keys
+ * that exist. Called for each, in order, without doubles next to each other. */
+typedef void (*command_candidate_fn)(void *arg, const char *word, const char *help);
+void command_complete(const struct command_line *line, const struct rows *rows, enum oper_role role,
+                      command_candidate_fn fn, void *arg);
+
+#endif

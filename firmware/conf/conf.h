@@ -1,0 +1,77 @@
+/* conf.h - gh-conf: settings, transactions, operators. The program's one struct. */
+#ifndef CONF_CONF_H
+#define CONF_CONF_H
+
+#include "oper.h"
+#include "relay.h"
+#include "run/proc.h"
+#include "txn.h"
+
+enum { CONF_PROCESSES_MAX = PROG_COUNT * TXN_INSTANCES_MAX };
+
+/* What gh-super says of a process. */
+struct conf_process {
+	enum prog prog;
+	unsigned instance;
+	uint32_t pid, restarts;
+	char state[24];
+};
+
+struct conf {
+	struct proc *proc;
+	struct loop *loop;
+	struct bus *bus;
+	struct store store;
+	struct txn txn;
+	struct relays relays;
+	struct list opers;
+	size_t n_opers;
+	uint64_t next_oper_id, commit_oper; /* 0: nobody waits for the commit under way */
+	struct loop_watch socket;           /* ghsh.sock */
+	uid_t owner;                        /* who may come besides root: who started gh-super */
+	struct conf_process processes[CONF_PROCESSES_MAX];
+	size_t n_processes;
+	uint32_t listeners_id; /* LISTENERS_SET under way */
+	uint64_t started_ms;
+};
+
+/* One audit line a changed row; who, generation, before, after. No secrets, no PEM bodies. */
+void audit_commit(const struct rows *old, const struct rows *new, uint32_t generation, const char *by);
+void audit_command(const char *by, const struct command *cmd, const struct command_args *args);
+
+/* Handlers of commands.c's rows, by file. */
+#define COMMAND_FN(name)                                                                           \
+	void name(struct conf *c, struct oper *o, const struct command *cmd, const struct command_args *args)
+/* cmd_settings.c */
+COMMAND_FN(cmd_set);
+COMMAND_FN(cmd_delete);
+COMMAND_FN(cmd_show_settings);
+COMMAND_FN(cmd_show_candidate);
+COMMAND_FN(cmd_describe);
+COMMAND_FN(cmd_diff);
+COMMAND_FN(cmd_discard);
+COMMAND_FN(cmd_save);
+COMMAND_FN(cmd_load);
+COMMAND_FN(cmd_merge);
+/* cmd_commit.c */
+COMMAND_FN(cmd_check);
+COMMAND_FN(cmd_commit);
+COMMAND_FN(cmd_commit_confirm);
+COMMAND_FN(cmd_confirm);
+COMMAND_FN(cmd_revert);
+COMMAND_FN(cmd_rollback);
+COMMAND_FN(cmd_history);
+/* The answer to a commit of an operator. */
+void commit_answer(struct conf *c, const struct txn_result *r);
+/* cmd_show.c */
+COMMAND_FN(cmd_show_processes);
+COMMAND_FN(cmd_show_counters);
+COMMAND_FN(cmd_show_version);
+COMMAND_FN(cmd_help);
+/* cmd_certificate.c */
+COMMAND_FN(cmd_certificate_names);
+COMMAND_FN(cmd_certificate_import);
+COMMAND_FN(cmd_certificate_show);
+COMMAND_FN(cmd_trace);
+
+#endif

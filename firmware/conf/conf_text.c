@@ -1,0 +1,89 @@
+#include "conf_text.h"
+
+#include "base/err.h"
+#include "entry.h"
+#include "run/words.h"
+
+#include <stdio.h>
+
+static int fail(struct conf_text_error *e, unsigned line, struct bytes path, const char *why, int rc)
+{
+	e->line = line;
+	snprintf(e->text, sizeof e->text, "line %u: %.*s%s%s", line, (int)(path.n > 120 ? 120 : path.n),
+	         path.n ? (const char *)path.p : "", path.n ? ": " : "", why);
+	return rc;
+}
+
+static int add_line(const struct words *w, unsigned line, struct rows *out, struct conf_text_error *e)
+{
+	const struct setting_row *row;
+	const char *why = "";
+	struct buf path, value;
+	int rc;
+
+	if (!bytes_eq_str(w->v[0], "set"))
+		return fail(e, line, w->v[0], "only lines that begin with set", ERR_SYNTAX);
+	buf_init(&path, 4096);
+	buf_init(&value, 1 << 20);
+	rc = entry_make(w->v + 1, w->n - 1, &path, &value, &row, &why);
+	if (rc == 0 && rows_get(out, buf_bytes(&path))) {
+		rc = ERR_EXISTS;
+		why = "set twice";
+	}
+	if (rc == 0) {
+		why = "too much";
+		rc = rows_set(out, buf_bytes(&path), buf_bytes(&value));
+	}
+	if (rc < 0)
+		fail(e, line, w->n > 1 && buf_len(&path) == 0 ? w->v[1] : buf_bytes(&path), why, rc);
+	buf_fini(&path);
+	buf_fini(&value);
+	return rc;
+}
+
+int conf_text_parse(struct bytes text, struct rows *out, struct conf_text_error *error)
+{
+	struct arena a;
+	struct words w;
+	unsigned line = 1;
+	int rc = 0;
+
+	*error = (struct conf_text_error){ 0 };
+	if (text.n > CONF_TEXT_MAX)
+		return fail(error, 0, BYTES_NONE, "too long", ERR_LIMIT);
+	arena_init(&a, (size_t)2 * CONF_TEXT_MAX);
+	while (text.n > 0 && rc == 0) {
+		unsigned at = line;
+		rc = words_next(&text, &line, &a, &w);
+		if (rc < 0)
+			fail(error, at, BYTES_NONE, rc == ERR_TRUNCATED ? "a quote does not end" : err_text(rc), rc);
+		else if (w.n > 0)
+			rc = add_line(&w, at, out, error);
+		arena_reset(&a);
+	}
+	arena_fini(&a);
+	return rc;
+}
+
+void conf_text_print(const struct rows *r, struct buf *out)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		buf_put_str(out, "set ");
+		buf_put_bytes(out, r->v[i].path);
+		buf_put_u8(out, ' ');
+		words_put_text(out, r->v[i].value);
+		buf_put_u8(out, '\n');
+	}
+}
+
+void conf_text_put_value(const struct row_item *item, struct buf *out)
+{
+	if (!item)
+		return;
+	if (item->row->type == SETTING_SECRET)
+		buf_put_str(out, "(secret)");
+	else if (item->row->type == SETTING_PEM)
+		buf_putf(out, "(certificates, %zu bytes)", item->value.n);
+	else
+		buf_put_bytes(out, item->value);
+}

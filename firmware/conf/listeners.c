@@ -1,0 +1,73 @@
+#include "listeners.h"
+
+#include "base/wire.h"
+
+static const struct {
+	enum setting id;
+	const char *name;
+	enum prog prog;
+} kinds[] = {
+	{ SET_FED_LISTEN, "s2s", PROG_S2S },
+	{ SET_FED_LISTEN_TLS, "s2s-tls", PROG_S2S },
+	{ SET_ACCESS_LISTEN, "c2s", PROG_ACCESS },
+	{ SET_ACCESS_LISTEN_TLS, "c2s-tls", PROG_ACCESS },
+};
+
+bool listeners_next(const struct rows *r, size_t *at, struct listener *out)
+{
+	while (*at < r->n) {
+		const struct row_item *item = &r->v[(*at)++];
+		for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
+			if (item->row->id != kinds[k].id)
+				continue;
+			*out = (struct listener){ .name = kinds[k].name, .prog = kinds[k].prog, .item = item };
+			if (setting_split_host(item->value, 0, out->addr, &out->port) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+bool listeners_differ(const struct rows *a, const struct rows *b)
+{
+	size_t i = 0, j = 0;
+	struct listener x, y;
+
+	for (;;) {
+		bool has_x = listeners_next(a, &i, &x), has_y = listeners_next(b, &j, &y);
+		if (!has_x || !has_y)
+			return has_x != has_y;
+		if (x.item->row != y.item->row || !bytes_eq(x.item->value, y.item->value))
+			return true;
+	}
+}
+
+void listeners_put(const struct rows *r, struct buf *out)
+{
+	size_t at = 0;
+	uint16_t n = 0;
+	struct listener l;
+
+	while (n < UINT16_MAX && listeners_next(r, &at, &l))
+		n++;
+	wire_put_u16(out, n);
+	at = 0;
+	for (uint16_t i = 0; i < n && listeners_next(r, &at, &l); i++) {
+		wire_put_u8(out, (uint8_t)l.prog);
+		wire_put_str(out, bytes_of(l.name));
+		wire_put_str(out, bytes_of(l.addr));
+		wire_put_u16(out, l.port);
+	}
+}
+
+struct bytes listeners_path(const struct rows *r, struct bytes name, struct bytes addr, uint16_t port)
+{
+	size_t at = 0;
+	struct listener l;
+
+	while (listeners_next(r, &at, &l)) {
+		if (bytes_eq_str(name, l.name) && bytes_eq_str(addr, l.addr) && port == l.port)
+			return l.item->path;
+	}
+	return BYTES_NONE;
+}

@@ -1,0 +1,123 @@
+#include "place.h"
+
+#include "base/err.h"
+#include "proto/jid.h"
+#include "run/prog.h"
+
+static int check_word(struct bytes in, struct arena *a, struct bytes *out, const char **why)
+{
+	(void)a;
+	*why = "an empty word";
+	*out = in;
+	return in.n > 0 ? 0 : ERR_SYNTAX;
+}
+
+static int check_any(struct bytes in, struct arena *a, struct bytes *out, const char **why)
+{
+	(void)a;
+	(void)why;
+	*out = in;
+	return 0;
+}
+
+static int check_domain(struct bytes in, struct arena *a, struct bytes *out, const char **why)
+{
+	*why = "not a domain";
+	return jid_parse_domain(in, a, out);
+}
+
+static int check_jid(struct bytes in, struct arena *a, struct bytes *out, const char **why)
+{
+	struct jid j;
+
+	*why = "not an address like name@domain";
+	int rc = jid_parse(in, a, &j);
+	if (rc < 0)
+		return rc;
+	if (j.local_n == 0)
+		return ERR_SYNTAX;
+	*out = j.full;
+	return 0;
+}
+
+static int check_number(struct bytes in, struct arena *a, struct bytes *out, const char **why)
+{
+	uint64_t n;
+
+	(void)a;
+	*why = "not a number";
+	*out = in;
+	return bytes_to_u64(in, UINT32_MAX, &n);
+}
+
+static const char *const key_types[] = { "ecdsa-p256", "ecdsa-p384", "ed25519", "rsa-2048", "rsa-3072", "rsa-4096" };
+
+const char *place_choice(enum place p, size_t i)
+{
+	if (p == PLACE_KEY_TYPE)
+		return i < sizeof key_types / sizeof key_types[0] ? key_types[i] : NULL;
+	if (p == PLACE_PROGRAM)
+		return i + 1 < PROG_COUNT ? prog_name((enum prog)(i + 1)) : NULL;
+	return NULL;
+}
+
+static int check_choice(enum place p, struct bytes in, struct bytes *out)
+{
+	const char *word;
+
+	for (size_t i = 0; (word = place_choice(p, i)); i++) {
+		if (bytes_eq_str(in, word)) {
+			*out = in;
+			return 0;
+		}
+	}
+	return ERR_SYNTAX;
+}
+
+static int check_program(struct bytes in, struct arena *a, struct bytes *out, const char **why)
+{
+	(void)a;
+	*why = "not a program";
+	return check_choice(PLACE_PROGRAM, in, out);
+}
+
+static int check_key_type(struct bytes in, struct arena *a, struct bytes *out, const char **why)
+{
+	(void)a;
+	*why = "one of ecdsa-p256 ecdsa-p384 ed25519 rsa-2048 rsa-3072 rsa-4096";
+	return check_choice(PLACE_KEY_TYPE, in, out);
+}
+
+static const struct {
+	const char *name;
+	enum place place;
+	int (*check)(struct bytes in, struct arena *a, struct bytes *out, const char **why);
+} places[] = {
+	{ "domain", PLACE_DOMAIN, check_domain },      { "jid", PLACE_JID, check_jid },
+	{ "user", PLACE_JID, check_jid },              { "minutes", PLACE_NUMBER, check_number },
+	{ "seconds", PLACE_NUMBER, check_number },     { "generation", PLACE_NUMBER, check_number },
+	{ "password", PLACE_SECRET, check_word },      { "file", PLACE_FILE, check_any },
+	{ "setting", PLACE_SETTING, check_any },       { "program", PLACE_PROGRAM, check_program },
+	{ "key-type", PLACE_KEY_TYPE, check_key_type },
+};
+
+enum place place_of(struct bytes text)
+{
+	if (text.n < 2)
+		return PLACE_WORD;
+	struct bytes name = bytes_make(text.p + 1, bytes_find(text, *text.p == '<' ? '>' : ']') - 1);
+	for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+		if (bytes_eq_str(name, places[i].name))
+			return places[i].place;
+	}
+	return PLACE_WORD;
+}
+
+int place_check(enum place p, struct bytes in, struct arena *a, struct bytes *out, const char **why)
+{
+	for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+		if (places[i].place == p)
+			return places[i].check(in, a, out, why);
+	}
+	return check_word(in, a, out, why);
+}

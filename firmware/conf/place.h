@@ -1,0 +1,28 @@
+/* place.h - what can stand in a <place> of a command. */
+#ifndef CONF_PLACE_H
+#define CONF_PLACE_H
+
+#include "base/arena.h"
+#include "base/bytes.h"
+
+enum place {
+	PLACE_WORD,
+	PLACE_DOMAIN,
+	PLACE_JID,
+	PLACE_NUMBER,
+	PLACE_SECRET,
+	PLACE_FILE,
+	PLACE_SETTING,
+	PLACE_PROGRAM,
+	PLACE_KEY_TYPE,
+	PLACE_COUNT
+};
+
+/* "<domain>", "[domain]", "<domain>..." to its kind. A name that is not in the table is a word. */
+enum place place_of(struct bytes text);
+/* Normalises into *out (in the arena or `in` itself). 0, or an error with *why in static text. */
+int place_check(enum place p, struct bytes in, struct arena *a, struct bytes *out, const char **why);
+/* Words that can stand there, as far as they are known beforehand; NULL at the end. */
+const char *place_choice(enum place p, size_t i);
+
+#endif

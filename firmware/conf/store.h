@@ -1,0 +1,43 @@
+/* store.h - generations as files in gh-conf's own folder. A generation is written whole to a
+ * temporary name, synced, renamed, and only then named in "current": after a crash at any instant
+ * the old one or the new one is there, whole. The last STORE_KEEP generations stay.
+ *     gen-00000012.conf   "# generation 12", "# by ...", "# at ...", "# note ...", then set lines
+ *     current             "12"
+ *     pending             "11 1764012345678": back to 11 at that time unless confirmed */
+#ifndef CONF_STORE_H
+#define CONF_STORE_H
+
+#include "rows.h"
+
+enum { STORE_KEEP = 50 };
+
+struct store {
+	int dir_fd;
+	uint32_t generation; /* running; 0: nothing was ever committed */
+	struct rows running;
+};
+
+struct store_about {
+	uint32_t generation;
+	char by[64], at[32], note[128];
+};
+
+/* dir_fd: the open folder, the store's from now on. Reads the running generation; when that file is
+ * damaged, the newest one before it that is whole (logged). ERR_IO, ERR_NOMEM. */
+int store_open(struct store *s, int dir_fd);
+void store_close(struct store *s);
+/* Makes rows the running generation `generation`, on disk first. rows is emptied: its content
+ * moves. On failure nothing has changed. */
+int store_commit(struct store *s, uint32_t generation, struct rows *rows, const char *by, const char *note,
+                 uint64_t wall_ms);
+/* Rows of an old generation. ERR_NOT_FOUND; ERR_SYNTAX when damaged. */
+int store_load(const struct store *s, uint32_t generation, struct rows *out);
+/* Newest first: start with *at = 0; false at the end. */
+bool store_history(const struct store *s, uint32_t *at, struct store_about *out);
+
+/* What a commit-confirm that still waits would go back to, and when. at_wall_ms 0 clears. back_to 0
+ * is the empty box before the first commit. */
+int store_set_pending(const struct store *s, uint32_t back_to, uint64_t at_wall_ms);
+bool store_pending(const struct store *s, uint32_t *back_to, uint64_t *at_wall_ms);
+
+#endif

@@ -1,0 +1,171 @@
+#include "super.h"
+
+#include "base/err.h"
+#include "base/log.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { CONTROL_FD = 3 };
+
+static const char *const state_names[] = { "none", "starting", "running", "waiting", "stopping" };
+
+struct chan *child_chan(const struct child *c)
+{
+	return c->pid ? bus_chan(c->super->bus, c->prog, c->instance) : NULL;
+}
+
+void child_tell_conf(const struct child *c)
+{
+	struct buf *b = chan_begin(bus_chan(c->super->bus, PROG_CONF, 0), MSG_PROCESS, 0);
+
+	wire_put_u8(b, (uint8_t)c->prog);
+	wire_put_u8(b, (uint8_t)c->instance);
+	wire_put_u32(b, (uint32_t)c->pid);
+	wire_put_u32(b, c->restarts);
+	wire_put_str(b, bytes_of(state_names[c->state]));
+	(void)chan_end(bus_chan(c->super->bus, PROG_CONF, 0)); /* it hears all states when it is back */
+}
+
+/* Only what the sanitizers of a test build read passes on from our environment. */
+static void clean_environment(void)
+{
+	static const char *const kept[] = { "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS" };
+	char *values[3];
+
+	for (size_t i = 0; i < 3; i++) {
+		const char *v = getenv(kept[i]);
+		values[i] = v ? strdup(v) : NULL;
+	}
+	clearenv();
+	for (size_t i = 0; i < 3; i++)
+		if (values[i])
+			setenv(kept[i], values[i], 1);
+}
+
+_Noreturn static void become(struct child *c, int control)
+{
+	struct super *s = c->super;
+	char path[4096], instance[8], uid[16];
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	setpgid(0, 0);
+	if (control == CONTROL_FD)
+		fcntl(control, F_SETFD, 0);
+	else
+		dup2(control, CONTROL_FD);
+	clean_environment();
+	snprintf(path, sizeof path, "%s/%s", s->bin, prog_name(c->prog));
+	snprintf(instance, sizeof instance, "%u", c->instance);
+	snprintf(uid, sizeof uid, "%u", s->uid_base ? s->uid_base + c->prog : 0);
+	execl(path, prog_name(c->prog), "--instance", instance, "--state", s->state, "--empty", s->empty,
+	      "--uid", uid, (char *)NULL);
+	log_error("super.exec.failed", LOG_STR("program", prog_name(c->prog)), LOG_STR("path", path));
+	_exit(127);
+}
+
+int child_start(struct child *c)
+{
+	int fds[2];
+
+	loop_timer_del(c->super->loop, &c->again);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
+		return ERR_SYS;
+	c->pid = fork();
+	if (c->pid == 0)
+		become(c, fds[1]);
+	close(fds[1]);
+	if (c->pid < 0) {
+		c->pid = 0;
+		close(fds[0]);
+		return ERR_SYS;
+	}
+	c->state = CHILD_STARTING;
+	c->started_ms = loop_now(c->super->loop);
+	log_info("super.started", LOG_STR("program", prog_name(c->prog)), LOG_INT("instance", c->instance),
+		 LOG_INT("pid", c->pid), LOG_INT("restarts", c->restarts));
+	int rc = bus_attach(c->super->bus, c->prog, c->instance, fds[0]);
+	if (rc)
+		return rc;
+	join_all(c);
+	listen_hand_over(c->super, c);
+	chan_begin(child_chan(c), MSG_BEGIN, 0);
+	rc = chan_end(child_chan(c));
+	child_tell_conf(c);
+	return rc;
+}
+
+static void plan_again(struct child *c)
+{
+	const struct service *row = service_of(c->prog);
+
+	if (loop_now(c->super->loop) - c->started_ms >= RUN_WELL_MS || c->delay_ms == 0)
+		c->delay_ms = row->restart_delay_ms;
+	else if (c->delay_ms < row->restart_delay_max_ms)
+		c->delay_ms = c->delay_ms * 2 < row->restart_delay_max_ms ? c->delay_ms * 2 : row->restart_delay_max_ms;
+	c->state = CHILD_WAITING;
+	c->restarts++;
+	(void)loop_timer_set(c->super->loop, &c->again, c->delay_ms); /* room was made by its first start */
+}
+
+void child_exited(struct child *c, int status)
+{
+	bool is_on_purpose = c->state == CHILD_STOPPING;
+
+	log_write(is_on_purpose ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "super.ended",
+		  (struct log_kv[]){ LOG_STR("program", prog_name(c->prog)), LOG_INT("instance", c->instance),
+				     LOG_INT("pid", c->pid), LOG_INT("exit", WIFEXITED(status) ? WEXITSTATUS(status) : -1),
+				     LOG_INT("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0) },
+		  5);
+	c->pid = 0;
+	if (is_on_purpose || c->super->is_stopping || c->instance >= c->super->wanted[c->prog])
+		c->state = CHILD_NONE;
+	else
+		plan_again(c);
+	child_tell_conf(c);
+}
+
+void child_stop(struct child *c, uint32_t grace_ms)
+{
+	loop_timer_del(c->super->loop, &c->again);
+	if (!c->pid) {
+		c->state = CHILD_NONE;
+		return;
+	}
+	c->state = CHILD_STOPPING;
+	wire_put_u32(chan_begin(child_chan(c), MSG_STOP, 0), grace_ms);
+	if (chan_end(child_chan(c)))
+		kill(c->pid, SIGTERM);
+}
+
+struct child *child_of_pid(struct super *s, pid_t pid)
+{
+	for (unsigned p = 0; p < PROG_COUNT; p++)
+		for (unsigned i = 0; i < INSTANCES_MAX; i++)
+			if (s->children[p][i].pid == pid)
+				return &s->children[p][i];
+	return NULL;
+}
+
+void children_adjust(struct super *s)
+{
+	for (unsigned p = 0; p < PROG_COUNT; p++) {
+		for (unsigned i = 0; i < INSTANCES_MAX; i++) {
+			struct child *c = &s->children[p][i];
+			bool is_wanted = i < s->wanted[p];
+			if (is_wanted && c->state == CHILD_NONE && child_start(c))
+				plan_again(c);
+			else if (!is_wanted && c->state != CHILD_NONE && c->state != CHILD_STOPPING)
+				child_stop(c, STOP_GRACE_MS);
+		}
+	}
+}

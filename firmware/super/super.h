@@ -1,0 +1,82 @@
+/* super.h - gh-super: starts the programs of the service table, joins them by channels, opens the
+ * ports they listen on, restarts what falls, slower each time. It runs as root on the appliance, parses
+ * nothing from a network, and never dies because of what a program said. */
+#ifndef SUPER_H
+#define SUPER_H
+
+#include "run/bus.h"
+#include "run/service.h"
+
+#include <sys/types.h>
+
+enum {
+	INSTANCES_MAX = 16,
+	SUPER_LISTENERS_MAX = 64,
+	RUN_WELL_MS = 60 * 1000,   /* a program that lived so long starts again with the first delay */
+	STOP_GRACE_MS = 3000,
+};
+
+enum child_state { CHILD_NONE, CHILD_STARTING, CHILD_RUNNING, CHILD_WAITING, CHILD_STOPPING };
+
+struct super;
+struct child {
+	struct super *super;
+	enum prog prog;
+	unsigned instance;
+	enum child_state state;
+	pid_t pid; /* 0: no process */
+	uint32_t restarts, delay_ms;
+	uint64_t started_ms;
+	struct loop_timer again;
+};
+
+struct listener {
+	const struct service_listener *row; /* NULL: free place */
+	char addr[128];                     /* or the socket's path */
+	uint16_t port;
+	int fds[INSTANCES_MAX]; /* one an instance where the row says so, else the first; -1: none */
+	bool is_wanted;
+};
+
+struct super {
+	struct loop *loop;
+	struct bus *bus;
+	const char *bin, *state, *run;
+	char *empty;
+	unsigned uid_base; /* 0: programs keep our user */
+	struct child children[PROG_COUNT][INSTANCES_MAX];
+	uint8_t wanted[PROG_COUNT]; /* instances */
+	struct listener listeners[SUPER_LISTENERS_MAX];
+	struct loop_timer stop_timer;
+	unsigned stop_phase;
+	bool is_stopping;
+	int exit_code;
+};
+
+/* folders.c: makes what the programs need below the state and run folders. ERR_SYS; *what names it. */
+int super_make_folders(struct super *s, const char **what);
+
+/* child.c */
+int child_start(struct child *c);
+/* The process has ended: tells gh-conf, and plans the next start unless it was stopped on purpose. */
+void child_exited(struct child *c, int status);
+/* Asks it to stop within grace_ms. */
+void child_stop(struct child *c, uint32_t grace_ms);
+struct child *child_of_pid(struct super *s, pid_t pid);
+/* Channel to it, or NULL. */
+struct chan *child_chan(const struct child *c);
+void child_tell_conf(const struct child *c);
+/* Starts and stops instances until as many run as are wanted. */
+void children_adjust(struct super *s);
+
+/* join.c: socket pairs between a program and all its living peers. */
+void join_all(struct child *c);
+
+/* listen.c */
+int listen_open_console(struct super *s);
+/* Hands a program the sockets of its listeners. */
+void listen_hand_over(struct super *s, struct child *c);
+int listen_on_set(void *super, struct chan *from, const struct frame *f);
+void listen_close_all(struct super *s);
+
+#endif

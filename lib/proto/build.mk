@@ -1,0 +1,35 @@
+LIBS += proto
+lib_proto_SRCS := lib/proto/xmpp.c lib/proto/xml_pool.c lib/proto/xml_build.c lib/proto/xml_stream.c \
+	lib/proto/xml_tree.c lib/proto/xml_write.c lib/proto/stanza.c lib/proto/envelope.c \
+	lib/proto/jid.c lib/proto/jid_precis.c lib/proto/jid_dns.c lib/proto/jid_escape.c \
+	lib/proto/scram.c lib/proto/dialback.c
+
+# For the users of the layer.
+proto_LD := -lexpat -lidn2 -licuuc -lcrypto
+
+UNIT += lib/proto/xml_test
+xml_test_LIBS := proto base
+xml_test_LD := $(proto_LD)
+UNIT += lib/proto/jid_test
+jid_test_LIBS := proto base
+jid_test_LD := $(proto_LD)
+
+UNIT += lib/proto/scram_test
+scram_test_LIBS := proto base
+scram_test_LD := $(proto_LD)
+UNIT += lib/proto/dialback_test
+dialback_test_LIBS := proto base
+dialback_test_LD := $(proto_LD)
+
+UNIT += lib/proto/stanza_test
+stanza_test_LIBS := proto base
+stanza_test_LD := $(proto_LD)
+UNIT += lib/proto/envelope_test
+envelope_test_LIBS := proto base
+envelope_test_LD := $(proto_LD)
+
+# Figures for docs/performance.md.
+TOOLS += xml-bench
+xml-bench_SRCS := lib/proto/xml_bench.c
+xml-bench_LIBS := proto base
+xml-bench_LD := $(proto_LD)

@@ -1,0 +1,550 @@
+/* Expat's events become a tree in the caller's arena, with namespaces resolved and limits kept. */
+#include "proto/xml_parser.h"
+
+#include <stdlib.h>
+
+#define NS_XMLNS "http://www.w3.org/2000/xmlns/"
+
+void xml_build_fail(struct xml_parser *p, int err)
+{
+	if (p->err)
+		return;
+	p->err = err;
+	(void)XML_StopParser(p->expat, XML_FALSE); /* fails only when it has stopped already */
+}
+
+/* ---- namespaces ---- */
+
+static void bind_at(struct xml_parser *p, uint16_t depth, const char *prefix, const char *uri)
+{
+	struct xml_binding *b = &p->bindings[p->n_bindings++];
+
+	b->prefix = prefix;
+	b->prefix_n = (uint16_t)strlen(prefix);
+	b->uri = uri;
+	b->depth = depth;
+}
+
+/* An odd header is kept as strings one after the other: the root's name, then prefix and namespace
+ * of each binding (the default one with prefix "" first); an end mark "\xff". */
+static void bind_odd(struct xml_parser *p, const char *at)
+{
+	at += strlen(at) + 1;
+	while ((uint8_t)*at != 0xff && p->n_bindings < XML_BINDINGS_MAX) {
+		const char *uri = at + strlen(at) + 1;
+		bind_at(p, 0, at, uri);
+		at = uri + strlen(uri) + 1;
+	}
+}
+
+void xml_build_header_bindings(struct xml_parser *p)
+{
+	const struct xml_stream *s = p->stream;
+
+	p->n_bindings = 0;
+	if (s->phase == XML_PHASE_INSIDE) {
+		if (s->odd_header)
+			bind_odd(p, s->odd_header);
+		else
+			bind_at(p, 0, "", s->content_ns);
+		if (s->bindings & XML_BINDS_STREAM)
+			bind_at(p, 0, "stream", NS_STREAM);
+		if (s->bindings & XML_BINDS_DB)
+			bind_at(p, 0, "db", NS_DIALBACK);
+	}
+	p->n_header_bindings = p->n_bindings;
+}
+
+/* Namespace of a prefix (n 0: the default namespace); NULL when it is not bound. */
+static const char *resolve(struct xml_parser *p, const char *prefix, size_t n)
+{
+	if (n == 3 && memcmp(prefix, "xml", 3) == 0)
+		return XML_NS_XML;
+	for (size_t i = p->n_bindings; i-- > 0;) {
+		const struct xml_binding *b = &p->bindings[i];
+		if (b->prefix_n != n || memcmp(b->prefix, prefix, n) != 0)
+			continue;
+		if (n && b->depth <= 1 && p->open > 1)
+			p->is_portable = false;
+		/* The tree may outlive the stream that owns an odd header. */
+		if (b->depth == 0 && p->stream->odd_header)
+			return arena_strdup(p->arena, bytes_of(b->uri));
+		return b->uri;
+	}
+	return n ? NULL : "";
+}
+
+/* Namespaces in XML 1.0, section 3 and 6: what may be bound to what. */
+static bool may_bind(const char *prefix, const char *uri)
+{
+	if (strcmp(prefix, "xml") == 0)
+		return strcmp(uri, XML_NS_XML) == 0;
+	if (strcmp(prefix, "xmlns") == 0 || (*prefix && !*uri) || strchr(prefix, ':'))
+		return false;
+	return strcmp(uri, XML_NS_XML) != 0 && strcmp(uri, NS_XMLNS) != 0;
+}
+
+static void declare(struct xml_parser *p, const char *prefix, const char *uri)
+{
+	const char *content_ns = p->stream->content_ns;
+
+	if (!may_bind(prefix, uri)) {
+		xml_build_fail(p, ERR_XML_SYNTAX);
+		return;
+	}
+	if (p->n_bindings == XML_BINDINGS_MAX) {
+		xml_build_fail(p, ERR_XML_ATTRS);
+		return;
+	}
+	uri = arena_strdup(p->arena, bytes_of(uri));
+	if (!uri) {
+		xml_build_fail(p, ERR_NOMEM);
+		return;
+	}
+	if (p->open > 0) {
+		bool is_content = strcmp(uri, content_ns) == 0;
+		if (p->open > 1 ? is_content : !*prefix && !is_content)
+			p->is_portable = false;
+	}
+	/* The prefix stands in Expat's table of attribute names, which lives as long as the scope. */
+	bind_at(p, (uint16_t)p->open, prefix, uri);
+}
+
+static void pop_bindings(struct xml_parser *p)
+{
+	while (p->n_bindings > p->n_header_bindings &&
+	       p->bindings[p->n_bindings - 1].depth == (uint16_t)p->open)
+		p->n_bindings--;
+}
+
+struct name {
+	const char *local;
+	size_t local_n, prefix_n;
+};
+
+/* Splits at the colon. False: a colon that Namespaces in XML does not allow. */
+static bool split(const char *qname, struct name *out)
+{
+	const char *colon = strchr(qname, ':');
+
+	out->local = colon ? colon + 1 : qname;
+	out->prefix_n = colon ? (size_t)(colon - qname) : 0;
+	out->local_n = strlen(out->local);
+	return !colon || (out->prefix_n && out->local_n && !strchr(out->local, ':'));
+}
+
+/* ---- tree ---- */
+
+/* "xmlns" or "xmlns:..." */
+static bool is_declaration(const char *name)
+{
+	return name[0] == 'x' && strncmp(name, "xmlns", 5) == 0 && (name[5] == ':' || name[5] == 0);
+}
+
+static struct xml_attr *attr_new(struct xml_parser *p, const char *qname, const char *value)
+{
+	struct name nm;
+
+	if (!split(qname, &nm)) {
+		xml_build_fail(p, ERR_XML_SYNTAX);
+		return NULL;
+	}
+	const char *ns = nm.prefix_n ? resolve(p, qname, nm.prefix_n) : "";
+	if (!ns) {
+		xml_build_fail(p, ERR_XML_SYNTAX);
+		return NULL;
+	}
+	size_t value_n = strlen(value);
+	struct xml_attr *at = arena_alloc(p->arena, sizeof *at + nm.local_n + value_n + 2);
+	if (!at) {
+		xml_build_fail(p, ERR_NOMEM);
+		return NULL;
+	}
+	char *text = (char *)(at + 1);
+	memcpy(text, nm.local, nm.local_n + 1);
+	memcpy(text + nm.local_n + 1, value, value_n + 1);
+	at->name = text;
+	at->ns = ns;
+	at->value = bytes_make(text + nm.local_n + 1, value_n);
+	at->next = NULL;
+	return at;
+}
+
+/* Expat sees equal names, but not two prefixes of one namespace (Namespaces in XML 6.3). */
+static bool is_twice(const struct xml_attr *first, const struct xml_attr *a)
+{
+	for (; *a->ns && first; first = first->next)
+		if (strcmp(first->name, a->name) == 0 && strcmp(first->ns, a->ns) == 0)
+			return true;
+	return false;
+}
+
+static void add_attrs(struct xml_parser *p, struct xml_node *n, const XML_Char **atts)
+{
+	struct xml_attr **tail = &n->attrs;
+
+	for (; *atts && !p->err; atts += 2) {
+		if (is_declaration(atts[0]))
+			continue;
+		struct xml_attr *a = attr_new(p, atts[0], atts[1]);
+		if (!a)
+			return;
+		if (is_twice(n->attrs, a))
+			xml_build_fail(p, ERR_XML_SYNTAX);
+		*tail = a;
+		tail = &a->next;
+	}
+}
+
+static void declare_all(struct xml_parser *p, const XML_Char **atts)
+{
+	for (; *atts && !p->err; atts += 2)
+		if (is_declaration(atts[0]))
+			declare(p, atts[0][5] ? atts[0] + 6 : "", atts[1]);
+}
+
+static struct xml_node *node_new(struct xml_parser *p, const char *qname)
+{
+	struct name nm;
+
+	if (!split(qname, &nm)) {
+		xml_build_fail(p, ERR_XML_SYNTAX);
+		return NULL;
+	}
+	const char *ns = resolve(p, qname, nm.prefix_n);
+	if (!ns || (nm.prefix_n == 5 && memcmp(qname, "xmlns", 5) == 0)) {
+		xml_build_fail(p, ERR_XML_SYNTAX);
+		return NULL;
+	}
+	struct xml_node *n = arena_alloc(p->arena, sizeof *n + nm.local_n + 1);
+	if (!n) {
+		xml_build_fail(p, ERR_NOMEM);
+		return NULL;
+	}
+	memset(n, 0, sizeof *n);
+	memcpy(n + 1, nm.local, nm.local_n + 1);
+	n->name = (const char *)(n + 1);
+	n->ns = ns;
+	return n;
+}
+
+/* The text since the last tag becomes one node. */
+static void flush_text(struct xml_parser *p)
+{
+	size_t n = buf_len(&p->text);
+
+	if (!n)
+		return;
+	struct xml_node *t = arena_alloc(p->arena, sizeof *t + n + 1);
+	if (!t) {
+		xml_build_fail(p, ERR_NOMEM);
+		return;
+	}
+	memset(t, 0, sizeof *t);
+	char *copy = (char *)(t + 1);
+	memcpy(copy, buf_bytes(&p->text).p, n);
+	copy[n] = 0;
+	t->text = bytes_make(copy, n);
+	buf_clear(&p->text);
+	xml_add_node(p->at, t);
+}
+
+/* ---- the stream header ---- */
+
+/* Only the usual bindings (then parsers can be shared)? */
+static bool is_usual(const struct xml_parser *p, const char *qname, const char **content_ns,
+                     uint8_t *flags)
+{
+	if (strcmp(qname, "stream:stream") != 0)
+		return false;
+	for (size_t i = 0; i < p->n_bindings; i++) {
+		const struct xml_binding *b = &p->bindings[i];
+		if (!*b->prefix && strcmp(b->uri, NS_CLIENT) == 0)
+			*content_ns = NS_CLIENT;
+		else if (!*b->prefix && strcmp(b->uri, NS_SERVER) == 0)
+			*content_ns = NS_SERVER;
+		else if (strcmp(b->prefix, "stream") == 0 && strcmp(b->uri, NS_STREAM) == 0)
+			*flags |= XML_BINDS_STREAM;
+		else if (strcmp(b->prefix, "db") == 0 && strcmp(b->uri, NS_DIALBACK) == 0)
+			*flags |= XML_BINDS_DB;
+		else if (strcmp(b->prefix, "xml") != 0)
+			return false;
+	}
+	return **content_ns && (*flags & XML_BINDS_STREAM);
+}
+
+/* Remembers an odd header in the form that bind_odd reads. */
+static int keep_odd(struct xml_parser *p, const char *qname)
+{
+	struct xml_stream *s = p->stream;
+	struct buf b;
+	int rc = ERR_NOMEM;
+
+	buf_init(&b, 2 * s->limits->header_bytes + 64);
+	buf_put(&b, qname, strlen(qname) + 1);
+	for (size_t i = 0; i < p->n_bindings; i++) {
+		buf_put(&b, p->bindings[i].prefix, strlen(p->bindings[i].prefix) + 1);
+		buf_put(&b, p->bindings[i].uri, strlen(p->bindings[i].uri) + 1);
+	}
+	buf_put_u8(&b, 0xff);
+	if (!buf_failed(&b) && (s->odd_header = malloc(buf_len(&b))) != NULL) {
+		memcpy(s->odd_header, buf_bytes(&b).p, buf_len(&b));
+		s->odd_bytes = (uint16_t)buf_len(&b);
+		rc = 0;
+	}
+	buf_fini(&b);
+	return rc;
+}
+
+/* The default namespace inside an odd header's strings. */
+static const char *odd_content_ns(const char *at)
+{
+	at += strlen(at) + 1;
+	while ((uint8_t)*at != 0xff) {
+		const char *uri = at + strlen(at) + 1;
+		if (!*at)
+			return uri;
+		at = uri + strlen(uri) + 1;
+	}
+	return "";
+}
+
+static void open_stream(struct xml_parser *p, const char *qname)
+{
+	struct xml_stream *s = p->stream;
+	const char *content_ns = "";
+	uint8_t flags = 0;
+
+	if (is_usual(p, qname, &content_ns, &flags)) {
+		s->content_ns = content_ns;
+		s->bindings = flags;
+	} else {
+		int rc = keep_odd(p, qname);
+		if (rc) {
+			xml_build_fail(p, rc);
+			return;
+		}
+		s->content_ns = odd_content_ns(s->odd_header);
+		s->bindings = 0;
+	}
+	s->phase = XML_PHASE_INSIDE;
+	xml_build_header_bindings(p);
+}
+
+/* ---- Expat's handlers ---- */
+
+static size_t count_attrs(const XML_Char **atts)
+{
+	size_t n = 0;
+
+	while (atts[2 * n])
+		n++;
+	return n;
+}
+
+static uint64_t here(const struct xml_parser *p)
+{
+	return (uint64_t)XML_GetCurrentByteIndex(p->expat);
+}
+
+static uint64_t token_end(const struct xml_parser *p)
+{
+	return here(p) + (uint64_t)XML_GetCurrentByteCount(p->expat);
+}
+
+/* Stops behind this event unless nothing follows it anyway. */
+static void raise(struct xml_parser *p, enum xml_event_kind kind)
+{
+	p->event = kind;
+	p->end = token_end(p);
+	if (p->end < p->fed)
+		(void)XML_StopParser(p->expat, XML_TRUE); /* an error stop before it stays */
+}
+
+static void on_header(struct xml_parser *p, const char *qname, const XML_Char **atts)
+{
+	if (token_end(p) > p->stream->limits->header_bytes) {
+		xml_build_fail(p, ERR_XML_SIZE);
+		return;
+	}
+	declare_all(p, atts);
+	struct xml_node *n = p->err ? NULL : node_new(p, qname);
+	if (!n)
+		return;
+	add_attrs(p, n, atts);
+	if (!p->err)
+		open_stream(p, qname);
+	p->root = n;
+	p->open = 1;
+	if (!p->err)
+		raise(p, XML_EVENT_OPEN);
+}
+
+static void begin_stanza(struct xml_parser *p)
+{
+	const char *ns = p->stream->content_ns;
+
+	p->start = here(p);
+	p->inner_start = token_end(p);
+	p->nodes = 0;
+	p->n_bindings = p->n_header_bindings;
+	p->at = p->root = NULL;
+	p->is_portable = strcmp(ns, NS_CLIENT) == 0 || strcmp(ns, NS_SERVER) == 0;
+}
+
+static int over_limit(struct xml_parser *p, const XML_Char **atts)
+{
+	const struct xml_limits *l = p->stream->limits;
+
+	if (count_attrs(atts) > l->attrs)
+		return ERR_XML_ATTRS;
+	if (p->open > l->depth)
+		return ERR_XML_DEPTH;
+	if (p->open > 0 && ++p->nodes > l->nodes)
+		return ERR_XML_NODES;
+	if (p->open > 0 && here(p) - p->start > l->stanza_bytes)
+		return ERR_XML_SIZE;
+	return 0;
+}
+
+static void build_element(struct xml_parser *p, const char *qname, const XML_Char **atts)
+{
+	if (p->at)
+		flush_text(p);
+	declare_all(p, atts);
+	struct xml_node *n = p->err ? NULL : node_new(p, qname);
+	if (!n)
+		return;
+	add_attrs(p, n, atts);
+	if (p->at)
+		xml_add_node(p->at, n);
+	else
+		p->root = n;
+	p->at = n;
+}
+
+static void XMLCALL on_start(void *user, const XML_Char *qname, const XML_Char **atts)
+{
+	struct xml_parser *p = user;
+
+	if (p->err || p->stream->phase == XML_PHASE_CLOSED)
+		return;
+	if (p->open == 0 && p->stream->phase == XML_PHASE_INSIDE)
+		return; /* the root that primes a parser */
+	if (p->open == 1)
+		begin_stanza(p);
+	int rc = over_limit(p, atts);
+	if (rc) {
+		xml_build_fail(p, rc);
+		return;
+	}
+	if (p->open == 0) {
+		on_header(p, qname, atts);
+		return;
+	}
+	if (p->is_building)
+		build_element(p, qname, atts);
+	p->open++;
+}
+
+static void end_stanza(struct xml_parser *p)
+{
+	raise(p, XML_EVENT_STANZA);
+	/* Of an empty element tag Expat reports the end with no bytes of its own. */
+	p->inner_end = here(p) == p->end ? p->inner_start : here(p);
+	if (p->end - p->start > p->stream->limits->stanza_bytes)
+		xml_build_fail(p, ERR_XML_SIZE);
+}
+
+static void XMLCALL on_end(void *user, const XML_Char *qname)
+{
+	struct xml_parser *p = user;
+
+	(void)qname; /* Expat has matched it with the start tag */
+	if (p->err)
+		return;
+	p->open--;
+	if (p->open == 0) {
+		p->has_close = true;
+		if (p->event == XML_EVENT_NONE)
+			p->end = token_end(p);
+		return;
+	}
+	if (p->is_building) {
+		flush_text(p);
+		pop_bindings(p);
+		p->at = p->at->parent;
+	}
+	if (p->open == 1 && !p->err)
+		end_stanza(p);
+}
+
+static bool is_space(const char *s, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (s[i] != ' ' && s[i] != '\t' && s[i] != '\r' && s[i] != '\n')
+			return false;
+	return true;
+}
+
+static void XMLCALL on_text(void *user, const XML_Char *s, int n)
+{
+	struct xml_parser *p = user;
+
+	if (p->err)
+		return;
+	if (p->open <= 1) {
+		if (!is_space(s, n))
+			xml_build_fail(p, ERR_XML_TEXT);
+		return;
+	}
+	if (!p->is_building)
+		return;
+	buf_put(&p->text, s, (size_t)n);
+	if (buf_failed(&p->text))
+		xml_build_fail(p, (size_t)n + buf_len(&p->text) > p->text.max ? ERR_XML_SIZE : ERR_NOMEM);
+}
+
+static void XMLCALL on_comment(void *user, const XML_Char *text)
+{
+	(void)text;
+	xml_build_fail(user, ERR_XML_RESTRICTED);
+}
+
+static void XMLCALL on_instruction(void *user, const XML_Char *target, const XML_Char *data)
+{
+	(void)target;
+	(void)data;
+	xml_build_fail(user, ERR_XML_RESTRICTED);
+}
+
+static void XMLCALL on_doctype(void *user, const XML_Char *name, const XML_Char *sysid,
+                               const XML_Char *pubid, int has_internal)
+{
+	(void)name;
+	(void)sysid;
+	(void)pubid;
+	(void)has_internal;
+	xml_build_fail(user, ERR_XML_RESTRICTED);
+}
+
+/* Expat was told that all is UTF-8 and ignores the declaration; RFC 6120 11.6 does not. */
+static void XMLCALL on_declaration(void *user, const XML_Char *version, const XML_Char *encoding,
+                                   int standalone)
+{
+	(void)version;
+	(void)standalone;
+	if (encoding && !bytes_eq_nocase(bytes_of(encoding), BYTES("UTF-8")))
+		xml_build_fail(user, ERR_XML_ENCODING);
+}
+
+void xml_build_attach(struct xml_parser *p)
+{
+	XML_SetUserData(p->expat, p);
+	XML_SetElementHandler(p->expat, on_start, on_end);
+	XML_SetCharacterDataHandler(p->expat, on_text);
+	XML_SetCommentHandler(p->expat, on_comment);
+	XML_SetProcessingInstructionHandler(p->expat, on_instruction);
+	XML_SetStartDoctypeDeclHandler(p->expat, on_doctype);
+	XML_SetXmlDeclHandler(p->expat, on_declaration);
+}

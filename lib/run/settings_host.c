@@ -1,0 +1,45 @@
+/* "address port", "[address]:port" and "host port" taken apart. */
+#include "run/settings.h"
+
+#include "base/err.h"
+
+/* Last separator that may stand before a port: a space, or a colon that is not an IPv6 address's. */
+static size_t port_separator(struct bytes v)
+{
+	size_t space = bytes_find(v, ' ');
+
+	if (space < v.n)
+		return space;
+	if (v.n > 0 && v.p[0] == '[') {
+		size_t end = bytes_find(v, ']');
+		return end + 1 < v.n ? end + 1 : v.n;
+	}
+	size_t colon = bytes_find(v, ':');
+	bool is_one = bytes_find(bytes_skip(v, colon + 1), ':') == bytes_skip(v, colon + 1).n;
+	return colon < v.n && is_one ? colon : v.n;
+}
+
+int setting_split_host(struct bytes value, uint16_t port_default, char host[static 256], uint16_t *port)
+{
+	size_t at = port_separator(value);
+	struct bytes name = bytes_make(value.p, at);
+	uint64_t n = port_default;
+
+	if (bytes_eq_str(value, "off"))
+		return ERR_NOT_FOUND;
+	if (at < value.n && value.p[at] != ' ' && value.p[at] != ':')
+		return ERR_SYNTAX;
+	if (at < value.n && (bytes_to_u64(bytes_skip(value, at + 1), UINT16_MAX, &n) < 0 || n == 0))
+		return ERR_SYNTAX;
+	if (name.n > 0 && name.p[0] == '[') {
+		if (name.n < 2 || name.p[name.n - 1] != ']')
+			return ERR_SYNTAX;
+		name = bytes_make(name.p + 1, name.n - 2);
+	}
+	if (name.n == 0 || name.n > 255 || memchr(name.p, 0, name.n))
+		return ERR_SYNTAX;
+	memcpy(host, name.p, name.n);
+	host[name.n] = 0;
+	*port = (uint16_t)n;
+	return 0;
+}
