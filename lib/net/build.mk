@@ -1,5 +1,9 @@
 LIBS += net
-lib_net_SRCS := lib/net/certname.c lib/net/link.c lib/net/tls.c lib/net/tls_store.c \
+lib_net_SRCS += lib/net/dns.c lib/net/dns_wire.c lib/net/dns_cache.c lib/net/dns_order.c lib/net/dns_record.c
+UNIT += lib/net/dns_test
+dns_test_LIBS := net run base
+dns_test_LD := -lcares -lresolv -levent_core
+lib_net_SRCS += lib/net/certname.c lib/net/link.c lib/net/tls.c lib/net/tls_store.c \
 	lib/net/tls_ticket.c lib/net/tls_verify.c lib/net/keyproxy.c lib/net/keyproxy_provider.c
 
 NET_LD := -lssl -lcrypto -lcares -levent_core
