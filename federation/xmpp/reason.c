@@ -95,8 +95,6 @@ const char *reason_advice(const struct reason *r)
 enum stanza_error reason_stanza_error(const struct reason *r)
 {
 	switch ((enum rung)r->rung) {
-	case RUNG_POLICY:
-		return STANZA_NOT_ALLOWED;
 	case RUNG_QUEUE:
 		return r->rc == ERR_TIMEOUT ? STANZA_REMOTE_SERVER_TIMEOUT : STANZA_RESOURCE_CONSTRAINT;
 	case RUNG_DNS:

@@ -72,7 +72,6 @@ COMMAND_FN(cmd_help);
 COMMAND_FN(cmd_certificate_names);
 COMMAND_FN(cmd_certificate_import);
 COMMAND_FN(cmd_certificate_show);
-/* cmd_relay.c */
 COMMAND_FN(cmd_trace);
 
 #endif

@@ -18,5 +18,20 @@ EVP_PKEY *keyproxy_pkey(struct keyproxy *k, struct bytes name, X509 *cert);
 int keyproxy_signed(struct keyproxy *k, const struct frame *f);
 int keyproxy_failed(struct keyproxy *k, const struct frame *f);
 void keyproxy_down(struct keyproxy *k);
+/* gh-keys is there (again): sends what waits for it. */
+void keyproxy_up(struct keyproxy *k);
+
+/* ---- for net/tls only ----
+ * Jobs have stacks, so there are at most KEYPROXY_JOBS_MAX; a handshake that finds none waits its
+ * turn here. A signature whose job is resumed without an answer gives up: so a connection that ends
+ * while it waits leaves no job behind. */
+enum { KEYPROXY_JOBS_MAX = 256 };
+struct keyproxy_turn {
+	struct list node;
+	void (*fn)(void *arg);
+	void *arg;
+};
+void keyproxy_turn_wait(struct keyproxy *k, struct keyproxy_turn *t, void (*fn)(void *arg), void *arg);
+void keyproxy_turn_cancel(struct keyproxy_turn *t);
 
 #endif

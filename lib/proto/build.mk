@@ -28,8 +28,8 @@ UNIT += lib/proto/envelope_test
 envelope_test_LIBS := proto base
 envelope_test_LD := $(proto_LD)
 
-# Not installed: figures for docs/performance.md.
-PROGS += xml-bench
+# Figures for docs/performance.md.
+TOOLS += xml-bench
 xml-bench_SRCS := lib/proto/xml_bench.c
 xml-bench_LIBS := proto base
 xml-bench_LD := $(proto_LD)

@@ -90,9 +90,16 @@ static int type_of(enum stanza_kind kind, struct bytes name, enum stanza_type *o
 	return 0;
 }
 
-static uint32_t facts_of_child(const struct xml_node *c, const char *content_ns)
+/* Both content namespaces count: what says xmlns='jabber:server' on a client's stream is content as
+ * soon as the bytes travel on, and the facts must say so from the start. */
+static bool is_content_ns(const char *ns)
 {
-	if (c->ns == content_ns || strcmp(c->ns, content_ns) == 0) {
+	return strcmp(ns, NS_CLIENT) == 0 || strcmp(ns, NS_SERVER) == 0;
+}
+
+static uint32_t facts_of_child(const struct xml_node *c)
+{
+	if (is_content_ns(c->ns)) {
 		if (strcmp(c->name, "body") == 0)
 			return FACT_BODY | FACT_PAYLOAD;
 		if (strcmp(c->name, "subject") == 0)
@@ -143,7 +150,7 @@ int stanza_of_node(struct xml_node *n, const char *content_ns, struct stanza *ou
 	if (s.kind == STANZA_IQ && (!s.id.n || (rc == 0 && !is_iq_sound(n, s.type))))
 		rc = ERR_SYNTAX;
 	for (const struct xml_node *c = xml_first(n); c && s.kind == STANZA_MESSAGE; c = xml_next(c))
-		s.facts |= facts_of_child(c, content_ns);
+		s.facts |= facts_of_child(c);
 	/* Who must answer a malformed stanza needs to know what it was. */
 	if (rc == 0 || rc == ERR_SYNTAX)
 		*out = s;

@@ -17,7 +17,8 @@
 #include "proto/xml.h"
 #include "proto/xmpp.h"
 
-enum { XML_BINDINGS_MAX = 64 };
+/* Namespace declarations in force at one place. */
+enum { XML_BINDINGS_MAX = 256 };
 
 enum xml_phase {
 	XML_PHASE_HEADER, /* wants a stream header */

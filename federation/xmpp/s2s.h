@@ -1,0 +1,114 @@
+/* s2s.h - the program gh-s2s: XMPP federation in and out (RFC 6120, 7590).
+ *
+ * One struct holds everything; it is made in main and handed down. Who does what:
+ *   stream*.c  the protocol, without I/O          conn.c   one connection: link and stream joined
+ *   dial.c     from a domain to a connection      prove.c  is the certificate the domain's
+ *   post.c     stanzas from and to the bus        hail.c   keys to be asked about (dialback)
+ *   show.c, check.c  the operator's questions */
+#ifndef S2S_S2S_H
+#define S2S_S2S_H
+
+#include "base/arena.h"
+#include "base/secret.h"
+#include "flight.h"
+#include "net/dns.h"
+#include "net/keyproxy.h"
+#include "net/tls.h"
+#include "peer.h"
+#include "run/proc.h"
+#include "run/stats.h"
+#include "stream.h"
+
+/* counter, printed name */
+#define S2S_STAT_TABLE(X)                                                                          \
+	X(STAT_IN_ACCEPTED, "s2s.in.accepted")                                                     \
+	X(STAT_IN_LIMITED, "s2s.in.limited")                                                       \
+	X(STAT_IN_ADDRESS_LIMITED, "s2s.in.address-limited")                                       \
+	X(STAT_IN_PROVEN, "s2s.in.proven")                                                         \
+	X(STAT_OUT_ATTEMPTS, "s2s.out.attempts")                                                   \
+	X(STAT_OUT_FAILED, "s2s.out.failed")                                                       \
+	X(STAT_OUT_READY, "s2s.out.ready")                                                         \
+	X(STAT_REFUSED_POLICY, "s2s.refused.policy")                                               \
+	X(STAT_REFUSED_DNS, "s2s.refused.dns")                                                     \
+	X(STAT_REFUSED_TCP, "s2s.refused.tcp")                                                     \
+	X(STAT_REFUSED_TLS, "s2s.refused.tls")                                                     \
+	X(STAT_REFUSED_STREAM, "s2s.refused.stream")                                               \
+	X(STAT_REFUSED_CERTIFICATE, "s2s.refused.certificate")                                     \
+	X(STAT_REFUSED_AUTH, "s2s.refused.authentication")                                         \
+	X(STAT_REFUSED_DIALBACK, "s2s.refused.dialback")                                           \
+	X(STAT_REFUSED_QUEUE, "s2s.refused.queue")                                                 \
+	X(STAT_STANZAS_IN, "s2s.stanzas.in")                                                       \
+	X(STAT_STANZAS_OUT, "s2s.stanzas.out")                                                     \
+	X(STAT_STANZAS_BAD, "s2s.stanzas.bad")                                                     \
+	X(STAT_STANZAS_RETRIED, "s2s.stanzas.retried")                                             \
+	X(STAT_BOUNCED, "s2s.bounced")                                                             \
+	X(STAT_QUEUE_FULL, "s2s.queue.full")                                                       \
+	X(STAT_QUEUE_OLD, "s2s.queue.old")                                                         \
+	X(STAT_FLIGHT_AGAIN, "s2s.flight.again")                                                   \
+	X(STAT_FLIGHT_DROPPED, "s2s.flight.dropped")                                               \
+	X(STAT_VERIFY_ASKED, "s2s.verify.asked")                                                   \
+	X(STAT_POSH_ASKED, "s2s.posh.asked")
+#define S2S_STAT_MEMBER(id, name) id,
+enum s2s_stat { S2S_STAT_TABLE(S2S_STAT_MEMBER) STAT_COUNT };
+#undef S2S_STAT_MEMBER
+
+/* Connections of one address (IPv6: one /64) that have proved nothing. */
+struct address_count {
+	uint8_t key[16];
+	uint32_t n;
+};
+
+enum { S2S_UNPROVEN_PER_ADDRESS = 50, S2S_LISTENERS_MAX = 32, S2S_RECENT_MAX = 1024, S2S_ARENA_BYTES = 32 << 20 };
+
+struct s2s_listener {
+	struct s2s *s2s;
+	struct loop_watch watch;
+	int fd; /* -1: place is free */
+	bool is_tls;
+	char addr[64];
+	uint16_t port;
+};
+
+struct s2s {
+	struct proc *proc;
+	struct loop *loop;
+	struct s2s_conf conf;
+	bool has_conf;
+	struct stream_env env;
+	struct xml_pool *xml;
+	struct arena arena; /* one step of an engine */
+	unsigned arena_users;
+	uint8_t dialback_secret[32];
+	struct keyproxy *keys;
+	struct tls_store *certificates;
+	struct dns *dns;
+	struct map peers;     /* struct peer by domain; owned */
+	struct map conns;     /* struct conn by id; owned */
+	size_t n_unproven;    /* incoming ones without a proof */
+	struct map addresses; /* struct address_count by key; owned */
+	struct flights flights;
+	struct map outgoing;  /* struct queue_item by envelope id: ours to answer (ROUTE_DONE) */
+	struct buf dones;     /* ROUTE_DONE bodies that wait for gh-switch to come back */
+	uint64_t recent[S2S_RECENT_MAX]; /* envelope ids done last: a repeat after gh-switch restarted */
+	unsigned recent_at;
+	uint64_t switch_up_ms;
+	struct loop_timer tick; /* ages, retries, sweeping; runs only while there is something */
+	struct s2s_listener listeners[S2S_LISTENERS_MAX];
+	struct log_limit limit_log;
+	struct stats stats;
+	uint64_t counts[STAT_COUNT];
+	bool is_stopping;
+	struct loop_timer stop;
+};
+
+/* The peer of a remote domain, made when missing. NULL: no memory. */
+struct peer *s2s_peer(struct s2s *s, struct bytes domain);
+/* Makes sure that the tick runs. */
+void s2s_want_tick(struct s2s *s);
+/* One log line why a peer was refused and what to do; rate-limited by domain. */
+void s2s_log_refused(struct s2s *s, struct bytes domain, const struct reason *why);
+/* Engines share one arena; nested use must not reset it. */
+void s2s_arena_enter(struct s2s *s);
+void s2s_arena_leave(struct s2s *s);
+
+#endif

@@ -1,0 +1,191 @@
+/* Commands about transactions: check, commit, confirm, revert, rollback, history. */
+#include "base/err.h"
+#include "check.h"
+#include "conf.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Findings as notes; false when there is an error among them. *first: text of the first error. */
+static bool report(struct oper *o, const struct rows *r, char first[static 512])
+{
+	struct check *found = malloc(sizeof *found);
+
+	if (!found) {
+		snprintf(first, 512, "%s", err_text(ERR_NOMEM));
+		return false;
+	}
+	check_rows(r, (int64_t)(loop_wall_ms(o->conf->loop) / 1000), found);
+	first[0] = 0;
+	for (size_t i = 0; i < found->n; i++) {
+		char text[600];
+		const struct check_finding *f = &found->v[i];
+		snprintf(text, sizeof text, "%s%s%s", f->path, f->path[0] ? ": " : "", f->text);
+		if (f->is_error && !first[0])
+			snprintf(first, 512, "%.511s", text);
+		else
+			oper_note(o, text);
+	}
+	bool is_sound = found->n_errors == 0;
+	free(found);
+	return is_sound;
+}
+
+COMMAND_FN(cmd_check)
+{
+	char first[512];
+
+	(void)c;
+	(void)cmd;
+	(void)args;
+	if (report(o, oper_rows(o), first))
+		oper_done(o, 0, "the candidate is sound");
+	else
+		oper_done(o, ERR_DENIED, first);
+}
+
+static void commit(struct conf *c, struct oper *o, unsigned minutes)
+{
+	char text[512];
+	struct rows next = { 0 };
+
+	if (!o->has_candidate || rows_diff(&o->base, &o->candidate, NULL, NULL) == 0) {
+		oper_done(o, 0, "nothing to commit");
+		return;
+	}
+	int rc = oper_rebase(o, text);
+	if (rc == ERR_EXISTS) {
+		char why[512];
+		snprintf(why, sizeof why, "%.255s: somebody else has changed it since; see diff, then set it again or discard", text);
+		oper_done(o, rc, why);
+		return;
+	}
+	if (rc == 0 && !report(o, &o->candidate, text)) {
+		oper_done(o, ERR_DENIED, text);
+		return;
+	}
+	if (rc == 0)
+		rc = rows_copy(&next, &o->candidate);
+	if (rc < 0) {
+		oper_done(o, rc, "");
+		return;
+	}
+	struct txn_start start = { .rows = &next, .by = o->by, .note = "", .confirm_minutes = minutes };
+	c->commit_oper = o->id;
+	rc = txn_start(&c->txn, &start);
+	if (rc == 0)
+		return;
+	rows_fini(&next);
+	c->commit_oper = rc == ERR_AGAIN ? c->commit_oper : 0;
+	oper_done(o, rc, rc == ERR_AGAIN ? "another commit is under way" :
+	                 "a commit waits for its confirmation: confirm or revert first");
+}
+
+COMMAND_FN(cmd_commit)
+{
+	(void)cmd;
+	(void)args;
+	if (c->txn.state != TXN_IDLE)
+		oper_done(o, ERR_AGAIN, "another commit is under way");
+	else
+		commit(c, o, 0);
+}
+
+COMMAND_FN(cmd_commit_confirm)
+{
+	uint64_t minutes = 0;
+
+	(void)cmd;
+	if (bytes_to_u64(args->v[0], TXN_CONFIRM_MAX_MINUTES, &minutes) < 0 || minutes == 0)
+		oper_done(o, ERR_RANGE, "1 to 1440 minutes");
+	else if (c->txn.state != TXN_IDLE)
+		oper_done(o, ERR_AGAIN, "another commit is under way");
+	else
+		commit(c, o, (unsigned)minutes);
+}
+
+void commit_answer(struct conf *c, const struct txn_result *r)
+{
+	struct oper *o = oper_of(c, c->commit_oper);
+	char text[600];
+
+	c->commit_oper = 0;
+	if (!o)
+		return;
+	if (r->rc < 0) {
+		snprintf(text, sizeof text, "%s%s%s", r->path, r->path[0] ? ": " : "", r->why);
+		oper_done(o, r->rc, text);
+		return;
+	}
+	oper_discard(o);
+	uint64_t left_ms = txn_confirm_left_ms(&c->txn);
+	if (left_ms > 0)
+		snprintf(text, sizeof text, "generation %u runs; goes back in %llu s unless you confirm",
+		         r->generation, (unsigned long long)(left_ms / 1000));
+	else
+		snprintf(text, sizeof text, "generation %u runs", r->generation);
+	oper_done(o, 0, text);
+}
+
+COMMAND_FN(cmd_confirm)
+{
+	(void)cmd;
+	(void)args;
+	int rc = txn_confirm(&c->txn);
+	oper_done(o, rc, rc == ERR_BAD_STATE ? "nothing waits for a confirmation" : rc < 0 ? "" : "kept");
+}
+
+COMMAND_FN(cmd_revert)
+{
+	(void)cmd;
+	(void)args;
+	if (c->txn.state != TXN_IDLE) {
+		oper_done(o, ERR_AGAIN, "another commit is under way");
+		return;
+	}
+	c->commit_oper = o->id;
+	int rc = txn_revert(&c->txn);
+	if (rc < 0) {
+		c->commit_oper = 0;
+		oper_done(o, rc, rc == ERR_BAD_STATE ? "nothing waits for a confirmation" : "");
+	}
+}
+
+COMMAND_FN(cmd_rollback)
+{
+	uint64_t generation = 0;
+	struct rows r = { 0 };
+
+	(void)cmd;
+	int rc = bytes_to_u64(args->v[0], UINT32_MAX, &generation);
+	if (rc == 0)
+		rc = store_load(&c->store, (uint32_t)generation, &r);
+	if (rc == 0)
+		rc = oper_begin(o);
+	if (rc == 0) {
+		rows_fini(&o->candidate);
+		o->candidate = r;
+		oper_done(o, 0, "in your candidate; see diff, then commit");
+		return;
+	}
+	rows_fini(&r);
+	oper_done(o, rc, rc == ERR_NOT_FOUND ? "no such generation; see history" : "");
+}
+
+COMMAND_FN(cmd_history)
+{
+	struct store_about about;
+	uint32_t at = 0;
+
+	(void)cmd;
+	(void)args;
+	while (store_history(&c->store, &at, &about)) {
+		oper_record_begin(o);
+		oper_record_int(o, "generation", about.generation);
+		oper_record_str(o, "at", about.at);
+		oper_record_str(o, "by", about.by);
+		oper_record_str(o, "note", about.note);
+		oper_record_end(o);
+	}
+	oper_done(o, 0, "");
+}

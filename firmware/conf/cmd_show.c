@@ -1,0 +1,106 @@
+/* Commands about the box, and those that only shape a question to another program. */
+#include "base/err.h"
+#include "conf.h"
+#include "run/stats.h"
+
+#include <stdio.h>
+
+#define CONF_VERSION "0.1"
+
+COMMAND_FN(cmd_show_processes)
+{
+	(void)cmd;
+	(void)args;
+	for (size_t i = 0; i < c->n_processes; i++) {
+		const struct conf_process *p = &c->processes[i];
+		oper_record_begin(o);
+		oper_record_str(o, "program", prog_name(p->prog));
+		oper_record_int(o, "instance", p->instance);
+		oper_record_str(o, "state", p->state);
+		oper_record_int(o, "pid", p->pid);
+		oper_record_int(o, "restarts", p->restarts);
+		if (p->prog < PROG_COUNT && p->instance < TXN_INSTANCES_MAX)
+			oper_record_int(o, "generation", c->txn.slots[p->prog][p->instance].has);
+		oper_record_end(o);
+	}
+	oper_done(o, 0, "");
+}
+
+static void put_own_counters(struct oper *o)
+{
+	const char *name;
+	uint64_t value;
+
+	for (size_t at = 0; stats_next(&at, &name, &value);) {
+		oper_record_begin(o);
+		oper_record_str(o, "program", prog_name(PROG_CONF));
+		oper_record_int(o, "instance", 0);
+		oper_record_str(o, "counter", name);
+		oper_record_int(o, "value", (int64_t)value);
+		oper_record_end(o);
+	}
+}
+
+COMMAND_FN(cmd_show_counters)
+{
+	enum prog p = PROG_CONF;
+	struct relay_ask ask = { .targets = P_WORK, .verb = "show counters" };
+
+	(void)cmd;
+	if (args->n > 0 && prog_of(args->v[0], &p) == 0)
+		ask.targets = P(p) & P_WORK;
+	if (p == PROG_CONF)
+		put_own_counters(o);
+	if (ask.targets)
+		relay_start(c, o, &ask);
+	else
+		oper_done(o, 0, "");
+}
+
+COMMAND_FN(cmd_show_version)
+{
+	(void)cmd;
+	(void)args;
+	oper_record_begin(o);
+	oper_record_str(o, "version", CONF_VERSION);
+	oper_record_bytes(o, "name", rows_value(&c->store.running, SET_SYSTEM_NAME, BYTES_NONE));
+	oper_record_int(o, "generation", c->store.generation);
+	oper_record_int(o, "uptime_s", (int64_t)((loop_now(c->loop) - c->started_ms) / 1000));
+	oper_record_int(o, "confirm_left_s", (int64_t)(txn_confirm_left_ms(&c->txn) / 1000));
+	oper_record_end(o);
+	oper_done(o, 0, "");
+}
+
+COMMAND_FN(cmd_help)
+{
+	(void)c;
+	(void)cmd;
+	(void)args;
+	for (size_t i = 0; i < command_count; i++) {
+		if (command_table[i].role > o->role)
+			continue;
+		oper_record_begin(o);
+		oper_record_str(o, "command", command_table[i].words);
+		oper_record_str(o, "help", command_table[i].help);
+		oper_record_end(o);
+	}
+	oper_done(o, 0, "");
+}
+
+/* A trace is silent while nothing passes: its silence is as long as the trace. */
+COMMAND_FN(cmd_trace)
+{
+	uint64_t seconds = 60;
+	char text[24];
+
+	(void)cmd;
+	if (args->n > 1 && (bytes_to_u64(args->v[1], 3600, &seconds) < 0 || seconds == 0)) {
+		oper_done(o, ERR_RANGE, "1 to 3600 seconds");
+		return;
+	}
+	int n = snprintf(text, sizeof text, "%llu", (unsigned long long)seconds);
+	struct bytes passed[] = { args->v[0], bytes_make(text, (size_t)n) };
+	struct relay_ask ask = { .targets = P(PROG_SWITCH), .verb = "trace domain", .args = passed, .n_args = 2,
+				 .silence_ms = (uint32_t)seconds * 1000 + 5000 };
+	relay_start(c, o, &ask);
+}

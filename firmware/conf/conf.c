@@ -1,0 +1,330 @@
+/* gh-conf: joins the parts to the bus, gh-super and the operators' socket. */
+#include "conf.h"
+
+#include "base/err.h"
+#include "base/log.h"
+#include "listeners.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <openssl/crypto.h>
+
+/* ---- what the commit machine wants said ---- */
+
+static void send_snapshot(void *arg, enum prog p, unsigned instance, uint32_t generation, const struct rows *r)
+{
+	struct conf *c = arg;
+	struct chan *to = bus_chan(c->bus, p, instance);
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < r->n; i++)
+		n += (r->v[i].row->readers & P(p)) != 0;
+	struct buf *b = chan_begin(to, MSG_SNAPSHOT, 0);
+	wire_put_u32(b, generation);
+	wire_put_u32(b, n);
+	for (size_t i = 0; i < r->n; i++) {
+		if (!(r->v[i].row->readers & P(p)))
+			continue;
+		wire_put_str(b, r->v[i].path);
+		wire_put_bytes(b, r->v[i].value);
+	}
+	if (chan_end(to) < 0)
+		log_error("conf.snapshot.unsent", LOG_STR("program", prog_name(p)), LOG_INT("instance", instance));
+}
+
+static void send_verdict(struct conf *c, enum msg m, enum prog p, unsigned instance, uint32_t generation)
+{
+	struct chan *to = bus_chan(c->bus, p, instance);
+
+	wire_put_u32(chan_begin(to, m, 0), generation);
+	if (chan_end(to) < 0)
+		log_error("conf.verdict.unsent", LOG_STR("program", prog_name(p)), LOG_INT("instance", instance));
+}
+
+static void send_switch(void *arg, enum prog p, unsigned instance, uint32_t generation)
+{
+	send_verdict(arg, MSG_SNAPSHOT_SWITCH, p, instance, generation);
+}
+
+static void send_drop(void *arg, enum prog p, unsigned instance, uint32_t generation)
+{
+	send_verdict(arg, MSG_SNAPSHOT_DROP, p, instance, generation);
+}
+
+static void send_listeners(void *arg, const struct rows *r)
+{
+	struct conf *c = arg;
+	struct chan *to = bus_chan(c->bus, PROG_SUPER, 0);
+
+	c->listeners_id = bus_next_id(c->bus);
+	listeners_put(r, chan_begin(to, MSG_LISTENERS_SET, c->listeners_id));
+	if (chan_end(to) < 0)
+		txn_bound(&c->txn, ERR_CLOSED, BYTES_NONE, "gh-super cannot be reached");
+}
+
+static void send_instances(struct conf *c)
+{
+	uint64_t workers = 1;
+	struct buf *b = chan_begin(bus_chan(c->bus, PROG_SUPER, 0), MSG_INSTANCES_SET, 0);
+
+	(void)bytes_to_u64(rows_value(&c->store.running, SET_ACCESS_WORKERS, BYTES_NONE), TXN_INSTANCES_MAX, &workers); /* canonical */
+	wire_put_u16(b, 1);
+	wire_put_u8(b, PROG_ACCESS);
+	wire_put_u8(b, (uint8_t)workers);
+	(void)chan_end(bus_chan(c->bus, PROG_SUPER, 0)); /* without gh-super this program ends */
+}
+
+static void on_commit_done(void *arg, const struct txn_result *r, bool is_by_itself)
+{
+	struct conf *c = arg;
+
+	if (r->rc < 0)
+		log_warn("conf.commit.refused", LOG_STR("by", c->txn.by), LOG_INT("generation", r->generation),
+		         LOG_STR("path", r->path), LOG_STR("why", r->why));
+	if (!is_by_itself)
+		commit_answer(c, r);
+}
+
+static void apply_own(struct conf *c)
+{
+	static const char *const levels[] = { "error", "warn", "info", "debug" };
+	struct bytes level = rows_value(&c->store.running, SET_LOG_LEVEL, BYTES_NONE);
+
+	for (unsigned i = 0; i < LOG_LEVEL_COUNT; i++) {
+		if (bytes_eq_str(level, levels[i]))
+			log_set_level((enum log_level)i);
+	}
+	send_instances(c);
+}
+
+static void on_switched(void *arg, const struct rows *old, const char *by)
+{
+	struct conf *c = arg;
+
+	audit_commit(old, &c->store.running, c->store.generation, by);
+	apply_own(c);
+}
+
+static const struct txn_ops ops = {
+	.snapshot = send_snapshot,   .switch_to = send_switch,  .drop = send_drop,
+	.listeners = send_listeners, .done = on_commit_done,    .switched = on_switched,
+};
+
+/* ---- messages ---- */
+
+static int on_accept(void *arg, struct chan *from, const struct frame *f)
+{
+	struct conf *c = arg;
+	struct wire w = wire_of(f->body);
+	uint32_t generation = wire_u32(&w);
+
+	if (wire_end(&w) < 0)
+		return ERR_PROTOCOL;
+	txn_accepted(&c->txn, chan_prog(from), chan_instance(from), generation);
+	return 0;
+}
+
+static int on_refuse(void *arg, struct chan *from, const struct frame *f)
+{
+	struct conf *c = arg;
+	struct wire w = wire_of(f->body);
+	uint32_t generation = wire_u32(&w);
+	struct bytes path = wire_str(&w), why = wire_str(&w);
+
+	if (wire_end(&w) < 0)
+		return ERR_PROTOCOL;
+	txn_refused(&c->txn, chan_prog(from), chan_instance(from), generation, path, why);
+	return 0;
+}
+
+static int on_listeners_done(void *arg, struct chan *from, const struct frame *f)
+{
+	struct conf *c = arg;
+	struct wire w = wire_of(f->body);
+	int rc = (int)wire_u32(&w);
+	struct bytes name = wire_str(&w), addr = wire_str(&w);
+	uint16_t port = wire_u16(&w);
+	char why[400];
+
+	(void)from;
+	if (wire_end(&w) < 0)
+		return ERR_PROTOCOL;
+	if (f->id != c->listeners_id)
+		return 0; /* about a set that another one has replaced */
+	snprintf(why, sizeof why, "%.*s port %u cannot be opened: %s", BYTES_FMT(addr), port,
+	         rc == ERR_SYS ? "in use, or not an address of this box" : err_text(rc));
+	if (c->txn.state == TXN_BINDING)
+		txn_bound(&c->txn, rc, listeners_path(&c->txn.next, name, addr, port), why);
+	else if (rc < 0)
+		log_error("conf.listener.failed", LOG_BYTES("listener", name), LOG_STR("why", why));
+	return 0;
+}
+
+static struct conf_process *process_of(struct conf *c, enum prog p, unsigned instance)
+{
+	for (size_t i = 0; i < c->n_processes; i++) {
+		if (c->processes[i].prog == p && c->processes[i].instance == instance)
+			return &c->processes[i];
+	}
+	if (c->n_processes == CONF_PROCESSES_MAX)
+		return NULL;
+	struct conf_process *new = &c->processes[c->n_processes++];
+	*new = (struct conf_process){ .prog = p, .instance = instance };
+	return new;
+}
+
+static int on_process(void *arg, struct chan *from, const struct frame *f)
+{
+	struct conf *c = arg;
+	struct wire w = wire_of(f->body);
+	unsigned prog = wire_u8(&w), instance = wire_u8(&w);
+	uint32_t pid = wire_u32(&w), restarts = wire_u32(&w);
+	struct bytes state = wire_str(&w);
+
+	(void)from;
+	if (wire_end(&w) < 0 || prog >= PROG_COUNT)
+		return ERR_PROTOCOL;
+	struct conf_process *p = process_of(c, (enum prog)prog, instance);
+	if (!p)
+		return 0;
+	p->pid = pid;
+	p->restarts = restarts;
+	snprintf(p->state, sizeof p->state, "%.*s", BYTES_FMT(state));
+	return 0;
+}
+
+static int on_record(void *arg, struct chan *from, const struct frame *f)
+{
+	return relay_record(arg, from, f);
+}
+
+static int on_command_done(void *arg, struct chan *from, const struct frame *f)
+{
+	return relay_command_done(arg, from, f);
+}
+
+static const struct bus_handler handlers[] = {
+	{ MSG_SNAPSHOT_ACCEPT, on_accept },       { MSG_SNAPSHOT_REFUSE, on_refuse },
+	{ MSG_LISTENERS_DONE, on_listeners_done }, { MSG_PROCESS, on_process },
+	{ MSG_RECORD, on_record },                { MSG_COMMAND_DONE, on_command_done },
+};
+
+/* ---- life ---- */
+
+static int prepare(struct proc *p, void **program)
+{
+	struct conf *c = calloc(1, sizeof *c);
+	int fd = proc_open_folder(p);
+
+	if (!c || fd < 0) {
+		free(c);
+		return fd < 0 ? fd : ERR_NOMEM;
+	}
+	/* OpenSSL reads its own files now; later nothing outside the folder can be opened. */
+	if (!OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CRYPTO_STRINGS | OPENSSL_INIT_ADD_ALL_DIGESTS |
+	                         OPENSSL_INIT_NO_LOAD_CONFIG, NULL)) {
+		free(c);
+		return ERR_NOMEM;
+	}
+	c->proc = p;
+	c->store.dir_fd = fd;
+	c->owner = getuid();
+	*program = c;
+	return 0;
+}
+
+static int init(void *program)
+{
+	struct conf *c = program;
+
+	c->loop = proc_loop(c->proc);
+	c->bus = proc_bus(c->proc);
+	c->started_ms = loop_now(c->loop);
+	list_init(&c->opers);
+	int rc = store_open(&c->store, c->store.dir_fd);
+	if (rc < 0)
+		return rc;
+	log_info("conf.running", LOG_INT("generation", c->store.generation), LOG_INT("settings", c->store.running.n));
+	txn_init(&c->txn, c->loop, &c->store, &ops, c);
+	send_listeners(c, &c->store.running);
+	apply_own(c);
+	return 0;
+}
+
+static void on_socket(void *arg, unsigned events)
+{
+	struct conf *c = arg;
+	int fd = accept4(c->socket.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	(void)events;
+	if (fd >= 0)
+		oper_accept(c, fd);
+}
+
+static void on_listener(void *program, const char *name, const char *addr, uint16_t port, int fd)
+{
+	struct conf *c = program;
+
+	(void)addr;
+	(void)port;
+	if (strcmp(name, "ghsh") != 0) {
+		if (fd >= 0)
+			(void)close(fd); /* not ours */
+		return;
+	}
+	if (c->socket.loop) {
+		int old = c->socket.fd;
+		loop_watch_del(&c->socket);
+		(void)close(old); /* replaced, or gone */
+	}
+	if (fd >= 0 && loop_watch_add(c->loop, &c->socket, fd, LOOP_READ, on_socket, c) < 0)
+		log_error("conf.socket", LOG_STR("why", "cannot be watched"));
+}
+
+static void on_up(void *program, struct chan *ch)
+{
+	struct conf *c = program;
+
+	txn_up(&c->txn, chan_prog(ch), chan_instance(ch));
+}
+
+static void on_down(void *program, struct chan *ch)
+{
+	struct conf *c = program;
+
+	txn_down(&c->txn, chan_prog(ch), chan_instance(ch));
+	relay_down(c, chan_prog(ch), chan_instance(ch));
+}
+
+static void on_stop(void *program, uint32_t grace_ms)
+{
+	struct conf *c = program;
+
+	(void)grace_ms;
+	oper_close_all(c);
+	txn_fini(&c->txn);
+	store_close(&c->store);
+	proc_exit(c->proc, 0);
+}
+
+static const struct proc_def conf_program = {
+	.prog = PROG_CONF,
+	.backend = LOOP_POLL,
+	.handlers = handlers,
+	.n_handlers = sizeof handlers / sizeof handlers[0],
+	.prepare = prepare,
+	.init = init,
+	.listener = on_listener,
+	.up = on_up,
+	.down = on_down,
+	.stop = on_stop,
+};
+
+int main(int argc, char **argv)
+{
+	return proc_main(argc, argv, &conf_program);
+}

@@ -1,0 +1,488 @@
+#include "oper.h"
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/secret.h"
+#include "conf.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { READ_BYTES = 64 << 10 };
+
+/* ---- frames out ---- */
+
+static void put_u32_at(struct buf *b, size_t at, uint32_t v)
+{
+	uint8_t raw[4] = { (uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v };
+
+	if (!buf_failed(b))
+		memcpy(b->p + b->off + at, raw, sizeof raw);
+}
+
+static struct buf *frame_begin(struct oper *o, enum oper_frame type)
+{
+	o->frame_at = buf_len(&o->out);
+	wire_put_u32(&o->out, 0);
+	wire_put_u8(&o->out, (uint8_t)type);
+	return &o->out;
+}
+
+static void close_later(struct oper *o)
+{
+	o->is_closing = true;
+	loop_defer_call(o->conf->loop, &o->sweep);
+}
+
+static void frame_end(struct oper *o)
+{
+	if (buf_failed(&o->out)) {
+		log_warn("conf.oper.slow", LOG_STR("by", o->by));
+		close_later(o);
+		return;
+	}
+	put_u32_at(&o->out, o->frame_at, (uint32_t)(buf_len(&o->out) - o->frame_at - 4));
+	(void)loop_watch_set(&o->watch, LOOP_READ | LOOP_WRITE); /* a watch that is there takes any events */
+}
+
+void oper_record_begin(struct oper *o)
+{
+	frame_begin(o, OPER_RECORD);
+	o->count_at = buf_len(&o->out);
+	o->n_pairs = 0;
+	wire_put_u16(&o->out, 0);
+}
+
+void oper_record_bytes(struct oper *o, const char *key, struct bytes value)
+{
+	wire_put_str(&o->out, bytes_of(key));
+	wire_put_bytes(&o->out, value);
+	o->n_pairs++;
+}
+
+void oper_record_str(struct oper *o, const char *key, const char *value)
+{
+	oper_record_bytes(o, key, bytes_of(value));
+}
+
+void oper_record_int(struct oper *o, const char *key, int64_t value)
+{
+	char text[24];
+	int n = snprintf(text, sizeof text, "%lld", (long long)value);
+
+	oper_record_bytes(o, key, bytes_make(text, (size_t)n));
+}
+
+void oper_record_end(struct oper *o)
+{
+	if (!buf_failed(&o->out)) {
+		o->out.p[o->out.off + o->count_at] = (uint8_t)(o->n_pairs >> 8);
+		o->out.p[o->out.off + o->count_at + 1] = (uint8_t)o->n_pairs;
+	}
+	frame_end(o);
+}
+
+void oper_text(struct oper *o, struct bytes text)
+{
+	wire_put_bytes(frame_begin(o, OPER_TEXT), text);
+	frame_end(o);
+}
+
+void oper_note(struct oper *o, const char *text)
+{
+	wire_put_str(frame_begin(o, OPER_NOTE), bytes_of(text));
+	frame_end(o);
+}
+
+void oper_candidate(struct oper *o, const char *word, const char *help)
+{
+	struct buf *b = frame_begin(o, OPER_CANDIDATE);
+
+	wire_put_str(b, bytes_of(word));
+	wire_put_str(b, bytes_of(help));
+	frame_end(o);
+}
+
+static void resume(struct oper *o)
+{
+	o->is_busy = false;
+	loop_defer_call(o->conf->loop, &o->sweep); /* frames that waited are read at the end of the turn */
+}
+
+void oper_need(struct oper *o, enum oper_need what, size_t word, const char *text)
+{
+	struct buf *b = frame_begin(o, OPER_NEED);
+
+	wire_put_u8(b, (uint8_t)what);
+	wire_put_u16(b, (uint16_t)word);
+	wire_put_str(b, bytes_of(text));
+	frame_end(o);
+	resume(o);
+}
+
+void oper_done(struct oper *o, int rc, const char *text)
+{
+	struct buf *b = frame_begin(o, OPER_DONE);
+	size_t changes = o->has_candidate ? rows_diff(&o->base, &o->candidate, NULL, NULL) : 0;
+
+	wire_put_u32(b, (uint32_t)rc);
+	wire_put_str(b, bytes_of(rc < 0 && !text[0] ? err_text(rc) : text));
+	wire_put_u32(b, (uint32_t)changes);
+	wire_put_u8(b, o->had_secret ? OPER_DONE_SECRET : 0);
+	frame_end(o);
+	resume(o);
+}
+
+/* ---- the candidate ---- */
+
+int oper_begin(struct oper *o)
+{
+	int rc;
+
+	if (o->has_candidate)
+		return 0;
+	rc = rows_copy(&o->base, &o->conf->store.running);
+	if (rc == 0)
+		rc = rows_copy(&o->candidate, &o->base);
+	o->has_candidate = rc == 0;
+	return rc;
+}
+
+const struct rows *oper_rows(const struct oper *o)
+{
+	return o->has_candidate ? &o->candidate : &o->conf->store.running;
+}
+
+void oper_discard(struct oper *o)
+{
+	rows_fini(&o->base);
+	rows_fini(&o->candidate);
+	o->has_candidate = false;
+}
+
+struct rebase {
+	const struct rows *base;
+	struct rows *onto;
+	int rc;
+	char *path;
+};
+
+/* One change of the operator, put on top of what runs now. */
+static void put_change(void *arg, const struct row_item *old, const struct row_item *new)
+{
+	struct rebase *r = arg;
+	struct bytes path = (old ? old : new)->path;
+	const struct row_item *now = rows_get(r->onto, path);
+	struct bytes was = old ? old->value : BYTES_NONE, is = now ? now->value : BYTES_NONE;
+	struct bytes want = new ? new->value : BYTES_NONE;
+
+	if (r->rc < 0)
+		return;
+	if (!bytes_eq(was, is) && !bytes_eq(is, want)) {
+		snprintf(r->path, 256, "%.*s", BYTES_FMT(path));
+		r->rc = ERR_EXISTS;
+		return;
+	}
+	if (new)
+		r->rc = rows_set(r->onto, path, want);
+	else
+		(void)rows_del(r->onto, path); /* somebody else may have deleted it too */
+}
+
+int oper_rebase(struct oper *o, char path[static 256])
+{
+	struct rows onto = { 0 };
+	struct rebase r = { .base = &o->base, .onto = &onto, .path = path };
+
+	r.rc = rows_copy(&onto, &o->conf->store.running);
+	if (r.rc == 0)
+		rows_diff(&o->base, &o->candidate, put_change, &r);
+	if (r.rc == 0)
+		r.rc = rows_copy(&o->base, &o->conf->store.running);
+	if (r.rc == 0) {
+		rows_fini(&o->candidate);
+		o->candidate = onto;
+	} else {
+		rows_fini(&onto);
+	}
+	return r.rc;
+}
+
+/* ---- frames in ---- */
+
+static int read_words(struct wire *w, bool with_kinds, struct command_line *line)
+{
+	size_t n = wire_u16(w);
+
+	*line = (struct command_line){ 0 };
+	if (n > WORDS_MAX)
+		return ERR_LIMIT;
+	for (line->n = 0; line->n < n; line->n++) {
+		line->kinds[line->n] = with_kinds ? wire_u8(w) : OPER_WORD_TYPED;
+		line->v[line->n] = wire_bytes(w);
+	}
+	return wire_end(w);
+}
+
+static void run_command(struct oper *o, const struct command_match *m)
+{
+	const struct command *cmd = m->command;
+	struct buf verb;
+
+	o->had_secret = m->args.has_secret;
+	if (cmd->role > o->role) {
+		oper_done(o, ERR_DENIED, "your role may not do this");
+		return;
+	}
+	if (cmd->role > OPER_AUDITOR)
+		audit_command(o->by, cmd, &m->args);
+	if (cmd->fn) {
+		cmd->fn(o->conf, o, cmd, &m->args);
+		return;
+	}
+	buf_init(&verb, 256);
+	command_put_literals(cmd, &verb);
+	struct relay_ask ask = { .targets = cmd->targets, .verb = cmd->verb ? cmd->verb : buf_cstr(&verb),
+				 .args = m->args.v, .n_args = m->args.n };
+	relay_start(o->conf, o, &ask);
+	buf_fini(&verb);
+}
+
+static int on_ask(struct oper *o, struct wire *w)
+{
+	struct command_line line;
+	struct command_match *m = malloc(sizeof *m);
+	struct arena a;
+	int rc = m ? read_words(w, true, &line) : ERR_NOMEM;
+
+	arena_init(&a, 1 << 20);
+	if (rc == 0) {
+		o->is_busy = true;
+		o->had_secret = false;
+		command_match(&line, &a, m);
+		if (m->result == MATCH_OK)
+			run_command(o, m);
+		else if (m->result == MATCH_NEED_SECRET)
+			oper_need(o, OPER_NEED_SECRET, m->need_at, "Password: ");
+		else if (m->result == MATCH_NEED_FILE)
+			oper_need(o, OPER_NEED_FILE, m->need_at, "");
+		else
+			oper_done(o, ERR_SYNTAX, m->why);
+	}
+	arena_fini(&a);
+	free(m);
+	return rc;
+}
+
+static void put_candidate(void *arg, const char *word, const char *help)
+{
+	oper_candidate(arg, word, help);
+}
+
+static int on_complete(struct oper *o, struct wire *w)
+{
+	struct command_line line;
+	int rc = read_words(w, false, &line);
+
+	if (rc == 0) {
+		command_complete(&line, oper_rows(o), o->role, put_candidate, o);
+		oper_done(o, 0, "");
+	}
+	return rc;
+}
+
+/* The wanted role may only be lower than the one that the user id gives. */
+static int on_hello(struct oper *o, struct wire *w)
+{
+	unsigned version = wire_u16(w), role = wire_u8(w);
+
+	if (wire_end(w) < 0 || version != OPER_VERSION || role > OPER_ADMIN)
+		return ERR_PROTOCOL;
+	if (role < o->role)
+		o->role = (enum oper_role)role;
+	oper_done(o, 0, "");
+	return 0;
+}
+
+static int on_frame(struct oper *o, struct bytes frame)
+{
+	struct wire w = wire_of(frame);
+
+	switch (wire_u8(&w)) {
+	case OPER_HELLO:
+		return on_hello(o, &w);
+	case OPER_ASK:
+		return on_ask(o, &w);
+	case OPER_COMPLETE:
+		return on_complete(o, &w);
+	case OPER_ABORT:
+		relay_abort(o->conf, o->id);
+		return 0;
+	default:
+		return ERR_PROTOCOL;
+	}
+}
+
+/* Complete frames, one after the other; while a command is under way only ABORT is taken. */
+static int read_frames(struct oper *o)
+{
+	while (!o->is_closing) {
+		struct bytes in = buf_bytes(&o->in);
+		struct wire w = wire_of(in);
+		size_t n = wire_u32(&w);
+		if (wire_failed(&w) || in.n < 5)
+			return 0;
+		if (n == 0 || n > OPER_FRAME_MAX)
+			return ERR_LIMIT;
+		if (in.n < 4 + n || (o->is_busy && in.p[4] != OPER_ABORT))
+			return 0;
+		int rc = on_frame(o, bytes_make(in.p + 4, n));
+		secret_wipe((void *)(uintptr_t)in.p, 4 + n); /* passwords and keys pass here */
+		buf_consume(&o->in, 4 + n);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static void refuse(struct oper *o, const char *why)
+{
+	log_warn("conf.oper.closed", LOG_STR("by", o->by), LOG_STR("why", why));
+	close_later(o);
+}
+
+static void on_read(struct oper *o)
+{
+	uint8_t *p = buf_reserve(&o->in, READ_BYTES);
+	ssize_t n = p ? read(o->watch.fd, p, READ_BYTES) : -1;
+
+	if (!p) {
+		refuse(o, "frames over the limit");
+	} else if (n > 0) {
+		buf_commit(&o->in, (size_t)n);
+		int rc = read_frames(o);
+		if (rc < 0)
+			refuse(o, err_name(rc));
+	} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+		close_later(o);
+	}
+}
+
+static void on_write(struct oper *o)
+{
+	struct bytes b = buf_bytes(&o->out);
+	ssize_t n = b.n ? send(o->watch.fd, b.p, b.n, MSG_NOSIGNAL) : 0;
+
+	if (n < 0 && errno != EAGAIN && errno != EINTR) {
+		close_later(o);
+		return;
+	}
+	if (n > 0)
+		buf_consume(&o->out, (size_t)n);
+	buf_release_if_empty(&o->out);
+	if (buf_len(&o->out) == 0)
+		(void)loop_watch_set(&o->watch, LOOP_READ); /* fewer events never fail */
+}
+
+static void on_event(void *arg, unsigned events)
+{
+	struct oper *o = arg;
+
+	if ((events & LOOP_WRITE) && !o->is_closing)
+		on_write(o);
+	if ((events & LOOP_READ) && !o->is_closing)
+		on_read(o);
+}
+
+/* ---- coming and going ---- */
+
+static void free_oper(struct oper *o)
+{
+	struct conf *c = o->conf;
+
+	list_del(&o->node);
+	c->n_opers--;
+	relay_abort(c, o->id);
+	loop_defer_cancel(&o->sweep);
+	int fd = o->watch.fd;
+	loop_watch_del(&o->watch);
+	(void)close(fd); /* all that matters was answered or is lost anyway */
+	oper_discard(o);
+	buf_fini(&o->in);
+	buf_fini(&o->out);
+	free(o);
+}
+
+static void on_sweep(void *arg)
+{
+	struct oper *o = arg;
+
+	if (!o->is_closing && read_frames(o) < 0)
+		o->is_closing = true;
+	if (o->is_closing)
+		free_oper(o);
+}
+
+struct oper *oper_of(struct conf *c, uint64_t id)
+{
+	LIST_EACH(it, &c->opers) {
+		struct oper *o = LIST_OWNER(it, struct oper, node);
+		if (o->id == id && !o->is_closing)
+			return o;
+	}
+	return NULL;
+}
+
+/* Who is at the other end? Root and the owner of the box come in, as the kernel names them; in a
+ * user namespace of ours both are seen as ourselves. The file's mode has kept others out already. */
+static bool may_come(const struct conf *c, int fd, uid_t *uid)
+{
+	struct ucred cred;
+	socklen_t n = sizeof cred;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) < 0)
+		return false;
+	*uid = cred.uid;
+	return cred.uid == 0 || cred.uid == c->owner || cred.uid == geteuid();
+}
+
+static int start(struct conf *c, struct oper *o, int fd, uid_t uid)
+{
+	o->conf = c;
+	o->id = ++c->next_oper_id;
+	o->role = OPER_ADMIN;
+	buf_init(&o->in, OPER_FRAME_MAX + READ_BYTES + 4);
+	buf_init(&o->out, OPER_QUEUE_MAX);
+	loop_defer_init(&o->sweep, on_sweep, o);
+	if (uid == 0)
+		snprintf(o->by, sizeof o->by, "root");
+	else
+		snprintf(o->by, sizeof o->by, "uid %u", uid);
+	return loop_watch_add(c->loop, &o->watch, fd, LOOP_READ, on_event, o);
+}
+
+void oper_accept(struct conf *c, int fd)
+{
+	uid_t uid = 0;
+	struct oper *o = NULL;
+
+	if (c->n_opers < OPERS_MAX && may_come(c, fd, &uid))
+		o = calloc(1, sizeof *o);
+	if (!o || start(c, o, fd, uid) < 0) {
+		log_warn("conf.oper.refused", LOG_INT("uid", uid), LOG_INT("opers", c->n_opers));
+		free(o);
+		(void)close(fd); /* refused */
+		return;
+	}
+	list_add_tail(&c->opers, &o->node);
+	c->n_opers++;
+}
+
+void oper_close_all(struct conf *c)
+{
+	LIST_EACH(it, &c->opers)
+		free_oper(LIST_OWNER(it, struct oper, node));
+}

@@ -1,0 +1,132 @@
+#include "door.h"
+
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "proto/jid.h"
+
+/* Settings into what the door uses all day. */
+
+/* Places in the ranges of run/settings.def. */
+enum { TLS_REQUIRED, TLS_OPTIONAL };
+
+struct hosted {
+	size_t n;
+	uint8_t name[];
+};
+
+static bool is_hosted(void *arg, struct bytes domain)
+{
+	return map_get(&((struct door *)arg)->domains, domain) != NULL;
+}
+
+static void forget_domains(struct door *d)
+{
+	size_t at = 0;
+	struct hosted *h;
+
+	while ((h = map_next(&d->domains, &at)))
+		free(h);
+	map_fini(&d->domains);
+	d->default_domain[0] = '\0';
+}
+
+static int add_domain(struct door *d, struct bytes name)
+{
+	struct hosted *h = malloc(sizeof *h + name.n);
+
+	if (!h)
+		return ERR_NOMEM;
+	h->n = name.n;
+	memcpy(h->name, name.p, name.n);
+	int rc = map_add(&d->domains, bytes_make(h->name, h->n), h);
+	if (rc)
+		free(h);
+	return rc;
+}
+
+static void read_certificates(struct tls_store *t, const struct settings *s)
+{
+	size_t at = 0;
+	struct bytes name;
+
+	while (settings_next_key(s, SET_CERTIFICATE_CHAIN, &at, &name)) {
+		int rc = tls_store_add_certificate(t, name, settings_text_at(s, SET_CERTIFICATE_CHAIN, name));
+		if (rc)
+			log_error("c2s.certificate.bad", LOG_BYTES("certificate", name), LOG_STR("reason", err_name(rc)));
+	}
+}
+
+static void read_domain(struct door *d, struct tls_store *t, struct bytes key, struct bytes certificate)
+{
+	struct bytes domain;
+	char ascii[254];
+
+	int rc = jid_parse_domain(key, &d->arena, &domain);
+	if (rc == 0)
+		rc = add_domain(d, domain);
+	if (rc == 0)
+		rc = jid_domain_to_ascii(domain, ascii);
+	if (rc == 0) {
+		memcpy(d->default_domain, ascii, sizeof ascii);
+		rc = tls_store_add_domain(t, ascii, certificate);
+	}
+	if (rc) /* lesson 5: say which name is not covered */
+		log_warn("c2s.domain.certificate", LOG_BYTES("domain", key), LOG_BYTES("certificate", certificate),
+			 LOG_STR("reason", err_name(rc)));
+}
+
+static void read_domains(struct door *d, const struct settings *s)
+{
+	struct tls_store *t = tls_store_new(d->keys);
+	size_t at = 0;
+	struct bytes key;
+
+	if (!t) {
+		log_error("c2s.settings.failed", LOG_STR("reason", err_name(ERR_NOMEM)));
+		return;
+	}
+	forget_domains(d);
+	read_certificates(t, s);
+	while (settings_next_key(s, SET_DOMAIN_CERTIFICATE, &at, &key)) {
+		arena_reset(&d->arena);
+		if (settings_is_set(s, SET_DOMAIN_CERTIFICATE, key))
+			read_domain(d, t, key, settings_text_at(s, SET_DOMAIN_CERTIFICATE, key));
+	}
+	/* With several domains a client must say which (SNI): none of them is "the" default (lesson 6). */
+	if (d->domains.count != 1)
+		d->default_domain[0] = '\0';
+	tls_store_free(d->tls);
+	d->tls = t;
+}
+
+void door_apply(struct door *d, const struct settings *s)
+{
+	d->rules.is_tls_required = settings_enum(s, SET_ACCESS_TLS) == TLS_REQUIRED;
+	d->rules.offers_plain = settings_bool(s, SET_IM_PLAIN);
+	d->rules.auth_tries = (uint32_t)settings_int(s, SET_ACCESS_AUTH_TRIES);
+	d->rules.limits = xml_limits_default;
+	d->rules.limits.stanza_bytes = (uint32_t)settings_int(s, SET_ACCESS_STANZA);
+	d->rules.is_hosted = is_hosted;
+	d->rules.arg = d;
+	d->config = (struct door_config){
+		.conns_max = (uint32_t)settings_int(s, SET_ACCESS_CONNS_MAX),
+		.unauthed_max = (uint32_t)settings_int(s, SET_ACCESS_UNAUTH_MAX),
+		.unauthed_per_address = (uint32_t)settings_int(s, SET_ACCESS_UNAUTH_PER_ADDRESS),
+		.auth_timeout_ms = (uint32_t)settings_int(s, SET_ACCESS_AUTH_TIMEOUT) * 1000,
+		.ping_ms = (uint32_t)settings_int(s, SET_ACCESS_PING) * 1000,
+		.queue_bytes = (uint32_t)settings_int(s, SET_ACCESS_QUEUE),
+		.rate_bytes_per_s = (uint32_t)settings_int(s, SET_ACCESS_RATE),
+	};
+	read_domains(d, s);
+	d->is_ready = true;
+	door_accept_update(d);
+}
+
+void door_config_fini(struct door *d)
+{
+	forget_domains(d);
+	tls_store_free(d->tls);
+	d->tls = NULL;
+}

@@ -1,0 +1,497 @@
+#include "conn.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "run/session.h"
+
+enum {
+	TLS_TIMEOUT_MS = 15000,
+	/* How many deliveries an <r/> waits for, and how long for fewer. A client at full speed then
+	 * answers once for many; a quiet one is asked soon enough for its partner to see it. */
+	ASK_AFTER_STANZAS = 10,
+	ASK_AFTER_MS = 200,
+	/* A client that was asked for a sign of life has so long. */
+	ANSWER_MS = 60000,
+	/* A client may be ahead of its read rate by this much. */
+	PACE_BURST_MS = 1000,
+	SLOT_BITS = 24,
+	INSTANCE_SHIFT = 24,
+};
+
+/* ---- ids ---- */
+
+static int slot_take(struct door *d, struct conn *c)
+{
+	if (d->first_free == UINT32_MAX) {
+		uint32_t n = d->n_slots ? d->n_slots * 2 : 256;
+		if (n > 1u << SLOT_BITS)
+			return ERR_LIMIT;
+		struct slot *p = realloc(d->slots, n * sizeof *p);
+		if (!p)
+			return ERR_NOMEM;
+		d->slots = p;
+		for (uint32_t i = n; i-- > d->n_slots;) {
+			p[i] = (struct slot){ NULL, d->first_free };
+			d->first_free = i;
+		}
+		d->n_slots = n;
+	}
+	uint32_t at = d->first_free;
+	d->first_free = d->slots[at].next_free;
+	d->slots[at].conn = c;
+	c->id = (uint64_t)++d->generation << 32 | (uint64_t)d->instance << INSTANCE_SHIFT | at;
+	return 0;
+}
+
+static uint32_t slot_at(uint64_t id)
+{
+	return (uint32_t)id & ((1u << SLOT_BITS) - 1);
+}
+
+static void slot_give(struct door *d, uint64_t id)
+{
+	d->slots[slot_at(id)] = (struct slot){ NULL, d->first_free };
+	d->first_free = slot_at(id);
+}
+
+struct conn *conn_of(struct door *d, uint64_t id)
+{
+	uint32_t at = slot_at(id);
+	struct conn *c = at < d->n_slots ? d->slots[at].conn : NULL;
+
+	return c && c->id == id ? c : NULL;
+}
+
+struct conn *conn_next(struct door *d, uint32_t *at)
+{
+	while (*at < d->n_slots) {
+		struct conn *c = d->slots[(*at)++].conn;
+		if (c)
+			return c;
+	}
+	return NULL;
+}
+
+/* ---- end ---- */
+
+void conn_count_known(struct conn *c)
+{
+	if (!c->address)
+		return;
+	address_leave(&c->door->addresses, c->address);
+	c->address = NULL;
+	c->door->n_unauthed--;
+}
+
+/* The connection is no more: its id is free, the memory goes at the end of the turn. */
+static void conn_vanish(struct conn *c, const char *reason, bool is_over)
+{
+	struct door *d = c->door;
+
+	if (c->is_gone)
+		return;
+	c->is_gone = true;
+	conn_tell_closed(c, is_over);
+	if (c->stream.jid)
+		log_info("c2s.closed", LOG_ID("id", c->id), LOG_BYTES("user", bytes_make(c->stream.jid, c->stream.jid_n)),
+			 LOG_STR("reason", reason), LOG_INT("stanzas_in", c->stream.stanzas_in),
+			 LOG_INT("stanzas_out", c->delivered), LOG_INT("bytes_in", c->link.bytes_in),
+			 LOG_INT("bytes_out", c->link.bytes_out));
+	else
+		log_debug("c2s.closed", LOG_ID("id", c->id), LOG_STR("reason", reason));
+	link_close(&c->link);
+	conn_count_known(c);
+	slot_give(d, c->id);
+	d->n_conns--;
+	d->stats[STAT_CLOSED]++;
+	loop_timer_del(d->loop, &c->timer);
+	loop_timer_del(d->loop, &c->pace);
+	list_del(&c->tell_node);
+	list_del(&c->ack_node);
+	list_del(&c->node);
+	list_add_tail(&d->gone, &c->node);
+	loop_defer_call(d->loop, &d->sweep_defer);
+}
+
+void conn_drop(struct conn *c)
+{
+	conn_vanish(c, "dropped", false);
+}
+
+void conn_sweep(struct door *d)
+{
+	LIST_EACH (it, &d->gone) {
+		struct conn *c = LIST_OWNER(it, struct conn, node);
+		list_del(&c->node);
+		stream_fini(&c->stream);
+		hold_free(c->hold);
+		free(c);
+		d->n_freed++;
+	}
+	door_accept_update(d);
+	if (d->n_freed >= 1000 && !loop_timer_is_set(&d->trim_timer))
+		(void)loop_timer_set(d->loop, &d->trim_timer, 2000); /* without memory: next time */
+}
+
+/* ---- reading ---- */
+
+static void update_pause(struct conn *c)
+{
+	bool want = c->is_parked || c->is_paced || (c->has_backlog && stream_is_waiting(&c->stream));
+
+	if (c->is_gone || want == c->is_paused)
+		return;
+	c->is_paused = want;
+	link_pause(&c->link, want);
+}
+
+static void park(struct conn *c)
+{
+	if (c->is_parked)
+		return;
+	c->is_parked = true;
+	c->door->stats[STAT_PARKED]++;
+	list_add_tail(&c->door->parked, &c->node);
+	update_pause(c);
+}
+
+void conn_unpark(struct conn *c)
+{
+	c->is_parked = false;
+	list_del(&c->node);
+	conn_run(c);
+}
+
+static struct stream_out out_of(struct conn *c)
+{
+	struct door *d = c->door;
+
+	return (struct stream_out){ .send = link_out(&c->link), .scratch = &d->scratch, .arena = &d->arena };
+}
+
+/* Carries out what the engine wants. */
+static void settle(struct conn *c, const struct stream_out *out)
+{
+	if (buf_failed(out->send)) {
+		c->door->stats[STAT_QUEUE_FULL]++;
+		conn_vanish(c, "queue-full", false);
+		return;
+	}
+	if (buf_len(out->send))
+		link_kick(&c->link);
+	if (out->n_actions)
+		conn_perform(c, out);
+}
+
+void conn_run(struct conn *c)
+{
+	struct stream_out out;
+
+	while (!c->is_gone && !c->is_shut) {
+		if (door_is_blocked(c->door)) {
+			if (c->stream.state != S_TLS)
+				park(c);
+			break;
+		}
+		out = out_of(c);
+		if (!stream_next(&c->stream, &out))
+			break;
+		settle(c, &out);
+	}
+	c->has_backlog = c->has_backlog && stream_is_waiting(&c->stream);
+	update_pause(c);
+}
+
+void conn_event(struct conn *c, const struct stream_input *in)
+{
+	if (c->is_gone || c->is_shut)
+		return;
+	struct stream_out out = out_of(c);
+	stream_event(&c->stream, in, &out);
+	settle(c, &out);
+	if (!c->is_parked)
+		conn_run(c);
+}
+
+static void on_pace(void *arg)
+{
+	struct conn *c = arg;
+
+	c->is_paced = false;
+	update_pause(c);
+}
+
+/* Bytes read are paid for at the set rate; who is too far ahead waits. */
+static void pace(struct conn *c, size_t n)
+{
+	struct door *d = c->door;
+	uint64_t now = loop_now(d->loop), rate = d->config.rate_bytes_per_s;
+
+	if (c->allowed_at_ms < now)
+		c->allowed_at_ms = now;
+	c->allowed_at_ms += n * 1000 / rate;
+	uint64_t ahead = c->allowed_at_ms - now;
+	if (ahead <= PACE_BURST_MS || c->is_paced)
+		return;
+	if (loop_timer_set(d->loop, &c->pace, ahead - PACE_BURST_MS))
+		return; /* without memory for the timer the client is not held up for good */
+	c->is_paced = true;
+	d->stats[STAT_PACED]++;
+	update_pause(c);
+}
+
+static void on_data(void *arg, struct bytes in)
+{
+	struct conn *c = arg;
+	struct stream_out out;
+
+	if (c->is_gone || c->is_shut)
+		return;
+	c->last_in_ms = loop_now(c->door->loop);
+	if (c->door->config.rate_bytes_per_s)
+		pace(c, in.n);
+	c->has_backlog = true;
+	out = out_of(c);
+	stream_feed(&c->stream, in, &out);
+	if (out.n_actions)
+		settle(c, &out);
+	conn_run(c);
+}
+
+/* ---- the link ---- */
+
+static void on_secured(void *arg)
+{
+	struct conn *c = arg;
+	uint8_t exporter[32], end_point[64];
+	size_t n;
+
+	c->door->stats[STAT_TLS]++;
+	conn_event(c, &(struct stream_input){
+		.event = E_SECURED,
+		.has_exporter = tls_exporter(c->link.tls, exporter) == 0,
+		.has_end_point = tls_server_end_point(c->link.tls, end_point, &n) == 0,
+	});
+}
+
+static void tell_later(struct conn *c)
+{
+	if (!list_is_linked(&c->tell_node))
+		list_add_tail(&c->door->tell, &c->tell_node);
+	loop_defer_call(c->door->loop, &c->door->tell_defer);
+}
+
+static void on_drained(void *arg)
+{
+	struct conn *c = arg;
+
+	if (c->is_tell_due && !c->is_gone)
+		tell_later(c);
+}
+
+static void on_closed(void *arg, int why)
+{
+	struct conn *c = arg;
+
+	if (why == ERR_FULL)
+		c->door->stats[STAT_QUEUE_FULL]++;
+	conn_vanish(c, why == 0 ? "closed-by-peer" : err_name(why), c->is_killed);
+}
+
+static const struct link_owner owner = {
+	.secured = on_secured,
+	.data = on_data,
+	.drained = on_drained,
+	.closed = on_closed,
+};
+
+/* ---- time ---- */
+
+/* A session: ask the silent. Anybody else: the time for logging in is over. */
+static void on_timer(void *arg)
+{
+	struct conn *c = arg;
+	struct door *d = c->door;
+	uint64_t silent_ms = loop_now(d->loop) - c->last_in_ms;
+
+	if (!stream_has_session(&c->stream)) {
+		d->stats[STAT_TIMEOUT]++;
+		conn_event(c, &(struct stream_input){ .event = E_TIMEOUT });
+		return;
+	}
+	if (!d->config.ping_ms)
+		return;
+	uint64_t next_ms = d->config.ping_ms;
+	if (silent_ms < d->config.ping_ms)
+		next_ms -= silent_ms;
+	else {
+		conn_event(c, &(struct stream_input){ .event = E_SILENT });
+		if (c->stream.is_pinged && next_ms > ANSWER_MS)
+			next_ms = ANSWER_MS;
+	}
+	if (!c->is_gone && !c->is_shut)
+		(void)loop_timer_set(d->loop, &c->timer, next_ms); /* without memory: not asked again */
+}
+
+/* ---- begin ---- */
+
+static int start_direct_tls(struct conn *c)
+{
+	struct door *d = c->door;
+	struct tls *t;
+	const struct tls_options o = {
+		.side = TLS_SERVER,
+		.domain = d->default_domain[0] ? d->default_domain : NULL,
+		.alpn = "xmpp-client", /* XEP-0368 */
+	};
+
+	int rc = d->tls ? tls_new(d->tls, &o, &t) : ERR_AGAIN;
+	return rc ? rc : link_start_tls(&c->link, t, TLS_TIMEOUT_MS);
+}
+
+int conn_open(struct door *d, int fd, const struct sockaddr *from, bool is_direct_tls)
+{
+	struct conn *c = calloc(1, sizeof *c);
+	int rc = ERR_NOMEM;
+
+	if (!c)
+		goto no_conn;
+	c->door = d;
+	list_init(&c->node);
+	list_init(&c->tell_node);
+	list_init(&c->ack_node);
+	loop_timer_init(&c->timer, on_timer, c);
+	loop_timer_init(&c->pace, on_pace, c);
+	peer_address_of(from, &c->peer);
+	c->last_in_ms = loop_now(d->loop);
+	rc = address_enter(&d->addresses, from, d->config.unauthed_per_address, &c->address);
+	if (rc)
+		goto no_address;
+	rc = stream_init(&c->stream, &d->rules, d->xml, is_direct_tls);
+	if (rc)
+		goto no_stream;
+	rc = slot_take(d, c);
+	if (rc)
+		goto no_slot;
+	rc = link_accept(&c->link, d->loop, fd, &owner, c, d->config.queue_bytes);
+	if (rc)
+		goto no_link;
+	d->n_conns++;
+	d->n_unauthed++;
+	rc = loop_timer_set(d->loop, &c->timer, d->config.auth_timeout_ms);
+	if (rc == 0 && is_direct_tls)
+		rc = start_direct_tls(c);
+	if (rc)
+		conn_vanish(c, err_name(rc), true);
+	return 0;
+no_link:
+	fd = -1; /* the link has closed it */
+	slot_give(d, c->id);
+no_slot:
+	stream_fini(&c->stream);
+no_stream:
+	address_leave(&d->addresses, c->address);
+no_address:
+	free(c);
+no_conn:
+	if (fd >= 0)
+		(void)close(fd); /* nothing was written to it */
+	return rc;
+}
+
+/* ---- stanzas of the core ---- */
+
+static void ask_later(struct conn *c)
+{
+	struct door *d = c->door;
+
+	if (list_is_linked(&c->ack_node) || c->is_asked)
+		return;
+	c->ack_due_ms = loop_now(d->loop) + ASK_AFTER_MS;
+	list_add_tail(&d->ack, &c->ack_node);
+	if (!loop_timer_is_set(&d->ack_timer))
+		(void)loop_timer_set(d->loop, &d->ack_timer, ASK_AFTER_MS); /* no memory: by count only */
+}
+
+/* At most one <r/> is under way, so that the faster it goes the more stanzas share one. */
+void conn_ask(struct conn *c)
+{
+	if (c->is_gone || c->is_shut || c->is_asked || !c->unasked)
+		return;
+	c->is_asked = true;
+	c->unasked = 0;
+	list_del(&c->ack_node);
+	(void)link_send(&c->link, BYTES("<r xmlns='" NS_SM "'/>")); /* full: the link says closed */
+}
+
+void conn_answered(struct conn *c)
+{
+	c->is_asked = false;
+	if (c->unasked)
+		ask_later(c);
+}
+
+static void sent(struct conn *c, uint32_t n)
+{
+	struct door *d = c->door;
+
+	c->delivered += n;
+	d->stats[STAT_STANZAS_OUT] += n;
+	if (c->is_tell_due)
+		tell_later(c);
+	if (!c->stream.is_sm)
+		return;
+	c->unasked += n;
+	if (c->unasked >= ASK_AFTER_STANZAS)
+		conn_ask(c);
+	if (c->unasked)
+		ask_later(c);
+}
+
+void conn_release(struct conn *c)
+{
+	if (!c->hold)
+		return;
+	hold_release(c->hold, link_out(&c->link));
+	hold_free(c->hold);
+	c->hold = NULL;
+	uint32_t n = c->held;
+	c->held = 0;
+	if (buf_failed(link_out(&c->link))) {
+		c->door->stats[STAT_QUEUE_FULL]++;
+		conn_vanish(c, "queue-full", false);
+		return;
+	}
+	link_kick(&c->link);
+	sent(c, n);
+}
+
+/* True when the stanza was taken to wait for the client to look up. */
+static bool hold_back(struct conn *c, struct bytes stanza)
+{
+	if (!c->hold)
+		c->hold = hold_new();
+	if (!c->hold || hold_put(c->hold, stanza, !c->stream.is_sm))
+		return false;
+	c->held++;
+	c->door->stats[STAT_HELD]++;
+	return true;
+}
+
+void conn_deliver(struct conn *c, uint8_t flags, struct bytes stanza)
+{
+	if (flags & DELIVER_TELL)
+		c->is_tell_due = true;
+	if (c->stream.is_inactive && !(flags & DELIVER_URGENT) && hold_can_wait(stanza)) {
+		if (hold_back(c, stanza))
+			return;
+	}
+	/* Order is kept: what was held goes first. */
+	conn_release(c);
+	if (c->is_gone || link_send(&c->link, stanza))
+		return; /* over the queue's limit: the link says closed(ERR_FULL) */
+	sent(c, 1);
+}

@@ -1,0 +1,141 @@
+/* gateway/access/door.h - the worker: its connections, what they share, and the way to gh-im. */
+#ifndef ACCESS_DOOR_H
+#define ACCESS_DOOR_H
+
+#include "address.h"
+#include "hold.h"
+#include "stream.h"
+
+#include "base/log.h"
+#include "net/keyproxy.h"
+#include "net/link.h"
+#include "run/bus.h"
+#include "run/settings.h"
+
+/* Counters: enum, name. */
+#define ACCESS_STATS(X)                                                                            \
+	X(STAT_ACCEPTED, "c2s.accepted")                                                           \
+	X(STAT_REFUSED_ADDRESS, "c2s.refused.address")                                             \
+	X(STAT_REFUSED_UNAUTH, "c2s.refused.unauthenticated")                                      \
+	X(STAT_ACCEPT_PAUSED, "c2s.accept.paused")                                                 \
+	X(STAT_TLS, "c2s.tls")                                                                     \
+	X(STAT_INJECTED, "c2s.starttls.injected")                                                  \
+	X(STAT_AUTH_OK, "c2s.auth.ok")                                                             \
+	X(STAT_AUTH_FAILED, "c2s.auth.failed")                                                     \
+	X(STAT_SESSIONS, "c2s.sessions")                                                           \
+	X(STAT_RESUMED, "c2s.resumed")                                                             \
+	X(STAT_STANZAS_IN, "c2s.stanzas.in")                                                       \
+	X(STAT_STANZAS_OUT, "c2s.stanzas.out")                                                     \
+	X(STAT_STANZAS_REFUSED, "c2s.stanzas.refused")                                             \
+	X(STAT_STANZAS_LATE, "c2s.stanzas.late")                                                   \
+	X(STAT_HELD, "c2s.csi.held")                                                               \
+	X(STAT_PARKED, "c2s.parked")                                                               \
+	X(STAT_PACED, "c2s.paced")                                                                 \
+	X(STAT_QUEUE_FULL, "c2s.queue.full")                                                       \
+	X(STAT_BUS_FULL, "c2s.bus.full")                                                           \
+	X(STAT_TIMEOUT, "c2s.timeout")                                                             \
+	X(STAT_ERRORS, "c2s.stream.errors")                                                        \
+	X(STAT_CLOSED, "c2s.closed")
+
+#define STAT_MEMBER(id, name) id,
+enum access_stat { ACCESS_STATS(STAT_MEMBER) ACCESS_STAT_COUNT };
+#undef STAT_MEMBER
+extern const char *const access_stat_names[ACCESS_STAT_COUNT];
+
+enum { DOOR_LISTENERS_MAX = 16 };
+
+struct door;
+struct listener {
+	struct door *door;
+	struct loop_watch watch;
+	char name[16], addr[64];
+	uint16_t port;
+	int fd; /* -1: free place */
+	bool is_direct_tls;
+};
+
+/* What the settings say, beside the rules of streams. */
+struct door_config {
+	uint32_t conns_max, unauthed_max, unauthed_per_address;
+	uint32_t auth_timeout_ms, ping_ms;
+	uint32_t queue_bytes, rate_bytes_per_s;
+};
+
+struct slot {
+	struct conn *conn; /* NULL: free */
+	uint32_t next_free;
+};
+
+struct door {
+	struct loop *loop;
+	struct bus *bus;
+	unsigned instance;
+	struct keyproxy *keys;
+	struct tls_store *tls;
+	char default_domain[254]; /* A-labels; for direct TLS without SNI when one domain is hosted */
+	struct map domains;       /* hosted, normalised: to their struct hosted */
+	struct stream_rules rules;
+	struct door_config config;
+
+	struct chan *im; /* NULL while gh-im is away */
+	bool is_im_full;
+	bool is_ready;   /* settings have come */
+	bool is_stopping;
+
+	struct listener listeners[DOOR_LISTENERS_MAX];
+	bool is_accept_paused;
+	struct loop_timer accept_timer;
+
+	/* Connections by slot; an id is generation << 32 | instance << 24 | slot. */
+	struct slot *slots;
+	uint32_t n_slots, first_free, n_conns, n_unauthed;
+	uint32_t generation;
+	struct address_table addresses;
+
+	struct list parked; /* connections with bytes that gh-im cannot take now */
+	struct list tell;   /* WRITTEN is due */
+	struct list ack;    /* deliveries that no <r/> has asked about, oldest first */
+	struct list gone;   /* to be freed at the end of the turn */
+	struct loop_defer tell_defer, sweep_defer;
+	bool is_tell_second;
+	struct loop_timer ack_timer, trim_timer;
+	uint32_t n_freed; /* since memory was last given back */
+
+	struct xml_pool *xml;
+	struct arena arena;
+	struct buf scratch;
+	uint64_t next_trace;
+	struct log_limit auth_log;
+	uint64_t stats[ACCESS_STAT_COUNT];
+};
+
+/* ---- door.c ---- */
+int door_init(struct door *d, struct loop *l, struct bus *b, struct keyproxy *keys, unsigned instance);
+void door_fini(struct door *d);
+/* Whether a stanza may go to gh-im now. */
+static inline bool door_is_blocked(const struct door *d)
+{
+	return !d->im || d->is_im_full;
+}
+/* Hooks of the bus. */
+void door_up(struct door *d, struct chan *c);
+void door_down(struct door *d, struct chan *c);
+void door_pressure(struct door *d, struct chan *c, bool is_full);
+/* Ends all streams with system-shutdown, so that they can be resumed elsewhere. */
+void door_stop(struct door *d);
+
+/* ---- config.c ---- */
+void door_apply(struct door *d, const struct settings *s);
+void door_config_fini(struct door *d);
+
+/* ---- listen.c ---- */
+void door_listener(struct door *d, const char *name, const char *addr, uint16_t port, int fd);
+/* Stops or resumes accepting, whichever the counts and `is_accept_paused` want. */
+void door_accept_update(struct door *d);
+void door_listeners_fini(struct door *d);
+
+/* ---- core.c ---- */
+extern const struct bus_handler door_handlers[];
+extern const size_t n_door_handlers;
+
+#endif

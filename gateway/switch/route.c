@@ -1,0 +1,165 @@
+#include "switch.h"
+
+#include "base/err.h"
+
+#include <stdio.h>
+
+enum { REFUSALS_PER_MINUTE = 60 };
+
+/* What a refusal says to the sender, and to the administrator. */
+static const struct refusal {
+	enum stanza_error error;
+	const char *text, *advice;
+} refusals[ROUTE_VERDICT_COUNT] = {
+	[ROUTE_NOT_HOSTED] = { STANZA_ITEM_NOT_FOUND, "This domain does not live here", "add it with: set domain DOMAIN certificate NAME" },
+	[ROUTE_DENIED] = { STANZA_NOT_ALLOWED, "Federation with this domain is not allowed", "allow it with: set federation peer DOMAIN action allow" },
+	[ROUTE_RATE] = { STANZA_RESOURCE_CONSTRAINT, "Too many stanzas, slow down", "raise federation peer DOMAIN rate, or ask the partner" },
+	[ROUTE_HOPS] = { STANZA_REMOTE_SERVER_NOT_FOUND, "Too many hops", "a routing loop: look at static hosts of peers" },
+	[ROUTE_LOOP] = { STANZA_REMOTE_SERVER_NOT_FOUND, "The stanza would go back to where it came from", "the core routed a hosted domain outward" },
+	[ROUTE_FORGED] = { STANZA_NOT_ALLOWED, "The sender's domain lives here", "a partner sent from a domain of ours" },
+};
+
+static const char *const verdict_names[] = { "passed", "away", "not-hosted", "denied", "rate",
+					     "hops",   "loop", "forged",     "full" };
+_Static_assert(sizeof verdict_names / sizeof verdict_names[0] == ROUTE_VERDICT_COUNT, "one name a verdict");
+
+const char *route_verdict_name(enum route_verdict v)
+{
+	return verdict_names[v];
+}
+
+static void put_done(struct chan *to, uint64_t id, uint32_t rc)
+{
+	struct buf *b = chan_begin(to, MSG_ROUTE_DONE, 0);
+
+	wire_put_u64(b, id);
+	wire_put_u32(b, rc);
+	(void)chan_end(to); /* an origin that has gone sends again when it is back */
+}
+
+static void done(struct chan *to, const struct envelope *e, int rc)
+{
+	if (e->id)
+		put_done(to, e->id, (uint32_t)rc);
+}
+
+static int pass(struct chan *to, const struct envelope *e)
+{
+	struct envelope next = *e;
+
+	next.hops++;
+	envelope_encode(chan_begin(to, MSG_ROUTE, 0), &next);
+	return chan_end(to);
+}
+
+/* The error goes back the way the stanza came. It has no id: nobody waits for it. */
+static void send_error(struct chan *back, const struct envelope *e, const struct refusal *r)
+{
+	struct stanza_refusal why = { .error = r->error, .text = r->text, .by = hub_domain(e->to) };
+	struct buf stanza;
+	struct envelope answer = { .trace = e->trace, .door = DOOR_CORE, .kind = e->kind, .type = TYPE_ERROR,
+				   .hops = e->hops, .from = e->to, .to = e->from, .sid = e->sid };
+
+	buf_init(&stanza, 16384);
+	if (stanza_write_error(&stanza, (enum stanza_kind)e->kind, (enum stanza_type)e->type, e->sid, e->to, e->from, &why) &&
+	    !buf_failed(&stanza)) {
+		answer.stanza = buf_bytes(&stanza);
+		(void)pass(back, &answer); /* the sender's channel is full of its own answers then */
+	}
+	buf_fini(&stanza);
+}
+
+static void log_refusal(struct hub *h, const struct envelope *e, enum route_verdict v, const char *why)
+{
+	uint32_t held;
+
+	if (!log_limit_pass(&h->refusals, REFUSALS_PER_MINUTE, loop_now(h->loop), &held))
+		return;
+	log_warn("switch.refused", LOG_ID("trace", e->trace), LOG_BYTES("from", hub_domain(e->from)),
+		 LOG_BYTES("to", hub_domain(e->to)), LOG_STR("reason", verdict_names[v]), LOG_STR("policy", why),
+		 LOG_STR("advice", refusals[v].advice), LOG_INT("suppressed", held));
+}
+
+static struct chan *next_hop(struct hub *h, bool from_core)
+{
+	return bus_next(h->bus, from_core ? PROG_S2S : PROG_IM, NULL);
+}
+
+static enum route_verdict try_pass(struct hub *h, const struct envelope *e, bool from_core)
+{
+	struct chan *to = next_hop(h, from_core);
+
+	struct flight *flight = from_core ? &h->to_door : &h->to_core;
+
+	if (!to)
+		return ROUTE_AWAY;
+	/* Nobody waits for an envelope without an id. */
+	if (e->id && flight_add(flight, e->id))
+		return ROUTE_FULL;
+	if (pass(to, e) == 0)
+		return ROUTE_PASSED;
+	flight_del(flight, e->id);
+	return ROUTE_FULL;
+}
+
+int hub_on_route(void *arg, struct chan *from, const struct frame *f)
+{
+	struct hub *h = arg;
+	struct envelope e;
+	const char *why;
+	bool from_core = chan_prog(from) == PROG_IM;
+	int rc = envelope_decode(f->body, &e);
+
+	if (rc)
+		return rc;
+	switch_stats[from_core ? STAT_IN_CORE : STAT_IN_DOOR]++;
+	if (!h->settings) { /* our first settings are on their way */
+		done(from, &e, ERR_AGAIN);
+		return 0;
+	}
+	enum route_verdict v = hub_judge(h, &e, from_core, &why);
+	if (v == ROUTE_PASSED)
+		v = try_pass(h, &e, from_core);
+	switch_stats[STAT_VERDICT + v]++;
+	hub_tap_all(h, &e, v);
+	if (v == ROUTE_AWAY || v == ROUTE_FULL) {
+		done(from, &e, v == ROUTE_AWAY ? ERR_AGAIN : ERR_FULL);
+	} else if (v != ROUTE_PASSED) {
+		log_refusal(h, &e, v, why);
+		send_error(from, &e, &refusals[v]);
+		done(from, &e, 0); /* answered: the origin need not keep it */
+	}
+	return 0;
+}
+
+int hub_on_route_done(void *arg, struct chan *from, const struct frame *f)
+{
+	struct hub *h = arg;
+	struct wire w = wire_of(f->body);
+	uint64_t id = wire_u64(&w);
+	uint32_t rc = wire_u32(&w);
+	unsigned prog = (unsigned)(id >> 56), instance = id >> 48 & 0xff;
+
+	if (wire_end(&w) || prog >= PROG_COUNT || (enum prog)prog == chan_prog(from))
+		return ERR_PROTOCOL;
+	if (prog != PROG_S2S && prog != PROG_IM)
+		return 0;
+	/* Also one that is not known to be under way: this program may have been started again since. */
+	flight_del(prog == PROG_IM ? &h->to_door : &h->to_core, id);
+	put_done(bus_chan(h->bus, (enum prog)prog, instance), id, rc);
+	return 0;
+}
+
+void hub_down(struct hub *h, struct chan *c)
+{
+	bool is_core = chan_prog(c) == PROG_IM;
+	struct flight *had = is_core ? &h->to_core : &h->to_door;
+	uint64_t id;
+
+	if (!is_core && chan_prog(c) != PROG_S2S)
+		return;
+	while ((id = flight_take(had)))
+		put_done(bus_chan(h->bus, (enum prog)(id >> 56), id >> 48 & 0xff), id, (uint32_t)ERR_AGAIN);
+	/* What it sent itself it will send again, under the same ids. */
+	flight_fini(is_core ? &h->to_door : &h->to_core);
+}

@@ -1,0 +1,324 @@
+#include "switch.h"
+
+#include "base/err.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+uint64_t switch_stats[STAT_COUNT];
+
+/* The hub between a fake door and a fake core, all on one virtual clock. */
+struct end {
+	struct bus *bus;
+	unsigned routes, dones, errors;
+	uint64_t last_done;
+	int32_t last_rc;
+	uint8_t last_hops;
+	char last_stanza[1024], last_to[128];
+};
+struct world {
+	struct loop *loop;
+	struct hub hub;
+	struct end door, core;
+	struct settings *settings;
+	unsigned taps;
+	enum route_verdict last_verdict;
+};
+
+static int end_on_route(void *arg, struct chan *from, const struct frame *f)
+{
+	struct end *e = arg;
+	struct envelope env;
+
+	(void)from;
+	assert_int_equal(envelope_decode(f->body, &env), 0);
+	e->routes++;
+	e->errors += env.type == TYPE_ERROR;
+	e->last_hops = env.hops;
+	snprintf(e->last_stanza, sizeof e->last_stanza, "%.*s", BYTES_FMT(env.stanza));
+	snprintf(e->last_to, sizeof e->last_to, "%.*s", BYTES_FMT(env.to));
+	return 0;
+}
+
+static int end_on_done(void *arg, struct chan *from, const struct frame *f)
+{
+	struct end *e = arg;
+	struct wire w = wire_of(f->body);
+
+	(void)from;
+	e->dones++;
+	e->last_done = wire_u64(&w);
+	e->last_rc = (int32_t)wire_u32(&w);
+	return 0;
+}
+
+static const struct bus_handler hub_handlers[] = { { MSG_ROUTE, hub_on_route }, { MSG_ROUTE_DONE, hub_on_route_done } };
+static const struct bus_handler end_handlers[] = { { MSG_ROUTE, end_on_route }, { MSG_ROUTE_DONE, end_on_done } };
+
+static void attach(struct world *w, struct end *e, enum prog prog)
+{
+	struct bus_hooks hooks = { .program = e, .handlers = end_handlers, .n_handlers = 2 };
+	int fds[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	e->bus = bus_new(w->loop, prog, 0, &hooks);
+	assert_int_equal(bus_attach(e->bus, PROG_SWITCH, 0, fds[0]), 0);
+	assert_int_equal(bus_attach(w->hub.bus, prog, 0, fds[1]), 0);
+}
+
+static void count_tap(void *arg, const struct envelope *e, enum route_verdict v)
+{
+	struct world *w = arg;
+
+	(void)e;
+	w->taps++;
+	w->last_verdict = v;
+}
+
+static void configure(struct world *w, const char *text)
+{
+	struct settings *old = w->settings;
+	unsigned line = 0;
+
+	assert_int_equal(settings_parse(bytes_of(text), &w->settings, &line), 0);
+	assert_int_equal(hub_set_policy(&w->hub, w->settings), 0);
+	settings_free(old);
+}
+
+static const char usual[] = "domain here.example certificate = here\n"
+			    "federation peer there.example action = allow\n"
+			    "federation peer *.sub.example action = allow\n"
+			    "federation peer *.sub.example rate = 5\n"
+			    "federation peer bad.example action = deny\n";
+
+static void on_down(void *program, struct chan *c)
+{
+	hub_down(program, c);
+}
+
+static struct world *world_new(void)
+{
+	struct world *w = test_calloc(1, sizeof *w);
+	struct bus_hooks hooks = { .program = &w->hub, .handlers = hub_handlers, .n_handlers = 2, .down = on_down };
+
+	w->loop = loop_new(LOOP_FAKE);
+	w->hub.loop = w->loop;
+	w->hub.bus = bus_new(w->loop, PROG_SWITCH, 0, &hooks);
+	attach(w, &w->door, PROG_S2S);
+	attach(w, &w->core, PROG_IM);
+	configure(w, usual);
+	assert_int_equal(hub_tap_add(&w->hub, count_tap, w), 0);
+	return w;
+}
+
+static void world_free(struct world *w)
+{
+	bus_free(w->hub.bus);
+	bus_free(w->door.bus);
+	bus_free(w->core.bus);
+	hub_free_policy(&w->hub);
+	flight_fini(&w->hub.to_door);
+	flight_fini(&w->hub.to_core);
+	settings_free(w->settings);
+	loop_free(w->loop);
+	test_free(w);
+}
+
+static void send_from(struct world *w, struct end *e, enum prog prog, const char *from, const char *to)
+{
+	struct chan *c = bus_chan(e->bus, PROG_SWITCH, 0);
+	struct envelope env = { .id = (uint64_t)prog << 56 | 7, .trace = 1, .door = prog == PROG_IM ? DOOR_ACCESS : DOOR_S2S,
+				.kind = STANZA_MESSAGE, .type = TYPE_CHAT, .from = bytes_of(from), .to = bytes_of(to),
+				.sid = BYTES("m1"), .stanza = BYTES("<message/>") };
+
+	envelope_encode(chan_begin(c, MSG_ROUTE, 0), &env);
+	assert_int_equal(chan_end(c), 0);
+	for (int i = 0; i < 4; i++)
+		loop_turn(w->loop, 0);
+}
+
+static void verdicts(void **state)
+{
+	static const struct {
+		bool from_core;
+		const char *from, *to;
+		enum route_verdict v;
+		const char *condition;
+	} rows[] = {
+		{ false, "a@there.example/x", "b@here.example", ROUTE_PASSED, NULL },
+		{ true, "b@here.example/x", "a@there.example", ROUTE_PASSED, NULL },
+		{ false, "a@x.sub.example", "b@here.example", ROUTE_PASSED, NULL },
+		{ false, "a@sub.example", "b@here.example", ROUTE_DENIED, "<not-allowed" },
+		{ false, "a@bad.example", "b@here.example", ROUTE_DENIED, "<not-allowed" },
+		{ false, "a@unknown.example", "b@here.example", ROUTE_DENIED, "<not-allowed" },
+		{ true, "b@here.example", "a@unknown.example", ROUTE_DENIED, "<not-allowed" },
+		{ false, "a@there.example", "b@elsewhere.example", ROUTE_NOT_HOSTED, "<item-not-found" },
+		{ false, "a@here.example", "b@here.example", ROUTE_FORGED, "<not-allowed" },
+		{ true, "a@here.example", "b@here.example", ROUTE_LOOP, "<remote-server-not-found" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct world *w = world_new();
+		struct end *near = rows[i].from_core ? &w->core : &w->door, *far = rows[i].from_core ? &w->door : &w->core;
+		send_from(w, near, rows[i].from_core ? PROG_IM : PROG_S2S, rows[i].from, rows[i].to);
+		assert_int_equal(w->last_verdict, rows[i].v);
+		assert_int_equal(w->taps, 1);
+		assert_int_equal(far->routes, rows[i].v == ROUTE_PASSED);
+		if (rows[i].v == ROUTE_PASSED) {
+			assert_int_equal(far->last_hops, 1);
+			assert_int_equal(near->dones, 0); /* the far end has not answered yet */
+		} else {
+			assert_int_equal(near->errors, 1);
+			assert_non_null(strstr(near->last_stanza, rows[i].condition));
+			assert_string_equal(near->last_to, rows[i].from);
+			assert_int_equal(near->dones, 1);
+			assert_int_equal(near->last_rc, 0);
+		}
+		world_free(w);
+	}
+}
+
+static void a_rate_holds_for_all_subdomains_together(void **state)
+{
+	struct world *w = world_new();
+	char from[64];
+
+	(void)state;
+	for (int i = 0; i < 15; i++) {
+		snprintf(from, sizeof from, "a@x%d.sub.example", i);
+		send_from(w, &w->door, PROG_S2S, from, "b@here.example");
+	}
+	assert_int_equal(w->core.routes, 10); /* five a second, two seconds' worth at once */
+	assert_int_equal(w->door.errors, 5);
+	assert_non_null(strstr(w->door.last_stanza, "resource-constraint"));
+	loop_fake_advance(w->loop, 1000);
+	send_from(w, &w->door, PROG_S2S, "a@x.sub.example", "b@here.example");
+	assert_int_equal(w->core.routes, 11);
+	world_free(w);
+}
+
+static void what_cannot_go_on_stays_with_its_origin(void **state)
+{
+	struct world *w = world_new();
+
+	(void)state;
+	bus_free(w->core.bus);
+	w->core.bus = NULL;
+	loop_turn(w->loop, 0);
+	send_from(w, &w->door, PROG_S2S, "a@there.example", "b@here.example");
+	assert_int_equal(w->last_verdict, ROUTE_AWAY);
+	assert_int_equal(w->door.dones, 1);
+	assert_int_equal(w->door.last_rc, ERR_AGAIN);
+	assert_int_equal(w->door.errors, 0);
+	world_free(w);
+}
+
+static void what_a_dead_program_had_stays_with_its_origin(void **state)
+{
+	struct world *w = world_new();
+
+	(void)state;
+	send_from(w, &w->core, PROG_IM, "b@here.example", "a@there.example");
+	send_from(w, &w->door, PROG_S2S, "a@there.example", "b@here.example");
+	assert_int_equal(w->door.routes, 1);
+	assert_int_equal(w->core.dones, 0);
+	bus_free(w->door.bus);
+	w->door.bus = NULL;
+	loop_turn(w->loop, 0);
+	loop_turn(w->loop, 0);
+	assert_int_equal(w->core.dones, 1);
+	assert_true(w->core.last_done == ((uint64_t)PROG_IM << 56 | 7));
+	assert_int_equal(w->core.last_rc, ERR_AGAIN);
+	assert_int_equal(w->hub.to_core.by_id.count, 0);
+	world_free(w);
+}
+
+static void confirmations_find_their_origin(void **state)
+{
+	struct world *w = world_new();
+	struct chan *c = bus_chan(w->core.bus, PROG_SWITCH, 0);
+	struct buf *b = chan_begin(c, MSG_ROUTE_DONE, 0);
+	uint64_t id = (uint64_t)PROG_S2S << 56 | 99;
+
+	(void)state;
+	wire_put_u64(b, id);
+	wire_put_u32(b, 0);
+	assert_int_equal(chan_end(c), 0);
+	for (int i = 0; i < 4; i++)
+		loop_turn(w->loop, 0);
+	assert_int_equal(w->door.dones, 1);
+	assert_true(w->door.last_done == id);
+	world_free(w);
+}
+
+static void a_change_of_policy_is_live(void **state)
+{
+	struct world *w = world_new();
+
+	(void)state;
+	configure(w, "domain here.example certificate = here\nfederation mode = open\n");
+	send_from(w, &w->door, PROG_S2S, "a@unknown.example", "b@here.example");
+	assert_int_equal(w->core.routes, 1);
+	configure(w, "domain here.example certificate = here\nfederation mode = off\nfederation peer there.example action = allow\n");
+	send_from(w, &w->door, PROG_S2S, "a@there.example", "b@here.example");
+	assert_int_equal(w->core.routes, 1);
+	assert_int_equal(w->last_verdict, ROUTE_DENIED);
+	world_free(w);
+}
+
+static void hops_end(void **state)
+{
+	struct world *w = world_new();
+	struct chan *c = bus_chan(w->door.bus, PROG_SWITCH, 0);
+	struct envelope env = { .id = (uint64_t)PROG_S2S << 56 | 7, .door = DOOR_S2S, .kind = STANZA_MESSAGE, .hops = ENVELOPE_HOPS_MAX,
+				.from = BYTES("a@there.example"), .to = BYTES("b@here.example"), .stanza = BYTES("<message/>") };
+
+	(void)state;
+	envelope_encode(chan_begin(c, MSG_ROUTE, 0), &env);
+	assert_int_equal(chan_end(c), 0);
+	for (int i = 0; i < 4; i++)
+		loop_turn(w->loop, 0);
+	assert_int_equal(w->last_verdict, ROUTE_HOPS);
+	assert_int_equal(w->core.routes, 0);
+	world_free(w);
+}
+
+static void taps_come_and_go(void **state)
+{
+	struct world *w = world_new();
+
+	(void)state;
+	for (int i = 1; i < SWITCH_TAPS_MAX; i++)
+		assert_int_equal(hub_tap_add(&w->hub, count_tap, &w->hub.taps[i]), 0);
+	assert_int_equal(hub_tap_add(&w->hub, count_tap, NULL), ERR_FULL);
+	for (int i = 1; i < SWITCH_TAPS_MAX; i++)
+		hub_tap_del(&w->hub, count_tap, &w->hub.taps[i]);
+	hub_tap_del(&w->hub, count_tap, w);
+	send_from(w, &w->door, PROG_S2S, "a@there.example", "b@here.example");
+	assert_int_equal(w->taps, 0);
+	world_free(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(verdicts),
+		cmocka_unit_test(a_rate_holds_for_all_subdomains_together),
+		cmocka_unit_test(what_cannot_go_on_stays_with_its_origin),
+		cmocka_unit_test(what_a_dead_program_had_stays_with_its_origin),
+		cmocka_unit_test(confirmations_find_their_origin),
+		cmocka_unit_test(a_change_of_policy_is_live),
+		cmocka_unit_test(hops_end),
+		cmocka_unit_test(taps_come_and_go),
+	};
+
+	log_open("switch_test", 0, LOG_LEVEL_ERROR);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
