@@ -4,6 +4,16 @@ PROTO_FUZZ := xml_fuzz xml_parse_fuzz stanza_fuzz jid_fuzz envelope_fuzz scram_f
 FUZZ += $(PROTO_FUZZ)
 $(foreach t,$(PROTO_FUZZ),$(eval $(t)_LIBS := proto base)$(eval $(t)_LD := $(proto_LD)))
 
+FUZZ += certname_fuzz
+certname_fuzz_LIBS := net base
+certname_fuzz_LD := -lcrypto
+
+FUZZ += c2s_stream_fuzz
+$(O)/obj/tests/fuzz/c2s_stream_fuzz.o: CPPFLAGS += -Igateway/access
+c2s_stream_fuzz_SRCS := $(access_ENGINE)
+c2s_stream_fuzz_LIBS := proto base
+c2s_stream_fuzz_LD := $(proto_LD)
+
 FUZZ += conf_text_fuzz
 $(O)/obj/tests/fuzz/conf_text_fuzz.o: CPPFLAGS += -Ifirmware/conf
 conf_text_fuzz_SRCS := firmware/conf/conf_text.c firmware/conf/rows.c firmware/conf/entry.c
