@@ -14,3 +14,7 @@ certname_test_LD := $(NET_LD)
 tls_test_SRCS := lib/net/pki_fixture.c lib/net/link_fixture.c
 tls_test_LIBS := net run base
 tls_test_LD := $(NET_LD)
+UNIT += lib/net/keyproxy_test
+keyproxy_test_SRCS := lib/net/pki_fixture.c lib/net/link_fixture.c
+keyproxy_test_LIBS := net run base
+keyproxy_test_LD := $(NET_LD)

@@ -9,6 +9,7 @@
 
 enum {
 	KEYPROXY_WAIT_MS = 5000, /* longest wait for an answer, gh-keys' restart counted in */
+	KEYPROXY_RETRY_MS = 100, /* how often we look whether it is back */
 };
 
 /* One signature that waits. It lives on the stack of its job. */
@@ -32,6 +33,8 @@ struct keyproxy {
 	struct map by_id;
 	struct list all;   /* of struct waiting, oldest first */
 	struct list turns; /* of struct keyproxy_turn */
+	struct loop_timer retry; /* set while something is not sent */
+	OSSL_PROVIDER *provider;
 };
 
 /* ---- asking ---- */
@@ -68,6 +71,20 @@ static void forget(struct waiting *w)
 	w->id = 0;
 	list_del(&w->node);
 	loop_timer_del(w->owner->loop, &w->timer);
+}
+
+/* Sends what waits for gh-keys; while it is away, comes back for it. */
+static void send_unsent(void *arg)
+{
+	struct keyproxy *k = arg;
+	bool is_left = false;
+
+	LIST_EACH (it, &k->all) {
+		struct waiting *w = LIST_OWNER(it, struct waiting, node);
+		is_left |= !w->id && send_request(k, w);
+	}
+	if (is_left)
+		(void)loop_timer_set(k->loop, &k->retry, KEYPROXY_RETRY_MS); /* else its own timer ends it */
 }
 
 /* After this w is gone: its job has run on. */
@@ -114,11 +131,7 @@ static int ask(struct keyproxy_signer *s, const struct keyproxy_request *r, uint
 	if (rc)
 		return rc;
 	list_add_tail(&k->all, &w.node);
-	rc = send_request(k, &w);
-	if (rc && rc != ERR_CLOSED) { /* while it is away we wait for its return */
-		forget(&w);
-		return rc;
-	}
+	send_unsent(k);
 	if (job)
 		(void)ASYNC_pause_job(); /* resumed with an answer, or to give up */
 	else
@@ -170,15 +183,7 @@ void keyproxy_down(struct keyproxy *k)
 			(void)map_del_u64(&k->by_id, w->id);
 		w->id = 0;
 	}
-}
-
-void keyproxy_up(struct keyproxy *k)
-{
-	LIST_EACH (it, &k->all) {
-		struct waiting *w = LIST_OWNER(it, struct waiting, node);
-		if (!w->id)
-			(void)send_request(k, w); /* not possible: its timer ends it */
-	}
+	(void)loop_timer_set(k->loop, &k->retry, KEYPROXY_RETRY_MS); /* without memory each times out */
 }
 
 /* ---- turns ---- */
@@ -209,9 +214,10 @@ struct keyproxy *keyproxy_new(struct loop *l, struct bus *b)
 	k->bus = b;
 	list_init(&k->all);
 	list_init(&k->turns);
+	loop_timer_init(&k->retry, send_unsent, k);
 	/* A second call in a process (tests) finds the pool made: its size is that of the first. */
 	(void)ASYNC_init_thread(KEYPROXY_JOBS_MAX, 0);
-	if (keyproxy_provider_load() == 0)
+	if (keyproxy_provider_load(&k->provider) == 0)
 		return k;
 	free(k);
 	return NULL;
@@ -223,7 +229,9 @@ void keyproxy_free(struct keyproxy *k)
 		return;
 	while (!list_is_empty(&k->all))
 		finish(LIST_OWNER(k->all.next, struct waiting, node), ERR_CLOSED);
+	loop_timer_del(k->loop, &k->retry);
 	map_fini(&k->by_id);
+	keyproxy_provider_unload(k->provider);
 	free(k);
 	ASYNC_cleanup_thread();
 }

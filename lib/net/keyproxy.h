@@ -10,6 +10,7 @@
 
 struct keyproxy;
 struct keyproxy *keyproxy_new(struct loop *l, struct bus *b);
+/* After all stores and connections that use its keys. */
 void keyproxy_free(struct keyproxy *k);
 /* A private-key object that stands for key `name`; public parts come from the certificate. NULL on failure. */
 EVP_PKEY *keyproxy_pkey(struct keyproxy *k, struct bytes name, X509 *cert);
@@ -18,8 +19,6 @@ EVP_PKEY *keyproxy_pkey(struct keyproxy *k, struct bytes name, X509 *cert);
 int keyproxy_signed(struct keyproxy *k, const struct frame *f);
 int keyproxy_failed(struct keyproxy *k, const struct frame *f);
 void keyproxy_down(struct keyproxy *k);
-/* gh-keys is there (again): sends what waits for it. */
-void keyproxy_up(struct keyproxy *k);
 
 /* ---- for net/tls only ----
  * Jobs have stacks, so there are at most KEYPROXY_JOBS_MAX; a handshake that finds none waits its

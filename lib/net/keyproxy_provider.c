@@ -5,7 +5,6 @@
 #include <openssl/core_dispatch.h>
 #include <openssl/core_names.h>
 #include <openssl/param_build.h>
-#include <openssl/provider.h>
 #include <openssl/rsa.h>
 #include <stdlib.h>
 
@@ -355,15 +354,25 @@ static int provider_init(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in, 
 	return 1;
 }
 
-int keyproxy_provider_load(void)
+int keyproxy_provider_load(OSSL_PROVIDER **out)
 {
-	if (OSSL_PROVIDER_available(NULL, PROVIDER))
-		return 0;
-	/* Loading one by name ends the automatic loading of the default: so both are named. */
-	if (!OSSL_PROVIDER_load(NULL, "default") || OSSL_PROVIDER_add_builtin(NULL, PROVIDER, provider_init) != 1 ||
-	    !OSSL_PROVIDER_load(NULL, PROVIDER) || EVP_set_default_properties(NULL, "?provider=default") != 1)
+	if (!OSSL_PROVIDER_available(NULL, PROVIDER) &&
+	    OSSL_PROVIDER_add_builtin(NULL, PROVIDER, provider_init) != 1)
 		return ERR_TLS;
+	/* With the fall-backs kept, the default provider still comes by itself. */
+	OSSL_PROVIDER *p = OSSL_PROVIDER_try_load(NULL, PROVIDER, 1);
+	if (!p || EVP_set_default_properties(NULL, "?provider=default") != 1) {
+		keyproxy_provider_unload(p);
+		return ERR_TLS;
+	}
+	*out = p;
 	return 0;
+}
+
+void keyproxy_provider_unload(OSSL_PROVIDER *p)
+{
+	if (p)
+		(void)OSSL_PROVIDER_unload(p); /* only an unknown p fails */
 }
 
 /* Our two parameters and the public ones in one list. */

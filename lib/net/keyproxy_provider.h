@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 
+#include <openssl/provider.h>
 #include <openssl/x509.h>
 
 enum { KEYPROXY_NAME_MAX = 63, KEYPROXY_SIGNATURE_MAX = 1024 };
@@ -26,8 +27,9 @@ struct keyproxy_signer {
 	            uint8_t out[static KEYPROXY_SIGNATURE_MAX], size_t *n);
 };
 
-/* Makes the provider known to this process; once. 0 or ERR_TLS. */
-int keyproxy_provider_load(void);
+/* Makes the provider known to this process. 0 or ERR_TLS. */
+int keyproxy_provider_load(OSSL_PROVIDER **out);
+void keyproxy_provider_unload(OSSL_PROVIDER *p);
 /* A key object: the public half of pub, the private half asked of s (which outlives it). */
 EVP_PKEY *keyproxy_provider_key(struct keyproxy_signer *s, struct bytes name, EVP_PKEY *pub);
 

@@ -358,15 +358,6 @@ static void open_stream(struct xml_parser *p, const char *qname)
 
 /* ---- Expat's handlers ---- */
 
-static size_t count_attrs(const XML_Char **atts)
-{
-	size_t n = 0;
-
-	while (atts[2 * n])
-		n++;
-	return n;
-}
-
 static uint64_t here(const struct xml_parser *p)
 {
 	return (uint64_t)XML_GetCurrentByteIndex(p->expat);
@@ -423,17 +414,17 @@ static void begin_stanza(struct xml_parser *p)
 	p->is_portable = strcmp(ns, NS_CLIENT) == 0 || strcmp(ns, NS_SERVER) == 0;
 }
 
-static int over_limit(struct xml_parser *p, const XML_Char **atts)
+static int over_limit(struct xml_parser *p)
 {
 	const struct xml_limits *l = p->stream->limits;
 
-	if (count_attrs(atts) > l->attrs)
+	if (XML_GetSpecifiedAttributeCount(p->expat) > 2 * l->attrs)
 		return ERR_XML_ATTRS;
 	if (p->open > l->depth)
 		return ERR_XML_DEPTH;
 	if (p->open > 0 && ++p->nodes > l->nodes)
 		return ERR_XML_NODES;
-	if (p->open > 0 && here(p) - p->start > l->stanza_bytes)
+	if (p->open > 0 && p->fed - p->start > l->stanza_bytes && here(p) - p->start > l->stanza_bytes)
 		return ERR_XML_SIZE;
 	return 0;
 }
@@ -464,7 +455,7 @@ static void XMLCALL on_start(void *user, const XML_Char *qname, const XML_Char *
 		return; /* the root that primes a parser */
 	if (p->open == 1)
 		begin_stanza(p);
-	int rc = over_limit(p, atts);
+	int rc = over_limit(p);
 	if (rc) {
 		xml_build_fail(p, rc);
 		return;
