@@ -174,7 +174,7 @@ def case_policy(w):
     b.apply(**{"federation peer a.example action": "deny"})
     wait(lambda: "s2s.closed" in b.text(), 5, "closed")
     n = len(b.inbound)
-    bounced(a, V, b"", b"policy-violation", seconds=70)
+    bounced(a, V, b"", b"policy-violation", seconds=15)
     assert len(b.inbound) == n
     a.apply(**{"federation mode": "allow-list"})
     bounced(a, V, b"forbidden", b"policy")
@@ -195,7 +195,6 @@ def case_switch_restarts(w):
     a.wait_done(i)
     # a's switch repeats what it had no answer to: no second copy goes out
     b.auto_done = True
-    w.addr[B] = None
     n = len(b.inbound)
     a.rejoin_switch()
     del a.done[i]
@@ -249,7 +248,7 @@ def case_check(w):
     assert records[-1]["step"] == "dns" and records[-1]["result"] == "failed", records
 
 
-def case_posh_off_and_queue(w):
+def case_queue_is_bounded(w):
     a = w.rig(A, settings={"federation queue stanzas": "5", "federation queue age": "2"})
     w.dns.fault("_xmpp-server._tcp.b.example", "SRV", "silence")
     w.dns.fault("_xmpps-server._tcp.b.example", "SRV", "silence")
@@ -268,7 +267,6 @@ PING = "<iq type='get' id='p1' from='a.example' to='b.example'><ping xmlns='urn:
 def ping_prosody(a, name=b"p1"):
     """Prosody answers a ping to its domain: both directions at once."""
     stanza = PING.replace("p1", name.decode())
-    a.switch.put("ROUTE", b"")if False else None
     i = a.send("a.example", "b.example", kind="iq", type_="get", stanza=stanza)
     a.wait_in(lambda e: e["kind"] == "iq" and e["sid"] == name.decode() and e["type"] == "result", 20)
     a.wait_done(i)
@@ -314,8 +312,7 @@ def case_prosody_direct_tls(w):
 def case_prosody_refuses_us(w):
     w.prosody(B)
     a = w.rig(A, "expired")
-    e = bounced(a, V, b"remote-server-timeout")
-    print("   ", e["stanza"].decode())
+    bounced(a, V, b"remote-server-timeout", b"certificate has expired")
 
 
 def main():
@@ -327,8 +324,6 @@ def main():
         w = World(name)
         try:
             fn(w)
-            for r in list(w.place.closers):
-                pass
             print("pass  %s (%.1f s)" % (name, time.monotonic() - start))
             passed += 1
         except Exception:
@@ -339,8 +334,6 @@ def main():
                 print(w.place.logs(40))
         finally:
             w.place.close()
-            for log in ():
-                print(log)
         sys.stdout.flush()
     print("%d passed, %d failed" % (passed, failed))
     return failed != 0
