@@ -23,6 +23,7 @@ class World:
 
     def __init__(self, name):
         self.place = Place(name)
+        self.rigs = []
         self.pki = Pki(self.place.path("pki"))
         self.dns = Dns(self.place)
         self.addr = {d: self.place.addr() for d in (A, B)}
@@ -34,7 +35,17 @@ class World:
         s = {"federation mode": "open", "dns server 1": "%s %d" % (self.dns.addr, self.dns.port),
              "trust anchor ca": open(self.pki.ca).read(), "federation backoff-min": "1"}
         s.update(dict(settings))
-        return Rig(self.place, domain, self.pki.make(kind, domain), s, addr or self.addr[domain], name=name, **more)
+        r = Rig(self.place, domain, self.pki.make(kind, domain), s, addr or self.addr[domain], name=name, **more)
+        self.rigs.append(r)
+        return r
+
+    def check_sanitizers(self):
+        """Every program has ended in order, and no sanitizer found anything."""
+        for r in self.rigs:
+            code = r.stop()
+            assert code == 0 or code == -9, "exit %d of %s\n%s" % (code, r.domain, r.text()[-3000:])
+            for bad in ("ERROR: AddressSanitizer", "LeakSanitizer", "runtime error:"):
+                assert bad not in r.text(), r.text()[-4000:]
 
     def prosody(self, domain, kind="good", **more):
         p = Prosody(self.place, domain, self.pki.make(kind, domain), self.pki.ca, self.dns, addr=self.addr[domain],
@@ -324,6 +335,7 @@ def main():
         w = World(name)
         try:
             fn(w)
+            w.check_sanitizers()
             print("pass  %s (%.1f s)" % (name, time.monotonic() - start))
             passed += 1
         except Exception:

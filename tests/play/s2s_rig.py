@@ -263,10 +263,10 @@ class Rig:
 
     def stop(self):
         if self.child.poll() is None:
-            self.control.put("STOP", u32(1000))
             try:
+                self.control.put("STOP", u32(1000))
                 self.child.wait(5)
-            except subprocess.TimeoutExpired:
+            except (subprocess.TimeoutExpired, OSError):
                 self.child.kill()
         return self.child.wait()
 
