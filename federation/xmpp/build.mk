@@ -32,3 +32,7 @@ FUZZ += s2s_stream_fuzz
 s2s_stream_fuzz_SRCS := $(s2s_PURE) federation/xmpp/s2s_fuzz.c
 s2s_stream_fuzz_LIBS := run proto base
 s2s_stream_fuzz_LD := $(proto_LD)
+UNIT += federation/xmpp/s2s_posh_test
+s2s_posh_test_SRCS := federation/xmpp/posh.c
+s2s_posh_test_LIBS := base
+s2s_posh_test_LD := -ljansson

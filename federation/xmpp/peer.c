@@ -124,7 +124,7 @@ bool reason_is_lasting(const struct reason *r)
 	case RUNG_TLS:
 		return r->rc == ERR_UNSUPPORTED;
 	case RUNG_STREAM:
-		return r->rc == ERR_NOT_FOUND;
+		return r->rc == ERR_NOT_FOUND || r->rc == ERR_DENIED;
 	default:
 		return false;
 	}

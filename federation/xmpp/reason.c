@@ -41,6 +41,7 @@ static const struct advice_row {
 	{ RUNG_AUTH, 0, "the partner refused our proof: ask the partner for its log" },
 	{ RUNG_DIALBACK, ERR_DENIED, "dialback is off for this partner: it needs a certificate; or set federation peer DOMAIN auth dialback-allowed" },
 	{ RUNG_DIALBACK, 0, "the domain's own server did not confirm the key: check its DNS records and that it is reachable" },
+	{ RUNG_STREAM, ERR_DENIED, "the partner's own policy refuses us: ask the partner to allow our domain" },
 	{ RUNG_STREAM, ERR_TIMEOUT, "the partner stopped answering during stream set-up: ask the partner" },
 	{ RUNG_STREAM, 0, "the partner ended the stream: see the text, ask the partner" },
 	{ RUNG_QUEUE, ERR_TIMEOUT, "the partner could not be reached in time: see its last error" },

@@ -384,8 +384,6 @@ static void up(void *program, struct chan *c)
 
 	if (chan_prog(c) == PROG_SWITCH)
 		post_switch_up(s);
-	if (chan_prog(c) == PROG_KEYS)
-		keyproxy_up(s->keys);
 }
 
 static void down(void *program, struct chan *c)

@@ -309,6 +309,23 @@ int act_ended(void *machine, void *event)
 	return 0;
 }
 
+/* What a peer's stream error means for further attempts: some say that they are pointless. */
+static int peer_error_rc(enum stream_error error)
+{
+	switch (error) {
+	case STREAM_HOST_UNKNOWN:
+	case STREAM_HOST_GONE:
+		return ERR_NOT_FOUND;
+	case STREAM_NOT_AUTHORIZED:
+		return ERR_AUTH;
+	case STREAM_POLICY_VIOLATION:
+	case STREAM_INVALID_FROM:
+		return ERR_DENIED;
+	default:
+		return ERR_PROTOCOL;
+	}
+}
+
 /* The peer's stream error: remembered with its name; the peer closes, so do we (RFC 6120 4.9.1.1). */
 int act_peer_error(void *machine, void *event)
 {
@@ -323,8 +340,8 @@ int act_peer_error(void *machine, void *event)
 		(void)stream_error_of(bytes_of(e->name), &error);
 	(void)snprintf(what, sizeof what, "peer says %s", stream_error_name(error));
 	if (s->why.rung == RUNG_NONE)
-		reason_set_peer(&s->why, RUNG_STREAM, error == STREAM_HOST_UNKNOWN ? ERR_NOT_FOUND : ERR_PROTOCOL,
-		                what, text);
+		reason_set_peer(&s->why, error == STREAM_NOT_AUTHORIZED ? RUNG_AUTH : RUNG_STREAM,
+		                peer_error_rc(error), what, text);
 	stream_put_end(s, ev->out);
 	(void)act_add(ev->out, ACT_SHUTDOWN);
 	return 0;

@@ -247,15 +247,15 @@ class Rig:
         self.next_id += 1
         id_ = self.next_id
         self.conf.put("COMMAND", str16(verb) + u16(len(args)) + b"".join(bytes32(a) for a in args), id_)
-        wait(lambda: id_ in self.finished, seconds, "command " + verb + "\n" + self.text()[-3000:])
+        wait(lambda: id_ in self.finished, seconds, lambda: "command " + verb + "\n" + self.text()[-3000:])
         return self.records.get(id_, []), self.finished[id_]
 
     def wait_in(self, fits, seconds=10):
         return wait(lambda: next((e for e in self.inbound if fits(e)), None), seconds,
-                    "stanza\n" + self.text()[-3000:])
+                    lambda: "stanza\n" + self.text()[-3000:])
 
     def wait_done(self, id_, seconds=10):
-        wait(lambda: id_ in self.done, seconds, "done\n" + self.text()[-3000:])
+        wait(lambda: id_ in self.done, seconds, lambda: "done\n" + self.text()[-3000:])
 
     def text(self):
         with open(self.log, errors="replace") as f:
@@ -263,10 +263,10 @@ class Rig:
 
     def stop(self):
         if self.child.poll() is None:
-            self.control.put("STOP", u32(1000))
             try:
+                self.control.put("STOP", u32(1000))
                 self.child.wait(5)
-            except subprocess.TimeoutExpired:
+            except (subprocess.TimeoutExpired, OSError):
                 self.child.kill()
         return self.child.wait()
 
@@ -278,4 +278,4 @@ def wait(predicate, seconds, what):
         if got:
             return got
         time.sleep(0.02)
-    raise AssertionError("not within %.1f s: %s" % (seconds, what))
+    raise AssertionError("not within %.1f s: %s" % (seconds, what() if callable(what) else what))
