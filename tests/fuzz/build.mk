@@ -22,3 +22,9 @@ $(O)/obj/tests/fuzz/conf_text_fuzz.o: CPPFLAGS += -Ifirmware/conf
 conf_text_fuzz_SRCS := firmware/conf/conf_text.c firmware/conf/rows.c firmware/conf/entry.c
 conf_text_fuzz_LIBS := run proto base
 conf_text_fuzz_LD := -levent_core $(proto_LD)
+
+FUZZ += c2s_stream_fuzz
+$(O)/obj/tests/fuzz/c2s_stream_fuzz.o: CPPFLAGS += -I.
+c2s_stream_fuzz_SRCS := $(access_ENGINE)
+c2s_stream_fuzz_LIBS := proto base
+c2s_stream_fuzz_LD := $(proto_LD)
