@@ -4,6 +4,12 @@ PROTO_FUZZ := xml_fuzz xml_parse_fuzz stanza_fuzz jid_fuzz envelope_fuzz scram_f
 FUZZ += $(PROTO_FUZZ)
 $(foreach t,$(PROTO_FUZZ),$(eval $(t)_LIBS := proto base)$(eval $(t)_LD := $(proto_LD)))
 
+FUZZ += c2s_stream_fuzz
+$(O)/obj/tests/fuzz/c2s_stream_fuzz.o: CPPFLAGS += -I.
+c2s_stream_fuzz_SRCS := $(access_ENGINE)
+c2s_stream_fuzz_LIBS := proto base
+c2s_stream_fuzz_LD := $(proto_LD)
+
 # Without libFuzzer the targets get a main that replays files. Order only: it comes as a linker flag.
 ifneq ($(VARIANT),fuzz)
 $(addprefix $(O)/fuzz/,$(FUZZ)): | $(O)/obj/tests/fuzz/replay_main.o
@@ -22,9 +28,3 @@ $(O)/obj/tests/fuzz/conf_text_fuzz.o: CPPFLAGS += -Ifirmware/conf
 conf_text_fuzz_SRCS := firmware/conf/conf_text.c firmware/conf/rows.c firmware/conf/entry.c
 conf_text_fuzz_LIBS := run proto base
 conf_text_fuzz_LD := -levent_core $(proto_LD)
-
-FUZZ += c2s_stream_fuzz
-$(O)/obj/tests/fuzz/c2s_stream_fuzz.o: CPPFLAGS += -I.
-c2s_stream_fuzz_SRCS := $(access_ENGINE)
-c2s_stream_fuzz_LIBS := proto base
-c2s_stream_fuzz_LD := $(proto_LD)
