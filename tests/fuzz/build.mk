@@ -5,7 +5,7 @@ FUZZ += $(PROTO_FUZZ)
 $(foreach t,$(PROTO_FUZZ),$(eval $(t)_LIBS := proto base)$(eval $(t)_LD := $(proto_LD)))
 
 FUZZ += c2s_stream_fuzz
-$(O)/obj/tests/fuzz/c2s_stream_fuzz.o: CPPFLAGS += -I.
+$(O)/obj/tests/fuzz/c2s_stream_fuzz.o: CPPFLAGS += -Igateway/access
 c2s_stream_fuzz_SRCS := $(access_ENGINE)
 c2s_stream_fuzz_LIBS := proto base
 c2s_stream_fuzz_LD := $(proto_LD)
