@@ -1,29 +1,21 @@
 #include "run/loop.h"
 
-#include "base/err.h"
 #include "run/loop_impl.h"
 
-#include <errno.h>
-#include <fcntl.h>
+#include "base/err.h"
+
 #include <stdlib.h>
+#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { IDLE_WAIT_MS = 60 * 1000, DEFER_ROUNDS_MAX = 100 };
+enum { HEAP_FIRST = 64 };
 
-static uint64_t clock_ms(clockid_t id)
-{
-	struct timespec ts;
-
-	clock_gettime(id, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
-static void refresh(struct loop *l)
-{
-	if (!l->is_fake)
-		l->now_ms = clock_ms(CLOCK_MONOTONIC);
-}
+static const struct loop_ops *const backends[] = {
+	[LOOP_LIBEVENT] = &loop_libevent_ops,
+	[LOOP_POLL] = &loop_poll_ops,
+	[LOOP_FAKE] = &loop_fake_ops,
+};
 
 struct loop *loop_new(enum loop_backend backend)
 {
@@ -31,43 +23,37 @@ struct loop *loop_new(enum loop_backend backend)
 
 	if (!l)
 		return NULL;
-	l->ops = backend == LOOP_LIBEVENT ? &loop_libevent_ops : &loop_poll_ops;
-	l->is_fake = backend == LOOP_FAKE;
-	l->signal_pipe[0] = l->signal_pipe[1] = -1;
+	l->ops = backends[backend];
 	list_init(&l->deferred);
-	if (l->is_fake) {
-		l->now_ms = 1000; /* never 0: zero stamps mean "never" elsewhere */
-		l->wall_offset_ms = 1700000000000;
-	}
-	refresh(l);
-	if (l->ops->open(l)) {
+	list_init(&l->last);
+	sigemptyset(&l->signals);
+	l->signal_watch.fd = -1;
+	loop_clock_read(l);
+	if (l->ops->init(l)) {
 		free(l);
 		return NULL;
 	}
 	return l;
 }
 
-static void close_signals(struct loop *l)
-{
-	if (l->signal_pipe[0] < 0)
-		return;
-	loop_watch_del(&l->signal_watch);
-	for (unsigned i = 0; i < l->n_signals; i++)
-		signal(l->signals[i].signo, SIG_DFL);
-	close(l->signal_pipe[0]);
-	close(l->signal_pipe[1]);
-}
-
 void loop_free(struct loop *l)
 {
 	if (!l)
 		return;
-	close_signals(l);
-	for (uint32_t i = 1; i <= l->heap_n; i++)
-		l->heap[i]->heap_at = 0;
-	l->ops->close(l);
+	for (uint32_t i = 0; i < l->heap_n; i++)
+		l->heap[i]->heap_at = 0; /* owners that outlive the loop may still call loop_timer_del */
+	loop_watch_del(&l->signal_watch);
+	if (l->signal_watch.fd >= 0)
+		close(l->signal_watch.fd);
+	l->ops->fini(l);
 	free(l->heap);
 	free(l);
+}
+
+void loop_clock_read(struct loop *l)
+{
+	if (l->ops->now)
+		l->now_ms = l->ops->now();
 }
 
 uint64_t loop_now(const struct loop *l)
@@ -77,9 +63,40 @@ uint64_t loop_now(const struct loop *l)
 
 uint64_t loop_wall_ms(const struct loop *l)
 {
-	if (l->is_fake)
-		return (uint64_t)((int64_t)l->now_ms + l->wall_offset_ms);
-	return clock_ms(CLOCK_REALTIME);
+	struct timespec ts;
+
+	if (!l->ops->now)
+		return l->now_ms + l->wall_offset_ms;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+/* ---- turns ---- */
+
+static uint64_t wait_for(const struct loop *l, uint64_t max_wait_ms)
+{
+	uint64_t at;
+
+	if (!list_is_empty(&l->deferred) || !list_is_empty(&l->last))
+		return 0;
+	if (!loop_next_timer(l, &at))
+		return max_wait_ms;
+	uint64_t left = at > l->now_ms ? at - l->now_ms : 0;
+	return left < max_wait_ms ? left : max_wait_ms;
+}
+
+void loop_turn(struct loop *l, uint64_t max_wait_ms)
+{
+	l->ops->wait(l, wait_for(l, max_wait_ms));
+	loop_timers_fire(l);
+	loop_deferred_run(l);
+}
+
+void loop_run(struct loop *l)
+{
+	l->is_stopping = false;
+	while (!l->is_stopping)
+		loop_turn(l, UINT64_MAX);
 }
 
 void loop_stop(struct loop *l)
@@ -91,10 +108,10 @@ void loop_stop(struct loop *l)
 
 int loop_watch_add(struct loop *l, struct loop_watch *w, int fd, unsigned events, loop_watch_fn fn, void *arg)
 {
-	*w = (struct loop_watch){ .fd = fd, .events = events, .fn = fn, .arg = arg, .loop = l };
-	int rc = l->ops->add(l, w);
-	if (rc)
-		w->loop = NULL;
+	*w = (struct loop_watch){ .fd = fd, .events = events, .fn = fn, .arg = arg };
+	int rc = l->ops->watch_add(l, w);
+	if (!rc)
+		w->loop = l;
 	return rc;
 }
 
@@ -102,7 +119,7 @@ int loop_watch_set(struct loop_watch *w, unsigned events)
 {
 	if (!w->loop || w->events == events)
 		return 0;
-	int rc = w->loop->ops->set(w->loop, w, events);
+	int rc = w->loop->ops->watch_set(w->loop, w, events);
 	if (!rc)
 		w->events = events;
 	return rc;
@@ -112,59 +129,62 @@ void loop_watch_del(struct loop_watch *w)
 {
 	if (!w->loop)
 		return;
-	w->loop->ops->del(w->loop, w);
+	w->loop->ops->watch_del(w->loop, w);
 	w->loop = NULL;
+	w->impl = NULL;
 	w->events = 0;
 }
 
-void loop_watch_fire(struct loop_watch *w, unsigned events)
-{
-	if (w->loop && events & w->events)
-		w->fn(w->arg, events & w->events);
-}
-
-/* ---- timers: a binary heap whose items know their place ---- */
-
-static void heap_put(struct loop *l, uint32_t at, struct loop_timer *t)
-{
-	l->heap[at] = t;
-	t->heap_at = at;
-}
-
-static void heap_up(struct loop *l, uint32_t at)
-{
-	struct loop_timer *t = l->heap[at];
-
-	for (; at > 1 && l->heap[at / 2]->at_ms > t->at_ms; at /= 2)
-		heap_put(l, at, l->heap[at / 2]);
-	heap_put(l, at, t);
-}
-
-static void heap_down(struct loop *l, uint32_t at)
-{
-	struct loop_timer *t = l->heap[at];
-
-	for (uint32_t child; (child = at * 2) <= l->heap_n; at = child) {
-		if (child < l->heap_n && l->heap[child + 1]->at_ms < l->heap[child]->at_ms)
-			child++;
-		if (l->heap[child]->at_ms >= t->at_ms)
-			break;
-		heap_put(l, at, l->heap[child]);
-	}
-	heap_put(l, at, t);
-}
+/* ---- timers: a binary heap; heap[i - 1] is place i ---- */
 
 void loop_timer_init(struct loop_timer *t, loop_timer_fn fn, void *arg)
 {
 	*t = (struct loop_timer){ .fn = fn, .arg = arg };
 }
 
-static int heap_room(struct loop *l)
+static bool is_before(const struct loop_timer *a, const struct loop_timer *b)
 {
-	if (l->heap_n + 1 < l->heap_cap)
-		return 0;
-	uint32_t cap = l->heap_cap ? l->heap_cap * 2 : 64;
+	if (a->at_ms != b->at_ms)
+		return a->at_ms < b->at_ms;
+	return (int32_t)(a->order - b->order) < 0; /* order may wrap */
+}
+
+static void place(struct loop *l, uint32_t i, struct loop_timer *t)
+{
+	l->heap[i - 1] = t;
+	t->heap_at = i;
+}
+
+static void sift_up(struct loop *l, uint32_t i, struct loop_timer *t)
+{
+	while (i > 1 && is_before(t, l->heap[i / 2 - 1])) {
+		place(l, i, l->heap[i / 2 - 1]);
+		i /= 2;
+	}
+	place(l, i, t);
+}
+
+static void sift_down(struct loop *l, uint32_t i, struct loop_timer *t)
+{
+	for (;;) {
+		uint32_t child = i * 2;
+		if (child > l->heap_n)
+			break;
+		if (child < l->heap_n && is_before(l->heap[child], l->heap[child - 1]))
+			child++;
+		if (!is_before(l->heap[child - 1], t))
+			break;
+		place(l, i, l->heap[child - 1]);
+		i = child;
+	}
+	place(l, i, t);
+}
+
+static int heap_grow(struct loop *l)
+{
+	uint32_t cap = l->heap_cap ? l->heap_cap * 2 : HEAP_FIRST;
 	struct loop_timer **heap = realloc(l->heap, cap * sizeof *heap);
+
 	if (!heap)
 		return ERR_NOMEM;
 	l->heap = heap;
@@ -172,58 +192,73 @@ static int heap_room(struct loop *l)
 	return 0;
 }
 
+/* Memory comes back after a flood of timers. */
+static void heap_shrink(struct loop *l)
+{
+	if (l->heap_cap <= HEAP_FIRST || l->heap_n * 4 > l->heap_cap)
+		return;
+	struct loop_timer **heap = realloc(l->heap, l->heap_cap / 2 * sizeof *heap);
+	if (!heap)
+		return;
+	l->heap = heap;
+	l->heap_cap /= 2;
+}
+
 int loop_timer_set(struct loop *l, struct loop_timer *t, uint64_t delay_ms)
 {
-	t->at_ms = l->now_ms + delay_ms;
-	if (t->heap_at == 0) {
-		int rc = heap_room(l);
-		if (rc)
-			return rc;
-		heap_put(l, ++l->heap_n, t);
-	}
-	heap_up(l, t->heap_at);
-	heap_down(l, t->heap_at);
+	uint64_t at = l->now_ms + delay_ms;
+
+	if (at < l->now_ms)
+		at = UINT64_MAX;
+	if (t->heap_at)
+		loop_timer_del(l, t);
+	if (l->heap_n == l->heap_cap && heap_grow(l))
+		return ERR_NOMEM;
+	t->at_ms = at;
+	t->order = l->next_order++;
+	sift_up(l, ++l->heap_n, t);
 	return 0;
 }
 
 void loop_timer_del(struct loop *l, struct loop_timer *t)
 {
-	uint32_t at = t->heap_at;
+	uint32_t i = t->heap_at;
 
-	if (at == 0)
+	if (!i)
 		return;
 	t->heap_at = 0;
-	struct loop_timer *last = l->heap[l->heap_n--];
-	if (last == t)
-		return;
-	heap_put(l, at, last);
-	heap_up(l, at);
-	heap_down(l, last->heap_at);
+	struct loop_timer *moved = l->heap[--l->heap_n];
+	if (moved != t) {
+		if (i > 1 && is_before(moved, l->heap[i / 2 - 1]))
+			sift_up(l, i, moved);
+		else
+			sift_down(l, i, moved);
+	}
+	heap_shrink(l);
 }
 
-static void fire_timers(struct loop *l)
+bool loop_next_timer(const struct loop *l, uint64_t *at_ms)
 {
-	uint64_t until = l->now_ms;
+	if (!l->heap_n)
+		return false;
+	*at_ms = l->heap[0]->at_ms;
+	return true;
+}
 
-	while (l->heap_n && l->heap[1]->at_ms <= until) {
-		struct loop_timer *t = l->heap[1];
+/* One that is set from here with no delay waits for the next turn, so that descriptors are not
+ * starved. */
+void loop_timers_fire(struct loop *l)
+{
+	uint32_t end = l->next_order;
+
+	while (l->heap_n && l->heap[0]->at_ms <= l->now_ms && (int32_t)(l->heap[0]->order - end) < 0) {
+		struct loop_timer *t = l->heap[0];
 		loop_timer_del(l, t);
 		t->fn(t->arg);
 	}
 }
 
-static uint64_t wait_for(const struct loop *l, uint64_t max_wait_ms)
-{
-	if (!list_is_empty(&l->deferred) || l->is_stopping)
-		return 0;
-	if (!l->heap_n)
-		return max_wait_ms;
-	uint64_t at = l->heap[1]->at_ms;
-	uint64_t wait = at > l->now_ms ? at - l->now_ms : 0;
-	return wait < max_wait_ms ? wait : max_wait_ms;
-}
-
-/* ---- end of turn ---- */
+/* ---- end of the turn ---- */
 
 void loop_defer_init(struct loop_defer *d, void (*fn)(void *arg), void *arg)
 {
@@ -237,105 +272,56 @@ void loop_defer_call(struct loop *l, struct loop_defer *d)
 		list_add_tail(&l->deferred, &d->node);
 }
 
+void loop_defer_last(struct loop *l, struct loop_defer *d)
+{
+	if (!list_is_linked(&d->node))
+		list_add_tail(&l->last, &d->node);
+}
+
 void loop_defer_cancel(struct loop_defer *d)
 {
 	list_del(&d->node);
 }
 
-/* What keeps deferring itself gets its next turn after descriptors had theirs. */
-static void run_deferred(struct loop *l)
+void loop_deferred_run(struct loop *l)
 {
-	for (int round = 0; round < DEFER_ROUNDS_MAX && !list_is_empty(&l->deferred); round++) {
-		struct list now;
-		list_init(&now);
-		while (!list_is_empty(&l->deferred)) {
-			struct list *node = l->deferred.next;
-			list_del(node);
-			list_add_tail(&now, node);
-		}
-		while (!list_is_empty(&now)) {
-			struct loop_defer *d = LIST_OWNER(now.next, struct loop_defer, node);
-			list_del(&d->node);
-			d->fn(d->arg);
-		}
+	for (;;) {
+		struct list *from = list_is_empty(&l->deferred) ? &l->last : &l->deferred;
+		if (list_is_empty(from))
+			return;
+		struct loop_defer *d = LIST_OWNER(from->next, struct loop_defer, node);
+		list_del(&d->node);
+		d->fn(d->arg);
 	}
 }
 
-/* ---- turns ---- */
+/* ---- signals: blocked, and read from a descriptor like everything else ---- */
 
-void loop_turn(struct loop *l, uint64_t max_wait_ms)
-{
-	l->ops->poll(l, l->is_fake ? 0 : wait_for(l, max_wait_ms));
-	refresh(l);
-	fire_timers(l);
-	run_deferred(l);
-}
-
-void loop_run(struct loop *l)
-{
-	l->is_stopping = false;
-	run_deferred(l);
-	while (!l->is_stopping)
-		loop_turn(l, IDLE_WAIT_MS);
-	run_deferred(l);
-}
-
-void loop_fake_advance(struct loop *l, uint64_t ms)
-{
-	uint64_t until = l->now_ms + ms;
-
-	loop_turn(l, 0);
-	while (l->heap_n && l->heap[1]->at_ms <= until) {
-		if (l->heap[1]->at_ms > l->now_ms)
-			l->now_ms = l->heap[1]->at_ms;
-		loop_turn(l, 0);
-	}
-	l->now_ms = until;
-	loop_turn(l, 0);
-}
-
-/* ---- signals, through a pipe ---- */
-
-/* Written by the handler only; a process has one loop that takes signals. */
-static volatile int signal_fd = -1;
-
-static void on_signal(int signo)
-{
-	int saved = errno;
-	uint8_t byte = (uint8_t)signo;
-
-	(void)!write(signal_fd, &byte, 1); /* a full pipe already says that something came */
-	errno = saved;
-}
-
-static void signal_readable(void *arg, unsigned events)
+static void on_signal_fd(void *arg, unsigned events)
 {
 	struct loop *l = arg;
-	uint8_t bytes[64];
-	ssize_t n = read(l->signal_pipe[0], bytes, sizeof bytes);
+	struct signalfd_siginfo info;
 
 	(void)events;
-	for (ssize_t i = 0; i < n; i++)
-		for (unsigned s = 0; s < l->n_signals; s++)
-			if (l->signals[s].signo == bytes[i])
-				l->signals[s].fn(l->signals[s].arg, bytes[i]);
+	while (read(l->signal_watch.fd, &info, sizeof info) == (ssize_t)sizeof info) {
+		const struct loop_signal *s = &l->signal[info.ssi_signo % NSIG];
+		if (s->fn)
+			s->fn(s->arg, (int)info.ssi_signo);
+	}
 }
 
 int loop_signal(struct loop *l, int signo, void (*fn)(void *arg, int signo), void *arg)
 {
-	struct sigaction sa = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+	bool is_first = l->signal_watch.fd < 0;
 
-	if (l->n_signals == LOOP_SIGNALS_MAX)
-		return ERR_FULL;
-	if (l->signal_pipe[0] < 0) {
-		if (pipe2(l->signal_pipe, O_NONBLOCK | O_CLOEXEC) < 0)
-			return ERR_SYS;
-		signal_fd = l->signal_pipe[1];
-		int rc = loop_watch_add(l, &l->signal_watch, l->signal_pipe[0], LOOP_READ, signal_readable, l);
-		if (rc)
-			return rc;
-	}
-	l->signals[l->n_signals++] = (struct loop_signal){ signo, fn, arg };
-	sigemptyset(&sa.sa_mask);
-	return sigaction(signo, &sa, NULL) < 0 ? ERR_SYS : 0;
+	if (signo <= 0 || signo >= NSIG)
+		return ERR_RANGE;
+	l->signal[signo] = (struct loop_signal){ .fn = fn, .arg = arg };
+	sigaddset(&l->signals, signo);
+	if (sigprocmask(SIG_BLOCK, &l->signals, NULL))
+		return ERR_SYS;
+	int fd = signalfd(l->signal_watch.fd, &l->signals, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (fd < 0)
+		return ERR_SYS;
+	return is_first ? loop_watch_add(l, &l->signal_watch, fd, LOOP_READ, on_signal_fd, l) : 0;
 }

@@ -56,6 +56,7 @@ struct loop_timer {
 	loop_timer_fn fn;
 	void *arg;
 	uint32_t heap_at; /* 1-based place in the heap; 0: not set */
+	uint32_t order;   /* of two with the same time, the one set first fires first */
 };
 void loop_timer_init(struct loop_timer *t, loop_timer_fn fn, void *arg);
 /* (Re)sets it to fire after delay_ms. ERR_NOMEM. */
@@ -76,6 +77,9 @@ void loop_defer_init(struct loop_defer *d, void (*fn)(void *arg), void *arg);
 /* Runs fn once at the end of the current turn, after descriptors and timers; more calls before
  * that change nothing. What a deferred call defers runs in the same turn, later. */
 void loop_defer_call(struct loop *l, struct loop_defer *d);
+/* The same, but after all that loop_defer_call asked for: what gathers their output (a channel's
+ * flush) runs last and so once. */
+void loop_defer_last(struct loop *l, struct loop_defer *d);
 void loop_defer_cancel(struct loop_defer *d);
 
 /* ---- signals: fn runs from the loop, never in signal context ---- */

@@ -1,25 +1,35 @@
-/* The poll back end: for gh-super, where fewer lines run as root, and for the fake. */
-#include "base/err.h"
+/* Plain poll: few lines, for the program that runs as root, and under the fake. */
 #include "run/loop_impl.h"
 
+#include "base/err.h"
+
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <time.h>
 
+/* fds[i] belongs to watches[i]; a watch's impl is its place + 1. A deleted one leaves a hole (fd
+ * -1, which poll skips) until nobody walks the tables. */
 struct poll_set {
 	struct pollfd *fds;
-	struct loop_watch **watches; /* NULL where one was removed during a turn */
-	size_t n, cap;
-	bool is_firing;
+	struct loop_watch **watches;
+	unsigned n, cap;
+	bool is_walking, has_holes;
 };
 
-static int poll_open(struct loop *l)
+static short poll_events(unsigned events)
+{
+	return (short)((events & LOOP_READ ? POLLIN : 0) | (events & LOOP_WRITE ? POLLOUT : 0));
+}
+
+int loop_poll_init(struct loop *l)
 {
 	l->impl = calloc(1, sizeof(struct poll_set));
 	return l->impl ? 0 : ERR_NOMEM;
 }
 
-static void poll_close(struct loop *l)
+void loop_poll_fini(struct loop *l)
 {
 	struct poll_set *s = l->impl;
 
@@ -28,21 +38,15 @@ static void poll_close(struct loop *l)
 	free(s);
 }
 
-static short to_poll(unsigned events)
+static int grow(struct poll_set *s)
 {
-	return (short)((events & LOOP_READ ? POLLIN : 0) | (events & LOOP_WRITE ? POLLOUT : 0));
-}
-
-static int poll_room(struct poll_set *s)
-{
-	if (s->n < s->cap)
-		return 0;
-	size_t cap = s->cap ? s->cap * 2 : 16;
+	unsigned cap = s->cap ? s->cap * 2 : 16;
 	struct pollfd *fds = realloc(s->fds, cap * sizeof *fds);
+
 	if (!fds)
 		return ERR_NOMEM;
 	s->fds = fds;
-	struct loop_watch **watches = realloc(s->watches, cap * sizeof(*watches));
+	struct loop_watch **watches = realloc(s->watches, cap * sizeof *watches);
 	if (!watches)
 		return ERR_NOMEM;
 	s->watches = watches;
@@ -50,86 +54,123 @@ static int poll_room(struct poll_set *s)
 	return 0;
 }
 
-static int poll_add(struct loop *l, struct loop_watch *w)
+static unsigned place_of(const struct loop_watch *w)
 {
-	struct poll_set *s = l->impl;
-	int rc = poll_room(s);
-
-	if (rc)
-		return rc;
-	s->fds[s->n] = (struct pollfd){ .fd = w->fd, .events = to_poll(w->events) };
-	s->watches[s->n++] = w;
-	return 0;
+	return (unsigned)(uintptr_t)w->impl - 1;
 }
 
-static size_t poll_find(const struct poll_set *s, const struct loop_watch *w)
+/* A watch without events is a hole for poll: else a hang-up would wake it again and again. */
+static void place_put(struct poll_set *s, unsigned i, struct loop_watch *w, unsigned events)
 {
-	size_t i = 0;
-
-	while (i < s->n && s->watches[i] != w)
-		i++;
-	return i;
+	s->watches[i] = w;
+	s->fds[i] = (struct pollfd){ .fd = events ? w->fd : -1, .events = poll_events(events),
+				     .revents = s->fds[i].revents };
+	w->impl = (void *)(uintptr_t)(i + 1);
 }
 
-static int poll_change(struct loop *l, struct loop_watch *w, unsigned events)
+int loop_poll_add(struct loop *l, struct loop_watch *w)
 {
 	struct poll_set *s = l->impl;
 
-	s->fds[poll_find(s, w)].events = to_poll(events);
+	if (s->n == s->cap && grow(s))
+		return ERR_NOMEM;
+	s->fds[s->n].revents = 0;
+	place_put(s, s->n++, w, w->events);
 	return 0;
 }
 
-static void poll_sweep(struct poll_set *s)
+int loop_poll_set(struct loop *l, struct loop_watch *w, unsigned events)
 {
-	size_t kept = 0;
+	place_put(l->impl, place_of(w), w, events);
+	return 0;
+}
 
-	for (size_t i = 0; i < s->n; i++) {
+static void close_holes(struct poll_set *s)
+{
+	unsigned to = 0;
+
+	if (s->is_walking || !s->has_holes)
+		return;
+	for (unsigned i = 0; i < s->n; i++) {
 		if (!s->watches[i])
 			continue;
-		s->fds[kept] = s->fds[i];
-		s->watches[kept++] = s->watches[i];
+		s->fds[to] = s->fds[i];
+		s->watches[to] = s->watches[i];
+		s->watches[to]->impl = (void *)(uintptr_t)(to + 1);
+		to++;
 	}
-	s->n = kept;
+	s->n = to;
+	s->has_holes = false;
 }
 
-static void poll_del(struct loop *l, struct loop_watch *w)
+void loop_poll_del(struct loop *l, struct loop_watch *w)
 {
 	struct poll_set *s = l->impl;
-	size_t i = poll_find(s, w);
+	unsigned i = place_of(w);
 
-	if (i == s->n)
-		return;
 	s->watches[i] = NULL;
-	s->fds[i].fd = -1;
-	if (!s->is_firing)
-		poll_sweep(s);
+	s->fds[i] = (struct pollfd){ .fd = -1 };
+	s->has_holes = true;
+	close_holes(s);
 }
 
-static void poll_poll(struct loop *l, uint64_t wait_ms)
+/* What is ready of what is still waited for. An error or hang-up wakes whoever waits. */
+static unsigned ready_events(const struct pollfd *p, unsigned wanted)
+{
+	unsigned ready = 0;
+
+	if (p->revents & POLLIN)
+		ready |= LOOP_READ;
+	if (p->revents & POLLOUT)
+		ready |= LOOP_WRITE;
+	if (p->revents & (POLLERR | POLLHUP | POLLNVAL))
+		ready |= LOOP_READ | LOOP_WRITE;
+	return ready & wanted;
+}
+
+unsigned loop_poll_once(struct loop *l, int timeout_ms)
 {
 	struct poll_set *s = l->impl;
-	size_t n = s->n;
-	int ready = poll(s->fds, n, (int)wait_ms);
+	unsigned calls = 0;
+	int n = poll(s->fds, s->n, timeout_ms);
 
-	s->is_firing = true;
-	for (size_t i = 0; ready > 0 && i < n; i++) {
-		short got = s->fds[i].revents;
-		if (!got || !s->watches[i])
+	loop_clock_read(l);
+	if (n <= 0)
+		return 0; /* EINTR too: the next turn polls again */
+	s->is_walking = true;
+	for (unsigned i = 0, end = s->n; i < end; i++) {
+		struct loop_watch *w = s->watches[i];
+		unsigned ready = w ? ready_events(&s->fds[i], w->events) : 0;
+		s->fds[i].revents = 0;
+		if (!ready)
 			continue;
-		ready--;
-		unsigned events = (got & (POLLIN | POLLHUP | POLLERR | POLLNVAL) ? LOOP_READ : 0) |
-				  (got & (POLLOUT | POLLHUP | POLLERR) ? LOOP_WRITE : 0);
-		loop_watch_fire(s->watches[i], events);
+		calls++;
+		w->fn(w->arg, ready);
 	}
-	s->is_firing = false;
-	poll_sweep(s);
+	s->is_walking = false;
+	close_holes(s);
+	return calls;
+}
+
+static void wait_poll(struct loop *l, uint64_t wait_ms)
+{
+	(void)loop_poll_once(l, wait_ms == UINT64_MAX ? -1 : wait_ms > INT_MAX ? INT_MAX : (int)wait_ms);
+}
+
+static uint64_t now_monotonic(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
 const struct loop_ops loop_poll_ops = {
-	.open = poll_open,
-	.close = poll_close,
-	.add = poll_add,
-	.set = poll_change,
-	.del = poll_del,
-	.poll = poll_poll,
+	.init = loop_poll_init,
+	.fini = loop_poll_fini,
+	.watch_add = loop_poll_add,
+	.watch_set = loop_poll_set,
+	.watch_del = loop_poll_del,
+	.wait = wait_poll,
+	.now = now_monotonic,
 };

@@ -1,0 +1,172 @@
+#include "store.h"
+
+#include "base/err.h"
+#include "base/log.h"
+#include "run/store_op.h"
+
+/* Asked for, and whether it writes: then it waits for the commit. */
+static const struct op_row {
+	int (*fn)(struct store_ask *a, struct wire *w);
+	bool is_write;
+} ops[] = {
+	[STORE_SECRET] = { op_secret, true },
+	[STORE_ACCOUNT_PUT] = { op_account_put, true },
+	[STORE_ACCOUNT_DEL] = { op_account_del, true },
+	[STORE_ACCOUNT_LIST] = { op_account_list, false },
+	[STORE_AUTH_GET] = { op_auth_get, false },
+	[STORE_USER_GET] = { op_user_get, false },
+	[STORE_CONTACT_PUT] = { op_contact_put, true },
+	[STORE_CONTACT_DEL] = { op_contact_del, true },
+	[STORE_BLOCK_ADD] = { op_block_add, true },
+	[STORE_BLOCK_DEL] = { op_block_del, true },
+	[STORE_BLOB_GET] = { op_blob_get, false },
+	[STORE_BLOB_PUT] = { op_blob_put, true },
+	[STORE_OFFLINE_ADD] = { op_offline_add, true },
+	[STORE_OFFLINE_PAGE] = { op_offline_page, false },
+	[STORE_OFFLINE_DROP] = { op_offline_drop, true },
+	[STORE_JOURNAL_ADD] = { op_journal_add, true },
+	[STORE_JOURNAL_DROP] = { op_journal_drop, true },
+	[STORE_JOURNAL_SETTLE] = { op_journal_settle, true },
+};
+_Static_assert(sizeof ops / sizeof ops[0] == STORE_OP_COUNT, "a row for each op");
+
+static void answer(struct store *s, uint32_t id, int rc)
+{
+	struct chan *c = bus_next(s->bus, PROG_IM, NULL);
+
+	wire_put_u32(chan_begin(c, MSG_STORE_DONE, id), (uint32_t)rc);
+	(void)chan_end(c); /* a gh-im that has gone asks again when it is back */
+}
+
+void store_commit(struct store *s)
+{
+	if (!s->is_open)
+		return;
+	int rc = db_commit(s->db);
+	if (rc) {
+		log_error("store.commit.failed", LOG_STR("reason", db_error(s->db)), LOG_INT("asks", s->n_waiting));
+		db_rollback(s->db);
+		s->offline_total = s->offline_before;
+	}
+	s->is_open = false;
+	for (unsigned i = 0; i < s->n_waiting; i++)
+		answer(s, s->waiting[i].id, rc ? rc : s->waiting[i].rc);
+	s->n_waiting = 0;
+}
+
+static void on_turn_end(void *arg)
+{
+	store_commit(arg);
+}
+
+static int begin(struct store *s)
+{
+	if (s->is_open)
+		return 0;
+	if (db_begin(s->db))
+		return ERR_IO;
+	s->is_open = true;
+	s->offline_before = s->offline_total;
+	loop_defer_call(s->loop, &s->commit);
+	return 0;
+}
+
+/* An op is whole or undone, whatever else is in the transaction. */
+static int run_write(struct store_ask *a, const struct op_row *op, struct wire *w)
+{
+	int64_t offline = a->store->offline_total;
+	int rc = begin(a->store);
+
+	if (rc || (rc = db_run(store_sql(a, SQL_BEGIN_OP))))
+		return rc;
+	rc = op->fn(a, w);
+	if (rc) {
+		a->store->offline_total = offline;
+		(void)db_run(store_sql(a, SQL_UNDO_OP)); /* the release below ends it either way */
+	}
+	int end = db_run(store_sql(a, SQL_END_OP));
+	return rc ? rc : end;
+}
+
+int store_on_ask(void *program, struct chan *from, const struct frame *f)
+{
+	struct store *s = program;
+	struct wire w = wire_of(f->body);
+	uint8_t code = wire_u8(&w);
+	struct store_ask a = { s, from, f->id };
+
+	if (wire_failed(&w) || code >= STORE_OP_COUNT || !f->id)
+		return ERR_PROTOCOL;
+	const struct op_row *op = &ops[code];
+	int rc = op->is_write ? run_write(&a, op, &w) : op->fn(&a, &w);
+	if (wire_failed(&w))
+		return ERR_PROTOCOL;
+	if (!op->is_write || !s->is_open) {
+		answer(s, f->id, rc);
+		return 0;
+	}
+	s->waiting[s->n_waiting++] = (struct store_answer){ f->id, rc };
+	if (s->n_waiting == STORE_ASKS_A_COMMIT)
+		store_commit(s);
+	return 0;
+}
+
+struct db_stmt *store_sql(struct store_ask *a, enum sql which)
+{
+	return a->store->sql[which];
+}
+
+int store_user(struct store_ask *a, struct bytes jid, int64_t *out)
+{
+	struct db_stmt *q = store_sql(a, SQL_USER_ID);
+
+	db_bind_text(q, 1, jid);
+	int rc = db_step(q);
+	if (rc != 1)
+		return rc ? rc : ERR_NOT_FOUND;
+	*out = db_int(q, 0);
+	db_reset(q);
+	return 0;
+}
+
+struct buf *store_item(struct store_ask *a)
+{
+	return chan_begin(a->from, MSG_STORE_ITEM, a->id);
+}
+
+int store_item_end(struct store_ask *a)
+{
+	return chan_end(a->from);
+}
+
+static int count_offline(struct store *s)
+{
+	struct db_stmt *q = s->sql[SQL_OFFLINE_TOTAL];
+
+	if (db_step(q) != 1)
+		return ERR_IO;
+	s->offline_total = db_int(q, 0);
+	db_reset(q);
+	return 0;
+}
+
+int store_open(struct store *s, const char *path, const char **why)
+{
+	loop_defer_init(&s->commit, on_turn_end, s);
+	int rc = db_open(path, sql_steps, sql_n_steps, &s->db, why);
+	for (unsigned i = 0; !rc && i < SQL_COUNT; i++) {
+		rc = db_prepare(s->db, sql_texts[i], &s->sql[i]);
+		if (rc)
+			*why = sql_texts[i];
+	}
+	return rc ? rc : count_offline(s);
+}
+
+void store_close(struct store *s)
+{
+	store_commit(s);
+	loop_defer_cancel(&s->commit);
+	for (unsigned i = 0; i < SQL_COUNT; i++)
+		db_finish(s->sql[i]);
+	db_close(s->db);
+}

@@ -1,0 +1,75 @@
+/* store.h - gh-store: asks come in, all writes of a turn go into one transaction, and they are
+ * answered after its commit. Reads are answered at once and see what the open transaction wrote. */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "db/db.h"
+#include "run/bus.h"
+#include "sql.h"
+
+enum { STORE_ASKS_A_COMMIT = 4096 };
+
+struct store_answer {
+	uint32_t id;
+	int rc;
+};
+
+struct store {
+	struct loop *loop;
+	struct bus *bus;
+	struct db *db;
+	struct db_stmt *sql[SQL_COUNT];
+	struct loop_defer commit;
+	bool is_open; /* a transaction is */
+	struct store_answer waiting[STORE_ASKS_A_COMMIT]; /* writes done in the open transaction */
+	unsigned n_waiting;
+	int64_t offline_total; /* rows in all: counting them at each message would be slow */
+	int64_t offline_before; /* what it was when the transaction began */
+};
+
+/* One ask being carried out. */
+struct store_ask {
+	struct store *store;
+	struct chan *from;
+	uint32_t id;
+};
+
+/* Opens path, prepares all statements. ERR_* with *why. */
+int store_open(struct store *s, const char *path, const char **why);
+void store_close(struct store *s);
+/* Commits what is open and answers it. */
+void store_commit(struct store *s);
+
+/* The bus handler of STORE_ASK; the program is a struct store. */
+int store_on_ask(void *program, struct chan *from, const struct frame *f);
+
+/* A statement ready to be bound. */
+struct db_stmt *store_sql(struct store_ask *a, enum sql which);
+/* Row number of an account; ERR_NOT_FOUND. */
+int store_user(struct store_ask *a, struct bytes jid, int64_t *out);
+/* An item of the answer. */
+struct buf *store_item(struct store_ask *a);
+int store_item_end(struct store_ask *a);
+
+/* One function an op: reads its body (to wire_end) and does it. */
+#define STORE_OP_FN(name) int name(struct store_ask *a, struct wire *w)
+STORE_OP_FN(op_secret);
+STORE_OP_FN(op_account_put);
+STORE_OP_FN(op_account_del);
+STORE_OP_FN(op_account_list);
+STORE_OP_FN(op_auth_get);
+STORE_OP_FN(op_user_get);
+STORE_OP_FN(op_contact_put);
+STORE_OP_FN(op_contact_del);
+STORE_OP_FN(op_block_add);
+STORE_OP_FN(op_block_del);
+STORE_OP_FN(op_blob_get);
+STORE_OP_FN(op_blob_put);
+STORE_OP_FN(op_offline_add);
+STORE_OP_FN(op_offline_page);
+STORE_OP_FN(op_offline_drop);
+STORE_OP_FN(op_journal_add);
+STORE_OP_FN(op_journal_drop);
+STORE_OP_FN(op_journal_settle);
+
+#endif

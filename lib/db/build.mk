@@ -1,0 +1,5 @@
+LIBS += db
+lib_db_SRCS := lib/db/db.c
+UNIT += lib/db/db_test
+db_test_LIBS := db base
+db_test_LD := -lsqlite3

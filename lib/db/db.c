@@ -1,0 +1,210 @@
+#include "db/db.h"
+#include "base/err.h"
+
+#include <sqlite3.h>
+#include <stdlib.h>
+
+struct db {
+	sqlite3 *sql;
+};
+
+struct db_stmt {
+	struct db *db;
+	sqlite3_stmt *sql;
+};
+
+static int exec(struct db *d, const char *sql)
+{
+	return sqlite3_exec(d->sql, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : ERR_IO;
+}
+
+static int user_version(struct db *d, int64_t *out)
+{
+	struct db_stmt *s;
+
+	if (db_prepare(d, "PRAGMA user_version", &s))
+		return ERR_IO;
+	int rc = db_step(s);
+	if (rc == 1)
+		*out = db_int(s, 0);
+	db_finish(s);
+	return rc == 1 ? 0 : ERR_IO;
+}
+
+/* One step and its number are one transaction, so a crash between steps starts at the right one. */
+static int migrate_step(struct db *d, const char *sql, size_t version)
+{
+	char set[64];
+
+	sqlite3_snprintf(sizeof set, set, "PRAGMA user_version=%d", (int)version);
+	if (db_begin(d))
+		return ERR_IO;
+	if (exec(d, sql) || exec(d, set)) {
+		db_rollback(d);
+		return ERR_IO;
+	}
+	return db_commit(d);
+}
+
+static int migrate(struct db *d, const char *const *steps, size_t n)
+{
+	int64_t at = 0;
+
+	if (user_version(d, &at))
+		return ERR_IO;
+	if (at < 0 || (size_t)at > n)
+		return ERR_UNSUPPORTED; /* written by a newer program */
+	for (size_t i = (size_t)at; i < n; i++)
+		if (migrate_step(d, steps[i], i + 1))
+			return ERR_IO;
+	return 0;
+}
+
+/* Exclusive locking keeps the WAL index in our own memory: no shared-memory file, and nobody else
+ * can write behind our back. */
+static const char open_pragmas[] = "PRAGMA locking_mode=EXCLUSIVE;"
+				   "PRAGMA journal_mode=WAL;"
+				   "PRAGMA synchronous=FULL;"
+				   "PRAGMA temp_store=MEMORY;"
+				   "PRAGMA foreign_keys=ON;"
+				   "PRAGMA wal_autocheckpoint=2000;";
+
+int db_open(const char *path, const char *const *steps, size_t n_steps, struct db **out, const char **why)
+{
+	struct db *d = calloc(1, sizeof *d);
+
+	if (!d)
+		return ERR_NOMEM;
+	*why = "cannot open";
+	int rc = sqlite3_open_v2(path, &d->sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL)
+			 ? ERR_IO : 0;
+	if (!rc)
+		rc = exec(d, open_pragmas);
+	if (!rc)
+		rc = migrate(d, steps, n_steps);
+	if (rc) {
+		/* The message must outlive the handle, so only SQLite's static text for the code. */
+		*why = rc == ERR_UNSUPPORTED ? "written by a newer version" : sqlite3_errstr(sqlite3_errcode(d->sql));
+		db_close(d);
+		return rc;
+	}
+	*out = d;
+	return 0;
+}
+
+void db_close(struct db *d)
+{
+	if (!d)
+		return;
+	sqlite3_close_v2(d->sql);
+	free(d);
+}
+
+int db_prepare(struct db *d, const char *sql, struct db_stmt **out)
+{
+	struct db_stmt *s = calloc(1, sizeof *s);
+
+	if (!s)
+		return ERR_NOMEM;
+	s->db = d;
+	if (sqlite3_prepare_v3(d->sql, sql, -1, SQLITE_PREPARE_PERSISTENT, &s->sql, NULL) != SQLITE_OK) {
+		free(s);
+		return ERR_IO;
+	}
+	*out = s;
+	return 0;
+}
+
+void db_finish(struct db_stmt *s)
+{
+	if (!s)
+		return;
+	sqlite3_finalize(s->sql);
+	free(s);
+}
+
+void db_bind_int(struct db_stmt *s, int i, int64_t v)
+{
+	sqlite3_bind_int64(s->sql, i, v);
+}
+
+/* The bytes stay with the caller until the statement has run. An empty view is an empty value, not
+ * NULL. */
+void db_bind_text(struct db_stmt *s, int i, struct bytes v)
+{
+	sqlite3_bind_text(s->sql, i, v.p ? (const char *)v.p : "", (int)v.n, SQLITE_STATIC);
+}
+
+void db_bind_blob(struct db_stmt *s, int i, struct bytes v)
+{
+	sqlite3_bind_blob(s->sql, i, v.p ? (const void *)v.p : "", (int)v.n, SQLITE_STATIC);
+}
+
+int db_step(struct db_stmt *s)
+{
+	int rc = sqlite3_step(s->sql);
+
+	if (rc == SQLITE_ROW)
+		return 1;
+	db_reset(s);
+	if (rc == SQLITE_DONE)
+		return 0;
+	return rc == SQLITE_CONSTRAINT ? ERR_EXISTS : rc == SQLITE_FULL ? ERR_FULL : ERR_IO;
+}
+
+int db_run(struct db_stmt *s)
+{
+	int rc;
+
+	while ((rc = db_step(s)) == 1)
+		;
+	return rc;
+}
+
+void db_reset(struct db_stmt *s)
+{
+	sqlite3_reset(s->sql);
+	sqlite3_clear_bindings(s->sql);
+}
+
+int64_t db_int(struct db_stmt *s, int col)
+{
+	return sqlite3_column_int64(s->sql, col);
+}
+
+struct bytes db_bytes(struct db_stmt *s, int col)
+{
+	const void *p = sqlite3_column_blob(s->sql, col);
+
+	return bytes_make(p, (size_t)sqlite3_column_bytes(s->sql, col));
+}
+
+int64_t db_changes(struct db *d)
+{
+	return sqlite3_changes64(d->sql);
+}
+
+int64_t db_last_id(struct db *d)
+{
+	return sqlite3_last_insert_rowid(d->sql);
+}
+
+int db_begin(struct db *d)
+{
+	return exec(d, "BEGIN IMMEDIATE");
+}
+
+int db_commit(struct db *d)
+{
+	return exec(d, "COMMIT");
+}
+
+void db_rollback(struct db *d)
+{
+	(void)exec(d, "ROLLBACK"); /* fails only when there is nothing to roll back */
+}
+
+const char *db_error(struct db *d)
+{
+	return sqlite3_errmsg(d->sql);
+}

@@ -1,0 +1,119 @@
+#include "db/db.h"
+#include "base/err.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+static const char *const steps[] = {
+	"CREATE TABLE a(k INTEGER PRIMARY KEY, v BLOB)",
+	"ALTER TABLE a ADD COLUMN w TEXT DEFAULT 'x'",
+};
+
+static char dir[] = "/tmp/db_testXXXXXX";
+static char path[64];
+
+static int set_up(void **state)
+{
+	(void)state;
+	if (!mkdtemp(dir))
+		return -1;
+	snprintf(path, sizeof path, "%s/t.db", dir);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	static const char *const ends[] = { "", "-wal", "-shm" };
+	char p[80];
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		snprintf(p, sizeof p, "%s%s", path, ends[i]);
+		(void)unlink(p); /* the WAL may be gone already */
+	}
+	return rmdir(dir);
+}
+
+static void count(struct db *d, int64_t want)
+{
+	struct db_stmt *s;
+
+	assert_int_equal(db_prepare(d, "SELECT count(*) FROM a", &s), 0);
+	assert_int_equal(db_step(s), 1);
+	assert_int_equal(db_int(s, 0), want);
+	db_finish(s);
+}
+
+static void test_migrates(void **state)
+{
+	struct db *d;
+	struct db_stmt *s;
+	const char *why;
+
+	(void)state;
+	assert_int_equal(db_open(path, steps, 1, &d, &why), 0);
+	assert_int_equal(db_prepare(d, "INSERT INTO a(k,v) VALUES(?,?)", &s), 0);
+	db_bind_int(s, 1, 1);
+	db_bind_blob(s, 2, BYTES("one"));
+	assert_int_equal(db_run(s), 0);
+	db_bind_int(s, 1, 1);
+	assert_int_equal(db_run(s), ERR_EXISTS);
+	db_finish(s);
+	db_close(d);
+	assert_int_equal(db_open(path, steps, 2, &d, &why), 0);
+	assert_int_equal(db_prepare(d, "SELECT v,w FROM a", &s), 0);
+	assert_int_equal(db_step(s), 1);
+	assert_true(bytes_eq(db_bytes(s, 0), BYTES("one")));
+	assert_true(bytes_eq(db_bytes(s, 1), BYTES("x")));
+	assert_int_equal(db_step(s), 0);
+	db_finish(s);
+	db_close(d);
+	assert_int_equal(db_open(path, steps, 1, &d, &why), ERR_UNSUPPORTED);
+}
+
+/* What was committed is there after the process dies at once; what was not, is not. */
+static void test_commit_survives(void **state)
+{
+	(void)state;
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct db *d;
+		struct db_stmt *s;
+		const char *why;
+		if (db_open(path, steps, 2, &d, &why) || db_prepare(d, "INSERT INTO a(k) VALUES(?)", &s))
+			_exit(1);
+		for (int k = 10; k < 20; k++) {
+			if (k == 10 || k == 15)
+				db_begin(d);
+			db_bind_int(s, 1, k);
+			db_run(s);
+			if (k == 14 && db_commit(d))
+				_exit(1);
+		}
+		abort();
+	}
+	int status;
+	waitpid(pid, &status, 0);
+	assert_true(WIFSIGNALED(status));
+	struct db *d;
+	const char *why;
+	assert_int_equal(db_open(path, steps, 2, &d, &why), 0);
+	count(d, 1 + 5);
+	db_close(d);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_migrates),
+		cmocka_unit_test(test_commit_survives),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
