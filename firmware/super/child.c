@@ -58,6 +58,8 @@ _Noreturn static void become(struct child *c, int control)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != s->pid)
+		_exit(0); /* gh-super went before the line above */
 	setpgid(0, 0);
 	if (control == CONTROL_FD)
 		fcntl(control, F_SETFD, 0);
@@ -94,14 +96,17 @@ int child_start(struct child *c)
 	log_info("super.started", LOG_STR("program", prog_name(c->prog)), LOG_INT("instance", c->instance),
 		 LOG_INT("pid", c->pid), LOG_INT("restarts", c->restarts));
 	int rc = bus_attach(c->super->bus, c->prog, c->instance, fds[0]);
-	if (rc)
-		return rc;
+	if (rc) { /* without a channel it is no use; its end plans the next start */
+		kill(c->pid, SIGKILL);
+		return 0;
+	}
+	chan_set_user(child_chan(c), (void *)(intptr_t)c->pid);
 	join_all(c);
 	listen_hand_over(c->super, c);
 	chan_begin(child_chan(c), MSG_BEGIN, 0);
-	rc = chan_end(child_chan(c));
+	(void)chan_end(child_chan(c)); /* it has died already: see above */
 	child_tell_conf(c);
-	return rc;
+	return 0;
 }
 
 static void plan_again(struct child *c)
@@ -132,6 +137,8 @@ void child_exited(struct child *c, int status)
 	else
 		plan_again(c);
 	child_tell_conf(c);
+	if (is_on_purpose && !c->super->is_stopping)
+		children_adjust(c->super); /* it may have been wanted again meanwhile */
 }
 
 void child_stop(struct child *c, uint32_t grace_ms)

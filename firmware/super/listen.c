@@ -4,6 +4,7 @@
 #include "base/log.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -47,14 +48,33 @@ static socklen_t address(const struct listener *l, struct sockaddr_storage *out)
 	return 0;
 }
 
+/* What the kernel said, in our codes, for the administrator. */
+static int bind_error(void)
+{
+	switch (errno) {
+	case EADDRINUSE:
+		return ERR_EXISTS;
+	case EADDRNOTAVAIL:
+		return ERR_NOT_FOUND;
+	case EACCES:
+	case EPERM:
+		return ERR_DENIED;
+	default:
+		return ERR_SYS;
+	}
+}
+
+/* -1 with errno. */
 static int open_port(const struct listener *l)
 {
 	struct sockaddr_storage to;
 	socklen_t n = address(l, &to);
 	int on = 1;
 
-	if (!n)
+	if (!n) {
+		errno = EADDRNOTAVAIL;
 		return -1;
+	}
 	int fd = socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -1;
@@ -62,7 +82,9 @@ static int open_port(const struct listener *l)
 	    (l->row->is_per_instance && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) < 0) ||
 	    (to.ss_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0) ||
 	    bind(fd, (struct sockaddr *)&to, n) < 0 || listen(fd, BACKLOG) < 0) {
+		int why = errno;
 		close(fd);
+		errno = why;
 		return -1;
 	}
 	return fd;
@@ -75,7 +97,7 @@ static int open_all(struct super *s, struct listener *l)
 
 	for (unsigned i = 0; i < n && i < INSTANCES_MAX; i++) {
 		if (l->fds[i] < 0 && (l->fds[i] = open_port(l)) < 0)
-			return ERR_SYS;
+			return bind_error();
 	}
 	return 0;
 }
@@ -277,6 +299,20 @@ int listen_open_console(struct super *s)
 		l->fds[i] = -1;
 	l->fds[0] = fd;
 	return 0;
+}
+
+void listen_trim(struct super *s)
+{
+	for (unsigned i = 0; i < SUPER_LISTENERS_MAX; i++) {
+		struct listener *l = &s->listeners[i];
+		if (!l->row || !l->row->is_per_instance)
+			continue;
+		for (unsigned n = s->wanted[l->row->prog]; n < INSTANCES_MAX; n++) {
+			if (l->fds[n] >= 0)
+				close(l->fds[n]);
+			l->fds[n] = -1;
+		}
+	}
 }
 
 void listen_close_all(struct super *s)

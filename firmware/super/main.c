@@ -4,6 +4,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -82,6 +83,7 @@ static int on_instances(void *arg, struct chan *from, const struct frame *f)
 	if (wire_end(&w))
 		return ERR_PROTOCOL;
 	memcpy(s->wanted, wanted, sizeof wanted);
+	listen_trim(s);
 	if (!s->is_stopping)
 		children_adjust(s);
 	return 0;
@@ -94,14 +96,27 @@ static const struct bus_handler handlers[] = {
 	{ MSG_INSTANCES_SET, on_instances },
 };
 
-/* A program whose own channel to us is broken is of no use. */
-static void bad_child(void *arg, enum prog prog, unsigned instance)
+/* A program whose own channel to us is broken is of no use. The word kept with a channel is the
+ * process that had it: its successor is not meant. */
+static void on_down(void *arg, struct chan *from)
 {
 	struct super *s = arg;
-	struct child *c = &s->children[prog][instance];
+	struct child *c = &s->children[chan_prog(from)][chan_instance(from)];
 
-	if (c->pid)
+	if (c->pid && chan_user(from) == (void *)(intptr_t)c->pid)
 		kill(c->pid, SIGKILL);
+}
+
+/* We hold little for a program that does not read. */
+static void on_pressure(void *arg, struct chan *to, bool is_full)
+{
+	struct super *s = arg;
+	struct child *c = &s->children[chan_prog(to)][chan_instance(to)];
+
+	if (!is_full || !c->pid)
+		return;
+	log_error("super.deaf", LOG_STR("program", prog_name(c->prog)), LOG_INT("instance", c->instance));
+	kill(c->pid, SIGKILL);
 }
 
 static bool is_phase_over(const struct super *s)
@@ -221,7 +236,8 @@ static void raise_limits(void)
 static int begin(struct super *s)
 {
 	struct bus_hooks hooks = { .program = s, .handlers = handlers,
-				   .n_handlers = sizeof handlers / sizeof handlers[0], .bad_peer = bad_child };
+				   .n_handlers = sizeof handlers / sizeof handlers[0], .down = on_down,
+				   .pressure = on_pressure };
 	const char *what = "";
 
 	s->loop = loop_new(LOOP_POLL);
@@ -246,6 +262,21 @@ static int begin(struct super *s)
 	return 0;
 }
 
+/* Whatever we were started with: no socket of ours may become a program's standard descriptor, and
+ * programs read nothing from a terminal. */
+static void fill_standard_descriptors(void)
+{
+	int fd = open("/dev/null", O_RDWR);
+
+	while (fd >= 0 && fd <= STDERR_FILENO)
+		fd = dup(fd);
+	if (fd < 0)
+		return; /* no /dev/null: then they stay as they are */
+	(void)dup2(fd, STDIN_FILENO);
+	(void)dup2(fd, STDOUT_FILENO);
+	close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	struct super *s = calloc(1, sizeof *s);
@@ -258,6 +289,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
+	s->pid = getpid();
+	fill_standard_descriptors();
 	int rc = begin(s);
 	if (!rc)
 		loop_run(s->loop);

@@ -44,6 +44,7 @@ struct super {
 	const char *bin, *state, *run;
 	char *empty;
 	unsigned uid_base; /* 0: programs keep our user */
+	pid_t pid;         /* ours */
 	struct child children[PROG_COUNT][INSTANCES_MAX];
 	uint8_t wanted[PROG_COUNT]; /* instances */
 	struct listener listeners[SUPER_LISTENERS_MAX];
@@ -77,6 +78,8 @@ int listen_open_console(struct super *s);
 /* Hands a program the sockets of its listeners. */
 void listen_hand_over(struct super *s, struct child *c);
 int listen_on_set(void *super, struct chan *from, const struct frame *f);
+/* Fewer instances run: their own sockets close, or the kernel would go on giving them connections. */
+void listen_trim(struct super *s);
 void listen_close_all(struct super *s);
 
 #endif

@@ -37,6 +37,7 @@ struct chan {
 	struct buf in, out;
 	uint64_t sent;            /* bytes that the kernel has taken since the channel began */
 	size_t open_at;           /* length of out where the open frame starts */
+	enum msg open_type;
 	struct chan_fd *fds;      /* queued descriptors, in order of their frames */
 	size_t n_fds, cap_fds;
 	int in_fds[BUS_FDS_MAX];  /* come, their frames not yet */

@@ -27,6 +27,7 @@ struct buf *chan_begin(struct chan *c, enum msg type, uint32_t id)
 		buf_truncate(&c->out, c->open_at);
 	bus_spare_take(c->bus, &c->out);
 	c->open_at = buf_len(&c->out);
+	c->open_type = type;
 	c->is_open = true;
 	bus_frame_begin(&c->out, type, id);
 	return &c->out;
@@ -63,6 +64,8 @@ static int end_frame(struct chan *c, int fd, bool close_after)
 	int rc = 0;
 	if (buf_failed(&c->out) || buf_len(&c->out) - c->open_at - 4 > BUS_FRAME_MAX)
 		rc = ERR_LIMIT;
+	else if (msg_has_fd(c->open_type) != (fd >= 0)) /* a dup that failed must not end us as a bad peer */
+		rc = ERR_BAD_STATE;
 	if (!rc && fd >= 0)
 		rc = queue_fd(c, fd, close_after);
 	if (rc) {
