@@ -42,7 +42,7 @@ DIRS := lib/base lib/proto lib/run lib/net lib/db \
 	demo tests/fuzz tests/play tests/load
 include $(wildcard $(addsuffix /build.mk,$(DIRS)))
 
-.PHONY: all test check check-layers unit clean
+.PHONY: all tools test check check-layers unit unit-bins fuzz fuzz-bins bench clean
 .DEFAULT_GOAL := all
 all: $(addprefix $(O)/bin/,$(PROGS))
 tools: $(addprefix $(O)/bin/,$(TOOLS))
@@ -75,6 +75,19 @@ fuzz-bins: $(addprefix $(O)/fuzz/,$(FUZZ))
 # The include path shows the layer; product folders never include each other.
 check-layers:
 	@tests/check_layers
+
+check: check-layers unit
+
+test:
+	@tests/run_all
+
+fuzz:
+	@tests/fuzz/run $(or $(SECONDS),20)
+
+# BENCH=quick: about three minutes instead of an hour.
+bench:
+	@$(MAKE) --no-print-directory -j2 all tools
+	@tests/load/bench $(if $(filter quick,$(BENCH)),--quick)
 
 unit:
 	@$(MAKE) --no-print-directory VARIANT=asan unit-bins

@@ -4,6 +4,13 @@ s2s_PURE := federation/xmpp/policy.c federation/xmpp/conf.c federation/xmpp/reas
 	federation/xmpp/stream.c federation/xmpp/stream_in.c federation/xmpp/stream_out.c \
 	federation/xmpp/stream_db.c federation/xmpp/stream_sm.c
 
+PROGS += gh-s2s
+gh-s2s_SRCS := $(s2s_PURE) federation/xmpp/s2s.c federation/xmpp/conn.c federation/xmpp/dial.c \
+	federation/xmpp/prove.c federation/xmpp/hail.c federation/xmpp/post.c federation/xmpp/flight.c \
+	federation/xmpp/fetch.c federation/xmpp/posh.c federation/xmpp/show.c federation/xmpp/check.c
+gh-s2s_LIBS := net run proto base
+gh-s2s_LD := -lssl -lcares -lresolv -levent_core -ljansson -lseccomp $(proto_LD)
+
 UNIT += federation/xmpp/s2s_policy_test
 s2s_policy_test_SRCS := federation/xmpp/policy.c
 s2s_policy_test_LIBS := run base
@@ -11,3 +18,17 @@ UNIT += federation/xmpp/s2s_queue_test
 s2s_queue_test_SRCS := federation/xmpp/queue.c federation/xmpp/peer.c federation/xmpp/reason.c federation/xmpp/flight.c
 s2s_queue_test_LIBS := proto base
 s2s_queue_test_LD := $(proto_LD)
+UNIT += federation/xmpp/s2s_stream_test
+s2s_stream_test_SRCS := $(s2s_PURE) federation/xmpp/s2s_play.c
+s2s_stream_test_LIBS := run proto base
+s2s_stream_test_LD := $(proto_LD)
+# Pictures: GATEHOUSE_UPDATE_DOCS=1 build/asan/test/s2s_fsm_test
+UNIT += federation/xmpp/s2s_fsm_test
+s2s_fsm_test_SRCS := $(s2s_PURE)
+s2s_fsm_test_LIBS := run proto base
+s2s_fsm_test_LD := $(proto_LD)
+
+FUZZ += s2s_stream_fuzz
+s2s_stream_fuzz_SRCS := $(s2s_PURE) federation/xmpp/s2s_fuzz.c
+s2s_stream_fuzz_LIBS := run proto base
+s2s_stream_fuzz_LD := $(proto_LD)

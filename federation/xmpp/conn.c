@@ -331,18 +331,21 @@ static void do_act(struct conn *c, const struct stream_act *a)
 static void carry(struct conn *c, struct stream_out *out)
 {
 	struct stream *st = &c->stream;
+	bool is_new = st->state == SS_READY && !c->was_ready;
 
 	if (!c->is_proven_counted && stream_is_proven(st)) {
 		count_proven(c);
 		c->s2s->counts[STAT_IN_PROVEN]++;
 	}
-	if (st->state == SS_READY && !c->was_ready) {
+	if (is_new) {
 		c->was_ready = true;
 		log_info("s2s.ready", LOG_ID("id", c->id), LOG_STR("direction", c->is_out ? "out" : "in"),
 		         LOG_STR("domain", st->remote), LOG_STR("local", st->local),
 		         LOG_STR("tls", c->tls_version[0] ? c->tls_version : "none"));
 	}
 	check_step(c);
+	if (is_new && !c->is_out && st->remote)
+		post_peer_alive(c->s2s, bytes_of(st->remote));
 	for (unsigned i = 0; i < out->n && !c->is_gone; i++)
 		do_act(c, &out->acts[i]);
 }
@@ -483,6 +486,11 @@ void conn_settle_flights(struct conn *c)
 		CONN_CALL(c, stream_handled(&c->stream, counting, now_of(c), &out));
 	if (was_flooded && c->n_flights < FLIGHT_PER_CONN_MAX)
 		pump(c);
+}
+
+void conn_resume(struct conn *c)
+{
+	pump(c);
 }
 
 /* ---- what the link and the clock say ---- */

@@ -49,8 +49,8 @@ struct conn {
 
 enum {
 	CONN_QUEUE_MAX = 4 << 20,       /* bytes queued in a link before the peer is given up */
-	CONN_QUEUE_HIGH = 256 * 1024,   /* no more stanzas are given to the link */
-	CONN_SENT_MAX = 1000,           /* stanzas without acknowledgement */
+	CONN_QUEUE_HIGH = 1 << 20,       /* no more stanzas are given to the link */
+	CONN_SENT_MAX = 10000,          /* stanzas without acknowledgement */
 	CONN_SETTLE_MS = 300,
 };
 
@@ -72,6 +72,8 @@ void conn_ponged(struct conn *c);
 void conn_flush_pair(struct conn *c, struct pair *p);
 /* Stanzas of this connection became safe: acknowledges, reads on. */
 void conn_settle_flights(struct conn *c);
+/* Reads on after a pause. */
+void conn_resume(struct conn *c);
 /* Ends it: error -1 in order, else enum stream_error. */
 void conn_close(struct conn *c, int error, const char *text);
 /* An outgoing attempt is over without a connection. */

@@ -109,20 +109,12 @@ void hail_answer(struct conn *c, const struct stream_act *a)
 	}
 }
 
-bool hail_is_waiting(const struct peer *p)
-{
-	for (const struct list *it = p->verifies.next; it != &p->verifies; it = it->next)
-		if (!LIST_OWNER(it, struct hail, node)->on_conn)
-			return true;
-	return false;
-}
-
-/* The next question that this connection's end leaves without an answer. */
-static struct hail *next_lost(struct peer *p, const struct conn *c, bool is_waiting_lost)
+/* The next question that the end of a connection (by id; 0: none) leaves without an answer. */
+static struct hail *next_lost(struct peer *p, uint64_t conn, bool is_waiting_lost)
 {
 	LIST_EACH(it, &p->verifies) {
 		struct hail *h = LIST_OWNER(it, struct hail, node);
-		if (h->on_conn == c->id || (!h->on_conn && is_waiting_lost))
+		if ((conn && h->on_conn == conn) || (!h->on_conn && is_waiting_lost))
 			return h;
 	}
 	return NULL;
@@ -134,6 +126,14 @@ void hail_lost(struct conn *c, int rc)
 	struct hail *h;
 
 	/* An answer may change the list, so it is looked at anew each time. */
-	while (p && (h = next_lost(p, c, !c->was_ready && rc != 0)))
+	while (p && (h = next_lost(p, c->id, !c->was_ready && rc != 0)))
 		finish(c->s2s, h, rc ? rc : ERR_CLOSED);
+}
+
+void hail_refuse(struct s2s *s, struct peer *p, int rc)
+{
+	struct hail *h;
+
+	while ((h = next_lost(p, 0, true)))
+		finish(s, h, rc);
 }

@@ -23,8 +23,8 @@ void hail_send(struct conn *c);
 void hail_answer(struct conn *c, const struct stream_act *a);
 /* c is gone, or could not be made: what was asked there fails; what waits for it too. */
 void hail_lost(struct conn *c, int rc);
-/* Does something wait to be asked at this peer? */
-bool hail_is_waiting(const struct peer *p);
+/* What waits for a connection to this peer will not get one. */
+void hail_refuse(struct s2s *s, struct peer *p, int rc);
 void hail_free_all(struct peer *p);
 
 #endif

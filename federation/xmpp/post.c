@@ -210,16 +210,20 @@ int post_route(void *program, struct chan *from, const struct frame *f)
 	return 0;
 }
 
-/* All streams may be read again. */
+/* All streams may be read again: what they hold unread is dealt with too, which may change the map,
+ * so it goes by ids. */
 static void resume_reading(struct s2s *s)
 {
-	size_t at = 0;
+	uint64_t ids[256];
+	size_t at = 0, n = 0;
 	struct conn *c;
 
-	while ((c = map_next(&s->conns, &at)))
-		if (!c->is_gone && c->has_link && !c->is_out == (c->stream.role == STREAM_IN))
-			link_pause(&c->link, c->n_flights >= FLIGHT_PER_CONN_MAX ||
-			                             c->stream.state == SS_IN_PROVING || c->stream.state == SS_OUT_PROVING);
+	while (n < 256 && (c = map_next(&s->conns, &at)))
+		if (!c->is_gone && c->has_link && c->link.is_paused)
+			ids[n++] = c->id;
+	for (size_t i = 0; i < n; i++)
+		if ((c = conn_find(s, ids[i])))
+			conn_resume(c);
 }
 
 int post_route_done(void *program, struct chan *from, const struct frame *f)
@@ -582,8 +586,23 @@ void post_dial_verify(struct s2s *s, struct peer *peer, const char *local)
 		if (c->is_out && !c->is_gone && !c->check && c->stream.state < SS_READY &&
 		    strcmp(c->stream.remote, peer->domain) == 0)
 			return;
-	if (p)
+	/* A peer that has just come to us is worth a try whatever happened before; but only so often. */
+	if (p && rate_take(&peer->attempts, 1, loop_now(s->loop)))
 		dial(s, p, true);
+	else
+		hail_refuse(s, peer, ERR_LIMIT);
+}
+
+void post_peer_alive(struct s2s *s, struct bytes remote)
+{
+	struct peer *p = s2s_peer(s, remote);
+
+	if (!p || !p->n_failures || reason_is_lasting(&p->last))
+		return;
+	p->retry_ms = 0;
+	LIST_EACH(it, &p->pairs)
+		if (LIST_OWNER(it, struct pair, node)->queue.n)
+			post_go(s, LIST_OWNER(it, struct pair, node));
 }
 
 static void pair_tick(struct s2s *s, struct pair *p)
@@ -598,6 +617,10 @@ static void pair_tick(struct s2s *s, struct pair *p)
 		/* the last failure says more than "too old", if there was one while it waited */
 		bool has_cause = p->peer->last.rung != RUNG_NONE && p->peer->last_ms >= i->queued_ms;
 		bounce_from(s, p, i, has_cause ? &p->peer->last : &old);
+		if (p->is_asked) { /* no answer about this pair on another's stream */
+			p->is_asked = false;
+			p->is_alone = true;
+		}
 	}
 	if (p->queue.n)
 		post_go(s, p);

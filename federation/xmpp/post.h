@@ -28,6 +28,8 @@ void post_conn_lost(struct conn *c, const struct reason *why);
 void post_go(struct s2s *s, struct pair *p);
 /* Opens a stream only to ask about a key. */
 void post_dial_verify(struct s2s *s, struct peer *p, const char *local);
+/* The peer has just proved itself to us: no need to wait before trying it. */
+void post_peer_alive(struct s2s *s, struct bytes remote);
 /* Everything that waits for this peer goes back. */
 void post_bounce_all(struct s2s *s, struct pair *p, const struct reason *why);
 /* Old stanzas, due retries. */

@@ -15,6 +15,21 @@ static void done_why(struct oper *o, int rc, struct bytes path, const char *why)
 	oper_done(o, rc, text);
 }
 
+/* The refusal names what was typed. */
+static void done_words(struct oper *o, int rc, const struct command_args *args, const char *why)
+{
+	struct buf typed;
+
+	buf_init(&typed, 256);
+	for (size_t i = 0; i < args->n && args->kinds[i] == OPER_WORD_TYPED && args->v[i].n < 64; i++) {
+		if (i > 0)
+			buf_put_u8(&typed, ' ');
+		buf_put_bytes(&typed, args->v[i]);
+	}
+	done_why(o, rc, buf_bytes(&typed), why);
+	buf_fini(&typed);
+}
+
 /* A certificate's place holds either the certificate or the name of a file with it. */
 static bool is_file_name(const struct setting_row *row, const struct command_args *args, size_t used)
 {
@@ -48,7 +63,9 @@ COMMAND_FN(cmd_set)
 	}
 	if (rc == 0)
 		rc = rows_set(&o->candidate, buf_bytes(&path), buf_bytes(&value));
-	if (rc < 0)
+	if (rc == ERR_UNKNOWN)
+		done_words(o, rc, args, why);
+	else if (rc < 0)
 		done_why(o, rc, buf_bytes(&path), why);
 	else
 		oper_done(o, 0, "");
@@ -74,7 +91,10 @@ COMMAND_FN(cmd_delete)
 		rc = ERR_NOT_FOUND;
 		why = "not set";
 	}
-	done_why(o, rc, rc < 0 ? buf_bytes(&path) : BYTES_NONE, rc < 0 ? why : "");
+	if (rc < 0)
+		done_words(o, rc, args, why);
+	else
+		oper_done(o, 0, "");
 	buf_fini(&path);
 }
 

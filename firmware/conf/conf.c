@@ -155,7 +155,8 @@ static int on_listeners_done(void *arg, struct chan *from, const struct frame *f
 		return ERR_PROTOCOL;
 	if (f->id != c->listeners_id)
 		return 0; /* about a set that another one has replaced */
-	snprintf(why, sizeof why, "%.*s port %u cannot be opened: %s", BYTES_FMT(addr), port, err_text(rc));
+	snprintf(why, sizeof why, "%.*s port %u cannot be opened: %s", BYTES_FMT(addr), port,
+	         rc == ERR_SYS ? "in use, or not an address of this box" : err_text(rc));
 	if (c->txn.state == TXN_BINDING)
 		txn_bound(&c->txn, rc, listeners_path(&c->txn.next, name, addr, port), why);
 	else if (rc < 0)

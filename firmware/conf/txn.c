@@ -18,7 +18,15 @@ static void finish(struct txn *t, int rc, struct bytes path, const char *why)
 	t->ops->done(t->arg, &r, t->is_by_itself);
 }
 
-/* Everybody forgets the new snapshot. */
+static void offer_running(struct txn *t, enum prog p, unsigned instance)
+{
+	t->slots[p][instance].is_offered = true;
+	t->slots[p][instance].offered = t->store->generation;
+	t->ops->snapshot(t->arg, p, instance, t->store->generation, &t->store->running);
+}
+
+/* Everybody forgets the new snapshot. Who was asked before it had its first settings lost those on
+ * the way (a program keeps one snapshot in waiting) and is offered them again. */
 static void drop(struct txn *t, int rc, struct bytes path, const char *why)
 {
 	bool was_binding = t->state == TXN_BINDING;
@@ -26,9 +34,12 @@ static void drop(struct txn *t, int rc, struct bytes path, const char *why)
 	for (unsigned p = 0; p < PROG_COUNT; p++) {
 		for (unsigned i = 0; i < TXN_INSTANCES_MAX; i++) {
 			struct txn_slot *s = &t->slots[p][i];
-			if (s->is_asked && s->is_up)
-				t->ops->drop(t->arg, (enum prog)p, i, t->next_generation);
+			bool was_asked = s->is_asked && s->is_up;
 			s->is_asked = s->is_accepted = false;
+			if (was_asked)
+				t->ops->drop(t->arg, (enum prog)p, i, t->next_generation);
+			if (was_asked && !s->is_settled)
+				offer_running(t, (enum prog)p, i);
 		}
 	}
 	if (was_binding)
@@ -36,10 +47,11 @@ static void drop(struct txn *t, int rc, struct bytes path, const char *why)
 	finish(t, rc, path, why);
 }
 
-static void offer_running(struct txn *t, enum prog p, unsigned instance)
+static void settle(struct txn_slot *s, uint32_t generation)
 {
-	t->slots[p][instance].offered = t->store->generation;
-	t->ops->snapshot(t->arg, p, instance, t->store->generation, &t->store->running);
+	s->is_settled = true;
+	s->is_offered = false;
+	s->has = generation;
 }
 
 /* The new rows are running: tell who accepted, and offer them to who came in between. */
@@ -49,8 +61,7 @@ static void switch_all(struct txn *t, const struct rows *old)
 		for (unsigned i = 0; i < TXN_INSTANCES_MAX; i++) {
 			struct txn_slot *s = &t->slots[p][i];
 			if (s->is_asked && s->is_up) {
-				s->has = t->store->generation;
-				s->offered = 0;
+				settle(s, t->store->generation);
 				t->ops->switch_to(t->arg, (enum prog)p, i, t->store->generation);
 			} else if (s->is_up && rows_differ_for(old, &t->store->running, (enum prog)p)) {
 				offer_running(t, (enum prog)p, i);
@@ -300,9 +311,8 @@ void txn_accepted(struct txn *t, enum prog p, unsigned instance, uint32_t genera
 	if (t->state == TXN_ASKING && s->is_asked && generation == t->next_generation) {
 		s->is_accepted = true;
 		go_on_if_all_accepted(t);
-	} else if (generation != 0 && generation == s->offered) {
-		s->has = generation;
-		s->offered = 0;
+	} else if (!s->is_asked && s->is_offered && generation == s->offered) {
+		settle(s, generation);
 		t->ops->switch_to(t->arg, p, instance, generation);
 	}
 }
@@ -318,8 +328,8 @@ void txn_refused(struct txn *t, enum prog p, unsigned instance, uint32_t generat
 	snprintf(text, sizeof text, "%s: %.*s", prog_name(p), BYTES_FMT(why));
 	if (t->state == TXN_ASKING && s->is_asked && generation == t->next_generation) {
 		drop(t, ERR_DENIED, path, text);
-	} else if (generation == s->offered) {
-		s->offered = 0;
+	} else if (s->is_offered && generation == s->offered) {
+		s->is_offered = false;
 		log_error("conf.snapshot.refused", LOG_STR("program", prog_name(p)), LOG_INT("instance", instance),
 		          LOG_INT("generation", generation), LOG_BYTES("path", path), LOG_BYTES("why", why));
 	}

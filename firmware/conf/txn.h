@@ -24,8 +24,9 @@ enum txn_state { TXN_IDLE, TXN_ASKING, TXN_BINDING, TXN_STATE_COUNT };
 struct txn_slot {
 	bool is_up;
 	bool is_asked, is_accepted; /* in the commit under way */
-	uint32_t has;               /* generation it was last told to switch to */
-	uint32_t offered;           /* outside a commit: running snapshot sent, not yet accepted */
+	bool is_offered;            /* outside a commit: `offered` was sent, not yet accepted */
+	bool is_settled;            /* it runs `has` */
+	uint32_t offered, has;
 };
 
 struct txn_result {

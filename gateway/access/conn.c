@@ -253,7 +253,8 @@ static void on_data(void *arg, struct bytes in)
 	c->last_in_ms = loop_now(c->door->loop);
 	if (c->door->config.rate_bytes_per_s)
 		pace(c, in.n);
-	c->has_backlog = true;
+	/* Only who sends while its answer is still to come is not read from: it may not pile up. */
+	c->has_backlog = stream_is_waiting(&c->stream);
 	out = out_of(c);
 	stream_feed(&c->stream, in, &out);
 	if (out.n_actions)

@@ -58,6 +58,7 @@ static void down(void *program, struct chan *c)
 {
 	if (chan_prog(c) == PROG_IM)
 		pressure(program, c, false);
+	hub_down(program, c);
 }
 
 static const struct bus_handler handlers[] = {

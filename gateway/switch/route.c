@@ -89,9 +89,17 @@ static enum route_verdict try_pass(struct hub *h, const struct envelope *e, bool
 {
 	struct chan *to = next_hop(h, from_core);
 
+	struct flight *flight = from_core ? &h->to_door : &h->to_core;
+
 	if (!to)
 		return ROUTE_AWAY;
-	return pass(to, e) ? ROUTE_FULL : ROUTE_PASSED;
+	/* Nobody waits for an envelope without an id. */
+	if (e->id && flight_add(flight, e->id))
+		return ROUTE_FULL;
+	if (pass(to, e) == 0)
+		return ROUTE_PASSED;
+	flight_del(flight, e->id);
+	return ROUTE_FULL;
 }
 
 int hub_on_route(void *arg, struct chan *from, const struct frame *f)
@@ -134,7 +142,24 @@ int hub_on_route_done(void *arg, struct chan *from, const struct frame *f)
 
 	if (wire_end(&w) || prog >= PROG_COUNT || (enum prog)prog == chan_prog(from))
 		return ERR_PROTOCOL;
-	if (prog == PROG_S2S || prog == PROG_IM)
-		put_done(bus_chan(h->bus, (enum prog)prog, instance), id, rc);
+	if (prog != PROG_S2S && prog != PROG_IM)
+		return 0;
+	/* Also one that is not known to be under way: this program may have been started again since. */
+	flight_del(prog == PROG_IM ? &h->to_door : &h->to_core, id);
+	put_done(bus_chan(h->bus, (enum prog)prog, instance), id, rc);
 	return 0;
+}
+
+void hub_down(struct hub *h, struct chan *c)
+{
+	bool is_core = chan_prog(c) == PROG_IM;
+	struct flight *had = is_core ? &h->to_core : &h->to_door;
+	uint64_t id;
+
+	if (!is_core && chan_prog(c) != PROG_S2S)
+		return;
+	while ((id = flight_take(had)))
+		put_done(bus_chan(h->bus, (enum prog)(id >> 56), id >> 48 & 0xff), id, (uint32_t)ERR_AGAIN);
+	/* What it sent itself it will send again, under the same ids. */
+	flight_fini(is_core ? &h->to_door : &h->to_core);
 }

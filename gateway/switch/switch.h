@@ -11,6 +11,8 @@
 #include "run/peer_policy.h"
 #include "run/proc.h"
 
+#include "flight.h"
+
 enum route_verdict {
 	ROUTE_PASSED,
 	ROUTE_AWAY,       /* the next program is not there: the origin keeps the envelope */
@@ -48,6 +50,7 @@ struct hub {
 	const struct settings *settings;
 	struct peer_policy *policy;
 	struct map rates; /* by key of the governing row */
+	struct flight to_door, to_core; /* handed over and not confirmed */
 	struct switch_tap taps[SWITCH_TAPS_MAX];
 	struct log_limit refusals;
 };
@@ -66,6 +69,8 @@ struct bytes hub_domain(struct bytes jid);
 /* ---- route.c ---- */
 int hub_on_route(void *hub, struct chan *from, const struct frame *f);
 int hub_on_route_done(void *hub, struct chan *from, const struct frame *f);
+/* A program has gone: what it had and did not confirm stays with its origin, which is told so. */
+void hub_down(struct hub *h, struct chan *c);
 
 /* ---- tap.c ---- */
 /* ERR_FULL. */

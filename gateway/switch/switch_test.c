@@ -97,10 +97,15 @@ static const char usual[] = "domain here.example certificate = here\n"
 			    "federation peer *.sub.example rate = 5\n"
 			    "federation peer bad.example action = deny\n";
 
+static void on_down(void *program, struct chan *c)
+{
+	hub_down(program, c);
+}
+
 static struct world *world_new(void)
 {
 	struct world *w = test_calloc(1, sizeof *w);
-	struct bus_hooks hooks = { .program = &w->hub, .handlers = hub_handlers, .n_handlers = 2 };
+	struct bus_hooks hooks = { .program = &w->hub, .handlers = hub_handlers, .n_handlers = 2, .down = on_down };
 
 	w->loop = loop_new(LOOP_FAKE);
 	w->hub.loop = w->loop;
@@ -118,6 +123,8 @@ static void world_free(struct world *w)
 	bus_free(w->door.bus);
 	bus_free(w->core.bus);
 	hub_free_policy(&w->hub);
+	flight_fini(&w->hub.to_door);
+	flight_fini(&w->hub.to_core);
 	settings_free(w->settings);
 	loop_free(w->loop);
 	test_free(w);
@@ -213,6 +220,26 @@ static void what_cannot_go_on_stays_with_its_origin(void **state)
 	world_free(w);
 }
 
+static void what_a_dead_program_had_stays_with_its_origin(void **state)
+{
+	struct world *w = world_new();
+
+	(void)state;
+	send_from(w, &w->core, PROG_IM, "b@here.example", "a@there.example");
+	send_from(w, &w->door, PROG_S2S, "a@there.example", "b@here.example");
+	assert_int_equal(w->door.routes, 1);
+	assert_int_equal(w->core.dones, 0);
+	bus_free(w->door.bus);
+	w->door.bus = NULL;
+	loop_turn(w->loop, 0);
+	loop_turn(w->loop, 0);
+	assert_int_equal(w->core.dones, 1);
+	assert_true(w->core.last_done == ((uint64_t)PROG_IM << 56 | 7));
+	assert_int_equal(w->core.last_rc, ERR_AGAIN);
+	assert_int_equal(w->hub.to_core.by_id.count, 0);
+	world_free(w);
+}
+
 static void confirmations_find_their_origin(void **state)
 {
 	struct world *w = world_new();
@@ -285,6 +312,7 @@ int main(void)
 		cmocka_unit_test(verdicts),
 		cmocka_unit_test(a_rate_holds_for_all_subdomains_together),
 		cmocka_unit_test(what_cannot_go_on_stays_with_its_origin),
+		cmocka_unit_test(what_a_dead_program_had_stays_with_its_origin),
 		cmocka_unit_test(confirmations_find_their_origin),
 		cmocka_unit_test(a_change_of_policy_is_live),
 		cmocka_unit_test(hops_end),

@@ -36,7 +36,7 @@ static inline bool buf_failed(const struct buf *b)
 /* What is in it; valid until the next call that changes the buffer. */
 static inline struct bytes buf_bytes(const struct buf *b)
 {
-	return (struct bytes){ b->p + b->off, b->end - b->off };
+	return (struct bytes){ b->p ? b->p + b->off : NULL, b->end - b->off };
 }
 
 void buf_put(struct buf *b, const void *p, size_t n);

@@ -29,7 +29,8 @@ void secret_fini(struct secret *s)
 
 void secret_wipe(void *p, size_t n)
 {
-	explicit_bzero(p, n);
+	if (n > 0) /* p may be NULL then */
+		explicit_bzero(p, n);
 }
 
 bool secret_eq(struct bytes a, struct bytes b)

@@ -10,6 +10,7 @@
 
 struct keyproxy;
 struct keyproxy *keyproxy_new(struct loop *l, struct bus *b);
+/* After all stores and connections that use its keys. */
 void keyproxy_free(struct keyproxy *k);
 /* A private-key object that stands for key `name`; public parts come from the certificate. NULL on failure. */
 EVP_PKEY *keyproxy_pkey(struct keyproxy *k, struct bytes name, X509 *cert);
@@ -18,5 +19,18 @@ EVP_PKEY *keyproxy_pkey(struct keyproxy *k, struct bytes name, X509 *cert);
 int keyproxy_signed(struct keyproxy *k, const struct frame *f);
 int keyproxy_failed(struct keyproxy *k, const struct frame *f);
 void keyproxy_down(struct keyproxy *k);
+
+/* ---- for net/tls only ----
+ * Jobs have stacks, so there are at most KEYPROXY_JOBS_MAX; a handshake that finds none waits its
+ * turn here. A signature whose job is resumed without an answer gives up: so a connection that ends
+ * while it waits leaves no job behind. */
+enum { KEYPROXY_JOBS_MAX = 256 };
+struct keyproxy_turn {
+	struct list node;
+	void (*fn)(void *arg);
+	void *arg;
+};
+void keyproxy_turn_wait(struct keyproxy *k, struct keyproxy_turn *t, void (*fn)(void *arg), void *arg);
+void keyproxy_turn_cancel(struct keyproxy_turn *t);
 
 #endif

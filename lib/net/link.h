@@ -27,7 +27,8 @@ struct link;
 struct link_owner {
 	void (*connected)(void *arg);                      /* outgoing only */
 	void (*secured)(void *arg);                        /* handshake done */
-	/* Bytes came; valid during the call. The owner may close from inside. */
+	/* Bytes came; valid during the call. The owner may close from inside any of these (not free
+	 * the struct: only closed() may do that). */
 	void (*data)(void *arg, struct bytes in);
 	void (*drained)(void *arg);                        /* the queue is empty again after it was not; optional */
 	/* It is over: 0 the peer closed in order (TLS: close_notify, or end of file after a clear
@@ -44,21 +45,28 @@ struct link {
 	struct buf out;
 	const struct link_owner *owner;
 	void *arg;
+	struct loop *loop;
 	uint32_t queue_max;
+	uint32_t clear_left; /* bytes of out that were put before TLS: they go in clear */
 	uint64_t bytes_in, bytes_out;
 	uint8_t state; /* enum link_state */
 	bool is_paused;
 	bool is_write_wanted; /* TLS wants to write before it can read */
+	bool is_blocked;      /* the kernel took only a part of out */
+	bool is_lingering;    /* all is sent; waits for the peer's end */
+	bool is_cut;          /* ends with this turn */
 	int why;
 };
 
 /* Takes over a connected, non-blocking descriptor (from accept). */
 int link_accept(struct link *k, struct loop *l, int fd, const struct link_owner *o, void *arg, uint32_t queue_max);
-/* Connects; source may be NULL. Fails later through closed(); ERR_SYS when it cannot even begin. */
+/* Connects; source may be NULL. Fails later through closed(); ERR_SYS or ERR_CONN_* when it cannot
+ * even begin (no route, no source address). */
 int link_connect(struct link *k, struct loop *l, const struct sockaddr *to, socklen_t to_n,
                  const struct sockaddr *source, socklen_t source_n, uint32_t timeout_ms,
                  const struct link_owner *o, void *arg, uint32_t queue_max);
-/* Starts TLS on the clear connection; bytes that are queued in clear go out before it. Takes over t.
+/* Starts TLS on the clear connection; bytes that are queued in clear go out before it. Takes over t,
+ * on failure too. Bytes put afterwards wait for TLS.
  * The owner must have dropped what it had read in clear. */
 int link_start_tls(struct link *k, struct tls *t, uint32_t timeout_ms);
 /* Queues bytes; ERR_FULL closes the link (at the end of the turn, with closed(ERR_FULL)). */

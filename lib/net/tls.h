@@ -18,11 +18,18 @@ struct tls_store *tls_store_new(struct keyproxy *keys);
 void tls_store_free(struct tls_store *s);
 /* A certificate chain in PEM, leaf first or in any order (sorted here), whose key gh-keys knows as
  * key_name. Serves each name in it that is also added with tls_store_add_domain.
- * ERR_SYNTAX: not PEM; ERR_CERT_*: leaf cannot be used. */
+ * ERR_SYNTAX: not PEM; ERR_CERT_OTHER: leaf or key cannot be used; ERR_EXISTS: name taken;
+ * ERR_CERT_EXPIRED, ERR_CERT_NOT_YET: added all the same, the caller warns.
+ * With no keyproxy (tests, measuring) the PEM has the private key in it too. */
 int tls_store_add_certificate(struct tls_store *s, struct bytes name, struct bytes pem);
 /* Hosted domain (A-labels) and the certificate that proves it. ERR_NOT_FOUND: no such certificate;
- * ERR_CERT_NAME: the certificate does not cover the domain (added all the same: the caller warns). */
+ * ERR_CERT_NAME: the certificate does not cover the domain (added all the same: the caller warns);
+ * ERR_EXISTS: it has one of this key type (a domain may have one each: RSA, ECDSA, Ed25519). */
 int tls_store_add_domain(struct tls_store *s, const char *domain, struct bytes certificate_name);
+/* Before the fence: reads the system's authorities, which tls_store_trust_system needs later.
+ * ERR_NOT_FOUND. tls_forget: at the end, frees them. */
+int tls_prepare(void);
+void tls_forget(void);
 int tls_store_trust_system(struct tls_store *s);
 int tls_store_trust_anchor(struct tls_store *s, struct bytes name, struct bytes pem);
 
@@ -32,7 +39,7 @@ struct tls_options {
 	const char *domain;      /* server: certificate when SNI names none of ours; client: our own
 	                            certificate (of the originating domain); NULL: none */
 	const char *server_name; /* client: SNI (A-labels) */
-	const char *alpn;        /* "xmpp-server", "xmpp-client" or NULL. A client that offers ALPN without it is refused */
+	const char *alpn;        /* a constant: "xmpp-server", "xmpp-client" or NULL. A client that offers ALPN without it is refused */
 	bool wants_peer_certificate; /* server: ask for a client certificate (never demanded here) */
 };
 /* Verification of the peer's chain always runs, never ends the handshake: the door asks for the
@@ -82,6 +89,8 @@ enum tls_io { TLS_IO_OK, TLS_IO_WANT_READ, TLS_IO_WANT_WRITE, TLS_IO_WANT_KEY, T
 enum tls_io tls_handshake(struct tls *t);
 enum tls_io tls_read(struct tls *t, uint8_t *p, size_t n, size_t *got);
 enum tls_io tls_write(struct tls *t, struct bytes b, size_t *put);
+/* Are there bytes that came and were not read yet? They show on no descriptor. */
+bool tls_has_pending(struct tls *t);
 void tls_shutdown(struct tls *t);
 /* Calls fn when a WANT_KEY handshake can go on. */
 void tls_on_key(struct tls *t, void (*fn)(void *arg), void *arg);

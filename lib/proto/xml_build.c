@@ -74,12 +74,31 @@ static const char *resolve(struct xml_parser *p, const char *prefix, size_t n)
 	return n ? NULL : "";
 }
 
+/* Is what stands behind a colon a name in itself (Namespaces in XML 4)? Expat has checked the
+ * characters, but not that it may begin so: "p:0" is a name, "0" is none. */
+static bool is_ncname(const char *s)
+{
+	uint8_t c = (uint8_t)s[0];
+
+	if (strchr(s, ':'))
+		return false;
+	if (c < 0x80)
+		return c == '_' || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+	/* Rare: ask Expat itself, whose tables we do not repeat. */
+	XML_Parser x = XML_ParserCreate("UTF-8");
+	bool ok = x && XML_Parse(x, "<", 1, 0) == XML_STATUS_OK &&
+	          XML_Parse(x, s, (int)strlen(s), 0) == XML_STATUS_OK &&
+	          XML_Parse(x, "/>", 2, 1) == XML_STATUS_OK;
+	XML_ParserFree(x);
+	return ok;
+}
+
 /* Namespaces in XML 1.0, section 3 and 6: what may be bound to what. */
 static bool may_bind(const char *prefix, const char *uri)
 {
 	if (strcmp(prefix, "xml") == 0)
 		return strcmp(uri, XML_NS_XML) == 0;
-	if (strcmp(prefix, "xmlns") == 0 || (*prefix && !*uri) || strchr(prefix, ':'))
+	if (strcmp(prefix, "xmlns") == 0 || (*prefix && (!*uri || !is_ncname(prefix))))
 		return false;
 	return strcmp(uri, XML_NS_XML) != 0 && strcmp(uri, NS_XMLNS) != 0;
 }
@@ -130,7 +149,7 @@ static bool split(const char *qname, struct name *out)
 	out->local = colon ? colon + 1 : qname;
 	out->prefix_n = colon ? (size_t)(colon - qname) : 0;
 	out->local_n = strlen(out->local);
-	return !colon || (out->prefix_n && out->local_n && !strchr(out->local, ':'));
+	return !colon || (out->prefix_n && is_ncname(out->local));
 }
 
 /* ---- tree ---- */
@@ -198,9 +217,14 @@ static void add_attrs(struct xml_parser *p, struct xml_node *n, const XML_Char *
 
 static void declare_all(struct xml_parser *p, const XML_Char **atts)
 {
-	for (; *atts && !p->err; atts += 2)
-		if (is_declaration(atts[0]))
+	for (; *atts && !p->err; atts += 2) {
+		if (!is_declaration(atts[0]))
+			continue;
+		if (strcmp(atts[0], "xmlns:") == 0)
+			xml_build_fail(p, ERR_XML_SYNTAX);
+		else
 			declare(p, atts[0][5] ? atts[0] + 6 : "", atts[1]);
+	}
 }
 
 static struct xml_node *node_new(struct xml_parser *p, const char *qname)
@@ -212,7 +236,8 @@ static struct xml_node *node_new(struct xml_parser *p, const char *qname)
 		return NULL;
 	}
 	const char *ns = resolve(p, qname, nm.prefix_n);
-	if (!ns || (nm.prefix_n == 5 && memcmp(qname, "xmlns", 5) == 0)) {
+	/* No standard has elements in these two, and they cannot be written without their prefixes. */
+	if (!ns || strcmp(ns, XML_NS_XML) == 0 || (nm.prefix_n == 5 && memcmp(qname, "xmlns", 5) == 0)) {
 		xml_build_fail(p, ERR_XML_SYNTAX);
 		return NULL;
 	}
@@ -333,15 +358,6 @@ static void open_stream(struct xml_parser *p, const char *qname)
 
 /* ---- Expat's handlers ---- */
 
-static size_t count_attrs(const XML_Char **atts)
-{
-	size_t n = 0;
-
-	while (atts[2 * n])
-		n++;
-	return n;
-}
-
 static uint64_t here(const struct xml_parser *p)
 {
 	return (uint64_t)XML_GetCurrentByteIndex(p->expat);
@@ -352,13 +368,18 @@ static uint64_t token_end(const struct xml_parser *p)
 	return here(p) + (uint64_t)XML_GetCurrentByteCount(p->expat);
 }
 
-/* Stops behind this event unless nothing follows it anyway. */
+/* Stops behind this token unless nothing follows it anyway. */
+static void stop_here(struct xml_parser *p)
+{
+	p->end = token_end(p);
+	if (p->end < p->fed)
+		(void)XML_StopParser(p->expat, XML_TRUE); /* a stop before it stays as it is */
+}
+
 static void raise(struct xml_parser *p, enum xml_event_kind kind)
 {
 	p->event = kind;
-	p->end = token_end(p);
-	if (p->end < p->fed)
-		(void)XML_StopParser(p->expat, XML_TRUE); /* an error stop before it stays */
+	stop_here(p);
 }
 
 static void on_header(struct xml_parser *p, const char *qname, const XML_Char **atts)
@@ -389,20 +410,21 @@ static void begin_stanza(struct xml_parser *p)
 	p->nodes = 0;
 	p->n_bindings = p->n_header_bindings;
 	p->at = p->root = NULL;
+	buf_clear(&p->text); /* of a first pass over this stanza */
 	p->is_portable = strcmp(ns, NS_CLIENT) == 0 || strcmp(ns, NS_SERVER) == 0;
 }
 
-static int over_limit(struct xml_parser *p, const XML_Char **atts)
+static int over_limit(struct xml_parser *p)
 {
 	const struct xml_limits *l = p->stream->limits;
 
-	if (count_attrs(atts) > l->attrs)
+	if (XML_GetSpecifiedAttributeCount(p->expat) > 2 * l->attrs)
 		return ERR_XML_ATTRS;
 	if (p->open > l->depth)
 		return ERR_XML_DEPTH;
 	if (p->open > 0 && ++p->nodes > l->nodes)
 		return ERR_XML_NODES;
-	if (p->open > 0 && here(p) - p->start > l->stanza_bytes)
+	if (p->open > 0 && p->fed - p->start > l->stanza_bytes && here(p) - p->start > l->stanza_bytes)
 		return ERR_XML_SIZE;
 	return 0;
 }
@@ -433,7 +455,7 @@ static void XMLCALL on_start(void *user, const XML_Char *qname, const XML_Char *
 		return; /* the root that primes a parser */
 	if (p->open == 1)
 		begin_stanza(p);
-	int rc = over_limit(p, atts);
+	int rc = over_limit(p);
 	if (rc) {
 		xml_build_fail(p, rc);
 		return;
@@ -467,7 +489,7 @@ static void XMLCALL on_end(void *user, const XML_Char *qname)
 	if (p->open == 0) {
 		p->has_close = true;
 		if (p->event == XML_EVENT_NONE)
-			p->end = token_end(p);
+			stop_here(p); /* what follows is not ours to judge */
 		return;
 	}
 	if (p->is_building) {

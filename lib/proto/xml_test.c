@@ -113,6 +113,7 @@ static void check_rows(const struct row *rows, size_t n, const struct xml_limits
 static const struct row good[] = {
 	{ HEADER_C "</stream:stream>", OPEN_C "close;" },
 	{ " \r\n" HEADER_C " \n </stream:stream> junk", OPEN_C "close;" },
+	{ HEADER_C "</stream:stream><a>&</b>", OPEN_C "close;" },
 	{ HEADER_C "<presence/>\r\n\r\n<presence/>\r", OPEN_C "<presence/> [];<presence/> [];" },
 	{ HEADER_S "<message to='a'><body>x &amp; y</body></message>",
 	  OPEN_S "<message to='a'><body>x &amp; y</body></message> [<body>x &amp; y</body>];" },
@@ -124,6 +125,7 @@ static const struct row good[] = {
 	{ HEADER_C "<iq><q xmlns='urn:a' xml:lang='de'><![CDATA[<>]]]]>&#228;<r xmlns=''/>t</q></iq>",
 	  OPEN_C "<iq><q xmlns='urn:a' xml:lang='de'>&lt;&gt;]]\xc3\xa4<r xmlns=''/>t</q></iq> "
 	         "[<q xmlns='urn:a' xml:lang='de'><![CDATA[<>]]]]>&#228;<r xmlns=''/>t</q>];" },
+	{ HEADER_C "<iq><b>x>y>\r\nz</b></iq>", OPEN_C "<iq><b>x&gt;y&gt;\nz</b></iq> [<b>x>y>\r\nz</b>];" },
 	/* A prefix of the stanza's own tag, of the header, and a declared content namespace make the
 	 * inner bytes unfit for another stream; a prefix declared inside does not. */
 	{ HEADER_C "<iq xmlns:p='urn:p'><p:q/></iq>", OPEN_C "<iq><q xmlns='urn:p'/></iq> [!<p:q/>];" },
@@ -134,6 +136,8 @@ static const struct row good[] = {
 	{ HEADER_C "<iq><p:q xmlns:p='urn:p' p:a='1'/></iq>",
 	  OPEN_C "<iq><q xmlns='urn:p' xmlns:a0='urn:p' a0:a='1'/></iq> [<p:q xmlns:p='urn:p' p:a='1'/>];" },
 	{ HEADER_C "<iq a='&lt;&#10;&quot;&apos;>'/>", OPEN_C "<iq a='&lt;&#10;\"&apos;&gt;'/> [];" },
+	{ HEADER_C "<stream:\xc3\xa4/>",
+	  OPEN_C "<\xc3\xa4 xmlns='http://etherx.jabber.org/streams'/> [];" },
 	/* Other prefixes, another name of the root, entities in a namespace. */
 	{ HEADER_ODD "<q:x/> <iq><q:y/></iq></s:stream>",
 	  OPEN_S "<x xmlns='urn:q&amp;a'/> [];<iq><y xmlns='urn:q&amp;a'/></iq> [!<q:y/>];close;" },
@@ -188,6 +192,12 @@ static const struct row bad[] = {
 	{ HEADER_C "<a:b:c/>", OPEN_C "xml-syntax" },
 	{ HEADER_C "<:b/>", OPEN_C "xml-syntax" },
 	{ HEADER_C "<b:/>", OPEN_C "xml-syntax" },
+	{ HEADER_C "<xml:a/>", OPEN_C "xml-syntax" },
+	{ HEADER_C "<stream:0/>", OPEN_C "xml-syntax" },
+	{ HEADER_C "<stream:-a/>", OPEN_C "xml-syntax" },
+	{ HEADER_C "<stream:\xcc\x80/>", OPEN_C "xml-syntax" },
+	{ HEADER_C "<iq xmlns:0='u'/>", OPEN_C "xml-syntax" },
+	{ HEADER_C "<iq xmlns:='u'/>", OPEN_C "xml-syntax" },
 	{ HEADER_C "<xmlns:b/>", OPEN_C "xml-syntax" },
 	{ "<p:stream/>", "xml-syntax" },
 };

@@ -170,7 +170,7 @@ static void wait_libevent(struct loop *l, uint64_t wait_ms)
 	if (wait_ms && wait_ms != UINT64_MAX)
 		set_wake(l, wait_ms);
 	b->is_waiting = true;
-	event_base_loop(b->ev, wait_ms ? EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY : EVLOOP_NONBLOCK);
+	event_base_loop(b->ev, wait_ms ? EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY : EVLOOP_ONCE | EVLOOP_NONBLOCK);
 	clock_once(l);
 }
 

@@ -213,6 +213,49 @@ static void check_watch(enum loop_backend backend)
 	loop_free(s.loop);
 }
 
+/* A turn ends though a descriptor stays ready: each callback once. */
+static void check_always_ready(enum loop_backend backend)
+{
+	struct seen s = { .loop = loop_new(backend) };
+	struct mark m;
+
+	mark_pair(&m, &s, 'a');
+	assert_int_equal(loop_watch_set(&m.watch, LOOP_WRITE), 0);
+	loop_turn(s.loop, 0);
+	assert_string_equal(s.log, "A");
+	loop_turn(s.loop, 100);
+	assert_string_equal(s.log, "AA");
+	mark_close(&m);
+	loop_free(s.loop);
+}
+
+/* A timer that a callback sets counts from now, not from before the wait. */
+static void set_timer(void *arg, unsigned events)
+{
+	struct mark *m = arg;
+
+	(void)events;
+	loop_watch_del(&m->watch);
+	assert_int_equal(loop_timer_set(m->seen->loop, &m->timer, 30), 0);
+}
+
+static void check_clock_in_callback(enum loop_backend backend)
+{
+	struct seen s = { .loop = loop_new(backend) };
+	struct mark m;
+
+	mark_pair(&m, &s, 'a');
+	m.watch.fn = set_timer;
+	usleep(backend == LOOP_FAKE ? 0 : 60000);
+	assert_int_equal(write(m.fds[1], "x", 1), 1);
+	loop_turn(s.loop, 100);
+	assert_int_equal(s.n, 0);
+	pass(s.loop, 60, backend);
+	assert_string_equal(s.log, "a");
+	mark_close(&m);
+	loop_free(s.loop);
+}
+
 /* Of two that are ready, the first removes the other: only one fires. */
 static void check_removal(enum loop_backend backend)
 {
@@ -310,6 +353,8 @@ ON_ALL(many_timers)
 ON_ALL(zero_delay)
 ON_ALL(defer)
 ON_ALL(watch)
+ON_ALL(always_ready)
+ON_ALL(clock_in_callback)
 ON_ALL(removal)
 ON_ALL(self_removal)
 ON_ALL(hangup)
@@ -363,6 +408,7 @@ int main(void)
 		cmocka_unit_test(test_self_removal), cmocka_unit_test(test_hangup),
 		cmocka_unit_test(test_signal),       cmocka_unit_test(test_fake_clock),
 		cmocka_unit_test(test_timer_after_deleted),
+		cmocka_unit_test(test_always_ready), cmocka_unit_test(test_clock_in_callback),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

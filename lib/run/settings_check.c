@@ -159,11 +159,11 @@ static bool put_host(char *host, struct buf *out)
 	for (size_t i = 0; i < n; i++) {
 		if (host[i] >= 'A' && host[i] <= 'Z')
 			host[i] += 'a' - 'A';
-		if (!is_host_byte((uint8_t)host[i]))
+		if (!is_host_byte((uint8_t)host[i]) || (i > 0 && host[i] == '.' && host[i - 1] == '.'))
 			return false;
 	}
 	buf_put(out, host, n);
-	return n > 0 && n <= 253 && host[0] != '.' && host[0] != '-'; /* RFC 1035 2.3.4 */
+	return n > 0 && n <= 253 && host[0] != '.' && host[n - 1] != '.' && host[0] != '-'; /* RFC 1035 2.3.4 */
 }
 
 static int check_host(const struct setting_row *row, struct bytes v, struct buf *out, const char **why)

@@ -98,6 +98,7 @@ static void values_become_canonical(void **state)
 		{ "federation peer b host", "XMPP.B.Example. 5269", "xmpp.b.example 5269" },
 		{ "federation peer b host", "b.example", "b.example" },
 		{ "federation peer b host", "-b.example", "!host and port" },
+		{ "federation peer b host", "b.example..", "!host and port" },
 		{ "federation peer b host", "b!example 5269", "!host and port" },
 		{ "federation peer b pin", pin,
 		  "aabbccddeeff00112233445566778899aabbccddeeff00112233445566778899" },

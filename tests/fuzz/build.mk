@@ -16,3 +16,9 @@ fuzz-replay:
 	@tests/fuzz/replay
 fuzz-list:
 	@echo $(FUZZ)
+
+FUZZ += conf_text_fuzz
+$(O)/obj/tests/fuzz/conf_text_fuzz.o: CPPFLAGS += -Ifirmware/conf
+conf_text_fuzz_SRCS := firmware/conf/conf_text.c firmware/conf/rows.c firmware/conf/entry.c
+conf_text_fuzz_LIBS := run proto base
+conf_text_fuzz_LD := -levent_core $(proto_LD)

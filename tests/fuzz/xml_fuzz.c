@@ -72,7 +72,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	buf_init(&pieces, 1 << 24);
 	bool a = read_all(pool, in, in.n, &whole);
 	bool b = read_all(pool, in, 1 + data[0] % 64, &pieces);
-	if (a != b || !bytes_eq(buf_bytes(&whole), buf_bytes(&pieces)))
+	/* An unbound prefix in a stanza that never ends is seen in the whole only: pieces may live on. */
+	if ((a && !b) || !bytes_eq(buf_bytes(&whole), buf_bytes(&pieces)))
 		abort();
 	buf_fini(&whole);
 	buf_fini(&pieces);

@@ -117,7 +117,8 @@ class Dns:
                 got = self._answer(raw, True)
             except OSError:
                 return
-            except Exception:
+            except Exception as e:  # a malformed question is not answered
+                print('dns: %r' % e, raw)
                 continue
             if got is None:
                 continue

@@ -51,7 +51,8 @@ class Ejabberd:
             dialback="  mod_s2s_dialback: {}" if dialback else ""))
         octets = ",".join(dns.addr.split("."))
         self.inetrc = place.write(self.name + "/inetrc",
-                                  "{nameserver, {%s}, %d}.\n{lookup, [dns]}.\n{cache_size, 0}.\n" %
+                                  "{resolv_conf, \"\"}.\n{hosts_file, \"\"}.\n{nameserver, {%s}, %d}.\n"
+                                  "{lookup, [dns]}.\n{cache_size, 0}.\n" %
                                   (octets, dns.port))
         self.program = None
         self.users = {}

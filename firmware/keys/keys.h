@@ -1,0 +1,68 @@
+/* keys.h - gh-keys: private keys, in a process of their own. Doors send digests and get signatures;
+ * no message gives a key away. Keys are files of its own folder, mode 0600, and objects of OpenSSL in
+ * memory. */
+#ifndef KEYS_H
+#define KEYS_H
+
+#include "base/map.h"
+#include "run/proc.h"
+
+#include <openssl/evp.h>
+
+enum { KEY_NAME_MAX = 63, KEYS_MAX = 200, KEY_FILE_MAX_BYTES = 32768 };
+
+struct key {
+	char name[KEY_NAME_MAX + 1];
+	EVP_PKEY *pkey;
+};
+
+struct vault {
+	int folder;
+	struct map by_name;
+};
+
+struct keys {
+	struct proc *proc;
+	struct vault vault;
+	uint64_t signed_n, failed_n;
+};
+
+/* ---- vault.c: keys by name, on disk and in memory ---- */
+/* [a-z0-9.-], not first or last '.' or '-', at most KEY_NAME_MAX. */
+bool key_name_is_good(struct bytes name);
+/* Reads all key files of the folder; a file that is no key is logged and left alone. */
+int vault_open(struct vault *v, int folder);
+void vault_close(struct vault *v);
+EVP_PKEY *vault_get(const struct vault *v, struct bytes name);
+/* Writes the file (on disk when it returns) and takes over pkey. Replaces an older one. ERR_SYNTAX:
+ * name; ERR_FULL; ERR_IO. On failure pkey stays the caller's. */
+int vault_put(struct vault *v, struct bytes name, EVP_PKEY *pkey);
+int vault_del(struct vault *v, struct bytes name);
+const char *key_kind(EVP_PKEY *pkey); /* "RSA-2048" */
+
+/* ---- sign.c ---- */
+struct sign_request {
+	struct bytes key, digest, data;
+	uint8_t padding, salt_len;
+};
+/* Appends the signature. ERR_NOT_FOUND: no such key; ERR_SYNTAX: not for this key. */
+int sign(const struct vault *v, const struct sign_request *r, struct buf *out);
+int on_key_sign(void *program, struct chan *from, const struct frame *f);
+
+/* ---- make.c: operator commands ---- */
+/* kind: "rsa-2048" ... ; NULL when unknown or OpenSSL fails. */
+EVP_PKEY *key_generate(struct bytes kind);
+void cmd_generate(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);
+void cmd_import(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);
+void cmd_delete(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);
+void cmd_show(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);
+
+/* ---- cert.c: certificate requests and self-signed certificates (B-CRT-06, B-WLD-01) ---- */
+enum { CERT_DOMAINS_MAX = 30, CERT_SELF_SIGNED_DAYS = 397 };
+/* PEM into out. domains: in any form; put as dNSName in A-labels. ERR_SYNTAX: a domain. */
+int cert_request(EVP_PKEY *pkey, const struct bytes *domains, size_t n, struct buf *out);
+int cert_self_signed(EVP_PKEY *pkey, const struct bytes *domains, size_t n, struct buf *out);
+void cmd_csr(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);
+void cmd_self_signed(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);
+
+#endif

@@ -1,0 +1,212 @@
+#include "keys.h"
+
+#include "base/err.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <openssl/bio.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+#include <openssl/x509v3.h>
+
+struct world {
+	char path[64];
+	struct vault vault;
+};
+
+static struct world *world_new(void)
+{
+	struct world *w = test_calloc(1, sizeof *w);
+
+	snprintf(w->path, sizeof w->path, "/tmp/keys_test.XXXXXX");
+	assert_non_null(mkdtemp(w->path));
+	assert_int_equal(vault_open(&w->vault, open(w->path, O_RDONLY | O_DIRECTORY)), 0);
+	return w;
+}
+
+static void reopen(struct world *w)
+{
+	vault_close(&w->vault);
+	assert_int_equal(vault_open(&w->vault, w->vault.folder), 0);
+}
+
+static void world_free(struct world *w)
+{
+	char names[][8] = { "rsa", "ec", "ed", "a" }, path[128];
+
+	vault_close(&w->vault);
+	close(w->vault.folder);
+	for (size_t i = 0; i < 4; i++) {
+		snprintf(path, sizeof path, "%s/%s.pem", w->path, names[i]);
+		unlink(path);
+	}
+	assert_int_equal(rmdir(w->path), 0); /* nothing else was left behind */
+	test_free(w);
+}
+
+static void names_are_file_names_and_nothing_more(void **state)
+{
+	static const char *const good[] = { "a", "example.com", "x-1", "0" };
+	static const char *const bad[] = { "", ".", "..", "../a", "a/b", "A", "-a", "a.", "a b", "a\n",
+					   "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+		assert_true(key_name_is_good(bytes_of(good[i])));
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+		assert_false(key_name_is_good(bytes_of(bad[i])));
+	assert_false(key_name_is_good(bytes_make("a\0b", 3)));
+}
+
+static void keys_survive_a_restart_and_are_private(void **state)
+{
+	struct world *w = world_new();
+	struct stat st;
+	char path[128];
+
+	(void)state;
+	assert_int_equal(vault_put(&w->vault, BYTES("ec"), key_generate(BYTES("ecdsa-p256"))), 0);
+	snprintf(path, sizeof path, "%s/ec.pem", w->path);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	reopen(w);
+	assert_string_equal(key_kind(vault_get(&w->vault, BYTES("ec"))), "ECDSA-P256");
+	EVP_PKEY *other = key_generate(BYTES("ed25519"));
+	assert_int_equal(vault_put(&w->vault, BYTES("../ec"), other), ERR_SYNTAX);
+	EVP_PKEY_free(other);
+	assert_int_equal(vault_del(&w->vault, BYTES("ec")), 0);
+	assert_int_equal(vault_del(&w->vault, BYTES("ec")), ERR_NOT_FOUND);
+	reopen(w);
+	assert_null(vault_get(&w->vault, BYTES("ec")));
+	world_free(w);
+}
+
+static bool verifies(EVP_PKEY *pkey, const struct sign_request *r, struct bytes sig)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(pkey, NULL);
+	bool is_rsa = EVP_PKEY_get_base_id(pkey) == EVP_PKEY_RSA;
+
+	assert_true(EVP_PKEY_verify_init(ctx) > 0);
+	if (is_rsa)
+		assert_true(EVP_PKEY_CTX_set_rsa_padding(ctx, r->padding) > 0);
+	if (is_rsa && r->padding == RSA_PKCS1_PSS_PADDING)
+		assert_true(EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, r->salt_len) > 0);
+	assert_true(EVP_PKEY_CTX_set_signature_md(ctx, EVP_sha256()) > 0);
+	int rc = EVP_PKEY_verify(ctx, sig.p, sig.n, r->data.p, r->data.n);
+	EVP_PKEY_CTX_free(ctx);
+	return rc == 1;
+}
+
+static void signatures_verify(void **state)
+{
+	static const struct {
+		const char *name, *kind;
+		uint8_t padding, salt_len;
+	} rows[] = { { "rsa", "rsa-2048", RSA_PKCS1_PADDING, 0 }, { "rsa", "rsa-2048", RSA_PKCS1_PSS_PADDING, 32 }, { "ec", "ecdsa-p256", 0, 0 } };
+	struct world *w = world_new();
+	uint8_t digest[32] = "an honest digest of a handshake";
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct sign_request r = { bytes_of(rows[i].name), BYTES("SHA256"), bytes_make(digest, 32), rows[i].padding, rows[i].salt_len };
+		struct buf sig;
+		buf_init(&sig, 1024);
+		if (!vault_get(&w->vault, r.key))
+			assert_int_equal(vault_put(&w->vault, r.key, key_generate(bytes_of(rows[i].kind))), 0);
+		assert_int_equal(sign(&w->vault, &r, &sig), 0);
+		assert_true(verifies(vault_get(&w->vault, r.key), &r, buf_bytes(&sig)));
+		digest[0]++;
+		assert_false(verifies(vault_get(&w->vault, r.key), &r, buf_bytes(&sig)));
+		buf_fini(&sig);
+	}
+	world_free(w);
+}
+
+static void requests_that_are_no_signature_are_refused(void **state)
+{
+	struct world *w = world_new();
+	uint8_t data[32] = { 0 };
+	struct bytes d = { data, 32 };
+	struct sign_request rows[] = {
+		{ BYTES("none"), BYTES("SHA256"), d, RSA_PKCS1_PADDING, 0 }, /* no such key */
+		{ BYTES("rsa"), BYTES("SHA256"), d, RSA_NO_PADDING, 0 },     /* raw RSA would decrypt for the asker */
+		{ BYTES("rsa"), BYTES("SHA256"), d, 4, 0 },		     /* OAEP */
+		{ BYTES("rsa"), BYTES("NOSUCH"), d, RSA_PKCS1_PADDING, 0 },
+		{ BYTES("rsa"), BYTES_NONE, d, RSA_PKCS1_PADDING, 0 },
+		{ BYTES("rsa"), BYTES("SHA256"), bytes_make(data, 31), RSA_PKCS1_PADDING, 0 },
+		{ BYTES("rsa"), BYTES("SHA256"), BYTES_NONE, RSA_PKCS1_PADDING, 0 },
+		{ BYTES("ed"), BYTES("SHA256"), d, 0, 0 },
+	};
+	struct buf sig;
+
+	(void)state;
+	assert_int_equal(vault_put(&w->vault, BYTES("rsa"), key_generate(BYTES("rsa-2048"))), 0);
+	assert_int_equal(vault_put(&w->vault, BYTES("ed"), key_generate(BYTES("ed25519"))), 0);
+	buf_init(&sig, 1024);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		assert_int_not_equal(sign(&w->vault, &rows[i], &sig), 0);
+		assert_int_equal(buf_len(&sig), 0);
+	}
+	struct sign_request good = { BYTES("ed"), BYTES_NONE, d, 0, 0 };
+	assert_int_equal(sign(&w->vault, &good, &sig), 0);
+	assert_int_equal(buf_len(&sig), 64);
+	buf_fini(&sig);
+	assert_null(key_generate(BYTES("rsa-1024")));
+	world_free(w);
+}
+
+static void certificates_carry_the_domains(void **state)
+{
+	struct world *w = world_new();
+	struct bytes domains[] = { BYTES("Example.com"), BYTES("b\xc3\xbc" "cher.example"), BYTES("*.example.com") };
+	struct bytes bad[] = { BYTES("a b") };
+	struct buf pem;
+
+	(void)state;
+	buf_init(&pem, 65536);
+	assert_int_equal(vault_put(&w->vault, BYTES("a"), key_generate(BYTES("ecdsa-p256"))), 0);
+	EVP_PKEY *pkey = vault_get(&w->vault, BYTES("a"));
+	assert_int_equal(cert_self_signed(pkey, domains, 3, &pem), 0);
+	BIO *bio = BIO_new_mem_buf(buf_bytes(&pem).p, (int)buf_len(&pem));
+	X509 *cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+	assert_non_null(cert);
+	assert_int_equal(X509_check_host(cert, "example.com", 0, 0, NULL), 1);
+	assert_int_equal(X509_check_host(cert, "xn--bcher-kva.example", 0, 0, NULL), 1);
+	assert_int_equal(X509_check_host(cert, "rooms.example.com", 0, 0, NULL), 1);
+	assert_int_equal(X509_check_host(cert, "other.example", 0, 0, NULL), 0);
+	assert_int_equal(X509_verify(cert, pkey), 1);
+	X509_free(cert);
+	BIO_free(bio);
+	buf_clear(&pem);
+	assert_int_equal(cert_request(pkey, domains, 3, &pem), 0);
+	bio = BIO_new_mem_buf(buf_bytes(&pem).p, (int)buf_len(&pem));
+	X509_REQ *req = PEM_read_bio_X509_REQ(bio, NULL, NULL, NULL);
+	assert_non_null(req);
+	assert_int_equal(X509_REQ_verify(req, pkey), 1);
+	X509_REQ_free(req);
+	BIO_free(bio);
+	assert_int_equal(cert_request(pkey, bad, 1, &pem), ERR_SYNTAX);
+	assert_int_equal(cert_request(pkey, NULL, 0, &pem), ERR_SYNTAX);
+	buf_fini(&pem);
+	world_free(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names_are_file_names_and_nothing_more),
+		cmocka_unit_test(keys_survive_a_restart_and_are_private),
+		cmocka_unit_test(signatures_verify),
+		cmocka_unit_test(requests_that_are_no_signature_are_refused),
+		cmocka_unit_test(certificates_carry_the_domains),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

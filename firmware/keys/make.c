@@ -1,0 +1,113 @@
+#include "keys.h"
+
+#include "base/err.h"
+#include "base/log.h"
+
+#include <stdlib.h>
+
+#include <openssl/bio.h>
+#include <openssl/pem.h>
+
+static const struct key_type {
+	const char *name, *curve; /* curve NULL: RSA */
+	unsigned bits;
+} types[] = {
+	{ "rsa-2048", NULL, 2048 },	 { "rsa-3072", NULL, 3072 }, { "rsa-4096", NULL, 4096 }, /* B-TLS-06 */
+	{ "ecdsa-p256", "P-256", 256 }, { "ecdsa-p384", "P-384", 384 }, { "ed25519", "", 256 },
+};
+
+EVP_PKEY *key_generate(struct bytes kind)
+{
+	for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+		if (!bytes_eq_str(kind, types[i].name))
+			continue;
+		if (!types[i].curve)
+			return EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)types[i].bits);
+		if (!types[i].curve[0])
+			return EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+		return EVP_PKEY_Q_keygen(NULL, NULL, "EC", types[i].curve);
+	}
+	return NULL;
+}
+
+static void answer(struct proc_ask *ask, struct bytes name, EVP_PKEY *pkey)
+{
+	proc_record_begin(ask);
+	proc_record_text(ask, "key", name);
+	proc_record_str(ask, "kind", key_kind(pkey));
+	proc_record_end(ask);
+	proc_done(ask, 0, "");
+}
+
+static void put(struct keys *k, struct proc_ask *ask, struct bytes name, EVP_PKEY *pkey, const char *event)
+{
+	int rc = vault_put(&k->vault, name, pkey);
+
+	if (rc) {
+		EVP_PKEY_free(pkey);
+		proc_done(ask, rc, rc == ERR_SYNTAX ? "a key's name has letters a-z, digits, '.' and '-'" : err_text(rc));
+		return;
+	}
+	log_info(event, LOG_BYTES("key", name), LOG_STR("kind", key_kind(pkey)));
+	answer(ask, name, pkey);
+}
+
+void cmd_generate(void *program, struct proc_ask *ask, const struct bytes *args, size_t n)
+{
+	EVP_PKEY *pkey = n == 2 ? key_generate(args[1]) : NULL;
+
+	if (pkey)
+		put(program, ask, args[0], pkey, "keys.generated");
+	else
+		proc_done(ask, ERR_SYNTAX, "wants a name and rsa-2048, rsa-3072, rsa-4096, ecdsa-p256, ecdsa-p384 or ed25519");
+}
+
+void cmd_import(void *program, struct proc_ask *ask, const struct bytes *args, size_t n)
+{
+	BIO *bio = n == 2 && args[1].n <= KEY_FILE_MAX_BYTES ? BIO_new_mem_buf(args[1].p, (int)args[1].n) : NULL;
+	EVP_PKEY *pkey = bio ? PEM_read_bio_PrivateKey(bio, NULL, NULL, (void *)(uintptr_t)"") : NULL;
+
+	BIO_free(bio);
+	if (!pkey)
+		proc_done(ask, ERR_SYNTAX, "wants a name and an unencrypted private key in PEM");
+	else if (strcmp(key_kind(pkey), "RSA (weak)") == 0 || strcmp(key_kind(pkey), "other") == 0) {
+		EVP_PKEY_free(pkey);
+		proc_done(ask, ERR_UNSUPPORTED, "only RSA from 2048 bits, ECDSA on P-256 or P-384, and Ed25519");
+	} else
+		put(program, ask, args[0], pkey, "keys.imported");
+}
+
+void cmd_delete(void *program, struct proc_ask *ask, const struct bytes *args, size_t n)
+{
+	struct keys *k = program;
+	int rc = n == 1 ? vault_del(&k->vault, args[0]) : ERR_SYNTAX;
+
+	if (!rc)
+		log_info("keys.deleted", LOG_BYTES("key", args[0]));
+	proc_done(ask, rc, rc ? err_text(rc) : "");
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp((*(struct key *const *)a)->name, (*(struct key *const *)b)->name);
+}
+
+void cmd_show(void *program, struct proc_ask *ask, const struct bytes *args, size_t n)
+{
+	struct keys *k = program;
+	struct key *all[KEYS_MAX], *one;
+	size_t count = 0;
+
+	(void)args;
+	(void)n;
+	for (size_t at = 0; count < KEYS_MAX && (one = map_next(&k->vault.by_name, &at));)
+		all[count++] = one;
+	qsort(all, count, sizeof(*all), by_name);
+	for (size_t i = 0; i < count; i++) {
+		proc_record_begin(ask);
+		proc_record_str(ask, "key", all[i]->name);
+		proc_record_str(ask, "kind", key_kind(all[i]->pkey));
+		proc_record_end(ask);
+	}
+	proc_done(ask, 0, "");
+}

@@ -1,0 +1,239 @@
+#include "edit.h"
+
+#include "base/err.h"
+
+#include <histedit.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { HISTORY_LINES = 500, LINE_MAX_BYTES = 1 << 20, CANDIDATES_MAX = 400 };
+
+struct candidate {
+	char word[128], help[160];
+};
+
+struct edit {
+	struct ask *ask;
+	EditLine *el;
+	History *history;
+	char prompt[64];
+	struct buf line; /* so far: a quote may span several */
+	struct candidate candidates[CANDIDATES_MAX];
+	size_t n_candidates;
+};
+
+static char *prompt(EditLine *el)
+{
+	struct edit *e = NULL;
+
+	el_get(el, EL_CLIENTDATA, &e);
+	if (buf_len(&e->line) > 0)
+		snprintf(e->prompt, sizeof e->prompt, "... ");
+	else if (e->ask->client->changes > 0)
+		snprintf(e->prompt, sizeof e->prompt, "gatehouse(%u)# ", e->ask->client->changes);
+	else
+		snprintf(e->prompt, sizeof e->prompt, "gatehouse> ");
+	return e->prompt;
+}
+
+static void copy(char *to, size_t n, struct bytes from)
+{
+	snprintf(to, n, "%.*s", BYTES_FMT(from));
+}
+
+/* Asks gh-conf what could stand at the end of the words. */
+static int fetch(struct edit *e, const struct bytes *words, size_t n)
+{
+	enum oper_frame type = OPER_CANDIDATE;
+	struct wire w;
+	int rc = client_complete(e->ask->client, words, n);
+
+	e->n_candidates = 0;
+	while (rc == 0 && type == OPER_CANDIDATE) {
+		rc = client_next(e->ask->client, 5000, &type, &w);
+		if (rc < 0 || type != OPER_CANDIDATE || e->n_candidates == CANDIDATES_MAX)
+			continue;
+		struct candidate *c = &e->candidates[e->n_candidates++];
+		copy(c->word, sizeof c->word, wire_str(&w));
+		copy(c->help, sizeof c->help, wire_str(&w));
+	}
+	return rc;
+}
+
+/* The words left of the cursor; the last one may be empty. */
+static size_t words_before(struct edit *e, struct arena *a, struct bytes out[WORDS_MAX + 1])
+{
+	const LineInfo *info = el_line(e->el);
+	struct bytes text = bytes_make(info->buffer, (size_t)(info->cursor - info->buffer));
+	bool is_new_word = text.n == 0 || text.p[text.n - 1] == ' ';
+	struct words words;
+	unsigned line = 0;
+
+	if (words_next(&text, &line, a, &words) < 0)
+		return 0;
+	memcpy(out, words.v, words.n * sizeof out[0]);
+	if (is_new_word)
+		out[words.n++] = BYTES_NONE;
+	return words.n;
+}
+
+static void list(const struct edit *e)
+{
+	size_t widest = 0;
+
+	putchar('\n');
+	for (size_t i = 0; i < e->n_candidates; i++) {
+		size_t n = strlen(e->candidates[i].word);
+		widest = n > widest ? n : widest;
+	}
+	for (size_t i = 0; i < e->n_candidates; i++)
+		printf("  %-*s  %s\n", (int)widest, e->candidates[i].word, e->candidates[i].help);
+	fflush(stdout);
+}
+
+/* How many bytes do all (real) candidates begin with? */
+static size_t common(const struct edit *e, const struct candidate **first, size_t *n_real)
+{
+	size_t n = 0;
+
+	*first = NULL;
+	*n_real = 0;
+	for (size_t i = 0; i < e->n_candidates; i++) {
+		const char *word = e->candidates[i].word;
+		if (*word == '<' || *word == '[')
+			continue;
+		++*n_real;
+		if (!*first) {
+			*first = &e->candidates[i];
+			n = strlen(word);
+			continue;
+		}
+		size_t k = 0;
+		while (k < n && word[k] == (*first)->word[k])
+			k++;
+		n = k;
+	}
+	return n;
+}
+
+static unsigned char insert(struct edit *e, size_t typed)
+{
+	const struct candidate *first;
+	size_t n_real, n = common(e, &first, &n_real);
+	char text[160];
+
+	if (n_real == 0 || (n <= typed && n_real > 1)) {
+		list(e);
+		return CC_REDISPLAY;
+	}
+	snprintf(text, sizeof text, "%.*s%s", (int)(n - typed), first->word + typed, n_real == 1 ? " " : "");
+	return el_insertstr(e->el, text) == 0 ? CC_REFRESH : CC_ERROR;
+}
+
+static unsigned char complete(EditLine *el, int ch)
+{
+	struct bytes words[WORDS_MAX + 1];
+	struct edit *e = NULL;
+	struct arena a;
+	unsigned char result = CC_ERROR;
+
+	el_get(el, EL_CLIENTDATA, &e);
+	arena_init(&a, 1 << 20);
+	size_t n = words_before(e, &a, words);
+	if (n > 0 && fetch(e, words, n) == 0) {
+		if (ch != '?') {
+			result = insert(e, words[n - 1].n);
+		} else {
+			list(e);
+			result = CC_REDISPLAY;
+		}
+	}
+	arena_fini(&a);
+	return result;
+}
+
+/* Runs what is complete; true: the line has been dealt with. */
+static bool run(struct edit *e, int *code)
+{
+	struct bytes text = buf_bytes(&e->line);
+	struct words words;
+	struct arena a;
+	unsigned line = 0;
+	bool is_complete = true;
+
+	arena_init(&a, 4 << 20);
+	int rc = words_next(&text, &line, &a, &words);
+	if (rc == ERR_TRUNCATED) {
+		is_complete = false;
+	} else if (rc < 0) {
+		fprintf(stderr, "error: %s\n", err_text(rc));
+		*code = 1;
+	} else if (words.n > 0) {
+		HistEvent event;
+		*code = ask_run(e->ask, &words);
+		if (!e->ask->had_secret)
+			history(e->history, &event, H_ENTER, buf_cstr(&e->line));
+	}
+	arena_fini(&a);
+	return is_complete;
+}
+
+static bool is_exit(const char *line)
+{
+	return strcmp(line, "exit\n") == 0 || strcmp(line, "quit\n") == 0;
+}
+
+static void loop(struct edit *e, int *code)
+{
+	const char *line;
+	int n = 0;
+
+	while (*code != 3 && (line = el_gets(e->el, &n)) && n > 0) {
+		if (is_exit(line))
+			return;
+		buf_put(&e->line, line, (size_t)n);
+		if (!buf_failed(&e->line) && !run(e, code))
+			continue;
+		buf_clear(&e->line);
+	}
+	putchar('\n');
+}
+
+static void bind_keys(struct edit *e)
+{
+	el_set(e->el, EL_CLIENTDATA, e);
+	el_set(e->el, EL_PROMPT, prompt);
+	el_set(e->el, EL_EDITOR, "emacs");
+	el_set(e->el, EL_SIGNAL, 1);
+	el_set(e->el, EL_HIST, history, e->history);
+	el_set(e->el, EL_ADDFN, "gh-complete", "Complete a word", complete);
+	el_set(e->el, EL_BIND, "^I", "gh-complete", NULL);
+	el_set(e->el, EL_BIND, "?", "gh-complete", NULL);
+}
+
+int edit_run(struct ask *a)
+{
+	struct edit *e = calloc(1, sizeof *e);
+	HistEvent event;
+	int code = 0;
+
+	if (!e)
+		return 1;
+	e->ask = a;
+	buf_init(&e->line, LINE_MAX_BYTES);
+	e->history = history_init();
+	e->el = el_init("ghsh", stdin, stdout, stderr);
+	if (e->history && e->el) {
+		history(e->history, &event, H_SETSIZE, HISTORY_LINES);
+		bind_keys(e);
+		printf("Gatehouse. Tab completes, ? explains, help lists all commands, exit ends.\n");
+		loop(e, &code);
+	}
+	if (e->el)
+		el_end(e->el);
+	if (e->history)
+		history_end(e->history);
+	buf_fini(&e->line);
+	free(e);
+	return code;
+}

@@ -1,0 +1,148 @@
+/* ghsh: the operator's shell. Talks to gh-conf over its socket; there is no way from here to a
+ * shell of the system. */
+#include "ask.h"
+#include "base/err.h"
+#include "edit.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { EXIT_USAGE = 2, EXIT_UNREACHABLE = 3, SCRIPT_MAX = 64 << 20 };
+
+static const char usage[] =
+	"ghsh [--socket PATH] [--json] [--role admin|operator|auditor] [-c LINE | WORD...]\n"
+	"\n"
+	"Without a command: interactive on a terminal, else one command a line from standard input.\n"
+	"Exit codes: 0 done, 1 refused or failed, 2 wrong use, 3 gh-conf cannot be reached.\n";
+
+struct options {
+	const char *socket, *line;
+	bool is_json;
+	enum oper_role role;
+};
+
+static int role_of(const char *name, enum oper_role *out)
+{
+	static const char *const names[] = { "auditor", "operator", "admin" };
+
+	for (unsigned i = 0; i < 3; i++) {
+		if (strcmp(name, names[i]) == 0) {
+			*out = (enum oper_role)i;
+			return 0;
+		}
+	}
+	return ERR_UNKNOWN;
+}
+
+static int parse(int argc, char **argv, struct options *o)
+{
+	static const struct option longs[] = {
+		{ "socket", required_argument, NULL, 's' }, { "json", no_argument, NULL, 'j' },
+		{ "role", required_argument, NULL, 'r' },   { "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	const char *from_environment = getenv("GHSH_SOCKET");
+
+	*o = (struct options){ .socket = from_environment ? from_environment : "/run/gatehouse/ghsh.sock",
+		               .role = OPER_ADMIN };
+	for (int c; (c = getopt_long(argc, argv, "+c:h", longs, NULL)) != -1;) {
+		if (c == 's')
+			o->socket = optarg;
+		else if (c == 'j')
+			o->is_json = true;
+		else if (c == 'c')
+			o->line = optarg;
+		else if (c != 'r' || role_of(optarg, &o->role) < 0)
+			return ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+/* Lines one after the other; the first that fails ends the script. */
+static int run_text(struct ask *a, struct bytes text, bool is_script)
+{
+	struct arena arena;
+	struct words words;
+	unsigned line = 1;
+	int code = 0;
+
+	arena_init(&arena, (size_t)2 * SCRIPT_MAX);
+	while (text.n > 0 && code == 0) {
+		unsigned at = line;
+		int rc = words_next(&text, &line, &arena, &words);
+		if (rc < 0)
+			fprintf(stderr, "error: %s\n", rc == ERR_TRUNCATED ? "a quote does not end" : err_text(rc));
+		code = rc < 0 ? 1 : words.n ? ask_run(a, &words) : 0;
+		if (code == 1 && is_script)
+			fprintf(stderr, "stopped at line %u\n", at);
+		arena_reset(&arena);
+	}
+	arena_fini(&arena);
+	return code;
+}
+
+static int run_stdin(struct ask *a)
+{
+	struct buf b;
+	ssize_t n = 1;
+
+	buf_init(&b, SCRIPT_MAX);
+	while (n > 0) {
+		uint8_t *p = buf_reserve(&b, 16 << 10);
+		n = p ? read(STDIN_FILENO, p, 16 << 10) : -1;
+		if (n > 0)
+			buf_commit(&b, (size_t)n);
+	}
+	int code = n < 0 ? 1 : run_text(a, buf_bytes(&b), true);
+	buf_fini(&b);
+	return code;
+}
+
+static int run_words(struct ask *a, char **argv, int n)
+{
+	struct words words = { 0 };
+
+	if (n > WORDS_MAX) {
+		fprintf(stderr, "error: too many words\n");
+		return EXIT_USAGE;
+	}
+	for (int i = 0; i < n; i++)
+		words.v[words.n++] = bytes_of(argv[i]);
+	return ask_run(a, &words);
+}
+
+static int run(struct ask *a, const struct options *o, char **argv, int n)
+{
+	if (o->line)
+		return run_text(a, bytes_of(o->line), false);
+	if (n > 0)
+		return run_words(a, argv, n);
+	if (!isatty(STDIN_FILENO))
+		return run_stdin(a);
+	a->is_paged = true;
+	return edit_run(a);
+}
+
+int main(int argc, char **argv)
+{
+	struct client client;
+	struct options o;
+
+	if (parse(argc, argv, &o) < 0) {
+		fputs(usage, stderr);
+		return EXIT_USAGE;
+	}
+	int rc = client_open(&client, o.socket, o.role);
+	if (rc < 0) {
+		fprintf(stderr, "error: %s: %s\n", o.socket, rc == ERR_SYS ? strerror(errno) : err_text(rc));
+		client_close(&client);
+		return EXIT_UNREACHABLE;
+	}
+	struct ask a = { .client = &client, .is_json = o.is_json, .may_prompt = isatty(STDIN_FILENO) };
+	int code = run(&a, &o, argv + optind, argc - optind);
+	client_close(&client);
+	return code == 0 && (fflush(stdout) == EOF || ferror(stdout)) ? 1 : code;
+}

@@ -1,0 +1,76 @@
+#include "page.h"
+
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+
+enum { COLUMNS_PIPE = 200 };
+
+void page_init(struct page *p, bool is_paged)
+{
+	struct winsize size = { 0 };
+
+	*p = (struct page){ .rows = 24, .columns = COLUMNS_PIPE };
+	if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0)
+		return;
+	p->rows = size.ws_row > 2 ? size.ws_row : 24;
+	p->columns = size.ws_col > 20 ? size.ws_col : 80;
+	p->is_paged = is_paged && isatty(STDIN_FILENO);
+}
+
+/* One key, without waiting for the end of a line. */
+static int read_key(void)
+{
+	struct termios old, raw;
+	char key = 'q';
+
+	if (tcgetattr(STDIN_FILENO, &old) < 0)
+		return 'q';
+	raw = old;
+	raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+	(void)tcsetattr(STDIN_FILENO, TCSANOW, &raw); /* then the key needs Enter, no more */
+	if (read(STDIN_FILENO, &key, 1) != 1)
+		key = 'q';
+	(void)tcsetattr(STDIN_FILENO, TCSANOW, &old); /* as it was */
+	return key;
+}
+
+static void wait_for_person(struct page *p)
+{
+	if (!p->is_paged || ++p->n_lines < p->rows - 1)
+		return;
+	fputs("-- more: space, or q --", stdout);
+	fflush(stdout);
+	int key = read_key();
+	fputs("\r\033[K", stdout);
+	p->is_over = key == 'q' || key == 3;
+	p->n_lines = key == '\n' ? p->rows - 2 : 0;
+}
+
+void page_line(struct page *p, struct bytes line)
+{
+	if (p->is_over)
+		return;
+	(void)!fwrite(line.p, 1, line.n, stdout); /* a closed pipe shows at the end, in the exit code */
+	putchar('\n');
+	wait_for_person(p);
+}
+
+void page_text(struct page *p, struct bytes text)
+{
+	while (text.n > 0 && !p->is_over) {
+		size_t n = bytes_find(text, '\n');
+		if (n == text.n) {
+			(void)!fwrite(text.p, 1, n, stdout); /* as above */
+			return;
+		}
+		page_line(p, bytes_make(text.p, n));
+		text = bytes_skip(text, n + 1);
+	}
+}
+
+size_t page_columns(const struct page *p)
+{
+	return p->columns;
+}

@@ -1,0 +1,53 @@
+#include "secret_input.h"
+
+#include "base/err.h"
+#include "base/secret.h"
+
+#include <stdio.h>
+#include <termios.h>
+#include <unistd.h>
+
+/* One line, byte by byte: what follows belongs to the next command. */
+static int read_line(struct buf *out)
+{
+	uint8_t c;
+
+	while (read(STDIN_FILENO, &c, 1) == 1 && c != '\n')
+		buf_put_u8(out, c);
+	return buf_failed(out) || buf_len(out) == 0 ? ERR_CLOSED : 0;
+}
+
+static int read_hidden(const char *prompt, struct buf *out)
+{
+	struct termios old, quiet;
+
+	fputs(prompt, stderr);
+	fflush(stderr);
+	if (tcgetattr(STDIN_FILENO, &old) < 0)
+		return ERR_CLOSED;
+	quiet = old;
+	quiet.c_lflag &= ~(tcflag_t)ECHO;
+	if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet) < 0)
+		return ERR_CLOSED; /* rather none than one that is seen */
+	int rc = read_line(out);
+	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &old); /* as it was */
+	fputc('\n', stderr);
+	return rc;
+}
+
+int secret_input(const char *prompt, bool is_person, struct buf *out)
+{
+	struct buf again;
+
+	if (!is_person)
+		return read_line(out);
+	buf_init(&again, SECRET_MAX_BYTES);
+	int rc = read_hidden(prompt, out);
+	if (rc == 0)
+		rc = read_hidden("Once more: ", &again);
+	if (rc == 0 && !secret_eq(buf_bytes(out), buf_bytes(&again)))
+		rc = ERR_SYNTAX;
+	secret_wipe(again.p, again.cap);
+	buf_fini(&again);
+	return rc;
+}

@@ -1,0 +1,20 @@
+LIBS += net
+lib_net_SRCS += lib/net/dns.c lib/net/dns_wire.c lib/net/dns_cache.c lib/net/dns_order.c lib/net/dns_record.c
+UNIT += lib/net/dns_test
+dns_test_LIBS := net run base
+dns_test_LD := -lcares -lresolv -levent_core
+lib_net_SRCS += lib/net/certname.c lib/net/link.c lib/net/tls.c lib/net/tls_store.c \
+	lib/net/tls_ticket.c lib/net/tls_verify.c lib/net/keyproxy.c lib/net/keyproxy_provider.c
+
+NET_LD := -lssl -lcrypto -lcares -levent_core
+UNIT += lib/net/certname_test lib/net/tls_test
+certname_test_SRCS := lib/net/pki_fixture.c
+certname_test_LIBS := net base
+certname_test_LD := $(NET_LD)
+tls_test_SRCS := lib/net/pki_fixture.c lib/net/link_fixture.c
+tls_test_LIBS := net run base
+tls_test_LD := $(NET_LD)
+UNIT += lib/net/keyproxy_test
+keyproxy_test_SRCS := lib/net/pki_fixture.c lib/net/link_fixture.c
+keyproxy_test_LIBS := net run base
+keyproxy_test_LD := $(NET_LD)

@@ -1,0 +1,467 @@
+#include "base/err.h"
+#include "net/dns_impl.h"
+
+#include <arpa/inet.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* ---- order (RFC 2782, XEP-0368) ---- */
+
+static uint32_t draw_values[16], draw_at;
+static uint32_t draw(uint32_t below)
+{
+	uint32_t v = draw_values[draw_at++ % 16];
+
+	return v < below ? v : below - 1;
+}
+
+static void add_srv(struct dns_set *s, uint16_t priority, uint16_t weight, uint16_t port, const char *target)
+{
+	struct dns_srv_record *r = &s->srvs[s->n++];
+
+	*r = (struct dns_srv_record){ priority, weight, port, "" };
+	snprintf(r->target, sizeof r->target, "%s", target);
+}
+
+static void priorities_come_first_and_weights_draw(void **state)
+{
+	struct dns_set plain = { 0 }, direct = { 0 };
+	struct dns_srv_answer a;
+
+	(void)state;
+	add_srv(&plain, 20, 0, 1, "last.example");
+	add_srv(&plain, 10, 60, 2, "heavy.example");
+	add_srv(&direct, 10, 40, 3, "direct.example");
+	add_srv(&direct, 10, 0, 4, "light.example");
+	/* Running sums in order of light (0), heavy (60), direct (100): 61 falls to direct. */
+	draw_at = 0;
+	draw_values[0] = 61;
+	draw_values[1] = 0; /* then 0 falls to the weightless one */
+	draw_values[2] = 1;
+	dns_order(&plain, &direct, "d.example", draw, &a);
+	assert_int_equal(a.rc, 0);
+	assert_int_equal(a.n, 4);
+	assert_string_equal(a.targets[0].host, "direct.example");
+	assert_true(a.targets[0].is_direct_tls);
+	assert_string_equal(a.targets[1].host, "light.example");
+	assert_string_equal(a.targets[2].host, "heavy.example");
+	assert_false(a.targets[2].is_direct_tls);
+	assert_string_equal(a.targets[3].host, "last.example");
+	assert_false(a.is_fallback);
+}
+
+/* Over many draws the shares follow the weights. */
+static void shares_follow_weights(void **state)
+{
+	unsigned first = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 4000; i++) {
+		struct dns_set plain = { 0 }, none = { .rc = ERR_DNS_NODATA };
+		struct dns_srv_answer a;
+		add_srv(&plain, 1, 75, 1, "a.example");
+		add_srv(&plain, 1, 25, 2, "b.example");
+		draw_at = 0;
+		draw_values[0] = i * 7919u % 101;
+		dns_order(&plain, &none, "d.example", draw, &a);
+		first += a.targets[0].port == 1;
+	}
+	assert_in_range(first, 2900, 3100);
+}
+
+static void absence_and_refusal(void **state)
+{
+	static const struct {
+		int plain_rc, direct_rc;
+		bool plain_dot, direct_dot;
+		int rc;
+		bool is_fallback;
+	} rows[] = {
+		{ ERR_DNS_NXDOMAIN, ERR_DNS_NXDOMAIN, false, false, 0, true },
+		{ ERR_DNS_SERVFAIL, ERR_DNS_TIMEOUT, false, false, 0, true },
+		{ 0, ERR_DNS_NODATA, true, false, ERR_NOT_FOUND, false },
+		{ 0, 0, true, true, ERR_NOT_FOUND, false },
+		{ ERR_DNS_NODATA, 0, false, true, 0, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct dns_set plain = { .rc = rows[i].plain_rc }, direct = { .rc = rows[i].direct_rc };
+		struct dns_srv_answer a;
+		if (rows[i].plain_dot)
+			add_srv(&plain, 0, 0, 0, "");
+		if (rows[i].direct_dot)
+			add_srv(&direct, 0, 0, 0, "");
+		dns_order(&plain, &direct, "d.example", draw, &a);
+		assert_int_equal(a.rc, rows[i].rc);
+		assert_int_equal(a.is_fallback, rows[i].is_fallback);
+		if (a.is_fallback) {
+			assert_string_equal(a.targets[0].host, "d.example");
+			assert_int_equal(a.targets[0].port, 5269);
+		}
+	}
+}
+
+/* A "." of one service does not hide the other (lesson 12). */
+static void a_dot_is_about_its_own_service(void **state)
+{
+	struct dns_set plain = { 0 }, direct = { 0 };
+	struct dns_srv_answer a;
+
+	(void)state;
+	add_srv(&plain, 0, 0, 0, "");
+	add_srv(&direct, 5, 0, 443, "tls.example");
+	dns_order(&plain, &direct, "d.example", draw, &a);
+	assert_int_equal(a.rc, 0);
+	assert_int_equal(a.n, 1);
+	assert_string_equal(a.targets[0].host, "tls.example");
+}
+
+/* ---- the whole resolver against a server of our own ---- */
+
+enum mode { ANSWER, SERVFAIL, SILENT, GARBAGE, NXDOMAIN };
+struct server_row {
+	const char *name; /* as asked, dots between labels */
+	uint16_t type;
+	enum mode mode;
+	const char *rdata;
+	uint16_t rdata_n;
+};
+
+struct world {
+	struct loop *loop;
+	struct dns *dns;
+	struct loop_watch watch;
+	int fd;
+	const struct server_row *rows;
+	size_t n_rows;
+	unsigned asked, answered;
+	bool says_ad;
+	struct dns_srv_answer srv;
+	struct dns_addr_answer addr;
+	struct dns_tlsa_answer tlsa;
+};
+
+static size_t read_name(const uint8_t *p, char *out)
+{
+	size_t at = 0, n = 0;
+
+	while (p[at]) {
+		if (n)
+			out[n++] = '.';
+		memcpy(out + n, p + at + 1, p[at]);
+		n += p[at];
+		at += p[at] + 1u;
+	}
+	out[n] = 0;
+	return at + 1;
+}
+
+static size_t put_answer(uint8_t *to, const struct server_row *row)
+{
+	uint8_t head[] = { 0xc0, 12, (uint8_t)(row->type >> 8), (uint8_t)row->type, 0, 1, 0, 0, 0, 60,
+			   (uint8_t)(row->rdata_n >> 8), (uint8_t)row->rdata_n };
+
+	memcpy(to, head, sizeof head);
+	memcpy(to + sizeof head, row->rdata, row->rdata_n);
+	return sizeof head + row->rdata_n;
+}
+
+static void serve(void *arg, unsigned events)
+{
+	struct world *w = arg;
+	uint8_t in[1500], out[4000];
+	char name[300];
+	struct sockaddr_in from;
+	socklen_t from_n = sizeof from;
+	ssize_t n = recvfrom(w->fd, in, sizeof in, 0, (struct sockaddr *)&from, &from_n);
+
+	(void)events;
+	if (n < 12)
+		return;
+	w->asked++;
+	size_t question = read_name(in + 12, name) + 4;
+	uint16_t type = (uint16_t)(in[12 + question - 4] << 8 | in[12 + question - 3]);
+	size_t at = 12 + question;
+	enum mode mode = NXDOMAIN;
+	memcpy(out, in, at);
+	out[2] = 0x81;
+	out[3] = 0x80;
+	memset(out + 6, 0, 6);
+	for (size_t i = 0; i < w->n_rows; i++) {
+		if (w->rows[i].type != type || strcasecmp(w->rows[i].name, name) != 0)
+			continue;
+		mode = w->rows[i].mode;
+		if (mode == ANSWER && w->rows[i].rdata) {
+			at += put_answer(out + at, &w->rows[i]);
+			out[7]++;
+		}
+	}
+	if (mode == SILENT)
+		return;
+	if (mode == GARBAGE) {
+		out[7] = 9; /* promises answers that do not come */
+		at += 3;
+	}
+	out[3] |= mode == SERVFAIL ? 2 : mode == NXDOMAIN ? 3 : 0;
+	if (w->says_ad && in[3] & 0x20)
+		out[3] |= 0x20;
+	assert_true(sendto(w->fd, out, at, 0, (struct sockaddr *)&from, from_n) > 0);
+}
+
+static struct world *world_new(const struct server_row *rows, size_t n_rows, bool validates)
+{
+	struct world *w = test_calloc(1, sizeof *w);
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t at_n = sizeof at;
+	char text[64];
+	const char *servers[] = { text };
+
+	w->rows = rows;
+	w->n_rows = n_rows;
+	w->loop = loop_new(LOOP_LIBEVENT);
+	w->fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	assert_int_equal(bind(w->fd, (struct sockaddr *)&at, sizeof at), 0);
+	assert_int_equal(getsockname(w->fd, (struct sockaddr *)&at, &at_n), 0);
+	assert_int_equal(loop_watch_add(w->loop, &w->watch, w->fd, LOOP_READ, serve, w), 0);
+	snprintf(text, sizeof text, "127.0.0.1:%u", ntohs(at.sin_port));
+	w->dns = dns_new(w->loop);
+	struct dns_config c = { servers, 1, 300, 1000, validates };
+	assert_int_equal(dns_configure(w->dns, &c), 0);
+	return w;
+}
+
+static void world_free(struct world *w)
+{
+	dns_free(w->dns);
+	loop_watch_del(&w->watch);
+	close(w->fd);
+	loop_free(w->loop);
+	test_free(w);
+}
+
+static void on_srv(void *arg, const struct dns_srv_answer *a)
+{
+	struct world *w = arg;
+
+	w->srv = *a;
+	w->answered++;
+}
+static void on_addr(void *arg, const struct dns_addr_answer *a)
+{
+	struct world *w = arg;
+
+	w->addr = *a;
+	w->answered++;
+}
+static void on_tlsa(void *arg, const struct dns_tlsa_answer *a)
+{
+	struct world *w = arg;
+
+	w->tlsa = *a;
+	w->answered++;
+}
+
+static void wait_for(struct world *w, unsigned answers)
+{
+	uint64_t end = loop_now(w->loop) + 3000;
+
+	while (w->answered < answers && loop_now(w->loop) < end)
+		loop_turn(w->loop, 50);
+	assert_int_equal(w->answered, answers);
+}
+
+#define SRV_RDATA(priority, port_hi, port_lo, labels) "\0" priority "\0\5" port_hi port_lo labels
+#define ROW(name, type, mode, rdata) { name, type, mode, rdata, sizeof(rdata) - 1 }
+
+static void records_are_found_and_kept(void **state)
+{
+	static const struct server_row rows[] = {
+		ROW("_xmpp-server._tcp.d.example", 33, ANSWER, SRV_RDATA("\1", "\x14", "\x95", "\1a\1d\7example\0")),
+		ROW("_xmpps-server._tcp.d.example", 33, ANSWER, SRV_RDATA("\0", "\x14", "\x96", "\1b\1d\7example\0")),
+		ROW("a.d.example", 1, ANSWER, "\x7f\0\0\5"),
+		ROW("a.d.example", 28, ANSWER, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1"),
+	};
+	struct world *w = world_new(rows, 4, false);
+
+	(void)state;
+	assert_non_null(dns_srv(w->dns, "d.example", on_srv, w));
+	assert_int_equal(w->answered, 0); /* never from inside the call */
+	wait_for(w, 1);
+	assert_int_equal(w->srv.n, 2);
+	assert_string_equal(w->srv.targets[0].host, "b.d.example");
+	assert_true(w->srv.targets[0].is_direct_tls);
+	assert_int_equal(w->srv.targets[1].port, 0x1495);
+	dns_addr(w->dns, "a.d.example", on_addr, w);
+	wait_for(w, 2);
+	assert_int_equal(w->addr.n, 2);
+	assert_int_equal(w->addr.addrs[0].family, 6);
+	assert_int_equal(w->addr.addrs[1].bytes[3], 5);
+	unsigned asked = w->asked;
+	dns_srv(w->dns, "d.example", on_srv, w);
+	dns_addr(w->dns, "a.d.example", on_addr, w);
+	wait_for(w, 4);
+	assert_int_equal(w->asked, asked);
+	dns_forget(w->dns, BYTES("d.example"));
+	dns_addr(w->dns, "a.d.example", on_addr, w);
+	wait_for(w, 5);
+	assert_int_equal(w->asked, asked + 2);
+	world_free(w);
+}
+
+/* A broken AAAA never blocks A; SRV that fails or stays silent falls back (lesson 11). */
+static void failures_of_one_do_not_stop_the_other(void **state)
+{
+	static const struct server_row rows[] = {
+		ROW("_xmpp-server._tcp.d.example", 33, SERVFAIL, ""), ROW("_xmpps-server._tcp.d.example", 33, SILENT, ""),
+		ROW("d.example", 1, ANSWER, "\x7f\0\0\5"),	       ROW("d.example", 28, SERVFAIL, ""),
+		ROW("slow.example", 1, ANSWER, "\x7f\0\0\6"),	       ROW("slow.example", 28, SILENT, ""),
+		ROW("mad.example", 1, GARBAGE, ""),		       ROW("mad.example", 28, NXDOMAIN, ""),
+	};
+	struct world *w = world_new(rows, 8, false);
+
+	(void)state;
+	dns_srv(w->dns, "d.example", on_srv, w);
+	wait_for(w, 1);
+	assert_int_equal(w->srv.rc, 0);
+	assert_true(w->srv.is_fallback);
+	dns_addr(w->dns, "d.example", on_addr, w);
+	wait_for(w, 2);
+	assert_int_equal(w->addr.n, 1);
+	assert_int_equal(w->addr.addrs[0].bytes[3], 5);
+	dns_addr(w->dns, "slow.example", on_addr, w);
+	wait_for(w, 3);
+	assert_int_equal(w->addr.n, 1);
+	dns_addr(w->dns, "mad.example", on_addr, w);
+	wait_for(w, 4);
+	assert_int_equal(w->addr.n, 0);
+	assert_int_not_equal(w->addr.rc, 0);
+	dns_addr(w->dns, "nobody.example", on_addr, w);
+	wait_for(w, 5);
+	assert_int_equal(w->addr.rc, ERR_DNS_NXDOMAIN);
+	world_free(w);
+}
+
+static void a_cname_target_is_followed(void **state)
+{
+	/* One answer section: alias -> CNAME -> address under the other name. */
+	static const char cname[] = "\4real\1d\7example\0";
+	static const struct server_row rows[] = { { "www.d.example", 1, ANSWER, NULL, 0 } };
+	uint8_t answer[200] = { 0, 1, 0x81, 0x80, 0, 1, 0, 2, 0, 0, 0, 0, 3, 'w', 'w', 'w', 1, 'd', 7, 'e', 'x', 'a', 'm', 'p', 'l', 'e', 0, 0, 1, 0, 1 };
+	size_t at = 31;
+	struct dns_set set;
+
+	(void)state;
+	(void)rows;
+	static const uint8_t head[] = { 0xc0, 12, 0, 5, 0, 1, 0, 0, 0, 30, 0, 16 };
+	memcpy(answer + at, head, sizeof head);
+	memcpy(answer + at + sizeof head, cname, 16);
+	at += sizeof head + 16;
+	static const uint8_t a[] = { 4, 'r', 'e', 'a', 'l', 0xc0, 16, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 127, 0, 0, 9 };
+	memcpy(answer + at, a, sizeof a);
+	at += sizeof a;
+	dns_read(DNS_A, bytes_make(answer, at), false, &set);
+	assert_int_equal(set.rc, 0);
+	assert_int_equal(set.n, 1);
+	assert_int_equal(set.addrs[0].bytes[3], 9);
+	assert_int_equal(set.ttl_s, 30);
+	/* Cut anywhere, it is refused or empty, never read beyond. */
+	for (size_t n = 0; n < at; n++) {
+		uint8_t *cut = malloc(n ? n : 1);
+		memcpy(cut, answer, n);
+		dns_read(DNS_A, bytes_make(cut, n), false, &set);
+		assert_int_not_equal(set.rc, 0);
+		free(cut);
+	}
+}
+
+static void tlsa_counts_only_when_validated(void **state)
+{
+	static const struct server_row rows[] = { ROW("_5269._tcp.a.d.example", 52, ANSWER,
+						      "\3\1\1" "0123456789abcdef0123456789abcdef") };
+
+	(void)state;
+	for (int mode = 0; mode < 4; mode++) {
+		bool validates = mode & 1, says_ad = mode & 2;
+		struct world *w = world_new(rows, 1, validates);
+		w->says_ad = says_ad;
+		dns_tlsa(w->dns, "a.d.example", 5269, on_tlsa, w);
+		wait_for(w, 1);
+		assert_int_equal(w->tlsa.n, validates && says_ad);
+		if (w->tlsa.n) {
+			assert_int_equal(w->tlsa.records[0].usage, 3);
+			assert_int_equal(w->tlsa.records[0].data_n, 32);
+		}
+		world_free(w);
+	}
+}
+
+static void literals_and_cancelled_questions(void **state)
+{
+	struct world *w = world_new(NULL, 0, false);
+	char text[DNS_ADDR_TEXT_BYTES];
+
+	(void)state;
+	dns_addr(w->dns, "::1", on_addr, w);
+	wait_for(w, 1);
+	assert_int_equal(w->addr.n, 1);
+	dns_addr_text(&w->addr.addrs[0], text);
+	assert_string_equal(text, "::1");
+	assert_int_equal(w->asked, 0);
+	dns_cancel(dns_srv(w->dns, "d.example", on_srv, w));
+	dns_cancel(NULL);
+	struct dns_config none = { NULL, 0, 300, 1000, false };
+	dns_srv(w->dns, "e.example", on_srv, w);
+	assert_int_equal(dns_configure(w->dns, &none), 0); /* that question goes on */
+	wait_for(w, 2);
+	dns_addr(w->dns, "e.example", on_addr, w);
+	wait_for(w, 3);
+	assert_int_equal(w->addr.rc, ERR_DNS_SERVFAIL);
+	world_free(w);
+}
+
+static void the_cache_is_bounded(void **state)
+{
+	struct dns_cache c;
+	struct dns_set set = { .ttl_s = 60, .n = 1 }, got;
+	char name[64];
+
+	(void)state;
+	dns_cache_init(&c);
+	for (int i = 0; i < DNS_CACHE_MAX * 2; i++) {
+		snprintf(name, sizeof name, "n%d.example", i);
+		dns_cache_put(&c, DNS_A, name, 0, &set);
+	}
+	assert_int_equal(c.map.count, DNS_CACHE_MAX);
+	assert_false(dns_cache_get(&c, DNS_A, "n0.example", 1, &got));
+	assert_true(dns_cache_get(&c, DNS_A, name, 59999, &got));
+	assert_false(dns_cache_get(&c, DNS_AAAA, name, 1, &got));
+	assert_false(dns_cache_get(&c, DNS_A, name, 60000, &got));
+	dns_cache_forget(&c, BYTES("example"));
+	assert_int_equal(c.map.count, 0);
+	dns_cache_fini(&c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(priorities_come_first_and_weights_draw),
+		cmocka_unit_test(shares_follow_weights),
+		cmocka_unit_test(absence_and_refusal),
+		cmocka_unit_test(a_dot_is_about_its_own_service),
+		cmocka_unit_test(records_are_found_and_kept),
+		cmocka_unit_test(failures_of_one_do_not_stop_the_other),
+		cmocka_unit_test(a_cname_target_is_followed),
+		cmocka_unit_test(tlsa_counts_only_when_validated),
+		cmocka_unit_test(literals_and_cancelled_questions),
+		cmocka_unit_test(the_cache_is_bounded),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,104 @@
+#include "net/pki_fixture.h"
+
+#include <openssl/pem.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MUST(what)                                                                                 \
+	do {                                                                                       \
+		if (!(what)) {                                                                     \
+			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #what);                 \
+			abort();                                                                   \
+		}                                                                                  \
+	} while (0)
+
+static EVP_PKEY *key_make(enum pki_key k)
+{
+	switch (k) {
+	case PKI_RSA:
+		return EVP_RSA_gen(2048);
+	case PKI_ED25519:
+		return EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+	default:
+		return EVP_EC_gen("P-256");
+	}
+}
+
+static void extend(X509 *x, X509 *issuer, int nid, const char *value)
+{
+	X509V3_CTX ctx;
+
+	if (!value)
+		return;
+	X509V3_set_ctx(&ctx, issuer, x, NULL, NULL, 0);
+	X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
+	MUST(e && X509_add_ext(x, e, -1) == 1);
+	X509_EXTENSION_free(e);
+}
+
+static void to_pem(struct pki_cert *c)
+{
+	BIO *b = BIO_new(BIO_s_mem());
+	char *p;
+
+	MUST(PEM_write_bio_X509(b, c->x) == 1);
+	MUST(PEM_write_bio_PKCS8PrivateKey(b, c->key, NULL, NULL, 0, NULL, NULL) == 1);
+	c->pem_n = (size_t)BIO_get_mem_data(b, &p);
+	c->pem = malloc(c->pem_n);
+	MUST(c->pem);
+	memcpy(c->pem, p, c->pem_n);
+	BIO_free(b);
+}
+
+struct pki_cert pki_make(const struct pki_wish *w, const struct pki_cert *issuer)
+{
+	static long serial;
+	struct pki_cert c = { .x = X509_new(), .key = w->use_key ? w->use_key : key_make(w->key) };
+	bool is_default = !w->from_days && !w->to_days;
+	EVP_PKEY *signer = issuer ? issuer->key : c.key;
+
+	MUST(c.x && c.key);
+	if (w->use_key)
+		EVP_PKEY_up_ref(c.key);
+	X509_set_version(c.x, X509_VERSION_3);
+	ASN1_INTEGER_set(X509_get_serialNumber(c.x), ++serial);
+	X509_gmtime_adj(X509_getm_notBefore(c.x), 86400L * (is_default ? -1 : w->from_days));
+	X509_gmtime_adj(X509_getm_notAfter(c.x), 86400L * (is_default ? 90 : w->to_days));
+	X509_NAME_add_entry_by_txt(X509_get_subject_name(c.x), "CN", MBSTRING_ASC, (const uint8_t *)w->cn, -1, -1, 0);
+	X509_set_issuer_name(c.x, X509_get_subject_name(issuer ? issuer->x : c.x));
+	X509_set_pubkey(c.x, c.key);
+	if (w->is_ca)
+		extend(c.x, c.x, NID_basic_constraints, "critical,CA:TRUE");
+	extend(c.x, c.x, NID_subject_key_identifier, "hash");
+	extend(c.x, c.x, NID_subject_alt_name, w->san);
+	extend(c.x, c.x, NID_ext_key_usage, w->eku);
+	extend(c.x, c.x, NID_key_usage, w->usage);
+	MUST(X509_sign(c.x, signer, EVP_PKEY_is_a(signer, "ED25519") ? NULL : EVP_sha256()) > 0);
+	to_pem(&c);
+	return c;
+}
+
+void pki_free(struct pki_cert *c)
+{
+	X509_free(c->x);
+	EVP_PKEY_free(c->key);
+	free(c->pem);
+	*c = (struct pki_cert){ 0 };
+}
+
+struct bytes pki_pem(const struct pki_cert *c)
+{
+	return bytes_make(c->pem, c->pem_n);
+}
+
+struct bytes pki_join(struct bytes a, struct bytes b)
+{
+	uint8_t *p = malloc(a.n + b.n);
+
+	MUST(p);
+	if (a.n)
+		memcpy(p, a.p, a.n);
+	if (b.n)
+		memcpy(p + a.n, b.p, b.n);
+	return bytes_make(p, a.n + b.n);
+}

@@ -1,0 +1,26 @@
+/* net/tls_conn.h - inside of one TLS connection, for net/tls*.c only. */
+#ifndef NET_TLS_CONN_H
+#define NET_TLS_CONN_H
+
+#include "net/keyproxy.h"
+#include "net/tls_store.h"
+
+struct tls {
+	SSL *ssl;
+	struct tls_store *store;     /* held */
+	struct tls_domain *fallback; /* server: when SNI names none of ours */
+	const char *alpn;
+	const char *words; /* of the last error: OpenSSL's static text */
+	void (*key_fn)(void *arg);
+	void *key_arg;
+	struct keyproxy_turn turn; /* waits for a free job */
+	int err;
+};
+
+/* What the peer presented. sent may have the leaf in it (client side) or not. */
+struct tls_peer {
+	X509 *leaf;
+	STACK_OF(X509) *sent;
+};
+
+#endif

@@ -1,0 +1,50 @@
+/* net/tls_store.h - inside of the TLS store, for net/tls*.c only. */
+#ifndef NET_TLS_STORE_H
+#define NET_TLS_STORE_H
+
+#include "base/map.h"
+#include "net/tls.h"
+#include "net/tls_ticket.h"
+
+#include <openssl/ssl.h>
+
+enum { TLS_CHAIN_MAX = 10, TLS_NAME_MAX = 63, TLS_DOMAIN_MAX = 253 };
+
+/* A hosted domain has a context of its own, which holds its certificates: one of each key type. */
+struct tls_domain {
+	char name[TLS_DOMAIN_MAX + 1];
+	SSL_CTX *ctx;
+	int key_types[3]; /* EVP_PKEY_*, of the certificates in it; 0: free */
+};
+
+struct tls_certificate {
+	char name[TLS_NAME_MAX + 1];
+	X509 *leaf;
+	STACK_OF(X509) *chain; /* what is sent behind the leaf: no root */
+	EVP_PKEY *key;
+};
+
+struct tls_anchor {
+	char name[TLS_NAME_MAX + 1];
+	X509_STORE *only; /* trusts nothing but this anchor */
+};
+
+struct tls_store {
+	unsigned refs; /* the maker and each connection */
+	struct keyproxy *keys;
+	SSL_CTX *base; /* no certificate: clients without one, and what a server begins with */
+	X509_STORE *trust;
+	struct tls_tickets tickets;
+	struct map certificates, domains, anchors;
+	struct tls_domain *first; /* serves who names no domain of ours */
+};
+
+struct tls_store *tls_store_hold(struct tls_store *s);
+/* By A-labels in any case; NULL when not hosted. */
+struct tls_domain *tls_store_domain(struct tls_store *s, const char *name);
+/* Up to TLS_CHAIN_MAX certificates of a PEM text; NULL when there is none or it is damaged. */
+STACK_OF(X509) *tls_pem_certificates(struct bytes pem);
+/* The callbacks that net/tls.c gives every context. */
+void tls_context_hooks(SSL_CTX *ctx);
+
+#endif

@@ -1,0 +1,448 @@
+#include "net/tls.h"
+
+#include "base/err.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "net/link_fixture.h"
+#include "net/pki_fixture.h"
+#include "net/tls_conn.h"
+
+struct world {
+	struct loop *loop;
+	struct pki_cert root, other_root, mid, good, good_rsa, peer;
+};
+
+static int world_up(void **state)
+{
+	static struct world w;
+
+	w.loop = loop_new(LOOP_LIBEVENT);
+	w.root = pki_make(&(struct pki_wish){ .cn = "root", .is_ca = true }, NULL);
+	w.other_root = pki_make(&(struct pki_wish){ .cn = "other root", .is_ca = true }, NULL);
+	w.mid = pki_make(&(struct pki_wish){ .cn = "mid", .is_ca = true }, &w.root);
+	w.good = pki_make(&(struct pki_wish){ .cn = "a", .san = "DNS:a.example", .eku = "serverAuth" }, &w.mid);
+	w.good_rsa = pki_make(&(struct pki_wish){ .cn = "a", .san = "DNS:a.example", .key = PKI_RSA }, &w.mid);
+	w.peer = pki_make(&(struct pki_wish){ .cn = "b", .san = "DNS:b.example", .eku = "serverAuth" }, &w.mid);
+	*state = &w;
+	return 0;
+}
+
+static int world_down(void **state)
+{
+	struct world *w = *state;
+
+	pki_free(&w->root);
+	pki_free(&w->other_root);
+	pki_free(&w->mid);
+	pki_free(&w->good);
+	pki_free(&w->good_rsa);
+	pki_free(&w->peer);
+	loop_free(w->loop);
+	return 0;
+}
+
+/* A store that trusts `root` under the name "root", with one hosted domain. */
+static struct tls_store *store_of(struct world *w, const char *domain, const struct pki_cert *leaf, const struct pki_cert *mid)
+{
+	struct tls_store *s = tls_store_new(NULL);
+
+	assert_non_null(s);
+	assert_int_equal(tls_store_trust_anchor(s, BYTES("root"), pki_pem(&w->root)), 0);
+	if (leaf) {
+		struct bytes pem = pki_join(mid ? pki_pem(mid) : BYTES_NONE, pki_pem(leaf)); /* wrong order */
+		struct bytes key = pki_join(pki_pem(leaf), mid ? pki_pem(mid) : BYTES_NONE);
+		(void)tls_store_add_certificate(s, BYTES("c"), mid ? key : pem); /* validity: judged by the peer */
+		(void)tls_store_add_domain(s, domain, BYTES("c")); /* name: judged by the peer */
+		free((void *)pem.p);
+		free((void *)key.p);
+	}
+	return s;
+}
+
+static struct tls *server_of(struct tls_store *s, const char *alpn)
+{
+	struct tls *t = NULL;
+	struct tls_options o = { .side = TLS_SERVER, .domain = "a.example", .alpn = alpn, .wants_peer_certificate = true };
+
+	assert_int_equal(tls_new(s, &o, &t), 0);
+	return t;
+}
+
+static struct tls *client_of(struct tls_store *s, const char *own, const char *sni, const char *alpn)
+{
+	struct tls *t = NULL;
+	struct tls_options o = { .side = TLS_CLIENT, .domain = own, .server_name = sni, .alpn = alpn };
+
+	assert_int_equal(tls_new(s, &o, &t), 0);
+	return t;
+}
+
+/* Joins a server for a.example with a client for b.example that shows `leaf`. */
+struct meeting {
+	struct pair pair;
+	struct tls_store *server_store, *client_store;
+};
+
+static void meet(struct world *w, struct meeting *m, const struct pki_cert *leaf, const struct pki_cert *mid)
+{
+	m->server_store = store_of(w, "a.example", &w->good, &w->mid);
+	m->client_store = store_of(w, "b.example", leaf, mid);
+	pair_open(&m->pair, w->loop, 1 << 20);
+	assert_true(pair_secure(&m->pair, server_of(m->server_store, "xmpp-server"),
+	                        client_of(m->client_store, "b.example", "a.example", "xmpp-server")));
+}
+
+static void part(struct meeting *m)
+{
+	pair_close(&m->pair);
+	tls_store_free(m->server_store);
+	tls_store_free(m->client_store);
+}
+
+static struct tls_demand demand_for(const char *domain)
+{
+	return (struct tls_demand){ .domain_ascii = domain, .domain = bytes_of(domain), .srv_service = "_xmpp-server" };
+}
+
+static int verdict_on(struct tls *t, const struct tls_demand *d, const char **proof)
+{
+	struct tls_verdict v;
+
+	tls_verify(t, d, &v);
+	if (proof)
+		*proof = v.proof;
+	return v.rc;
+}
+
+/* ---- tests ---- */
+
+static void both_sides_prove_themselves(void **state)
+{
+	struct meeting m;
+	struct tls_demand a = demand_for("a.example"), b = demand_for("b.example");
+	struct tls_verdict v;
+	uint8_t mine[32], theirs[32], end_mine[64], end_theirs[64];
+	size_t n1, n2;
+
+	meet(*state, &m, &((struct world *)*state)->peer, &((struct world *)*state)->mid);
+	struct tls *server = m.pair.server.link.tls, *client = m.pair.client.link.tls;
+	tls_verify(server, &b, &v); /* its certificate says serverAuth only: lesson 1 */
+	assert_int_equal(v.rc, 0);
+	assert_string_equal(v.proof, "pkix");
+	assert_string_equal(v.subject, "CN=b");
+	assert_string_equal(v.issuer, "CN=mid");
+	assert_int_equal(strlen(v.not_after), 20);
+	assert_int_equal(verdict_on(client, &a, NULL), 0);
+	assert_int_equal(verdict_on(client, &b, NULL), ERR_CERT_NAME);
+	assert_string_equal(tls_version_name(client), "TLSv1.3");
+	assert_true(tls_alpn_matched(server) && tls_alpn_matched(client));
+	assert_string_equal(tls_sni(server), "a.example");
+	assert_int_equal(tls_exporter(server, mine), 0);
+	assert_int_equal(tls_exporter(client, theirs), 0);
+	assert_memory_equal(mine, theirs, 32);
+	assert_int_equal(tls_server_end_point(server, end_mine, &n1), 0);
+	assert_int_equal(tls_server_end_point(client, end_theirs, &n2), 0);
+	assert_int_equal(n1, 32);
+	assert_int_equal(n2, 32);
+	assert_memory_equal(end_mine, end_theirs, 32);
+	part(&m);
+}
+
+static int verdict_for(struct world *w, const struct pki_wish *wish, const struct pki_cert *issuer, const struct pki_cert *mid)
+{
+	struct meeting m;
+	struct tls_demand b = demand_for("b.example");
+	struct pki_cert c = pki_make(wish, issuer);
+
+	meet(w, &m, &c, mid);
+	int rc = verdict_on(m.pair.server.link.tls, &b, NULL);
+	part(&m);
+	pki_free(&c);
+	return rc;
+}
+
+static void each_cause_has_its_code(void **state)
+{
+	struct world *w = *state;
+	struct pki_wish wish = { .cn = "b", .san = "DNS:b.example" };
+
+	assert_int_equal(verdict_for(w, &wish, &w->mid, &w->mid), 0);
+	assert_int_equal(verdict_for(w, &wish, &w->mid, NULL), ERR_CERT_UNKNOWN_CA); /* mid not sent */
+	assert_int_equal(verdict_for(w, &wish, &w->other_root, NULL), ERR_CERT_UNKNOWN_CA);
+	assert_int_equal(verdict_for(w, &wish, NULL, NULL), ERR_CERT_SELF_SIGNED);
+	wish.from_days = -10, wish.to_days = -1;
+	assert_int_equal(verdict_for(w, &wish, &w->root, NULL), ERR_CERT_EXPIRED);
+	wish.from_days = 1, wish.to_days = 10;
+	assert_int_equal(verdict_for(w, &wish, &w->root, NULL), ERR_CERT_NOT_YET);
+	wish = (struct pki_wish){ .cn = "b", .san = "DNS:c.example" };
+	assert_int_equal(verdict_for(w, &wish, &w->root, NULL), ERR_CERT_NAME);
+	wish = (struct pki_wish){ .cn = "b", .san = "DNS:b.example", .eku = "clientAuth" };
+	assert_int_equal(verdict_for(w, &wish, &w->root, NULL), 0);
+	wish.eku = "codeSigning";
+	assert_int_equal(verdict_for(w, &wish, &w->root, NULL), ERR_CERT_OTHER);
+	wish = (struct pki_wish){ .cn = "b", .san = "DNS:b.example", .usage = "keyAgreement" };
+	assert_int_equal(verdict_for(w, &wish, &w->root, NULL), ERR_CERT_OTHER);
+}
+
+static void no_certificate_is_said(void **state)
+{
+	struct meeting m;
+	struct tls_demand b = demand_for("b.example");
+
+	meet(*state, &m, NULL, NULL);
+	assert_false(tls_has_peer_certificate(m.pair.server.link.tls));
+	assert_int_equal(verdict_on(m.pair.server.link.tls, &b, NULL), ERR_CERT_NONE);
+	part(&m);
+}
+
+static void pin_and_authority_decide(void **state)
+{
+	struct world *w = *state;
+	struct meeting m;
+	struct tls_demand d = demand_for("b.example");
+	const char *proof;
+	uint8_t pin[32];
+	uint8_t *der = NULL;
+	int n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(w->peer.x), &der);
+
+	meet(w, &m, &w->peer, &w->mid);
+	struct tls *t = m.pair.server.link.tls;
+	assert_int_equal(tls_store_trust_anchor(m.server_store, BYTES("other"), pki_pem(&w->other_root)), 0);
+	EVP_Digest(der, (size_t)n, pin, NULL, EVP_sha256(), NULL);
+	OPENSSL_free(der);
+	d.pin = bytes_make(pin, sizeof pin);
+	assert_int_equal(verdict_on(t, &d, &proof), 0);
+	assert_string_equal(proof, "pin");
+	pin[0] ^= 1;
+	assert_int_equal(verdict_on(t, &d, NULL), ERR_CERT_PIN);
+	d = demand_for("b.example");
+	d.authority = BYTES("root");
+	assert_int_equal(verdict_on(t, &d, NULL), 0);
+	d.authority = BYTES("other");
+	assert_int_equal(verdict_on(t, &d, NULL), ERR_CERT_UNKNOWN_CA);
+	d.authority = BYTES("missing");
+	assert_int_equal(verdict_on(t, &d, NULL), ERR_CERT_UNKNOWN_CA);
+	part(&m);
+}
+
+static int dane(struct tls *t, const char *domain, uint8_t usage, uint8_t selector, X509 *of, bool is_damaged)
+{
+	uint8_t digest[64];
+	uint8_t *der = NULL;
+	const char *proof;
+	int n = selector ? i2d_X509_PUBKEY(X509_get_X509_PUBKEY(of), &der) : i2d_X509(of, &der);
+	struct tls_tlsa r = { usage, selector, 2, { digest, 64 } };
+	struct tls_demand d = demand_for(domain);
+
+	EVP_Digest(der, (size_t)n, digest, NULL, EVP_sha512(), NULL);
+	OPENSSL_free(der);
+	digest[5] ^= is_damaged;
+	d.tlsa = &r;
+	d.n_tlsa = 1;
+	int rc = verdict_on(t, &d, &proof);
+	assert_string_equal(proof, "dane");
+	return rc;
+}
+
+static void dane_usages(void **state)
+{
+	struct world *w = *state;
+	struct pki_cert far = pki_make(&(struct pki_wish){ .cn = "far", .is_ca = true }, &w->other_root);
+	struct pki_cert leaf = pki_make(&(struct pki_wish){ .cn = "b", .san = "DNS:b.example" }, &far);
+	struct meeting m;
+	struct tls_tlsa strange = { 7, 1, 1, BYTES("x") };
+	struct tls_demand d = demand_for("b.example");
+	const char *proof;
+
+	meet(w, &m, &w->peer, &w->mid);
+	struct tls *t = m.pair.server.link.tls;
+	assert_int_equal(dane(t, "b.example", 3, 1, w->peer.x, false), 0);
+	assert_int_equal(dane(t, "c.example", 3, 0, w->peer.x, false), 0); /* RFC 7671 5.1 */
+	assert_int_equal(dane(t, "b.example", 3, 1, w->peer.x, true), ERR_CERT_PIN);
+	assert_int_equal(dane(t, "b.example", 1, 0, w->peer.x, false), 0);
+	assert_int_equal(dane(t, "b.example", 1, 0, w->mid.x, false), ERR_CERT_PIN);
+	assert_int_equal(dane(t, "b.example", 0, 1, w->root.x, false), 0);
+	assert_int_equal(dane(t, "b.example", 0, 1, w->peer.x, false), ERR_CERT_PIN);
+	assert_int_equal(dane(t, "b.example", 2, 0, w->mid.x, false), 0);
+	assert_int_equal(dane(t, "c.example", 2, 0, w->mid.x, false), ERR_CERT_NAME);
+	d.tlsa = &strange;
+	d.n_tlsa = 1;
+	assert_int_equal(verdict_on(t, &d, &proof), 0); /* not usable: as if there were none */
+	assert_string_equal(proof, "pkix");
+	part(&m);
+	meet(w, &m, &leaf, &far); /* no public authority knows it */
+	t = m.pair.server.link.tls;
+	assert_int_equal(dane(t, "b.example", 2, 1, far.x, false), 0);
+	assert_int_equal(dane(t, "b.example", 1, 1, leaf.x, false), ERR_CERT_UNKNOWN_CA);
+	part(&m);
+	pki_free(&leaf);
+	pki_free(&far);
+}
+
+static void posh_also_does(void **state)
+{
+	struct world *w = *state;
+	struct pki_cert self = pki_make(&(struct pki_wish){ .cn = "hoster", .san = "DNS:hoster.example" }, NULL);
+	struct tls_demand d = demand_for("b.example");
+	const char *proof;
+	struct meeting m;
+	uint8_t digest[32];
+
+	meet(w, &m, &self, NULL);
+	assert_int_equal(verdict_on(m.pair.server.link.tls, &d, NULL), ERR_CERT_SELF_SIGNED);
+	X509_digest(self.x, EVP_sha256(), digest, NULL);
+	d.posh[0] = bytes_make(digest, sizeof digest);
+	d.n_posh = 1;
+	assert_int_equal(verdict_on(m.pair.server.link.tls, &d, &proof), 0);
+	assert_string_equal(proof, "posh");
+	digest[0] ^= 1;
+	assert_int_equal(verdict_on(m.pair.server.link.tls, &d, NULL), ERR_CERT_SELF_SIGNED);
+	part(&m);
+	pki_free(&self);
+}
+
+static void certificates_are_chosen_by_name_and_key(void **state)
+{
+	struct world *w = *state;
+	struct tls_store *s = store_of(w, "a.example", &w->good, &w->mid);
+	struct tls_store *cs = store_of(w, NULL, NULL, NULL);
+	struct pki_cert conf = pki_make(&(struct pki_wish){ .cn = "conf", .san = "DNS:conf.example" }, &w->root);
+	struct pair p;
+	struct tls_demand d = demand_for("conf.example");
+
+	assert_int_equal(tls_store_add_certificate(s, BYTES("rsa"), pki_pem(&w->good_rsa)), 0);
+	assert_int_equal(tls_store_add_certificate(s, BYTES("rsa"), pki_pem(&w->good_rsa)), ERR_EXISTS);
+	assert_int_equal(tls_store_add_domain(s, "a.example", BYTES("rsa")), 0);
+	assert_int_equal(tls_store_add_domain(s, "a.example", BYTES("rsa")), ERR_EXISTS);
+	assert_int_equal(tls_store_add_certificate(s, BYTES("conf"), pki_pem(&conf)), 0);
+	assert_int_equal(tls_store_add_domain(s, "conf.example", BYTES("conf")), 0);
+	assert_int_equal(tls_store_add_domain(s, "x.example", BYTES("conf")), ERR_CERT_NAME);
+	assert_int_equal(tls_store_add_domain(s, "y.example", BYTES("none")), ERR_NOT_FOUND);
+	pair_open(&p, w->loop, 4096);
+	assert_true(pair_secure(&p, server_of(s, NULL), client_of(cs, NULL, "CONF.example", NULL)));
+	assert_int_equal(verdict_on(p.client.link.tls, &d, NULL), 0);
+	pair_close(&p);
+	/* A client that can only RSA gets the RSA one. */
+	struct tls *client = client_of(cs, NULL, "a.example", NULL);
+	assert_int_equal(SSL_set1_sigalgs_list(client->ssl, "RSA-PSS+SHA256"), 1);
+	pair_open(&p, w->loop, 4096);
+	assert_true(pair_secure(&p, server_of(s, NULL), client));
+	assert_int_equal(EVP_PKEY_get_base_id(X509_get0_pubkey(SSL_get0_peer_certificate(client->ssl))), EVP_PKEY_RSA);
+	pair_close(&p);
+	tls_store_free(s);
+	tls_store_free(cs);
+	pki_free(&conf);
+}
+
+static bool secure_with(struct world *w, int version, const char *suites, const char *server_alpn, const char *client_alpn)
+{
+	struct tls_store *s = store_of(w, "a.example", &w->good, &w->mid);
+	struct tls_store *cs = store_of(w, NULL, NULL, NULL);
+	struct tls *client = client_of(cs, NULL, "a.example", client_alpn);
+	struct pair p;
+
+	SSL_set_security_level(client->ssl, 0);
+	SSL_set_min_proto_version(client->ssl, version);
+	SSL_set_max_proto_version(client->ssl, version);
+	if (suites)
+		SSL_set_cipher_list(client->ssl, suites);
+	pair_open(&p, w->loop, 4096);
+	bool ok = pair_secure(&p, server_of(s, server_alpn), client);
+	pair_close(&p);
+	tls_store_free(s);
+	tls_store_free(cs);
+	return ok;
+}
+
+static void old_versions_suites_and_protocols_are_refused(void **state)
+{
+	assert_true(secure_with(*state, TLS1_3_VERSION, NULL, "xmpp-client", "xmpp-client"));
+	assert_true(secure_with(*state, TLS1_2_VERSION, NULL, "xmpp-client", "xmpp-client"));
+	assert_false(secure_with(*state, TLS1_1_VERSION, "ALL:@SECLEVEL=0", NULL, NULL));
+	assert_false(secure_with(*state, TLS1_2_VERSION, "AES128-SHA", NULL, NULL));
+	assert_false(secure_with(*state, TLS1_2_VERSION, "ECDHE-ECDSA-AES128-SHA", NULL, NULL));
+	assert_false(secure_with(*state, TLS1_3_VERSION, NULL, "xmpp-client", "http/1.1"));
+	assert_true(secure_with(*state, TLS1_3_VERSION, NULL, "xmpp-client", NULL));
+	assert_true(secure_with(*state, TLS1_3_VERSION, NULL, NULL, "xmpp-client"));
+}
+
+static void renegotiation_is_refused(void **state)
+{
+	struct world *w = *state;
+	struct tls_store *s = store_of(w, "a.example", &w->good, &w->mid);
+	struct tls_store *cs = store_of(w, NULL, NULL, NULL);
+	struct tls *client = client_of(cs, NULL, "a.example", NULL);
+	struct pair p;
+
+	SSL_set_max_proto_version(client->ssl, TLS1_2_VERSION);
+	pair_open(&p, w->loop, 4096);
+	assert_true(pair_secure(&p, server_of(s, NULL), client));
+	SSL_clear_options(client->ssl, SSL_OP_NO_RENEGOTIATION);
+	assert_int_equal(SSL_renegotiate(client->ssl), 1);
+	(void)SSL_do_handshake(client->ssl); /* sends the ClientHello */
+	pair_turns(w->loop, 20);
+	assert_true(p.client.is_closed || SSL_renegotiate_pending(client->ssl));
+	assert_true(p.server.is_closed || SSL_total_renegotiations(p.server.link.tls->ssl) == 0);
+	pair_close(&p);
+	tls_store_free(s);
+	tls_store_free(cs);
+}
+
+static void bad_pem_is_refused(void **state)
+{
+	struct world *w = *state;
+	struct tls_store *s = tls_store_new(NULL);
+	struct bytes cut = pki_pem(&w->good);
+	struct pki_cert other = pki_make(&(struct pki_wish){ .cn = "x", .san = "DNS:x.example", .from_days = -9, .to_days = -1 }, NULL);
+
+	cut.n = 200;
+	assert_int_equal(tls_store_add_certificate(s, BYTES("c"), BYTES("no PEM")), ERR_SYNTAX);
+	assert_int_equal(tls_store_add_certificate(s, BYTES("c"), BYTES_NONE), ERR_SYNTAX);
+	assert_int_equal(tls_store_add_certificate(s, BYTES("c"), cut), ERR_SYNTAX);
+	assert_int_equal(tls_store_add_certificate(s, BYTES("old"), pki_pem(&other)), ERR_CERT_EXPIRED);
+	assert_int_equal(tls_store_trust_anchor(s, BYTES("c"), BYTES("x")), ERR_SYNTAX);
+	tls_store_free(s);
+	pki_free(&other);
+}
+
+static void tickets_rotate(void **state)
+{
+	struct tls_tickets t;
+	uint8_t first[16];
+
+	(void)state;
+	tls_tickets_init(&t, 1000);
+	memcpy(first, t.now.name, 16);
+	tls_tickets_rotate(&t, 1000 + TLS_TICKET_LIFE_S - 1);
+	assert_memory_equal(first, t.now.name, 16);
+	tls_tickets_rotate(&t, 1000 + TLS_TICKET_LIFE_S);
+	assert_memory_equal(first, t.before.name, 16);
+	assert_memory_not_equal(first, t.now.name, 16);
+	tls_tickets_rotate(&t, 1000 + 10 * TLS_TICKET_LIFE_S);
+	assert_memory_not_equal(first, t.before.name, 16);
+	tls_tickets_fini(&t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(both_sides_prove_themselves),
+		cmocka_unit_test(each_cause_has_its_code),
+		cmocka_unit_test(no_certificate_is_said),
+		cmocka_unit_test(pin_and_authority_decide),
+		cmocka_unit_test(dane_usages),
+		cmocka_unit_test(posh_also_does),
+		cmocka_unit_test(certificates_are_chosen_by_name_and_key),
+		cmocka_unit_test(old_versions_suites_and_protocols_are_refused),
+		cmocka_unit_test(renegotiation_is_refused),
+		cmocka_unit_test(bad_pem_is_refused),
+		cmocka_unit_test(tickets_rotate),
+	};
+
+	return cmocka_run_group_tests(tests, world_up, world_down);
+}

@@ -1,0 +1,185 @@
+"""A whole Gatehouse: gh-super and its programs on a temporary state folder, set up through ghsh."""
+import json
+import os
+import re
+import signal
+import subprocess
+
+from .place import BIN, Failed, Program, port_open, wait_for
+
+PROGRAMS = ("gh-conf", "gh-keys", "gh-switch", "gh-s2s", "gh-access", "gh-im", "gh-store")
+
+
+class Gatehouse:
+    """peers: {domain: {"action": "allow", ...}}. settings: further lines for ghsh."""
+
+    def __init__(self, place, domain, cert, ca, dns, addr=None, mode="allow-list", peers=None,
+                 settings=(), port6=None, domains=(), name=None):
+        self.place, self.domain, self.cert, self.ca, self.dns = place, domain, cert, ca, dns
+        self.addr = addr or place.addr()
+        self.name = name or "gatehouse-" + domain
+        self.mode, self.peers, self.settings = mode, peers or {}, list(settings)
+        self.port6 = port6
+        self.domains = domains      # further (domain, cert) pairs
+        self.state, self.run = place.path(self.name, "state"), place.path(self.name, "run")
+        for d in (self.state, self.run):
+            os.makedirs(d, exist_ok=True)
+        self.socket = os.path.join(self.run, "ghsh.sock")
+        self.users = {}
+        self.program = None
+
+    # ---- operator
+    def ghsh(self, lines, check=True, timeout=30):
+        """Lines as an operator types them; their output. Failed when one is refused."""
+        text = lines if isinstance(lines, str) else "\n".join(lines) + "\n"
+        got = subprocess.run([os.path.join(BIN, "ghsh"), "--socket", self.socket], input=text, text=True,
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout)
+        if check and got.returncode != 0:
+            raise Failed("ghsh: exit %d: %s\n%s" % (got.returncode, got.stdout, text[:2000]))
+        return got.stdout
+
+    def records(self, *words, timeout=60, check=True):
+        """The records of one command, as dictionaries."""
+        got = subprocess.run([os.path.join(BIN, "ghsh"), "--socket", self.socket, "--json"] + list(words),
+                             stdin=subprocess.DEVNULL, text=True, stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE, timeout=timeout)
+        if check and got.returncode != 0:
+            raise Failed("ghsh %s: exit %d: %s%s" % (" ".join(words), got.returncode, got.stdout, got.stderr))
+        out = []
+        for line in got.stdout.splitlines():
+            line = line.strip().rstrip(",")
+            if line.startswith("{"):
+                out.append(json.loads(line))
+        if not out and got.stdout.strip().startswith("["):
+            out = json.loads(got.stdout)
+        return out
+
+    def commit(self, *lines):
+        return self.ghsh(list(lines) + ["commit"])
+
+    def script(self):
+        bundle = self.cert.text() + self.cert.key_text()
+        pem = self.place.write(self.name + "/own.pem", bundle)
+        out = ["certificate import own " + pem, "set domain %s certificate own" % self.domain]
+        for i, (domain, cert) in enumerate(self.domains):
+            pem = self.place.write("%s/own%d.pem" % (self.name, i), cert.text() + cert.key_text())
+            out += ["certificate import own%d %s" % (i, pem), "set domain %s certificate own%d" % (domain, i)]
+        out += [
+            "set trust system off", "set trust anchor test " + self.ca,
+            "set dns server 1 %s %d" % (self.dns.addr, self.dns.port),
+            "set federation mode " + self.mode,
+            "set federation listen v4 %s 5269" % self.addr,
+            "set federation listen-tls v4 %s 5270" % self.addr,
+            "set federation source v4 " + self.addr,
+            "set access listen v4 %s 5222" % self.addr,
+            "set access listen-tls v4 %s 5223" % self.addr,
+            "set federation backoff-min 0", "set federation backoff-max 1",
+        ]
+        if self.port6:
+            out.append("set federation listen v6 ::1 %d" % self.port6)
+        for peer, rows in self.peers.items():
+            for key, value in rows.items():
+                out.append("set federation peer %s %s %s" % (peer, key, value))
+        return out + self.settings + ["commit"]
+
+    # ---- life
+    def start(self, wait=True):
+        self.program = Program(self.place, self.name, [
+            os.path.join(BIN, "gh-super"), "--bin", BIN, "--state", self.state, "--run", self.run])
+        wait_for("%s has its console" % self.name, lambda: os.path.exists(self.socket), 10)
+        self._retry(lambda: self.ghsh("show version\n"), 10)
+        self._retry(lambda: self.ghsh(self.script()), 15)
+        if wait:
+            wait_for("%s listens" % self.name,
+                     lambda: port_open(self.addr, 5222) and port_open(self.addr, 5269), 10)
+        for name, password in self.users.items():
+            self._retry(lambda: self.ghsh("user add %s@%s %s\n" % (name, self.domain, password)), 10)
+        return self
+
+    @staticmethod
+    def _retry(fn, seconds):
+        """What fails while the programs are still starting."""
+        last = []
+
+        def once():
+            try:
+                fn()
+                return True
+            except Failed as e:
+                last[:] = [e]
+                return False
+        try:
+            wait_for("a running box", once, seconds, 0.2)
+        except Failed:
+            raise last[0] from None
+
+    def user(self, name, password="secret"):
+        self.users[name] = password
+        if self.program:
+            self.ghsh("user add %s@%s %s\n" % (name, self.domain, password))
+        return "%s@%s" % (name, self.domain)
+
+    def publish(self, dns=None, port=5269, direct=False):
+        """Our records: where partners find us."""
+        dns = dns or self.dns
+        host = "xmpp." + self.domain
+        dns.a(host, "::1" if self.port6 else self.addr)
+        dns.srv(self.domain, host, self.port6 or port)
+        if direct:
+            dns.srv(self.domain, host, 5270, service="_xmpps-server")
+        return self
+
+    def log(self):
+        return self.program.text()
+
+    def pids(self):
+        """{"gh-s2s/0": pid} of the children of gh-super."""
+        out = {}
+        for entry in os.listdir("/proc"):
+            if not entry.isdigit():
+                continue
+            try:
+                with open("/proc/%s/stat" % entry) as f:
+                    stat = f.read()
+                with open("/proc/%s/cmdline" % entry, "rb") as f:
+                    argv = f.read().split(b"\0")
+            except OSError:
+                continue
+            if int(stat.rsplit(")", 1)[1].split()[1]) != self.program.pid:
+                continue
+            name = os.path.basename(argv[0].decode(errors="replace"))
+            instance = argv[argv.index(b"--instance") + 1].decode() if b"--instance" in argv else "0"
+            out["%s/%s" % (name, instance)] = int(entry)
+        return out
+
+    def kill(self, program, instance=0):
+        """kill -9, and waits until gh-super has started it again."""
+        key = "%s/%d" % (program, instance)
+        old = wait_for("%s runs" % key, lambda: self.pids().get(key), 10)
+        os.kill(old, signal.SIGKILL)
+        wait_for("%s runs again" % key, lambda: self.pids().get(key) not in (None, old), 15)
+        return old
+
+    def memory_kib(self):
+        total = 0
+        for pid in self.pids().values():
+            try:
+                with open("/proc/%d/smaps_rollup" % pid) as f:
+                    total += int(re.search(r"^Pss:\s+(\d+)", f.read(), re.M).group(1))
+            except (OSError, AttributeError):
+                continue
+        return total
+
+    def federation(self, domain):
+        """All words of `show federation DOMAIN`, for assertions on reasons."""
+        return json.dumps(self.records("show", "federation", domain, check=False))
+
+    def wait_reason(self, domain, reason, seconds=10):
+        """The reason stands in our log and in `show federation`."""
+        wait_for("log says %s for %s" % (reason, domain),
+                 lambda: any(domain in l and reason in l for l in self.log().splitlines()), seconds)
+        wait_for("show federation %s says %s" % (domain, reason),
+                 lambda: reason in self.federation(domain), seconds, 0.3)
+
+    def stop(self):
+        self.program.stop()
