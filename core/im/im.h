@@ -30,6 +30,7 @@ struct im {
 	struct bus *bus;
 	unsigned instance;
 	uint64_t sequence; /* of ids */
+	uint64_t started_ms;
 	struct im_config config;
 	struct arena arena; /* of the stanza being dealt with */
 	struct buf out, out2; /* stanzas being written: never kept over a call of another file */

@@ -117,6 +117,17 @@ static void route(struct im *im, struct item *it)
 		to_domain(im, it);
 }
 
+void item_route(struct im *im, struct item *it)
+{
+	struct item *outer = im->item;
+
+	im->item = it;
+	route(im, it);
+	if (it->parcel)
+		parcel_point_drop(im, it->parcel);
+	im->item = outer;
+}
+
 /* ---- from clients ---- */
 
 static void without_to(struct im *im, struct session *s, struct item *it)

@@ -35,6 +35,9 @@ int item_on_stanza(void *im, struct chan *from, const struct frame *f);
 int item_on_route(void *im, struct chan *from, const struct frame *f);
 void item_resume(struct im *im, struct parcel *p);
 
+/* A stanza of our own making, in the arena, goes its way (subscriptions). */
+void item_route(struct im *im, struct item *it);
+
 /* Error answer to its sender. text may be NULL. Errors and results get none (RFC 6120 8.3.1). */
 void item_refuse(struct im *im, const struct item *it, enum stanza_error why, const char *text);
 

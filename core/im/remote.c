@@ -142,8 +142,7 @@ void remote_up(struct im *im)
 	LIST_EACH (it, &im->remote_order) {
 		struct parcel *p = LIST_OWNER(it, struct parcel, place_node);
 		im_stats[STAT_REMOTE_AGAIN]++;
-		if (transmit(im, &p->e, p->uid))
-			p->is_bounced = true;
+		p->is_bounced = transmit(im, &p->e, p->uid) != 0;
 	}
 }
 

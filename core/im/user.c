@@ -44,6 +44,7 @@ static void on_item(struct im *im, struct ask *a, struct wire *w)
 	struct contact_parts c;
 	int rc = 0;
 
+	(void)im;
 	switch (wire_u8(w)) {
 	case STORE_USER_VERSION: /* comes first: also when the ask is sent again */
 		free_contacts(u);
@@ -55,7 +56,7 @@ static void on_item(struct im *im, struct ask *a, struct wire *w)
 		c.name = wire_str(w);
 		c.groups = wire_bytes(w);
 		c.request = wire_bytes(w);
-		rc = wire_failed(w) ? ERR_SYNTAX : user_put_contact(u, &c);
+		rc = wire_failed(w) ? ERR_SYNTAX : user_put_contact(u, &c) ? 0 : ERR_NOMEM;
 		break;
 	default:
 		rc = add_block(u, wire_str(w));
@@ -248,27 +249,27 @@ static int make_room(struct user *u)
 	return 0;
 }
 
-int user_put_contact(struct user *u, const struct contact_parts *parts)
+struct contact *user_put_contact(struct user *u, const struct contact_parts *parts)
 {
 	bool is_there;
 	uint32_t at = find(u, parts->jid, &is_there);
 	struct contact *c = contact_new(parts);
 
 	if (!c)
-		return ERR_NOMEM;
+		return NULL;
 	if (is_there) {
 		free(u->contacts[at]);
 		u->contacts[at] = c;
-		return 0;
+		return c;
 	}
 	if (make_room(u)) {
 		free(c);
-		return ERR_NOMEM;
+		return NULL;
 	}
 	memmove(u->contacts + at + 1, u->contacts + at, (u->n_contacts - at) * sizeof *u->contacts);
 	u->contacts[at] = c;
 	u->n_contacts++;
-	return 0;
+	return c;
 }
 
 void user_del_contact(struct user *u, struct bytes bare)

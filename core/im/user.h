@@ -56,8 +56,9 @@ void user_forget(struct im *im, struct bytes bare);
 
 /* NULL when there is none. */
 struct contact *user_contact(const struct user *u, struct bytes bare);
-/* Puts it in the place of the one with this address, or adds it. ERR_NOMEM. In memory only. */
-int user_put_contact(struct user *u, const struct contact_parts *parts);
+/* Puts it in the place of the one with this address, or adds it. NULL without memory. In
+ * memory only. */
+struct contact *user_put_contact(struct user *u, const struct contact_parts *parts);
 void user_del_contact(struct user *u, struct bytes bare);
 /* Is somebody (a full JID) blocked (XEP-0191 3: full, bare, domain/resource, domain)? */
 bool user_blocks(const struct user *u, struct bytes full);
