@@ -42,7 +42,7 @@ DIRS := lib/base lib/proto lib/run lib/net lib/db \
 	demo tests/fuzz tests/play tests/load
 include $(wildcard $(addsuffix /build.mk,$(DIRS)))
 
-.PHONY: all tools test check check-layers unit unit-bins fuzz fuzz-bins bench clean
+.PHONY: all tools test check check-layers unit unit-bins fuzz-bins bench clean
 .DEFAULT_GOAL := all
 all: $(addprefix $(O)/bin/,$(PROGS))
 tools: $(addprefix $(O)/bin/,$(TOOLS))
@@ -80,9 +80,6 @@ check: check-layers unit
 
 test:
 	@tests/run_all
-
-fuzz:
-	@tests/fuzz/run $(or $(SECONDS),20)
 
 # BENCH=quick: about three minutes instead of an hour.
 bench:

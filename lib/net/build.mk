@@ -18,3 +18,7 @@ UNIT += lib/net/keyproxy_test
 keyproxy_test_SRCS := lib/net/pki_fixture.c lib/net/link_fixture.c
 keyproxy_test_LIBS := net run base
 keyproxy_test_LD := $(NET_LD)
+UNIT += lib/net/link_test
+link_test_SRCS := lib/net/pki_fixture.c lib/net/link_fixture.c
+link_test_LIBS := net run base
+link_test_LD := $(NET_LD)

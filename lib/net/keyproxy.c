@@ -186,6 +186,11 @@ void keyproxy_down(struct keyproxy *k)
 	(void)loop_timer_set(k->loop, &k->retry, KEYPROXY_RETRY_MS); /* without memory each times out */
 }
 
+void keyproxy_up(struct keyproxy *k)
+{
+	send_unsent(k);
+}
+
 /* ---- turns ---- */
 
 void keyproxy_turn_wait(struct keyproxy *k, struct keyproxy_turn *t, void (*fn)(void *arg), void *arg)

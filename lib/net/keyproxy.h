@@ -19,6 +19,8 @@ EVP_PKEY *keyproxy_pkey(struct keyproxy *k, struct bytes name, X509 *cert);
 int keyproxy_signed(struct keyproxy *k, const struct frame *f);
 int keyproxy_failed(struct keyproxy *k, const struct frame *f);
 void keyproxy_down(struct keyproxy *k);
+/* It is back: sends at once what waits (without this call it is noticed within 100 ms). */
+void keyproxy_up(struct keyproxy *k);
 
 /* ---- for net/tls only ----
  * Jobs have stacks, so there are at most KEYPROXY_JOBS_MAX; a handshake that finds none waits its

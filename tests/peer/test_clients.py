@@ -1,0 +1,365 @@
+"""Clients at our door: slixmpp for what people use, streams by hand for the exact answers."""
+import hashlib
+import ssl
+import subprocess
+import time
+
+from harness import raw
+from harness.case import PeerCase
+from harness.client import SlixClient
+from harness.place import need
+
+
+class Box(PeerCase):
+    settings = ()
+
+    @classmethod
+    def build(cls):
+        cls.gh = cls.gatehouse("near.example", settings=cls.settings)
+        for u in ("juliet", "romeo", "nurse", "tybalt", "paris"):
+            cls.gh.user(u)
+        cls.gh.start()
+
+    def slix(self, user, resource="slix", **options):
+        c = SlixClient(self.gh, user, resource, ca=self.pki.ca, **options)
+        self.addCleanup(c.close)
+        return c
+
+
+class Slix(Box):
+    """What slixmpp users see."""
+
+    def test_subscription_both_ways_presence_and_roster(self):
+        j, r = self.slix("juliet"), self.slix("romeo")
+        j.call(j.x.send_presence, pto=r.bare, ptype="subscribe")
+        r.wait_presence(j.bare, "subscribe")
+        r.call(r.x.send_presence, pto=j.bare, ptype="subscribed")
+        j.wait_presence(r.bare, "subscribed")
+        j.wait_presence(r.jid, "available")
+        r.call(r.x.send_presence, pto=j.bare, ptype="subscribe")
+        j.wait_presence(r.bare, "subscribe")
+        j.call(j.x.send_presence, pto=r.bare, ptype="subscribed")
+        r.wait_presence(j.jid, "available")
+        roster = j.do(lambda: j.x.get_roster())
+        self.assertEqual(roster["roster"]["items"][r.bare]["subscription"], "both")
+        j.do(lambda: j.x.update_roster(r.bare, name="Romeo", groups=["Verona"]))
+        roster = j.do(lambda: j.x.get_roster())
+        self.assertEqual(roster["roster"]["items"][r.bare]["name"], "Romeo")
+        r.close()
+        j.wait_presence(r.jid, "unavailable")
+        j.do(lambda: j.x.del_roster_item(slixmpp_jid(r.bare)))
+        self.assertNotIn(r.bare, j.do(lambda: j.x.get_roster())["roster"]["items"])
+
+    def test_offline_messages(self):
+        j = self.slix("juliet")
+        for i in range(5):
+            j.say("nurse@near.example", "while you were out %d" % i)
+        time.sleep(0.5)
+        n = self.slix("nurse")
+        for i in range(5):
+            got = n.wait_body("while you were out %d" % i)
+            self.assertIsNotNone(got.xml.find("{urn:xmpp:delay}delay"))
+        n.close()
+        again = self.slix("nurse")
+        self.assertTrue(again.messages.empty(), "came twice")
+
+    def test_carbons(self):
+        a, b, r = self.slix("juliet", "a"), self.slix("juliet", "b"), self.slix("romeo")
+        b.do(lambda: b.x.plugin["xep_0280"].enable())
+        r.say(a.jid, "to a only")
+        a.wait_body("to a only")
+        c = b.wait(b.carbons, lambda m: True, what="carbon")
+        self.assertEqual(c["carbon_received"]["body"], "to a only")
+        a.say(r.jid, "from a")
+        r.wait_body("from a")
+        c = b.wait(b.carbons, lambda m: True, what="carbon")
+        self.assertEqual(c["carbon_sent"]["body"], "from a")
+
+    def test_blocking(self):
+        p, t = self.slix("paris"), self.slix("tybalt")
+        p.do(lambda: p.x.plugin["xep_0191"].block(t.bare))
+        t.say(p.jid, "blocked")
+        t.wait(t.messages, lambda m: m["type"] == "error", what="error for a blocked sender")
+        self.assertTrue(p.messages.empty())
+        p.do(lambda: p.x.plugin["xep_0191"].unblock(t.bare))
+        t.say(p.jid, "again")
+        p.wait_body("again")
+
+    def test_vcard(self):
+        j, r = self.slix("juliet"), self.slix("romeo")
+        v = j.x.plugin["xep_0054"].make_vcard()
+        v["FN"] = "Juliet Capulet"
+        j.do(lambda: j.x.plugin["xep_0054"].publish_vcard(v))
+        got = r.do(lambda: r.x.plugin["xep_0054"].get_vcard(j.bare, cached=False))
+        self.assertEqual(got["vcard_temp"]["FN"], "Juliet Capulet")
+
+    def test_disco_ping_version_time(self):
+        j = self.slix("juliet")
+        info = j.do(lambda: j.x.plugin["xep_0030"].get_info("near.example", cached=False))
+        features = info["disco_info"]["features"]
+        for wanted in ("urn:xmpp:ping", "urn:xmpp:blocking", "urn:xmpp:carbons:2", "vcard-temp", "urn:xmpp:time",
+                       "jabber:iq:version", "http://jabber.org/protocol/disco#info"):
+            self.assertIn(wanted, features)
+        j.do(lambda: j.x.plugin["xep_0199"].ping("near.example"))
+        self.assertTrue(j.do(lambda: j.x.plugin["xep_0092"].get_version("near.example"))["software_version"]["name"])
+        self.assertTrue(j.do(lambda: j.x.plugin["xep_0202"].get_entity_time("near.example"))["entity_time"]["utc"])
+
+
+def slixmpp_jid(text):
+    import slixmpp
+    return slixmpp.JID(text)
+
+
+class Sasl(Box):
+    """Mechanisms, wrong passwords, channel binding."""
+
+    def open(self, tls=True, direct=False):
+        s = raw.Stream(self.gh.addr, 5223 if direct else 5222)
+        self.streams.append(s)
+        ctx = raw.client_context(self.pki.ca, alpn="xmpp-client" if direct else None)
+        if direct:
+            s.wrap(ctx, "near.example")
+        s.open("near.example")
+        f = s.features()
+        if tls and not direct:
+            s.starttls(ctx, "near.example")
+            s.open("near.example")
+            f = s.features()
+        return s, s.mechanisms(f), f
+
+    def bound(self, s):
+        s.open("near.example")
+        s.features()
+        self.assertTrue(s.bind().startswith("juliet@near.example/"))
+
+    def test_nothing_before_tls(self):
+        s, mechanisms, f = self.open(tls=False)
+        self.assertEqual(mechanisms, [])
+        starttls = f.find("{%s}starttls" % raw.NS["tls"])
+        self.assertIsNotNone(starttls)
+        self.assertIsNotNone(starttls.find("{%s}required" % raw.NS["tls"]))
+        s.send("<auth xmlns='%s' mechanism='PLAIN'>AGp1bGlldABzZWNyZXQ=</auth>" % raw.NS["sasl"])
+        with self.assertRaises((raw.SaslFailed, raw.Closed)):
+            s.sasl_done(s.next())
+
+    def test_mechanisms_offered(self):
+        for direct in (False, True):
+            _, mechanisms, _ = self.open(direct=direct)
+            for m in ("PLAIN", "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256-PLUS"):
+                self.assertIn(m, mechanisms)
+
+    def test_plain(self):
+        s, _, _ = self.open()
+        s.sasl_plain("juliet", "secret")
+        self.bound(s)
+
+    def test_scram(self):
+        for m in ("SCRAM-SHA-1", "SCRAM-SHA-256"):
+            for direct in (False, True):
+                s, _, _ = self.open(direct=direct)
+                s.sasl_scram(m, "juliet", "secret")
+                self.bound(s)
+
+    def test_scram_plus(self):
+        for m in ("SCRAM-SHA-1-PLUS", "SCRAM-SHA-256-PLUS"):
+            s, _, _ = self.open()
+            s.sasl_scram(m, "juliet", "secret", binding=("tls-server-end-point", s.end_point()))
+            self.bound(s)
+
+    def test_scram_plus_with_somebody_elses_certificate(self):
+        s, _, _ = self.open()
+        with self.assertRaises(raw.SaslFailed):
+            s.sasl_scram("SCRAM-SHA-256-PLUS", "juliet", "secret",
+                         binding=("tls-server-end-point", hashlib.sha256(b"in the middle").digest()))
+
+    def test_downgrade_is_seen(self):
+        # "y": the client could bind and saw no -PLUS, which we did offer (RFC 5802 6).
+        s, _, _ = self.open()
+        with self.assertRaises(raw.SaslFailed):
+            s.sasl_scram("SCRAM-SHA-256", "juliet", "secret", gs2="y,,")
+
+    def test_wrong_password(self):
+        for m in ("PLAIN", "SCRAM-SHA-1", "SCRAM-SHA-256"):
+            s, _, _ = self.open()
+            with self.assertRaises(raw.SaslFailed) as e:
+                s.sasl_plain("juliet", "wrong") if m == "PLAIN" else s.sasl_scram(m, "juliet", "wrong")
+            self.assertEqual(e.exception.condition, "not-authorized")
+
+    def test_unknown_user_looks_like_a_wrong_password(self):
+        for m in ("PLAIN", "SCRAM-SHA-256"):
+            s, _, _ = self.open()
+            with self.assertRaises(raw.SaslFailed) as e:
+                s.sasl_plain("nobody", "x") if m == "PLAIN" else s.sasl_scram(m, "nobody", "x")
+            self.assertEqual(e.exception.condition, "not-authorized")
+
+    def test_stream_ends_after_too_many_tries(self):
+        s, _, _ = self.open()
+        with self.assertRaises(raw.Closed):
+            for _ in range(10):
+                try:
+                    s.sasl_plain("juliet", "wrong")
+                except raw.SaslFailed:
+                    continue
+
+    def test_unknown_mechanism(self):
+        s, _, _ = self.open()
+        s.send("<auth xmlns='%s' mechanism='ROT13'>eA==</auth>" % raw.NS["sasl"])
+        with self.assertRaises(raw.SaslFailed) as e:
+            s.sasl_done(s.next())
+        self.assertEqual(e.exception.condition, "invalid-mechanism")
+
+    def test_password_change_counts_at_once(self):
+        self.gh.ghsh("user passwd paris@near.example another\n")
+        s, _, _ = self.open()
+        with self.assertRaises(raw.SaslFailed):
+            s.sasl_plain("paris", "secret")
+        s, _, _ = self.open()
+        s.sasl_plain("paris", "another")
+
+    def test_sasl2_and_bind2_in_one_step(self):
+        s, _, f = self.open()
+        self.assertIsNotNone(f.find("{urn:xmpp:sasl:2}authentication"))
+        s.send("<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'><initial-response>AGp1bGlldABzZWNyZXQ="
+               "</initial-response><bind xmlns='urn:xmpp:bind:0'><tag>test</tag></bind></authenticate>")
+        got = s.next()
+        self.assertEqual(raw.local(got.tag), "success")
+        self.assertIn("juliet@near.example", got.findtext("{*}authorization-identifier"))
+        self.assertIsNotNone(got.find("{urn:xmpp:bind:0}bound"))
+
+
+class Tls(Box):
+    def test_sslscan_sees_no_old_tls(self):
+        for addr, port, extra in ((self.gh.addr, 5223, []), (self.gh.addr, 5270, []),
+                                  (self.gh.addr, 5222, ["--starttls-xmpp"])):
+            out = subprocess.run([need("sslscan"), "--no-colour", "--sni-name=near.example"] + extra +
+                                 ["%s:%d" % (addr, port)], stdout=subprocess.PIPE, text=True, timeout=120).stdout
+            for old in ("SSLv2", "SSLv3", "TLSv1.0", "TLSv1.1"):
+                self.assertRegex(out, r"%s\s+disabled" % old, out)
+            self.assertRegex(out, r"TLSv1.3\s+enabled", out)
+            for weak in (" RC4", "3DES", " NULL", "EXPORT", "-CBC-"):
+                self.assertNotIn(weak, out)
+
+    def test_versions(self):
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            s = raw.Stream(self.gh.addr, 5223)
+            s.wrap(raw.client_context(self.pki.ca, version=version), "near.example")
+            s.open("near.example")
+            s.features()
+            s.close()
+
+
+class Sm(Box):
+    """Stream management (XEP-0198)."""
+
+    def test_resumption_brings_what_was_missed(self):
+        j, r = self.login(self.gh, "juliet"), self.login(self.gh, "romeo")
+        id_ = r.sm_enable().get("id")
+        self.assertTrue(id_)
+        self.chat(j, r, "before")
+        r.kill()
+        for i in range(3):
+            j.message(r.jid, "missed %d" % i)
+        again = self._authenticated("romeo")
+        again.send("<resume xmlns='%s' h='1' previd='%s'/>" % (raw.NS["sm"], id_))
+        again.wait(lambda e: e.tag == "{%s}resumed" % raw.NS["sm"], 10, "resumed")
+        for i in range(3):
+            again.wait_body("missed %d" % i)
+
+    def _authenticated(self, user):
+        s = raw.Stream(self.gh.addr, 5222)
+        self.streams.append(s)
+        s.open("near.example")
+        s.features()
+        s.starttls(raw.client_context(self.pki.ca), "near.example")
+        s.open("near.example")
+        s.features()
+        s.sasl_plain(user, "secret")
+        s.open("near.example")
+        s.features()
+        return s
+
+    def test_unknown_previd(self):
+        s = self._authenticated("romeo")
+        s.send("<resume xmlns='%s' h='0' previd='nothing-of-the-kind'/>" % raw.NS["sm"])
+        got = s.wait(lambda e: e.tag == "{%s}failed" % raw.NS["sm"], 10, "failed")
+        self.assertEqual(raw.condition(got), "item-not-found")
+        self.assertTrue(s.bind().startswith("romeo@"))
+
+    def test_somebody_elses_session_cannot_be_resumed(self):
+        j = self.login(self.gh, "juliet")
+        id_ = j.sm_enable().get("id")
+        s = self._authenticated("tybalt")
+        s.send("<resume xmlns='%s' h='0' previd='%s'/>" % (raw.NS["sm"], id_))
+        s.wait(lambda e: e.tag == "{%s}failed" % raw.NS["sm"], 10, "failed")
+
+    def test_acks_count(self):
+        j, r = self.login(self.gh, "juliet"), self.login(self.gh, "romeo")
+        j.sm_enable()
+        for i in range(10):
+            j.message(r.jid, "n%d" % i)
+        for i in range(10):
+            r.wait_body("n%d" % i)
+        self.assertEqual(j.sm_request(), 10)
+
+    def test_unacknowledged_goes_offline_when_the_session_ends(self):
+        self.gh.commit("set im resume 1")
+        j, n = self.login(self.gh, "juliet"), self.login(self.gh, "nurse")
+        n.sm_enable()
+        n.kill()
+        time.sleep(0.2)
+        j.message("nurse@near.example", "do not lose me")
+        time.sleep(3)
+        self.login(self.gh, "nurse").wait_body("do not lose me")
+        self.gh.commit("delete im resume")
+
+
+class Routing(Box):
+    """RFC 6121 8.5 seen from outside."""
+
+    def test_unknown_local_user(self):
+        j = self.login(self.gh, "juliet")
+        j.message("ghost@near.example", "boo", id_="g")
+        self.assertEqual(raw.stanza_error(j.wait_error("g")), "service-unavailable")
+
+    def test_iq_to_absent_resource(self):
+        j = self.login(self.gh, "juliet")
+        got = j.iq("get", "<ping xmlns='urn:xmpp:ping'/>", "romeo@near.example/nowhere")
+        self.assertEqual(raw.stanza_error(got), "service-unavailable")
+
+    def test_priority_decides(self):
+        j = self.login(self.gh, "juliet")
+        low, high = self.login(self.gh, "romeo", resource="low"), self.login(self.gh, "romeo", resource="high")
+        low.send("<presence><priority>1</priority></presence>")
+        high.send("<presence><priority>9</priority></presence>")
+        time.sleep(0.3)
+        j.message("romeo@near.example", "to the best", id_="p")
+        high.wait_body("to the best")
+
+    def test_negative_priority_gets_nothing(self):
+        j, t = self.login(self.gh, "juliet"), self.login(self.gh, "tybalt", presence=False)
+        t.send("<presence><priority>-1</priority></presence>")
+        time.sleep(0.3)
+        j.message("tybalt@near.example", "for later")
+        self.assertTrue(t.quiet(1, lambda e: e.find("{*}body") is not None))
+        t.send("<presence/>")
+        t.wait_body("for later")
+
+    def test_unknown_iq(self):
+        j = self.login(self.gh, "juliet")
+        for to in ("near.example", None):
+            self.assertEqual(raw.stanza_error(j.iq("get", "<x xmlns='urn:nothing'/>", to)), "service-unavailable")
+
+    def test_same_resource_again(self):
+        # RFC 6120 7.7.2.2: the old one ends with conflict, or the new one gets another name.
+        x, y = self.login(self.gh, "juliet", resource="home"), self.login(self.gh, "juliet", resource="home")
+        if y.jid == x.jid:
+            self.assertEqual(x.until_closed(), "conflict")
+        else:
+            self.assertEqual(x.iq("get", "<ping xmlns='urn:xmpp:ping'/>", "near.example").get("type"), "result")
+
+    def test_operator_closes_a_session(self):
+        j = self.login(self.gh, "juliet", resource="bye")
+        self.assertIn(j.jid, self.gh.ghsh("show sessions\n"))
+        self.gh.ghsh("session close %s\n" % j.jid)
+        j.until_closed()
+        self.assertNotIn(j.jid, self.gh.ghsh("show sessions\n"))
