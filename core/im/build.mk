@@ -8,3 +8,10 @@ PROGS += gh-im
 gh-im_SRCS := core/im/main.c core/im/commands.c $(im_SRCS)
 gh-im_LIBS := run proto base
 gh-im_LD := -levent_core -lseccomp $(proto_LD)
+
+UNIT += core/im/subscription_test core/im/rules_test
+subscription_test_SRCS := core/im/subscription.c
+subscription_test_LIBS :=
+rules_test_SRCS := $(im_SRCS)
+rules_test_LIBS := run proto base
+rules_test_LD := -levent_core $(proto_LD)

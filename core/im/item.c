@@ -173,6 +173,8 @@ static void from_client(struct im *im, struct session *s, struct item *it)
 	if (it->e.kind == STANZA_MESSAGE)
 		carbons_sent(im, s, it);
 	route(im, it);
+	if (it->e.kind == STANZA_PRESENCE && subscribe_is((enum stanza_type)it->e.type))
+		subscribe_sent(im, s, it);
 }
 
 int item_on_stanza(void *program, struct chan *from, const struct frame *f)

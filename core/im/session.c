@@ -234,7 +234,7 @@ bool session_send_parcel(struct im *im, struct session *s, struct parcel *p, uin
 	if ((s->sm || flags & QUEUED_POINT) && !enqueue(im, s, p, flags))
 		return false;
 	s->delivered++;
-	transmit(im, s, (enum stanza_kind)p->e.kind, p->e.stanza, !s->sm && flags & QUEUED_POINT);
+	transmit(im, s, (enum stanza_kind)p->e.kind, p->e.stanza, flags & QUEUED_POINT);
 	return true;
 }
 
@@ -270,9 +270,10 @@ void session_send(struct im *im, struct session *s, enum stanza_kind kind, struc
 
 void session_replay(struct im *im, struct session *s)
 {
+	s->stream_base = s->written = s->delivered - s->queue_n;
 	for (uint32_t i = 0; i < s->queue_n; i++) {
 		struct queued *q = &s->queue[(s->queue_at + i) & (s->queue_cap - 1)];
-		transmit(im, s, (enum stanza_kind)q->parcel->e.kind, q->parcel->e.stanza, false);
+		transmit(im, s, (enum stanza_kind)q->parcel->e.kind, q->parcel->e.stanza, q->flags & QUEUED_POINT);
 	}
 }
 
@@ -319,10 +320,14 @@ int session_on_closed(void *program, struct chan *from, const struct frame *f)
 		return ERR_SYNTAX;
 	if (!s)
 		return 0;
-	if (how == SESSION_LOST)
+	if (how == SESSION_LOST) {
 		lost(im, s);
-	else
-		session_end(im, s);
+		return 0;
+	}
+	/* Who closes its stream reads the other direction to the end (RFC 6120 4.4): what the kernel
+	 * has taken has arrived, acknowledged or not. */
+	session_confirm(im, s, s->written);
+	session_end(im, s);
 	return 0;
 }
 
@@ -335,9 +340,12 @@ int session_on_written(void *program, struct chan *from, const struct frame *f)
 	for (uint16_t n = wire_u16(&w); n && !wire_failed(&w); n--) {
 		struct session *s = session_of(im, wire_u64(&w));
 		uint32_t count = wire_u32(&w);
+		if (!s)
+			continue;
+		s->written = s->stream_base + count;
 		/* With stream management the client's own word counts. */
-		if (s && !s->sm)
-			session_confirm(im, s, count);
+		if (!s->sm)
+			session_confirm(im, s, s->written);
 	}
 	return wire_end(&w);
 }

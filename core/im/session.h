@@ -40,6 +40,8 @@ struct session {
 	struct queued *queue; /* ring of queue_cap */
 	uint32_t queue_at, queue_n, queue_cap;
 	uint32_t delivered; /* stanzas handed to it, on all its streams */
+	uint32_t stream_base; /* s->delivered when this stream began */
+	uint32_t written;     /* up to here the kernel has taken them */
 	uint32_t presence_n;
 	uint8_t *presence; /* the last available presence, neutral form without `to` */
 	char **directed;   /* who got directed presence (RFC 6121 4.6), NUL-terminated */

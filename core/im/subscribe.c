@@ -83,11 +83,16 @@ bool subscribe_out(struct im *im, struct session *s, struct item *it)
 		next &= (uint8_t)~CONTACT_APPROVED;
 	if (next != old)
 		change(im, u, &p, next);
-	if (kind == SUB_SUBSCRIBED && passes)
-		presence_show(im, u, bare);
 	if (kind == SUB_UNSUBSCRIBED && old & CONTACT_FROM)
 		presence_hide(im, u, bare);
 	return passes;
+}
+
+void subscribe_sent(struct im *im, struct session *s, const struct item *it)
+{
+	/* RFC 6121 3.1.5: the contact sees the user from now on. */
+	if (it->e.type == TYPE_SUBSCRIBED)
+		presence_show(im, s->user, it->e.to);
 }
 
 static void grant(struct im *im, struct user *u, struct bytes to);
