@@ -5,6 +5,7 @@ gh-store_SRCS := core/store/main.c $(store_SRCS)
 gh-store_LIBS := run db base
 gh-store_LD := -levent_core -lseccomp -lsqlite3
 
+
 UNIT += core/store/store_test
 store_test_SRCS := $(store_SRCS)
 store_test_LIBS := run db base

@@ -1,0 +1,17 @@
+im_SRCS := core/im/im.c core/im/domain.c core/im/ask.c core/im/contact.c core/im/user.c core/im/parcel.c \
+	core/im/journal.c core/im/session.c core/im/sm.c core/im/undelivered.c core/im/item.c \
+	core/im/deliver.c core/im/carbons.c core/im/offline.c core/im/remote.c core/im/presence.c \
+	core/im/subscription.c core/im/subscribe.c core/im/roster.c core/im/iq.c core/im/iq_small.c \
+	core/im/iq_disco.c core/im/iq_blob.c core/im/blocking.c core/im/auth.c
+
+PROGS += gh-im
+gh-im_SRCS := core/im/main.c core/im/commands.c $(im_SRCS)
+gh-im_LIBS := run proto base
+gh-im_LD := -levent_core -lseccomp $(proto_LD)
+
+UNIT += core/im/subscription_test core/im/rules_test
+subscription_test_SRCS := core/im/subscription.c
+subscription_test_LIBS :=
+rules_test_SRCS := $(im_SRCS)
+rules_test_LIBS := run proto base
+rules_test_LD := -levent_core $(proto_LD)

@@ -1,0 +1,286 @@
+#include "commands.h"
+
+#include "base/err.h"
+#include "base/random.h"
+#include "base/text.h"
+#include "proto/scram.h"
+#include "ask.h"
+#include "domain.h"
+#include "session.h"
+#include "sm.h"
+#include "user.h"
+
+#include <stdlib.h>
+
+enum { SALT_BYTES = 16, LIST_PAGE = 1000 };
+
+static void on_done(struct im *im, struct ask *a, int rc)
+{
+	static const char *const texts[] = { "there is such an account already", "there is no such account" };
+
+	(void)im;
+	proc_done(a->arg, rc, rc == ERR_EXISTS ? texts[0] : rc == ERR_NOT_FOUND ? texts[1] : rc ? err_text(rc) : "");
+}
+
+/* The account named by the first argument, on a domain of ours; in the arena. */
+static int account(struct im *im, struct proc_ask *ask, const struct bytes *args, size_t n, size_t want, struct bytes *out)
+{
+	struct jid j;
+	const char *why = NULL;
+
+	if (n < want)
+		why = "too few arguments";
+	else if (jid_parse(args[0], &im->arena, &j) || !j.local_n || j.resource_n)
+		why = "the account must be name@domain";
+	else if (!domain_of(im, jid_domain(&j)))
+		why = "this domain does not live here: set domain DOMAIN certificate NAME";
+	if (why) {
+		proc_done(ask, ERR_RANGE, why);
+		arena_reset(&im->arena);
+		return ERR_RANGE;
+	}
+	*out = j.full;
+	return 0;
+}
+
+static void put_verifier(struct buf *b, enum scram_hash h, const struct scram_verifier *v)
+{
+	size_t digest = h == SCRAM_SHA1 ? 20 : 32;
+
+	wire_put_u8(b, (uint8_t)h);
+	wire_put_u32(b, v->iterations);
+	wire_put_bytes(b, bytes_make(v->salt, v->salt_n));
+	wire_put_bytes(b, bytes_make(v->stored_key, digest));
+	wire_put_bytes(b, bytes_make(v->server_key, digest));
+}
+
+static struct buf *begin_account(struct im *im, struct bytes jid, uint8_t mode)
+{
+	struct buf *b = ask_begin(im, STORE_ACCOUNT_PUT);
+
+	wire_put_str(b, jid);
+	wire_put_u8(b, mode);
+	wire_put_u64(b, loop_wall_ms(im->loop));
+	return b;
+}
+
+static void put_account(struct im *im, struct proc_ask *ask, const struct bytes *args, size_t n, uint8_t mode)
+{
+	struct scram_verifier v[SCRAM_HASH_COUNT];
+	struct bytes jid, password;
+	uint8_t salt[SALT_BYTES];
+	int rc = 0;
+
+	if (account(im, ask, args, n, 2, &jid))
+		return;
+	if (!args[1].n || scram_saslprep(args[1], &im->arena, &password)) {
+		proc_done(ask, ERR_SYNTAX, "this password cannot be used (RFC 8265 4.2)");
+		arena_reset(&im->arena);
+		return;
+	}
+	for (int h = 0; !rc && h < SCRAM_HASH_COUNT; h++) {
+		random_bytes(salt, sizeof salt);
+		rc = scram_make_verifier((enum scram_hash)h, password, bytes_make(salt, sizeof salt),
+					 im->config.scram_iterations, &v[h]);
+	}
+	if (rc) {
+		proc_done(ask, rc, err_text(rc));
+	} else {
+		user_forget(im, jid);
+		struct buf *b = begin_account(im, jid, mode);
+		wire_put_u8(b, SCRAM_HASH_COUNT);
+		for (int h = 0; h < SCRAM_HASH_COUNT; h++)
+			put_verifier(b, (enum scram_hash)h, &v[h]);
+		ask_send_free(im, NULL, on_done, ask, 0);
+	}
+	secret_wipe(v, sizeof v);
+	arena_reset(&im->arena);
+}
+
+static void user_add(void *program, struct proc_ask *ask, const struct bytes *args, size_t n)
+{
+	put_account(program, ask, args, n, STORE_ACCOUNT_NEW);
+}
+
+static void user_passwd(void *program, struct proc_ask *ask, const struct bytes *args, size_t n)
+{
+	put_account(program, ask, args, n, STORE_ACCOUNT_CHANGE);
+}
+
+/* "SCRAM-SHA-256$4096:SALT$STORED:SERVER", the three in base64 (RFC 5803 4). */
+static int unbase64(struct bytes in, uint8_t *out, size_t max, size_t *n)
+{
+	struct buf b;
+
+	buf_init(&b, 1024);
+	int rc = text_unbase64(in, &b);
+	*n = buf_len(&b);
+	if (!rc && *n > max)
+		rc = ERR_LIMIT;
+	if (!rc)
+		memcpy(out, buf_bytes(&b).p, *n);
+	buf_fini(&b);
+	return rc;
+}
+
+static struct bytes cut(struct bytes *rest, uint8_t at)
+{
+	size_t n = bytes_find(*rest, at);
+	struct bytes head = bytes_make(rest->p, n);
+
+	*rest = bytes_skip(*rest, n + 1);
+	return head;
+}
+
+static int read_verifier(struct bytes in, enum scram_hash *hash, struct scram_verifier *v)
+{
+	struct bytes name = cut(&in, '$'), rounds = cut(&in, ':'), salt = cut(&in, '$'), stored = cut(&in, ':');
+	uint64_t iterations;
+	size_t salt_n, stored_n, server_n;
+
+	if (bytes_eq_str(name, "SCRAM-SHA-1"))
+		*hash = SCRAM_SHA1;
+	else if (bytes_eq_str(name, "SCRAM-SHA-256"))
+		*hash = SCRAM_SHA256;
+	else
+		return ERR_UNKNOWN;
+	if (bytes_to_u64(rounds, 10000000, &iterations) || !iterations || unbase64(salt, v->salt, sizeof v->salt, &salt_n) ||
+	    unbase64(stored, v->stored_key, sizeof v->stored_key, &stored_n) ||
+	    unbase64(in, v->server_key, sizeof v->server_key, &server_n))
+		return ERR_SYNTAX;
+	size_t digest = *hash == SCRAM_SHA1 ? 20 : 32;
+	if (!salt_n || stored_n != digest || server_n != digest)
+		return ERR_RANGE;
+	v->iterations = (uint32_t)iterations;
+	v->salt_n = (uint8_t)salt_n;
+	return 0;
+}
+
+static void user_import(void *program, struct proc_ask *ask, const struct bytes *args, size_t n)
+{
+	struct im *im = program;
+	struct scram_verifier v;
+	enum scram_hash hash;
+	struct bytes jid;
+
+	if (account(im, ask, args, n, 2, &jid))
+		return;
+	user_forget(im, jid);
+	struct buf *b = begin_account(im, jid, STORE_ACCOUNT_NEW);
+	wire_put_u8(b, (uint8_t)(n - 1));
+	int rc = n > 1 + SCRAM_HASH_COUNT ? ERR_RANGE : 0;
+	for (size_t i = 1; !rc && i < n; i++) {
+		rc = read_verifier(args[i], &hash, &v);
+		if (!rc)
+			put_verifier(b, hash, &v);
+	}
+	if (rc)
+		proc_done(ask, rc, "a verifier is SCRAM-SHA-256$ROUNDS:SALT$STORED:SERVER in base64");
+	else
+		ask_send_free(im, NULL, on_done, ask, 0);
+	secret_wipe(&v, sizeof v);
+	arena_reset(&im->arena);
+}
+
+static void user_delete(void *program, struct proc_ask *ask, const struct bytes *args, size_t n)
+{
+	struct im *im = program;
+	struct bytes jid;
+
+	if (account(im, ask, args, n, 1, &jid))
+		return;
+	struct user *u = user_find(im, jid);
+	if (u) {
+		user_pin(u);
+		while (!list_is_empty(&u->sessions))
+			session_kick(im, LIST_OWNER(u->sessions.next, struct session, node), "not-authorized", "The account is gone");
+		u->state = USER_NONE;
+		user_unpin(im, u);
+		user_forget(im, jid);
+	}
+	wire_put_str(ask_begin(im, STORE_ACCOUNT_DEL), jid);
+	ask_send_free(im, NULL, on_done, ask, 0);
+	arena_reset(&im->arena);
+}
+
+static void on_listed(struct im *im, struct ask *a, struct wire *w)
+{
+	char at[TEXT_TIME_BYTES];
+	struct bytes jid = wire_str(w);
+	uint64_t created = wire_u64(w);
+	struct user *u = user_find(im, jid);
+
+	if (wire_failed(w))
+		return;
+	text_time(created, false, at);
+	proc_record_begin(a->arg);
+	proc_record_text(a->arg, "user", jid);
+	proc_record_str(a->arg, "created", at);
+	proc_record_int(a->arg, "sessions", u ? u->n_sessions : 0);
+	proc_record_end(a->arg);
+}
+
+static void show_users(void *program, struct proc_ask *ask, const struct bytes *args, size_t n)
+{
+	struct im *im = program;
+	struct buf *b = ask_begin(im, STORE_ACCOUNT_LIST);
+
+	wire_put_str(b, n > 0 ? args[0] : BYTES_NONE);
+	wire_put_str(b, n > 1 ? args[1] : BYTES_NONE); /* names behind this one */
+	wire_put_u32(b, LIST_PAGE);
+	ask_send_free(im, on_listed, on_done, ask, 0);
+}
+
+static void record_session(struct proc_ask *ask, const struct session *s)
+{
+	char at[TEXT_TIME_BYTES];
+
+	text_time(s->opened_ms, false, at);
+	proc_record_begin(ask);
+	proc_record_text(ask, "session", session_full(s));
+	proc_record_str(ask, "state", s->conn ? "attached" : "lost");
+	proc_record_str(ask, "presence", session_is_available(s) ? "available" : "unavailable");
+	proc_record_int(ask, "priority", s->priority);
+	proc_record_str(ask, "management", !s->sm ? "off" : s->sm->is_resumable ? "resumable" : "on");
+	proc_record_int(ask, "queued", s->queue_n);
+	proc_record_int(ask, "worker", s->door);
+	proc_record_str(ask, "opened", at);
+	proc_record_end(ask);
+}
+
+static void show_sessions(void *program, struct proc_ask *ask, const struct bytes *args, size_t n)
+{
+	struct im *im = program;
+	size_t at = 0;
+
+	for (const struct user *u; (u = map_next(&im->users, &at));) {
+		if (n && !bytes_eq(user_jid(u), args[0]))
+			continue;
+		LIST_EACH (it, &u->sessions)
+			record_session(ask, LIST_OWNER(it, struct session, node));
+	}
+	proc_done(ask, 0, "");
+}
+
+static void session_close(void *program, struct proc_ask *ask, const struct bytes *args, size_t n)
+{
+	struct im *im = program;
+	struct jid j;
+	struct session *s = n && !jid_parse(args[0], &im->arena, &j) ? session_by_full(im, j.full) : NULL;
+
+	if (s)
+		session_kick(im, s, "policy-violation", "Closed by the administrator");
+	proc_done(ask, s ? 0 : ERR_NOT_FOUND, s ? "" : "there is no such session");
+	arena_reset(&im->arena);
+}
+
+const struct proc_command im_commands[] = {
+	{ "user add", user_add },
+	{ "user passwd", user_passwd },
+	{ "user import", user_import },
+	{ "user delete", user_delete },
+	{ "show users", show_users },
+	{ "show sessions", show_sessions },
+	{ "session close", session_close },
+};
+const size_t im_n_commands = sizeof im_commands / sizeof im_commands[0];

@@ -1,0 +1,128 @@
+#include "im.h"
+
+#include "base/err.h"
+#include "base/random.h"
+#include "ask.h"
+#include "auth.h"
+#include "domain.h"
+#include "item.h"
+#include "journal.h"
+#include "remote.h"
+#include "session.h"
+#include "sm.h"
+#include "user.h"
+
+enum { ARENA_BYTES_MAX = 32 << 20, OUT_BYTES_MAX = 16 << 20, PARSERS_MAX = 4 };
+
+#define STAT_NAME(id, name) name,
+const char *const im_stat_names[IM_STAT_COUNT] = { IM_STATS(STAT_NAME) };
+#undef STAT_NAME
+uint64_t im_stats[IM_STAT_COUNT];
+
+const struct bus_handler im_handlers[] = {
+	{ MSG_AUTH_START, auth_on_start },
+	{ MSG_AUTH_RESPONSE, auth_on_response },
+	{ MSG_AUTH_ABORT, auth_on_abort },
+	{ MSG_SESSION_OPEN, auth_on_open },
+	{ MSG_SESSION_RESUME, sm_on_resume },
+	{ MSG_SESSION_CLOSED, session_on_closed },
+	{ MSG_SESSION_CSI, session_on_csi },
+	{ MSG_SM_ENABLE, sm_on_enable },
+	{ MSG_SM_REQUEST, sm_on_request },
+	{ MSG_SM_ACK, sm_on_ack },
+	{ MSG_STANZA, item_on_stanza },
+	{ MSG_WRITTEN, session_on_written },
+	{ MSG_ROUTE, item_on_route },
+	{ MSG_ROUTE_DONE, remote_on_done },
+	{ MSG_STORE_ITEM, ask_on_item },
+	{ MSG_STORE_DONE, ask_on_done },
+};
+const size_t im_n_handlers = sizeof im_handlers / sizeof im_handlers[0];
+
+uint64_t im_next_id(struct im *im)
+{
+	im->sequence = (im->sequence + 1) & 0xffffffffffff;
+	return (uint64_t)PROG_IM << 56 | (uint64_t)im->instance << 48 | im->sequence;
+}
+
+int im_init(struct im *im, struct loop *loop, struct bus *bus, unsigned instance)
+{
+	memset(im, 0, sizeof *im);
+	im->loop = loop;
+	im->bus = bus;
+	im->instance = instance;
+	im->started_ms = loop_now(loop);
+	im->sequence = random_u64() & 0x7fffffffffff;
+	arena_init(&im->arena, ARENA_BYTES_MAX);
+	buf_init(&im->out, OUT_BYTES_MAX);
+	buf_init(&im->out2, OUT_BYTES_MAX);
+	buf_init(&im->ask_body, OUT_BYTES_MAX);
+	list_init(&im->ask_order);
+	users_init(im);
+	journal_init(im);
+	im->parsers = xml_pool_new(PARSERS_MAX);
+	int rc = im->parsers ? remote_init(im) : ERR_NOMEM;
+	if (!rc)
+		rc = auth_init(im);
+	if (rc)
+		return rc;
+	/* First of all asks, whenever gh-store comes. */
+	auth_ask_secret(im);
+	journal_settle(im);
+	return 0;
+}
+
+void im_fini(struct im *im)
+{
+	remote_fini(im);
+	auth_fini(im);
+	sessions_fini(im);
+	ask_fini(im);
+	users_fini(im);
+	journal_fini(im);
+	ask_fini(im); /* what the last words asked for */
+	map_fini(&im->resumable);
+	domains_fini(im);
+	xml_pool_free(im->parsers);
+	arena_fini(&im->arena);
+	buf_fini(&im->out);
+	buf_fini(&im->out2);
+}
+
+void im_apply(struct im *im, const struct settings *s)
+{
+	im->config = (struct im_config){
+		.has_offline = settings_bool(s, SET_IM_OFFLINE),
+		.has_plain = settings_bool(s, SET_IM_PLAIN),
+		.offline_user = (uint32_t)settings_int(s, SET_IM_OFFLINE_USER),
+		.offline_total = (uint32_t)settings_int(s, SET_IM_OFFLINE_NODE),
+		.resume_max_s = (uint32_t)settings_int(s, SET_IM_RESUME_MAX),
+		.sessions_user = (uint32_t)settings_int(s, SET_IM_SESSIONS_USER),
+		.roster_max = (uint32_t)settings_int(s, SET_IM_ROSTER_MAX),
+		.unacked_max = (uint32_t)settings_int(s, SET_IM_UNACKED),
+		.scram_iterations = (uint32_t)settings_int(s, SET_IM_SCRAM_ITERATIONS),
+	};
+	domains_apply(im, s);
+}
+
+void im_up(struct im *im, struct chan *c)
+{
+	switch (chan_prog(c)) {
+	case PROG_STORE:
+		ask_up(im, c);
+		break;
+	case PROG_SWITCH:
+		remote_up(im);
+		break;
+	default:
+		break;
+	}
+}
+
+void im_down(struct im *im, struct chan *c)
+{
+	if (chan_prog(c) != PROG_ACCESS)
+		return; /* what was asked or sent waits for the peer's return */
+	sessions_door_down(im, (uint8_t)chan_instance(c));
+	auth_door_down(im, (uint8_t)chan_instance(c));
+}

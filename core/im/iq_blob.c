@@ -1,0 +1,138 @@
+/* Small things kept by key: vCards (XEP-0054) and private XML (XEP-0049). */
+#include "iq.h"
+
+#include "base/err.h"
+#include "proto/xmpp.h"
+#include "ask.h"
+
+#include <stdlib.h>
+
+enum { BLOB_MAX_BYTES = 128 << 10 };
+
+static void on_value(struct im *im, struct ask *a, struct wire *w)
+{
+	struct iq_later *l = a->arg;
+	struct bytes v = wire_bytes(w);
+
+	if (l && !wire_failed(w)) {
+		a->arg = NULL;
+		iq_late_result(im, l, v);
+	}
+}
+
+static void on_vcard_done(struct im *im, struct ask *a, int rc)
+{
+	if (!a->arg)
+		return; /* answered by its item */
+	/* XEP-0054 3.1: none, or nobody. */
+	iq_late_error(im, a->arg, rc == ERR_NOT_FOUND ? STANZA_ITEM_NOT_FOUND : STANZA_INTERNAL_SERVER_ERROR);
+}
+
+/* XEP-0049: what is not there comes back empty, as it was asked. */
+static void on_private_done(struct im *im, struct ask *a, int rc)
+{
+	struct buf b;
+
+	if (!a->arg)
+		return;
+	if (rc != ERR_NOT_FOUND) {
+		iq_late_error(im, a->arg, STANZA_INTERNAL_SERVER_ERROR);
+		return;
+	}
+	/* The key in the ask's body is "private NAME NS". */
+	struct wire w = wire_of(bytes_make(a->body + 1, a->n - 1));
+	(void)wire_str(&w);
+	struct bytes key = bytes_skip(wire_str(&w), sizeof "private " - 1);
+	size_t space = bytes_find(key, ' ');
+	buf_init(&b, 8192);
+	buf_put_str(&b, "<query xmlns='jabber:iq:private'><");
+	buf_put(&b, key.p, space);
+	xml_write_attr(&b, "xmlns", bytes_skip(key, space + 1));
+	buf_put_str(&b, "/></query>");
+	iq_late_result(im, a->arg, buf_failed(&b) ? BYTES_NONE : buf_bytes(&b));
+	buf_fini(&b);
+}
+
+static void get(struct im *im, struct iq *q, struct bytes key, ask_done_fn done)
+{
+	struct iq_later *l = iq_keep(q);
+
+	if (!l) {
+		iq_error(im, q, STANZA_RESOURCE_CONSTRAINT);
+		return;
+	}
+	struct buf *b = ask_begin(im, STORE_BLOB_GET);
+	wire_put_str(b, user_jid(q->user));
+	wire_put_str(b, key);
+	ask_send_free(im, on_value, done, l, 0);
+}
+
+static void on_put(struct im *im, struct ask *a, int rc)
+{
+	if (rc)
+		iq_late_error(im, a->arg, STANZA_INTERNAL_SERVER_ERROR);
+	else
+		iq_late_result(im, a->arg, BYTES_NONE);
+}
+
+static void put(struct im *im, struct iq *q, struct bytes key, struct bytes value)
+{
+	struct iq_later *l = value.n <= BLOB_MAX_BYTES ? iq_keep(q) : NULL;
+
+	if (!l) {
+		iq_error(im, q, STANZA_RESOURCE_CONSTRAINT);
+		return;
+	}
+	struct buf *b = ask_begin(im, STORE_BLOB_PUT);
+	wire_put_str(b, user_jid(q->user));
+	wire_put_str(b, key);
+	wire_put_bytes(b, value);
+	ask_send(im, NULL, on_put, l, 0);
+}
+
+void iq_vcard_get(struct im *im, struct iq *q)
+{
+	get(im, q, BYTES("vcard"), on_vcard_done);
+}
+
+void iq_vcard_set(struct im *im, struct iq *q)
+{
+	buf_clear(&im->out2);
+	xml_write(&im->out2, q->child, NS_CLIENT);
+	put(im, q, BYTES("vcard"), buf_bytes(&im->out2));
+}
+
+static struct bytes private_key(struct im *im, const struct xml_node *n)
+{
+	struct buf *b = &im->out;
+
+	buf_clear(b);
+	buf_put_str(b, "private ");
+	buf_put_str(b, n->name);
+	buf_put_u8(b, ' ');
+	buf_put_str(b, n->ns);
+	return arena_dup(&im->arena, buf_bytes(b));
+}
+
+void iq_private_get(struct im *im, struct iq *q)
+{
+	const struct xml_node *n = xml_first(q->child);
+
+	if (!n)
+		iq_error(im, q, STANZA_BAD_REQUEST);
+	else
+		get(im, q, private_key(im, n), on_private_done);
+}
+
+void iq_private_set(struct im *im, struct iq *q)
+{
+	const struct xml_node *n = xml_first(q->child);
+
+	if (!n || xml_next(n)) {
+		iq_error(im, q, STANZA_BAD_REQUEST);
+		return;
+	}
+	buf_clear(&im->out2);
+	xml_write(&im->out2, q->child, NS_CLIENT);
+	put(im, q, private_key(im, n), buf_bytes(&im->out2));
+}

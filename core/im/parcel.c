@@ -1,0 +1,109 @@
+#include "parcel.h"
+
+#include "base/err.h"
+#include "item.h"
+#include "journal.h"
+#include "remote.h"
+#include "session.h"
+#include "sm.h"
+
+#include <stdlib.h>
+
+static struct parcel *alloc(struct im *im, size_t n)
+{
+	struct parcel *p = malloc(sizeof *p + n);
+
+	if (!p) {
+		im_stats[STAT_NO_MEMORY]++;
+		return NULL;
+	}
+	memset(p, 0, sizeof *p);
+	p->refs = 1;
+	p->n = (uint32_t)n;
+	p->uid = im_next_id(im);
+	p->born_ms = loop_now(im->loop);
+	p->at_ms = loop_wall_ms(im->loop);
+	return p;
+}
+
+struct parcel *parcel_new(struct im *im, struct bytes body)
+{
+	struct parcel *p = alloc(im, body.n);
+
+	if (!p)
+		return NULL;
+	memcpy(p->body, body.p, body.n);
+	if (envelope_decode(bytes_make(p->body, body.n), &p->e)) {
+		free(p);
+		return NULL;
+	}
+	return p;
+}
+
+struct parcel *parcel_of_stanza(struct im *im, enum stanza_kind kind, enum stanza_type type, struct bytes stanza)
+{
+	struct parcel *p = alloc(im, stanza.n);
+
+	if (!p)
+		return NULL;
+	memcpy(p->body, stanza.p, stanza.n);
+	p->e.kind = (uint8_t)kind;
+	p->e.type = (uint8_t)type;
+	p->e.stanza = bytes_make(p->body, stanza.n);
+	return p;
+}
+
+void parcel_ref(struct parcel *p)
+{
+	p->refs++;
+}
+
+void parcel_unref(struct parcel *p)
+{
+	if (!p || --p->refs)
+		return;
+	list_del(&p->young_node);
+	list_del(&p->origin_node);
+	list_del(&p->place_node);
+	free(p);
+}
+
+void parcel_point_add(struct parcel *p)
+{
+	p->points++;
+	p->refs++;
+}
+
+void parcel_orphan(struct parcel *p)
+{
+	list_del(&p->origin_node);
+	list_del(&p->young_node);
+	p->origin = ORIGIN_NONE;
+	p->session = NULL;
+}
+
+void parcel_release(struct im *im, struct parcel *p)
+{
+	uint8_t origin = p->origin;
+	struct session *s = p->session;
+
+	list_del(&p->young_node);
+	list_del(&p->origin_node);
+	p->origin = ORIGIN_NONE;
+	if (origin == ORIGIN_SESSION)
+		sm_progress(im, s);
+	else if (origin == ORIGIN_ROUTE)
+		remote_done(im, p->route_id);
+}
+
+void parcel_point_drop(struct im *im, struct parcel *p)
+{
+	if (--p->points == 0) {
+		parcel_release(im, p);
+		if (p->journal == JOURNAL_ON) {
+			p->journal = JOURNAL_NONE;
+			journal_drop(im, p->uid);
+		}
+	}
+	parcel_unref(p);
+}

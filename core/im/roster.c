@@ -1,0 +1,232 @@
+#include "roster.h"
+
+#include "base/err.h"
+#include "base/text.h"
+#include "proto/xmpp.h"
+#include "ask.h"
+#include "subscribe.h"
+
+#include <stdlib.h>
+
+enum { GROUPS_MAX = 20, NAME_MAX_BYTES = 1023, GROUPS_BYTES_MAX = 8192 };
+
+/* ---- on the wire ---- */
+
+static void put_item(struct buf *b, const struct contact_parts *p)
+{
+	buf_put_str(b, "<item");
+	xml_write_attr(b, "jid", p->jid);
+	if (p->name.n)
+		xml_write_attr(b, "name", p->name);
+	xml_write_attr(b, "subscription", bytes_of(subscription_name(p->bits)));
+	if (p->bits & CONTACT_OUT)
+		buf_put_str(b, " ask='subscribe'");
+	if (p->bits & CONTACT_APPROVED)
+		buf_put_str(b, " approved='true'");
+	buf_put_str(b, ">");
+	struct wire w = wire_of(p->groups);
+	while (wire_left(&w)) {
+		struct bytes g = wire_str(&w);
+		if (wire_failed(&w))
+			break;
+		buf_put_str(b, "<group>");
+		text_xml_escape(g, b);
+		buf_put_str(b, "</group>");
+	}
+	buf_put_str(b, "</item>");
+}
+
+static void put_query(struct buf *b, const struct user *u)
+{
+	buf_putf(b, "<query xmlns='" NS_ROSTER "' ver='%llu'>", (unsigned long long)u->roster_version);
+}
+
+/* RFC 6121 2.1.6. item: contact, or NULL for a removal of `gone`. */
+static void push(struct im *im, struct user *u, const struct contact_parts *item, struct bytes gone)
+{
+	LIST_EACH (it, &u->sessions) {
+		struct session *s = LIST_OWNER(it, struct session, node);
+		if (!(s->bits & SESSION_WANTS_ROSTER))
+			continue;
+		struct buf *b = &im->out;
+		buf_clear(b);
+		buf_putf(b, "<iq type='set' id='push%llx'", (unsigned long long)im_next_id(im));
+		xml_write_attr(b, "to", session_full(s));
+		buf_put_str(b, ">");
+		put_query(b, u);
+		if (item) {
+			put_item(b, item);
+		} else {
+			buf_put_str(b, "<item");
+			xml_write_attr(b, "jid", gone);
+			buf_put_str(b, " subscription='remove'/>");
+		}
+		buf_put_str(b, "</query></iq>");
+		if (!buf_failed(b))
+			session_send(im, s, STANZA_IQ, buf_bytes(b));
+	}
+}
+
+/* ---- changing ---- */
+
+int roster_change(struct im *im, struct user *u, const struct contact_parts *p)
+{
+	struct contact *old = user_contact(u, p->jid);
+	bool was_listed = old && old->bits & CONTACT_LISTED;
+	struct contact_parts now;
+
+	struct contact *c = user_put_contact(u, p);
+	if (!c) {
+		im_stats[STAT_NO_MEMORY]++;
+		return ERR_NOMEM;
+	}
+	now = contact_parts(c); /* the parts may have been the old one's memory, which has gone */
+	u->roster_version++;
+	struct buf *b = ask_begin(im, STORE_CONTACT_PUT);
+	wire_put_str(b, user_jid(u));
+	wire_put_str(b, now.jid);
+	wire_put_u64(b, u->roster_version);
+	wire_put_u8(b, now.bits);
+	wire_put_str(b, now.name);
+	wire_put_bytes(b, now.groups);
+	wire_put_bytes(b, now.request);
+	ask_send(im, NULL, NULL, NULL, 0);
+	if (now.bits & CONTACT_LISTED || was_listed)
+		push(im, u, &now, BYTES_NONE);
+	return 0;
+}
+
+void roster_remove(struct im *im, struct user *u, struct bytes bare)
+{
+	struct contact *old = user_contact(u, bare);
+
+	if (!old)
+		return;
+	bool was_listed = old->bits & CONTACT_LISTED;
+	struct bytes gone = arena_dup(&im->arena, bare);
+	user_del_contact(u, gone);
+	u->roster_version++;
+	struct buf *b = ask_begin(im, STORE_CONTACT_DEL);
+	wire_put_str(b, user_jid(u));
+	wire_put_str(b, gone);
+	wire_put_u64(b, u->roster_version);
+	ask_send(im, NULL, NULL, NULL, 0);
+	if (was_listed)
+		push(im, u, NULL, gone);
+}
+
+/* ---- requests ---- */
+
+void roster_get(struct im *im, struct iq *q)
+{
+	struct user *u = q->user;
+	struct bytes ver = xml_attr(q->child, "ver");
+	uint64_t v;
+
+	if (q->session)
+		q->session->bits |= SESSION_WANTS_ROSTER;
+	if (ver.n && !bytes_to_u64(ver, UINT64_MAX, &v) && v == u->roster_version) {
+		iq_result(im, q, BYTES_NONE); /* RFC 6121 2.6.3: nothing has changed */
+		return;
+	}
+	struct buf *b = &im->out2;
+	buf_clear(b);
+	put_query(b, u);
+	for (uint32_t i = 0; i < u->n_contacts; i++) {
+		struct contact_parts p = contact_parts(u->contacts[i]);
+		if (p.bits & CONTACT_LISTED)
+			put_item(b, &p);
+	}
+	buf_put_str(b, "</query>");
+	iq_result(im, q, buf_bytes(b));
+}
+
+static void on_saved(struct im *im, struct ask *a, int rc)
+{
+	struct iq_later *l = a->arg;
+
+	if (rc)
+		iq_late_error(im, l, STANZA_INTERNAL_SERVER_ERROR);
+	else
+		iq_late_result(im, l, BYTES_NONE);
+}
+
+/* The answer follows the write: an empty write behind it, in order, says when. */
+static void answer_when_saved(struct im *im, struct iq *q)
+{
+	struct iq_later *l = iq_keep(q);
+
+	if (!l) {
+		iq_error(im, q, STANZA_RESOURCE_CONSTRAINT);
+		return;
+	}
+	wire_put_u32(ask_begin(im, STORE_JOURNAL_DROP), 0);
+	ask_send_free(im, NULL, on_saved, l, 0);
+}
+
+/* RFC 6121 2.3.3: what a set may not be. */
+static bool read_groups(const struct xml_node *item, struct buf *out)
+{
+	unsigned n = 0;
+
+	for (struct xml_node *g = xml_first(item); g; g = xml_next(g)) {
+		if (!xml_is(g, "group", NS_ROSTER))
+			continue;
+		struct bytes t = xml_text(g);
+		if (!t.n || ++n > GROUPS_MAX)
+			return false;
+		wire_put_str(out, t);
+	}
+	return !buf_failed(out);
+}
+
+static void set_item(struct im *im, struct iq *q, const struct xml_node *item, struct bytes bare)
+{
+	struct user *u = q->user;
+	struct contact *c = user_contact(u, bare);
+	struct contact_parts p = c ? contact_parts(c) : (struct contact_parts){ .jid = bare };
+	struct buf groups;
+
+	p.name = xml_attr(item, "name");
+	p.bits |= CONTACT_LISTED;
+	buf_init(&groups, GROUPS_BYTES_MAX);
+	if (p.name.n > NAME_MAX_BYTES || !read_groups(item, &groups)) {
+		iq_error(im, q, STANZA_NOT_ACCEPTABLE);
+	} else if (!c && u->n_contacts >= im->config.roster_max) {
+		iq_error(im, q, STANZA_RESOURCE_CONSTRAINT);
+	} else {
+		p.groups = buf_bytes(&groups);
+		if (roster_change(im, u, &p))
+			iq_error(im, q, STANZA_INTERNAL_SERVER_ERROR);
+		else
+			answer_when_saved(im, q);
+	}
+	buf_fini(&groups);
+}
+
+void roster_set(struct im *im, struct iq *q)
+{
+	struct xml_node *item = xml_first(q->child);
+	struct jid j;
+
+	if (!xml_is(item, "item", NS_ROSTER) || xml_next(item) || jid_parse(xml_attr(item, "jid"), &im->arena, &j)) {
+		iq_error(im, q, STANZA_BAD_REQUEST);
+		return;
+	}
+	struct bytes bare = arena_dup(&im->arena, jid_bare(&j));
+	if (bytes_eq(bare, user_jid(q->user))) {
+		iq_error(im, q, STANZA_NOT_ALLOWED);
+	} else if (bytes_eq_str(xml_attr(item, "subscription"), "remove")) {
+		struct contact *c = user_contact(q->user, bare);
+		if (!c || !(c->bits & CONTACT_LISTED)) {
+			iq_error(im, q, STANZA_ITEM_NOT_FOUND);
+			return;
+		}
+		uint8_t bits = c->bits;
+		roster_remove(im, q->user, bare);
+		subscribe_end(im, q->user, bare, bits);
+		answer_when_saved(im, q);
+	} else {
+		set_item(im, q, item, bare);
+	}
+}

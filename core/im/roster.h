@@ -1,0 +1,19 @@
+/* roster.h - rosters on the wire and on disk (RFC 6121 2): get, set, pushes with versions. */
+#ifndef IM_ROSTER_H
+#define IM_ROSTER_H
+
+#include "iq.h"
+#include "session.h"
+#include "subscription.h"
+
+/* Changes or makes a contact, in memory and on disk, and pushes it to the user's clients when it is
+ * (or was) in the roster that they see. ERR_NOMEM. */
+int roster_change(struct im *im, struct user *u, const struct contact_parts *parts);
+/* Takes it out for good. */
+void roster_remove(struct im *im, struct user *u, struct bytes bare);
+
+/* iq handlers */
+void roster_get(struct im *im, struct iq *q);
+void roster_set(struct im *im, struct iq *q);
+
+#endif

@@ -1,0 +1,184 @@
+#include "subscribe.h"
+
+#include "base/err.h"
+#include "proto/xmpp.h"
+#include "blocking.h"
+#include "presence.h"
+#include "roster.h"
+
+static enum sub_kind kind_of(uint8_t type)
+{
+	static const enum sub_kind kinds[] = {
+		[TYPE_SUBSCRIBE - TYPE_SUBSCRIBE] = SUB_SUBSCRIBE,
+		[TYPE_SUBSCRIBED - TYPE_SUBSCRIBE] = SUB_SUBSCRIBED,
+		[TYPE_UNSUBSCRIBE - TYPE_SUBSCRIBE] = SUB_UNSUBSCRIBE,
+		[TYPE_UNSUBSCRIBED - TYPE_SUBSCRIBE] = SUB_UNSUBSCRIBED,
+	};
+
+	return kinds[type - TYPE_SUBSCRIBE];
+}
+
+/* The contact as it is, or an empty one. */
+static struct contact_parts parts_of(struct user *u, struct bytes bare)
+{
+	struct contact *c = user_contact(u, bare);
+
+	return c ? contact_parts(c) : (struct contact_parts){ .jid = bare };
+}
+
+/* A contact that is in no list and no state is no contact. */
+static void change(struct im *im, struct user *u, struct contact_parts *p, uint8_t bits)
+{
+	if (!(bits & CONTACT_IN))
+		p->request = BYTES_NONE;
+	p->bits = bits;
+	if (!bits)
+		roster_remove(im, u, p->jid);
+	else
+		(void)roster_change(im, u, p); /* counted there */
+}
+
+/* The same stanza between bare addresses (RFC 6121 3.1.2), as an item for the way on. */
+static bool rewrite(struct im *im, struct item *it, struct bytes from, struct bytes to)
+{
+	struct xml_node *n;
+	struct stanza s;
+
+	if (xml_pool_parse(im->parsers, it->e.stanza, NS_CLIENT, &xml_limits_default, &im->arena, &n) ||
+	    stanza_of_node(n, NS_CLIENT, &s))
+		return false;
+	s.is_inner_portable = false;
+	buf_clear(&im->out);
+	stanza_write(&im->out, &s, from, to);
+	it->e.from = from;
+	it->e.to = to;
+	it->e.stanza = buf_bytes(&im->out);
+	buf_clear(&im->out2);
+	envelope_encode(&im->out2, &it->e);
+	if (buf_failed(&im->out) || buf_failed(&im->out2))
+		return false;
+	it->body = arena_dup(&im->arena, buf_bytes(&im->out2));
+	return it->body.n && !envelope_decode(it->body, &it->e);
+}
+
+bool subscribe_out(struct im *im, struct session *s, struct item *it)
+{
+	struct user *u = s->user;
+	struct jid to = jid_of_normal(it->e.to);
+	struct bytes bare = arena_dup(&im->arena, jid_bare(&to));
+	enum sub_kind kind = kind_of(it->e.type);
+	struct contact_parts p = parts_of(u, bare);
+	uint8_t old = p.bits, next;
+
+	if (bytes_eq(bare, user_jid(u)) || !rewrite(im, it, session_bare(s), bare))
+		return false;
+	bool passes = subscription_out(old, kind, &next);
+	if (kind == SUB_SUBSCRIBE)
+		next |= CONTACT_LISTED;
+	if (kind == SUB_SUBSCRIBED && !passes && !(old & CONTACT_FROM))
+		next |= CONTACT_APPROVED | CONTACT_LISTED; /* RFC 6121 3.4 */
+	if (kind == SUB_SUBSCRIBED && passes)
+		next |= CONTACT_LISTED;
+	if (kind == SUB_UNSUBSCRIBED)
+		next &= (uint8_t)~CONTACT_APPROVED;
+	if (next != old)
+		change(im, u, &p, next);
+	if (kind == SUB_UNSUBSCRIBED && old & CONTACT_FROM)
+		presence_hide(im, u, bare);
+	return passes;
+}
+
+void subscribe_sent(struct im *im, struct session *s, const struct item *it)
+{
+	/* RFC 6121 3.1.5: the contact sees the user from now on. */
+	if (it->e.type == TYPE_SUBSCRIBED)
+		presence_show(im, s->user, it->e.to);
+}
+
+static void grant(struct im *im, struct user *u, struct bytes to);
+
+static void to_interested(struct im *im, struct user *u, struct bytes stanza)
+{
+	LIST_EACH (it, &u->sessions) {
+		struct session *s = LIST_OWNER(it, struct session, node);
+		if (session_is_available(s) || s->bits & SESSION_WANTS_ROSTER)
+			session_send(im, s, STANZA_PRESENCE, stanza);
+	}
+}
+
+void subscribe_in(struct im *im, struct user *u, struct item *it)
+{
+	struct jid from = jid_of_normal(it->e.from);
+	struct bytes bare = jid_bare(&from);
+	enum sub_kind kind = kind_of(it->e.type);
+	struct contact_parts p = parts_of(u, bare);
+	uint8_t old = p.bits, next;
+
+	if (u->state == USER_NONE) {
+		if (kind == SUB_SUBSCRIBE)
+			presence_post(im, TYPE_UNSUBSCRIBED, user_jid(u), bare);
+		return;
+	}
+	if (u->n_blocks && blocking_refuses(im, u, it))
+		return;
+	bool passes = subscription_in(old, kind, &next);
+	if (kind == SUB_SUBSCRIBE && (old & CONTACT_FROM || old & CONTACT_APPROVED)) {
+		/* Granted already, or in advance: answered for the user (RFC 6121 3.1.3, 3.4.2). */
+		if (!(old & CONTACT_FROM))
+			change(im, u, &p, (uint8_t)((old | CONTACT_FROM) & ~(CONTACT_IN | CONTACT_APPROVED)));
+		grant(im, u, bare);
+		return;
+	}
+	if (kind == SUB_SUBSCRIBE && passes)
+		p.request = it->e.stanza;
+	if (next != old)
+		change(im, u, &p, next);
+	if (passes)
+		to_interested(im, u, it->e.stanza);
+	if (kind == SUB_UNSUBSCRIBE && old & CONTACT_FROM)
+		presence_hide(im, u, bare);
+}
+
+void subscribe_show_waiting(struct im *im, struct session *s)
+{
+	struct user *u = s->user;
+
+	for (uint32_t i = 0; i < u->n_contacts; i++)
+		if (u->contacts[i]->bits & CONTACT_IN && u->contacts[i]->request_n)
+			session_send(im, s, STANZA_PRESENCE, contact_request(u->contacts[i]));
+}
+
+/* Subscription presence of our own making: to another domain, or on to a user here. */
+static void make_and_route(struct im *im, struct user *u, enum stanza_type type, struct bytes to)
+{
+	struct item it = { .e = { .door = DOOR_CORE, .kind = STANZA_PRESENCE, .type = (uint8_t)type } };
+	struct buf b;
+
+	buf_init(&b, 16384);
+	buf_put_str(&b, "<presence type='");
+	buf_put_str(&b, stanza_type_name(type));
+	buf_put_str(&b, "'/>");
+	it.e.stanza = arena_dup(&im->arena, buf_bytes(&b));
+	buf_fini(&b);
+	struct bytes from = arena_dup(&im->arena, user_jid(u));
+	to = arena_dup(&im->arena, to);
+	if (it.e.stanza.n && from.n && to.n && rewrite(im, &it, from, to))
+		item_route(im, &it);
+}
+
+static void grant(struct im *im, struct user *u, struct bytes to)
+{
+	to = arena_dup(&im->arena, to);
+	make_and_route(im, u, TYPE_SUBSCRIBED, to);
+	presence_show(im, u, to);
+}
+
+void subscribe_end(struct im *im, struct user *u, struct bytes contact, uint8_t bits)
+{
+	if (bits & (CONTACT_FROM | CONTACT_IN)) {
+		presence_hide(im, u, contact);
+		make_and_route(im, u, TYPE_UNSUBSCRIBED, contact);
+	}
+	if (bits & (CONTACT_TO | CONTACT_OUT))
+		make_and_route(im, u, TYPE_UNSUBSCRIBE, contact);
+}

@@ -1,0 +1,63 @@
+#include "undelivered.h"
+
+#include "base/err.h"
+#include "proto/xmpp.h"
+#include "deliver.h"
+#include "journal.h"
+#include "offline.h"
+#include "sm.h"
+
+static void let_go(struct im *im, const struct queued *q)
+{
+	if (q->flags & QUEUED_POINT)
+		parcel_point_drop(im, q->parcel);
+	else
+		parcel_unref(q->parcel);
+}
+
+void undelivered_confirmed(struct im *im, struct user *u, const struct queued *q)
+{
+	if (q->flags & QUEUED_OFFLINE) {
+		u->offline_due--;
+		journal_drop_offline(im, q->parcel->row);
+	}
+	let_go(im, q);
+}
+
+void undelivered_next_page(struct im *im, struct user *u)
+{
+	offline_next_page(im, u);
+}
+
+static void another_way(struct im *im, struct user *u, const struct queued *q)
+{
+	struct parcel *p = q->parcel;
+	struct item it = { .e = p->e, .parcel = p, .origin = p->origin };
+
+	if (!p->e.to.n || q->flags & (QUEUED_CARBON | QUEUED_FORKED))
+		return; /* ours, or others have it */
+	if (p->e.kind == STANZA_MESSAGE && item_must_survive(&p->e))
+		deliver_again(im, u, &it);
+	else if (p->e.kind == STANZA_IQ)
+		item_refuse(im, &it, STANZA_SERVICE_UNAVAILABLE, NULL);
+}
+
+void undelivered_all(struct im *im, struct session *s)
+{
+	struct user *u = s->user;
+	bool had_offline = false;
+
+	for (; s->queue_n; s->queue_n--) {
+		struct queued q = s->queue[s->queue_at];
+		s->queue_at = (s->queue_at + 1) & (s->queue_cap - 1);
+		if (q.flags & QUEUED_OFFLINE) { /* it is still in storage */
+			u->offline_due--;
+			had_offline = true;
+		} else {
+			another_way(im, u, &q);
+		}
+		let_go(im, &q);
+	}
+	if (had_offline)
+		offline_start(im, u);
+}
