@@ -14,7 +14,7 @@
 #include <openssl/hmac.h>
 #include <stdlib.h>
 
-enum { LOGINS_MAX = 100000, FAKE_SALT_BYTES = 16, BINDINGS_MAX = 2, BINDING_MAX_BYTES = 64 };
+enum { LOGINS_MAX = 100000, FAKE_SALT_BYTES = 16, BINDINGS_MAX = 3, BINDING_MAX_BYTES = 64 };
 
 enum login_state { LOGIN_FIRST, LOGIN_LOOKUP, LOGIN_FINAL, LOGIN_OK, LOGIN_OPENING };
 

@@ -63,22 +63,28 @@ static void start_tls(struct conn *c, const struct stream_action *a, const struc
 	}
 }
 
+static void put_binding(struct buf *b, const char *type, struct bytes data)
+{
+	wire_put_str(b, bytes_of(type));
+	wire_put_bytes(b, data);
+}
+
 static void put_bindings(struct conn *c, struct buf *b)
 {
-	uint8_t exporter[32], end_point[64];
-	size_t n = 0;
-	bool has_exporter = c->link.tls && tls_exporter(c->link.tls, exporter) == 0;
-	bool has_end_point = c->link.tls && tls_server_end_point(c->link.tls, end_point, &n) == 0;
+	uint8_t exporter[32], end_point[64], unique[64];
+	size_t end_point_n = 0, unique_n = 0;
+	struct tls *t = c->link.tls;
+	bool has_exporter = t && tls_exporter(t, exporter) == 0;
+	bool has_end_point = t && tls_server_end_point(t, end_point, &end_point_n) == 0;
+	bool has_unique = t && tls_unique(t, unique, &unique_n) == 0;
 
-	wire_put_u8(b, (uint8_t)(has_exporter + has_end_point));
-	if (has_exporter) {
-		wire_put_str(b, BYTES("tls-exporter"));
-		wire_put_bytes(b, bytes_make(exporter, sizeof exporter));
-	}
-	if (has_end_point) {
-		wire_put_str(b, BYTES("tls-server-end-point"));
-		wire_put_bytes(b, bytes_make(end_point, n));
-	}
+	wire_put_u8(b, (uint8_t)(has_exporter + has_end_point + has_unique));
+	if (has_exporter)
+		put_binding(b, "tls-exporter", bytes_make(exporter, sizeof exporter));
+	if (has_end_point)
+		put_binding(b, "tls-server-end-point", bytes_make(end_point, end_point_n));
+	if (has_unique)
+		put_binding(b, "tls-unique", bytes_make(unique, unique_n));
 }
 
 /* What the client sent may be its password. */

@@ -288,6 +288,18 @@ int tls_exporter(struct tls *t, uint8_t out[static 32])
 	return 0;
 }
 
+int tls_unique(struct tls *t, uint8_t out[static 64], size_t *n)
+{
+	/* The client speaks first in a full handshake, the server in a resumed one. */
+	bool is_ours = (SSL_is_server(t->ssl) != 0) == (SSL_session_reused(t->ssl) != 0);
+	size_t got = is_ours ? SSL_get_finished(t->ssl, out, 64) : SSL_get_peer_finished(t->ssl, out, 64);
+
+	if (got == 0 || got > 64)
+		return ERR_UNSUPPORTED;
+	*n = got;
+	return 0;
+}
+
 /* RFC 5929 4.1: the hash of the certificate's signature, SHA-256 in place of MD5 and SHA-1. */
 int tls_server_end_point(struct tls *t, uint8_t out[static 64], size_t *n)
 {

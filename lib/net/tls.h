@@ -79,6 +79,10 @@ const char *tls_cipher_name(struct tls *t);
 /* Channel binding (RFC 9266 tls-exporter on 1.3; RFC 5929 tls-server-end-point). 0 or ERR_UNSUPPORTED. */
 int tls_exporter(struct tls *t, uint8_t out[static 32]);
 int tls_server_end_point(struct tls *t, uint8_t out[static 64], size_t *n);
+/* tls-unique (RFC 5929 3): the first Finished message. COMPAT: slixmpp 1.8 (Debian 12) binds to it
+ * and to nothing else, on TLS 1.3 too, where RFC 9266 does not define it; each handshake's Finished
+ * is as unique there. */
+int tls_unique(struct tls *t, uint8_t out[static 64], size_t *n);
 bool tls_alpn_matched(struct tls *t);
 /* SNI that the client sent; "" none. */
 const char *tls_sni(struct tls *t);

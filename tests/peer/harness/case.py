@@ -61,7 +61,7 @@ class PeerCase(unittest.TestCase):
 
     def login(self, server, user, **options):
         s = raw.login(server.addr, user, server.domain, server.users.get(user, "secret"),
-                      ca=self.pki.ca if options.get("tls", True) else None, **options)
+                      ca=self.pki.ca if isinstance(server, Gatehouse) else None, **options)
         self.streams.append(s)
         return s
 

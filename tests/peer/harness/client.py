@@ -18,6 +18,7 @@ class SlixClient:
     def __init__(self, server, user, resource="slix", ca=None, priority=0, seconds=15, mechanism=None):
         self.server, self.seconds = server, seconds
         self.messages, self.presences, self.carbons = queue.Queue(), queue.Queue(), queue.Queue()
+        self.errors = queue.Queue()
         self.ready, self.failed = threading.Event(), None
         self.loop = asyncio.new_event_loop()
         self.mechanism = mechanism
@@ -42,6 +43,7 @@ class SlixClient:
         x.add_event_handler("session_resumed", lambda _: self.ready.set())
         x.add_event_handler("failed_all_auth", lambda _: self._fail("no mechanism worked"))
         x.add_event_handler("message", self.messages.put)
+        x.add_event_handler("message_error", self.errors.put)
         for name in ("presence_available", "presence_unavailable", "presence_subscribe", "presence_subscribed",
                      "presence_unsubscribe", "presence_unsubscribed"):
             x.add_event_handler(name, self.presences.put)

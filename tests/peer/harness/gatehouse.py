@@ -45,14 +45,7 @@ class Gatehouse:
                              stderr=subprocess.PIPE, timeout=timeout)
         if check and got.returncode != 0:
             raise Failed("ghsh %s: exit %d: %s%s" % (" ".join(words), got.returncode, got.stdout, got.stderr))
-        out = []
-        for line in got.stdout.splitlines():
-            line = line.strip().rstrip(",")
-            if line.startswith("{"):
-                out.append(json.loads(line))
-        if not out and got.stdout.strip().startswith("["):
-            out = json.loads(got.stdout)
-        return out
+        return json.loads(got.stdout) if got.stdout.strip() else []
 
     def commit(self, *lines):
         return self.ghsh(list(lines) + ["commit"])
