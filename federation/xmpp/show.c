@@ -38,6 +38,7 @@ static void put_reason(struct proc_ask *ask, const char *key, const struct reaso
 	buf_init(&b, 512);
 	reason_write(&b, why);
 	proc_record_str(ask, key, buf_cstr(&b));
+	proc_record_str(ask, "reason", err_name(why->rc));
 	proc_record_str(ask, "advice", reason_advice(why));
 	buf_fini(&b);
 }

@@ -40,7 +40,7 @@ modules:
 
 class Ejabberd:
     def __init__(self, place, domain, cert, ca, dns, addr=None, dialback=True, starttls="required"):
-        self.place, self.domain = place, domain
+        self.place, self.domain, self.dns = place, domain, dns
         self.addr = addr or place.addr()
         self.name = "ejabberd-" + domain
         self.dir = place.path(self.name)
@@ -70,6 +70,12 @@ class Ejabberd:
         env = {"HOME": self.dir, "ERL_INETRC": self.inetrc, "ERL_CRASH_DUMP_BYTES": "0",
                "EJABBERD_CONFIG_PATH": self.config, "ERL_MAX_PORTS": "32768",
                "EJABBERD_LOG_PATH": self.dir + "/ejabberd.log"}
+        # ejabberd asks for SRV records itself and for addresses through libc: it gets a view of its
+        # own of the hosts file, with the zone's addresses.
+        hosts = self.place.write(self.name + "/hosts", "127.0.0.1 localhost\n" + "".join(
+            "%s %s\n" % (a, name) for (name, kind), rows in self.dns.records.items() if kind == "A" for a in rows))
+        view = ["unshare", "--mount"] + ([] if os.getuid() == 0 else ["--map-root-user"])
+        args = view + ["sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', hosts] + args
         self.program = Program(self.place, self.name, args, env=env, cwd=self.dir)
         wait_for("%s listens" % self.name, lambda: port_open(self.addr, 5269), 40, 0.2)
         self.program.wait_log("users made", 20)
