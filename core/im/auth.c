@@ -507,7 +507,7 @@ static void open_now(struct im *im, struct login *l, struct user *u)
 	struct session *s;
 
 	if (u->state != USER_READY) {
-		refuse_session(im, l, STANZA_NOT_AUTHORIZED, "");
+		refuse_session(im, l, u->state == USER_NONE ? STANZA_NOT_AUTHORIZED : STANZA_INTERNAL_SERVER_ERROR, "");
 		return;
 	}
 	int rc = session_open(im, u, &w, &s);

@@ -14,6 +14,7 @@ enum user_state {
 	USER_LOADING, /* gh-store was asked; what comes for them waits */
 	USER_READY,
 	USER_NONE, /* there is no such account */
+	USER_FAILED, /* gh-store could not say: the next need asks again */
 };
 
 struct user {
