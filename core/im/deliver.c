@@ -89,6 +89,13 @@ static bool to_all(struct im *im, struct user *u, struct item *it)
 	return sent;
 }
 
+/* None of its queues takes it: it waits on disk until one of them has room (session_confirm). */
+static void store_for_later(struct im *im, struct user *u, struct item *it)
+{
+	offline_store(im, u, it);
+	u->has_offline_more = true;
+}
+
 static void act(struct im *im, struct user *u, struct item *it, enum deliver_act what, struct session *exact)
 {
 	switch (what) {
@@ -100,12 +107,12 @@ static void act(struct im *im, struct user *u, struct item *it, enum deliver_act
 		break;
 	case DELIVER_EXACT:
 		if (!session_send_item(im, exact, it, 0))
-			offline_store(im, u, it); /* it does not acknowledge what it has */
+			store_for_later(im, u, it);
 		carbons_received(im, u, it, exact);
 		break;
 	case DELIVER_ALL:
 		if (!to_all(im, u, it))
-			offline_store(im, u, it);
+			store_for_later(im, u, it);
 		carbons_received(im, u, it, NULL);
 		break;
 	default:

@@ -92,7 +92,7 @@ static void on_item(struct im *im, struct ask *a, struct wire *w)
 	uint64_t row = wire_u64(w), at = wire_u64(w);
 	struct bytes body = wire_bytes(w);
 
-	if (wire_failed(w) || row <= u->offline_after)
+	if (wire_failed(w) || row <= u->offline_after || u->is_offline_cut)
 		return;
 	a->number++;
 	u->offline_after = row;
@@ -108,6 +108,8 @@ static void on_item(struct im *im, struct ask *a, struct wire *w)
 	if (session_send_parcel(im, s, p, QUEUED_POINT | QUEUED_OFFLINE)) {
 		u->offline_due++;
 		im_stats[STAT_OFFLINE_SENT]++;
+	} else {
+		u->is_offline_cut = true;
 	}
 	parcel_unref(p);
 }
@@ -117,9 +119,10 @@ static void on_page(struct im *im, struct ask *a, int rc)
 	struct user *u = a->arg;
 
 	u->is_offline_reading = false;
-	if (rc == 0 && a->number >= PAGE)
+	if (u->is_offline_cut || (rc == 0 && a->number >= PAGE))
 		u->has_offline_more = true;
-	offline_next_page(im, u);
+	if (!u->is_offline_cut)
+		offline_next_page(im, u);
 	user_unpin(im, u);
 }
 
@@ -127,7 +130,7 @@ static void on_page(struct im *im, struct ask *a, int rc)
 static void read_page(struct im *im, struct user *u)
 {
 	u->is_offline_reading = true;
-	u->has_offline_more = false;
+	u->has_offline_more = u->is_offline_cut = false;
 	u->offline_after = 0;
 	journal_flush(im);
 	user_pin(u);

@@ -45,19 +45,17 @@ static void another_way(struct im *im, struct user *u, const struct queued *q)
 void undelivered_all(struct im *im, struct session *s)
 {
 	struct user *u = s->user;
-	bool had_offline = false;
 
 	for (; s->queue_n; s->queue_n--) {
 		struct queued q = s->queue[s->queue_at];
 		s->queue_at = (s->queue_at + 1) & (s->queue_cap - 1);
 		if (q.flags & QUEUED_OFFLINE) { /* it is still in storage */
 			u->offline_due--;
-			had_offline = true;
+			u->has_offline_more = true;
 		} else {
 			another_way(im, u, &q);
 		}
 		let_go(im, &q);
 	}
-	if (had_offline)
-		offline_start(im, u);
+	offline_next_page(im, u);
 }

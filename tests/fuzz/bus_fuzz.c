@@ -72,8 +72,12 @@ static void check_frames(struct bytes in)
 	}
 }
 
+enum { PIECES_MAX = 32 };
+
 static void say(struct listener *l, int fd, struct bytes in, size_t piece)
 {
+	if (piece < in.n / PIECES_MAX)
+		piece = in.n / PIECES_MAX;
 	while (in.n && !l->n_down) {
 		ssize_t n = send(fd, in.p, in.n < piece ? in.n : piece, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n <= 0)
