@@ -86,6 +86,8 @@ static bool to_all(struct im *im, struct user *u, struct item *it)
 		if (takes_messages(s))
 			sent += session_send_item(im, s, it, n > 1 ? QUEUED_FORKED : 0);
 	}
+	if (it->parcel)
+		it->parcel->has_arrived |= it->was_written;
 	return sent;
 }
 

@@ -245,12 +245,14 @@ bool session_send_item(struct im *im, struct session *s, struct item *it, uint8_
 	if (!s->sm && !waits && !it->parcel) {
 		s->delivered++;
 		transmit(im, s, (enum stanza_kind)it->e.kind, it->e.stanza, false);
+		it->was_written = true;
 		return true;
 	}
 	struct parcel *p = item_parcel(im, it);
 	/* With stream management a message is not done before the client has said so. */
 	if (waits || (s->sm && item_must_survive(&it->e)))
 		flags |= QUEUED_POINT;
+	it->was_written |= !s->sm && !(flags & QUEUED_POINT);
 	return p && session_send_parcel(im, s, p, flags);
 }
 
