@@ -173,16 +173,29 @@ static void available(struct im *im, struct session *s, const struct item *it)
 		offline_start(im, s->user);
 }
 
+/* Does broadcast reach this address? */
+static bool is_subscriber(const struct user *u, struct bytes jid)
+{
+	struct jid j = jid_of_normal(jid);
+	const struct contact *c = user_contact(u, jid_bare(&j));
+
+	return c && c->bits & CONTACT_FROM && !user_blocks(u, contact_jid(c));
+}
+
 static void unavailable(struct im *im, struct session *s, struct bytes stanza)
 {
-	if (session_is_available(s))
+	bool is_broadcast = session_is_available(s);
+
+	if (is_broadcast)
 		to_contacts(im, s, TYPE_UNAVAILABLE, stanza);
 	s->bits &= (uint16_t)~SESSION_IS_AVAILABLE;
 	free(s->presence);
 	s->presence = NULL;
 	s->presence_n = 0;
 	for (unsigned i = 0; i < s->n_directed; i++) {
-		send_to(im, session_full(s), bytes_of(s->directed[i]), TYPE_UNAVAILABLE, stanza);
+		struct bytes to = bytes_of(s->directed[i]);
+		if (!is_broadcast || !is_subscriber(s->user, to))
+			send_to(im, session_full(s), to, TYPE_UNAVAILABLE, stanza);
 		free(s->directed[i]);
 	}
 	free(s->directed);
