@@ -164,10 +164,22 @@ static void answer_when_saved(struct im *im, struct iq *q)
 	ask_send_free(im, NULL, on_saved, l, 0);
 }
 
-/* RFC 6121 2.3.3: what a set may not be. */
-static bool read_groups(const struct xml_node *item, struct buf *out)
+static bool has_group(const struct buf *groups, struct bytes name)
+{
+	struct wire w = wire_of(buf_bytes(groups));
+
+	while (wire_left(&w))
+		if (bytes_eq(wire_str(&w), name))
+			return true;
+	return false;
+}
+
+/* RFC 6121 2.3.3: what a set may not be. false: *why. */
+static bool read_groups(const struct xml_node *item, struct buf *out, enum stanza_error *why)
 {
 	unsigned n = 0;
+
+	*why = STANZA_NOT_ACCEPTABLE;
 
 	for (struct xml_node *g = xml_first(item); g; g = xml_next(g)) {
 		if (!xml_is(g, "group", NS_ROSTER))
@@ -175,6 +187,10 @@ static bool read_groups(const struct xml_node *item, struct buf *out)
 		struct bytes t = xml_text(g);
 		if (!t.n || ++n > GROUPS_MAX)
 			return false;
+		if (has_group(out, t)) {
+			*why = STANZA_BAD_REQUEST;
+			return false;
+		}
 		wire_put_str(out, t);
 	}
 	return !buf_failed(out);
@@ -185,13 +201,14 @@ static void set_item(struct im *im, struct iq *q, const struct xml_node *item, s
 	struct user *u = q->user;
 	struct contact *c = user_contact(u, bare);
 	struct contact_parts p = c ? contact_parts(c) : (struct contact_parts){ .jid = bare };
+	enum stanza_error why = STANZA_NOT_ACCEPTABLE;
 	struct buf groups;
 
 	p.name = xml_attr(item, "name");
 	p.bits |= CONTACT_LISTED;
 	buf_init(&groups, GROUPS_BYTES_MAX);
-	if (p.name.n > NAME_MAX_BYTES || !read_groups(item, &groups)) {
-		iq_error(im, q, STANZA_NOT_ACCEPTABLE);
+	if (p.name.n > NAME_MAX_BYTES || !read_groups(item, &groups, &why)) {
+		iq_error(im, q, why);
 	} else if (!c && u->n_contacts >= im->config.roster_max) {
 		iq_error(im, q, STANZA_RESOURCE_CONSTRAINT);
 	} else {
