@@ -87,7 +87,7 @@ static unsigned count(const struct play_store *s, enum kind kind, struct bytes u
 
 static struct chan *to_im(struct play_store *s)
 {
-	return bus_next(s->bus, PROG_IM, NULL);
+	return s->bus ? bus_next(s->bus, PROG_IM, NULL) : NULL;
 }
 
 static void done(struct play_store *s, uint32_t id, int rc)
