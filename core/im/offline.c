@@ -119,9 +119,9 @@ static void on_page(struct im *im, struct ask *a, int rc)
 	struct user *u = a->arg;
 
 	u->is_offline_reading = false;
-	if (u->is_offline_cut || (rc == 0 && a->number >= PAGE))
+	if (rc || u->is_offline_cut || a->number >= PAGE)
 		u->has_offline_more = true;
-	if (!u->is_offline_cut)
+	if (!rc && !u->is_offline_cut)
 		offline_next_page(im, u);
 	user_unpin(im, u);
 }

@@ -400,6 +400,7 @@ void sessions_fini(struct im *im)
 			orphan_custody(s);
 			for (; s->queue_n; s->queue_n--, s->queue_at++) {
 				struct queued *q = &s->queue[s->queue_at & (s->queue_cap - 1)];
+				parcel_orphan(q->parcel); /* it has not arrived: nobody hears that it had */
 				if (q->flags & QUEUED_POINT)
 					parcel_point_drop(im, q->parcel);
 				else

@@ -302,8 +302,8 @@ int user_set_blocks(struct user *u, const struct bytes *jids, uint32_t n)
 
 	for (uint32_t i = 0; i < n; i++)
 		texts += jids[i].n;
-	struct bytes *list = n ? malloc(n * sizeof *list + texts) : NULL;
-	if (n && !list)
+	struct bytes *list = malloc((n ? n : 1) * sizeof *list + texts);
+	if (!list)
 		return ERR_NOMEM;
 	uint8_t *at = (uint8_t *)(list + n);
 	for (uint32_t i = 0; i < n; i++) {
@@ -361,6 +361,7 @@ void users_fini(struct im *im)
 		LIST_EACH (it, &u->waiting) {
 			struct parcel *p = LIST_OWNER(it, struct parcel, place_node);
 			list_del(&p->place_node);
+			parcel_orphan(p); /* as in sessions_fini */
 			parcel_point_drop(im, p);
 		}
 		free_contacts(u);
