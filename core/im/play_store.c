@@ -442,9 +442,14 @@ unsigned play_store_journal(const struct play_store *s)
 	return count(s, JOURNAL, BYTES_NONE);
 }
 
-void play_store_leave_journal(struct play_store *s, uint64_t uid, struct bytes envelope)
+bool play_store_has(const struct play_store *s, const char *text)
 {
-	add(s, JOURNAL, BYTES_NONE, bytes_make(&uid, sizeof uid), envelope);
+	LIST_EACH (it, &s->rows) {
+		struct row *r = LIST_OWNER(it, struct row, node);
+		if (r->kind == OFFLINE && memmem(r->value.p, r->value.n, text, strlen(text)))
+			return true;
+	}
+	return false;
 }
 
 void play_store_init(struct play_store *s)

@@ -32,7 +32,7 @@ void play_store_forget_held(struct play_store *s);
 /* How many messages wait on disk for somebody; how many rows the journal has. */
 unsigned play_store_offline(const struct play_store *s, const char *jid);
 unsigned play_store_journal(const struct play_store *s);
-/* An earlier gh-im left this envelope in the journal, on its way to another domain. */
-void play_store_leave_journal(struct play_store *s, uint64_t uid, struct bytes envelope);
+/* Does a message with this text wait on disk, for anybody? */
+bool play_store_has(const struct play_store *s, const char *text);
 
 #endif
