@@ -7,7 +7,7 @@
 #include "im.h"
 #include "play_store.h"
 
-enum { PLAY_CLIENTS_MAX = 64, PLAY_PASSWORD_MAX = 64 };
+enum { PLAY_CLIENTS_MAX = 64 };
 #define PLAY_PASSWORD "open sesame"
 
 /* A client's stream, as its door sees it. */

@@ -6,8 +6,6 @@
 #include "ask.h"
 #include "subscribe.h"
 
-#include <stdlib.h>
-
 enum { GROUPS_MAX = 20, NAME_MAX_BYTES = 1023, GROUPS_BYTES_MAX = 8192 };
 
 /* ---- on the wire ---- */
@@ -69,7 +67,15 @@ static void push(struct im *im, struct user *u, const struct contact_parts *item
 
 /* ---- changing ---- */
 
-int roster_change(struct im *im, struct user *u, const struct contact_parts *p)
+static void on_saved(struct im *im, struct ask *a, int rc)
+{
+	if (rc && a->arg)
+		iq_late_error(im, a->arg, STANZA_INTERNAL_SERVER_ERROR);
+	else if (a->arg)
+		iq_late_result(im, a->arg, BYTES_NONE);
+}
+
+int roster_change(struct im *im, struct user *u, const struct contact_parts *p, struct iq_later *asker)
 {
 	struct contact *old = user_contact(u, p->jid);
 	bool was_listed = old && old->bits & CONTACT_LISTED;
@@ -90,13 +96,13 @@ int roster_change(struct im *im, struct user *u, const struct contact_parts *p)
 	wire_put_str(b, now.name);
 	wire_put_bytes(b, now.groups);
 	wire_put_bytes(b, now.request);
-	ask_send(im, NULL, NULL, NULL, 0);
+	ask_send(im, NULL, on_saved, asker, 0);
 	if (now.bits & CONTACT_LISTED || was_listed)
 		push(im, u, &now, BYTES_NONE);
 	return 0;
 }
 
-void roster_remove(struct im *im, struct user *u, struct bytes bare)
+void roster_remove(struct im *im, struct user *u, struct bytes bare, struct iq_later *asker)
 {
 	struct contact *old = user_contact(u, bare);
 
@@ -110,7 +116,7 @@ void roster_remove(struct im *im, struct user *u, struct bytes bare)
 	wire_put_str(b, user_jid(u));
 	wire_put_str(b, gone);
 	wire_put_u64(b, u->roster_version);
-	ask_send(im, NULL, NULL, NULL, 0);
+	ask_send(im, NULL, on_saved, asker, 0);
 	if (was_listed)
 		push(im, u, NULL, gone);
 }
@@ -139,29 +145,6 @@ void roster_get(struct im *im, struct iq *q)
 	}
 	buf_put_str(b, "</query>");
 	iq_result(im, q, buf_bytes(b));
-}
-
-static void on_saved(struct im *im, struct ask *a, int rc)
-{
-	struct iq_later *l = a->arg;
-
-	if (rc)
-		iq_late_error(im, l, STANZA_INTERNAL_SERVER_ERROR);
-	else
-		iq_late_result(im, l, BYTES_NONE);
-}
-
-/* The answer follows the write: an empty write behind it, in order, says when. */
-static void answer_when_saved(struct im *im, struct iq *q)
-{
-	struct iq_later *l = iq_keep(q);
-
-	if (!l) {
-		iq_error(im, q, STANZA_RESOURCE_CONSTRAINT);
-		return;
-	}
-	wire_put_u32(ask_begin(im, STORE_JOURNAL_DROP), 0);
-	ask_send_free(im, NULL, on_saved, l, 0);
 }
 
 static bool has_group(const struct buf *groups, struct bytes name)
@@ -213,12 +196,31 @@ static void set_item(struct im *im, struct iq *q, const struct xml_node *item, s
 		iq_error(im, q, STANZA_RESOURCE_CONSTRAINT);
 	} else {
 		p.groups = buf_bytes(&groups);
-		if (roster_change(im, u, &p))
-			iq_error(im, q, STANZA_INTERNAL_SERVER_ERROR);
-		else
-			answer_when_saved(im, q);
+		struct iq_later *l = iq_keep(q);
+		if (!l)
+			iq_error(im, q, STANZA_RESOURCE_CONSTRAINT);
+		else if (roster_change(im, u, &p, l))
+			iq_late_error(im, l, STANZA_RESOURCE_CONSTRAINT);
 	}
 	buf_fini(&groups);
+}
+
+static void remove_item(struct im *im, struct iq *q, struct bytes bare)
+{
+	const struct contact *c = user_contact(q->user, bare);
+
+	if (!c || !(c->bits & CONTACT_LISTED)) {
+		iq_error(im, q, STANZA_ITEM_NOT_FOUND);
+		return;
+	}
+	struct iq_later *l = iq_keep(q);
+	if (!l) {
+		iq_error(im, q, STANZA_RESOURCE_CONSTRAINT);
+		return;
+	}
+	uint8_t bits = c->bits;
+	roster_remove(im, q->user, bare, l);
+	subscribe_end(im, q->user, bare, bits);
 }
 
 void roster_set(struct im *im, struct iq *q)
@@ -234,15 +236,7 @@ void roster_set(struct im *im, struct iq *q)
 	if (bytes_eq(bare, user_jid(q->user))) {
 		iq_error(im, q, STANZA_NOT_ALLOWED);
 	} else if (bytes_eq_str(xml_attr(item, "subscription"), "remove")) {
-		struct contact *c = user_contact(q->user, bare);
-		if (!c || !(c->bits & CONTACT_LISTED)) {
-			iq_error(im, q, STANZA_ITEM_NOT_FOUND);
-			return;
-		}
-		uint8_t bits = c->bits;
-		roster_remove(im, q->user, bare);
-		subscribe_end(im, q->user, bare, bits);
-		answer_when_saved(im, q);
+		remove_item(im, q, bare);
 	} else {
 		set_item(im, q, item, bare);
 	}

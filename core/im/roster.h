@@ -7,10 +7,11 @@
 #include "subscription.h"
 
 /* Changes or makes a contact, in memory and on disk, and pushes it to the user's clients when it is
- * (or was) in the roster that they see. ERR_NOMEM. */
-int roster_change(struct im *im, struct user *u, const struct contact_parts *parts);
-/* Takes it out for good. */
-void roster_remove(struct im *im, struct user *u, struct bytes bare);
+ * (or was) in the roster that they see. asker: is answered, and freed, when it is on disk; or NULL.
+ * ERR_NOMEM: nothing was done, asker is still the caller's. */
+int roster_change(struct im *im, struct user *u, const struct contact_parts *parts, struct iq_later *asker);
+/* Takes it out for good. With an asker it must be there. */
+void roster_remove(struct im *im, struct user *u, struct bytes bare, struct iq_later *asker);
 
 /* iq handlers */
 void roster_get(struct im *im, struct iq *q);

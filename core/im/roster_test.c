@@ -114,6 +114,23 @@ static void say_done_when_it_is_on_disk(void **state)
 	play_close(&p);
 }
 
+static void say_so_when_the_disk_refuses(void **state)
+{
+	struct play p;
+
+	(void)state;
+	play_open(&p, "");
+	struct client *alice = arrive(&p, "alice", "desk");
+	p.store.sick_ops = 1u << STORE_CONTACT_PUT | 1u << STORE_CONTACT_DEL;
+	client_send(alice, SET("<item jid='bob@a.example'/>"));
+	const char *got = client_got(alice);
+	assert_has(got, "<iq type='error' id='r1'");
+	assert_has(got, "<internal-server-error");
+	client_send(alice, SET("<item jid='bob@a.example' subscription='remove'/>"));
+	assert_has(client_got(alice), "<iq type='error' id='r1'");
+	play_close(&p);
+}
+
 /* 2.3.3, 2.5.3 and the limits. */
 static void refuse(void **state)
 {
@@ -184,6 +201,7 @@ int main(void)
 		cmocka_unit_test(sets_are_pushed_to_all_interested),
 		cmocka_unit_test(have_versions),
 		cmocka_unit_test(say_done_when_it_is_on_disk),
+		cmocka_unit_test(say_so_when_the_disk_refuses),
 		cmocka_unit_test(refuse),
 		cmocka_unit_test(keep_the_state_that_clients_cannot_set),
 	};

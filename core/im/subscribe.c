@@ -33,9 +33,9 @@ static void change(struct im *im, struct user *u, struct contact_parts *p, uint8
 		p->request = BYTES_NONE;
 	p->bits = bits;
 	if (!bits)
-		roster_remove(im, u, p->jid);
+		roster_remove(im, u, p->jid, NULL);
 	else
-		(void)roster_change(im, u, p); /* counted there */
+		(void)roster_change(im, u, p, NULL); /* counted there */
 }
 
 /* A list has an end, whoever writes into it (im roster-max). */
