@@ -20,6 +20,7 @@ rules_test_LD := -levent_core $(proto_LD)
 im_PLAY := core/im/play.c core/im/play_store.c
 im_PLAYS := deliver_test offline_test sm_test carbons_test blocking_test presence_test \
 	subscribe_test roster_test iq_test journal_test remote_test session_test auth_test \
-	loss_test
+	loss_test commands_test
 UNIT += $(addprefix core/im/,$(im_PLAYS))
 $(foreach t,$(im_PLAYS),$(eval $(t)_SRCS := $(im_SRCS) $(im_PLAY) core/im/play_assert.c)$(eval $(t)_LIBS := run proto base)$(eval $(t)_LD := -levent_core $(proto_LD)))
+commands_test_SRCS += core/im/commands.c

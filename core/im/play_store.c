@@ -187,6 +187,65 @@ static int secret_get(struct play_store *s, uint32_t id, struct wire *w)
 	return 0;
 }
 
+static void put_verifiers(struct play_store *s, struct bytes user, struct wire *w)
+{
+	for (uint8_t n = wire_u8(w); n; n--) {
+		uint8_t hash = wire_u8(w);
+		struct buf b;
+		buf_init(&b, 1024);
+		wire_put_u32(&b, wire_u32(w));
+		for (int i = 0; i < 3; i++) /* salt, stored key, server key */
+			wire_put_bytes(&b, wire_bytes(w));
+		replace(s, VERIFIER, user, bytes_make(&hash, 1), buf_bytes(&b));
+		buf_fini(&b);
+	}
+}
+
+static int account_put(struct play_store *s, uint32_t id, struct wire *w)
+{
+	struct bytes user = wire_str(w);
+	bool is_new = wire_u8(w) == STORE_ACCOUNT_NEW, is_there = find(s, ACCOUNT, user, BYTES_NONE);
+
+	(void)id;
+	(void)wire_u64(w);
+	if (is_new == is_there)
+		return is_new ? ERR_EXISTS : ERR_NOT_FOUND;
+	if (is_new)
+		add(s, ACCOUNT, user, BYTES_NONE, BYTES_NONE);
+	put_verifiers(s, user, w);
+	return 0;
+}
+
+static int account_del(struct play_store *s, uint32_t id, struct wire *w)
+{
+	struct bytes user = wire_str(w);
+
+	(void)id;
+	if (!find(s, ACCOUNT, user, BYTES_NONE))
+		return ERR_NOT_FOUND;
+	LIST_EACH (it, &s->rows) {
+		struct row *r = LIST_OWNER(it, struct row, node);
+		if (bytes_eq(r->user, user))
+			del(r);
+	}
+	return 0;
+}
+
+static int account_list(struct play_store *s, uint32_t id, struct wire *w)
+{
+	(void)w;
+	LIST_EACH (it, &s->rows) {
+		struct row *r = LIST_OWNER(it, struct row, node);
+		if (r->kind != ACCOUNT)
+			continue;
+		struct buf *b = item(s, id);
+		wire_put_str(b, r->user);
+		wire_put_u64(b, 0);
+		item_end(s);
+	}
+	return 0;
+}
+
 static int contact(struct play_store *s, struct wire *w, bool is_put)
 {
 	struct bytes user = wire_str(w), jid = wire_str(w);
@@ -337,6 +396,9 @@ static const struct op {
 	bool is_write;
 } ops[STORE_OP_COUNT] = {
 	[STORE_SECRET] = { secret_get, true },
+	[STORE_ACCOUNT_PUT] = { account_put, true },
+	[STORE_ACCOUNT_DEL] = { account_del, true },
+	[STORE_ACCOUNT_LIST] = { account_list, false },
 	[STORE_AUTH_GET] = { auth_get, false },
 	[STORE_USER_GET] = { user_get, false },
 	[STORE_CONTACT_PUT] = { contact_put, true },

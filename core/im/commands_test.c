@@ -1,0 +1,263 @@
+/* Plays: what operators do to accounts and sessions. */
+#include "commands.h"
+#include "play.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#include "base/err.h"
+#include "base/text.h"
+#include "proto/scram.h"
+#include "run/session.h"
+
+/* ---- the operator's end, instead of gh-conf's ---- */
+
+struct proc_ask {
+	bool is_done;
+	int rc;
+	char text[200];
+	char records[4096]; /* key=value, each record a line */
+};
+
+static void put(struct proc_ask *a, const char *fmt, ...)
+{
+	size_t n = strlen(a->records);
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(a->records + n, sizeof a->records - n, fmt, ap);
+	va_end(ap);
+}
+
+void proc_record_begin(struct proc_ask *a)
+{
+	(void)a;
+}
+void proc_record_text(struct proc_ask *a, const char *key, struct bytes value)
+{
+	put(a, "%s=%.*s ", key, BYTES_FMT(value));
+}
+void proc_record_str(struct proc_ask *a, const char *key, const char *value)
+{
+	put(a, "%s=%s ", key, value);
+}
+void proc_record_int(struct proc_ask *a, const char *key, int64_t value)
+{
+	put(a, "%s=%lld ", key, (long long)value);
+}
+void proc_record_end(struct proc_ask *a)
+{
+	put(a, "\n");
+}
+void proc_done(struct proc_ask *a, int rc, const char *text)
+{
+	assert_false(a->is_done);
+	a->is_done = true;
+	a->rc = rc;
+	(void)snprintf(a->text, sizeof a->text, "%s", text);
+}
+
+static struct proc_ask run(struct play *p, const char *verb, const char *first, const char *second)
+{
+	struct proc_ask a = { .is_done = false };
+	const struct bytes args[] = { bytes_of(first), bytes_of(second) };
+	size_t n = second ? 2 : first ? 1 : 0;
+
+	for (size_t i = 0; i < im_n_commands; i++)
+		if (!strcmp(im_commands[i].verb, verb))
+			im_commands[i].fn(&p->im, &a, args, n);
+	play_run(p);
+	assert_true(a.is_done);
+	return a;
+}
+
+static bool can_log_in(struct play *p, const char *name, const char *password)
+{
+	struct client *c = client_new(p);
+	char plain[160];
+	int n = snprintf(plain, sizeof plain, "%c%s%c%s", 0, name, 0, password);
+
+	client_auth_start(c, &(struct auth_try){ .mechanism = "PLAIN", .flags = AUTH_HAS_INITIAL | AUTH_TLS,
+						 .initial = bytes_make(plain, (size_t)n) });
+	return c->answer == MSG_AUTH_OK;
+}
+
+#define SETTINGS "im scram-iterations = 4096\n"
+
+/* ---- the tests ---- */
+
+static void accounts_come_change_and_go(void **state)
+{
+	struct play p;
+
+	(void)state;
+	play_open(&p, SETTINGS);
+	assert_false(can_log_in(&p, "dave", "first"));
+	assert_int_equal(run(&p, "user add", "Dave@A.example", "first").rc, 0);
+	assert_true(can_log_in(&p, "dave", "first"));
+	struct proc_ask again = run(&p, "user add", "dave@a.example", "other");
+	assert_int_equal(again.rc, ERR_EXISTS);
+	assert_has(again.text, "already");
+	assert_int_equal(run(&p, "user passwd", "dave@a.example", "second").rc, 0);
+	assert_false(can_log_in(&p, "dave", "first"));
+	assert_true(can_log_in(&p, "dave", "second"));
+	assert_int_equal(run(&p, "user passwd", "erin@a.example", "x").rc, ERR_NOT_FOUND);
+	assert_has(run(&p, "show users", NULL, NULL).records, "user=dave@a.example");
+	assert_int_equal(run(&p, "user delete", "dave@a.example", NULL).rc, 0);
+	assert_false(can_log_in(&p, "dave", "second"));
+	assert_int_equal(run(&p, "user delete", "dave@a.example", NULL).rc, ERR_NOT_FOUND);
+	assert_lacks(run(&p, "show users", NULL, NULL).records, "dave");
+	play_close(&p);
+}
+
+/* Only what was asked for before is forgotten: the account is there for messages at once. */
+static void a_new_account_is_seen_at_once(void **state)
+{
+	struct play p;
+
+	(void)state;
+	play_open(&p, SETTINGS);
+	struct client *alice = client_online(&p, "alice", "desk", 0);
+	(void)client_got(alice);
+	client_send(alice, "<message id='1' type='chat' to='dave@a.example'><body>x</body></message>");
+	assert_has(client_got(alice), "<service-unavailable");
+	assert_int_equal(run(&p, "user add", "dave@a.example", "first").rc, 0);
+	client_send(alice, "<message id='2' type='chat' to='dave@a.example'><body>x</body></message>");
+	assert_string_equal(client_got(alice), "");
+	assert_int_equal(play_store_offline(&p.store, "dave@a.example"), 1);
+	play_close(&p);
+}
+
+static void a_deleted_user_leaves(void **state)
+{
+	struct play p;
+
+	(void)state;
+	play_open(&p, SETTINGS);
+	struct client *alice = client_online(&p, "alice", "desk", 0);
+	struct client *bob = client_online(&p, "bob", "b", 0);
+	client_send(alice, "<presence type='subscribe' to='bob@a.example'/>");
+	client_send(bob, "<presence type='subscribed' to='alice@a.example'/>");
+	struct client *half = client_auth(&p, "bob"); /* between login and session */
+	(void)client_got(alice);
+	assert_int_equal(run(&p, "user delete", "bob@a.example", NULL).rc, 0);
+	assert_true(bob->is_closed);
+	assert_string_equal(bob->condition, "not-authorized");
+	assert_has(client_got(alice), "type='unavailable' from='bob@a.example/b'");
+	client_open(half, "x", 0, "", 0);
+	assert_int_equal(half->answer, MSG_SESSION_REFUSED);
+	client_send(alice, "<message id='1' type='chat' to='bob@a.example'><body>x</body></message>");
+	assert_has(client_got(alice), "<service-unavailable");
+	play_close(&p);
+}
+
+static void what_is_no_account_is_refused(void **state)
+{
+	static const struct {
+		const char *jid, *password, *why;
+	} rows[] = {
+		{ "dave@a.example", NULL, "too few" },
+		{ "dave", "x", "name@domain" },
+		{ "dave@a.example/r", "x", "name@domain" },
+		{ "@", "x", "name@domain" },
+		{ "dave@b.example", "x", "does not live here" },
+		{ "dave@a.example", "", "cannot be used" },
+		{ "dave@a.example", "\x01", "cannot be used" },
+	};
+	struct play p;
+
+	(void)state;
+	play_open(&p, SETTINGS);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct proc_ask a = run(&p, "user add", rows[i].jid, rows[i].password);
+		assert_int_not_equal(a.rc, 0);
+		assert_has(a.text, rows[i].why);
+	}
+	assert_int_equal(p.store.n_asked[STORE_ACCOUNT_PUT], 0);
+	play_close(&p);
+}
+
+/* RFC 5803: a verifier from elsewhere, the password unknown. */
+static void verifiers_are_imported(void **state)
+{
+	struct scram_verifier v;
+	struct buf b;
+	struct play p;
+
+	(void)state;
+	play_open(&p, SETTINGS);
+	assert_int_equal(scram_make_verifier(SCRAM_SHA256, BYTES("moved"), BYTES("some salt"), 4096, &v), 0);
+	buf_init(&b, 1024);
+	buf_put_str(&b, "SCRAM-SHA-256$4096:");
+	text_base64(bytes_make(v.salt, v.salt_n), &b);
+	buf_put_str(&b, "$");
+	text_base64(bytes_make(v.stored_key, 32), &b);
+	buf_put_str(&b, ":");
+	text_base64(bytes_make(v.server_key, 32), &b);
+	assert_int_equal(run(&p, "user import", "dave@a.example", buf_cstr(&b)).rc, 0);
+	buf_fini(&b);
+	assert_true(can_log_in(&p, "dave", "moved"));
+	assert_false(can_log_in(&p, "dave", "guess"));
+	static const char *const bad[] = { "MD5$1:a$b:c", "SCRAM-SHA-256$4096:a", "SCRAM-SHA-256$0:c2FsdA==$c2FsdA==:c2FsdA==", "" };
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+		assert_int_not_equal(run(&p, "user import", "erin@a.example", bad[i]).rc, 0);
+	play_close(&p);
+}
+
+static void sessions_are_shown_and_closed(void **state)
+{
+	struct play p;
+
+	(void)state;
+	play_open(&p, SETTINGS);
+	struct client *desk = client_online(&p, "alice", "desk", 3);
+	struct client *phone = client_login(&p, "alice", "phone");
+	(void)client_login(&p, "bob", "b");
+	client_enable_sm(phone, true, 60);
+	client_lose(phone);
+	struct proc_ask a = run(&p, "show sessions", "alice@a.example", NULL);
+	assert_has(a.records, "session=alice@a.example/desk state=attached presence=available priority=3 management=off");
+	assert_has(a.records, "session=alice@a.example/phone state=lost presence=unavailable priority=0 management=resumable");
+	assert_lacks(a.records, "bob");
+	assert_has(run(&p, "show sessions", NULL, NULL).records, "bob@a.example/b");
+	assert_has(run(&p, "show users", NULL, NULL).records, "user=alice@a.example created=1970-01-01T00:00:00Z sessions=2");
+	assert_int_equal(run(&p, "session close", "alice@a.example/desk", NULL).rc, 0);
+	assert_true(desk->is_closed);
+	assert_string_equal(desk->condition, "policy-violation");
+	assert_int_equal(run(&p, "session close", "alice@a.example/phone", NULL).rc, 0); /* a lost one, too */
+	assert_int_equal(p.im.resumable.count, 0);
+	assert_int_equal(run(&p, "session close", "alice@a.example/desk", NULL).rc, ERR_NOT_FOUND);
+	assert_int_equal(run(&p, "session close", "nonsense", NULL).rc, ERR_NOT_FOUND);
+	play_close(&p);
+}
+
+static void an_unwell_store_is_reported(void **state)
+{
+	struct play p;
+
+	(void)state;
+	play_open(&p, SETTINGS);
+	p.store.sick_ops = 1u << STORE_ACCOUNT_PUT;
+	struct proc_ask a = run(&p, "user add", "dave@a.example", "x");
+	assert_int_equal(a.rc, ERR_IO);
+	assert_string_equal(a.text, err_text(ERR_IO));
+	play_close(&p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(accounts_come_change_and_go),
+		cmocka_unit_test(a_new_account_is_seen_at_once),
+		cmocka_unit_test(a_deleted_user_leaves),
+		cmocka_unit_test(what_is_no_account_is_refused),
+		cmocka_unit_test(verifiers_are_imported),
+		cmocka_unit_test(sessions_are_shown_and_closed),
+		cmocka_unit_test(an_unwell_store_is_reported),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
