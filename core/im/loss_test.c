@@ -1,6 +1,6 @@
 /* Plays that nobody wrote: days of random events, each of which may be the end of a stream or of a
- * program. Whatever was acknowledged to its sender must at the end have come to a client, or wait on
- * disk. A day is known by its number: LOSS_DAY=n plays that one alone. */
+ * program. Whatever was acknowledged to its sender must at the end have come to a client or to a
+ * gh-switch that took it, or wait on disk. A day is known by its number: LOSS_DAY=n plays that one alone. */
 #include "play.h"
 
 #include <setjmp.h>
@@ -37,7 +37,8 @@ struct day {
 	struct seat seats[SLOTS];
 	struct message messages[MESSAGES_MAX];
 	unsigned n_messages, n_acked;
-	struct buf arrived; /* all that clients have had */
+	struct buf arrived; /* all that clients have had, and all that gh-switch has taken */
+	bool was_silent;    /* gh-switch, in this event */
 };
 
 /* xorshift: the same days everywhere. */
@@ -105,6 +106,10 @@ static void listen(struct day *d)
 	for (unsigned i = 0; i < d->n_messages; i++)
 		if (d->messages[i].is_remote && d->p.done_id == d->messages[i].number)
 			d->messages[i].is_acked = true;
+	if (!d->was_silent)
+		buf_put_bytes(&d->arrived, buf_bytes(&d->p.sent));
+	buf_clear(&d->p.sent);
+	d->was_silent = d->p.is_hub_silent;
 }
 
 /* ---- clients ---- */
@@ -223,7 +228,8 @@ static void ev_stick(struct day *d)
 
 /* ---- messages ---- */
 
-static const char *const places[] = { "alice@a.example", "bob@a.example", "carol@a.example", "alice@a.example/a", "bob@a.example/b" };
+static const char *const places[] = { "alice@a.example", "bob@a.example", "carol@a.example", "alice@a.example/a",
+	                              "bob@a.example/b", "r@b.example" };
 
 static void ev_message(struct day *d)
 {
@@ -234,7 +240,7 @@ static void ev_message(struct day *d)
 	unsigned id = d->n_messages++;
 	s->sent++;
 	d->messages[id] = (struct message){ .seat = s->counts ? s : NULL, .number = s->sent };
-	client_send(s->c, "<message to='%s' type='chat'><body>[%u]</body></message>", places[draw(d, 5)], id);
+	client_send(s->c, "<message to='%s' type='chat'><body>[%u]</body></message>", places[draw(d, 6)], id);
 	if (s->counts && draw(d, 4))
 		client_request(s->c);
 }
@@ -271,7 +277,7 @@ static void ev_door(struct day *d)
 
 static void ev_im(struct day *d)
 {
-	if (!d->p.store.bus)
+	if (!d->p.store.bus || !d->p.hub)
 		return;
 	listen(d);
 	streams_end(d);
@@ -304,18 +310,44 @@ static void ev_store(struct day *d)
 	play_run(&d->p);
 }
 
+/* Another gh-switch, which takes everything. */
+static void hub_anew(struct day *d)
+{
+	if (d->p.hub)
+		hub_leave(&d->p);
+	listen(d);
+	d->was_silent = d->p.is_hub_silent = false;
+	hub_join(&d->p);
+}
+
+static void ev_hub(struct day *d)
+{
+	if (!d->p.hub) {
+		hub_join(&d->p);
+	} else if (draw(d, 2)) {
+		hub_leave(&d->p);
+	} else {
+		d->p.is_hub_silent = !d->p.is_hub_silent;
+		d->was_silent |= d->p.is_hub_silent;
+	}
+}
+
 static void ev_time(struct day *d)
 {
 	static const uint64_t steps[] = { 10, 60, 200, 1000, 61000 };
+	unsigned step = draw(d, 5);
 
-	play_wait(&d->p, steps[draw(d, 5)]);
+	if (step == 4) /* or messages would go back to people who have left (remote.h: REMOTE_AGE_MS) */
+		hub_anew(d);
+	play_wait(&d->p, steps[step]);
 }
 
 /* ---- the day ---- */
 
 static void (*const events[])(struct day *d) = {
 	ev_login, ev_login, ev_login, ev_lose,  ev_resume, ev_ack, ev_ack,  ev_request, ev_stick, ev_message,
-	ev_message, ev_message, ev_message, ev_message, ev_remote, ev_door, ev_im, ev_store, ev_store, ev_store, ev_time, ev_time,
+	ev_message, ev_message, ev_message, ev_message, ev_remote, ev_door, ev_im, ev_store, ev_store, ev_store,
+	ev_hub, ev_hub, ev_time, ev_time,
 };
 
 /* All go, and everything is well: what is still under way ends somewhere. */
@@ -330,6 +362,7 @@ static void evening(struct day *d)
 		seat_close(d, &d->seats[i]);
 		client_lose(d->seats[i].c);
 	}
+	hub_anew(d);
 	s->is_slow = false;
 	s->slow_ops = 0;
 	if (!s->bus)
