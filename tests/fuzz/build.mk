@@ -22,6 +22,12 @@ im_fuzz_SRCS := $(im_SRCS) $(im_PLAY)
 im_fuzz_LIBS := run proto base
 im_fuzz_LD := -levent_core $(proto_LD)
 
+FUZZ += store_fuzz
+$(O)/obj/tests/fuzz/store_fuzz.o: CPPFLAGS += -Icore/store
+store_fuzz_SRCS := $(store_SRCS)
+store_fuzz_LIBS := run db base
+store_fuzz_LD := -levent_core -lsqlite3
+
 FUZZ += c2s_stream_fuzz
 $(O)/obj/tests/fuzz/c2s_stream_fuzz.o: CPPFLAGS += -Igateway/access
 c2s_stream_fuzz_SRCS := $(access_ENGINE)
