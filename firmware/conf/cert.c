@@ -108,6 +108,27 @@ bool cert_covers(struct bytes pem, struct bytes domain)
 	return is_covered;
 }
 
+EVP_PKEY *cert_public_key(struct bytes pem)
+{
+	X509 *cert = first(pem);
+	EVP_PKEY *key = cert ? X509_get_pubkey(cert) : NULL;
+
+	X509_free(cert);
+	ERR_clear_error();
+	return key;
+}
+
+bool cert_same_key(struct bytes a, struct bytes b)
+{
+	EVP_PKEY *x = cert_public_key(a), *y = cert_public_key(b);
+	bool is_same = x && y && EVP_PKEY_eq(x, y) == 1;
+
+	EVP_PKEY_free(x);
+	EVP_PKEY_free(y);
+	ERR_clear_error();
+	return is_same;
+}
+
 void cert_put_names(struct bytes pem, struct buf *out)
 {
 	X509 *cert = first(pem);

@@ -37,6 +37,7 @@ struct conf {
 
 /* One audit line a changed row; who, generation, before, after. No secrets, no PEM bodies. */
 void audit_commit(const struct rows *old, const struct rows *new, uint32_t generation, const char *by);
+void audit_denied(const char *by, const struct command *cmd, const struct command_args *args);
 void audit_command(const char *by, const struct command *cmd, const struct command_args *args);
 
 /* Handlers of commands.c's rows, by file. */
@@ -70,6 +71,8 @@ COMMAND_FN(cmd_show_version);
 COMMAND_FN(cmd_help);
 /* cmd_certificate.c */
 COMMAND_FN(cmd_certificate_names);
+COMMAND_FN(cmd_certificate_generate);
+COMMAND_FN(cmd_key_delete);
 COMMAND_FN(cmd_certificate_import);
 COMMAND_FN(cmd_certificate_show);
 COMMAND_FN(cmd_trace);

@@ -67,8 +67,12 @@ static void errors_name_line_and_setting(void **state)
 		{ "set system name a\"bc", "line 1: malformed", ERR_SYNTAX },
 		{ "set system name \"a\"b", "line 1: malformed", ERR_SYNTAX },
 		{ "set system name a\001b", "line 1: malformed", ERR_SYNTAX },
-		{ "set certificate a/b chain x", "line 1: certificate : a name has 1 to 63 letters, digits, "
-		                                 "dots, dashes and underscores", ERR_SYNTAX },
+		{ "set trust anchor a/b x", "line 1: trust anchor : a name has 1 to 63 letters, digits, "
+		                            "dots, dashes and underscores", ERR_SYNTAX },
+		{ "set certificate Own chain x", "line 1: certificate : a certificate's name has 1 to 63 letters a-z, "
+		                                 "digits, dots and dashes, and no dot or dash at its ends", ERR_SYNTAX },
+		{ "set certificate own. chain x", "line 1: certificate : a certificate's name has 1 to 63 letters a-z, "
+		                                  "digits, dots and dashes, and no dot or dash at its ends", ERR_SYNTAX },
 		{ "set domain a..b certificate x", "line 1: domain : not a domain", ERR_SYNTAX },
 		{ "set access rate -1", "line 1: access rate: 0..10000000", ERR_SYNTAX },
 		{ "set", "line 1: no such setting", ERR_UNKNOWN },

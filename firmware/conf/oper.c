@@ -234,6 +234,7 @@ static void run_command(struct oper *o, const struct command_match *m)
 
 	o->had_secret = m->args.has_secret;
 	if (cmd->role > o->role) {
+		audit_denied(o->by, cmd, &m->args);
 		oper_done(o, ERR_DENIED, "your role may not do this");
 		return;
 	}
@@ -245,7 +246,7 @@ static void run_command(struct oper *o, const struct command_match *m)
 	}
 	buf_init(&verb, 256);
 	command_put_literals(cmd, &verb);
-	struct relay_ask ask = { .targets = cmd->targets, .verb = cmd->verb ? cmd->verb : buf_cstr(&verb),
+	struct relay_ask ask = { .targets = cmd->targets, .verb = buf_cstr(&verb),
 				 .args = m->args.v, .n_args = m->args.n };
 	relay_start(o->conf, o, &ask);
 	buf_fini(&verb);
@@ -411,6 +412,7 @@ static void free_oper(struct oper *o)
 	loop_watch_del(&o->watch);
 	(void)close(fd); /* all that matters was answered or is lost anyway */
 	oper_discard(o);
+	keyring_fini(&o->keys);
 	buf_fini(&o->in);
 	buf_fini(&o->out);
 	free(o);

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "command.h"
+#include "keyring.h"
 #include "rows.h"
 #include "run/loop.h"
 
@@ -24,6 +25,8 @@ struct oper {
 	char by[64]; /* "root", "uid 1000": for audit and history */
 	struct rows base, candidate; /* candidate began as base; empty both without one */
 	bool has_candidate;
+	struct keyring keys;     /* while a check or commit waits for gh-keys */
+	unsigned commit_minutes; /* of that commit; 0: for good */
 	bool is_busy;    /* a command has not answered yet: frames wait */
 	bool is_closing;
 	bool had_secret; /* in the line that is under way */
