@@ -114,6 +114,13 @@ static int run_words(struct ask *a, char **argv, int n)
 	return ask_run(a, &words);
 }
 
+/* A candidate lives as long as the connection. */
+static void tell_forgotten(const struct client *c)
+{
+	if (c->changes > 0)
+		fprintf(stderr, "note: not committed, and forgotten now: %u change%s\n", c->changes, c->changes == 1 ? "" : "s");
+}
+
 static int run(struct ask *a, const struct options *o, char **argv, int n)
 {
 	if (o->line)
@@ -143,6 +150,7 @@ int main(int argc, char **argv)
 	}
 	struct ask a = { .client = &client, .is_json = o.is_json, .may_prompt = isatty(STDIN_FILENO) };
 	int code = run(&a, &o, argv + optind, argc - optind);
+	tell_forgotten(&client);
 	client_close(&client);
 	return code == 0 && (fflush(stdout) == EOF || ferror(stdout)) ? 1 : code;
 }
