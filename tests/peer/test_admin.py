@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -14,7 +15,7 @@ from harness import raw
 from harness.case import PeerCase
 from harness.client import SlixClient
 from harness.console import Console
-from harness.place import BIN, TOP, port_open, wait_for
+from harness.place import BIN, TOP, Failed, port_open, wait_for
 
 
 class Admin(PeerCase):
@@ -619,6 +620,133 @@ class Certificates(Admin):
         self.assertEqual(got.returncode, 0, got.stderr)
         self.assertEqual(fresh.operator("save").stdout, open(saved).read())
         fresh.stop()
+
+
+class Watching(Admin):
+    """What goes on: trace, debug lines, levels, a stopped program, a backup."""
+
+    @classmethod
+    def build(cls):
+        super().build()
+        cls.gh.publish()
+        cls.far = cls.gatehouse("far.example", peers={"near.example": {"action": "allow"}}).publish().start()
+        cls.gh.user("juliet")
+        cls.far.user("romeo")
+
+    def trace(self, domain, seconds, *options):
+        p = subprocess.Popen([os.path.join(BIN, "ghsh"), "--socket", self.gh.socket] + list(options) +
+                             ["trace", "domain", domain, str(seconds)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                             text=True)
+        self.addCleanup(lambda: (p.kill(), p.communicate()))
+        wait_for("the trace runs", lambda: any("audit.command" in l and "trace domain" in l for l in self.new_log()), 5)
+        time.sleep(0.2)
+        return p
+
+    def new_log(self):
+        return self.gh.log()[self.log_at:].splitlines()
+
+    def setUp(self):
+        super().setUp()
+        self.log_at = len(self.gh.log())
+
+    def test_trace_shows_what_passes_but_no_content(self):
+        j, r = self.login(self.gh, "juliet"), self.login(self.far, "romeo")
+        t = self.trace("far.example", 20, "--json")
+        other = self.trace("other.example", 1)
+        self.chat(j, r, "what a lovely content")
+        self.chat(r, j, "and its lovely answer")
+        self.assertEqual(other.communicate(timeout=10)[0].strip(), "time is over")
+        t.send_signal(signal.SIGINT)  # as Ctrl-C
+        out, err = t.communicate(timeout=5)
+        self.assertEqual(t.returncode, 0, err)
+        messages = [m for m in json.loads(out) if m["kind"] == "message"]
+        self.assertEqual([(m["direction"], m["from"], m["to"], m["verdict"]) for m in messages],
+                         [("out", j.jid, r.jid, "passed"), ("in", r.jid, j.jid, "passed")])
+        self.assertNotIn("lovely", out)
+
+    def test_show_federation_after_traffic(self):
+        j, r = self.login(self.gh, "juliet"), self.login(self.far, "romeo")
+        self.chat(j, r, "once")
+        stream = [x for x in self.gh.records("show", "federation", "far.example") if x["type"] == "stream"][0]
+        self.assertEqual((stream["state"], stream["proof"], stream["tls"]), ("ready", "pkix", "TLSv1.3"))
+        self.good("federation", "close", "far.example")
+        wait_for("no stream", lambda: not [x for x in self.gh.records("show", "federation", "far.example")
+                                           if x["type"] == "stream"], 5)
+
+    def test_federation_check_names_the_rung(self):
+        self.assertIn("the domain can be reached", self.good("federation", "check", "far.example"))
+        got = self.bad("cannot be reached", "federation", "check", "stranger.example")
+        self.assertIn("policy", got.stdout)
+        self.assertIn("set federation peer DOMAIN action allow", got.stdout)
+        self.good(text="set federation peer nowhere.example action allow\ncommit\n")
+        got = self.bad("cannot be reached", "federation", "check", "nowhere.example", "near.example")
+        self.assertIn("the domain does not exist in DNS", got.stdout)
+        self.good(text="delete federation peer nowhere.example\ncommit\n")
+
+    def steps(self):
+        return [l for l in self.new_log() if "s2s.step" in l]
+
+    def test_debug_lines_for_one_domain(self):
+        self.good("federation", "check", "far.example")
+        self.assertEqual(self.steps(), [])
+        self.good(text="set log debug domain far.example on\nset federation peer else.example action allow\ncommit\n")
+        self.gh.operator("federation", "check", "far.example")
+        self.gh.operator("federation", "check", "else.example")
+        steps = self.steps()
+        self.assertGreater(len(steps), 3)
+        self.assertTrue(all("debug gh-s2s" in l and "domain=far.example" in l for l in steps))
+        self.good(text="delete log debug\ndelete federation peer else.example\ncommit\n")
+        n = len(self.steps())
+        self.good("federation", "check", "far.example")
+        self.assertEqual(len(self.steps()), n)
+
+    def test_log_level(self):
+        self.good(text="set log level warn\ncommit\n")
+        self.log_at = len(self.gh.log())
+        self.login(self.gh, "juliet")
+        self.good("federation", "retry")
+        self.assertEqual([l for l in self.new_log() if " info " in l], [])
+        self.good(text="delete log level\ncommit\n")
+        self.login(self.gh, "juliet")
+        wait_for("the login", lambda: any("c2s.login" in l for l in self.new_log()), 5)
+
+    def test_every_program_may_end(self):
+        """docs/admin/operation.md, "What survives a crash": afterwards all is as before."""
+        for program in ("gh-access", "gh-s2s", "gh-switch", "gh-im", "gh-store", "gh-keys", "gh-conf"):
+            with self.subTest(program=program):
+                j, r = self.login(self.gh, "juliet"), self.login(self.far, "romeo")
+                self.chat(j, r, "before the end of " + program)
+                self.gh.kill(program)
+                if program in ("gh-switch", "gh-s2s", "gh-store", "gh-keys", "gh-conf"):  # nobody is disconnected
+                    j.message(r.jid, "after the end of " + program)
+                    r.wait_body("after the end of " + program, 15)
+                self.assertTrue(wait_for("a login works", self.try_login, 15, 0.3))
+                wait_for("ghsh works", lambda: self.gh.operator("show", "version").returncode == 0, 5)
+        restarts = {x["program"]: int(x["restarts"]) for x in self.gh.records("show", "processes")}
+        self.assertTrue(all(n >= 1 for n in restarts.values()), restarts)
+
+    def try_login(self):
+        try:
+            self.login(self.gh, "juliet")
+            return True
+        except (raw.Closed, raw.SaslFailed, Failed, OSError):
+            return False
+
+    def test_the_state_folder_is_a_whole_backup(self):
+        addr = self.place.addr()
+        old = self.gatehouse("old.example", addr=addr)
+        old.start()
+        old.user("nurse", "kept")
+        old.stop()
+        new = self.gatehouse("old.example", addr=addr, name="restored")
+        shutil.rmtree(new.state)
+        subprocess.run(["cp", "-a", old.state, new.state], check=True)
+        new.start(is_empty=True)
+        wait_for("it listens", lambda: port_open(addr, 5222), 5)
+        s = raw.login(addr, "nurse", "old.example", "kept", ca=self.pki.ca)
+        self.streams.append(s)
+        self.assertEqual(new.operator("save").stdout.count("set domain old.example"), 1)
+        new.stop()
 
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
