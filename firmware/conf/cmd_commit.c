@@ -120,6 +120,7 @@ static void commit(struct conf *c, struct oper *o, unsigned minutes)
 	}
 	struct txn_start start = { .rows = &next, .by = o->by, .note = "", .confirm_minutes = minutes };
 	c->commit_oper = o->id;
+	c->is_revert = false;
 	rc = txn_start(&c->txn, &start);
 	if (rc == 0)
 		return;
@@ -182,7 +183,8 @@ void commit_answer(struct conf *c, const struct txn_result *r)
 		oper_done(o, r->rc, text);
 		return;
 	}
-	oper_discard(o);
+	if (!c->is_revert)
+		oper_discard(o);
 	uint64_t left_ms = txn_confirm_left_ms(&c->txn);
 	if (left_ms > 0)
 		snprintf(text, sizeof text, "generation %u runs; goes back in %llu s unless you confirm",
@@ -209,6 +211,7 @@ COMMAND_FN(cmd_revert)
 		return;
 	}
 	c->commit_oper = o->id;
+	c->is_revert = true;
 	int rc = txn_revert(&c->txn);
 	if (rc < 0) {
 		c->commit_oper = 0;

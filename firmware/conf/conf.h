@@ -27,6 +27,7 @@ struct conf {
 	struct list opers;
 	size_t n_opers;
 	uint64_t next_oper_id, commit_oper; /* 0: nobody waits for the commit under way */
+	bool is_revert;                     /* it is none of the candidate of who waits */
 	struct loop_watch socket;           /* ghsh.sock */
 	uid_t owner;                        /* who may come besides root: who started gh-super */
 	struct conf_process processes[CONF_PROCESSES_MAX];
