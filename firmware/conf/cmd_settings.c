@@ -5,6 +5,7 @@
 #include "conf_text.h"
 #include "entry.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 static void done_why(struct oper *o, int rc, struct bytes path, const char *why)
@@ -66,7 +67,7 @@ COMMAND_FN(cmd_set)
 	if (rc == ERR_UNKNOWN)
 		done_words(o, rc, args, why);
 	else if (rc < 0)
-		done_why(o, rc, buf_bytes(&path), why);
+		done_why(o, rc, buf_bytes(&path), why[0] ? why : err_text(rc));
 	else
 		oper_done(o, 0, "");
 out:
@@ -230,7 +231,8 @@ COMMAND_FN(cmd_save)
 	(void)c;
 	(void)cmd;
 	(void)args;
-	buf_init(&b, OPER_QUEUE_MAX / 2);
+	static_assert(ROWS_BYTES_MAX + 8 * ROWS_MAX < OPER_FRAME_MAX - 4096, "what is saved can be loaded");
+	buf_init(&b, OPER_FRAME_MAX);
 	rc = rows_copy(&shown, oper_rows(o));
 	for (size_t i = shown.n; rc == 0 && i-- > 0;) {
 		if (shown.v[i].row->type != SETTING_SECRET)

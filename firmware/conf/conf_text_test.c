@@ -127,12 +127,36 @@ static void diff_and_delete_follow_words(void **state)
 	rows_fini(&b);
 }
 
+static void a_set_has_a_limit_and_replacing_fits_in_it(void **state)
+{
+	struct rows r = { 0 };
+	char path[64];
+	uint8_t *value = test_malloc(1 << 20);
+	struct bytes v = bytes_make(value, 1 << 20);
+	int rc = 0;
+
+	(void)state;
+	memset(value, 'x', 1 << 20);
+	for (unsigned i = 0; rc == 0 && i < 100; i++) {
+		snprintf(path, sizeof path, "trust anchor a%u", i);
+		rc = rows_set(&r, bytes_of(path), v);
+	}
+	assert_int_equal(rc, ERR_LIMIT);
+	assert_int_equal(r.n, 5); /* the paths need some, too */
+	assert_int_equal(rows_set(&r, BYTES("trust anchor a0"), v), 0);
+	assert_int_equal(rows_set(&r, BYTES("trust anchor a0"), BYTES("short")), 0);
+	assert_int_equal(rows_set(&r, BYTES("trust anchor b"), v), 0);
+	test_free(value);
+	rows_fini(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_round_trips),
 		cmocka_unit_test(errors_name_line_and_setting),
 		cmocka_unit_test(diff_and_delete_follow_words),
+		cmocka_unit_test(a_set_has_a_limit_and_replacing_fits_in_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,10 +62,10 @@ static int make_item(struct bytes path, struct bytes value, struct row_item *out
 
 static int make_room(struct rows *r)
 {
-	if (r->n < r->cap)
-		return 0;
 	if (r->n >= ROWS_MAX)
 		return ERR_LIMIT;
+	if (r->n < r->cap)
+		return 0;
 	size_t cap = r->cap ? r->cap * 2 : 32;
 	struct row_item *v = realloc(r->v, cap * sizeof *v);
 	if (!v)
@@ -79,13 +79,14 @@ int rows_set(struct rows *r, struct bytes path, struct bytes value)
 {
 	struct row_item item;
 	bool is_there;
+	size_t at = find(r, path, &is_there);
+	size_t replaced = is_there ? r->v[at].path.n + r->v[at].value.n : 0;
 
-	if (r->bytes + path.n + value.n > ROWS_BYTES_MAX)
+	if (r->bytes - replaced + path.n + value.n > ROWS_BYTES_MAX)
 		return ERR_LIMIT;
-	int rc = make_room(r);
+	int rc = is_there ? 0 : make_room(r);
 	if (rc < 0 || (rc = make_item(path, value, &item)) < 0)
 		return rc;
-	size_t at = find(r, path, &is_there);
 	if (is_there) {
 		free_item(r, &r->v[at]);
 	} else {

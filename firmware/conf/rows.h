@@ -5,7 +5,8 @@
 
 #include "run/settings.h"
 
-enum { ROWS_MAX = 200000, ROWS_BYTES_MAX = 64 << 20 };
+/* As much as a saved text can bring back in one frame (run/oper.h) and a snapshot can carry (run/bus.h). */
+enum { ROWS_MAX = 200000, ROWS_BYTES_MAX = 6 << 20 };
 
 struct row_item {
 	struct bytes path, value; /* in one allocation that path.p begins */

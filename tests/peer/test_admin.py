@@ -241,6 +241,21 @@ class Settings(Admin):
             self.assertIn("line 2: im resume: 0..86400", c.say("%s %s" % (verb, path)))
             self.assertRegex(c.say("diff"), r"set +system name +kept")  # the candidate is as it was
 
+    def test_a_hundred_thousand_partners(self):
+        """As docs/admin/operation.md says; what is saved can be loaded again."""
+        before = self.good("save")
+        rows = ["set federation peer p%06d.example action deny\n" % i for i in range(150000)]
+        path = self.place.write("many.conf", "".join(rows[:100000]))
+        self.good(text="merge %s\ncommit\n" % path)
+        path = self.place.write("all.conf", self.good("save"))
+        self.assertGreater(os.path.getsize(path), 4 << 20)
+        self.assertEqual(self.good(text="load %s\ndiff\n" % path), "")
+        self.assertIn("denied", self.good("show", "federation", "p099999.example"))
+        self.bad("too much", text="merge %s\n" % self.place.write("more.conf", "".join(rows)))
+        path = self.place.write("before.conf", before)
+        self.good(text="load %s\ncommit\n" % path)
+        self.assertEqual(self.good("save"), before)
+
     def test_json_of_every_command_that_shows(self):
         self.gh.user("juliet")
         j = self.login(self.gh, "juliet")
@@ -409,6 +424,17 @@ class Confirm(Admin):
         self.assertEqual(self.good("save"), before)
         wait_for("no port", lambda: not port_open(self.gh.addr, 6222), 5)
         self.assertIn("reverted", self.gh.records("history")[0]["note"])
+
+    def test_revert_keeps_what_was_set_since(self):
+        c = self.console()
+        c.say("set im resume 301")
+        c.say("commit confirm 5")
+        c.say("set im roster-max 302")
+        self.assertIn("runs", c.say("revert"))
+        self.assertRegex(c.say("diff"), r"set +im roster-max +302")
+        self.assertIn("runs", c.say("commit"))
+        self.assertEqual((self.value("im resume"), self.value("im roster-max")), (None, "302"))
+        self.assertIn("runs", (c.say("delete im roster-max"), c.say("commit"))[1])
 
     def test_goes_back_by_itself_also_after_a_crash(self):
         """The clock of a minute is too long for a test: the deadline on disk is brought nearer, while
