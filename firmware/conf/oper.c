@@ -163,52 +163,24 @@ void oper_discard(struct oper *o)
 	o->has_candidate = false;
 }
 
-struct rebase {
-	const struct rows *base;
-	struct rows *onto;
-	int rc;
-	char *path;
-};
-
-/* One change of the operator, put on top of what runs now. */
-static void put_change(void *arg, const struct row_item *old, const struct row_item *new)
-{
-	struct rebase *r = arg;
-	struct bytes path = (old ? old : new)->path;
-	const struct row_item *now = rows_get(r->onto, path);
-	struct bytes was = old ? old->value : BYTES_NONE, is = now ? now->value : BYTES_NONE;
-	struct bytes want = new ? new->value : BYTES_NONE;
-
-	if (r->rc < 0)
-		return;
-	if (!bytes_eq(was, is) && !bytes_eq(is, want)) {
-		snprintf(r->path, 256, "%.*s", BYTES_FMT(path));
-		r->rc = ERR_EXISTS;
-		return;
-	}
-	if (new)
-		r->rc = rows_set(r->onto, path, want);
-	else
-		(void)rows_del(r->onto, path); /* somebody else may have deleted it too */
-}
-
 int oper_rebase(struct oper *o, char path[static 256])
 {
+	const struct rows *running = &o->conf->store.running;
 	struct rows onto = { 0 };
-	struct rebase r = { .base = &o->base, .onto = &onto, .path = path };
+	struct bytes conflict = BYTES_NONE;
+	int rc = rows_merge(&o->base, &o->candidate, running, &onto, &conflict);
 
-	r.rc = rows_copy(&onto, &o->conf->store.running);
-	if (r.rc == 0)
-		rows_diff(&o->base, &o->candidate, put_change, &r);
-	if (r.rc == 0)
-		r.rc = rows_copy(&o->base, &o->conf->store.running);
-	if (r.rc == 0) {
+	if (rc == ERR_EXISTS)
+		snprintf(path, 256, "%.*s", BYTES_FMT(conflict));
+	if (rc == 0)
+		rc = rows_copy(&o->base, running);
+	if (rc == 0) {
 		rows_fini(&o->candidate);
 		o->candidate = onto;
 	} else {
 		rows_fini(&onto);
 	}
-	return r.rc;
+	return rc;
 }
 
 /* ---- frames in ---- */

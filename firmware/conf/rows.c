@@ -171,6 +171,54 @@ size_t rows_diff(const struct rows *old, const struct rows *new, rows_diff_fn fn
 	return n;
 }
 
+static bool is_same(const struct row_item *a, const struct row_item *b)
+{
+	return a && b ? bytes_eq(a->value, b->value) : a == b;
+}
+
+/* The items of the three sets at the first path that is left, NULL where a set has none there. */
+static struct bytes next_path(const struct rows *const sets[3], size_t at[3], const struct row_item *items[3])
+{
+	struct bytes path = BYTES_NONE;
+
+	for (unsigned k = 0; k < 3; k++) {
+		items[k] = at[k] < sets[k]->n ? &sets[k]->v[at[k]] : NULL;
+		if (items[k] && (path.n == 0 || bytes_cmp(items[k]->path, path) < 0))
+			path = items[k]->path;
+	}
+	for (unsigned k = 0; k < 3; k++) {
+		if (items[k] && bytes_eq(items[k]->path, path))
+			at[k]++;
+		else
+			items[k] = NULL;
+	}
+	return path;
+}
+
+int rows_merge(const struct rows *base, const struct rows *mine, const struct rows *theirs, struct rows *out,
+               struct bytes *conflict)
+{
+	const struct rows *const sets[] = { base, mine, theirs };
+	const struct row_item *items[3];
+	size_t at[3] = { 0 };
+	struct bytes path;
+	int rc = 0;
+
+	while (rc == 0 && (path = next_path(sets, at, items)).n > 0) {
+		bool is_mine = !is_same(items[0], items[1]), is_theirs = !is_same(items[0], items[2]);
+		const struct row_item *kept = is_mine ? items[1] : items[2];
+		if (is_mine && is_theirs && !is_same(items[1], items[2])) {
+			*conflict = path;
+			rc = ERR_EXISTS;
+		} else if (kept) {
+			rc = rows_set(out, path, kept->value);
+		}
+	}
+	if (rc < 0)
+		rows_fini(out);
+	return rc;
+}
+
 struct reader {
 	unsigned bit;
 	bool is_hit;

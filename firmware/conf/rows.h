@@ -39,6 +39,11 @@ bool rows_is_below(struct bytes path, struct bytes prefix);
 typedef void (*rows_diff_fn)(void *arg, const struct row_item *old, const struct row_item *new);
 size_t rows_diff(const struct rows *old, const struct rows *new, rows_diff_fn fn, void *arg);
 
+/* What changed from base to mine, put on top of theirs, into out (empty before). The same change by
+ * both is none. ERR_EXISTS: both changed *conflict, in different ways; out is then empty. */
+int rows_merge(const struct rows *base, const struct rows *mine, const struct rows *theirs, struct rows *out,
+               struct bytes *conflict);
+
 /* Does a program read something that differs between the two? */
 bool rows_differ_for(const struct rows *a, const struct rows *b, enum prog prog);
 
