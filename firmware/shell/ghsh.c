@@ -20,7 +20,7 @@ static const char usage[] =
 
 struct options {
 	const char *socket, *line;
-	bool is_json;
+	bool is_json, is_help;
 	enum oper_role role;
 };
 
@@ -55,6 +55,8 @@ static int parse(int argc, char **argv, struct options *o)
 			o->is_json = true;
 		else if (c == 'c')
 			o->line = optarg;
+		else if (c == 'h')
+			o->is_help = true;
 		else if (c != 'r' || role_of(optarg, &o->role) < 0)
 			return ERR_UNKNOWN;
 	}
@@ -142,6 +144,8 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return EXIT_USAGE;
 	}
+	if (o.is_help)
+		return fputs(usage, stdout) == EOF;
 	int rc = client_open(&client, o.socket, o.role);
 	if (rc < 0) {
 		fprintf(stderr, "error: %s: %s\n", o.socket, rc == ERR_SYS ? strerror(errno) : err_text(rc));

@@ -193,6 +193,9 @@ class Settings(Admin):
         self.assertIsNone(self.value("access rate"))
 
     def test_exit_codes_of_wrong_use(self):
+        got = self.gh.operator("--help")
+        self.assertEqual(got.returncode, 0)
+        self.assertIn("Exit codes", got.stdout)
         self.assertEqual(self.gh.operator("--nonsense").returncode, 2)
         self.assertEqual(self.gh.operator("--role", "king", "help").returncode, 2)
         got = subprocess.run([os.path.join(BIN, "ghsh"), "--socket", "/nowhere/ghsh.sock", "help"],
@@ -584,6 +587,31 @@ class Certificates(Admin):
             self.bad("the private key wrong belongs to another certificate",
                      text=lines + "set domain near.example certificate wrong\n%s\n" % verb)
         self.good("key", "delete", "wrong")
+
+    def test_gh_keys_that_hangs_does_not_hold_up_a_commit(self):
+        pid = self.gh.pids()["gh-keys/0"]
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            p = subprocess.Popen([os.path.join(BIN, "ghsh"), "--socket", self.gh.socket], stdin=subprocess.PIPE,
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            p.stdin.write("set im resume 77\ncommit\n")
+            p.stdin.close()
+            log_at = len(self.gh.log())
+            wait_for("the commit waits", lambda: "command=commit" in self.gh.log()[log_at - 200:], 5)
+            p.send_signal(signal.SIGINT)  # stopped while it waits: nothing is committed
+            self.assertEqual(p.wait(2), 1)
+            self.assertIn("error: stopped", p.stderr.read())
+            p.stdout.close()
+            p.stderr.close()
+            self.assertIsNone(self.value("im resume"))
+            got = self.gh.operator(text="set im resume 78\ncommit\n")
+            self.assertEqual(got.returncode, 0, got.stderr)
+            self.assertIn("gh-keys does not answer", got.stderr)
+            self.assertEqual(self.value("im resume"), "78")
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        wait_for("gh-keys is back", lambda: self.gh.operator("show", "keys").returncode == 0, 5)
+        self.assertNotIn("note", self.gh.operator(text="delete im resume\ncommit\n").stderr)
 
     def test_wrong_name(self):
         self.bad("does not cover the name near.example",
