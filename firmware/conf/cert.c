@@ -91,6 +91,13 @@ int cert_read(struct bytes pem, struct cert_about *out, char *why, size_t why_n)
 	return 0;
 }
 
+int64_t cert_days_left(const struct cert_about *a, int64_t wall_s)
+{
+	int64_t left_s = a->not_after_s - wall_s;
+
+	return left_s >= 0 ? left_s / 86400 : -1 - (-left_s - 1) / 86400;
+}
+
 bool cert_covers(struct bytes pem, struct bytes domain)
 {
 	char ascii[254];

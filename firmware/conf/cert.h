@@ -15,6 +15,11 @@ struct cert_about {
 	char sha256[65];                   /* fingerprint of the first, hex */
 };
 
+/* Days from which on an end is near: who renews in time has done so by then. */
+enum { CERT_SOON_DAYS = 21 };
+/* Whole days, rounded down: negative after the end. */
+int64_t cert_days_left(const struct cert_about *a, int64_t wall_s);
+
 /* About the first certificate; reads all. ERR_SYNTAX with *why. */
 int cert_read(struct bytes pem, struct cert_about *out, char *why, size_t why_n);
 /* Does the first certificate prove the (normalised) domain to clients or partners? */

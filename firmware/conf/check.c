@@ -30,6 +30,15 @@ static bool is_set(const struct rows *r, enum setting id, struct bytes key)
 	return rows_value(r, id, key).n > 0;
 }
 
+static void add_ending(const struct row_item *item, const struct cert_about *about, int64_t wall_s, struct check *c)
+{
+	char text[256];
+
+	snprintf(text, sizeof text, "the certificate ends at %s, in %lld days: renew it", about->not_after,
+	         (long long)cert_days_left(about, wall_s));
+	add(c, false, item->path, text);
+}
+
 /* Certificates that cannot be read are errors; those that are out of their time are warnings:
  * a box must still take other changes then. */
 static void check_certificates(const struct rows *r, int64_t wall_s, struct check *c)
@@ -47,6 +56,8 @@ static void check_certificates(const struct rows *r, int64_t wall_s, struct chec
 			add(c, false, item->path, "the certificate has expired");
 		else if (about.not_before_s > wall_s)
 			add(c, false, item->path, "the certificate is not valid yet");
+		else if (cert_days_left(&about, wall_s) < CERT_SOON_DAYS)
+			add_ending(item, &about, wall_s, c);
 	}
 }
 

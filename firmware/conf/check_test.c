@@ -110,6 +110,19 @@ static void a_hosted_domain_needs_its_key_and_name(void **state)
 	EVP_PKEY_free(wrong.key);
 }
 
+static void an_end_is_told_in_days(void **state)
+{
+	struct cert_about a = { .not_after_s = NOW_S };
+
+	(void)state;
+	assert_int_equal(cert_days_left(&a, NOW_S), 0);
+	assert_int_equal(cert_days_left(&a, NOW_S - 86399), 0);
+	assert_int_equal(cert_days_left(&a, NOW_S - 86400), 1);
+	assert_int_equal(cert_days_left(&a, NOW_S + 1), -1);
+	assert_int_equal(cert_days_left(&a, NOW_S + 86400), -1);
+	assert_int_equal(cert_days_left(&a, NOW_S + 86401), -2);
+}
+
 static void a_silent_gh_keys_does_not_stop_changes(void **state)
 {
 	struct made m;
@@ -135,6 +148,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_hosted_domain_needs_its_key_and_name),
+		cmocka_unit_test(an_end_is_told_in_days),
 		cmocka_unit_test(a_silent_gh_keys_does_not_stop_changes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

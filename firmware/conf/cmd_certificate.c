@@ -283,6 +283,7 @@ static void put_certificate(struct oper *o, const struct row_item *item)
 	oper_record_str(o, "issuer", about.issuer);
 	oper_record_bytes(o, "names", buf_bytes(&names));
 	oper_record_str(o, "until", about.not_after);
+	oper_record_int(o, "days", cert_days_left(&about, (int64_t)(loop_wall_ms(o->conf->loop) / 1000)));
 	oper_record_int(o, "chain", about.n);
 	oper_record_str(o, "sha256", about.sha256);
 	oper_record_end(o);

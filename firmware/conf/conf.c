@@ -264,6 +264,7 @@ static int init(void *program)
 		return rc;
 	log_info("conf.running", LOG_INT("generation", c->store.generation), LOG_INT("settings", c->store.running.n));
 	txn_init(&c->txn, c->loop, &c->store, &ops, c);
+	expiry_init(&c->expiry, c->loop, &c->store.running);
 	send_listeners(c, &c->store.running);
 	apply_own(c);
 	return 0;
@@ -321,6 +322,7 @@ static void on_stop(void *program, uint32_t grace_ms)
 	(void)grace_ms;
 	oper_close_all(c);
 	txn_fini(&c->txn);
+	expiry_fini(&c->expiry);
 	store_close(&c->store);
 	proc_exit(c->proc, 0);
 }

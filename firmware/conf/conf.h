@@ -2,6 +2,7 @@
 #ifndef CONF_CONF_H
 #define CONF_CONF_H
 
+#include "expiry.h"
 #include "oper.h"
 #include "relay.h"
 #include "run/proc.h"
@@ -24,6 +25,7 @@ struct conf {
 	struct store store;
 	struct txn txn;
 	struct relays relays;
+	struct expiry expiry;
 	struct list opers;
 	size_t n_opers;
 	uint64_t next_oper_id, commit_oper; /* 0: nobody waits for the commit under way */

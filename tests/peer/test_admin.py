@@ -634,6 +634,20 @@ class Certificates(Admin):
         self.good(text="certificate import own %s\ncommit\n" % self.bundle("good"))
         self.assertEqual(self.served(), old)
 
+    def test_an_end_that_is_near(self):
+        box = self.gatehouse("ending.example", kind="ending", name="ending")
+        box.start()
+        notes = box.operator("check").stderr
+        self.assertRegex(notes, r"note: certificate own chain: the certificate ends at 20\d\d-.*, in [78] days: renew it")
+        box.kill("gh-conf")
+        line = wait_for("the alarm", lambda: [l for l in box.log().splitlines() if "conf.certificate.ending" in l], 5)[0]
+        self.assertRegex(line, r"domain=ending.example certificate=own until=.* days=[78]$")
+        shown = box.records("certificate", "show")[0]
+        self.assertIn(shown["days"], ("7", "8"))
+        self.assertGreater(int(self.gh.records("certificate", "show", "own")[0]["days"]), 21)
+        self.assertNotIn("ends at", self.gh.operator("check").stderr)
+        box.stop()
+
     def test_generate_request_self_signed(self):
         for kind in ("ecdsa-p256", "ecdsa-p384", "rsa-2048"):
             self.good("certificate", "generate", "gen", kind)
