@@ -10,9 +10,11 @@ static void add(struct check *c, bool is_error, struct bytes path, const char *t
 {
 	c->n_errors += is_error;
 	c->n_warnings += !is_error;
-	if (c->n == CHECK_FINDINGS_MAX)
+	/* Beyond that only the first error is kept: the refusal needs its reason. */
+	bool is_full = c->n == CHECK_FINDINGS_MAX;
+	if (is_full && (!is_error || c->n_errors > 1))
 		return;
-	struct check_finding *f = &c->v[c->n++];
+	struct check_finding *f = is_full ? &c->v[c->n - 1] : &c->v[c->n++];
 	f->is_error = is_error;
 	snprintf(f->path, sizeof f->path, "%.*s", BYTES_FMT(path));
 	snprintf(f->text, sizeof f->text, "%s", text);

@@ -78,6 +78,8 @@ static void check_with_keys(struct conf *c, struct oper *o, const char *name, in
 	o->keys.is_known = rc == 0;
 	if (rc == ERR_BAD_STATE)
 		oper_done(o, rc, text);
+	else if ((rc = oper_rebase(o, first)) < 0)
+		oper_done(o, rc, first);
 	else if (report(o, oper_rows(o), first))
 		oper_done(o, 0, "the candidate is sound");
 	else
@@ -102,18 +104,15 @@ static void commit(struct conf *c, struct oper *o, unsigned minutes)
 		return;
 	}
 	int rc = oper_rebase(o, text);
-	if (rc == ERR_EXISTS) {
-		char why[512];
-		snprintf(why, sizeof why, "%.255s: somebody else has changed it since; see diff, then set it again or discard", text);
-		oper_done(o, rc, why);
+	if (rc < 0) {
+		oper_done(o, rc, text);
 		return;
 	}
-	if (rc == 0 && !report(o, &o->candidate, text)) {
+	if (!report(o, &o->candidate, text)) {
 		oper_done(o, ERR_DENIED, text);
 		return;
 	}
-	if (rc == 0)
-		rc = rows_copy(&next, &o->candidate);
+	rc = rows_copy(&next, &o->candidate);
 	if (rc < 0) {
 		oper_done(o, rc, "");
 		return;
@@ -230,6 +229,8 @@ COMMAND_FN(cmd_rollback)
 		rc = store_load(&c->store, (uint32_t)generation, &r);
 	if (rc == 0)
 		rc = oper_begin(o);
+	if (rc == 0)
+		rc = oper_decide(o, BYTES_NONE);
 	if (rc == 0) {
 		rows_fini(&o->candidate);
 		o->candidate = r;

@@ -163,15 +163,50 @@ void oper_discard(struct oper *o)
 	o->has_candidate = false;
 }
 
-int oper_rebase(struct oper *o, char path[static 256])
+static int decide_one(struct rows *base, const struct rows *running, struct bytes path)
+{
+	const struct row_item *was = rows_get(base, path), *is = rows_get(running, path);
+
+	if (is)
+		return was && bytes_eq(was->value, is->value) ? 0 : rows_set(base, path, is->value);
+	if (was)
+		(void)rows_del(base, path); /* it is there */
+	return 0;
+}
+
+int oper_decide(struct oper *o, struct bytes path)
+{
+	const struct rows *running = &o->conf->store.running;
+	struct bytes keys[SETTING_KEYS_MAX];
+	const struct setting_row *row;
+	int rc = 0;
+
+	if (path.n == 0)
+		return rows_copy(&o->base, running);
+	if (setting_find(path, &row, keys) == 0)
+		return decide_one(&o->base, running, path);
+	(void)rows_del(&o->base, path); /* there may be nothing */
+	for (size_t i = 0; rc == 0 && i < running->n; i++) {
+		if (rows_is_below(running->v[i].path, path))
+			rc = rows_set(&o->base, running->v[i].path, running->v[i].value);
+	}
+	return rc;
+}
+
+int oper_rebase(struct oper *o, char why[static 512])
 {
 	const struct rows *running = &o->conf->store.running;
 	struct rows onto = { 0 };
 	struct bytes conflict = BYTES_NONE;
+
+	why[0] = 0;
+	if (!o->has_candidate)
+		return 0;
 	int rc = rows_merge(&o->base, &o->candidate, running, &onto, &conflict);
 
 	if (rc == ERR_EXISTS)
-		snprintf(path, 256, "%.*s", BYTES_FMT(conflict));
+		snprintf(why, 512, "%.*s: somebody else has changed it since; set it again, or discard",
+		         (int)(conflict.n > 400 ? 400 : conflict.n), (const char *)conflict.p);
 	if (rc == 0)
 		rc = rows_copy(&o->base, running);
 	if (rc == 0) {

@@ -116,6 +116,15 @@ bool rows_is_below(struct bytes path, struct bytes prefix)
 	       (bytes_starts(path, prefix) && (path.n == prefix.n || path.p[prefix.n] == ' '));
 }
 
+bool rows_has_below(const struct rows *r, struct bytes path)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		if (rows_is_below(r->v[i].path, path))
+			return true;
+	}
+	return false;
+}
+
 size_t rows_del(struct rows *r, struct bytes path)
 {
 	size_t kept = 0, n = r->n;

@@ -33,6 +33,8 @@ const struct row_item *rows_get(const struct rows *r, struct bytes path);
 struct bytes rows_value(const struct rows *r, enum setting id, struct bytes key);
 /* Do the words of path begin with those of prefix (empty: always)? */
 bool rows_is_below(struct bytes path, struct bytes prefix);
+/* Is anything set at path or below it? */
+bool rows_has_below(const struct rows *r, struct bytes path);
 
 /* Calls fn for each path at which the two differ, in order; old or new NULL: not there.
  * Returns how many. fn may be NULL. */
