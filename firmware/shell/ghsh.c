@@ -154,7 +154,8 @@ int main(int argc, char **argv)
 	}
 	struct ask a = { .client = &client, .is_json = o.is_json, .may_prompt = isatty(STDIN_FILENO) };
 	int code = run(&a, &o, argv + optind, argc - optind);
-	tell_forgotten(&client);
+	if (code != EXIT_UNREACHABLE) /* who knows what became of a commit then? */
+		tell_forgotten(&client);
 	client_close(&client);
 	return code == 0 && (fflush(stdout) == EOF || ferror(stdout)) ? 1 : code;
 }
