@@ -91,6 +91,20 @@ static int add_domain(struct s2s_conf *c, const struct settings *s, struct bytes
 	return rc;
 }
 
+/* The map's values only say that they are there. */
+static int read_debug_domains(struct s2s_conf *c, const struct settings *s)
+{
+	static bool is_there;
+	size_t at = 0;
+	struct bytes key;
+	int rc = 0;
+
+	while (rc == 0 && settings_next_key(s, SET_LOG_DEBUG_DOMAIN, &at, &key))
+		if (settings_bool_at(s, SET_LOG_DEBUG_DOMAIN, key))
+			rc = map_add(&c->debug_domains, key, &is_there);
+	return rc;
+}
+
 int conf_init(struct s2s_conf *c, const struct settings *s)
 {
 	size_t at = 0;
@@ -102,6 +116,8 @@ int conf_init(struct s2s_conf *c, const struct settings *s)
 	read_servers(c, s);
 	read_sources(c, s);
 	rc = policy_init(&c->policy, s);
+	if (rc == 0)
+		rc = read_debug_domains(c, s);
 	while (rc == 0 && settings_next_key(s, SET_DOMAIN_CERTIFICATE, &at, &key))
 		rc = add_domain(c, s, key);
 	if (rc < 0)
@@ -117,9 +133,15 @@ void conf_fini(struct s2s_conf *c)
 	while ((d = map_next(&c->domains, &at)))
 		free(d);
 	map_fini(&c->domains);
+	map_fini(&c->debug_domains);
 	if (c->policy.match)
 		policy_fini(&c->policy);
 	*c = (struct s2s_conf){ 0 };
+}
+
+bool conf_is_watched(const struct s2s_conf *c, struct bytes domain)
+{
+	return c->debug_domains.count && domain.n && map_get(&c->debug_domains, domain);
 }
 
 struct conf_domain *conf_domain(const struct s2s_conf *c, struct bytes domain)

@@ -25,6 +25,7 @@ struct s2s_conf {
 	uint32_t backoff_min_ms, backoff_max_ms;
 	uint32_t streams_max, unauth_max;
 	bool has_bidi, has_sm, has_posh;
+	struct map debug_domains; /* by remote domain: its debug lines are written at every level */
 	bool dns_validates;
 	uint32_t dns_query_ms, dns_budget_ms;
 	char dns_servers[CONF_DNS_SERVERS_MAX][CONF_DNS_SERVER_BYTES];
@@ -36,6 +37,8 @@ struct s2s_conf {
 /* s must outlive the conf. ERR_NOMEM. Domains without an A-label form are left out. */
 int conf_init(struct s2s_conf *c, const struct settings *s);
 void conf_fini(struct s2s_conf *c);
+/* Are debug lines wanted for this remote domain (empty: not known yet), whatever the level? */
+bool conf_is_watched(const struct s2s_conf *c, struct bytes domain);
 /* NULL: does not live here. */
 struct conf_domain *conf_domain(const struct s2s_conf *c, struct bytes domain);
 

@@ -234,6 +234,9 @@ int conn_connect(struct conn *c, const struct dns_addr *a, uint16_t port, bool i
 	int rc = link_connect(&c->link, c->s2s->loop, (const struct sockaddr *)&to, to_n, source,
 	                      source ? source_n : 0, conf->connect_ms, &owner, c, CONN_QUEUE_MAX);
 	c->has_link = rc == 0;
+	log_debug_of(conf_is_watched(conf, bytes_of(c->stream.remote)), "s2s.connect", LOG_ID("id", c->id),
+	             LOG_STR("domain", c->stream.remote), LOG_STR("address", c->address), LOG_INT("port", port),
+	             LOG_STR("reason", err_name(rc)));
 	return rc;
 }
 

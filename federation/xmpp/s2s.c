@@ -344,9 +344,11 @@ static int prepare(struct proc *p, void **program)
 static void on_trace(void *arg, uint8_t from, uint8_t event, uint8_t to)
 {
 	const struct stream *st = arg;
+	const struct conn *c = LIST_OWNER(arg, struct conn, stream); /* all streams of this program are in one */
 
-	log_debug("s2s.step", LOG_STR("domain", st->remote ? st->remote : ""), LOG_STR("from", stream_state_name(from)),
-	          LOG_STR("event", stream_in_fsm.event_names[event]), LOG_STR("to", stream_state_name(to)));
+	log_debug_of(conf_is_watched(&c->s2s->conf, bytes_of(st->remote)), "s2s.step", LOG_ID("id", c->id),
+	             LOG_STR("domain", st->remote ? st->remote : ""), LOG_STR("from", stream_state_name(from)),
+	             LOG_STR("event", stream_in_fsm.event_names[event]), LOG_STR("to", stream_state_name(to)));
 }
 
 static void on_stop_over(void *arg)

@@ -107,6 +107,20 @@ class External(Fed):
         r = self.login(self.far, "romeo")
         self.chat(j, r, "two", 20)
 
+    def test_debug_lines_of_one_domain(self):
+        self.gh.commit("set log debug domain far.example on")
+        try:
+            j, r = self.login(self.gh, "juliet"), self.login(self.far, "romeo")
+            self.chat(j, r, "watched")
+            j.message("romeo@elsewhere.example", "not watched", id_="w1")
+            j.wait_error("w1", 10)
+        finally:
+            self.gh.commit("delete log debug domain far.example")
+        lines = [l for l in self.gh.log().splitlines() if l.split()[1:2] == ["debug"]]
+        for event in ("switch.route", "s2s.step"):
+            self.assertTrue([l for l in lines if event in l], event)
+        self.assertFalse([l for l in lines if "domain=far.example" not in l])
+
     def test_check_walks_to_the_partner(self):
         text = self.gh.ghsh("federation check far.example\n", timeout=40).lower()
         for rung in ("policy", "dns", "tcp", "tls", "certificate", "auth"):

@@ -255,8 +255,29 @@ def case_check(w):
     steps = {r["step"]: r["result"] for r in records}
     assert steps["dns"] == "ok" and steps["tcp"] == "ok" and steps["tls"] == "ok" and steps["certificate"] == "failed"
     assert "renew" in records[-1]["advice"] and end[0] != 0, records
+    assert sum(r["result"] == "failed" for r in records) == 1, records  # each failure is said once
     records, end = a.command("federation check", "nowhere.example")
     assert records[-1]["step"] == "dns" and records[-1]["result"] == "failed", records
+
+
+def debug_lines(text):
+    return [x for x in text.splitlines() if x.split()[1:2] == ["debug"]]
+
+
+def case_debug_of_one_domain(w):
+    a, b = w.rig(A, settings={"log level": "info", "log debug domain b.example": "on"}), w.rig(B)
+    bounced(a, "v@nowhere.example", b"remote-server-not-found")
+    assert not debug_lines(a.text()), a.text()
+    chat(a, b)
+    lines = debug_lines(a.text())
+    assert all("domain=b.example" in x for x in lines), lines
+    for event in ("s2s.connect", "s2s.certificate", "s2s.step"):
+        assert any(event in x for x in lines), (event, lines)
+    a.apply(**{"log debug domain b.example": "off"})
+    n = len(lines)
+    a.command("federation close", B)
+    chat(a, b, "again")
+    assert len(debug_lines(a.text())) == n, debug_lines(a.text())[n:]
 
 
 def case_queue_is_bounded(w):
