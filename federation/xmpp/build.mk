@@ -2,11 +2,15 @@
 s2s_PURE := federation/xmpp/policy.c federation/xmpp/conf.c federation/xmpp/reason.c \
 	federation/xmpp/places.c federation/xmpp/feature.c federation/xmpp/queue.c federation/xmpp/peer.c \
 	federation/xmpp/stream.c federation/xmpp/stream_in.c federation/xmpp/stream_out.c \
-	federation/xmpp/stream_db.c federation/xmpp/stream_sm.c
+	federation/xmpp/stream_pair.c federation/xmpp/stream_stanza.c federation/xmpp/stream_end.c \
+	federation/xmpp/stream_time.c federation/xmpp/stream_ping.c federation/xmpp/stream_db.c federation/xmpp/stream_sm.c
 
 PROGS += gh-s2s
-gh-s2s_SRCS := $(s2s_PURE) federation/xmpp/s2s.c federation/xmpp/conn.c federation/xmpp/dial.c \
-	federation/xmpp/prove.c federation/xmpp/hail.c federation/xmpp/post.c federation/xmpp/flight.c \
+gh-s2s_SRCS := $(s2s_PURE) federation/xmpp/s2s.c federation/xmpp/apply.c federation/xmpp/listener.c \
+	federation/xmpp/stranger.c federation/xmpp/conn.c federation/xmpp/conn_link.c \
+	federation/xmpp/conn_stream.c federation/xmpp/dial.c federation/xmpp/prove.c federation/xmpp/hail.c \
+	federation/xmpp/pair.c federation/xmpp/post.c federation/xmpp/sent.c federation/xmpp/bounce.c \
+	federation/xmpp/deliver.c federation/xmpp/handover.c federation/xmpp/flight.c \
 	federation/xmpp/fetch.c federation/xmpp/posh.c federation/xmpp/show.c federation/xmpp/check.c
 gh-s2s_LIBS := net run proto base
 gh-s2s_LD := -lssl -lcares -lresolv -levent_core -ljansson -lseccomp $(proto_LD)

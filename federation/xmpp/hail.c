@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/err.h"
-#include "post.h"
+#include "pair.h"
 
 static void hail_free(struct hail *h)
 {
@@ -76,7 +76,7 @@ void hail_ask(struct conn *c, const struct stream_act *a)
 		hail_send(o);
 		return;
 	}
-	post_dial_verify(s, p, h->local);
+	pair_dial_verify(s, p, h->local);
 }
 
 void hail_send(struct conn *c)

@@ -1,10 +1,7 @@
 /* s2s.h - the program gh-s2s: XMPP federation in and out (RFC 6120, 7590).
  *
- * One struct holds everything; it is made in main and handed down. Who does what:
- *   stream*.c  the protocol, without I/O          conn.c   one connection: link and stream joined
- *   dial.c     from a domain to a connection      prove.c  is the certificate the domain's
- *   post.c     stanzas from and to the bus        hail.c   keys to be asked about (dialback)
- *   show.c, check.c  the operator's questions */
+ * One struct holds everything; it is made in main and handed down. The folder's README says what is
+ * in which file. */
 #ifndef S2S_S2S_H
 #define S2S_S2S_H
 
@@ -52,13 +49,7 @@
 enum s2s_stat { S2S_STAT_TABLE(S2S_STAT_MEMBER) STAT_COUNT };
 #undef S2S_STAT_MEMBER
 
-/* Connections of one address (IPv6: one /64) that have proved nothing. */
-struct address_count {
-	uint8_t key[16];
-	uint32_t n;
-};
-
-enum { S2S_UNPROVEN_PER_ADDRESS = 50, S2S_LISTENERS_MAX = 32, S2S_RECENT_MAX = 1024, S2S_ARENA_BYTES = 32 << 20 };
+enum { S2S_LISTENERS_MAX = 32, S2S_RECENT_MAX = 1024, S2S_ARENA_BYTES = 32 << 20 };
 
 struct s2s_listener {
 	struct s2s *s2s;
@@ -85,7 +76,7 @@ struct s2s {
 	struct map peers;     /* struct peer by domain; owned */
 	struct map conns;     /* struct conn by id; owned */
 	size_t n_unproven;    /* incoming ones without a proof */
-	struct map addresses; /* struct address_count by key; owned */
+	struct map strangers; /* of stranger.h: incoming ones by address; owned */
 	struct flights flights;
 	struct map outgoing;  /* struct queue_item by envelope id: ours to answer (ROUTE_DONE) */
 	struct buf dones;     /* ROUTE_DONE bodies that wait for gh-switch to come back */
