@@ -5,6 +5,26 @@
 #include "base/err.h"
 #include "conn.h"
 
+/* Whom we believe when they speak for others, and whom not any more. */
+static void add_trust(struct tls_store *store, const struct settings *set)
+{
+	struct bytes key;
+	int rc;
+
+	if (settings_bool(set, SET_TRUST_SYSTEM) && (rc = tls_store_trust_system(store)) < 0)
+		log_warn("s2s.trust", LOG_STR("anchor", "system"), LOG_STR("reason", err_name(rc)));
+	for (size_t at = 0; settings_next_key(set, SET_TRUST_ANCHOR, &at, &key);) {
+		rc = tls_store_trust_anchor(store, key, settings_text_at(set, SET_TRUST_ANCHOR, key));
+		if (rc < 0)
+			log_error("s2s.trust", LOG_BYTES("anchor", key), LOG_STR("reason", err_name(rc)));
+	}
+	for (size_t at = 0; settings_next_key(set, SET_TRUST_REVOCATION, &at, &key);) {
+		rc = tls_store_add_revocation(store, settings_text_at(set, SET_TRUST_REVOCATION, key));
+		if (rc < 0)
+			log_error("s2s.trust", LOG_BYTES("revocation", key), LOG_STR("reason", err_name(rc)));
+	}
+}
+
 static struct tls_store *make_store(struct s2s *s, const struct settings *set, struct s2s_conf *conf)
 {
 	struct tls_store *store = tls_store_new(s->keys);
@@ -28,14 +48,7 @@ static struct tls_store *make_store(struct s2s *s, const struct settings *set, s
 			log_warn("s2s.domain", LOG_BYTES("domain", d->domain), LOG_BYTES("certificate", d->certificate),
 			         LOG_STR("reason", err_name(rc)));
 	}
-	if (settings_bool(set, SET_TRUST_SYSTEM) && (rc = tls_store_trust_system(store)) < 0)
-		log_warn("s2s.trust", LOG_STR("anchor", "system"), LOG_STR("reason", err_name(rc)));
-	at = 0;
-	while (settings_next_key(set, SET_TRUST_ANCHOR, &at, &key)) {
-		rc = tls_store_trust_anchor(store, key, settings_text_at(set, SET_TRUST_ANCHOR, key));
-		if (rc < 0)
-			log_error("s2s.trust", LOG_BYTES("anchor", key), LOG_STR("reason", err_name(rc)));
-	}
+	add_trust(store, set);
 	return store;
 }
 
@@ -56,6 +69,28 @@ static void configure_dns(struct s2s *s)
 }
 
 /* ---- open streams under the new settings ---- */
+
+static bool values_differ(const struct settings *a, const struct settings *b, enum setting id)
+{
+	size_t at_a = 0, at_b = 0;
+	struct bytes key_a, key_b;
+
+	for (;;) {
+		bool is_a = settings_next_key(a, id, &at_a, &key_a), is_b = settings_next_key(b, id, &at_b, &key_b);
+		if (!is_a && !is_b)
+			return false;
+		if (is_a != is_b || !bytes_eq(key_a, key_b) ||
+		    !bytes_eq(settings_text_at(a, id, key_a), settings_text_at(b, id, key_b)))
+			return true;
+	}
+}
+
+/* Open streams stand on what was trusted when they were proved. */
+static bool trust_differs(const struct settings *a, const struct settings *b)
+{
+	return settings_bool(a, SET_TRUST_SYSTEM) != settings_bool(b, SET_TRUST_SYSTEM) ||
+	       values_differ(a, b, SET_TRUST_ANCHOR) || values_differ(a, b, SET_TRUST_REVOCATION);
+}
 
 static bool rows_differ(const struct policy_row *a, const struct policy_row *b)
 {
@@ -80,12 +115,14 @@ static enum verdict judge_pair(struct bytes local, struct bytes remote, const st
 	return rows_differ(before.row, now.row) ? RENEW : KEEP;
 }
 
-static enum verdict judge_conn(struct conn *c, const struct s2s_conf *old, const struct s2s_conf *new)
+static enum verdict judge_conn(struct conn *c, const struct s2s_conf *old, const struct s2s_conf *new, bool is_trust_new)
 {
-	enum verdict worst = KEEP, v;
+	enum verdict worst = is_trust_new ? RENEW : KEEP, v;
 
-	if (c->stream.remote)
-		worst = judge_pair(bytes_of(c->stream.local), bytes_of(c->stream.remote), old, new);
+	if (c->stream.remote) {
+		v = judge_pair(bytes_of(c->stream.local), bytes_of(c->stream.remote), old, new);
+		worst = v > worst ? v : worst;
+	}
 	LIST_EACH(it, &c->stream.pairs) {
 		const struct stream_pair *p = LIST_OWNER(it, struct stream_pair, node);
 		v = judge_pair(bytes_of(p->local), bytes_of(p->remote), old, new);
@@ -94,7 +131,7 @@ static enum verdict judge_conn(struct conn *c, const struct s2s_conf *old, const
 	return worst;
 }
 
-static void judge_all(struct s2s *s, const struct s2s_conf *old)
+static void judge_all(struct s2s *s, const struct s2s_conf *old, bool is_trust_new)
 {
 	struct { uint64_t id; enum verdict v; } *todo = calloc(s->conns.count + 1, sizeof *todo);
 	size_t at = 0, n = 0;
@@ -103,7 +140,7 @@ static void judge_all(struct s2s *s, const struct s2s_conf *old)
 	if (!todo)
 		die("s2s.apply", "no memory to close what the new settings forbid");
 	while ((c = map_next(&s->conns, &at))) {
-		enum verdict v = c->is_gone ? KEEP : judge_conn(c, old, &s->conf);
+		enum verdict v = c->is_gone ? KEEP : judge_conn(c, old, &s->conf, is_trust_new);
 		if (v != KEEP) {
 			todo[n].id = c->id;
 			todo[n++].v = v;
@@ -136,18 +173,18 @@ void apply_settings(void *program, const struct settings *set)
 {
 	struct s2s *s = program;
 	struct s2s_conf old = s->conf, new;
-	bool had_conf = s->has_conf;
+	bool had_conf = s->settings, is_trust_new = had_conf && trust_differs(s->settings, set);
 	struct tls_store *store;
 
 	if (conf_init(&new, set) < 0 || !(store = make_store(s, set, &new)))
 		die("s2s.apply", "no memory for the settings");
 	s->conf = new;
-	s->has_conf = true;
+	s->settings = set;
 	tls_store_free(s->certificates); /* open streams keep it */
 	s->certificates = store;
 	configure_dns(s);
 	if (had_conf) {
-		judge_all(s, &old);
+		judge_all(s, &old, is_trust_new);
 		conf_fini(&old);
 		retry_all(s);
 	}

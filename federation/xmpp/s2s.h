@@ -64,7 +64,7 @@ struct s2s {
 	struct proc *proc;
 	struct loop *loop;
 	struct s2s_conf conf;
-	bool has_conf;
+	const struct settings *settings; /* that conf was made from; NULL: none came yet */
 	struct stream_env env;
 	struct xml_pool *xml;
 	struct arena arena; /* one step of an engine */

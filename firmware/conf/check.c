@@ -30,7 +30,7 @@ static void check_certificates(const struct rows *r, int64_t wall_s, struct chec
 
 	for (size_t i = 0; i < r->n; i++) {
 		const struct row_item *item = &r->v[i];
-		if (item->row->type != SETTING_PEM)
+		if (item->row->type != SETTING_PEM || item->row->id == SET_TRUST_REVOCATION)
 			continue;
 		struct cert_about about;
 		if (cert_read(item->value, &about, why, sizeof why) < 0)
@@ -39,6 +39,23 @@ static void check_certificates(const struct rows *r, int64_t wall_s, struct chec
 			add(c, false, item->path, "the certificate has expired");
 		else if (about.not_before_s > wall_s)
 			add(c, false, item->path, "the certificate is not valid yet");
+	}
+}
+
+/* An old list refuses everybody whom its authority certified (ERR_CERT_CRL). */
+static void check_revocation(const struct rows *r, int64_t wall_s, struct check *c)
+{
+	int64_t next_update_s;
+	char why[128];
+
+	for (size_t i = 0; i < r->n; i++) {
+		const struct row_item *item = &r->v[i];
+		if (item->row->id != SET_TRUST_REVOCATION)
+			continue;
+		if (cert_read_revocation(item->value, &next_update_s, why, sizeof why) < 0)
+			add(c, true, item->path, why);
+		else if (next_update_s < wall_s)
+			add(c, false, item->path, "the list is out of date: certificates of its authority are refused");
 	}
 }
 
@@ -151,6 +168,7 @@ void check_rows(const struct rows *r, int64_t wall_s, struct check *out)
 {
 	*out = (struct check){ 0 };
 	check_certificates(r, wall_s, out);
+	check_revocation(r, wall_s, out);
 	check_domains(r, out);
 	check_peers(r, out);
 	check_listeners(r, out);

@@ -28,6 +28,9 @@ struct pki_wish {
 struct pki_cert pki_make(const struct pki_wish *w, const struct pki_cert *issuer);
 void pki_free(struct pki_cert *c);
 struct bytes pki_pem(const struct pki_cert *c);
+/* A revocation list of the issuer with `revoked` (may be NULL) in it, from ten days ago for `days` from
+ * now (below 0: out of date); PEM, free() it. */
+struct bytes pki_revoke(const struct pki_cert *issuer, const struct pki_cert *revoked, int days);
 /* Several PEM texts in one; free() it. */
 struct bytes pki_join(struct bytes a, struct bytes b);
 

@@ -32,6 +32,9 @@ int tls_prepare(void);
 void tls_forget(void);
 int tls_store_trust_system(struct tls_store *s);
 int tls_store_trust_anchor(struct tls_store *s, struct bytes name, struct bytes pem);
+/* Revocation lists in PEM (RFC 5280 5), after the anchors: certificates of partners whose authority
+ * has a list are looked up in it, others not. ERR_SYNTAX. */
+int tls_store_add_revocation(struct tls_store *s, struct bytes pem);
 
 enum tls_side { TLS_SERVER, TLS_CLIENT };
 struct tls_options {

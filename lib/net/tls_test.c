@@ -249,6 +249,51 @@ static int dane(struct tls *t, const char *domain, uint8_t usage, uint8_t select
 	return rc;
 }
 
+static void revoke(struct tls_store *s, const struct pki_cert *issuer, const struct pki_cert *revoked, int days)
+{
+	struct bytes pem = pki_revoke(issuer, revoked, days);
+
+	assert_int_equal(tls_store_add_revocation(s, pem), 0);
+	free((void *)pem.p);
+}
+
+/* Only where there is a list; an old one proves nothing any more (fails closed). */
+static void revocation_lists_decide(void **state)
+{
+	static const struct {
+		bool by_mid, is_revoked;
+		int days, rc;
+	} rows[] = {
+		{ false, false, 7, 0 },               /* the root's, with nobody in it; none of mid */
+		{ true, false, 7, 0 },
+		{ true, true, 7, ERR_CERT_REVOKED },
+		{ false, true, 7, ERR_CERT_REVOKED }, /* mid itself */
+		{ true, false, -1, ERR_CERT_CRL },
+	};
+	struct world *w = *state;
+	struct tls_demand b = demand_for("b.example"), only = b;
+	struct pki_cert other = pki_make(&(struct pki_wish){ .cn = "other root", .is_ca = true }, NULL);
+	struct meeting m;
+
+	only.authority = BYTES("root");
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		meet(w, &m, &w->peer, &w->mid);
+		const struct pki_cert *of = rows[i].by_mid ? &w->peer : &w->mid;
+		revoke(m.server_store, rows[i].by_mid ? &w->mid : &w->root, rows[i].is_revoked ? of : NULL, rows[i].days);
+		assert_int_equal(verdict_on(m.pair.server.link.tls, &b, NULL), rows[i].rc);
+		assert_int_equal(verdict_on(m.pair.server.link.tls, &only, NULL), rows[i].rc);
+		part(&m);
+	}
+	/* another authority's list, with the same serial in it, says nothing */
+	meet(w, &m, &w->peer, &w->mid);
+	revoke(m.server_store, &other, &w->peer, 7);
+	assert_int_equal(verdict_on(m.pair.server.link.tls, &b, NULL), 0);
+	assert_int_equal(tls_store_add_revocation(m.server_store, BYTES("no PEM")), ERR_SYNTAX);
+	assert_int_equal(tls_store_add_revocation(m.server_store, pki_pem(&w->root)), ERR_SYNTAX);
+	part(&m);
+	pki_free(&other);
+}
+
 static void dane_usages(void **state)
 {
 	struct world *w = *state;
@@ -435,6 +480,7 @@ int main(void)
 		cmocka_unit_test(each_cause_has_its_code),
 		cmocka_unit_test(no_certificate_is_said),
 		cmocka_unit_test(pin_and_authority_decide),
+		cmocka_unit_test(revocation_lists_decide),
 		cmocka_unit_test(dane_usages),
 		cmocka_unit_test(posh_also_does),
 		cmocka_unit_test(certificates_are_chosen_by_name_and_key),

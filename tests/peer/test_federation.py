@@ -3,7 +3,7 @@ import time
 
 from harness import raw
 from harness.case import PeerCase
-from harness.place import free_port6, wait_for
+from harness.place import Failed, free_port6, wait_for
 from harness.prosody import Prosody
 
 REFUSED = (  # kind of the partner's certificate, reason code of ours
@@ -449,6 +449,49 @@ class Policy(Fed):
         j, r = self.login(self.gh, "juliet"), self.login(self.ok, "romeo")
         self.chat(j, r, "pinned", 15)
         self.gh.commit("delete federation peer ok.example pin")
+
+
+class Revoked(Fed):
+    """Revocation lists of the partners' authority (FED-09): live, and nobody else is touched."""
+    peers = {"stolen.example": {"action": "allow"}, "fine.example": {"action": "allow"}}
+
+    @classmethod
+    def partners(cls):
+        cls.stolen = cls.prosody("stolen.example", dialback=False, secure_auth=False)
+        cls.fine = cls.prosody("fine.example", dialback=False)
+
+    def tearDown(self):
+        self.gh.commit("delete trust revocation test")
+        super().tearDown()
+
+    def test_revoked_is_refused_both_ways_and_others_go_on(self):
+        j, s, f = self.login(self.gh, "juliet"), self.login(self.stolen, "romeo"), self.login(self.fine, "romeo")
+        self.chat(j, s, "before it was stolen")
+        self.gh.commit("set trust revocation test " + self.pki.revoke(self.stolen.cert))
+        cond, text = self.bounce("stolen.example")  # its open stream was not kept
+        self.assertEqual(cond, "remote-server-timeout", text)
+        self.assertIn("revoked", text)
+        self.gh.wait_reason("stolen.example", "cert-revoked")
+        with self.assertRaises(raw.Closed) as closed:
+            raw.s2s_out(self.gh.addr, 5269, raw.client_context(cert=self.stolen.cert), "stolen.example",
+                        "near.example")
+        self.assertIn("not-authorized", str(closed.exception))
+        self.chat(j, f, "another partner")
+        self.chat(f, j, "and back")
+
+    def test_an_old_list_proves_nobody(self):
+        self.gh.commit("set trust revocation test " + self.pki.revoke(days=-1))
+        cond, text = self.bounce("fine.example")
+        self.assertEqual(cond, "remote-server-timeout", text)
+        self.assertIn("revocation list", text)
+        self.gh.commit("set trust revocation test " + self.pki.revoke())
+        j, f = self.login(self.gh, "juliet"), self.login(self.fine, "romeo")
+        self.chat(j, f, "with the new list")
+
+    def test_what_is_no_list_is_refused(self):
+        self.gh.commit("set trust revocation test " + self.pki.revoke())
+        with self.assertRaises(Failed):
+            self.gh.commit("set trust revocation test " + self.pki.ca)
 
 
 class HostUnknown(Fed):
