@@ -3,7 +3,7 @@ import time
 
 from harness import raw
 from harness.case import PeerCase
-from harness.place import Failed, free_port6, wait_for
+from harness.place import Failed, free_port6, port_open, wait_for
 from harness.prosody import Prosody
 
 REFUSED = (  # kind of the partner's certificate, reason code of ours
@@ -296,6 +296,27 @@ class WaysThere(Fed):
         self.dns.fault("x." + self.d, "AAAA", "silence")
         self.assertLess(self.reach(10), 6)
 
+    def test_a_dead_ipv6_address_comes_first(self):
+        """A-13.06: one after another in the order of the answer."""
+        for address in ("2001:db8::1", "::1", self.far.addr):
+            self.dns.a("x." + self.d, address)
+        self.dns.srv(self.d, "x." + self.d, 5269)
+        self.assertLess(self.reach(), 5)
+
+    def test_a_domain_that_appears_is_found_after_retry_or_commit(self):
+        """Lesson 10: what DNS denied a moment ago is not held against anybody."""
+        j, r = self.login(self.gh, "juliet"), self.login(self.far, "romeo")
+        for i, again in enumerate((lambda: self.gh.ghsh("federation retry %s\n" % self.d),
+                                   lambda: self.gh.commit("set federation idle 901"))):
+            self.dns.clear(self.d)
+            self.gh.ghsh("federation close %s\n" % self.d, check=False)
+            self.gh.ghsh("federation retry %s\n" % self.d)
+            self.assertEqual(self.bounce(self.d)[0], "remote-server-not-found")
+            self.dns.a(self.d, self.far.addr)
+            again()
+            self.chat(j, r, "found %d" % i, 5)
+        self.gh.commit("delete federation idle")
+
     def test_truncated_answers_come_by_tcp(self):
         self.dns.a("x." + self.d, self.far.addr)
         self.dns.srv(self.d, "x." + self.d, 5269)
@@ -413,12 +434,14 @@ class Policy(Fed):
         self.chat(j, r, "allowed")
         self.gh.commit("set federation mode off")
         try:
+            wait_for("the port is closed", lambda: not port_open(self.gh.addr, 5269), 5)
             j.message(r.jid, "closed now", id_="m1")
             j.wait_error("m1", 10)
             r.message(j.jid, "closed for me too", id_="m2")
             self.assertTrue(j.quiet(2, lambda e: e.find("{*}body") is not None and
                                     e.find("{*}body").text == "closed for me too"))
             self.gh.commit("set federation mode open")
+            wait_for("the port is open", lambda: port_open(self.gh.addr, 5269), 5)
             s = self.login(self.sub, "romeo")
             self.chat(j, s, "open", 15)
         finally:
