@@ -30,6 +30,7 @@ static void read_numbers(struct s2s_conf *c, const struct settings *s)
 	c->backoff_max_ms = ms(s, SET_FED_BACKOFF_MAX);
 	c->streams_max = number(s, SET_FED_STREAMS_MAX);
 	c->unauth_max = number(s, SET_FED_UNAUTH_MAX);
+	c->user_attempts = number(s, SET_FED_USER_ATTEMPTS);
 	c->has_bidi = settings_bool(s, SET_FED_BIDI);
 	c->has_sm = settings_bool(s, SET_FED_SM);
 	c->has_posh = settings_bool(s, SET_FED_POSH);

@@ -23,7 +23,7 @@ struct s2s_conf {
 	uint32_t queue_stanzas, queue_bytes, queue_age_ms;
 	uint32_t connect_ms, setup_ms, idle_ms, ping_ms; /* idle, ping: 0 never */
 	uint32_t backoff_min_ms, backoff_max_ms;
-	uint32_t streams_max, unauth_max;
+	uint32_t streams_max, unauth_max, user_attempts;
 	bool has_bidi, has_sm, has_posh;
 	struct map debug_domains; /* by remote domain: its debug lines are written at every level */
 	bool dns_validates;

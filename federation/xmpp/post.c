@@ -5,6 +5,30 @@
 #include "handover.h"
 #include "pair.h"
 #include "proto/jid.h"
+#include "sender.h"
+
+/* Does a stanza of this pair mean an attempt to reach its domain? */
+static bool needs_attempt(struct s2s *s, struct bytes local, struct bytes remote)
+{
+	struct peer *peer = map_get(&s->peers, remote);
+	struct pair *p = peer ? peer_find_pair(peer, local) : NULL;
+
+	return !p || (!p->queue.n && !conn_find(s, p->conn));
+}
+
+static bool may_attempt(struct s2s *s, const struct jid *from, struct bytes remote)
+{
+	uint32_t held;
+
+	if (sender_take(&s->senders, jid_bare(from), s->conf.user_attempts, loop_now(s->loop), &held))
+		return true;
+	s->counts[STAT_OUT_USER_LIMITED]++;
+	if (held != UINT32_MAX)
+		log_warn("s2s.user-limited", LOG_BYTES("user", jid_bare(from)), LOG_BYTES("domain", remote),
+		         LOG_STR("advice", "many new partners at once: see federation user-attempts"),
+		         LOG_INT("held", held));
+	return false;
+}
 
 void post_queue(struct s2s *s, const struct envelope *e)
 {
@@ -20,6 +44,10 @@ void post_queue(struct s2s *s, const struct envelope *e)
 	}
 	if (!rule.is_allowed) {
 		bounce_envelope(s, e, RUNG_POLICY, ERR_DENIED, rule.why);
+		return;
+	}
+	if (needs_attempt(s, local, remote) && !may_attempt(s, &from, remote)) {
+		bounce_envelope(s, e, RUNG_QUEUE, ERR_LIMIT, "too many new partners at once");
 		return;
 	}
 	p = pair_of(s, local, remote);

@@ -46,6 +46,7 @@ static const struct advice_row {
 	{ RUNG_STREAM, ERR_TIMEOUT, "the partner stopped answering during stream set-up: ask the partner" },
 	{ RUNG_STREAM, 0, "the partner ended the stream: see the text, ask the partner" },
 	{ RUNG_QUEUE, ERR_TIMEOUT, "the partner could not be reached in time: see its last error" },
+	{ RUNG_QUEUE, ERR_LIMIT, "a limit of this box was reached: see federation streams-max, federation user-attempts" },
 	{ RUNG_QUEUE, 0, "too much waits for this partner: see federation queue" },
 };
 

@@ -12,6 +12,7 @@
 #include "handover.h"
 #include "listener.h"
 #include "post.h"
+#include "sender.h"
 #include "show.h"
 
 enum { TICK_MS = 500, PEER_KEEP_MS = 600000, DONES_MAX_BYTES = 1 << 20, XML_IDLE_MAX = 64 };
@@ -106,7 +107,8 @@ static void on_tick(void *arg)
 
 	post_tick(s);
 	sweep_peers(s);
-	if (s->peers.count || s->flights.n)
+	sender_sweep(&s->senders, loop_now(s->loop));
+	if (s->peers.count || s->senders.count || s->flights.n)
 		s2s_want_tick(s);
 }
 

@@ -23,6 +23,7 @@
 	X(STAT_IN_ADDRESS_LIMITED, "s2s.in.address-limited")                                       \
 	X(STAT_IN_PROVEN, "s2s.in.proven")                                                         \
 	X(STAT_OUT_ATTEMPTS, "s2s.out.attempts")                                                   \
+	X(STAT_OUT_USER_LIMITED, "s2s.out.user-limited")                                           \
 	X(STAT_OUT_FAILED, "s2s.out.failed")                                                       \
 	X(STAT_OUT_READY, "s2s.out.ready")                                                         \
 	X(STAT_REFUSED_POLICY, "s2s.refused.policy")                                               \
@@ -77,6 +78,7 @@ struct s2s {
 	struct map conns;     /* struct conn by id; owned */
 	size_t n_unproven;    /* incoming ones without a proof */
 	struct map strangers; /* of stranger.h: incoming ones by address; owned */
+	struct map senders;   /* of sender.h: users of ours by bare JID; owned */
 	struct flights flights;
 	struct map outgoing;  /* struct queue_item by envelope id: ours to answer (ROUTE_DONE) */
 	struct buf dones;     /* ROUTE_DONE bodies that wait for gh-switch to come back */

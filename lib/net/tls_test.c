@@ -329,6 +329,28 @@ static void dane_usages(void **state)
 	pki_free(&far);
 }
 
+/* A partner without an authority: its own certificate is the anchor. */
+static void own_certificate_as_anchor(void **state)
+{
+	struct world *w = *state;
+	struct pki_cert self = pki_make(&(struct pki_wish){ .cn = "b", .san = "DNS:b.example" }, NULL);
+	struct pki_cert old = pki_make(&(struct pki_wish){ .cn = "b", .san = "DNS:b.example", .from_days = -9, .to_days = -1 }, NULL);
+	struct tls_demand b = demand_for("b.example"), c = demand_for("c.example");
+	struct meeting m;
+
+	meet(w, &m, &self, NULL);
+	assert_int_equal(tls_store_trust_anchor(m.server_store, BYTES("b"), pki_pem(&self)), 0);
+	assert_int_equal(verdict_on(m.pair.server.link.tls, &b, NULL), 0);
+	assert_int_equal(verdict_on(m.pair.server.link.tls, &c, NULL), ERR_CERT_NAME);
+	part(&m);
+	meet(w, &m, &old, NULL);
+	assert_int_equal(tls_store_trust_anchor(m.server_store, BYTES("b"), pki_pem(&old)), 0);
+	assert_int_equal(verdict_on(m.pair.server.link.tls, &b, NULL), ERR_CERT_EXPIRED);
+	part(&m);
+	pki_free(&self);
+	pki_free(&old);
+}
+
 static void posh_also_does(void **state)
 {
 	struct world *w = *state;
@@ -482,6 +504,7 @@ int main(void)
 		cmocka_unit_test(pin_and_authority_decide),
 		cmocka_unit_test(revocation_lists_decide),
 		cmocka_unit_test(dane_usages),
+		cmocka_unit_test(own_certificate_as_anchor),
 		cmocka_unit_test(posh_also_does),
 		cmocka_unit_test(certificates_are_chosen_by_name_and_key),
 		cmocka_unit_test(old_versions_suites_and_protocols_are_refused),

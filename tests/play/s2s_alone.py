@@ -260,6 +260,33 @@ def case_check(w):
     assert records[-1]["step"] == "dns" and records[-1]["result"] == "failed", records
 
 
+def case_user_writes_to_many_domains(w):
+    a, b = w.rig(A, settings={"federation user-attempts": "5"}), w.rig(B)
+    ids = [a.send(U, "v@d%d.example" % i) for i in range(12)]
+    for i in ids:
+        a.wait_done(i, 15)
+    errors = [e["stanza"] for e in a.inbound if e["type"] == "error"]
+    assert sum(b"too many new partners" in e for e in errors) == 7, errors
+    assert sum(b"remote-server-not-found" in e for e in errors) == 5, errors
+    assert a.text().count("s2s.user-limited") == 1
+    i = a.send("other@a.example", V)  # not this user
+    b.wait_in(lambda e: b"hi" in e["stanza"])
+    a.wait_done(i)
+    chat(a, b, "on the stream that stands")
+
+
+def case_many_stanzas_one_attempt(w):
+    """Lesson 13: one attempt a domain pair, each stanza once and in order."""
+    a, b = w.rig(A), w.rig(B)
+    ids = [a.send(U, V, body="n%03d" % i) for i in range(50)]
+    for i in ids:
+        a.wait_done(i)
+    bodies = [e["stanza"].split(b"<body>")[1][:4] for e in b.inbound]
+    assert bodies == [b"n%03d" % i for i in range(50)], bodies
+    assert a.text().count("event=connected") == 1, a.text()
+    assert w.dns.count("_xmpp-server._tcp." + B) <= 2, w.dns.count("_xmpp-server._tcp." + B)  # where, and DANE
+
+
 def debug_lines(text):
     return [x for x in text.splitlines() if x.split()[1:2] == ["debug"]]
 
