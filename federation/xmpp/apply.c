@@ -5,6 +5,8 @@
 #include "base/err.h"
 #include "conn.h"
 
+enum { TLS_12, TLS_13 }; /* places in the range of "tls minimum" */
+
 /* Whom we believe when they speak for others, and whom not any more. */
 static void add_trust(struct tls_store *store, const struct settings *set)
 {
@@ -25,6 +27,17 @@ static void add_trust(struct tls_store *store, const struct settings *set)
 	}
 }
 
+/* One certificate of a domain of ours. */
+static int show_certificate(struct tls_store *store, const struct conf_domain *d, struct bytes name)
+{
+	int rc = tls_store_add_domain(store, d->ascii, name);
+
+	if (rc < 0) /* lesson 5: the exact name that is not covered */
+		log_warn("s2s.domain", LOG_BYTES("domain", d->domain), LOG_BYTES("certificate", name),
+		         LOG_STR("reason", err_name(rc)));
+	return rc;
+}
+
 static struct tls_store *make_store(struct s2s *s, const struct settings *set, struct s2s_conf *conf)
 {
 	struct tls_store *store = tls_store_new(s->keys);
@@ -35,6 +48,8 @@ static struct tls_store *make_store(struct s2s *s, const struct settings *set, s
 
 	if (!store)
 		return NULL;
+	if (settings_enum(set, SET_TLS_MINIMUM) == TLS_13 && (rc = tls_store_require_13(store)) < 0)
+		die("s2s.apply", err_text(rc));
 	while (settings_next_key(set, SET_CERTIFICATE_CHAIN, &at, &key)) {
 		rc = tls_store_add_certificate(store, key, settings_text_at(set, SET_CERTIFICATE_CHAIN, key));
 		if (rc < 0)
@@ -42,11 +57,10 @@ static struct tls_store *make_store(struct s2s *s, const struct settings *set, s
 	}
 	at = 0;
 	while ((d = map_next(&conf->domains, &at))) {
-		rc = tls_store_add_domain(store, d->ascii, d->certificate);
+		rc = show_certificate(store, d, d->certificate);
 		d->has_certificate = rc == 0 || rc == ERR_CERT_NAME;
-		if (rc < 0) /* lesson 5: the exact name that is not covered */
-			log_warn("s2s.domain", LOG_BYTES("domain", d->domain), LOG_BYTES("certificate", d->certificate),
-			         LOG_STR("reason", err_name(rc)));
+		if (d->second.n)
+			(void)show_certificate(store, d, d->second); /* has warned; the first one serves */
 	}
 	add_trust(store, set);
 	return store;

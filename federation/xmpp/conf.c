@@ -79,7 +79,10 @@ static int add_domain(struct s2s_conf *c, const struct settings *s, struct bytes
 	if (!d)
 		return ERR_NOMEM;
 	d->domain = key;
-	d->certificate = settings_text_at(s, SET_DOMAIN_CERTIFICATE, key);
+	d->certificate = settings_text_at(s, SET_DOMAIN_FEDERATION, key);
+	if (!d->certificate.n)
+		d->certificate = settings_text_at(s, SET_DOMAIN_CERTIFICATE, key);
+	d->second = settings_text_at(s, SET_DOMAIN_SECOND, key);
 	d->has_certificate = d->certificate.n &&
 	                     settings_is_set(s, SET_CERTIFICATE_CHAIN, d->certificate);
 	if (jid_domain_to_ascii(key, d->ascii) < 0) {

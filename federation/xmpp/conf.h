@@ -11,7 +11,8 @@
 struct conf_domain {
 	struct bytes domain;      /* normalised */
 	char ascii[254];          /* A-labels */
-	struct bytes certificate; /* name of the certificate that proves it */
+	struct bytes certificate; /* name of the certificate that proves it to partners */
+	struct bytes second;      /* of another key type; empty: none */
 	bool has_certificate;     /* and it is there */
 };
 

@@ -59,29 +59,35 @@ static void check_revocation(const struct rows *r, int64_t wall_s, struct check 
 	}
 }
 
-/* Each hosted domain has a certificate, and that covers it (lesson 5: with the exact name). */
+/* A domain's certificate is there and covers it (lesson 5: with the exact name). */
+static void check_certificate_of(const struct rows *r, const struct row_item *item, struct check *c)
+{
+	struct bytes pem = rows_value(r, SET_CERTIFICATE_CHAIN, item->value);
+	char text[256];
+
+	if (pem.n == 0) {
+		snprintf(text, sizeof text, "there is no certificate %.*s", BYTES_FMT(item->value));
+		add(c, true, item->path, text);
+	} else if (!cert_covers(pem, item->key)) {
+		snprintf(text, sizeof text, "certificate %.*s does not cover the name %.*s", BYTES_FMT(item->value),
+		         (int)(item->key.n > 150 ? 150 : item->key.n), (const char *)item->key.p);
+		add(c, false, item->path, text);
+	}
+}
+
 static void check_domains(const struct rows *r, struct check *c)
 {
 	size_t n_domains = 0;
-	char text[256];
 
 	for (size_t i = 0; i < r->n; i++) {
 		const struct row_item *item = &r->v[i];
-		if (item->row->id == SET_DOMAIN_CONTACT && !is_set(r, SET_DOMAIN_CERTIFICATE, item->key))
+		enum setting id = item->row->id;
+		bool is_certificate = id == SET_DOMAIN_CERTIFICATE || id == SET_DOMAIN_SECOND || id == SET_DOMAIN_FEDERATION;
+		n_domains += id == SET_DOMAIN_CERTIFICATE;
+		if ((is_certificate || id == SET_DOMAIN_CONTACT) && !is_set(r, SET_DOMAIN_CERTIFICATE, item->key))
 			add(c, true, item->path, "this domain has no certificate, so it is not hosted here");
-		if (item->row->id != SET_DOMAIN_CERTIFICATE)
-			continue;
-		n_domains++;
-		struct bytes pem = rows_value(r, SET_CERTIFICATE_CHAIN, item->value);
-		if (pem.n == 0) {
-			snprintf(text, sizeof text, "there is no certificate %.*s", BYTES_FMT(item->value));
-			add(c, true, item->path, text);
-		} else if (!cert_covers(pem, item->key)) {
-			snprintf(text, sizeof text, "certificate %.*s does not cover the name %.*s",
-			         BYTES_FMT(item->value), (int)(item->key.n > 150 ? 150 : item->key.n),
-			         (const char *)item->key.p);
-			add(c, false, item->path, text);
-		}
+		if (is_certificate)
+			check_certificate_of(r, item, c);
 	}
 	if (n_domains == 0)
 		add(c, false, BYTES_NONE, "no domain is hosted: set domain NAME certificate CERTIFICATE");

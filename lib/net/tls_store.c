@@ -67,7 +67,7 @@ static SSL_CTX *context_new(const struct tls_store *s)
 	SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF); /* resumption by ticket only */
 	(void)SSL_CTX_set_num_tickets(c, 1);
 	(void)SSL_CTX_set_max_cert_list(c, CERT_LIST_MAX_BYTES);
-	if (SSL_CTX_set_min_proto_version(c, TLS1_2_VERSION) != 1 ||
+	if (SSL_CTX_set_min_proto_version(c, s->version_min) != 1 ||
 	    SSL_CTX_set_cipher_list(c, SUITES_12) != 1 || SSL_CTX_set1_groups_list(c, GROUPS) != 1 ||
 	    SSL_CTX_set1_sigalgs_list(c, SIGNATURES) != 1 ||
 	    SSL_CTX_set_session_id_context(c, (const uint8_t *)"gatehouse", 9) != 1) {
@@ -86,6 +86,7 @@ struct tls_store *tls_store_new(struct keyproxy *keys)
 		return NULL;
 	s->refs = 1;
 	s->keys = keys;
+	s->version_min = TLS1_2_VERSION;
 	s->base = context_new(s);
 	s->trust = trust_new();
 	tls_tickets_init(&s->tickets, time(NULL));
@@ -93,6 +94,12 @@ struct tls_store *tls_store_new(struct keyproxy *keys)
 		return s;
 	tls_store_free(s);
 	return NULL;
+}
+
+int tls_store_require_13(struct tls_store *s)
+{
+	s->version_min = TLS1_3_VERSION;
+	return SSL_CTX_set_min_proto_version(s->base, s->version_min) == 1 ? 0 : ERR_UNSUPPORTED;
 }
 
 struct tls_store *tls_store_hold(struct tls_store *s)

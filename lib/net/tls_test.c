@@ -406,9 +406,9 @@ static void certificates_are_chosen_by_name_and_key(void **state)
 	pki_free(&conf);
 }
 
-static bool secure_with(struct world *w, int version, const char *suites, const char *server_alpn, const char *client_alpn)
+static bool secure_to(struct world *w, struct tls_store *s, int version, const char *suites, const char *server_alpn,
+                      const char *client_alpn)
 {
-	struct tls_store *s = store_of(w, "a.example", &w->good, &w->mid);
 	struct tls_store *cs = store_of(w, NULL, NULL, NULL);
 	struct tls *client = client_of(cs, NULL, "a.example", client_alpn);
 	struct pair p;
@@ -424,6 +424,48 @@ static bool secure_with(struct world *w, int version, const char *suites, const 
 	tls_store_free(s);
 	tls_store_free(cs);
 	return ok;
+}
+
+static bool secure_with(struct world *w, int version, const char *suites, const char *server_alpn, const char *client_alpn)
+{
+	return secure_to(w, store_of(w, "a.example", &w->good, &w->mid), version, suites, server_alpn, client_alpn);
+}
+
+/* B-TLS-01 and 03: each suite, with the key type that it needs. */
+static void suites_of_both_key_types(void **state)
+{
+	static const struct {
+		const char *suite;
+		bool is_rsa;
+	} rows[] = {
+		{ "ECDHE-ECDSA-AES256-GCM-SHA384", false }, { "ECDHE-ECDSA-AES128-GCM-SHA256", false },
+		{ "ECDHE-RSA-AES256-GCM-SHA384", true },    { "ECDHE-RSA-AES128-GCM-SHA256", true },
+	};
+	struct world *w = *state;
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct tls_store *only = store_of(w, "a.example", rows[i].is_rsa ? &w->good : &w->good_rsa, &w->mid);
+		struct tls_store *both = store_of(w, "a.example", &w->good, &w->mid);
+		assert_int_equal(tls_store_add_certificate(both, BYTES("rsa"), pki_pem(&w->good_rsa)), 0);
+		assert_int_equal(tls_store_add_domain(both, "a.example", BYTES("rsa")), 0);
+		assert_false(secure_to(w, only, TLS1_2_VERSION, rows[i].suite, NULL, NULL));
+		assert_true(secure_to(w, both, TLS1_2_VERSION, rows[i].suite, NULL, NULL));
+	}
+}
+
+/* B-TLS-02 */
+static void the_floor_can_be_13(void **state)
+{
+	for (int is_13 = 0; is_13 < 2; is_13++) {
+		struct world *w = *state;
+		struct tls_store *s = tls_store_new(NULL);
+		struct bytes pem = pki_join(pki_pem(&w->good), pki_pem(&w->mid));
+		assert_int_equal(tls_store_require_13(s), 0);
+		assert_int_equal(tls_store_add_certificate(s, BYTES("c"), pem), 0);
+		assert_int_equal(tls_store_add_domain(s, "a.example", BYTES("c")), 0);
+		assert_int_equal(secure_to(w, s, is_13 ? TLS1_3_VERSION : TLS1_2_VERSION, NULL, NULL, NULL), is_13);
+		free((void *)pem.p);
+	}
 }
 
 static void old_versions_suites_and_protocols_are_refused(void **state)
@@ -508,6 +550,8 @@ int main(void)
 		cmocka_unit_test(posh_also_does),
 		cmocka_unit_test(certificates_are_chosen_by_name_and_key),
 		cmocka_unit_test(old_versions_suites_and_protocols_are_refused),
+		cmocka_unit_test(suites_of_both_key_types),
+		cmocka_unit_test(the_floor_can_be_13),
 		cmocka_unit_test(renegotiation_is_refused),
 		cmocka_unit_test(bad_pem_is_refused),
 		cmocka_unit_test(tickets_rotate),

@@ -1,6 +1,8 @@
 """Federation with Prosody: proofs, refusals with their reasons, ways to find a partner."""
+import ssl
 import time
 
+from cryptography import x509
 from harness import raw
 from harness.case import PeerCase
 from harness.place import Failed, free_port6, port_open, wait_for
@@ -472,6 +474,72 @@ class Policy(Fed):
         j, r = self.login(self.gh, "juliet"), self.login(self.ok, "romeo")
         self.chat(j, r, "pinned", 15)
         self.gh.commit("delete federation peer ok.example pin")
+
+
+class OwnCertificates(Fed):
+    """What we show: RSA beside ECDSA (B-TLS-05), another one to partners than to clients (B-CRT-05), a name
+    that a certificate lacks (lesson 5), and the TLS floor (B-TLS-02)."""
+    peers = {"far.example": {"action": "allow"}}
+
+    def shown(self, port=5269, sigalgs=None, version=None):
+        """The certificate that a connecting server or client sees."""
+        ctx = raw.client_context(cert=self.pki.make("good", "far.example"))
+        if version:
+            ctx.maximum_version = version
+        if sigalgs:
+            ctx.set_ciphers(sigalgs)
+            ctx.maximum_version = ssl.TLSVersion.TLSv1_2
+        if port == 5269:
+            s = raw.s2s_out(self.gh.addr, port, ctx, "far.example", "near.example")
+        else:
+            s = raw.Stream(self.gh.addr, port)
+            s.open("near.example")
+            s.features()
+            s.starttls(ctx, "near.example")
+        self.streams.append(s)
+        return x509.load_der_x509_certificate(s.sock.getpeercert(True))
+
+    def give(self, name, kind, domain="near.example"):
+        cert = self.pki.make(kind, domain)
+        pem = self.place.write(name + ".pem", cert.text() + cert.key_text())
+        self.gh.ghsh(["certificate import %s %s" % (name, pem), "commit"])
+        return cert.x509
+
+    def test_rsa_beside_ecdsa(self):
+        rsa = self.give("rsa", "rsa")
+        self.gh.commit("set domain near.example second-certificate rsa")
+        for port in (5269, 5222):
+            self.assertEqual(self.shown(port, "ECDHE-ECDSA-AES128-GCM-SHA256"), self.gh.cert.x509)
+            self.assertEqual(self.shown(port, "ECDHE-RSA-AES256-GCM-SHA384"), rsa)
+        self.gh.commit("delete domain near.example second-certificate")
+
+    def test_another_to_partners(self):
+        other = self.give("public", "p384")
+        self.gh.commit("set domain near.example federation-certificate public")
+        self.assertEqual(self.shown(5269), other)
+        self.assertEqual(self.shown(5222), self.gh.cert.x509)
+        self.gh.commit("delete domain near.example federation-certificate")
+        self.assertEqual(self.shown(5269), self.gh.cert.x509)
+
+    def test_a_name_that_is_not_covered_is_said(self):
+        self.give("elsewhere", "good", "elsewhere.example")
+        text = self.gh.ghsh(["set domain conference.near.example certificate elsewhere", "commit"])
+        self.assertIn("does not cover the name conference.near.example", text)
+        wait_for("gh-s2s says it", lambda: "s2s.domain domain=conference.near.example" in self.gh.log(), 5)
+        self.gh.commit("delete domain conference.near.example")
+        with self.assertRaises(Failed):
+            self.gh.commit("set domain near.example second-certificate nosuch")
+
+    def test_floor(self):
+        self.shown(version=ssl.TLSVersion.TLSv1_2)
+        self.gh.commit("set tls minimum 1.3")
+        try:
+            for port in (5269, 5222):
+                with self.assertRaises(raw.Closed):
+                    self.shown(port, version=ssl.TLSVersion.TLSv1_2)
+                self.shown(port)
+        finally:
+            self.gh.commit("delete tls minimum")
 
 
 class Revoked(Fed):
