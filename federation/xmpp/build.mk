@@ -41,3 +41,7 @@ UNIT += federation/xmpp/s2s_posh_test
 s2s_posh_test_SRCS := federation/xmpp/posh.c
 s2s_posh_test_LIBS := base
 s2s_posh_test_LD := -ljansson
+UNIT += federation/xmpp/s2s_stranger_test
+s2s_stranger_test_SRCS := $(s2s_PURE) federation/xmpp/stranger.c federation/xmpp/s2s_play.c
+s2s_stranger_test_LIBS := run proto base
+s2s_stranger_test_LD := $(proto_LD)

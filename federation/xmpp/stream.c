@@ -191,13 +191,26 @@ void stream_secured(struct stream *s, bool has_certificate, uint64_t now_ms, str
 	stream_step(s, SE_SECURED, &ev);
 }
 
+/* A stranger says what it has to say in few bytes, white space included. */
+static int count_unproven(struct stream *s, size_t n)
+{
+	if (s->role == STREAM_OUT || s->n_proven)
+		return 0;
+	if (n > STREAM_UNPROVEN_BYTES_MAX - s->unproven_bytes)
+		return ERR_LIMIT;
+	s->unproven_bytes += (uint32_t)n;
+	return 0;
+}
+
 int stream_feed(struct stream *s, struct bytes in)
 {
 	int rc;
 
 	if (s->state == SS_DEAD || s->state == SS_IN_HANDSHAKE || s->state == SS_OUT_HANDSHAKE)
 		return 0; /* pipelined before TLS: dropped (RFC 6120 5.4.3.3) */
-	rc = xml_stream_feed(&s->xml, in);
+	rc = count_unproven(s, in.n);
+	if (rc == 0)
+		rc = xml_stream_feed(&s->xml, in);
 	if (rc < 0)
 		s->bad_rc = rc;
 	return rc;

@@ -172,6 +172,7 @@ enum {
 	STREAM_PAIRS_UNPROVEN_MAX = 8, /* of them waiting for a proof */
 	STREAM_ID_MAX = 256,          /* of a peer's stream id */
 	STREAM_AUTH_TRIES = 3,
+	STREAM_UNPROVEN_BYTES_MAX = 64 << 10, /* that a peer may send before it has proved a domain */
 };
 
 struct stream {
@@ -188,6 +189,7 @@ struct stream {
 	bool is_only_verify;   /* out: opened to ask about keys; no proof of ours needed yet */
 	bool is_ping_out;
 	uint8_t n_auth_tries;
+	uint32_t unproven_bytes; /* in: came without a proof */
 	int bad_rc;            /* of stream_feed, for the next stream_next */
 	int8_t close_error;    /* enum stream_error, or -1: in order */
 	const char *close_text;

@@ -1,4 +1,7 @@
 """Federation with Prosody: proofs, refusals with their reasons, ways to find a partner."""
+import os
+import re
+import socket
 import ssl
 import time
 
@@ -583,6 +586,80 @@ class Revoked(Fed):
         self.gh.commit("set trust revocation test " + self.pki.revoke())
         with self.assertRaises(Failed):
             self.gh.commit("set trust revocation test " + self.pki.ca)
+
+
+class Strangers(Fed):
+    """Who has proved nothing gets little, for a short time, and partners do not notice."""
+    peers = {"far.example": {"action": "allow"}}
+    HEADER = (b"<?xml version='1.0'?><stream:stream xmlns='jabber:server' from='x.example' to='near.example' "
+              b"xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>")
+
+    @classmethod
+    def partners(cls):
+        cls.gh.commit("set federation mode open", "set federation setup-timeout 3",
+                      "set federation unauthenticated-max 200")
+        cls.far = cls.prosody("far.example", dialback=False)
+
+    def connect(self, source):
+        return socket.create_connection((self.gh.addr, 5269), 5, (source, 0))
+
+    @staticmethod
+    def is_open(sock):
+        sock.setblocking(False)
+        try:
+            while True:
+                if not sock.recv(4096):
+                    return False
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+
+    def test_half_open_in_hundreds(self):
+        j, r = self.login(self.gh, "juliet"), self.login(self.far, "romeo")
+        self.chat(j, r, "before")
+        source = self.place.addr()
+        many = [self.connect(source) for _ in range(70)]
+        wait_for("one address has its share", lambda: sum(map(self.is_open, many)) == 50, 5)
+        for _ in range(6):
+            source = self.place.addr()
+            many += [self.connect(source) for _ in range(50)]
+        wait_for("and all together theirs", lambda: sum(map(self.is_open, many)) == 200, 5)
+        for s in many[::7]:
+            try:
+                s.send(self.HEADER)
+            except OSError:
+                pass  # one of those that were refused
+        self.chat(j, r, "meanwhile")
+        self.chat(r, j, "and back")
+        wait_for("their time is over", lambda: not sum(map(self.is_open, many)), 10)
+        for s in many:
+            s.close()
+        late = self.connect(self.place.addr())
+        late.send(self.HEADER)
+        self.assertIn(b"starttls", late.recv(4096))
+        late.close()
+
+    def memory_kib(self):
+        with open("/proc/%d/status" % self.gh.pids()["gh-s2s/0"]) as f:
+            return int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1))
+
+    def come_and_go(self, times):
+        source = self.place.addr()
+        for i in range(times):
+            s = self.connect(source)
+            if i % 2:
+                s.send(self.HEADER)
+                s.recv(100)
+            s.close()
+
+    def test_memory_comes_back(self):
+        """LEAK_CYCLES=100000 for the long form (spec xmpp.md 5)."""
+        self.come_and_go(500)
+        time.sleep(1)
+        before = self.memory_kib()
+        self.come_and_go(int(os.environ.get("LEAK_CYCLES", "4000")))
+        wait_for("memory is back", lambda: self.memory_kib() < before + 256, 5)
 
 
 class HostUnknown(Fed):
