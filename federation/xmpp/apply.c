@@ -4,7 +4,9 @@
 
 #include "base/err.h"
 #include "conn.h"
+#include "run/fence.h"
 
+enum { STOP_GRACE_MS = 1000 };
 enum { TLS_12, TLS_13 }; /* places in the range of "tls minimum" */
 
 /* Whom we believe when they speak for others, and whom not any more. */
@@ -183,6 +185,22 @@ static void retry_all(struct s2s *s)
 	}
 }
 
+/* The fence keeps bind() only for source addresses; who gave it up starts again to have it. */
+static void keep_bind(struct s2s *s, bool is_first)
+{
+	int rc;
+
+	if (is_first) {
+		s->may_bind = s->conf.has_source;
+		rc = fence_narrow(s->may_bind);
+		if (rc < 0)
+			die("s2s.fence", err_text(rc));
+	} else if (s->conf.has_source && !s->may_bind) {
+		log_info("s2s.restart", LOG_STR("reason", "federation source is new"));
+		s2s_stop(s, STOP_GRACE_MS);
+	}
+}
+
 void apply_settings(void *program, const struct settings *set)
 {
 	struct s2s *s = program;
@@ -197,6 +215,7 @@ void apply_settings(void *program, const struct settings *set)
 	tls_store_free(s->certificates); /* open streams keep it */
 	s->certificates = store;
 	configure_dns(s);
+	keep_bind(s, !had_conf);
 	if (had_conf) {
 		judge_all(s, &old, is_trust_new);
 		conf_fini(&old);

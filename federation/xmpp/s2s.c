@@ -200,7 +200,7 @@ static int on_key_failed(void *program, struct chan *from, const struct frame *f
 }
 
 /* Streams end in order; the peers learn that we go. */
-static void stop(void *program, uint32_t grace_ms)
+void s2s_stop(void *program, uint32_t grace_ms)
 {
 	struct s2s *s = program;
 	uint64_t *ids = calloc(s->conns.count + 1, sizeof *ids);
@@ -239,7 +239,7 @@ static const struct proc_def s2s_program = {
 	.handlers = handlers, .n_handlers = sizeof handlers / sizeof handlers[0],
 	.commands = commands, .n_commands = sizeof commands / sizeof commands[0],
 	.prepare = prepare, .init = init, .apply = apply_settings, .listener = listener_change,
-	.up = up, .down = down, .stop = stop,
+	.up = up, .down = down, .stop = s2s_stop,
 };
 
 int main(int argc, char **argv)
