@@ -600,6 +600,47 @@ class Revoked(Fed):
             self.gh.commit("set trust revocation test " + self.pki.ca)
 
 
+class Killed(Fed):
+    """kill -9 of a program between a user here and a partner, under traffic: nothing is lost. A stanza may
+    come twice (docs/architecture/stanza.md)."""
+    peers = {"far.example": {"action": "allow"}}
+
+    @classmethod
+    def partners(cls):
+        cls.far = cls.prosody("far.example", dialback=False)
+
+    def talk(self, victim, from_, to):
+        self.chat(from_, to, "before %s" % victim)
+        missing = {"%s %d" % (victim, i) for i in range(40)}
+        for i in range(40):
+            from_.message(to.jid, "%s %d" % (victim, i))
+            if i == 20:
+                self.gh.kill(victim)
+        end = time.monotonic() + 20
+        while missing and time.monotonic() < end:
+            e = to.wait(lambda e: e.find("{*}body") is not None and e.get("type") != "error",
+                        max(0.1, end - time.monotonic()), "one of %d messages" % len(missing))
+            missing.discard(e.find("{*}body").text)
+        self.assertFalse(missing)
+
+    def test_gh_s2s_outward(self):
+        self.talk("gh-s2s", self.login(self.gh, "juliet"), self.login(self.far, "romeo"))
+
+    def test_gh_switch_outward(self):
+        self.talk("gh-switch", self.login(self.gh, "juliet"), self.login(self.far, "romeo"))
+
+    def test_gh_switch_inward(self):
+        self.talk("gh-switch", self.login(self.far, "romeo"), self.login(self.gh, "juliet"))
+
+    def test_gh_keys_and_gh_conf_are_not_missed(self):
+        j, r = self.login(self.gh, "juliet"), self.login(self.far, "romeo")
+        for victim in ("gh-keys", "gh-conf"):
+            self.talk(victim, j, r)
+            self.talk(victim, r, j)
+        self.gh.ghsh("federation close far.example\n")
+        self.chat(j, r, "a new stream, signed by the new gh-keys", 15)
+
+
 class Strangers(Fed):
     """Who has proved nothing gets little, for a short time, and partners do not notice."""
     peers = {"far.example": {"action": "allow"}}
