@@ -114,6 +114,7 @@ static void test_attribute_flood(void **state)
 	line_meet(&l, &a, &b, false);
 	line_say(&l, say);
 	expect_error("attributes", "<policy-violation");
+	assert_true(line_has(&l, "too many XML attributes")); /* lesson 8: which of the limits */
 	end();
 }
 

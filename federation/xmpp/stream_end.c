@@ -100,7 +100,10 @@ int act_bad(void *machine, void *event)
 	struct stream *s = machine;
 	struct stream_event *ev = event;
 
-	return stream_fail(s, stream_error_for(ev->rc), RUNG_STREAM, ev->rc, NULL);
+	int rc = stream_fail(s, stream_error_for(ev->rc), RUNG_STREAM, ev->rc, NULL);
+
+	s->close_text = err_text(ev->rc); /* to the peer; our own log has it by the code */
+	return rc;
 }
 
 /* A header inside the stream is bad-format; everything else that is no stanza and none of our
