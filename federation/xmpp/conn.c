@@ -195,16 +195,28 @@ int conn_connect(struct conn *c, const struct dns_addr *a, uint16_t port, bool i
 
 /* ---- the end ---- */
 
+/* Strangers come and go as they like: theirs are debug lines. What was refused of them has a line of
+ * its own. */
+static void log_closed(const struct conn *c, const struct reason *why)
+{
+	const struct stream *st = &c->stream;
+	bool is_stranger = !c->is_out && !stream_is_proven(st) && !c->was_ready;
+
+	if (is_stranger && !log_is_on(LOG_LEVEL_DEBUG) && !conf_is_watched(&c->s2s->conf, bytes_of(st->remote)))
+		return;
+	log_info("s2s.closed", LOG_ID("id", c->id), LOG_STR("direction", c->is_out ? "out" : "in"),
+	         LOG_STR("domain", st->remote ? st->remote : ""), LOG_STR("address", c->address),
+	         LOG_STR("rung", rung_name(why->rung)), LOG_STR("reason", err_name(why->rc)),
+	         LOG_STR("text", why->text), LOG_INT("in", c->link.bytes_in), LOG_INT("out", c->link.bytes_out));
+}
+
 static void finish(struct conn *c, const struct reason *why)
 {
 	const struct stream *st = &c->stream;
 	bool is_failure = !c->was_ready && !(st->is_only_verify && st->state == SS_DEAD && why->rc == ERR_CLOSED);
 
 	c->is_gone = true;
-	log_info("s2s.closed", LOG_ID("id", c->id), LOG_STR("direction", c->is_out ? "out" : "in"),
-	         LOG_STR("domain", st->remote ? st->remote : ""), LOG_STR("address", c->address),
-	         LOG_STR("rung", rung_name(why->rung)), LOG_STR("reason", err_name(why->rc)),
-	         LOG_STR("text", why->text), LOG_INT("in", c->link.bytes_in), LOG_INT("out", c->link.bytes_out));
+	log_closed(c, why);
 	if (is_failure && st->remote && why->rung != RUNG_NONE)
 		s2s_log_refused(c->s2s, bytes_of(st->remote), why);
 	if (c->is_out && is_failure)

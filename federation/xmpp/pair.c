@@ -98,7 +98,7 @@ void pair_dial_verify(struct s2s *s, struct peer *peer, const char *local)
 
 void pair_peer_alive(struct s2s *s, struct bytes remote)
 {
-	struct peer *p = s2s_peer(s, remote);
+	struct peer *p = s2s_find_peer(s, remote);
 
 	if (!p || !p->n_failures || reason_is_lasting(&p->last))
 		return;
@@ -164,7 +164,7 @@ static void pair_lost(struct conn *c, struct pair *p, const struct reason *why)
 void pair_conn_lost(struct conn *c, const struct reason *why)
 {
 	struct s2s *s = c->s2s;
-	struct peer *peer = c->stream.remote ? s2s_peer(s, bytes_of(c->stream.remote)) : NULL;
+	struct peer *peer = s2s_find_peer(s, bytes_of(c->stream.remote));
 
 	if (!peer)
 		return;

@@ -15,6 +15,8 @@
 #include "sender.h"
 #include "show.h"
 
+/* Lines a minute: of one peer, of all strangers. */
+enum { REFUSED_LINES = 3, STRANGER_LINES = 60 };
 enum { TICK_MS = 500, PEER_KEEP_MS = 600000, DONES_MAX_BYTES = 1 << 20, XML_IDLE_MAX = 64 };
 
 #define S2S_STAT_MEMBER(id, name) name,
@@ -39,20 +41,35 @@ struct peer *s2s_peer(struct s2s *s, struct bytes domain)
 	return p;
 }
 
+struct peer *s2s_find_peer(struct s2s *s, struct bytes domain)
+{
+	return domain.n ? map_get(&s->peers, domain) : NULL;
+}
+
 void s2s_want_tick(struct s2s *s)
 {
 	if (!loop_timer_is_set(&s->tick))
 		(void)loop_timer_set(s->loop, &s->tick, TICK_MS); /* the next stanza tries again */
 }
 
+/* A row of its own makes a domain worth remembering; what strangers call themselves is not. */
+static bool may_log_refused(struct s2s *s, struct bytes domain, uint32_t *held)
+{
+	struct policy_rule rule = policy_for(&s->conf.policy, domain);
+	struct peer *p = bytes_eq(rule.row->key, domain) ? s2s_peer(s, domain) : s2s_find_peer(s, domain);
+
+	if (p)
+		return log_limit_pass(&p->refused_log, REFUSED_LINES, loop_now(s->loop), held);
+	return log_limit_pass(&s->stranger_log, STRANGER_LINES, loop_now(s->loop), held);
+}
+
 void s2s_log_refused(struct s2s *s, struct bytes domain, const struct reason *why)
 {
-	struct peer *p = s2s_peer(s, domain);
 	uint32_t held = 0;
 
 	if (why->rung >= RUNG_POLICY && why->rung <= RUNG_QUEUE)
 		s->counts[STAT_REFUSED_POLICY + (why->rung - RUNG_POLICY)]++;
-	if (!p || !log_limit_pass(&p->refused_log, 3, loop_now(s->loop), &held))
+	if (!may_log_refused(s, domain, &held))
 		return;
 	log_warn("s2s.refused", LOG_BYTES("domain", domain), LOG_STR("rung", rung_name(why->rung)),
 	         LOG_STR("reason", err_name(why->rc)), LOG_STR("text", why->text),

@@ -87,7 +87,7 @@ struct s2s {
 	uint64_t switch_up_ms;
 	struct loop_timer tick; /* ages, retries, sweeping; runs only while there is something */
 	struct s2s_listener listeners[S2S_LISTENERS_MAX];
-	struct log_limit limit_log;
+	struct log_limit limit_log, stranger_log;
 	struct stats stats;
 	uint64_t counts[STAT_COUNT];
 	bool may_bind; /* the fence still lets us choose source addresses */
@@ -95,13 +95,17 @@ struct s2s {
 	struct loop_timer stop;
 };
 
-/* The peer of a remote domain, made when missing. NULL: no memory. */
+/* The peer of a remote domain, made when missing: for domains that we want something of, never only
+ * because a stranger says the name. NULL: no memory. */
 struct peer *s2s_peer(struct s2s *s, struct bytes domain);
+/* NULL: we know nothing of it. */
+struct peer *s2s_find_peer(struct s2s *s, struct bytes domain);
 /* Ends all streams in order, then the process. */
 void s2s_stop(void *program, uint32_t grace_ms);
 /* Makes sure that the tick runs. */
 void s2s_want_tick(struct s2s *s);
-/* One log line why a peer was refused and what to do; rate-limited by domain. */
+/* One log line why a peer was refused and what to do; rate-limited by domain, and for domains that we
+ * do not know, all together. */
 void s2s_log_refused(struct s2s *s, struct bytes domain, const struct reason *why);
 /* Engines share one arena; nested use must not reset it. */
 void s2s_arena_enter(struct s2s *s);

@@ -37,7 +37,7 @@ void sent_flush_pair(struct conn *c, struct pair *p)
 
 void sent_flush(struct conn *c)
 {
-	struct peer *peer = c->stream.remote ? s2s_peer(c->s2s, bytes_of(c->stream.remote)) : NULL;
+	struct peer *peer = s2s_find_peer(c->s2s, bytes_of(c->stream.remote));
 
 	if (!peer)
 		return;
@@ -51,7 +51,7 @@ void sent_flush(struct conn *c)
 static void settle_item(struct conn *c, struct queue_item *i)
 {
 	struct jid from = jid_of_normal(i->from);
-	struct peer *peer = s2s_peer(c->s2s, bytes_of(c->stream.remote));
+	struct peer *peer = s2s_find_peer(c->s2s, bytes_of(c->stream.remote));
 	struct pair *p = peer ? peer_find_pair(peer, jid_domain(&from)) : NULL;
 
 	list_del(&i->node);

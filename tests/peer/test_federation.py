@@ -332,6 +332,8 @@ class WaysThere(Fed):
         """`federation source` is what partners see; the box took it up while running."""
         with socket.create_server((self.place.addr(), 5269)) as door:
             self.dns.a(self.d, door.getsockname()[0])
+            time.sleep(1.2)  # as in reach()
+            self.gh.ghsh("federation retry %s\n" % self.d)
             j = self.login(self.gh, "juliet")
             j.message("romeo@" + self.d, "from where?")
             door.settimeout(5)
@@ -698,11 +700,12 @@ class Strangers(Fed):
             return int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1))
 
     def come_and_go(self, times):
+        """Each under another name: neither connections nor names leave anything behind."""
         source = self.place.addr()
         for i in range(times):
             s = self.connect(source)
             if i % 2:
-                s.send(self.HEADER)
+                s.send(self.HEADER.replace(b"x.example", b"x%d.example" % i))
                 s.recv(100)
             s.close()
 
@@ -713,6 +716,8 @@ class Strangers(Fed):
         before = self.memory_kib()
         self.come_and_go(int(os.environ.get("LEAK_CYCLES", "4000")))
         wait_for("memory is back", lambda: self.memory_kib() < before + 256, 5)
+        lines = [l for l in self.gh.log().splitlines() if "gh-s2s" in l and ".example" in l]
+        self.assertLess(len(lines), 200)  # and nobody owns the disk
 
 
 class HostUnknown(Fed):
