@@ -1,5 +1,6 @@
 #include "net/pki_fixture.h"
 
+#include <openssl/ocsp.h>
 #include <openssl/pem.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,6 +122,30 @@ struct bytes pki_revoke(const struct pki_cert *issuer, const struct pki_cert *re
 	ASN1_TIME_free(to);
 	X509_CRL_free(crl);
 	return pem;
+}
+
+struct bytes pki_ocsp(const struct pki_cert *by, const struct pki_cert *issuer, const struct pki_cert *about, bool is_revoked)
+{
+	OCSP_BASICRESP *b = OCSP_BASICRESP_new();
+	OCSP_CERTID *id = OCSP_cert_to_id(NULL, about->x, issuer->x);
+	ASN1_TIME *at = X509_gmtime_adj(NULL, -3600), *next = X509_gmtime_adj(NULL, 86400);
+	unsigned char *der = NULL;
+
+	MUST(b && id && at && next);
+	MUST(OCSP_basic_add1_status(b, id, is_revoked ? V_OCSP_CERTSTATUS_REVOKED : V_OCSP_CERTSTATUS_GOOD,
+	                            OCSP_REVOKED_STATUS_KEYCOMPROMISE, is_revoked ? at : NULL, at, next));
+	MUST(OCSP_basic_sign(b, by->x, by->key, EVP_sha256(), NULL, 0) == 1);
+	OCSP_RESPONSE *r = OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, b);
+	int n = i2d_OCSP_RESPONSE(r, &der);
+	MUST(n > 0);
+	struct bytes copy = pki_join(bytes_make(der, (size_t)n), BYTES_NONE);
+	OPENSSL_free(der);
+	OCSP_RESPONSE_free(r);
+	OCSP_BASICRESP_free(b);
+	OCSP_CERTID_free(id);
+	ASN1_TIME_free(at);
+	ASN1_TIME_free(next);
+	return copy;
 }
 
 struct bytes pki_join(struct bytes a, struct bytes b)

@@ -294,6 +294,53 @@ static void revocation_lists_decide(void **state)
 	pki_free(&other);
 }
 
+static int staple(SSL *ssl, void *arg)
+{
+	const struct bytes *answer = arg;
+	unsigned char *copy = OPENSSL_memdup(answer->p, answer->n); /* OpenSSL's then */
+
+	return copy && SSL_set_tlsext_status_ocsp_resp(ssl, copy, (int)answer->n) == 1 ? SSL_TLSEXT_ERR_OK
+	                                                                               : SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+/* We connect to a.example, whose server staples this. */
+static int verdict_stapled(struct world *w, struct bytes answer)
+{
+	struct tls_store *s = store_of(w, "a.example", &w->good, &w->mid), *cs = store_of(w, NULL, NULL, NULL);
+	struct tls_demand a = demand_for("a.example");
+	SSL_CTX *ctx = tls_store_domain(s, "a.example")->ctx;
+	struct pair p;
+
+	SSL_CTX_set_tlsext_status_cb(ctx, staple);
+	SSL_CTX_set_tlsext_status_arg(ctx, &answer);
+	pair_open(&p, w->loop, 4096);
+	assert_true(pair_secure(&p, server_of(s, NULL), client_of(cs, NULL, "a.example", NULL)));
+	int rc = verdict_on(p.client.link.tls, &a, NULL);
+	pair_close(&p);
+	tls_store_free(s);
+	tls_store_free(cs);
+	return rc;
+}
+
+/* RFC 6066 8: only a revocation that the certificate's own issuer signed counts. */
+static void stapled_answers(void **state)
+{
+	struct world *w = *state;
+	struct bytes answers[] = {
+		pki_ocsp(&w->mid, &w->mid, &w->good, true),
+		pki_ocsp(&w->mid, &w->mid, &w->good, false),
+		pki_ocsp(&w->mid, &w->mid, &w->peer, true),       /* of another */
+		pki_ocsp(&w->other_root, &w->mid, &w->good, true), /* by another */
+		pki_ocsp(&w->peer, &w->mid, &w->good, true),      /* by a mere fellow */
+	};
+
+	for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
+		assert_int_equal(verdict_stapled(w, answers[i]), i == 0 ? ERR_CERT_REVOKED : 0);
+		free((void *)answers[i].p);
+	}
+	assert_int_equal(verdict_stapled(w, BYTES("no answer")), 0);
+}
+
 static void dane_usages(void **state)
 {
 	struct world *w = *state;
@@ -545,6 +592,7 @@ int main(void)
 		cmocka_unit_test(no_certificate_is_said),
 		cmocka_unit_test(pin_and_authority_decide),
 		cmocka_unit_test(revocation_lists_decide),
+		cmocka_unit_test(stapled_answers),
 		cmocka_unit_test(dane_usages),
 		cmocka_unit_test(own_certificate_as_anchor),
 		cmocka_unit_test(posh_also_does),

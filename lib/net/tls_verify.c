@@ -113,10 +113,20 @@ static int find_trust(struct tls *t, const struct tls_demand *d, X509_STORE **ou
 
 static int check_pkix(struct tls *t, const struct tls_demand *d, struct tls_peer *p, STACK_OF(X509) **chain)
 {
+	STACK_OF(X509) *found = NULL;
 	X509_STORE *trust;
 	int rc = find_trust(t, d, &trust);
 
-	return rc ? rc : check_chain(trust, p->leaf, p->sent, chain);
+	if (!rc)
+		rc = check_chain(trust, p->leaf, p->sent, &found);
+	if (!rc && tls_ocsp_says_revoked(t->ssl, found, trust))
+		rc = ERR_CERT_REVOKED;
+	if (!rc && chain) {
+		*chain = found;
+		return 0;
+	}
+	sk_X509_pop_free(found, X509_free);
+	return rc;
 }
 
 /* ---- DANE (RFC 6698, 7671; for XMPP RFC 7673) ---- */
@@ -277,7 +287,7 @@ static int decide(struct tls *t, const struct tls_demand *d, struct tls_peer *p,
 	rc = check_pkix(t, d, p, NULL);
 	if (!rc)
 		rc = check_name(p->leaf, d);
-	if (rc && check_posh(p->leaf, d)) {
+	if (rc && rc != ERR_CERT_REVOKED && check_posh(p->leaf, d)) {
 		*proof = "posh";
 		return 0;
 	}
