@@ -364,6 +364,20 @@ def case_posh_of_a_stranger(w):
     bounced(a, V, b"remote-server-timeout", b"not valid for this name")
 
 
+def case_source_address_needs_a_restart(w):
+    """bind() is given up with the first settings; a process that had none cannot have it back."""
+    a, b = w.rig(A), w.rig(B)
+    chat(a, b)
+    a.apply(**{"federation source v4": a.addr})
+    assert a.child.wait(5) == 0 and "s2s.restart" in a.text(), a.text()
+    wait(lambda: "rung=stream reason=protocol" in b.text() or "reason=closed" in b.text(), 5, "b was told")
+    a2 = w.rig(A, settings={"federation source v4": a.addr}, name="a2")
+    chat(a2, b, "from there")
+    assert "s2s.restart" not in a2.text()
+    streams = [r for r in b.command("show federation", A)[0] if r["type"] == "stream" and r["state"] == "ready"]
+    assert [r["address"] for r in streams] == [a.addr], streams
+
+
 def debug_lines(text):
     return [x for x in text.splitlines() if x.split()[1:2] == ["debug"]]
 
