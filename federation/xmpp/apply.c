@@ -131,7 +131,8 @@ static enum verdict judge_pair(struct bytes local, struct bytes remote, const st
 	return rows_differ(before.row, now.row) ? RENEW : KEEP;
 }
 
-static enum verdict judge_conn(struct conn *c, const struct s2s_conf *old, const struct s2s_conf *new, bool is_trust_new)
+static enum verdict judge_conn(struct conn *c, const struct s2s_conf *old, const struct s2s_conf *new,
+                               bool is_trust_new)
 {
 	enum verdict worst = is_trust_new ? RENEW : KEEP, v;
 

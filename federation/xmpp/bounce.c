@@ -24,8 +24,9 @@ void bounce_item(struct s2s *s, struct pair *p, struct queue_item *i, const stru
 		e.stanza = buf_bytes(&b);
 		(void)handover_give(s, &e, 0, false); /* without memory the sender's own time-out must do */
 	}
-	log_debug_of(conf_is_watched(&s->conf, jid_domain(&to)), "s2s.bounced", LOG_ID("trace", i->trace), 
-	             LOG_BYTES("domain", jid_domain(&to)), LOG_STR("rung", rung_name(why->rung)), LOG_STR("reason", err_name(why->rc)));
+	log_debug_of(conf_is_watched(&s->conf, jid_domain(&to)), "s2s.bounced", LOG_ID("trace", i->trace),
+	             LOG_BYTES("domain", jid_domain(&to)), LOG_STR("rung", rung_name(why->rung)),
+	             LOG_STR("reason", err_name(why->rc)));
 	buf_fini(&text);
 	buf_fini(&b);
 	handover_done(s, i);

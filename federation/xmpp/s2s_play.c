@@ -226,7 +226,8 @@ void line_call(struct line *l, struct party *from, struct party *to)
 	buf_init(&l->log, 8 << 20);
 	end_init(&l->out, from, to);
 	end_init(&l->in, to, from);
-	if (stream_init_out(&l->out.stream, &from->env, bytes_of(from->domain), bytes_of(to->domain), false, l->now_ms) < 0)
+	if (stream_init_out(&l->out.stream, &from->env, bytes_of(from->domain), bytes_of(to->domain), false,
+	                    l->now_ms) < 0)
 		abort();
 	stream_connected(&l->out.stream, l->now_ms, &out);
 	carry(l, &l->out, &out);
