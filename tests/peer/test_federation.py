@@ -371,6 +371,7 @@ class Six(Fed):
         c4, cls.six.addr, cls.six.port = cls.six.addr, "::1", port
         cls.six.start()
         cls.six.addr = c4
+        wait_for("clients can come", lambda: port_open(c4, 5222), 20)
         cls.dns.a("xmpp.six.example", "::1")
         cls.dns.srv("six.example", "xmpp.six.example", port)
 
