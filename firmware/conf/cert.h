@@ -22,6 +22,9 @@ int64_t cert_days_left(const struct cert_about *a, int64_t wall_s);
 
 /* About the first certificate; reads all. ERR_SYNTAX with *why. */
 int cert_read(struct bytes pem, struct cert_about *out, char *why, size_t why_n);
+/* Revocation lists; reads all. *next_update_s: when the first of them is out of date, since 1970;
+ * INT64_MAX: none says. ERR_SYNTAX with *why. */
+int cert_read_revocation(struct bytes pem, int64_t *next_update_s, char *why, size_t why_n);
 /* Does the first certificate prove the (normalised) domain to clients or partners? */
 bool cert_covers(struct bytes pem, struct bytes domain);
 /* The key in the first certificate, the caller's; NULL when it cannot be read. */

@@ -49,7 +49,7 @@ static void check_certificates(const struct rows *r, int64_t wall_s, struct chec
 
 	for (size_t i = 0; i < r->n; i++) {
 		const struct row_item *item = &r->v[i];
-		if (item->row->type != SETTING_PEM)
+		if (item->row->type != SETTING_PEM || item->row->id == SET_TRUST_REVOCATION)
 			continue;
 		struct cert_about about;
 		if (cert_read(item->value, &about, why, sizeof why) < 0)
@@ -66,7 +66,7 @@ static void check_certificates(const struct rows *r, int64_t wall_s, struct chec
 /* Does this hosted domain have the same certificate in both? */
 static bool is_as_before(const struct rows *running, const struct row_item *domain, struct bytes pem)
 {
-	return bytes_eq(rows_value(running, SET_DOMAIN_CERTIFICATE, domain->key), domain->value) &&
+	return bytes_eq(rows_value(running, domain->row->id, domain->key), domain->value) &&
 	       bytes_eq(rows_value(running, SET_CERTIFICATE_CHAIN, domain->value), pem);
 }
 
@@ -98,30 +98,54 @@ static void check_key(const struct row_item *domain, struct bytes pem, const str
 		add(c, is_error, domain->path, text);
 }
 
-/* Each hosted domain has a certificate with its key, and that covers it (lesson 5: with the exact
- * name). */
-static void check_domains(const struct rows *r, const struct check_against *against, struct check *c)
+/* An old list refuses everybody whom its authority certified (ERR_CERT_CRL). */
+static void check_revocation(const struct rows *r, int64_t wall_s, struct check *c)
 {
-	size_t n_domains = 0;
-	char text[256];
+	int64_t next_update_s;
+	char why[128];
 
 	for (size_t i = 0; i < r->n; i++) {
 		const struct row_item *item = &r->v[i];
-		if (item->row->id == SET_DOMAIN_CONTACT && !is_set(r, SET_DOMAIN_CERTIFICATE, item->key))
+		if (item->row->id != SET_TRUST_REVOCATION)
+			continue;
+		if (cert_read_revocation(item->value, &next_update_s, why, sizeof why) < 0)
+			add(c, true, item->path, why);
+		else if (next_update_s < wall_s)
+			add(c, false, item->path, "the list is out of date: certificates of its authority are refused");
+	}
+}
+
+/* A domain's certificate is there with its key, and covers it (lesson 5: with the exact name). */
+static void check_certificate_of(const struct rows *r, const struct row_item *item, const struct check_against *against,
+                                 struct check *c)
+{
+	struct bytes pem = rows_value(r, SET_CERTIFICATE_CHAIN, item->value);
+	char text[256];
+
+	if (pem.n == 0) {
+		snprintf(text, sizeof text, "there is no certificate %.*s", BYTES_FMT(item->value));
+		add(c, true, item->path, text);
+		return;
+	}
+	bool is_error = !is_as_before(against->running, item, pem);
+	check_name(item, pem, is_error, c);
+	if (against->keys->is_known)
+		check_key(item, pem, against->keys, is_error, c);
+}
+
+static void check_domains(const struct rows *r, const struct check_against *against, struct check *c)
+{
+	size_t n_domains = 0;
+
+	for (size_t i = 0; i < r->n; i++) {
+		const struct row_item *item = &r->v[i];
+		enum setting id = item->row->id;
+		bool is_certificate = id == SET_DOMAIN_CERTIFICATE || id == SET_DOMAIN_SECOND || id == SET_DOMAIN_FEDERATION;
+		n_domains += id == SET_DOMAIN_CERTIFICATE;
+		if ((is_certificate || id == SET_DOMAIN_CONTACT) && !is_set(r, SET_DOMAIN_CERTIFICATE, item->key))
 			add(c, true, item->path, "this domain has no certificate, so it is not hosted here");
-		if (item->row->id != SET_DOMAIN_CERTIFICATE)
-			continue;
-		n_domains++;
-		struct bytes pem = rows_value(r, SET_CERTIFICATE_CHAIN, item->value);
-		if (pem.n == 0) {
-			snprintf(text, sizeof text, "there is no certificate %.*s", BYTES_FMT(item->value));
-			add(c, true, item->path, text);
-			continue;
-		}
-		bool is_error = !is_as_before(against->running, item, pem);
-		check_name(item, pem, is_error, c);
-		if (against->keys->is_known)
-			check_key(item, pem, against->keys, is_error, c);
+		if (is_certificate)
+			check_certificate_of(r, item, against, c);
 	}
 	if (n_domains > 0 && !against->keys->is_known)
 		add(c, false, BYTES_NONE, "gh-keys does not answer: whether certificates have their keys was not checked");
@@ -211,6 +235,7 @@ void check_rows(const struct rows *r, const struct check_against *against, struc
 	*out = (struct check){ 0 };
 	check_system(r, out);
 	check_certificates(r, against->wall_s, out);
+	check_revocation(r, against->wall_s, out);
 	check_domains(r, against, out);
 	check_peers(r, out);
 	check_listeners(r, out);

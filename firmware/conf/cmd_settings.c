@@ -147,7 +147,7 @@ COMMAND_FN(cmd_show_candidate)
 static const char *const type_names[] = {
 	[SETTING_BOOL] = "on or off",     [SETTING_INT] = "number",          [SETTING_ENUM] = "choice",
 	[SETTING_TEXT] = "text",          [SETTING_DOMAIN] = "domain",       [SETTING_LISTEN] = "address and port",
-	[SETTING_HOST] = "host and port", [SETTING_ADDRESS] = "address",     [SETTING_PEM] = "certificates (PEM)",
+	[SETTING_HOST] = "host and port", [SETTING_ADDRESS] = "address",     [SETTING_PEM] = "PEM text or file",
 	[SETTING_HEX] = "hex digits",     [SETTING_SECRET] = "secret",
 };
 

@@ -8,6 +8,10 @@ FUZZ += certname_fuzz
 certname_fuzz_LIBS := net base
 certname_fuzz_LD := -lcrypto
 
+FUZZ += dns_fuzz
+dns_fuzz_LIBS := net run base
+dns_fuzz_LD := -lcares -lresolv -levent_core
+
 FUZZ += c2s_stream_fuzz
 $(O)/obj/tests/fuzz/c2s_stream_fuzz.o: CPPFLAGS += -Igateway/access
 c2s_stream_fuzz_SRCS := $(access_ENGINE)

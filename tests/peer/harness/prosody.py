@@ -99,6 +99,8 @@ class Prosody:
                                cwd=self.dir)
         port = 5270 if self.direct_tls_only else self.port
         wait_for("%s listens" % self.name, lambda: port_open(self.addr, port), 20)
+        if self.c2s and ":" not in self.addr:
+            wait_for("%s takes clients" % self.name, lambda: port_open(self.addr, 5222), 20)
         return self
 
     def stop(self):
