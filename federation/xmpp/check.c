@@ -109,16 +109,18 @@ void check_note_tls(struct conn *c)
 void check_note_verdict(struct conn *c)
 {
 	const struct tls_verdict *v = &c->verdict;
+	struct policy_rule rule;
 	char line[640];
 
 	if (!c->check || c->check->is_over)
 		return;
+	rule = policy_for(&c->s2s->conf.policy, bytes_of(c->stream.remote));
 	(void)snprintf(line, sizeof line, "%s, issued by %s, valid until %s", v->subject, v->issuer, v->not_after);
 	record(c->check, "certificate", "seen", line, "");
-	if (v->rc < 0)
-		record_rc(c->check, "certificate", RUNG_CERTIFICATE, v->rc, NULL);
-	else
+	if (v->rc == 0)
 		record(c->check, "certificate", "ok", v->proof ? v->proof : "", "");
+	else if (policy_may_dialback(&rule)) /* the walk goes on; otherwise check_failed says it */
+		record_rc(c->check, "certificate", RUNG_CERTIFICATE, v->rc, "dialback is left");
 }
 
 static void note_features(struct check *k, const struct feature_set *f)

@@ -30,6 +30,7 @@ static void read_numbers(struct s2s_conf *c, const struct settings *s)
 	c->backoff_max_ms = ms(s, SET_FED_BACKOFF_MAX);
 	c->streams_max = number(s, SET_FED_STREAMS_MAX);
 	c->unauth_max = number(s, SET_FED_UNAUTH_MAX);
+	c->user_attempts = number(s, SET_FED_USER_ATTEMPTS);
 	c->has_bidi = settings_bool(s, SET_FED_BIDI);
 	c->has_sm = settings_bool(s, SET_FED_SM);
 	c->has_posh = settings_bool(s, SET_FED_POSH);
@@ -68,6 +69,7 @@ static void read_sources(struct s2s_conf *c, const struct settings *s)
 		else if (inet_pton(AF_INET6, host, &c->source6.sin6_addr) == 1)
 			c->source6.sin6_family = AF_INET6;
 	}
+	c->has_source = c->source4.sin_family || c->source6.sin6_family;
 }
 
 static int add_domain(struct s2s_conf *c, const struct settings *s, struct bytes key)
@@ -78,7 +80,10 @@ static int add_domain(struct s2s_conf *c, const struct settings *s, struct bytes
 	if (!d)
 		return ERR_NOMEM;
 	d->domain = key;
-	d->certificate = settings_text_at(s, SET_DOMAIN_CERTIFICATE, key);
+	d->certificate = settings_text_at(s, SET_DOMAIN_FEDERATION, key);
+	if (!d->certificate.n)
+		d->certificate = settings_text_at(s, SET_DOMAIN_CERTIFICATE, key);
+	d->second = settings_text_at(s, SET_DOMAIN_SECOND, key);
 	d->has_certificate = d->certificate.n &&
 	                     settings_is_set(s, SET_CERTIFICATE_CHAIN, d->certificate);
 	if (jid_domain_to_ascii(key, d->ascii) < 0) {
@@ -88,6 +93,20 @@ static int add_domain(struct s2s_conf *c, const struct settings *s, struct bytes
 	rc = map_add(&c->domains, d->domain, d);
 	if (rc < 0)
 		free(d);
+	return rc;
+}
+
+/* The map's values only say that they are there. */
+static int read_debug_domains(struct s2s_conf *c, const struct settings *s)
+{
+	static bool is_there;
+	size_t at = 0;
+	struct bytes key;
+	int rc = 0;
+
+	while (rc == 0 && settings_next_key(s, SET_LOG_DEBUG_DOMAIN, &at, &key))
+		if (settings_bool_at(s, SET_LOG_DEBUG_DOMAIN, key))
+			rc = map_add(&c->debug_domains, key, &is_there);
 	return rc;
 }
 
@@ -102,6 +121,8 @@ int conf_init(struct s2s_conf *c, const struct settings *s)
 	read_servers(c, s);
 	read_sources(c, s);
 	rc = policy_init(&c->policy, s);
+	if (rc == 0)
+		rc = read_debug_domains(c, s);
 	while (rc == 0 && settings_next_key(s, SET_DOMAIN_CERTIFICATE, &at, &key))
 		rc = add_domain(c, s, key);
 	if (rc < 0)
@@ -117,9 +138,15 @@ void conf_fini(struct s2s_conf *c)
 	while ((d = map_next(&c->domains, &at)))
 		free(d);
 	map_fini(&c->domains);
+	map_fini(&c->debug_domains);
 	if (c->policy.match)
 		policy_fini(&c->policy);
 	*c = (struct s2s_conf){ 0 };
+}
+
+bool conf_is_watched(const struct s2s_conf *c, struct bytes domain)
+{
+	return c->debug_domains.count && domain.n && map_get(&c->debug_domains, domain);
 }
 
 struct conf_domain *conf_domain(const struct s2s_conf *c, struct bytes domain)

@@ -11,7 +11,8 @@
 struct conf_domain {
 	struct bytes domain;      /* normalised */
 	char ascii[254];          /* A-labels */
-	struct bytes certificate; /* name of the certificate that proves it */
+	struct bytes certificate; /* name of the certificate that proves it to partners */
+	struct bytes second;      /* of another key type; empty: none */
 	bool has_certificate;     /* and it is there */
 };
 
@@ -23,19 +24,23 @@ struct s2s_conf {
 	uint32_t queue_stanzas, queue_bytes, queue_age_ms;
 	uint32_t connect_ms, setup_ms, idle_ms, ping_ms; /* idle, ping: 0 never */
 	uint32_t backoff_min_ms, backoff_max_ms;
-	uint32_t streams_max, unauth_max;
+	uint32_t streams_max, unauth_max, user_attempts;
 	bool has_bidi, has_sm, has_posh;
+	struct map debug_domains; /* by remote domain: its debug lines are written at every level */
 	bool dns_validates;
 	uint32_t dns_query_ms, dns_budget_ms;
 	char dns_servers[CONF_DNS_SERVERS_MAX][CONF_DNS_SERVER_BYTES];
 	unsigned n_dns_servers;
 	struct sockaddr_in source4; /* family 0: the kernel chooses */
 	struct sockaddr_in6 source6;
+	bool has_source;
 };
 
 /* s must outlive the conf. ERR_NOMEM. Domains without an A-label form are left out. */
 int conf_init(struct s2s_conf *c, const struct settings *s);
 void conf_fini(struct s2s_conf *c);
+/* Are debug lines wanted for this remote domain (empty: not known yet), whatever the level? */
+bool conf_is_watched(const struct s2s_conf *c, struct bytes domain);
 /* NULL: does not live here. */
 struct conf_domain *conf_domain(const struct s2s_conf *c, struct bytes domain);
 

@@ -1,5 +1,6 @@
 /* conn.h - one connection of gh-s2s: a link (bytes) and a stream (protocol) joined. Carries out what
- * the stream wants; knows no protocol itself. Freed at the end of the turn in which it closed; others
+ * the stream wants; knows no protocol itself. conn.c is its life, conn_link.c what the link and the
+ * clock say, conn_stream.c the calls into the stream. Freed at the end of the turn in which it closed; others
  * hold its id. */
 #ifndef S2S_CONN_H
 #define S2S_CONN_H
@@ -7,6 +8,7 @@
 #include "net/link.h"
 #include "places.h"
 #include "s2s.h"
+#include "stranger.h"
 
 enum dial_state { DIAL_NONE, DIAL_SRV, DIAL_ADDR, DIAL_CONNECT, DIAL_DONE };
 
@@ -42,7 +44,7 @@ struct conn {
 	char tls_version[16], tls_cipher[48];
 	char address[DNS_ADDR_TEXT_BYTES];
 	uint16_t port;
-	uint8_t address_key[16];
+	uint8_t address_key[STRANGER_KEY_BYTES];
 	uint64_t since_ms;
 	struct check *check;      /* a federation check watches; NULL */
 };
@@ -68,8 +70,6 @@ void conn_verdict(struct conn *c, struct bytes local, struct bytes remote, int r
 int conn_verify(struct conn *c, struct bytes local, struct bytes remote, struct bytes id, struct bytes key);
 int conn_want_pair(struct conn *c, struct bytes local);
 void conn_ponged(struct conn *c);
-/* Sends what fits of the pair's queue. */
-void conn_flush_pair(struct conn *c, struct pair *p);
 /* Stanzas of this connection became safe: acknowledges, reads on. */
 void conn_settle_flights(struct conn *c);
 /* Reads on after a pause. */

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/err.h"
-#include "post.h"
+#include "pair.h"
 
 static void hail_free(struct hail *h)
 {
@@ -76,12 +76,12 @@ void hail_ask(struct conn *c, const struct stream_act *a)
 		hail_send(o);
 		return;
 	}
-	post_dial_verify(s, p, h->local);
+	pair_dial_verify(s, p, h->local);
 }
 
 void hail_send(struct conn *c)
 {
-	struct peer *p = s2s_peer(c->s2s, bytes_of(c->stream.remote));
+	struct peer *p = s2s_find_peer(c->s2s, bytes_of(c->stream.remote));
 
 	if (!p)
 		return;
@@ -96,7 +96,7 @@ void hail_send(struct conn *c)
 
 void hail_answer(struct conn *c, const struct stream_act *a)
 {
-	struct peer *p = s2s_peer(c->s2s, a->remote);
+	struct peer *p = s2s_find_peer(c->s2s, a->remote);
 
 	if (!p)
 		return;
@@ -122,7 +122,7 @@ static struct hail *next_lost(struct peer *p, uint64_t conn, bool is_waiting_los
 
 void hail_lost(struct conn *c, int rc)
 {
-	struct peer *p = c->stream.remote ? s2s_peer(c->s2s, bytes_of(c->stream.remote)) : NULL;
+	struct peer *p = s2s_find_peer(c->s2s, bytes_of(c->stream.remote));
 	struct hail *h;
 
 	/* An answer may change the list, so it is looked at anew each time. */

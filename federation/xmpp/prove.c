@@ -74,6 +74,9 @@ static void finish(struct proof *p, const struct tls_verdict *v)
 		c->has_verdict = true;
 	}
 	check_note_verdict(c);
+	log_debug_of(conf_is_watched(&c->s2s->conf, bytes_of(remote)), "s2s.certificate", LOG_ID("id", c->id),
+	             LOG_STR("domain", remote), LOG_STR("subject", v->subject), LOG_STR("reason", err_name(v->rc)),
+	             LOG_STR("proof", v->rc == 0 && v->proof ? v->proof : ""));
 	conn_proof(c, bytes_of(remote), v->rc, v->proof ? v->proof : "");
 	free(remote);
 }

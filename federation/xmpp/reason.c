@@ -33,6 +33,7 @@ static const struct advice_row {
 	{ RUNG_CERTIFICATE, ERR_CERT_UNKNOWN_CA, "add the partner's authority with: set trust anchor NAME; or the partner sends an incomplete chain" },
 	{ RUNG_CERTIFICATE, ERR_CERT_NAME, "the partner's certificate must name its XMPP domain, not only its host" },
 	{ RUNG_CERTIFICATE, ERR_CERT_REVOKED, "the partner must get a new certificate" },
+	{ RUNG_CERTIFICATE, ERR_CERT_CRL, "get the authority's present list: set trust revocation NAME FILE; or delete it" },
 	{ RUNG_CERTIFICATE, ERR_CERT_PIN, "the partner's key has changed: verify with the partner, then set federation peer DOMAIN pin" },
 	{ RUNG_CERTIFICATE, ERR_CERT_NONE, "the partner's server must present its certificate; or set federation peer DOMAIN auth dialback-allowed" },
 	{ RUNG_CERTIFICATE, 0, "see the certificate in: show federation DOMAIN" },
@@ -45,6 +46,7 @@ static const struct advice_row {
 	{ RUNG_STREAM, ERR_TIMEOUT, "the partner stopped answering during stream set-up: ask the partner" },
 	{ RUNG_STREAM, 0, "the partner ended the stream: see the text, ask the partner" },
 	{ RUNG_QUEUE, ERR_TIMEOUT, "the partner could not be reached in time: see its last error" },
+	{ RUNG_QUEUE, ERR_LIMIT, "a limit of this box was reached: see federation streams-max, federation user-attempts" },
 	{ RUNG_QUEUE, 0, "too much waits for this partner: see federation queue" },
 };
 

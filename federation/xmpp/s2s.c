@@ -1,21 +1,23 @@
 #include "s2s.h"
 
-#include <errno.h>
 #include <malloc.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
+#include "apply.h"
 #include "base/err.h"
 #include "base/random.h"
 #include "check.h"
 #include "conn.h"
 #include "hail.h"
+#include "handover.h"
+#include "listener.h"
 #include "post.h"
+#include "sender.h"
 #include "show.h"
 
-enum { TICK_MS = 500, PEER_KEEP_MS = 600000, ACCEPTS_A_TURN = 64, DONES_MAX_BYTES = 1 << 20, XML_IDLE_MAX = 64 };
+/* Lines a minute: of one peer, of all strangers. */
+enum { REFUSED_LINES = 3, STRANGER_LINES = 60 };
+enum { TICK_MS = 500, PEER_KEEP_MS = 600000, DONES_MAX_BYTES = 1 << 20, XML_IDLE_MAX = 64 };
 
 #define S2S_STAT_MEMBER(id, name) name,
 static const char *const stat_names[] = { S2S_STAT_TABLE(S2S_STAT_MEMBER) };
@@ -39,20 +41,35 @@ struct peer *s2s_peer(struct s2s *s, struct bytes domain)
 	return p;
 }
 
+struct peer *s2s_find_peer(struct s2s *s, struct bytes domain)
+{
+	return domain.n ? map_get(&s->peers, domain) : NULL;
+}
+
 void s2s_want_tick(struct s2s *s)
 {
 	if (!loop_timer_is_set(&s->tick))
 		(void)loop_timer_set(s->loop, &s->tick, TICK_MS); /* the next stanza tries again */
 }
 
+/* A row of its own makes a domain worth remembering; what strangers call themselves is not. */
+static bool may_log_refused(struct s2s *s, struct bytes domain, uint32_t *held)
+{
+	struct policy_rule rule = policy_for(&s->conf.policy, domain);
+	struct peer *p = bytes_eq(rule.row->key, domain) ? s2s_peer(s, domain) : s2s_find_peer(s, domain);
+
+	if (p)
+		return log_limit_pass(&p->refused_log, REFUSED_LINES, loop_now(s->loop), held);
+	return log_limit_pass(&s->stranger_log, STRANGER_LINES, loop_now(s->loop), held);
+}
+
 void s2s_log_refused(struct s2s *s, struct bytes domain, const struct reason *why)
 {
-	struct peer *p = s2s_peer(s, domain);
 	uint32_t held = 0;
 
 	if (why->rung >= RUNG_POLICY && why->rung <= RUNG_QUEUE)
 		s->counts[STAT_REFUSED_POLICY + (why->rung - RUNG_POLICY)]++;
-	if (!p || !log_limit_pass(&p->refused_log, 3, loop_now(s->loop), &held))
+	if (!may_log_refused(s, domain, &held))
 		return;
 	log_warn("s2s.refused", LOG_BYTES("domain", domain), LOG_STR("rung", rung_name(why->rung)),
 	         LOG_STR("reason", err_name(why->rc)), LOG_STR("text", why->text),
@@ -107,217 +124,9 @@ static void on_tick(void *arg)
 
 	post_tick(s);
 	sweep_peers(s);
-	if (s->peers.count || s->flights.n)
+	sender_sweep(&s->senders, loop_now(s->loop));
+	if (s->peers.count || s->senders.count || s->flights.n)
 		s2s_want_tick(s);
-}
-
-/* ---- settings ---- */
-
-static struct tls_store *make_store(struct s2s *s, const struct settings *set, struct s2s_conf *conf)
-{
-	struct tls_store *store = tls_store_new(s->keys);
-	size_t at = 0;
-	struct bytes key;
-	struct conf_domain *d;
-	int rc;
-
-	if (!store)
-		return NULL;
-	while (settings_next_key(set, SET_CERTIFICATE_CHAIN, &at, &key)) {
-		rc = tls_store_add_certificate(store, key, settings_text_at(set, SET_CERTIFICATE_CHAIN, key));
-		if (rc < 0)
-			log_error("s2s.certificate", LOG_BYTES("name", key), LOG_STR("reason", err_name(rc)));
-	}
-	at = 0;
-	while ((d = map_next(&conf->domains, &at))) {
-		rc = tls_store_add_domain(store, d->ascii, d->certificate);
-		d->has_certificate = rc == 0 || rc == ERR_CERT_NAME;
-		if (rc < 0) /* lesson 5: the exact name that is not covered */
-			log_warn("s2s.domain", LOG_BYTES("domain", d->domain), LOG_BYTES("certificate", d->certificate),
-			         LOG_STR("reason", err_name(rc)));
-	}
-	if (settings_bool(set, SET_TRUST_SYSTEM) && (rc = tls_store_trust_system(store)) < 0)
-		log_warn("s2s.trust", LOG_STR("anchor", "system"), LOG_STR("reason", err_name(rc)));
-	at = 0;
-	while (settings_next_key(set, SET_TRUST_ANCHOR, &at, &key)) {
-		rc = tls_store_trust_anchor(store, key, settings_text_at(set, SET_TRUST_ANCHOR, key));
-		if (rc < 0)
-			log_error("s2s.trust", LOG_BYTES("anchor", key), LOG_STR("reason", err_name(rc)));
-	}
-	return store;
-}
-
-static void configure_dns(struct s2s *s)
-{
-	const char *servers[CONF_DNS_SERVERS_MAX];
-	struct dns_config c = { .servers = servers, .n_servers = s->conf.n_dns_servers,
-		                .query_ms = s->conf.dns_query_ms, .budget_ms = s->conf.dns_budget_ms,
-		                .validates = s->conf.dns_validates };
-	int rc;
-
-	for (unsigned i = 0; i < s->conf.n_dns_servers; i++)
-		servers[i] = s->conf.dns_servers[i];
-	rc = c.n_servers ? dns_configure(s->dns, &c) : 0;
-	if (rc < 0)
-		log_error("s2s.dns", LOG_STR("reason", err_name(rc)));
-	dns_forget(s->dns, BYTES_NONE);
-}
-
-static bool rows_differ(const struct policy_row *a, const struct policy_row *b)
-{
-	return a->auth != b->auth || a->is_tls_required != b->is_tls_required || a->has_pin != b->has_pin ||
-	       memcmp(a->pin, b->pin, sizeof a->pin) != 0 || !bytes_eq(a->authority, b->authority) ||
-	       a->may_wildcard != b->may_wildcard;
-}
-
-/* What a change means for an open stream: nothing, an orderly end and a new one under the new rule,
- * or an error (lesson 16). */
-enum verdict { KEEP, RENEW, REFUSE, GONE };
-
-static enum verdict judge_pair(struct bytes local, struct bytes remote, const struct s2s_conf *old,
-                               const struct s2s_conf *new)
-{
-	struct policy_rule before = policy_for(&old->policy, remote), now = policy_for(&new->policy, remote);
-
-	if (!now.is_allowed)
-		return REFUSE;
-	if (local.n && !conf_domain(new, local))
-		return GONE;
-	return rows_differ(before.row, now.row) ? RENEW : KEEP;
-}
-
-static enum verdict judge_conn(struct conn *c, const struct s2s_conf *old, const struct s2s_conf *new)
-{
-	enum verdict worst = KEEP, v;
-
-	if (c->stream.remote)
-		worst = judge_pair(bytes_of(c->stream.local), bytes_of(c->stream.remote), old, new);
-	LIST_EACH(it, &c->stream.pairs) {
-		const struct stream_pair *p = LIST_OWNER(it, struct stream_pair, node);
-		v = judge_pair(bytes_of(p->local), bytes_of(p->remote), old, new);
-		worst = v > worst ? v : worst;
-	}
-	return worst;
-}
-
-static void judge_all(struct s2s *s, const struct s2s_conf *old)
-{
-	struct { uint64_t id; enum verdict v; } *todo = calloc(s->conns.count + 1, sizeof *todo);
-	size_t at = 0, n = 0;
-	struct conn *c;
-
-	if (!todo)
-		die("s2s.apply", "no memory to close what the new settings forbid");
-	while ((c = map_next(&s->conns, &at))) {
-		enum verdict v = c->is_gone ? KEEP : judge_conn(c, old, &s->conf);
-		if (v != KEEP) {
-			todo[n].id = c->id;
-			todo[n++].v = v;
-		}
-	}
-	for (size_t i = 0; i < n; i++) {
-		c = conn_find(s, todo[i].id);
-		if (!c)
-			continue;
-		conn_close(c, todo[i].v == REFUSE ? STREAM_POLICY_VIOLATION : todo[i].v == GONE ? STREAM_HOST_GONE : -1,
-		           NULL);
-	}
-	free(todo);
-}
-
-/* New settings may be the cure of an old failure (lesson 10). */
-static void retry_all(struct s2s *s)
-{
-	size_t at = 0;
-	struct peer *p;
-
-	while ((p = map_next(&s->peers, &at))) {
-		peer_retry_now(p, loop_now(s->loop));
-		LIST_EACH(it, &p->pairs)
-			LIST_OWNER(it, struct pair, node)->is_alone = false;
-	}
-}
-
-static void apply(void *program, const struct settings *set)
-{
-	struct s2s *s = program;
-	struct s2s_conf old = s->conf, new;
-	bool had_conf = s->has_conf;
-	struct tls_store *store;
-
-	if (conf_init(&new, set) < 0 || !(store = make_store(s, set, &new)))
-		die("s2s.apply", "no memory for the settings");
-	s->conf = new;
-	s->has_conf = true;
-	tls_store_free(s->certificates); /* open streams keep it */
-	s->certificates = store;
-	configure_dns(s);
-	if (had_conf) {
-		judge_all(s, &old);
-		conf_fini(&old);
-		retry_all(s);
-	}
-}
-
-/* ---- listeners ---- */
-
-static void on_listener(void *arg, unsigned events)
-{
-	struct s2s_listener *l = arg;
-
-	(void)events;
-	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
-		int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd < 0)
-			return; /* none left, or out of descriptors: the next turn tries again */
-		conn_accept(l->s2s, fd, l->is_tls);
-	}
-}
-
-static struct s2s_listener *find_listener(struct s2s *s, bool is_tls, const char *addr, uint16_t port)
-{
-	for (unsigned i = 0; i < S2S_LISTENERS_MAX; i++) {
-		struct s2s_listener *l = &s->listeners[i];
-		if (l->fd >= 0 && l->is_tls == is_tls && l->port == port && strcmp(l->addr, addr) == 0)
-			return l;
-	}
-	return NULL;
-}
-
-static void listener_close(struct s2s_listener *l)
-{
-	if (l->fd < 0)
-		return;
-	loop_watch_del(&l->watch);
-	(void)close(l->fd); /* a listener has nothing to lose */
-	l->fd = -1;
-}
-
-static void listener(void *program, const char *name, const char *addr, uint16_t port, int fd)
-{
-	struct s2s *s = program;
-	bool is_tls = strcmp(name, "s2s-tls") == 0;
-	struct s2s_listener *l = find_listener(s, is_tls, addr, port);
-
-	if (l)
-		listener_close(l);
-	if (fd < 0)
-		return;
-	for (unsigned i = 0; i < S2S_LISTENERS_MAX; i++) {
-		l = &s->listeners[i];
-		if (l->fd >= 0)
-			continue;
-		(void)snprintf(l->addr, sizeof l->addr, "%s", addr); /* it is an address */
-		l->port = port;
-		l->is_tls = is_tls;
-		if (loop_watch_add(s->loop, &l->watch, fd, LOOP_READ, on_listener, l) < 0)
-			break;
-		l->fd = fd;
-		log_info("s2s.listening", LOG_STR("name", name), LOG_STR("address", addr), LOG_INT("port", port));
-		return;
-	}
-	log_error("s2s.listener", LOG_STR("address", addr), LOG_INT("port", port), LOG_STR("reason", "full"));
-	(void)close(fd); /* as above */
 }
 
 /* ---- life ---- */
@@ -330,8 +139,7 @@ static int prepare(struct proc *p, void **program)
 		return ERR_NOMEM;
 	s->proc = p;
 	s->loop = proc_loop(p);
-	for (unsigned i = 0; i < S2S_LISTENERS_MAX; i++)
-		s->listeners[i] = (struct s2s_listener){ .s2s = s, .fd = -1 };
+	listener_init_all(s);
 	if (tls_prepare() < 0)
 		log_warn("s2s.trust", LOG_STR("anchor", "system"), LOG_STR("reason", "not-found"));
 	s->keys = keyproxy_new(s->loop, proc_bus(p));
@@ -344,9 +152,11 @@ static int prepare(struct proc *p, void **program)
 static void on_trace(void *arg, uint8_t from, uint8_t event, uint8_t to)
 {
 	const struct stream *st = arg;
+	const struct conn *c = LIST_OWNER(arg, struct conn, stream); /* all streams of this program are in one */
 
-	log_debug("s2s.step", LOG_STR("domain", st->remote ? st->remote : ""), LOG_STR("from", stream_state_name(from)),
-	          LOG_STR("event", stream_in_fsm.event_names[event]), LOG_STR("to", stream_state_name(to)));
+	log_debug_of(conf_is_watched(&c->s2s->conf, bytes_of(st->remote)), "s2s.step", LOG_ID("id", c->id),
+	             LOG_STR("domain", st->remote ? st->remote : ""), LOG_STR("from", stream_state_name(from)),
+	             LOG_STR("event", stream_in_fsm.event_names[event]), LOG_STR("to", stream_state_name(to)));
 }
 
 static void on_stop_over(void *arg)
@@ -383,7 +193,7 @@ static void up(void *program, struct chan *c)
 	struct s2s *s = program;
 
 	if (chan_prog(c) == PROG_SWITCH)
-		post_switch_up(s);
+		handover_switch_up(s);
 }
 
 static void down(void *program, struct chan *c)
@@ -407,7 +217,7 @@ static int on_key_failed(void *program, struct chan *from, const struct frame *f
 }
 
 /* Streams end in order; the peers learn that we go. */
-static void stop(void *program, uint32_t grace_ms)
+void s2s_stop(void *program, uint32_t grace_ms)
 {
 	struct s2s *s = program;
 	uint64_t *ids = calloc(s->conns.count + 1, sizeof *ids);
@@ -415,8 +225,7 @@ static void stop(void *program, uint32_t grace_ms)
 	struct conn *c;
 
 	s->is_stopping = true;
-	for (unsigned i = 0; i < S2S_LISTENERS_MAX; i++)
-		listener_close(&s->listeners[i]);
+	listener_close_all(s);
 	while (ids && (c = map_next(&s->conns, &at)))
 		ids[n++] = c->id;
 	for (size_t i = 0; i < n; i++)
@@ -429,7 +238,7 @@ static void stop(void *program, uint32_t grace_ms)
 
 static const struct bus_handler handlers[] = {
 	{ MSG_ROUTE, post_route },
-	{ MSG_ROUTE_DONE, post_route_done },
+	{ MSG_ROUTE_DONE, handover_on_done },
 	{ MSG_KEY_SIGNED, on_key_signed },
 	{ MSG_KEY_FAILED, on_key_failed },
 };
@@ -446,8 +255,8 @@ static const struct proc_def s2s_program = {
 	.backend = LOOP_LIBEVENT,
 	.handlers = handlers, .n_handlers = sizeof handlers / sizeof handlers[0],
 	.commands = commands, .n_commands = sizeof commands / sizeof commands[0],
-	.prepare = prepare, .init = init, .apply = apply, .listener = listener,
-	.up = up, .down = down, .stop = stop,
+	.prepare = prepare, .init = init, .apply = apply_settings, .listener = listener_change,
+	.up = up, .down = down, .stop = s2s_stop,
 };
 
 int main(int argc, char **argv)

@@ -1,10 +1,7 @@
 /* s2s.h - the program gh-s2s: XMPP federation in and out (RFC 6120, 7590).
  *
- * One struct holds everything; it is made in main and handed down. Who does what:
- *   stream*.c  the protocol, without I/O          conn.c   one connection: link and stream joined
- *   dial.c     from a domain to a connection      prove.c  is the certificate the domain's
- *   post.c     stanzas from and to the bus        hail.c   keys to be asked about (dialback)
- *   show.c, check.c  the operator's questions */
+ * One struct holds everything; it is made in main and handed down. The folder's README says what is
+ * in which file. */
 #ifndef S2S_S2S_H
 #define S2S_S2S_H
 
@@ -26,6 +23,7 @@
 	X(STAT_IN_ADDRESS_LIMITED, "s2s.in.address-limited")                                       \
 	X(STAT_IN_PROVEN, "s2s.in.proven")                                                         \
 	X(STAT_OUT_ATTEMPTS, "s2s.out.attempts")                                                   \
+	X(STAT_OUT_USER_LIMITED, "s2s.out.user-limited")                                           \
 	X(STAT_OUT_FAILED, "s2s.out.failed")                                                       \
 	X(STAT_OUT_READY, "s2s.out.ready")                                                         \
 	X(STAT_REFUSED_POLICY, "s2s.refused.policy")                                               \
@@ -52,13 +50,7 @@
 enum s2s_stat { S2S_STAT_TABLE(S2S_STAT_MEMBER) STAT_COUNT };
 #undef S2S_STAT_MEMBER
 
-/* Connections of one address (IPv6: one /64) that have proved nothing. */
-struct address_count {
-	uint8_t key[16];
-	uint32_t n;
-};
-
-enum { S2S_UNPROVEN_PER_ADDRESS = 50, S2S_LISTENERS_MAX = 32, S2S_RECENT_MAX = 1024, S2S_ARENA_BYTES = 32 << 20 };
+enum { S2S_LISTENERS_MAX = 32, S2S_RECENT_MAX = 1024, S2S_ARENA_BYTES = 32 << 20 };
 
 struct s2s_listener {
 	struct s2s *s2s;
@@ -73,7 +65,7 @@ struct s2s {
 	struct proc *proc;
 	struct loop *loop;
 	struct s2s_conf conf;
-	bool has_conf;
+	const struct settings *settings; /* that conf was made from; NULL: none came yet */
 	struct stream_env env;
 	struct xml_pool *xml;
 	struct arena arena; /* one step of an engine */
@@ -85,7 +77,8 @@ struct s2s {
 	struct map peers;     /* struct peer by domain; owned */
 	struct map conns;     /* struct conn by id; owned */
 	size_t n_unproven;    /* incoming ones without a proof */
-	struct map addresses; /* struct address_count by key; owned */
+	struct map strangers; /* of stranger.h: incoming ones by address; owned */
+	struct map senders;   /* of sender.h: users of ours by bare JID; owned */
 	struct flights flights;
 	struct map outgoing;  /* struct queue_item by envelope id: ours to answer (ROUTE_DONE) */
 	struct buf dones;     /* ROUTE_DONE bodies that wait for gh-switch to come back */
@@ -94,18 +87,25 @@ struct s2s {
 	uint64_t switch_up_ms;
 	struct loop_timer tick; /* ages, retries, sweeping; runs only while there is something */
 	struct s2s_listener listeners[S2S_LISTENERS_MAX];
-	struct log_limit limit_log;
+	struct log_limit limit_log, stranger_log;
 	struct stats stats;
 	uint64_t counts[STAT_COUNT];
+	bool may_bind; /* the fence still lets us choose source addresses */
 	bool is_stopping;
 	struct loop_timer stop;
 };
 
-/* The peer of a remote domain, made when missing. NULL: no memory. */
+/* The peer of a remote domain, made when missing: for domains that we want something of, never only
+ * because a stranger says the name. NULL: no memory. */
 struct peer *s2s_peer(struct s2s *s, struct bytes domain);
+/* NULL: we know nothing of it. */
+struct peer *s2s_find_peer(struct s2s *s, struct bytes domain);
+/* Ends all streams in order, then the process. */
+void s2s_stop(void *program, uint32_t grace_ms);
 /* Makes sure that the tick runs. */
 void s2s_want_tick(struct s2s *s);
-/* One log line why a peer was refused and what to do; rate-limited by domain. */
+/* One log line why a peer was refused and what to do; rate-limited by domain, and for domains that we
+ * do not know, all together. */
 void s2s_log_refused(struct s2s *s, struct bytes domain, const struct reason *why);
 /* Engines share one arena; nested use must not reset it. */
 void s2s_arena_enter(struct s2s *s);

@@ -212,6 +212,35 @@ void line_meet(struct line *l, struct party *stranger, struct party *to, bool is
 		secure(l, &l->in);
 }
 
+static void note_out(struct line *l, struct end *e)
+{
+	buf_put_bytes(&l->log, buf_bytes(&e->out));
+	buf_clear(&e->out);
+}
+
+void line_call(struct line *l, struct party *from, struct party *to)
+{
+	struct stream_out out = { .bytes = &l->out.out };
+
+	*l = (struct line){ .does_handle = true, .now_ms = 1000 };
+	buf_init(&l->log, 8 << 20);
+	end_init(&l->out, from, to);
+	end_init(&l->in, to, from);
+	if (stream_init_out(&l->out.stream, &from->env, bytes_of(from->domain), bytes_of(to->domain), false,
+	                    l->now_ms) < 0)
+		abort();
+	stream_connected(&l->out.stream, l->now_ms, &out);
+	carry(l, &l->out, &out);
+	note_out(l, &l->out);
+}
+
+void line_hear(struct line *l, const char *bytes)
+{
+	(void)stream_feed(&l->out.stream, bytes_of(bytes));
+	pump(l, &l->out);
+	note_out(l, &l->out);
+}
+
 void line_close(struct line *l)
 {
 	stream_fini(&l->out.stream);
@@ -225,8 +254,7 @@ void line_say(struct line *l, const char *bytes)
 {
 	(void)stream_feed(&l->in.stream, bytes_of(bytes));
 	pump(l, &l->in);
-	buf_put_bytes(&l->log, buf_bytes(&l->in.out));
-	buf_clear(&l->in.out);
+	note_out(l, &l->in);
 }
 
 static void tick(struct line *l, struct end *e)

@@ -51,6 +51,9 @@ void line_wait(struct line *l, uint64_t ms);
 void line_say(struct line *l, const char *bytes);
 /* The receiver's engine alone, as a stranger meets it: in clear, or inside TLS with a certificate. */
 void line_meet(struct line *l, struct party *stranger, struct party *to, bool is_secure);
+/* The initiating engine alone, connected in clear, and bytes of a strange peer into it. */
+void line_call(struct line *l, struct party *from, struct party *to);
+void line_hear(struct line *l, const char *bytes);
 bool line_has(struct line *l, const char *text);
 void line_send(struct line *l, const char *stanza);
 

@@ -1,6 +1,7 @@
 /* Bounds of the out queue, pauses between attempts, and the table of what is on its way. */
 #include "flight.h"
 #include "peer.h"
+#include "sender.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -105,6 +106,31 @@ static void test_attempt_rate(void **state)
 	peer_free(p);
 }
 
+/* Lesson 15: one user of ours opens so many ways at once, and recovers; others are not touched. */
+static void test_user_attempts(void **state)
+{
+	struct map senders = { 0 };
+	struct bytes bot = BYTES("bot@x.example"), other = BYTES("u@x.example");
+	uint32_t held;
+	int n = 0;
+
+	(void)state;
+	while (n < 1000 && sender_take(&senders, bot, 120, 0, &held))
+		n++;
+	assert_int_equal(n, 120);
+	assert_int_equal(held, 0); /* one line */
+	assert_false(sender_take(&senders, bot, 120, 1, &held));
+	assert_int_equal(held, UINT32_MAX); /* and no second one */
+	assert_true(sender_take(&senders, other, 120, 1, &held));
+	assert_true(sender_take(&senders, bot, 120, 600, &held)); /* two a second */
+	assert_true(sender_take(&senders, bot, 0, 600, &held));
+	sender_sweep(&senders, 2000);
+	assert_int_equal(senders.count, 1); /* the other is as good as new */
+	sender_sweep(&senders, 62000);
+	assert_int_equal(senders.count, 0);
+	map_fini(&senders);
+}
+
 /* Lesson 9: each cause has its stanza error. */
 static void test_stanza_errors(void **state)
 {
@@ -186,6 +212,7 @@ int main(void)
 		cmocka_unit_test(test_age_and_order),
 		cmocka_unit_test(test_backoff),
 		cmocka_unit_test(test_attempt_rate),
+		cmocka_unit_test(test_user_attempts),
 		cmocka_unit_test(test_stanza_errors),
 		cmocka_unit_test(test_flights),
 	};

@@ -267,6 +267,51 @@ static void test_out_refuses(void **state)
 	end();
 }
 
+#define EXTERNAL "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>EXTERNAL</mechanism></mechanisms>"
+#define STARTTLS "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"
+#define OFFER(f) HEADER "from='b.example' to='a.example' id='1' version='1.0'><stream:features>" f "</stream:features>"
+
+/* Lesson 3, the other way: what a peer offers in clear is not taken where TLS is required, and our
+ * certificate is never shown without it. */
+static void test_out_order(void **state)
+{
+	static const struct {
+		const char *rows, *hear;
+		enum rung rung;
+		int rc;
+	} rows[] = {
+		{ ALLOW, OFFER(EXTERNAL), RUNG_TLS, ERR_UNSUPPORTED },
+		{ DIALBACK, OFFER(EXTERNAL "<dialback xmlns='urn:xmpp:features:dialback'/>"), RUNG_TLS, ERR_UNSUPPORTED },
+		{ ALLOW TLS_OPTIONAL, OFFER(EXTERNAL), RUNG_AUTH, ERR_UNSUPPORTED },
+		{ ALLOW, OFFER(STARTTLS EXTERNAL) "<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", RUNG_TLS, ERR_TLS },
+		{ ALLOW, OFFER(STARTTLS EXTERNAL) "<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>", RUNG_STREAM, ERR_BAD_STATE },
+		{ ALLOW, HEADER "from='c.example' id='1' version='1.0'>", RUNG_STREAM, ERR_PROTOCOL },
+		{ ALLOW, HEADER "from='b.example' id='1'>", RUNG_STREAM, ERR_UNSUPPORTED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		begin(rows[i].rows, ALLOW);
+		line_call(&l, &a, &b);
+		line_hear(&l, rows[i].hear);
+		assert_int_equal(l.out.stream.state, SS_DEAD);
+		assert_int_equal(l.out.stream.why.rung, rows[i].rung);
+		assert_int_equal(l.out.stream.why.rc, rows[i].rc);
+		assert_false(line_has(&l, "<auth"));
+		assert_false(line_has(&l, "<db:result"));
+		end();
+	}
+	/* RFC 6120 5.4.3.3: what comes behind <proceed/> in clear is nothing */
+	begin(ALLOW, ALLOW);
+	line_call(&l, &a, &b);
+	line_hear(&l, OFFER(STARTTLS) "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>" OFFER(EXTERNAL));
+	assert_int_equal(l.out.stream.state, SS_OUT_HANDSHAKE);
+	line_hear(&l, OFFER(EXTERNAL));
+	assert_int_equal(l.out.stream.state, SS_OUT_HANDSHAKE);
+	assert_false(line_has(&l, "<auth"));
+	end();
+}
+
 /* XEP-0220: a wrong key is invalid, at the authoritative server and so at the receiving one. */
 static void test_dialback_keys(void **state)
 {
@@ -485,6 +530,7 @@ int main(void)
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_bidi),
 		cmocka_unit_test(test_out_refuses),
+		cmocka_unit_test(test_out_order),
 		cmocka_unit_test(test_dialback_keys),
 		cmocka_unit_test(test_more_pairs),
 		cmocka_unit_test(test_sm),

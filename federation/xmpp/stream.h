@@ -2,8 +2,9 @@
  * Bytes, verdicts and the time go in; bytes, actions and a wanted wake-up time come out. No I/O.
  *
  * Two machines share this struct: stream_in.c (we are the receiving server) and stream_out.c (we
- * are the initiating server). Each is a table. What both do once a stream stands is in stream.c,
- * dialback in stream_db.c, acknowledgements in stream_sm.c.
+ * are the initiating server). Each is a table. stream.c turns elements into events and makes the
+ * steps; the actions that both have are in stream_end.c, stream_stanza.c, stream_db.c (dialback) and
+ * stream_sm.c (acknowledgements).
  *
  * A stream carries domain pairs. A pair is (local, remote): stanzas come in on it when the peer has
  * proved `remote`, and go out on it when we have proved `local` to the peer; with XEP-0288 both. */
@@ -171,6 +172,7 @@ enum {
 	STREAM_PAIRS_UNPROVEN_MAX = 8, /* of them waiting for a proof */
 	STREAM_ID_MAX = 256,          /* of a peer's stream id */
 	STREAM_AUTH_TRIES = 3,
+	STREAM_UNPROVEN_BYTES_MAX = 64 << 10, /* that a peer may send before it has proved a domain */
 };
 
 struct stream {
@@ -187,6 +189,7 @@ struct stream {
 	bool is_only_verify;   /* out: opened to ask about keys; no proof of ours needed yet */
 	bool is_ping_out;
 	uint8_t n_auth_tries;
+	uint32_t unproven_bytes; /* in: came without a proof */
 	int bad_rc;            /* of stream_feed, for the next stream_next */
 	int8_t close_error;    /* enum stream_error, or -1: in order */
 	const char *close_text;
@@ -204,16 +207,6 @@ struct stream {
 	uint64_t n_stanzas_in, n_stanzas_out;
 	uint8_t queued[4];     /* events queued by actions */
 	uint8_t n_queued;
-};
-
-/* What goes along with an event into an action. */
-struct stream_event {
-	uint64_t now_ms;
-	struct stream_out *out;
-	const struct xml_event *xml; /* the element, for events that have one */
-	struct bytes local, remote;
-	int rc;
-	const char *proof;
 };
 
 /* ---- the driver's side ---- */
@@ -268,57 +261,5 @@ const char *stream_state_name(uint8_t state);
 bool stream_is_proven(const struct stream *s);
 /* The tables, for docs and tests. */
 extern const struct fsm stream_in_fsm, stream_out_fsm;
-
-/* ---- shared by the stream_*.c files only ---- */
-struct stream_act *act_add(struct stream_out *out, enum stream_act_kind kind);
-void stream_step(struct stream *s, enum stream_event_kind kind, struct stream_event *ev);
-void stream_queue(struct stream *s, enum stream_event_kind kind);
-/* For actions: the stream ends with this error (-1 in order); returns a negative code. */
-int stream_fail(struct stream *s, int error, enum rung rung, int rc, const char *text);
-void stream_put_header(struct stream *s, struct stream_out *out);
-void stream_put_end(struct stream *s, struct stream_out *out);
-struct stream_pair *stream_pair_add(struct stream *s, struct bytes local, struct bytes remote);
-void stream_pair_del(struct stream *s, struct stream_pair *p);
-void stream_pair_prove(struct stream *s, struct stream_pair *p, const char *proof, uint64_t now_ms,
-                       struct stream_out *out);
-/* The domains of a db: element or stream header. ERR_SYNTAX. */
-int stream_read_pair(struct stream *s, const struct xml_node *n, struct bytes *from, struct bytes *to);
-struct policy_rule stream_rule(const struct stream *s, struct bytes remote);
-
-int act_stanza(void *machine, void *event);
-int act_end(void *machine, void *event);
-int act_ended(void *machine, void *event);
-int act_peer_error(void *machine, void *event);
-int act_bad(void *machine, void *event);
-int act_unknown(void *machine, void *event);
-int act_timeout(void *machine, void *event);
-int act_close(void *machine, void *event);
-int act_fail(void *machine, void *event);
-int act_bidi(void *machine, void *event);
-
-int act_db_result(void *machine, void *event);
-int act_db_verify(void *machine, void *event);
-int act_db_proof(void *machine, void *event);
-int act_db_verdict(void *machine, void *event);
-int act_db_verify_answer(void *machine, void *event);
-int act_db_result_answer(void *machine, void *event);
-int act_db_result_refuse(void *machine, void *event);
-void stream_put_db_result(struct stream *s, struct bytes local, struct bytes remote, struct stream_out *out);
-
-int act_sm_enable(void *machine, void *event);
-int act_sm_on(void *machine, void *event);
-int act_sm_r(void *machine, void *event);
-int act_sm_a(void *machine, void *event);
-void stream_put_ack(struct stream *s, struct stream_out *out);
-
-/* Rows that every state of a living stream has. */
-#define STREAM_ALWAYS(state)                                                                       \
-	{ state, SE_ERROR, act_peer_error, SS_DEAD }, { state, SE_END, act_end, SS_DEAD },         \
-	{ state, SE_BAD, act_bad, state }, { state, SE_TIMEOUT, act_timeout, state },              \
-	{ state, SE_CLOSE, act_close, SS_CLOSING }, { state, SE_FAIL, act_fail, SS_DEAD }
-/* And every established one. */
-#define STREAM_READY_ROWS(state)                                                                   \
-	{ state, SE_STANZA, act_stanza, state }, { state, SE_SM_R, act_sm_r, state },              \
-	{ state, SE_SM_A, act_sm_a, state }
 
 #endif

@@ -4,7 +4,7 @@
  *   receiving:   act_db_result, then the certificate (act_db_proof), then the authoritative server
  *                (ACT_VERIFY to the driver, which uses stream_verify on a stream to it; act_db_verdict)
  *   authoritative: act_db_verify */
-#include "stream.h"
+#include "stream_impl.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* The receiving server's machine: a peer has connected to us. The order of things is in the table:
  * nothing but STARTTLS before TLS (where the row demands it), the certificate is judged before
  * anything is offered, no stanza before a proof (lessons 2 and 3 of spec/xmpp.md). */
-#include "stream.h"
+#include "stream_impl.h"
 
 #include <stdlib.h>
 
@@ -221,6 +221,15 @@ static int in_abort(void *machine, void *event)
 	return sasl_failure(machine, "aborted", event);
 }
 
+static int in_bidi(void *machine, void *event)
+{
+	struct stream *s = machine;
+
+	(void)event;
+	s->is_bidi = s->env->conf->has_bidi && s->is_secure;
+	return 0;
+}
+
 /* The stream after SASL: same domain, then stanzas. */
 static int in_open_authed(void *machine, void *event)
 {
@@ -272,7 +281,7 @@ static const struct fsm_row in_rows[] = {
 	{ SS_IN_AUTH,          SE_AUTH,            in_auth,           SS_IN_AUTH },         /* XEP-0178 */
 	{ SS_IN_AUTH,          SE_ABORT,           in_abort,          SS_IN_AUTH },
 	{ SS_IN_AUTH,          SE_AUTH_OK,         NULL,              SS_IN_AUTHED_HEADER },
-	{ SS_IN_AUTH,          SE_BIDI,            act_bidi,          SS_IN_AUTH },         /* XEP-0288 2.1 */
+	{ SS_IN_AUTH,          SE_BIDI,            in_bidi,           SS_IN_AUTH },         /* XEP-0288 2.1 */
 	{ SS_IN_AUTH,          SE_DB_RESULT,       act_db_result,     SS_IN_AUTH },         /* XEP-0220 2.1 */
 	{ SS_IN_AUTH,          SE_DB_VERIFY,       act_db_verify,     SS_IN_AUTH },         /* XEP-0220 2.3 */
 	{ SS_IN_AUTH,          SE_PROOF,           act_db_proof,      SS_IN_AUTH },         /* XEP-0344 */

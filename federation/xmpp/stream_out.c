@@ -1,7 +1,7 @@
 /* The initiating server's machine: we have connected to a peer. TLS first, then the peer's
  * certificate, then our own proof: EXTERNAL where the peer offers it, dialback where the peer
  * offers it and its row allows it; then stream management; then stanzas. */
-#include "stream.h"
+#include "stream_impl.h"
 
 #include <stdlib.h>
 
@@ -294,30 +294,6 @@ static int out_ready(void *machine, void *event)
 	a->local = bytes_of(s->local);
 	a->remote = bytes_of(s->remote);
 	(void)act_add(ev->out, ACT_OPEN);
-	return 0;
-}
-
-int stream_want_pair(struct stream *s, struct bytes local, uint64_t now_ms, struct stream_out *out)
-{
-	struct bytes remote = bytes_of(s->remote);
-	struct stream_event ev = { .now_ms = now_ms, .out = out };
-	struct stream_pair *p;
-
-	if (s->role != STREAM_OUT)
-		return ERR_BAD_STATE;
-	if (s->state == SS_OUT_OPEN && bytes_eq_str(local, s->local)) {
-		stream_step(s, SE_WANT_PAIR, &ev);
-		return 0;
-	}
-	/* XEP-0220 2.6.2: further pairs only where the peer has announced dialback */
-	if (s->state != SS_READY || !s->features.has_dialback)
-		return ERR_BAD_STATE;
-	p = stream_pair(s, local, remote);
-	if (p)
-		return p->state == PAIR_ASKED ? 0 : ERR_EXISTS;
-	if (!stream_pair_add(s, local, remote))
-		return ERR_FULL;
-	stream_put_db_result(s, local, remote, out);
 	return 0;
 }
 

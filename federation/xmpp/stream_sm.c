@@ -1,6 +1,6 @@
 /* Stream management on server-to-server streams (XEP-0198): counts in both directions, without
  * resumption. What is unacknowledged when a stream ends goes out again on a fresh one. */
-#include "stream.h"
+#include "stream_impl.h"
 
 #include "base/err.h"
 

@@ -28,12 +28,11 @@ static X509 *first(struct bytes pem)
 	return cert;
 }
 
-static unsigned count_blocks(struct bytes pem)
+static unsigned count_blocks(struct bytes pem, const char *mark)
 {
-	static const char mark[] = "-----BEGIN CERTIFICATE-----";
 	unsigned n = 0;
 
-	for (const uint8_t *p = pem.p; (p = memmem(p, (size_t)(pem.p + pem.n - p), mark, sizeof mark - 1)); p++)
+	for (const uint8_t *p = pem.p; (p = memmem(p, (size_t)(pem.p + pem.n - p), mark, strlen(mark))); p++)
 		n++;
 	return n;
 }
@@ -78,7 +77,7 @@ static void fill(X509 *cert, struct cert_about *out)
 int cert_read(struct bytes pem, struct cert_about *out, char *why, size_t why_n)
 {
 	X509 *cert = first(pem);
-	unsigned n_blocks = count_blocks(pem), n_read = count_readable(pem);
+	unsigned n_blocks = count_blocks(pem, "-----BEGIN CERTIFICATE-----"), n_read = count_readable(pem);
 
 	*out = (struct cert_about){ .n = n_read };
 	if (!cert || n_read != n_blocks) {
@@ -89,6 +88,34 @@ int cert_read(struct bytes pem, struct cert_about *out, char *why, size_t why_n)
 	fill(cert, out);
 	X509_free(cert);
 	return 0;
+}
+
+int64_t cert_days_left(const struct cert_about *a, int64_t wall_s)
+{
+	int64_t left_s = a->not_after_s - wall_s;
+
+	return left_s >= 0 ? left_s / 86400 : -1 - (-left_s - 1) / 86400;
+}
+
+int cert_read_revocation(struct bytes pem, int64_t *next_update_s, char *why, size_t why_n)
+{
+	BIO *in = pem.n <= INT32_MAX ? BIO_new_mem_buf(pem.p, (int)pem.n) : NULL;
+	unsigned n = 0, n_blocks = count_blocks(pem, "-----BEGIN X509 CRL-----");
+	X509_CRL *crl;
+
+	*next_update_s = INT64_MAX;
+	for (; in && (crl = PEM_read_bio_X509_CRL(in, NULL, NULL, NULL)); n++) {
+		const ASN1_TIME *next = X509_CRL_get0_nextUpdate(crl);
+		if (next && seconds_of(next) < *next_update_s)
+			*next_update_s = seconds_of(next);
+		X509_CRL_free(crl);
+	}
+	ERR_clear_error();
+	BIO_free(in);
+	if (n && n == n_blocks)
+		return 0;
+	snprintf(why, why_n, "revocation list %u of %u cannot be read", n + 1, n_blocks);
+	return ERR_SYNTAX;
 }
 
 bool cert_covers(struct bytes pem, struct bytes domain)
@@ -106,6 +133,27 @@ bool cert_covers(struct bytes pem, struct bytes domain)
 	}
 	X509_free(cert);
 	return is_covered;
+}
+
+EVP_PKEY *cert_public_key(struct bytes pem)
+{
+	X509 *cert = first(pem);
+	EVP_PKEY *key = cert ? X509_get_pubkey(cert) : NULL;
+
+	X509_free(cert);
+	ERR_clear_error();
+	return key;
+}
+
+bool cert_same_key(struct bytes a, struct bytes b)
+{
+	EVP_PKEY *x = cert_public_key(a), *y = cert_public_key(b);
+	bool is_same = x && y && EVP_PKEY_eq(x, y) == 1;
+
+	EVP_PKEY_free(x);
+	EVP_PKEY_free(y);
+	ERR_clear_error();
+	return is_same;
 }
 
 void cert_put_names(struct bytes pem, struct buf *out)

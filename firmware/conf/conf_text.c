@@ -83,7 +83,8 @@ void conf_text_put_value(const struct row_item *item, struct buf *out)
 	if (item->row->type == SETTING_SECRET)
 		buf_put_str(out, "(secret)");
 	else if (item->row->type == SETTING_PEM)
-		buf_putf(out, "(certificates, %zu bytes)", item->value.n);
+		buf_putf(out, "(%s, %zu bytes)", item->row->id == SET_TRUST_REVOCATION ? "revocation lists" : "certificates",
+		         item->value.n);
 	else
 		buf_put_bytes(out, item->value);
 }

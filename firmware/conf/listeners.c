@@ -13,12 +13,18 @@ static const struct {
 	{ SET_ACCESS_LISTEN_TLS, "c2s-tls", PROG_ACCESS },
 };
 
+/* Federation that is off has no open port (F-031). */
+static bool is_shut(const struct rows *r, enum prog p)
+{
+	return p == PROG_S2S && bytes_eq_str(rows_value(r, SET_FED_MODE, BYTES_NONE), "off");
+}
+
 bool listeners_next(const struct rows *r, size_t *at, struct listener *out)
 {
 	while (*at < r->n) {
 		const struct row_item *item = &r->v[(*at)++];
 		for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
-			if (item->row->id != kinds[k].id)
+			if (item->row->id != kinds[k].id || is_shut(r, kinds[k].prog))
 				continue;
 			*out = (struct listener){ .name = kinds[k].name, .prog = kinds[k].prog, .item = item };
 			if (setting_split_host(item->value, 0, out->addr, &out->port) == 0)

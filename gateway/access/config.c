@@ -10,6 +10,7 @@
 
 /* Places in the ranges of run/settings.def. */
 enum { TLS_REQUIRED, TLS_OPTIONAL };
+enum { TLS_12, TLS_13 };
 
 struct hosted {
 	size_t n;
@@ -58,7 +59,8 @@ static void read_certificates(struct tls_store *t, const struct settings *s)
 	}
 }
 
-static void read_domain(struct door *d, struct tls_store *t, struct bytes key, struct bytes certificate)
+static void read_domain(struct door *d, struct tls_store *t, struct bytes key, struct bytes certificate,
+			struct bytes second)
 {
 	struct bytes domain;
 	char ascii[254];
@@ -71,6 +73,10 @@ static void read_domain(struct door *d, struct tls_store *t, struct bytes key, s
 	if (rc == 0) {
 		memcpy(d->default_domain, ascii, sizeof ascii);
 		rc = tls_store_add_domain(t, ascii, certificate);
+	}
+	if (rc == 0 && second.n) {
+		certificate = second;
+		rc = tls_store_add_domain(t, ascii, second);
 	}
 	if (rc) /* lesson 5: say which name is not covered */
 		log_warn("c2s.domain.certificate", LOG_BYTES("domain", key), LOG_BYTES("certificate", certificate),
@@ -88,11 +94,14 @@ static void read_domains(struct door *d, const struct settings *s)
 		return;
 	}
 	forget_domains(d);
+	if (settings_enum(s, SET_TLS_MINIMUM) == TLS_13 && tls_store_require_13(t))
+		die("c2s.settings", "TLS 1.3 cannot be required");
 	read_certificates(t, s);
 	while (settings_next_key(s, SET_DOMAIN_CERTIFICATE, &at, &key)) {
 		arena_reset(&d->arena);
 		if (settings_is_set(s, SET_DOMAIN_CERTIFICATE, key))
-			read_domain(d, t, key, settings_text_at(s, SET_DOMAIN_CERTIFICATE, key));
+			read_domain(d, t, key, settings_text_at(s, SET_DOMAIN_CERTIFICATE, key),
+				    settings_text_at(s, SET_DOMAIN_SECOND, key));
 	}
 	/* With several domains a client must say which (SNI): none of them is "the" default (lesson 6). */
 	if (d->domains.count != 1)

@@ -88,6 +88,22 @@ static void free_rates(struct hub *h)
 	map_fini(&h->rates);
 }
 
+static bool is_any_watched(const struct settings *s)
+{
+	size_t at = 0;
+	struct bytes key;
+
+	while (settings_next_key(s, SET_LOG_DEBUG_DOMAIN, &at, &key))
+		if (settings_bool_at(s, SET_LOG_DEBUG_DOMAIN, key))
+			return true;
+	return false;
+}
+
+bool hub_is_watched(const struct hub *h, struct bytes domain)
+{
+	return h->is_any_watched && domain.n && settings_bool_at(h->settings, SET_LOG_DEBUG_DOMAIN, domain);
+}
+
 int hub_set_policy(struct hub *h, const struct settings *s)
 {
 	struct peer_policy *policy;
@@ -98,6 +114,7 @@ int hub_set_policy(struct hub *h, const struct settings *s)
 	peer_policy_free(h->policy);
 	h->policy = policy;
 	h->settings = s;
+	h->is_any_watched = is_any_watched(s);
 	free_rates(h);
 	return 0;
 }

@@ -80,6 +80,15 @@ static void log_refusal(struct hub *h, const struct envelope *e, enum route_verd
 		 LOG_STR("advice", refusals[v].advice), LOG_INT("suppressed", held));
 }
 
+static void log_envelope(const struct hub *h, const struct envelope *e, enum route_verdict v, bool from_core)
+{
+	struct bytes remote = hub_domain(from_core ? e->to : e->from);
+
+	log_debug_of(hub_is_watched(h, remote), "switch.route", LOG_ID("trace", e->trace),
+		     LOG_STR("direction", from_core ? "out" : "in"), LOG_BYTES("domain", remote),
+		     LOG_STR("kind", stanza_kind_name((enum stanza_kind)e->kind)), LOG_STR("verdict", verdict_names[v]));
+}
+
 static struct chan *next_hop(struct hub *h, bool from_core)
 {
 	return bus_next(h->bus, from_core ? PROG_S2S : PROG_IM, NULL);
@@ -122,6 +131,7 @@ int hub_on_route(void *arg, struct chan *from, const struct frame *f)
 		v = try_pass(h, &e, from_core);
 	switch_stats[STAT_VERDICT + v]++;
 	hub_tap_all(h, &e, v);
+	log_envelope(h, &e, v, from_core);
 	if (v == ROUTE_AWAY || v == ROUTE_FULL) {
 		done(from, &e, v == ROUTE_AWAY ? ERR_AGAIN : ERR_FULL);
 	} else if (v != ROUTE_PASSED) {

@@ -49,6 +49,7 @@ struct hub {
 	struct bus *bus;
 	const struct settings *settings;
 	struct peer_policy *policy;
+	bool is_any_watched; /* some "log debug domain" is on */
 	struct map rates; /* by key of the governing row */
 	struct flight to_door, to_core; /* handed over and not confirmed */
 	struct switch_tap taps[SWITCH_TAPS_MAX];
@@ -63,6 +64,8 @@ enum route_verdict hub_judge(struct hub *h, const struct envelope *e, bool from_
 int hub_set_policy(struct hub *h, const struct settings *s);
 void hub_free_policy(struct hub *h);
 bool hub_is_hosted(const struct hub *h, struct bytes domain);
+/* Are debug lines wanted for this remote domain, whatever the level? */
+bool hub_is_watched(const struct hub *h, struct bytes domain);
 /* Domain part of a normalised JID. */
 struct bytes hub_domain(struct bytes jid);
 

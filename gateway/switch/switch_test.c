@@ -130,17 +130,51 @@ static void world_free(struct world *w)
 	test_free(w);
 }
 
-static void send_from(struct world *w, struct end *e, enum prog prog, const char *from, const char *to)
+static void send_kind(struct world *w, struct end *e, enum prog prog, const char *from, const char *to,
+		      enum stanza_kind kind, enum stanza_type type)
 {
 	struct chan *c = bus_chan(e->bus, PROG_SWITCH, 0);
 	struct envelope env = { .id = (uint64_t)prog << 56 | 7, .trace = 1, .door = prog == PROG_IM ? DOOR_ACCESS : DOOR_S2S,
-				.kind = STANZA_MESSAGE, .type = TYPE_CHAT, .from = bytes_of(from), .to = bytes_of(to),
+				.kind = (uint8_t)kind, .type = (uint8_t)type, .from = bytes_of(from), .to = bytes_of(to),
 				.sid = BYTES("m1"), .stanza = BYTES("<message/>") };
 
 	envelope_encode(chan_begin(c, MSG_ROUTE, 0), &env);
 	assert_int_equal(chan_end(c), 0);
 	for (int i = 0; i < 4; i++)
 		loop_turn(w->loop, 0);
+}
+
+static void send_from(struct world *w, struct end *e, enum prog prog, const char *from, const char *to)
+{
+	send_kind(w, e, prog, from, to, STANZA_MESSAGE, TYPE_CHAT);
+}
+
+/* Lesson 16: no kind of stanza goes around the policy, and errors are not answered. */
+static void every_kind_is_judged(void **state)
+{
+	static const struct {
+		enum stanza_kind kind;
+		enum stanza_type type;
+		bool is_answered;
+	} rows[] = {
+		{ STANZA_MESSAGE, TYPE_CHAT, true },	 { STANZA_MESSAGE, TYPE_GROUPCHAT, true },
+		{ STANZA_MESSAGE, TYPE_ERROR, false },	 { STANZA_PRESENCE, TYPE_SUBSCRIBE, true },
+		{ STANZA_PRESENCE, TYPE_PROBE, true },	 { STANZA_IQ, TYPE_GET, true },
+		{ STANZA_IQ, TYPE_SET, true },		 { STANZA_IQ, TYPE_RESULT, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct world *w = world_new();
+		send_kind(w, &w->door, PROG_S2S, "a@bad.example/x", "b@here.example", rows[i].kind, rows[i].type);
+		assert_int_equal(w->last_verdict, ROUTE_DENIED);
+		assert_int_equal(w->core.routes, 0);
+		assert_int_equal(w->door.errors, rows[i].is_answered);
+		assert_int_equal(w->door.dones, 1);
+		send_kind(w, &w->door, PROG_S2S, "a@there.example/x", "b@here.example", rows[i].kind, rows[i].type);
+		assert_int_equal(w->core.routes, 1);
+		world_free(w);
+	}
 }
 
 static void verdicts(void **state)
@@ -309,6 +343,7 @@ static void taps_come_and_go(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_kind_is_judged),
 		cmocka_unit_test(verdicts),
 		cmocka_unit_test(a_rate_holds_for_all_subdomains_together),
 		cmocka_unit_test(what_cannot_go_on_stays_with_its_origin),

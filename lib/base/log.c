@@ -64,14 +64,12 @@ static void put_value(struct buf *b, struct bytes v)
 	buf_put_u8(b, '"');
 }
 
-void log_write(enum log_level level, const char *event, const struct log_kv *kv, size_t n)
+static void write_line(enum log_level level, const char *event, const struct log_kv *kv, size_t n)
 {
 	struct buf line;
 	struct timespec ts;
 	char stamp[TEXT_TIME_BYTES];
 
-	if (!log_is_on(level))
-		return;
 	clock_gettime(CLOCK_REALTIME, &ts);
 	text_time((uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000, true, stamp);
 	buf_init(&line, LINE_MAX_BYTES);
@@ -92,6 +90,17 @@ void log_write(enum log_level level, const char *event, const struct log_kv *kv,
 	/* A log that cannot be written must not stop the service. */
 	(void)!write(STDERR_FILENO, buf_bytes(&line).p, buf_len(&line));
 	buf_fini(&line);
+}
+
+void log_write(enum log_level level, const char *event, const struct log_kv *kv, size_t n)
+{
+	if (log_is_on(level))
+		write_line(level, event, kv, n);
+}
+
+void log_write_watched(const char *event, const struct log_kv *kv, size_t n)
+{
+	write_line(LOG_LEVEL_DEBUG, event, kv, n);
 }
 
 bool log_limit_pass(struct log_limit *l, uint32_t burst, uint64_t now_ms, uint32_t *suppressed)

@@ -27,8 +27,12 @@ struct log_kv {
 /* 16 hex digits: connection and trace ids. */
 #define LOG_ID(k, v) ((struct log_kv){ .key = (k), .kind = LOG_KV_ID, .number = (int64_t)(v) })
 
-/* One line. event: dotted words ("c2s.auth.failed"). */
+/* One line, whatever the level that is on: the macros below ask log_is_on first. event: dotted words
+ * ("c2s.auth.failed"). */
 void log_write(enum log_level level, const char *event, const struct log_kv *kv, size_t n);
+
+/* A debug line whatever the level is: its subject is one that an operator watches. */
+void log_write_watched(const char *event, const struct log_kv *kv, size_t n);
 
 #define LOG_LINE(level, event, ...)                                                                \
 	do {                                                                                       \
@@ -41,6 +45,14 @@ void log_write(enum log_level level, const char *event, const struct log_kv *kv,
 #define log_warn(event, ...) LOG_LINE(LOG_LEVEL_WARN, event, __VA_ARGS__)
 #define log_info(event, ...) LOG_LINE(LOG_LEVEL_INFO, event, __VA_ARGS__)
 #define log_debug(event, ...) LOG_LINE(LOG_LEVEL_DEBUG, event, __VA_ARGS__)
+/* A debug line that is written at every level when is_watched ("log debug domain"). */
+#define log_debug_of(is_watched, event, ...)                                                       \
+	do {                                                                                       \
+		if (log_is_on(LOG_LEVEL_DEBUG) || (is_watched)) {                                  \
+			const struct log_kv log_kv_[] = { __VA_ARGS__ };                           \
+			log_write_watched(event, log_kv_, sizeof log_kv_ / sizeof log_kv_[0]);     \
+		}                                                                                  \
+	} while (0)
 
 /* Lets through `burst` lines of one cause a minute; when the cause is quiet or the minute is over,
  * *suppressed gives how many were held back (write it as a pair of the next line). */

@@ -1,5 +1,6 @@
 #include "net/pki_fixture.h"
 
+#include <openssl/ocsp.h>
 #include <openssl/pem.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,6 +90,62 @@ void pki_free(struct pki_cert *c)
 struct bytes pki_pem(const struct pki_cert *c)
 {
 	return bytes_make(c->pem, c->pem_n);
+}
+
+static void revoke_one(X509_CRL *crl, const struct pki_cert *c)
+{
+	X509_REVOKED *r = X509_REVOKED_new();
+	ASN1_TIME *at = X509_gmtime_adj(NULL, -3600);
+
+	MUST(r && at && X509_REVOKED_set_serialNumber(r, X509_get_serialNumber(c->x)) == 1);
+	MUST(X509_REVOKED_set_revocationDate(r, at) == 1 && X509_CRL_add0_revoked(crl, r) == 1);
+	ASN1_TIME_free(at);
+}
+
+struct bytes pki_revoke(const struct pki_cert *issuer, const struct pki_cert *revoked, int days)
+{
+	X509_CRL *crl = X509_CRL_new();
+	ASN1_TIME *from = X509_gmtime_adj(NULL, -86400L * 10), *to = X509_gmtime_adj(NULL, 86400L * days);
+	BIO *b = BIO_new(BIO_s_mem());
+	char *p;
+
+	MUST(crl && from && to && b && X509_CRL_set_version(crl, 1) == 1);
+	MUST(X509_CRL_set_issuer_name(crl, X509_get_subject_name(issuer->x)) == 1);
+	MUST(X509_CRL_set1_lastUpdate(crl, from) == 1 && X509_CRL_set1_nextUpdate(crl, to) == 1);
+	if (revoked)
+		revoke_one(crl, revoked);
+	MUST(X509_CRL_sign(crl, issuer->key, EVP_sha256()) > 0 && PEM_write_bio_X509_CRL(b, crl) == 1);
+	size_t n = (size_t)BIO_get_mem_data(b, &p);
+	struct bytes pem = pki_join(bytes_make((uint8_t *)p, n), BYTES_NONE);
+	BIO_free(b);
+	ASN1_TIME_free(from);
+	ASN1_TIME_free(to);
+	X509_CRL_free(crl);
+	return pem;
+}
+
+struct bytes pki_ocsp(const struct pki_cert *by, const struct pki_cert *issuer, const struct pki_cert *about, bool is_revoked)
+{
+	OCSP_BASICRESP *b = OCSP_BASICRESP_new();
+	OCSP_CERTID *id = OCSP_cert_to_id(NULL, about->x, issuer->x);
+	ASN1_TIME *at = X509_gmtime_adj(NULL, -3600), *next = X509_gmtime_adj(NULL, 86400);
+	unsigned char *der = NULL;
+
+	MUST(b && id && at && next);
+	MUST(OCSP_basic_add1_status(b, id, is_revoked ? V_OCSP_CERTSTATUS_REVOKED : V_OCSP_CERTSTATUS_GOOD,
+	                            OCSP_REVOKED_STATUS_KEYCOMPROMISE, is_revoked ? at : NULL, at, next));
+	MUST(OCSP_basic_sign(b, by->x, by->key, EVP_sha256(), NULL, 0) == 1);
+	OCSP_RESPONSE *r = OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, b);
+	int n = i2d_OCSP_RESPONSE(r, &der);
+	MUST(n > 0);
+	struct bytes copy = pki_join(bytes_make(der, (size_t)n), BYTES_NONE);
+	OPENSSL_free(der);
+	OCSP_RESPONSE_free(r);
+	OCSP_BASICRESP_free(b);
+	OCSP_CERTID_free(id);
+	ASN1_TIME_free(at);
+	ASN1_TIME_free(next);
+	return copy;
 }
 
 struct bytes pki_join(struct bytes a, struct bytes b)

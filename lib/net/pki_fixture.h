@@ -28,6 +28,11 @@ struct pki_wish {
 struct pki_cert pki_make(const struct pki_wish *w, const struct pki_cert *issuer);
 void pki_free(struct pki_cert *c);
 struct bytes pki_pem(const struct pki_cert *c);
+/* A revocation list of the issuer with `revoked` (may be NULL) in it, from ten days ago for `days` from
+ * now (below 0: out of date); PEM, free() it. */
+struct bytes pki_revoke(const struct pki_cert *issuer, const struct pki_cert *revoked, int days);
+/* An OCSP response (DER) of `by` about a certificate of the issuer; free() it. */
+struct bytes pki_ocsp(const struct pki_cert *by, const struct pki_cert *issuer, const struct pki_cert *about, bool is_revoked);
 /* Several PEM texts in one; free() it. */
 struct bytes pki_join(struct bytes a, struct bytes b);
 

@@ -124,6 +124,8 @@ static bool set_client(struct tls *t, const struct tls_options *o)
 {
 	SSL_set_connect_state(t->ssl);
 	SSL_set_verify(t->ssl, SSL_VERIFY_PEER, NULL);
+	if (SSL_set_tlsext_status_type(t->ssl, TLSEXT_STATUSTYPE_ocsp) != 1)
+		return false;
 	if (o->server_name && SSL_set_tlsext_host_name(t->ssl, o->server_name) != 1)
 		return false;
 	return set_alpn(t->ssl, bytes_of(o->alpn));

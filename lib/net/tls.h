@@ -16,6 +16,8 @@ struct tls;       /* one connection */
 struct keyproxy;
 struct tls_store *tls_store_new(struct keyproxy *keys);
 void tls_store_free(struct tls_store *s);
+/* TLS 1.3 only, from here on. Before any domain is added. */
+int tls_store_require_13(struct tls_store *s);
 /* A certificate chain in PEM, leaf first or in any order (sorted here), whose key gh-keys knows as
  * key_name. Serves each name in it that is also added with tls_store_add_domain.
  * ERR_SYNTAX: not PEM; ERR_CERT_OTHER: leaf or key cannot be used; ERR_EXISTS: name taken;
@@ -32,6 +34,9 @@ int tls_prepare(void);
 void tls_forget(void);
 int tls_store_trust_system(struct tls_store *s);
 int tls_store_trust_anchor(struct tls_store *s, struct bytes name, struct bytes pem);
+/* Revocation lists in PEM (RFC 5280 5), after the anchors: certificates of partners whose authority
+ * has a list are looked up in it, others not. ERR_SYNTAX. */
+int tls_store_add_revocation(struct tls_store *s, struct bytes pem);
 
 enum tls_side { TLS_SERVER, TLS_CLIENT };
 struct tls_options {

@@ -17,6 +17,10 @@ struct tls {
 	int err;
 };
 
+/* Did the peer staple an answer of its authority that its certificate is revoked? chain: the one that
+ * was found, leaf first. No answer, or one that proves nothing, says nothing. */
+bool tls_ocsp_says_revoked(SSL *ssl, STACK_OF(X509) *chain, X509_STORE *trust);
+
 /* What the peer presented. sent may have the leaf in it (client side) or not. */
 struct tls_peer {
 	X509 *leaf;

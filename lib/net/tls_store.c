@@ -24,6 +24,15 @@ enum { CERT_LIST_MAX_BYTES = 32 << 10 }; /* what a peer may send as its chain */
 /* Read once before the fence closes the file system, and then shared by all stores of the process. */
 static STACK_OF(X509) *system_anchors;
 
+/* A list is looked at where there is one: most authorities have none here. */
+static int may_lack_list(int is_fine, X509_STORE_CTX *c)
+{
+	if (is_fine || X509_STORE_CTX_get_error(c) != X509_V_ERR_UNABLE_TO_GET_CRL)
+		return is_fine;
+	X509_STORE_CTX_set_error(c, X509_V_OK);
+	return 1;
+}
+
 static X509_STORE *trust_new(void)
 {
 	X509_STORE *t = X509_STORE_new();
@@ -34,6 +43,7 @@ static X509_STORE *trust_new(void)
 	/* An administrator's anchor may be an intermediate, or the partner's own certificate. */
 	(void)X509_VERIFY_PARAM_set_flags(p, X509_V_FLAG_TRUSTED_FIRST | X509_V_FLAG_PARTIAL_CHAIN);
 	X509_VERIFY_PARAM_set_depth(p, TLS_CHAIN_MAX);
+	X509_STORE_set_verify_cb(t, may_lack_list);
 	X509_VERIFY_PARAM_set_auth_level(p, 2); /* 112 bits: no SHA-1, no RSA below 2048 */
 	return t;
 }
@@ -57,7 +67,7 @@ static SSL_CTX *context_new(const struct tls_store *s)
 	SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF); /* resumption by ticket only */
 	(void)SSL_CTX_set_num_tickets(c, 1);
 	(void)SSL_CTX_set_max_cert_list(c, CERT_LIST_MAX_BYTES);
-	if (SSL_CTX_set_min_proto_version(c, TLS1_2_VERSION) != 1 ||
+	if (SSL_CTX_set_min_proto_version(c, s->version_min) != 1 ||
 	    SSL_CTX_set_cipher_list(c, SUITES_12) != 1 || SSL_CTX_set1_groups_list(c, GROUPS) != 1 ||
 	    SSL_CTX_set1_sigalgs_list(c, SIGNATURES) != 1 ||
 	    SSL_CTX_set_session_id_context(c, (const uint8_t *)"gatehouse", 9) != 1) {
@@ -76,6 +86,7 @@ struct tls_store *tls_store_new(struct keyproxy *keys)
 		return NULL;
 	s->refs = 1;
 	s->keys = keys;
+	s->version_min = TLS1_2_VERSION;
 	s->base = context_new(s);
 	s->trust = trust_new();
 	tls_tickets_init(&s->tickets, time(NULL));
@@ -83,6 +94,12 @@ struct tls_store *tls_store_new(struct keyproxy *keys)
 		return s;
 	tls_store_free(s);
 	return NULL;
+}
+
+int tls_store_require_13(struct tls_store *s)
+{
+	s->version_min = TLS1_3_VERSION;
+	return SSL_CTX_set_min_proto_version(s->base, s->version_min) == 1 ? 0 : ERR_UNSUPPORTED;
 }
 
 struct tls_store *tls_store_hold(struct tls_store *s)
@@ -396,5 +413,45 @@ out:
 	if (a)
 		X509_STORE_free(a->only);
 	free(a);
+	return rc;
+}
+
+/* ---- revocation ---- */
+
+static int add_list(X509_STORE *t, X509_CRL *crl)
+{
+	if (X509_STORE_add_crl(t, crl) != 1 ||
+	    X509_STORE_set_flags(t, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL) != 1)
+		return ERR_NOMEM;
+	return 0;
+}
+
+static int add_list_everywhere(struct tls_store *s, X509_CRL *crl)
+{
+	struct tls_anchor *a;
+	int rc = add_list(s->trust, crl);
+
+	for (size_t at = 0; rc == 0 && (a = map_next(&s->anchors, &at));)
+		rc = add_list(a->only, crl);
+	return rc;
+}
+
+int tls_store_add_revocation(struct tls_store *s, struct bytes pem)
+{
+	BIO *in = pem.n && pem.n < INT32_MAX ? BIO_new_mem_buf(pem.p, (int)pem.n) : NULL;
+	X509_CRL *crl;
+	int rc = 0;
+	bool is_some = false;
+
+	while (rc == 0 && in && (crl = PEM_read_bio_X509_CRL(in, NULL, no_passphrase, NULL))) {
+		rc = add_list_everywhere(s, crl);
+		X509_CRL_free(crl);
+		is_some = true;
+	}
+	/* Anything but "no more PEM blocks" is a damaged block. */
+	if (rc == 0 && (!is_some || ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE))
+		rc = ERR_SYNTAX;
+	ERR_clear_error();
+	BIO_free(in);
 	return rc;
 }

@@ -32,6 +32,7 @@ struct tls_anchor {
 struct tls_store {
 	unsigned refs; /* the maker and each connection */
 	struct keyproxy *keys;
+	int version_min; /* TLS1_2_VERSION, TLS1_3_VERSION */
 	SSL_CTX *base; /* no certificate: clients without one, and what a server begins with */
 	X509_STORE *trust;
 	struct tls_tickets tickets;

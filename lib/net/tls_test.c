@@ -249,6 +249,98 @@ static int dane(struct tls *t, const char *domain, uint8_t usage, uint8_t select
 	return rc;
 }
 
+static void revoke(struct tls_store *s, const struct pki_cert *issuer, const struct pki_cert *revoked, int days)
+{
+	struct bytes pem = pki_revoke(issuer, revoked, days);
+
+	assert_int_equal(tls_store_add_revocation(s, pem), 0);
+	free((void *)pem.p);
+}
+
+/* Only where there is a list; an old one proves nothing any more (fails closed). */
+static void revocation_lists_decide(void **state)
+{
+	static const struct {
+		bool by_mid, is_revoked;
+		int days, rc;
+	} rows[] = {
+		{ false, false, 7, 0 },               /* the root's, with nobody in it; none of mid */
+		{ true, false, 7, 0 },
+		{ true, true, 7, ERR_CERT_REVOKED },
+		{ false, true, 7, ERR_CERT_REVOKED }, /* mid itself */
+		{ true, false, -1, ERR_CERT_CRL },
+	};
+	struct world *w = *state;
+	struct tls_demand b = demand_for("b.example"), only = b;
+	struct pki_cert other = pki_make(&(struct pki_wish){ .cn = "other root", .is_ca = true }, NULL);
+	struct meeting m;
+
+	only.authority = BYTES("root");
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		meet(w, &m, &w->peer, &w->mid);
+		const struct pki_cert *of = rows[i].by_mid ? &w->peer : &w->mid;
+		revoke(m.server_store, rows[i].by_mid ? &w->mid : &w->root, rows[i].is_revoked ? of : NULL, rows[i].days);
+		assert_int_equal(verdict_on(m.pair.server.link.tls, &b, NULL), rows[i].rc);
+		assert_int_equal(verdict_on(m.pair.server.link.tls, &only, NULL), rows[i].rc);
+		part(&m);
+	}
+	/* another authority's list, with the same serial in it, says nothing */
+	meet(w, &m, &w->peer, &w->mid);
+	revoke(m.server_store, &other, &w->peer, 7);
+	assert_int_equal(verdict_on(m.pair.server.link.tls, &b, NULL), 0);
+	assert_int_equal(tls_store_add_revocation(m.server_store, BYTES("no PEM")), ERR_SYNTAX);
+	assert_int_equal(tls_store_add_revocation(m.server_store, pki_pem(&w->root)), ERR_SYNTAX);
+	part(&m);
+	pki_free(&other);
+}
+
+static int staple(SSL *ssl, void *arg)
+{
+	const struct bytes *answer = arg;
+	unsigned char *copy = OPENSSL_memdup(answer->p, answer->n); /* OpenSSL's then */
+
+	return copy && SSL_set_tlsext_status_ocsp_resp(ssl, copy, (int)answer->n) == 1 ? SSL_TLSEXT_ERR_OK
+	                                                                               : SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+/* We connect to a.example, whose server staples this. */
+static int verdict_stapled(struct world *w, struct bytes answer)
+{
+	struct tls_store *s = store_of(w, "a.example", &w->good, &w->mid), *cs = store_of(w, NULL, NULL, NULL);
+	struct tls_demand a = demand_for("a.example");
+	SSL_CTX *ctx = tls_store_domain(s, "a.example")->ctx;
+	struct pair p;
+
+	SSL_CTX_set_tlsext_status_cb(ctx, staple);
+	SSL_CTX_set_tlsext_status_arg(ctx, &answer);
+	pair_open(&p, w->loop, 4096);
+	assert_true(pair_secure(&p, server_of(s, NULL), client_of(cs, NULL, "a.example", NULL)));
+	int rc = verdict_on(p.client.link.tls, &a, NULL);
+	pair_close(&p);
+	tls_store_free(s);
+	tls_store_free(cs);
+	return rc;
+}
+
+/* RFC 6066 8: only a revocation that the certificate's own issuer signed counts. */
+static void stapled_answers(void **state)
+{
+	struct world *w = *state;
+	struct bytes answers[] = {
+		pki_ocsp(&w->mid, &w->mid, &w->good, true),
+		pki_ocsp(&w->mid, &w->mid, &w->good, false),
+		pki_ocsp(&w->mid, &w->mid, &w->peer, true),       /* of another */
+		pki_ocsp(&w->other_root, &w->mid, &w->good, true), /* by another */
+		pki_ocsp(&w->peer, &w->mid, &w->good, true),      /* by a mere fellow */
+	};
+
+	for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
+		assert_int_equal(verdict_stapled(w, answers[i]), i == 0 ? ERR_CERT_REVOKED : 0);
+		free((void *)answers[i].p);
+	}
+	assert_int_equal(verdict_stapled(w, BYTES("no answer")), 0);
+}
+
 static void dane_usages(void **state)
 {
 	struct world *w = *state;
@@ -282,6 +374,28 @@ static void dane_usages(void **state)
 	part(&m);
 	pki_free(&leaf);
 	pki_free(&far);
+}
+
+/* A partner without an authority: its own certificate is the anchor. */
+static void own_certificate_as_anchor(void **state)
+{
+	struct world *w = *state;
+	struct pki_cert self = pki_make(&(struct pki_wish){ .cn = "b", .san = "DNS:b.example" }, NULL);
+	struct pki_cert old = pki_make(&(struct pki_wish){ .cn = "b", .san = "DNS:b.example", .from_days = -9, .to_days = -1 }, NULL);
+	struct tls_demand b = demand_for("b.example"), c = demand_for("c.example");
+	struct meeting m;
+
+	meet(w, &m, &self, NULL);
+	assert_int_equal(tls_store_trust_anchor(m.server_store, BYTES("b"), pki_pem(&self)), 0);
+	assert_int_equal(verdict_on(m.pair.server.link.tls, &b, NULL), 0);
+	assert_int_equal(verdict_on(m.pair.server.link.tls, &c, NULL), ERR_CERT_NAME);
+	part(&m);
+	meet(w, &m, &old, NULL);
+	assert_int_equal(tls_store_trust_anchor(m.server_store, BYTES("b"), pki_pem(&old)), 0);
+	assert_int_equal(verdict_on(m.pair.server.link.tls, &b, NULL), ERR_CERT_EXPIRED);
+	part(&m);
+	pki_free(&self);
+	pki_free(&old);
 }
 
 static void posh_also_does(void **state)
@@ -339,9 +453,9 @@ static void certificates_are_chosen_by_name_and_key(void **state)
 	pki_free(&conf);
 }
 
-static bool secure_with(struct world *w, int version, const char *suites, const char *server_alpn, const char *client_alpn)
+static bool secure_to(struct world *w, struct tls_store *s, int version, const char *suites, const char *server_alpn,
+                      const char *client_alpn)
 {
-	struct tls_store *s = store_of(w, "a.example", &w->good, &w->mid);
 	struct tls_store *cs = store_of(w, NULL, NULL, NULL);
 	struct tls *client = client_of(cs, NULL, "a.example", client_alpn);
 	struct pair p;
@@ -357,6 +471,48 @@ static bool secure_with(struct world *w, int version, const char *suites, const 
 	tls_store_free(s);
 	tls_store_free(cs);
 	return ok;
+}
+
+static bool secure_with(struct world *w, int version, const char *suites, const char *server_alpn, const char *client_alpn)
+{
+	return secure_to(w, store_of(w, "a.example", &w->good, &w->mid), version, suites, server_alpn, client_alpn);
+}
+
+/* B-TLS-01 and 03: each suite, with the key type that it needs. */
+static void suites_of_both_key_types(void **state)
+{
+	static const struct {
+		const char *suite;
+		bool is_rsa;
+	} rows[] = {
+		{ "ECDHE-ECDSA-AES256-GCM-SHA384", false }, { "ECDHE-ECDSA-AES128-GCM-SHA256", false },
+		{ "ECDHE-RSA-AES256-GCM-SHA384", true },    { "ECDHE-RSA-AES128-GCM-SHA256", true },
+	};
+	struct world *w = *state;
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct tls_store *only = store_of(w, "a.example", rows[i].is_rsa ? &w->good : &w->good_rsa, &w->mid);
+		struct tls_store *both = store_of(w, "a.example", &w->good, &w->mid);
+		assert_int_equal(tls_store_add_certificate(both, BYTES("rsa"), pki_pem(&w->good_rsa)), 0);
+		assert_int_equal(tls_store_add_domain(both, "a.example", BYTES("rsa")), 0);
+		assert_false(secure_to(w, only, TLS1_2_VERSION, rows[i].suite, NULL, NULL));
+		assert_true(secure_to(w, both, TLS1_2_VERSION, rows[i].suite, NULL, NULL));
+	}
+}
+
+/* B-TLS-02 */
+static void the_floor_can_be_13(void **state)
+{
+	for (int is_13 = 0; is_13 < 2; is_13++) {
+		struct world *w = *state;
+		struct tls_store *s = tls_store_new(NULL);
+		struct bytes pem = pki_join(pki_pem(&w->good), pki_pem(&w->mid));
+		assert_int_equal(tls_store_require_13(s), 0);
+		assert_int_equal(tls_store_add_certificate(s, BYTES("c"), pem), 0);
+		assert_int_equal(tls_store_add_domain(s, "a.example", BYTES("c")), 0);
+		assert_int_equal(secure_to(w, s, is_13 ? TLS1_3_VERSION : TLS1_2_VERSION, NULL, NULL, NULL), is_13);
+		free((void *)pem.p);
+	}
 }
 
 static void old_versions_suites_and_protocols_are_refused(void **state)
@@ -435,10 +591,15 @@ int main(void)
 		cmocka_unit_test(each_cause_has_its_code),
 		cmocka_unit_test(no_certificate_is_said),
 		cmocka_unit_test(pin_and_authority_decide),
+		cmocka_unit_test(revocation_lists_decide),
+		cmocka_unit_test(stapled_answers),
 		cmocka_unit_test(dane_usages),
+		cmocka_unit_test(own_certificate_as_anchor),
 		cmocka_unit_test(posh_also_does),
 		cmocka_unit_test(certificates_are_chosen_by_name_and_key),
 		cmocka_unit_test(old_versions_suites_and_protocols_are_refused),
+		cmocka_unit_test(suites_of_both_key_types),
+		cmocka_unit_test(the_floor_can_be_13),
 		cmocka_unit_test(renegotiation_is_refused),
 		cmocka_unit_test(bad_pem_is_refused),
 		cmocka_unit_test(tickets_rotate),

@@ -28,6 +28,12 @@ static int err_of_verify(int e)
 		return ERR_CERT_UNKNOWN_CA;
 	case X509_V_ERR_CERT_REVOKED:
 		return ERR_CERT_REVOKED;
+	case X509_V_ERR_CRL_HAS_EXPIRED:
+	case X509_V_ERR_CRL_NOT_YET_VALID:
+	case X509_V_ERR_CRL_SIGNATURE_FAILURE:
+	case X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER:
+	case X509_V_ERR_DIFFERENT_CRL_SCOPE:
+		return ERR_CERT_CRL;
 	case X509_V_ERR_OUT_OF_MEM:
 		return ERR_NOMEM;
 	default:
@@ -107,10 +113,20 @@ static int find_trust(struct tls *t, const struct tls_demand *d, X509_STORE **ou
 
 static int check_pkix(struct tls *t, const struct tls_demand *d, struct tls_peer *p, STACK_OF(X509) **chain)
 {
+	STACK_OF(X509) *found = NULL;
 	X509_STORE *trust;
 	int rc = find_trust(t, d, &trust);
 
-	return rc ? rc : check_chain(trust, p->leaf, p->sent, chain);
+	if (!rc)
+		rc = check_chain(trust, p->leaf, p->sent, &found);
+	if (!rc && tls_ocsp_says_revoked(t->ssl, found, trust))
+		rc = ERR_CERT_REVOKED;
+	if (!rc && chain) {
+		*chain = found;
+		return 0;
+	}
+	sk_X509_pop_free(found, X509_free);
+	return rc;
 }
 
 /* ---- DANE (RFC 6698, 7671; for XMPP RFC 7673) ---- */
@@ -271,7 +287,7 @@ static int decide(struct tls *t, const struct tls_demand *d, struct tls_peer *p,
 	rc = check_pkix(t, d, p, NULL);
 	if (!rc)
 		rc = check_name(p->leaf, d);
-	if (rc && check_posh(p->leaf, d)) {
+	if (rc && rc != ERR_CERT_REVOKED && check_posh(p->leaf, d)) {
 		*proof = "posh";
 		return 0;
 	}

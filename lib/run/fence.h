@@ -18,8 +18,12 @@ struct fence_place {
  * error (*step names it): the program must not go on. */
 int fence_apply(const struct service *row, const struct fence_place *place, const char **step);
 
+/* For rows with FENCE_BIND, once the first settings are known: a second filter gives up bind() unless
+ * needs_bind, and the means to load filters in any case. There is no way back. ERR_NOMEM, ERR_SYS. */
+int fence_narrow(bool needs_bind);
+
 /* Tries what must not work (open a file, a socket of another family, execute, fork, ptrace, kill)
- * and gives one line each: "name ok" or "name OPEN". For the tests; returns how many were open. */
+ * and gives one line each: "name ok" or "name OPEN". Narrows first, as far as it goes. For the tests; returns how many were open. */
 struct buf;
 unsigned fence_probe(const struct service *row, struct buf *report);
 

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/in.h>
 #include <linux/in6.h>
+#include <linux/seccomp.h>
 #include <linux/tcp.h>
 #include <seccomp.h>
 #include <sys/mman.h>
@@ -36,7 +37,7 @@ static const int calls_all[] = {
 
 static const int calls_accept[] = { NAME(accept), NAME(accept4) };
 
-static const int calls_connect[] = { NAME(connect), NAME(bind) };
+static const int calls_connect[] = { NAME(connect) };
 
 /* Where these may reach is for the root folder and Landlock to say. */
 static const int calls_files[] = {
@@ -131,6 +132,15 @@ static int allow_sockets(scmp_filter_ctx f)
 	return ALLOW_EACH(f, calls_connect);
 }
 
+/* bind() cannot be told apart for TCP and UDP, nor the port that it takes: a program has it only
+ * while a setting names a source address, and says so by a second filter (fence_narrow). */
+static int allow_bind(scmp_filter_ctx f)
+{
+	int rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, NAME(bind), 0) ? ERR_SYS : 0;
+
+	return rc ? rc : allow_if(f, NAME(seccomp), SCMP_A0(SCMP_CMP_EQ, SECCOMP_SET_MODE_FILTER));
+}
+
 /* fstat() of the C library is newfstatat() with an empty name. */
 static int refuse_files(scmp_filter_ctx f)
 {
@@ -154,6 +164,8 @@ static int add_rules(scmp_filter_ctx f, const struct service *row)
 		rc = ALLOW_EACH(f, calls_accept);
 	if (!rc && row->may & FENCE_CONNECT)
 		rc = allow_sockets(f);
+	if (!rc && row->may & FENCE_BIND)
+		rc = allow_bind(f);
 	if (!rc)
 		rc = row->may & FENCE_FILES ? ALLOW_EACH(f, calls_files) : refuse_files(f);
 	return rc;
@@ -170,6 +182,25 @@ int fence_filter(const struct service *row)
 		(void)seccomp_attr_set(f, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a tree: only speed */
 	if (!rc)
 		rc = add_rules(f, row);
+	if (!rc && seccomp_load(f))
+		rc = ERR_SYS;
+	if (f)
+		seccomp_release(f);
+	return rc;
+}
+
+int fence_narrow(bool needs_bind)
+{
+	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ALLOW); /* the first filter still stands */
+	int rc = f ? 0 : ERR_NOMEM;
+
+	/* no-new-privileges is set already, and prctl() is refused */
+	if (!rc && (seccomp_attr_set(f, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(EPERM)) ||
+		    seccomp_attr_set(f, SCMP_FLTATR_CTL_NNP, 0) ||
+		    seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), NAME(seccomp), 0)))
+		rc = ERR_SYS;
+	if (!rc && !needs_bind && seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), NAME(bind), 0))
+		rc = ERR_SYS;
 	if (!rc && seccomp_load(f))
 		rc = ERR_SYS;
 	if (f)

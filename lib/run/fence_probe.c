@@ -174,11 +174,27 @@ static bool listens(const struct service *row)
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 
 	(void)row;
-	bool is_bound = bind(fd, (struct sockaddr *)&to, sizeof to) == 0;
+	(void)bind(fd, (struct sockaddr *)&to, sizeof to); /* listen() binds by itself too */
 	bool is_open = listen(fd, 1) == 0 || errno != EPERM;
-	(void)is_bound; /* to port 0 it may: the source address of a connection */
 	if (fd >= 0)
 		close(fd);
+	return is_open;
+}
+
+/* A chosen port, of UDP too. */
+static bool binds(const struct service *row)
+{
+	static const int types[] = { SOCK_DGRAM, SOCK_STREAM };
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	bool is_open = false;
+
+	(void)row;
+	for (size_t i = 0; i < 2; i++) {
+		int fd = socket(AF_INET, types[i] | SOCK_CLOEXEC, 0);
+		is_open |= bind(fd, (struct sockaddr *)&to, sizeof to) == 0 || errno != EPERM;
+		if (fd >= 0)
+			close(fd);
+	}
 	return is_open;
 }
 
@@ -277,6 +293,7 @@ static const struct probe probes[] = {
 	{ "directory-descriptor", 0, leaves_by_descriptor },
 	{ "other-socket", 0, has_other_sockets },
 	{ "inet-socket", FENCE_CONNECT, has_inet_sockets },
+	{ "bind", 0, binds },
 	{ "listen", 0, listens },
 	{ "accept", FENCE_ACCEPT, accepts },
 	{ "socket-filter", 0, sets_socket_filter },
@@ -296,6 +313,8 @@ unsigned fence_probe(const struct service *row, struct buf *report)
 {
 	unsigned open = 0;
 
+	if (row->may & FENCE_BIND)
+		open += say(report, "narrow", fence_narrow(false) != 0);
 	for (size_t i = 0; i < sizeof probes / sizeof probes[0]; i++)
 		if (!(probes[i].unless & row->may))
 			open += say(report, probes[i].name, probes[i].is_open(row));

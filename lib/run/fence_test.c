@@ -95,6 +95,22 @@ static int probe(const struct service *row)
 	return (int)open;
 }
 
+/* With a source address in the settings: bind works, and no filter can be loaded any more. */
+static int narrowed_with_source(const struct service *row)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	(void)row;
+	if (fence_narrow(true))
+		return 1;
+	if (bind(fd, (struct sockaddr *)&to, sizeof to))
+		return 2;
+	if (fence_narrow(false) == 0)
+		return 3;
+	return socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0) < 0 || getpid() < 2;
+}
+
 /* What programs need all day still works. */
 static int live(const struct service *row)
 {
@@ -150,6 +166,13 @@ static void test_no_door_is_open(void **state)
 		assert_int_equal(inside((enum prog)p, true, probe), 0);
 		assert_int_equal(inside((enum prog)p, false, probe), 0);
 	}
+}
+
+static void test_a_source_address_keeps_bind(void **state)
+{
+	(void)state;
+	assert_int_equal(inside(PROG_S2S, true, narrowed_with_source), 0);
+	assert_int_equal(inside(PROG_S2S, false, narrowed_with_source), 0);
 }
 
 static void test_programs_can_live(void **state)
@@ -211,6 +234,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_door_is_open),
 		cmocka_unit_test(test_programs_can_live),
+		cmocka_unit_test(test_a_source_address_keeps_bind),
 		cmocka_unit_test(test_optional_files),
 		cmocka_unit_test(test_abort_ends),
 		cmocka_unit_test(test_probe_sees_open_doors),

@@ -8,7 +8,7 @@ static const struct service services[] = {
 	{ PROG_CONF,   PLANE_MGMT, ROLE_BOTH, FENCE_FILES | FENCE_ACCEPT,     "conf",  1,  1,   FDS_FEW,  DELAY_MS, DELAY_MAX_MS },
 	{ PROG_KEYS,   PLANE_KEYS, ROLE_BOTH, FENCE_FILES,                    "keys",  1,  1,   FDS_FEW,  DELAY_MS, DELAY_MAX_MS },
 	{ PROG_SWITCH, PLANE_HUB,  ROLE_BOTH, 0,                              "",      1,  1,   FDS_FEW,  DELAY_MS, DELAY_MAX_MS },
-	{ PROG_S2S,    PLANE_DMZ,  ROLE_EDGE, FENCE_ACCEPT | FENCE_CONNECT,   "",      1,  1,   FDS_MANY, DELAY_MS, DELAY_MAX_MS },
+	{ PROG_S2S,    PLANE_DMZ,  ROLE_EDGE, FENCE_ACCEPT | FENCE_CONNECT | FENCE_BIND, "",      1,  1,   FDS_MANY, DELAY_MS, DELAY_MAX_MS },
 	{ PROG_ACCESS, PLANE_CORE, ROLE_CORE, FENCE_ACCEPT,                   "",      1,  16,  FDS_MANY, DELAY_MS, DELAY_MAX_MS },
 	{ PROG_IM,     PLANE_CORE, ROLE_CORE, 0,                              "",      1,  1,   FDS_FEW,  DELAY_MS, DELAY_MAX_MS },
 	{ PROG_STORE,  PLANE_CORE, ROLE_CORE, FENCE_FILES,                    "store", 1,  1,   FDS_FEW,  DELAY_MS, DELAY_MAX_MS },

@@ -15,6 +15,7 @@ enum fence_may {
 	FENCE_ACCEPT = 1 << 0,      /* accept4 on listeners it was given */
 	FENCE_CONNECT = 1 << 1,     /* new IPv4 and IPv6 sockets, connect (DNS and peers) */
 	FENCE_FILES = 1 << 2,       /* open, rename, unlink, fsync, lock below its own folder only */
+	FENCE_BIND = 1 << 3,        /* a source address for new sockets; see fence_narrow */
 };
 
 struct service {

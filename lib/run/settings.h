@@ -24,7 +24,7 @@ enum setting_type {
 	SETTING_LISTEN,  /* "address port" or "off"; IPv6 in brackets or bare */
 	SETTING_HOST,    /* "host port": host name or address */
 	SETTING_ADDRESS, /* numeric address, optional "port" behind (name servers) */
-	SETTING_PEM,     /* certificates, one or more */
+	SETTING_PEM,     /* blocks of one kind, one or more; range: their label (RFC 7468) */
 	SETTING_HEX,     /* range: bytes; a pin */
 	SETTING_SECRET,  /* text that is never shown */
 };

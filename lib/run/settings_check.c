@@ -6,6 +6,7 @@
 #include "base/text.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 
 typedef int (*check_fn)(const struct setting_row *row, struct bytes v, struct buf *out, const char **why);
 
@@ -211,18 +212,27 @@ static bool is_base64_line(struct bytes line)
 
 enum pem_line { PEM_NOTE, PEM_BEGIN, PEM_DATA, PEM_END, PEM_BAD };
 
-static enum pem_line pem_line_of(struct bytes line, bool is_inside)
+/* "-----BEGIN LABEL-----" (RFC 7468 2) */
+static bool is_mark(struct bytes line, const char *which, const char *label)
 {
-	if (is_inside && bytes_eq_str(line, "-----END CERTIFICATE-----"))
+	char mark[64];
+
+	(void)snprintf(mark, sizeof mark, "-----%s %s-----", which, label); /* labels are of our own table */
+	return bytes_eq_str(line, mark);
+}
+
+static enum pem_line pem_line_of(struct bytes line, const char *label, bool is_inside)
+{
+	if (is_inside && is_mark(line, "END", label))
 		return PEM_END;
 	if (is_inside)
 		return is_base64_line(line) ? PEM_DATA : PEM_BAD;
-	if (bytes_eq_str(line, "-----BEGIN CERTIFICATE-----"))
+	if (is_mark(line, "BEGIN", label))
 		return PEM_BEGIN;
 	return bytes_starts(line, BYTES("-----")) ? PEM_BAD : PEM_NOTE;
 }
 
-/* Keeps the certificate blocks (RFC 7468 5.1) and drops the notes between them. A private key here
+/* Keeps the blocks of the row's label (RFC 7468) and drops the notes between them. A private key here
  * would be shown to everybody who may read settings, so that is refused. */
 static int check_pem(const struct setting_row *row, struct bytes v, struct buf *out, const char **why)
 {
@@ -230,10 +240,9 @@ static int check_pem(const struct setting_row *row, struct bytes v, struct buf *
 	bool is_inside = false;
 	size_t n_blocks = 0, before = buf_len(out);
 
-	(void)row;
 	while (rest.n > 0) {
 		struct bytes line = next_line(&rest);
-		enum pem_line kind = pem_line_of(line, is_inside);
+		enum pem_line kind = pem_line_of(line, row->range, is_inside);
 		if (kind == PEM_BAD)
 			goto bad;
 		if (kind == PEM_NOTE)
@@ -247,7 +256,8 @@ static int check_pem(const struct setting_row *row, struct bytes v, struct buf *
 		return 0;
 bad:
 	buf_truncate(out, before);
-	return refuse(why, "certificates in PEM", ERR_SYNTAX);
+	return refuse(why, strcmp(row->range, "CERTIFICATE") == 0 ? "certificates in PEM" : "revocation lists in PEM",
+		      ERR_SYNTAX);
 }
 
 static int check_hex(const struct setting_row *row, struct bytes v, struct buf *out, const char **why)

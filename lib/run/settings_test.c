@@ -114,6 +114,7 @@ static void values_become_canonical(void **state)
 }
 
 #define CERT "-----BEGIN CERTIFICATE-----\nTUlJQg==\n-----END CERTIFICATE-----\n"
+#define CRL "-----BEGIN X509 CRL-----\nTUlJQg==\n-----END X509 CRL-----\n"
 static void pem_keeps_certificates_only(void **state)
 {
 	char out[300];
@@ -128,6 +129,12 @@ static void pem_keeps_certificates_only(void **state)
 	assert_string_equal(out, "!certificates in PEM");
 	canonical("trust anchor x", BYTES("-----BEGIN CERTIFICATE-----\n<html>\n-----END CERTIFICATE-----\n"),
 	          out, sizeof out);
+	assert_string_equal(out, "!certificates in PEM");
+	canonical("trust revocation x", BYTES(CERT), out, sizeof out);
+	assert_string_equal(out, "!revocation lists in PEM");
+	canonical("trust revocation x", BYTES("note\n" CRL), out, sizeof out);
+	assert_string_equal(out, CRL);
+	canonical("trust anchor x", BYTES(CRL), out, sizeof out);
 	assert_string_equal(out, "!certificates in PEM");
 	canonical("trust anchor x", BYTES("nothing"), out, sizeof out);
 	assert_string_equal(out, "!certificates in PEM");

@@ -1,9 +1,10 @@
 """Federation with Prosody: proofs, refusals with their reasons, ways to find a partner."""
+import socket
 import time
 
 from harness import raw
-from harness.case import PeerCase
-from harness.place import free_port6, wait_for
+from harness.fed import Fed
+from harness.place import free_port6, port_open, wait_for
 from harness.prosody import Prosody
 
 REFUSED = (  # kind of the partner's certificate, reason code of ours
@@ -14,40 +15,6 @@ REFUSED = (  # kind of the partner's certificate, reason code of ours
     ("unknown-ca", "cert-unknown-ca"),
 )
 ACCEPTED = ("rsa", "server-only", "no-eku", "wildcard", "srv-id", "xmpp-addr", "intermediate", "p384")
-
-
-class Fed(PeerCase):
-    """One gateway at near.example, partners as the test class builds them."""
-    peers = {}
-
-    @classmethod
-    def build(cls):
-        cls.gh = cls.gatehouse("near.example", peers=cls.peers).publish()
-        cls.gh.user("juliet")
-        cls.gh.start()
-        cls.partners()
-
-    @classmethod
-    def partners(cls):
-        pass
-
-    @classmethod
-    def prosody(cls, domain, kind="good", publish=True, **options):
-        p = Prosody(cls.place, domain, cls.pki.make(kind, domain), cls.pki.ca, cls.dns, **options)
-        p.user("romeo") if p.c2s else None
-        p.start()
-        if publish:
-            cls.dns.a("xmpp." + domain, p.addr)
-            if not p.direct_tls_only:
-                cls.dns.srv(domain, "xmpp." + domain, p.port)
-        return p
-
-    def bounce(self, domain, seconds=12):
-        """Condition and text of the error for a message to that domain."""
-        j = self.login(self.gh, "juliet")
-        j.message("romeo@" + domain, "are you there", id_="b1")
-        e = j.wait_error("b1", seconds)
-        return raw.stanza_error(e), raw.stanza_error_text(e)
 
 
 class External(Fed):
@@ -106,6 +73,20 @@ class External(Fed):
         self.gh.ghsh("federation retry far.example\n")
         r = self.login(self.far, "romeo")
         self.chat(j, r, "two", 20)
+
+    def test_debug_lines_of_one_domain(self):
+        self.gh.commit("set log debug domain far.example on")
+        try:
+            j, r = self.login(self.gh, "juliet"), self.login(self.far, "romeo")
+            self.chat(j, r, "watched")
+            j.message("romeo@elsewhere.example", "not watched", id_="w1")
+            j.wait_error("w1", 10)
+        finally:
+            self.gh.commit("delete log debug domain far.example")
+        lines = [l for l in self.gh.log().splitlines() if l.split()[1:2] == ["debug"]]
+        for event in ("switch.route", "s2s.step"):
+            self.assertTrue([l for l in lines if event in l], event)
+        self.assertFalse([l for l in lines if "domain=far.example" not in l])
 
     def test_check_walks_to_the_partner(self):
         text = self.gh.ghsh("federation check far.example\n", timeout=40).lower()
@@ -282,11 +263,45 @@ class WaysThere(Fed):
         self.dns.fault("x." + self.d, "AAAA", "silence")
         self.assertLess(self.reach(10), 6)
 
+    def test_a_dead_ipv6_address_comes_first(self):
+        """A-13.06: one after another in the order of the answer."""
+        for address in ("2001:db8::1", "::1", self.far.addr):
+            self.dns.a("x." + self.d, address)
+        self.dns.srv(self.d, "x." + self.d, 5269)
+        self.assertLess(self.reach(), 5)
+
+    def test_a_domain_that_appears_is_found_after_retry_or_commit(self):
+        """Lesson 10: what DNS denied a moment ago is not held against anybody."""
+        j, r = self.login(self.gh, "juliet"), self.login(self.far, "romeo")
+        for i, again in enumerate((lambda: self.gh.ghsh("federation retry %s\n" % self.d),
+                                   lambda: self.gh.commit("set federation idle 901"))):
+            self.dns.clear(self.d)
+            self.gh.ghsh("federation close %s\n" % self.d, check=False)
+            self.gh.ghsh("federation retry %s\n" % self.d)
+            self.assertEqual(self.bounce(self.d)[0], "remote-server-not-found")
+            self.dns.a(self.d, self.far.addr)
+            again()
+            self.chat(j, r, "found %d" % i, 5)
+        self.gh.commit("delete federation idle")
+
     def test_truncated_answers_come_by_tcp(self):
         self.dns.a("x." + self.d, self.far.addr)
         self.dns.srv(self.d, "x." + self.d, 5269)
         self.dns.fault("_xmpp-server._tcp." + self.d, "SRV", "truncate")
         self.reach()
+
+    def test_source_address(self):
+        """`federation source` is what partners see."""
+        with socket.create_server((self.place.addr(), 5269)) as door:
+            self.dns.a(self.d, door.getsockname()[0])
+            time.sleep(1.2)  # as in reach()
+            self.gh.ghsh("federation retry %s\n" % self.d)
+            j = self.login(self.gh, "juliet")
+            j.message("romeo@" + self.d, "from where?")
+            door.settimeout(5)
+            conn, peer = door.accept()
+            conn.close()
+            self.assertEqual(peer[0], self.gh.addr)
 
     def test_static_route_instead_of_dns(self):
         self.gh.commit("set federation peer %s host %s 5269" % (self.d, self.far.addr))
@@ -356,6 +371,7 @@ class Six(Fed):
         c4, cls.six.addr, cls.six.port = cls.six.addr, "::1", port
         cls.six.start()
         cls.six.addr = c4
+        wait_for("clients can come", lambda: port_open(c4, 5222), 20)
         cls.dns.a("xmpp.six.example", "::1")
         cls.dns.srv("six.example", "xmpp.six.example", port)
 
@@ -399,12 +415,14 @@ class Policy(Fed):
         self.chat(j, r, "allowed")
         self.gh.commit("set federation mode off")
         try:
+            wait_for("the port is closed", lambda: not port_open(self.gh.addr, 5269), 5)
             j.message(r.jid, "closed now", id_="m1")
             j.wait_error("m1", 10)
             r.message(j.jid, "closed for me too", id_="m2")
             self.assertTrue(j.quiet(2, lambda e: e.find("{*}body") is not None and
                                     e.find("{*}body").text == "closed for me too"))
             self.gh.commit("set federation mode open")
+            wait_for("the port is open", lambda: port_open(self.gh.addr, 5269), 5)
             s = self.login(self.sub, "romeo")
             self.chat(j, s, "open", 15)
         finally:

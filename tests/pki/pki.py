@@ -34,6 +34,7 @@ KINDS = {
     "client-only":  {"eku": (EKU.CLIENT_AUTH,)},
     "no-eku":       {"eku": None},
     "expired":      {"start": -30, "days": 29},
+    "ending":       {"days": 9},
     "not-yet":      {"start": 30, "days": 30},
     "wrong-name":   {"domain": "someone-else.example"},
     "self-signed":  {"issuer": "self"},
@@ -203,6 +204,19 @@ class Pki:
         made = Cert(kind, domain, crt, keyfile, cert)
         self.made[kind, domain, extra] = made
         return made
+
+    def revoke(self, *certs, by="ca", days=7):
+        """A revocation list of an authority with these certificates in it; its file. days below 0: old."""
+        issuer, key = self.authorities[by]
+        builder = (x509.CertificateRevocationListBuilder()
+                   .issuer_name(issuer.subject)
+                   .last_update(self.now - 10 * DAY).next_update(self.now + days * DAY))
+        for cert in certs:
+            builder = builder.add_revoked_certificate(
+                x509.RevokedCertificateBuilder().serial_number(cert.x509.serial_number)
+                .revocation_date(self.now - DAY).build())
+        crl = builder.sign(key, hashes.SHA256())
+        return self._write("%s-%d-%d.crl" % (by, len(certs), days), crl.public_bytes(serialization.Encoding.PEM))
 
 
 def main():

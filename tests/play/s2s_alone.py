@@ -1,10 +1,18 @@
 #!/usr/bin/python3
 """gh-s2s against itself and against Prosody, without the rest of the box (see s2s_rig.py).
 Usage: s2s_alone.py [NAME...]   prints one line a case and "N passed, N failed"."""
+import base64
+import hashlib
+import http.server
+import json
 import os
+import ssl
 import sys
+import threading
 import time
 import traceback
+
+from cryptography.hazmat.primitives import serialization
 
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 sys.path[:0] = [os.path.join(TOP, p) for p in ("tests/peer", "tests/pki", "tests/play")]
@@ -255,8 +263,139 @@ def case_check(w):
     steps = {r["step"]: r["result"] for r in records}
     assert steps["dns"] == "ok" and steps["tcp"] == "ok" and steps["tls"] == "ok" and steps["certificate"] == "failed"
     assert "renew" in records[-1]["advice"] and end[0] != 0, records
+    assert sum(r["result"] == "failed" for r in records) == 1, records  # each failure is said once
     records, end = a.command("federation check", "nowhere.example")
     assert records[-1]["step"] == "dns" and records[-1]["result"] == "failed", records
+
+
+def case_user_writes_to_many_domains(w):
+    a, b = w.rig(A, settings={"federation user-attempts": "5"}), w.rig(B)
+    ids = [a.send(U, "v@d%d.example" % i) for i in range(12)]
+    for i in ids:
+        a.wait_done(i, 15)
+    errors = [e["stanza"] for e in a.inbound if e["type"] == "error"]
+    assert sum(b"too many new partners" in e for e in errors) == 7, errors
+    assert sum(b"remote-server-not-found" in e for e in errors) == 5, errors
+    assert a.text().count("s2s.user-limited") == 1
+    i = a.send("other@a.example", V)  # not this user
+    b.wait_in(lambda e: b"hi" in e["stanza"])
+    a.wait_done(i)
+    chat(a, b, "on the stream that stands")
+
+
+def case_many_stanzas_one_attempt(w):
+    """Lesson 13: one attempt a domain pair, each stanza once and in order."""
+    a, b = w.rig(A), w.rig(B)
+    ids = [a.send(U, V, body="n%03d" % i) for i in range(50)]
+    for i in ids:
+        a.wait_done(i)
+    bodies = [e["stanza"].split(b"<body>")[1][:4] for e in b.inbound]
+    assert bodies == [b"n%03d" % i for i in range(50)], bodies
+    assert a.text().count("event=connected") == 1, a.text()
+    assert w.dns.count("_xmpp-server._tcp." + B) <= 2, w.dns.count("_xmpp-server._tcp." + B)  # where, and DANE
+
+
+def case_dane(w):
+    """RFC 7673, both directions: the record decides, and only from a resolver that validates."""
+    a, b = w.rig(A, settings={"dns validates": "on"}), w.rig(B, "self-signed")
+    bounced(a, V, b"remote-server-timeout", b"self-signed")
+    w.dns.tlsa("x.b.example", 5269, 3, 1, 1, bytes.fromhex(b.cert.pin))
+    a.command("federation retry", B)
+    bounced(a, V, b"remote-server-timeout", b"self-signed")  # nobody has validated it
+    w.dns.is_validated = True
+    a.command("federation retry", B)
+    chat(a, b)
+    streams = [r for r in a.command("show federation", B)[0] if r["type"] == "stream"]
+    assert [r["proof"] for r in streams] == ["dane"], streams
+    a.command("federation close", B)
+    w.dns.clear("_5269._tcp.x.b.example")
+    w.dns.tlsa("x.b.example", 5269, 3, 1, 1, bytes(32))
+    a.command("federation retry", B)
+    i = b.send(V, U)  # it comes to us, and is not who DNS says
+    b.wait_in(lambda e: e["type"] == "error")
+    b.wait_done(i)
+    assert "reason=cert-pin" in a.text()
+
+
+def posh_server(w, addr, document, kind="good"):
+    """The domain's web server."""
+    cert = w.pki.make(kind, B)
+    ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ctx.load_cert_chain(cert.crt, cert.key)
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            is_it = self.path == "/.well-known/posh/xmpp-server.json"
+            self.send_response(200 if is_it else 404)
+            self.end_headers()
+            self.wfile.write(json.dumps(document).encode() if is_it else b"")
+
+        def log_message(self, *args):
+            pass
+
+    server = http.server.ThreadingHTTPServer((addr, 443), Handler)
+    server.socket = ctx.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    w.place.on_close(lambda: (server.shutdown(), server.server_close()))
+
+
+def case_posh(w):
+    """RFC 7711: a hoster's certificate, vouched for by the domain's own web server."""
+    a, b = w.rig(A, settings={"federation posh": "on"}), w.rig(B, "wrong-name")
+    w.dns.a(B, w.place.addr())
+    bounced(a, V, b"remote-server-timeout", b"not valid for this name")  # no web server
+    der = b.cert.x509.public_bytes(serialization.Encoding.DER)
+    posh_server(w, str(w.dns.records[B, "A"][0]), {
+        "fingerprints": [{"sha-256": base64.b64encode(hashlib.sha256(der).digest()).decode()}], "expires": 60})
+    a.command("federation retry", B)
+    chat(a, b)
+    streams = [r for r in a.command("show federation", B)[0] if r["type"] == "stream"]
+    assert [r["proof"] for r in streams] == ["posh"], streams
+
+
+def case_posh_of_a_stranger(w):
+    """A web server that cannot prove to be the domain's vouches for nobody."""
+    a, b = w.rig(A, settings={"federation posh": "on"}), w.rig(B, "wrong-name")
+    w.dns.a(B, w.place.addr())
+    der = b.cert.x509.public_bytes(serialization.Encoding.DER)
+    posh_server(w, str(w.dns.records[B, "A"][0]), {
+        "fingerprints": [{"sha-256": base64.b64encode(hashlib.sha256(der).digest()).decode()}], "expires": 60},
+        "unknown-ca")
+    bounced(a, V, b"remote-server-timeout", b"not valid for this name")
+
+
+def case_source_address_needs_a_restart(w):
+    """bind() is given up with the first settings; a process that had none cannot have it back."""
+    a, b = w.rig(A), w.rig(B)
+    chat(a, b)
+    a.apply(**{"federation source v4": a.addr})
+    assert a.child.wait(5) == 0 and "s2s.restart" in a.text(), a.text()
+    wait(lambda: "rung=stream reason=protocol" in b.text() or "reason=closed" in b.text(), 5, "b was told")
+    a2 = w.rig(A, settings={"federation source v4": a.addr}, name="a2")
+    chat(a2, b, "from there")
+    assert "s2s.restart" not in a2.text()
+    streams = [r for r in b.command("show federation", A)[0] if r["type"] == "stream" and r["state"] == "ready"]
+    assert [r["address"] for r in streams] == [a.addr], streams
+
+
+def debug_lines(text):
+    return [x for x in text.splitlines() if x.split()[1:2] == ["debug"]]
+
+
+def case_debug_of_one_domain(w):
+    a, b = w.rig(A, settings={"log level": "info", "log debug domain b.example": "on"}), w.rig(B)
+    bounced(a, "v@nowhere.example", b"remote-server-not-found")
+    assert not debug_lines(a.text()), a.text()
+    chat(a, b)
+    lines = debug_lines(a.text())
+    assert all("domain=b.example" in x for x in lines), lines
+    for event in ("s2s.connect", "s2s.certificate", "s2s.step"):
+        assert any(event in x for x in lines), (event, lines)
+    a.apply(**{"log debug domain b.example": "off"})
+    n = len(lines)
+    a.command("federation close", B)
+    chat(a, b, "again")
+    assert len(debug_lines(a.text())) == n, debug_lines(a.text())[n:]
 
 
 def case_queue_is_bounded(w):
@@ -326,8 +465,17 @@ def case_prosody_refuses_us(w):
     bounced(a, V, b"remote-server-timeout", b"certificate has expired")
 
 
+def may_take_443():
+    with open("/proc/sys/net/ipv4/ip_unprivileged_port_start") as f:
+        return os.geteuid() == 0 or int(f.read()) <= 443
+
+
 def main():
     names = sys.argv[1:]
+    if not names and not may_take_443():
+        print("without posh*: an ordinary user may not take port 443 here")
+        for n in ("case_posh", "case_posh_of_a_stranger"):
+            del globals()[n]
     cases = [(n[5:], f) for n, f in globals().items() if n.startswith("case_") and (not names or n[5:] in names)]
     passed = failed = 0
     for name, fn in cases:

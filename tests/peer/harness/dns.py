@@ -11,7 +11,7 @@ import struct
 import threading
 import time
 
-from dnslib import A, AAAA, CNAME, DNSRecord, QTYPE, RCODE, RR, SRV
+from dnslib import A, AAAA, CNAME, DNSRecord, QTYPE, RCODE, RD, RR, SRV
 
 PORT = 5353
 
@@ -30,6 +30,7 @@ class Dns:
         self.tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.tcp.bind((self.addr, self.port))
         self.tcp.listen(64)
+        self.is_validated = False  # answers carry AD, as of a validating resolver (RFC 4035 3.2.3)
         self.closed = False
         for fn in (self._serve_udp, self._serve_tcp):
             threading.Thread(target=fn, daemon=True).start()
@@ -52,6 +53,9 @@ class Dns:
 
     def srv(self, domain, target, port, service="_xmpp-server", priority=0, weight=0):
         self._add("%s._tcp.%s" % (service, domain), "SRV", SRV(priority, weight, port, target))
+
+    def tlsa(self, host, port, usage, selector, matching, data):
+        self._add("_%d._tcp.%s" % (port, host), "TLSA", RD(bytes([usage, selector, matching]) + data))
 
     def fault(self, name, kind, what):
         with self.lock:
@@ -76,6 +80,7 @@ class Dns:
         name = str(q.q.qname).lower().rstrip(".")
         kind = QTYPE.get(q.q.qtype)
         r = q.reply()
+        r.header.ad = int(self.is_validated)
         delay = 0.0
         with self.lock:
             self.asked.append((time.monotonic(), name, kind))
@@ -114,6 +119,8 @@ class Dns:
         while not self.closed:
             try:
                 raw, who = self.udp.recvfrom(4096)
+                if not raw and self.closed:  # close() has woken us
+                    return
                 got = self._answer(raw, True)
             except OSError:
                 return

@@ -1,0 +1,225 @@
+#include "apply.h"
+
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "conn.h"
+#include "run/fence.h"
+
+enum { STOP_GRACE_MS = 1000 };
+enum { TLS_12, TLS_13 }; /* places in the range of "tls minimum" */
+
+/* Whom we believe when they speak for others, and whom not any more. */
+static void add_trust(struct tls_store *store, const struct settings *set)
+{
+	struct bytes key;
+	int rc;
+
+	if (settings_bool(set, SET_TRUST_SYSTEM) && (rc = tls_store_trust_system(store)) < 0)
+		log_warn("s2s.trust", LOG_STR("anchor", "system"), LOG_STR("reason", err_name(rc)));
+	for (size_t at = 0; settings_next_key(set, SET_TRUST_ANCHOR, &at, &key);) {
+		rc = tls_store_trust_anchor(store, key, settings_text_at(set, SET_TRUST_ANCHOR, key));
+		if (rc < 0)
+			log_error("s2s.trust", LOG_BYTES("anchor", key), LOG_STR("reason", err_name(rc)));
+	}
+	for (size_t at = 0; settings_next_key(set, SET_TRUST_REVOCATION, &at, &key);) {
+		rc = tls_store_add_revocation(store, settings_text_at(set, SET_TRUST_REVOCATION, key));
+		if (rc < 0)
+			log_error("s2s.trust", LOG_BYTES("revocation", key), LOG_STR("reason", err_name(rc)));
+	}
+}
+
+/* One certificate of a domain of ours. */
+static int show_certificate(struct tls_store *store, const struct conf_domain *d, struct bytes name)
+{
+	int rc = tls_store_add_domain(store, d->ascii, name);
+
+	if (rc < 0) /* lesson 5: the exact name that is not covered */
+		log_warn("s2s.domain", LOG_BYTES("domain", d->domain), LOG_BYTES("certificate", name),
+		         LOG_STR("reason", err_name(rc)));
+	return rc;
+}
+
+static struct tls_store *make_store(struct s2s *s, const struct settings *set, struct s2s_conf *conf)
+{
+	struct tls_store *store = tls_store_new(s->keys);
+	size_t at = 0;
+	struct bytes key;
+	struct conf_domain *d;
+	int rc;
+
+	if (!store)
+		return NULL;
+	if (settings_enum(set, SET_TLS_MINIMUM) == TLS_13 && (rc = tls_store_require_13(store)) < 0)
+		die("s2s.apply", err_text(rc));
+	while (settings_next_key(set, SET_CERTIFICATE_CHAIN, &at, &key)) {
+		rc = tls_store_add_certificate(store, key, settings_text_at(set, SET_CERTIFICATE_CHAIN, key));
+		if (rc < 0)
+			log_error("s2s.certificate", LOG_BYTES("name", key), LOG_STR("reason", err_name(rc)));
+	}
+	at = 0;
+	while ((d = map_next(&conf->domains, &at))) {
+		rc = show_certificate(store, d, d->certificate);
+		d->has_certificate = rc == 0 || rc == ERR_CERT_NAME;
+		if (d->second.n)
+			(void)show_certificate(store, d, d->second); /* has warned; the first one serves */
+	}
+	add_trust(store, set);
+	return store;
+}
+
+static void configure_dns(struct s2s *s)
+{
+	const char *servers[CONF_DNS_SERVERS_MAX];
+	struct dns_config c = { .servers = servers, .n_servers = s->conf.n_dns_servers,
+		                .query_ms = s->conf.dns_query_ms, .budget_ms = s->conf.dns_budget_ms,
+		                .validates = s->conf.dns_validates };
+	int rc;
+
+	for (unsigned i = 0; i < s->conf.n_dns_servers; i++)
+		servers[i] = s->conf.dns_servers[i];
+	rc = c.n_servers ? dns_configure(s->dns, &c) : 0;
+	if (rc < 0)
+		log_error("s2s.dns", LOG_STR("reason", err_name(rc)));
+	dns_forget(s->dns, BYTES_NONE);
+}
+
+/* ---- open streams under the new settings ---- */
+
+static bool values_differ(const struct settings *a, const struct settings *b, enum setting id)
+{
+	size_t at_a = 0, at_b = 0;
+	struct bytes key_a, key_b;
+
+	for (;;) {
+		bool is_a = settings_next_key(a, id, &at_a, &key_a), is_b = settings_next_key(b, id, &at_b, &key_b);
+		if (!is_a && !is_b)
+			return false;
+		if (is_a != is_b || !bytes_eq(key_a, key_b) ||
+		    !bytes_eq(settings_text_at(a, id, key_a), settings_text_at(b, id, key_b)))
+			return true;
+	}
+}
+
+/* Open streams stand on what was trusted when they were proved. */
+static bool trust_differs(const struct settings *a, const struct settings *b)
+{
+	return settings_bool(a, SET_TRUST_SYSTEM) != settings_bool(b, SET_TRUST_SYSTEM) ||
+	       values_differ(a, b, SET_TRUST_ANCHOR) || values_differ(a, b, SET_TRUST_REVOCATION);
+}
+
+static bool rows_differ(const struct policy_row *a, const struct policy_row *b)
+{
+	return a->auth != b->auth || a->is_tls_required != b->is_tls_required || a->has_pin != b->has_pin ||
+	       memcmp(a->pin, b->pin, sizeof a->pin) != 0 || !bytes_eq(a->authority, b->authority) ||
+	       a->may_wildcard != b->may_wildcard;
+}
+
+/* What a change means for an open stream: nothing, an orderly end and a new one under the new rule,
+ * or an error (lesson 16). */
+enum verdict { KEEP, RENEW, REFUSE, GONE };
+
+static enum verdict judge_pair(struct bytes local, struct bytes remote, const struct s2s_conf *old,
+                               const struct s2s_conf *new)
+{
+	struct policy_rule before = policy_for(&old->policy, remote), now = policy_for(&new->policy, remote);
+
+	if (!now.is_allowed)
+		return REFUSE;
+	if (local.n && !conf_domain(new, local))
+		return GONE;
+	return rows_differ(before.row, now.row) ? RENEW : KEEP;
+}
+
+static enum verdict judge_conn(struct conn *c, const struct s2s_conf *old, const struct s2s_conf *new,
+                               bool is_trust_new)
+{
+	enum verdict worst = is_trust_new ? RENEW : KEEP, v;
+
+	if (c->stream.remote) {
+		v = judge_pair(bytes_of(c->stream.local), bytes_of(c->stream.remote), old, new);
+		worst = v > worst ? v : worst;
+	}
+	LIST_EACH(it, &c->stream.pairs) {
+		const struct stream_pair *p = LIST_OWNER(it, struct stream_pair, node);
+		v = judge_pair(bytes_of(p->local), bytes_of(p->remote), old, new);
+		worst = v > worst ? v : worst;
+	}
+	return worst;
+}
+
+static void judge_all(struct s2s *s, const struct s2s_conf *old, bool is_trust_new)
+{
+	struct { uint64_t id; enum verdict v; } *todo = calloc(s->conns.count + 1, sizeof *todo);
+	size_t at = 0, n = 0;
+	struct conn *c;
+
+	if (!todo)
+		die("s2s.apply", "no memory to close what the new settings forbid");
+	while ((c = map_next(&s->conns, &at))) {
+		enum verdict v = c->is_gone ? KEEP : judge_conn(c, old, &s->conf, is_trust_new);
+		if (v != KEEP) {
+			todo[n].id = c->id;
+			todo[n++].v = v;
+		}
+	}
+	for (size_t i = 0; i < n; i++) {
+		c = conn_find(s, todo[i].id);
+		if (!c)
+			continue;
+		conn_close(c, todo[i].v == REFUSE ? STREAM_POLICY_VIOLATION : todo[i].v == GONE ? STREAM_HOST_GONE : -1,
+		           NULL);
+	}
+	free(todo);
+}
+
+/* New settings may be the cure of an old failure (lesson 10). */
+static void retry_all(struct s2s *s)
+{
+	size_t at = 0;
+	struct peer *p;
+
+	while ((p = map_next(&s->peers, &at))) {
+		peer_retry_now(p, loop_now(s->loop));
+		LIST_EACH(it, &p->pairs)
+			LIST_OWNER(it, struct pair, node)->is_alone = false;
+	}
+}
+
+/* The fence keeps bind() only for source addresses; who gave it up starts again to have it. */
+static void keep_bind(struct s2s *s, bool is_first)
+{
+	int rc;
+
+	if (is_first) {
+		s->may_bind = s->conf.has_source;
+		rc = fence_narrow(s->may_bind);
+		if (rc < 0)
+			die("s2s.fence", err_text(rc));
+	} else if (s->conf.has_source && !s->may_bind) {
+		log_info("s2s.restart", LOG_STR("reason", "federation source is new"));
+		s2s_stop(s, STOP_GRACE_MS);
+	}
+}
+
+void apply_settings(void *program, const struct settings *set)
+{
+	struct s2s *s = program;
+	struct s2s_conf old = s->conf, new;
+	bool had_conf = s->settings, is_trust_new = had_conf && trust_differs(s->settings, set);
+	struct tls_store *store;
+
+	if (conf_init(&new, set) < 0 || !(store = make_store(s, set, &new)))
+		die("s2s.apply", "no memory for the settings");
+	s->conf = new;
+	s->settings = set;
+	tls_store_free(s->certificates); /* open streams keep it */
+	s->certificates = store;
+	configure_dns(s);
+	keep_bind(s, !had_conf);
+	if (had_conf) {
+		judge_all(s, &old, is_trust_new);
+		conf_fini(&old);
+		retry_all(s);
+	}
+}

@@ -1,0 +1,10 @@
+/* apply.h - new settings: certificates, trust, name servers, and what they mean for open streams. */
+#ifndef S2S_APPLY_H
+#define S2S_APPLY_H
+
+#include "s2s.h"
+
+/* The program's hook (run/proc.h). */
+void apply_settings(void *program, const struct settings *set);
+
+#endif
