@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "proto/xmpp.h"
 #include "run/session.h"
+#include "answered.h"
 #include "blocking.h"
 #include "carbons.h"
 #include "deliver.h"
@@ -25,6 +26,15 @@ bool item_must_survive(const struct envelope *e)
 	if (e->facts & FACT_NO_STORE)
 		return false;
 	return e->facts & (FACT_BODY | FACT_PAYLOAD | FACT_STORE);
+}
+
+bool item_is_urgent(const struct envelope *e)
+{
+	if (e->kind != STANZA_MESSAGE)
+		return e->kind == STANZA_IQ;
+	if (e->type == TYPE_ERROR || e->facts & FACT_BODY)
+		return true;
+	return e->type != TYPE_HEADLINE && e->facts & (FACT_SUBJECT | FACT_PAYLOAD | FACT_STORE);
 }
 
 bool item_wants_safety(const struct item *it)
@@ -167,11 +177,13 @@ static void from_client(struct im *im, struct session *s, struct item *it)
 			if (!subscribe_out(im, s, it))
 				return;
 		} else {
-			presence_directed(im, s, it);
+			presence_directed(s, it);
 		}
 	}
-	if (it->e.kind == STANZA_MESSAGE)
+	if (it->e.kind == STANZA_MESSAGE) {
+		answered_sent(s, it);
 		carbons_sent(im, s, it);
+	}
 	route(im, it);
 	if (it->e.kind == STANZA_PRESENCE && subscribe_is((enum stanza_type)it->e.type))
 		subscribe_sent(im, s, it);

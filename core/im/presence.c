@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "proto/xmpp.h"
+#include "answered.h"
 #include "blocking.h"
 #include "deliver.h"
 #include "domain.h"
@@ -167,27 +168,37 @@ static void available(struct im *im, struct session *s, const struct item *it)
 	s->bits |= SESSION_IS_AVAILABLE;
 	s->priority = presence_priority(im, it->e.stanza);
 	to_contacts(im, s, TYPE_AVAILABLE, it->e.stanza);
+	answered_presence(s);
 	if (is_first)
 		came(im, s);
 	if (!took && s->priority >= 0)
 		offline_start(im, s->user);
 }
 
+static bool sees_broadcasts(const struct user *u, struct bytes to)
+{
+	struct jid j = jid_of_normal(to);
+	const struct contact *c = user_contact(u, jid_bare(&j));
+
+	return c && c->bits & CONTACT_FROM;
+}
+
 static void unavailable(struct im *im, struct session *s, struct bytes stanza)
 {
-	if (session_is_available(s))
+	bool was_available = session_is_available(s);
+
+	if (was_available)
 		to_contacts(im, s, TYPE_UNAVAILABLE, stanza);
 	s->bits &= (uint16_t)~SESSION_IS_AVAILABLE;
 	free(s->presence);
 	s->presence = NULL;
 	s->presence_n = 0;
-	for (unsigned i = 0; i < s->n_directed; i++) {
-		send_to(im, session_full(s), bytes_of(s->directed[i]), TYPE_UNAVAILABLE, stanza);
-		free(s->directed[i]);
-	}
-	free(s->directed);
-	s->directed = NULL;
-	s->n_directed = 0;
+	/* RFC 6121 4.6.3: and those who got directed presence, unless they have just heard. */
+	for (unsigned i = 0; i < s->directed.n; i++)
+		if (!was_available || !sees_broadcasts(s->user, bytes_of(s->directed.v[i])))
+			send_to(im, session_full(s), bytes_of(s->directed.v[i]), TYPE_UNAVAILABLE, stanza);
+	names_clear(&s->directed);
+	answered_presence(s);
 }
 
 void presence_broadcast(struct im *im, struct session *s, struct item *it)
@@ -200,7 +211,7 @@ void presence_broadcast(struct im *im, struct session *s, struct item *it)
 
 void presence_gone(struct im *im, struct session *s)
 {
-	if (!session_is_available(s) && !s->n_directed)
+	if (!session_is_available(s) && !s->directed.n)
 		return;
 	struct buf b;
 	buf_init(&b, 16384);
@@ -211,38 +222,12 @@ void presence_gone(struct im *im, struct session *s)
 
 /* ---- directed ---- */
 
-static int directed_find(const struct session *s, struct bytes to)
+void presence_directed(struct session *s, const struct item *it)
 {
-	for (int i = 0; i < s->n_directed; i++)
-		if (bytes_eq_str(to, s->directed[i]))
-			return i;
-	return -1;
-}
-
-static void directed_add(struct session *s, struct bytes to)
-{
-	if (s->n_directed >= DIRECTED_MAX)
-		return;
-	char **more = realloc(s->directed, (s->n_directed + 1u) * sizeof *more);
-	if (!more)
-		return;
-	s->directed = more;
-	char *copy = strndup((const char *)to.p, to.n);
-	if (copy)
-		s->directed[s->n_directed++] = copy;
-}
-
-void presence_directed(struct im *im, struct session *s, const struct item *it)
-{
-	int at = directed_find(s, it->e.to);
-
-	(void)im;
-	if (it->e.type == TYPE_AVAILABLE && at < 0) {
-		directed_add(s, it->e.to);
-	} else if (it->e.type == TYPE_UNAVAILABLE && at >= 0) {
-		free(s->directed[at]);
-		s->directed[at] = s->directed[--s->n_directed];
-	}
+	if (it->e.type == TYPE_AVAILABLE)
+		names_add(&s->directed, it->e.to, DIRECTED_MAX);
+	else if (it->e.type == TYPE_UNAVAILABLE)
+		names_del(&s->directed, it->e.to);
 }
 
 /* ---- inward ---- */

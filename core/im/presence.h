@@ -8,7 +8,7 @@
 /* From a client of ours, without `to`: it is available, or not. */
 void presence_broadcast(struct im *im, struct session *s, struct item *it);
 /* From a client of ours to somebody: kept in mind until it goes (RFC 6121 4.6.3). */
-void presence_directed(struct im *im, struct session *s, const struct item *it);
+void presence_directed(struct session *s, const struct item *it);
 /* The session is over: everybody concerned hears so. */
 void presence_gone(struct im *im, struct session *s);
 /* To a user here: available, unavailable, error, probe. */

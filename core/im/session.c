@@ -128,7 +128,8 @@ int session_open(struct im *im, struct user *u, const struct session_wish *w, st
 
 /* ---- ending ---- */
 
-void session_kick(struct im *im, struct session *s, const char *condition, const char *text)
+void session_close_stream(struct im *im, const struct session *s, const char *condition, const char *text,
+                          struct bytes detail)
 {
 	struct chan *c = session_chan(im, s);
 	struct buf *b = chan_begin(c, MSG_SESSION_CLOSE, 0);
@@ -136,7 +137,13 @@ void session_kick(struct im *im, struct session *s, const char *condition, const
 	wire_put_u64(b, s->conn);
 	wire_put_str(b, bytes_of(condition));
 	wire_put_str(b, bytes_of(text));
+	wire_put_bytes(b, detail);
 	(void)chan_end(c); /* detached, or the worker is gone: nothing to close */
+}
+
+void session_kick(struct im *im, struct session *s, const char *condition, const char *text)
+{
+	session_close_stream(im, s, condition, text, BYTES_NONE);
 	session_end(im, s);
 }
 
@@ -149,9 +156,8 @@ static void orphan_custody(struct session *s)
 static void release(struct im *im, struct session *s)
 {
 	sm_free(im, s);
-	for (unsigned i = 0; i < s->n_directed; i++)
-		free(s->directed[i]);
-	free(s->directed);
+	names_clear(&s->directed);
+	names_clear(&s->answered);
 	free(s->presence);
 	free(s->queue);
 	free(s);
@@ -183,17 +189,17 @@ void session_end(struct im *im, struct session *s)
 
 /* ---- delivering ---- */
 
-static void transmit(struct im *im, struct session *s, enum stanza_kind kind, struct bytes stanza, bool tell)
+static void transmit(struct im *im, struct session *s, const struct envelope *e, bool tell)
 {
 	struct chan *c = session_chan(im, s);
-	uint8_t flags = (uint8_t)((tell ? DELIVER_TELL : 0) | (kind != STANZA_PRESENCE ? DELIVER_URGENT : 0));
+	uint8_t flags = (uint8_t)((tell ? DELIVER_TELL : 0) | (item_is_urgent(e) ? DELIVER_URGENT : 0));
 
 	if (!c)
 		return;
 	struct buf *b = chan_begin(c, MSG_DELIVER, 0);
 	wire_put_u64(b, s->conn);
 	wire_put_u8(b, flags);
-	wire_put_bytes(b, stanza);
+	wire_put_bytes(b, e->stanza);
 	if (chan_end(c))
 		im_stats[STAT_QUEUE_FULL]++; /* the worker hangs: its streams are lost with it */
 	im_stats[STAT_DELIVERED]++;
@@ -234,7 +240,7 @@ bool session_send_parcel(struct im *im, struct session *s, struct parcel *p, uin
 	if ((s->sm || flags & QUEUED_POINT) && !enqueue(im, s, p, flags))
 		return false;
 	s->delivered++;
-	transmit(im, s, (enum stanza_kind)p->e.kind, p->e.stanza, flags & QUEUED_POINT);
+	transmit(im, s, &p->e, flags & QUEUED_POINT);
 	return true;
 }
 
@@ -244,7 +250,7 @@ bool session_send_item(struct im *im, struct session *s, struct item *it, uint8_
 
 	if (!s->sm && !waits && !it->parcel) {
 		s->delivered++;
-		transmit(im, s, (enum stanza_kind)it->e.kind, it->e.stanza, false);
+		transmit(im, s, &it->e, false);
 		return true;
 	}
 	struct parcel *p = item_parcel(im, it);
@@ -254,10 +260,10 @@ bool session_send_item(struct im *im, struct session *s, struct item *it, uint8_
 	return p && session_send_parcel(im, s, p, flags);
 }
 
-void session_send(struct im *im, struct session *s, enum stanza_kind kind, struct bytes stanza)
+void session_send_as(struct im *im, struct session *s, const struct envelope *e)
 {
 	if (s->sm) {
-		struct parcel *p = parcel_of_stanza(im, kind, TYPE_RESULT, stanza);
+		struct parcel *p = parcel_of_stanza(im, e);
 		if (!p || !enqueue(im, s, p, 0)) {
 			parcel_unref(p);
 			return;
@@ -265,7 +271,14 @@ void session_send(struct im *im, struct session *s, enum stanza_kind kind, struc
 		parcel_unref(p);
 	}
 	s->delivered++;
-	transmit(im, s, kind, stanza, false);
+	transmit(im, s, e, false);
+}
+
+void session_send(struct im *im, struct session *s, enum stanza_kind kind, struct bytes stanza)
+{
+	const struct envelope e = { .kind = (uint8_t)kind, .type = TYPE_RESULT, .facts = FACT_BODY, .stanza = stanza };
+
+	session_send_as(im, s, &e);
 }
 
 void session_replay(struct im *im, struct session *s)
@@ -273,7 +286,7 @@ void session_replay(struct im *im, struct session *s)
 	s->stream_base = s->written = s->delivered - s->queue_n;
 	for (uint32_t i = 0; i < s->queue_n; i++) {
 		struct queued *q = &s->queue[(s->queue_at + i) & (s->queue_cap - 1)];
-		transmit(im, s, (enum stanza_kind)q->parcel->e.kind, q->parcel->e.stanza, q->flags & QUEUED_POINT);
+		transmit(im, s, &q->parcel->e, q->flags & QUEUED_POINT);
 	}
 }
 

@@ -135,6 +135,17 @@ static bool take_ack(struct im *im, struct session *s, uint32_t h)
 	return true;
 }
 
+/* XEP-0198 4: who acknowledges more than was sent is told both numbers. */
+static void too_high(struct im *im, struct session *s, uint32_t h)
+{
+	struct buf *b = &im->out;
+
+	buf_clear(b);
+	buf_putf(b, "<handled-count-too-high xmlns='" NS_SM "' h='%u' send-count='%u'/>", h, s->delivered - s->sm->base);
+	session_close_stream(im, s, stream_error_name(STREAM_UNDEFINED_CONDITION), "", buf_bytes(b));
+	session_end(im, s);
+}
+
 int sm_on_ack(void *program, struct chan *from, const struct frame *f)
 {
 	struct im *im = program;
@@ -146,7 +157,7 @@ int sm_on_ack(void *program, struct chan *from, const struct frame *f)
 	if (wire_end(&w))
 		return ERR_SYNTAX;
 	if (s && s->sm && !take_ack(im, s, h))
-		session_kick(im, s, stream_error_name(STREAM_UNDEFINED_CONDITION), "More stanzas acknowledged than were sent");
+		too_high(im, s, h);
 	return 0;
 }
 
@@ -205,12 +216,7 @@ static void refuse(struct chan *to, uint64_t conn, const struct sm *sm)
 static void take_over(struct im *im, struct session *s, uint64_t conn, uint8_t door)
 {
 	if (s->conn) {
-		struct chan *c = session_chan(im, s);
-		struct buf *b = chan_begin(c, MSG_SESSION_CLOSE, 0);
-		wire_put_u64(b, s->conn);
-		wire_put_str(b, bytes_of("conflict"));
-		wire_put_str(b, BYTES("Resumed on another stream"));
-		(void)chan_end(c); /* its worker is gone, and so is the stream */
+		session_close_stream(im, s, "conflict", "Resumed on another stream", BYTES_NONE);
 		map_del_u64(&im->sessions, s->conn);
 	}
 	loop_timer_del(im->loop, &s->sm->resume);
@@ -239,10 +245,11 @@ int sm_on_resume(void *program, struct chan *from, const struct frame *f)
 	struct session *s = sm->session;
 	if (!sm_is_plausible(sm->acked, s->delivered - sm->base, h)) {
 		refuse(from, conn, sm);
-		session_kick(im, s, stream_error_name(STREAM_UNDEFINED_CONDITION), "");
+		too_high(im, s, h);
 		return 0;
 	}
 	auth_forget(im, conn);
+	s->bits &= (uint16_t)~SESSION_IS_INACTIVE; /* XEP-0352 5: a stream begins active */
 	take_over(im, s, conn, (uint8_t)chan_instance(from));
 	if (map_add_u64(&im->sessions, conn, s)) {
 		s->conn = 0;

@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "proto/disco.h"
 #include "proto/jid.h"
 
 /* Settings into what the door uses all day. */
@@ -12,6 +13,7 @@
 enum { TLS_REQUIRED, TLS_OPTIONAL };
 
 struct hosted {
+	char caps[DISCO_HASH_BYTES];
 	size_t n;
 	uint8_t name[];
 };
@@ -19,6 +21,13 @@ struct hosted {
 static bool is_hosted(void *arg, struct bytes domain)
 {
 	return map_get(&((struct door *)arg)->domains, domain) != NULL;
+}
+
+static const char *caps_of(void *arg, struct bytes domain)
+{
+	const struct hosted *h = map_get(&((struct door *)arg)->domains, domain);
+
+	return h ? h->caps : NULL;
 }
 
 static void forget_domains(struct door *d)
@@ -32,13 +41,15 @@ static void forget_domains(struct door *d)
 	d->default_domain[0] = '\0';
 }
 
-static int add_domain(struct door *d, struct bytes name)
+static int add_domain(struct door *d, struct bytes name, struct bytes contact)
 {
 	struct hosted *h = malloc(sizeof *h + name.n);
 
 	if (!h)
 		return ERR_NOMEM;
 	h->n = name.n;
+	h->caps[0] = '\0';
+	(void)disco_hash(contact, h->caps); /* without it nothing is announced */
 	memcpy(h->name, name.p, name.n);
 	int rc = map_add(&d->domains, bytes_make(h->name, h->n), h);
 	if (rc)
@@ -58,14 +69,15 @@ static void read_certificates(struct tls_store *t, const struct settings *s)
 	}
 }
 
-static void read_domain(struct door *d, struct tls_store *t, struct bytes key, struct bytes certificate)
+static void read_domain(struct door *d, struct tls_store *t, const struct settings *s, struct bytes key)
 {
+	struct bytes certificate = settings_text_at(s, SET_DOMAIN_CERTIFICATE, key);
 	struct bytes domain;
 	char ascii[254];
 
 	int rc = jid_parse_domain(key, &d->arena, &domain);
 	if (rc == 0)
-		rc = add_domain(d, domain);
+		rc = add_domain(d, domain, settings_text_at(s, SET_DOMAIN_CONTACT, key));
 	if (rc == 0)
 		rc = jid_domain_to_ascii(domain, ascii);
 	if (rc == 0) {
@@ -92,7 +104,7 @@ static void read_domains(struct door *d, const struct settings *s)
 	while (settings_next_key(s, SET_DOMAIN_CERTIFICATE, &at, &key)) {
 		arena_reset(&d->arena);
 		if (settings_is_set(s, SET_DOMAIN_CERTIFICATE, key))
-			read_domain(d, t, key, settings_text_at(s, SET_DOMAIN_CERTIFICATE, key));
+			read_domain(d, t, s, key);
 	}
 	/* With several domains a client must say which (SNI): none of them is "the" default (lesson 6). */
 	if (d->domains.count != 1)
@@ -109,6 +121,7 @@ void door_apply(struct door *d, const struct settings *s)
 	d->rules.limits = xml_limits_default;
 	d->rules.limits.stanza_bytes = (uint32_t)settings_int(s, SET_ACCESS_STANZA);
 	d->rules.is_hosted = is_hosted;
+	d->rules.caps_of = caps_of;
 	d->rules.arg = d;
 	d->config = (struct door_config){
 		.conns_max = (uint32_t)settings_int(s, SET_ACCESS_CONNS_MAX),
