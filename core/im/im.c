@@ -103,6 +103,7 @@ void im_apply(struct im *im, const struct settings *s)
 		.scram_iterations = (uint32_t)settings_int(s, SET_IM_SCRAM_ITERATIONS),
 	};
 	domains_apply(im, s);
+	sessions_check_domains(im);
 }
 
 void im_up(struct im *im, struct chan *c)

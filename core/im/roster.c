@@ -164,8 +164,19 @@ static void answer_when_saved(struct im *im, struct iq *q)
 	ask_send_free(im, NULL, on_saved, l, 0);
 }
 
-/* RFC 6121 2.3.3: what a set may not be. */
-static bool read_groups(const struct xml_node *item, struct buf *out)
+static bool has_group(struct bytes groups, struct bytes name)
+{
+	struct wire w = wire_of(groups);
+
+	while (wire_left(&w) && !wire_failed(&w))
+		if (bytes_eq(wire_str(&w), name))
+			return true;
+	return false;
+}
+
+/* RFC 6121 2.3.3: what a set may not be. 0, or what to answer: ERR_SYNTAX bad-request, ERR_LIMIT
+ * not-acceptable. */
+static int read_groups(const struct xml_node *item, struct buf *out)
 {
 	unsigned n = 0;
 
@@ -174,10 +185,12 @@ static bool read_groups(const struct xml_node *item, struct buf *out)
 			continue;
 		struct bytes t = xml_text(g);
 		if (!t.n || ++n > GROUPS_MAX)
-			return false;
+			return ERR_LIMIT;
+		if (has_group(buf_bytes(out), t))
+			return ERR_SYNTAX;
 		wire_put_str(out, t);
 	}
-	return !buf_failed(out);
+	return buf_failed(out) ? ERR_LIMIT : 0;
 }
 
 static void set_item(struct im *im, struct iq *q, const struct xml_node *item, struct bytes bare)
@@ -190,8 +203,9 @@ static void set_item(struct im *im, struct iq *q, const struct xml_node *item, s
 	p.name = xml_attr(item, "name");
 	p.bits |= CONTACT_LISTED;
 	buf_init(&groups, GROUPS_BYTES_MAX);
-	if (p.name.n > NAME_MAX_BYTES || !read_groups(item, &groups)) {
-		iq_error(im, q, STANZA_NOT_ACCEPTABLE);
+	int rc = p.name.n > NAME_MAX_BYTES ? ERR_LIMIT : read_groups(item, &groups);
+	if (rc) {
+		iq_error(im, q, rc == ERR_SYNTAX ? STANZA_BAD_REQUEST : STANZA_NOT_ACCEPTABLE);
 	} else if (!c && u->n_contacts >= im->config.roster_max) {
 		iq_error(im, q, STANZA_RESOURCE_CONSTRAINT);
 	} else {

@@ -5,6 +5,8 @@
 #include "base/random.h"
 #include "proto/xmpp.h"
 #include "run/session.h"
+#include "domain.h"
+#include "iq.h"
 #include "presence.h"
 #include "sm.h"
 #include "undelivered.h"
@@ -184,6 +186,8 @@ void session_end(struct im *im, struct session *s)
 	presence_gone(im, s);
 	undelivered_all(im, s);
 	release(im, s);
+	if (!u->n_sessions && u->state == USER_READY)
+		iq_last_left(im, u);
 	user_unpin(im, u);
 }
 
@@ -395,6 +399,31 @@ void sessions_door_down(struct im *im, uint8_t door)
 			lost(im, s);
 	}
 	free(conns);
+}
+
+static void end_all(struct im *im, struct user *u)
+{
+	while (!list_is_empty(&u->sessions))
+		session_kick(im, LIST_OWNER(u->sessions.next, struct session, node), stream_error_name(STREAM_HOST_GONE), "");
+}
+
+void sessions_check_domains(struct im *im)
+{
+	struct user **gone = malloc((im->users.count + 1) * sizeof *gone);
+	size_t n = 0, at = 0;
+
+	if (!gone) {
+		im_stats[STAT_NO_MEMORY]++;
+		return; /* they stay until they go by themselves */
+	}
+	for (struct user *u; (u = map_next(&im->users, &at));) {
+		struct jid j = jid_of_normal(user_jid(u));
+		if (u->n_sessions && !domain_of(im, jid_domain(&j)))
+			gone[n++] = u;
+	}
+	for (size_t i = 0; i < n; i++)
+		end_all(im, gone[i]);
+	free(gone);
 }
 
 void sessions_fini(struct im *im)

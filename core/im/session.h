@@ -120,6 +120,8 @@ int session_on_written(void *im, struct chan *from, const struct frame *f);
 int session_on_csi(void *im, struct chan *from, const struct frame *f);
 /* A worker has died: all its streams are lost. */
 void sessions_door_down(struct im *im, uint8_t door);
+/* Ends those whose domain lives here no more (host-gone). */
+void sessions_check_domains(struct im *im);
 void sessions_fini(struct im *im);
 
 #endif
