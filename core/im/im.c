@@ -7,6 +7,7 @@
 #include "domain.h"
 #include "item.h"
 #include "journal.h"
+#include "partner.h"
 #include "remote.h"
 #include "session.h"
 #include "sm.h"
@@ -59,6 +60,7 @@ int im_init(struct im *im, struct loop *loop, struct bus *bus, unsigned instance
 	buf_init(&im->ask_body, OUT_BYTES_MAX);
 	list_init(&im->ask_order);
 	users_init(im);
+	partners_init(im);
 	journal_init(im);
 	im->parsers = xml_pool_new(PARSERS_MAX);
 	int rc = im->parsers ? remote_init(im) : ERR_NOMEM;
@@ -74,6 +76,7 @@ int im_init(struct im *im, struct loop *loop, struct bus *bus, unsigned instance
 
 void im_fini(struct im *im)
 {
+	partners_fini(im);
 	remote_fini(im);
 	auth_fini(im);
 	sessions_fini(im);
@@ -100,6 +103,7 @@ void im_apply(struct im *im, const struct settings *s)
 		.sessions_user = (uint32_t)settings_int(s, SET_IM_SESSIONS_USER),
 		.roster_max = (uint32_t)settings_int(s, SET_IM_ROSTER_MAX),
 		.unacked_max = (uint32_t)settings_int(s, SET_IM_UNACKED),
+		.partner_silence_s = (uint32_t)settings_int(s, SET_IM_PARTNER_SILENCE),
 		.scram_iterations = (uint32_t)settings_int(s, SET_IM_SCRAM_ITERATIONS),
 	};
 	domains_apply(im, s);

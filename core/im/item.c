@@ -11,6 +11,7 @@
 #include "iq.h"
 #include "journal.h"
 #include "parcel.h"
+#include "partner.h"
 #include "presence.h"
 #include "remote.h"
 #include "sm.h"
@@ -228,6 +229,7 @@ int item_on_route(void *program, struct chan *from, const struct frame *f)
 	if (envelope_decode(f->body, &it.e))
 		return ERR_SYNTAX;
 	im_stats[STAT_REMOTE_IN]++;
+	partner_heard(im, &it.e);
 	if (it.e.id && !remote_take(im, it.e.id))
 		return 0;
 	it.origin = it.e.id ? ORIGIN_ROUTE : ORIGIN_NONE;

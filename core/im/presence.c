@@ -8,6 +8,7 @@
 #include "domain.h"
 #include "iq.h"
 #include "offline.h"
+#include "partner.h"
 #include "subscribe.h"
 
 #include <stdlib.h>
@@ -270,6 +271,9 @@ void presence_in(struct im *im, struct user *u, struct item *it)
 
 	if (u->n_blocks && blocking_refuses(im, u, it))
 		return;
+	if (it->e.type == TYPE_ERROR && !to.resource_n && partner_is_bounce(&it->e))
+		return; /* to a probe of ours, which nobody here has sent */
+	partner_seen(im, u, &it->e);
 	if (it->e.type == TYPE_PROBE) {
 		probed(im, u, it->e.from);
 	} else if (to.resource_n) {

@@ -258,6 +258,7 @@ struct contact *user_put_contact(struct user *u, const struct contact_parts *par
 	if (!c)
 		return NULL;
 	if (is_there) {
+		c->is_seen = u->contacts[at]->is_seen;
 		free(u->contacts[at]);
 		u->contacts[at] = c;
 		return c;
