@@ -24,11 +24,12 @@ NS = {
 
 
 class Closed(Exception):
-    """The other side closed the stream or the connection; `error` is the stream error's condition."""
+    """The other side closed the stream or the connection; `error` is the stream error's condition,
+    `details` the names of all elements in it."""
 
-    def __init__(self, why, error=None):
+    def __init__(self, why, error=None, details=()):
         super().__init__("%s%s" % (why, ", stream error " + error if error else ""))
-        self.error = error
+        self.error, self.details = error, list(details)
 
 
 def client_context(ca=None, cert=None, alpn=None, version=None):
@@ -152,7 +153,7 @@ class Stream:
             self._read(end)
         element = self.pending.pop(0)
         if element.tag == "{%s}error" % NS["stream"]:
-            raise Closed("stream error", condition(element))
+            raise Closed("stream error", condition(element), (local(e.tag) for e in element))
         return element
 
     def wait(self, want, timeout=None, what="element"):
