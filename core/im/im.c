@@ -98,6 +98,7 @@ void im_apply(struct im *im, const struct settings *s)
 		.has_offline = settings_bool(s, SET_IM_OFFLINE),
 		.has_plain = settings_bool(s, SET_IM_PLAIN),
 		.offline_user = (uint32_t)settings_int(s, SET_IM_OFFLINE_USER),
+		.offline_domain = (uint32_t)settings_int(s, SET_IM_OFFLINE_DOMAIN),
 		.offline_total = (uint32_t)settings_int(s, SET_IM_OFFLINE_NODE),
 		.resume_max_s = (uint32_t)settings_int(s, SET_IM_RESUME_MAX),
 		.sessions_user = (uint32_t)settings_int(s, SET_IM_SESSIONS_USER),

@@ -19,7 +19,7 @@ struct item;
 /* What `apply` took from the settings. */
 struct im_config {
 	bool has_offline, has_plain;
-	uint32_t offline_user, offline_total; /* messages */
+	uint32_t offline_user, offline_domain, offline_total; /* messages */
 	uint32_t resume_max_s;
 	uint32_t sessions_user, roster_max, unacked_max;
 	uint32_t scram_iterations;

@@ -5,6 +5,7 @@
 #include "proto/xmpp.h"
 #include "ask.h"
 #include "deliver.h"
+#include "domain.h"
 #include "journal.h"
 #include "parcel.h"
 #include "session.h"
@@ -23,9 +24,17 @@ static void on_stored(struct im *im, struct ask *a, int rc)
 		im_stats[STAT_OFFLINE_STORED]++;
 	} else {
 		im_stats[STAT_OFFLINE_FULL] += rc == ERR_FULL;
-		item_refuse(im, &it, STANZA_SERVICE_UNAVAILABLE, rc == ERR_FULL ? "Too many messages wait for this person" : NULL);
+		item_refuse(im, &it, STANZA_SERVICE_UNAVAILABLE, rc == ERR_FULL ? "Too many messages wait for this person, or from your domain" : NULL);
 	}
 	parcel_point_drop(im, p);
+}
+
+/* Of a sender who does not live here. */
+static struct bytes other_domain(const struct im *im, struct bytes from)
+{
+	struct jid j = jid_of_normal(from);
+
+	return domain_of(im, jid_domain(&j)) ? BYTES_NONE : jid_domain(&j);
 }
 
 void offline_store(struct im *im, struct user *u, struct item *it)
@@ -45,9 +54,14 @@ void offline_store(struct im *im, struct user *u, struct item *it)
 	wire_put_str(b, user_jid(u));
 	wire_put_u64(b, p->at_ms);
 	wire_put_u32(b, im->config.offline_user);
+	wire_put_u32(b, im->config.offline_domain);
 	wire_put_u32(b, im->config.offline_total);
+	wire_put_str(b, other_domain(im, p->e.from));
 	wire_put_bytes(b, bytes_make(p->body, p->n));
 	ask_send_free(im, NULL, on_stored, p, 0);
+	/* Stored although somebody is there, whose queue is full: it follows when there is room. */
+	if (deliver_best(u))
+		u->has_offline_more = true;
 }
 
 /* ---- delivering what was stored ---- */
@@ -92,7 +106,7 @@ static void on_item(struct im *im, struct ask *a, struct wire *w)
 	uint64_t row = wire_u64(w), at = wire_u64(w);
 	struct bytes body = wire_bytes(w);
 
-	if (wire_failed(w) || row <= u->offline_after)
+	if (wire_failed(w) || row <= u->offline_after || u->is_offline_stuck)
 		return;
 	a->number++;
 	u->offline_after = row;
@@ -108,6 +122,8 @@ static void on_item(struct im *im, struct ask *a, struct wire *w)
 	if (session_send_parcel(im, s, p, QUEUED_POINT | QUEUED_OFFLINE)) {
 		u->offline_due++;
 		im_stats[STAT_OFFLINE_SENT]++;
+	} else {
+		u->is_offline_stuck = true;
 	}
 	parcel_unref(p);
 }
@@ -117,9 +133,10 @@ static void on_page(struct im *im, struct ask *a, int rc)
 	struct user *u = a->arg;
 
 	u->is_offline_reading = false;
-	if (rc == 0 && a->number >= PAGE)
+	if (rc == 0 && (a->number >= PAGE || u->is_offline_stuck))
 		u->has_offline_more = true;
-	offline_next_page(im, u);
+	if (!u->is_offline_stuck)
+		offline_next_page(im, u);
 	user_unpin(im, u);
 }
 
@@ -127,7 +144,7 @@ static void on_page(struct im *im, struct ask *a, int rc)
 static void read_page(struct im *im, struct user *u)
 {
 	u->is_offline_reading = true;
-	u->has_offline_more = false;
+	u->has_offline_more = u->is_offline_stuck = false;
 	u->offline_after = 0;
 	journal_flush(im);
 	user_pin(u);

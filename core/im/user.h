@@ -32,6 +32,7 @@ struct user {
 	uint16_t n_sessions;
 	uint8_t state; /* enum user_state */
 	bool is_offline_reading, has_offline_more;
+	bool is_offline_stuck; /* the page met a full queue: it goes on when something is confirmed */
 	uint16_t jid_n;
 	char jid[];
 };

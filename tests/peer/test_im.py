@@ -155,7 +155,7 @@ class Announced(Box):
             "urn:xmpp:time": ("get", "<time xmlns='urn:xmpp:time'/>", DOMAIN),
             "vcard-temp": ("set", "<vCard xmlns='vcard-temp'><FN>U</FN></vCard>", None),
         }
-        elsewhere = {CAPS, "msgoffline", "urn:xmpp:delay"}  # tested by caps and offline messages
+        elsewhere = {CAPS, "msgoffline", "urn:xmpp:delay", "jid\\20escaping"}  # have tests of their own
         said = features_of(s.iq("get", "<query xmlns='%s'/>" % INFO, DOMAIN))
         self.assertEqual(sorted(set(asks) | elsewhere), said)
         for name, (kind, payload, to) in asks.items():
@@ -814,6 +814,72 @@ class Delivery(Box):
             t.wait_body("n%d" % i)
         self.assertEqual(bodies(t.got), [])
         self.gh.commit("delete im offline-per-user")
+
+
+class Backlog(Box):
+    """Lesson 19: a burst costs nobody the session, and nothing is lost or stuck."""
+    settings = ("set im unacknowledged 100", "set im offline-per-user 500")
+
+    def test_burst_to_a_client_that_does_not_acknowledge(self):
+        a, b = (self.client(u) for u in self.people("a", "b"))
+        b.sm_enable()
+        for i in range(250):
+            a.message(b.bare, "n%d" % i)
+        arrived(a)
+        h, seen = 0, []
+        while len(seen) < 250:
+            e = b.next()
+            if raw.local(e.tag) == "message":
+                seen.append(e.findtext("{*}body"))
+            if raw.local(e.tag) in ("message", "presence", "iq"):
+                h += 1
+                if h % 50 == 0 or h > 240:
+                    b.send("<a xmlns='urn:xmpp:sm:3' h='%d'/>" % h)
+        self.assertEqual(seen, ["n%d" % i for i in range(250)])
+
+
+class Accounts(Box):
+    def test_deletion(self):
+        a, b = (self.client(u) for u in self.people("a", "b"))
+        self.befriend(a, b)
+        name = b.bare.split("@")[0]
+        self.gh.ghsh("user delete %s\n" % b.bare)
+        self.assertEqual(b.until_closed(), "not-authorized")
+        a.wait(lambda e: e.get("from") == b.jid and e.get("type") == "unavailable", what="unavailable")
+        a.message(b.bare, "x", id_="x")
+        self.assertError(a.wait_error("x"), "service-unavailable")
+        with self.assertRaises(raw.SaslFailed):
+            self.authenticated(name)
+        self.gh.user(name)  # a new person of that name begins with nothing
+        c = self.client(name)
+        self.assertEqual(len(c.iq("get", "<query xmlns='jabber:iq:roster'/>").find("{*}query")), 0)
+
+    def test_plain_is_for_tls(self):
+        u = self.people("u")
+        self.gh.commit("set access tls optional")
+        s = raw.Stream(self.gh.addr, 5222)
+        self.streams.append(s)
+        s.open(DOMAIN)
+        self.assertEqual([m for m in s.mechanisms(s.features()) if m == "PLAIN" or m.endswith("-PLUS")], [])
+        with self.assertRaises(raw.SaslFailed):
+            s.sasl_plain(u, "secret")
+        s.sasl_scram("SCRAM-SHA-256", u, "secret")
+        self.gh.commit("delete access tls")
+
+    def test_addresses_with_an_at_sign(self):
+        # A-14.11 with XEP-0106: a mail address as the name.
+        self.gh.user("amy\\40sales.example")
+        s = self.authenticated("amy@sales.example")
+        self.assertTrue(s.bind().startswith("amy\\40sales.example@near.example/"))
+
+    def test_sessions_of_one_person_are_counted(self):
+        self.gh.commit("set im sessions-per-user 2")
+        u = self.people("u")
+        self.client(u, "a"), self.client(u, "b")
+        s = self.authenticated(u)
+        s.send("<iq type='set' id='b'><bind xmlns='%s'/></iq>" % raw.NS["bind"])
+        self.assertError(s.wait(lambda e: e.get("id") == "b"), "resource-constraint")
+        self.gh.commit("delete im sessions-per-user")
 
 
 class Ghosts(PeerCase):
