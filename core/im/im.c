@@ -8,6 +8,7 @@
 #include "item.h"
 #include "journal.h"
 #include "partner.h"
+#include "presence_switch.h"
 #include "remote.h"
 #include "session.h"
 #include "sm.h"
@@ -94,7 +95,13 @@ void im_fini(struct im *im)
 
 void im_apply(struct im *im, const struct settings *s)
 {
+	bool has_presence = settings_bool(s, SET_IM_PRESENCE), had_presence = im->config.has_presence;
+
+	if (had_presence && !has_presence)
+		presence_withdraw_all(im);
 	im->config = (struct im_config){
+		.has_messages = settings_bool(s, SET_IM_MESSAGES),
+		.has_presence = has_presence,
 		.has_offline = settings_bool(s, SET_IM_OFFLINE),
 		.has_plain = settings_bool(s, SET_IM_PLAIN),
 		.offline_user = (uint32_t)settings_int(s, SET_IM_OFFLINE_USER),
@@ -109,6 +116,8 @@ void im_apply(struct im *im, const struct settings *s)
 	};
 	domains_apply(im, s);
 	sessions_check_domains(im);
+	if (has_presence && !had_presence)
+		presence_share_all(im);
 }
 
 void im_up(struct im *im, struct chan *c)

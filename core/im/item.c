@@ -141,6 +141,12 @@ void item_route(struct im *im, struct item *it)
 
 /* ---- from clients ---- */
 
+/* */
+static void switched_off(struct im *im, const struct item *it)
+{
+	item_refuse(im, it, STANZA_NOT_ALLOWED, "Messages are switched off here");
+}
+
 static void without_to(struct im *im, struct session *s, struct item *it)
 {
 	if (it->e.kind == STANZA_IQ) {
@@ -165,6 +171,10 @@ static void from_client(struct im *im, struct session *s, struct item *it)
 	static const enum im_stat stats[] = { STAT_MESSAGES, STAT_PRESENCES, STAT_IQS };
 
 	im_stats[stats[it->e.kind]]++;
+	if (it->e.kind == STANZA_MESSAGE && !im->config.has_messages) {
+		switched_off(im, it);
+		return;
+	}
 	if (!it->e.to.n) {
 		without_to(im, s, it);
 		return;
@@ -177,8 +187,10 @@ static void from_client(struct im *im, struct session *s, struct item *it)
 		if (subscribe_is((enum stanza_type)it->e.type)) {
 			if (!subscribe_out(im, s, it))
 				return;
-		} else {
+		} else if (im->config.has_presence) {
 			presence_directed(s, it);
+		} else {
+			return; /* */
 		}
 	}
 	if (it->e.kind == STANZA_MESSAGE) {
@@ -237,6 +249,8 @@ int item_on_route(void *program, struct chan *from, const struct frame *f)
 	im->item = &it;
 	if (!it.e.to.n || !domain_of(im, jid_domain(&to)))
 		item_refuse(im, &it, STANZA_ITEM_NOT_FOUND, "This domain does not live here");
+	else if (it.e.kind == STANZA_MESSAGE && !im->config.has_messages)
+		switched_off(im, &it);
 	else
 		route(im, &it);
 	item_end(im, &it);

@@ -92,7 +92,7 @@ static void to_contacts(struct im *im, struct session *s, enum stanza_type type,
 {
 	struct user *u = s->user;
 
-	for (uint32_t i = 0; i < u->n_contacts; i++) {
+	for (uint32_t i = 0; im->config.has_presence && i < u->n_contacts; i++) {
 		struct contact *c = u->contacts[i];
 		if (c->bits & CONTACT_FROM && !user_blocks(u, contact_jid(c)))
 			send_to(im, session_full(s), contact_jid(c), type, stanza);
@@ -131,7 +131,7 @@ static void came(struct im *im, struct session *s)
 	struct user *u = s->user;
 
 	show_sessions(im, u, s);
-	for (uint32_t i = 0; i < u->n_contacts; i++)
+	for (uint32_t i = 0; im->config.has_presence && i < u->n_contacts; i++)
 		if (u->contacts[i]->bits & CONTACT_TO)
 			probe_one(im, s, u->contacts[i]);
 	subscribe_show_waiting(im, s);
@@ -237,7 +237,7 @@ void presence_show(struct im *im, struct user *u, struct bytes to)
 {
 	LIST_EACH (it, &u->sessions) {
 		struct session *s = LIST_OWNER(it, struct session, node);
-		if (session_is_available(s))
+		if (im->config.has_presence && session_is_available(s))
 			send_to(im, session_full(s), to, TYPE_AVAILABLE, bytes_make(s->presence, s->presence_n));
 	}
 }
@@ -246,7 +246,7 @@ void presence_hide(struct im *im, struct user *u, struct bytes to)
 {
 	LIST_EACH (it, &u->sessions) {
 		struct session *s = LIST_OWNER(it, struct session, node);
-		if (!session_is_available(s))
+		if (!im->config.has_presence || !session_is_available(s))
 			continue;
 		buf_clear(&im->out);
 		put_bare_presence(&im->out, TYPE_UNAVAILABLE, session_full(s), BYTES_NONE);
@@ -259,10 +259,17 @@ static void probed(struct im *im, struct user *u, struct bytes from)
 	/* RFC 6121 4.3.2: who is not subscribed hears so, as does who asks for nobody. */
 	if (u->state == USER_NONE || !iq_may_see(u, from))
 		presence_post(im, TYPE_UNSUBSCRIBED, user_jid(u), from);
-	else if (deliver_reach(u) > REACH_NONE)
+	else if (im->config.has_presence && deliver_reach(u) > REACH_NONE)
 		presence_show(im, u, from);
 	else
 		presence_post(im, TYPE_UNAVAILABLE, user_jid(u), from);
+}
+
+static bool is_own(const struct user *u, struct bytes from)
+{
+	struct jid j = jid_of_normal(from);
+
+	return bytes_eq(jid_bare(&j), user_jid(u));
 }
 
 void presence_in(struct im *im, struct user *u, struct item *it)
@@ -273,10 +280,14 @@ void presence_in(struct im *im, struct user *u, struct item *it)
 		return;
 	if (it->e.type == TYPE_ERROR && !to.resource_n && partner_is_bounce(&it->e))
 		return; /* to a probe of ours, which nobody here has sent */
-	partner_seen(im, u, &it->e);
 	if (it->e.type == TYPE_PROBE) {
 		probed(im, u, it->e.from);
-	} else if (to.resource_n) {
+		return;
+	}
+	if (!im->config.has_presence && !is_own(u, it->e.from))
+		return;
+	partner_seen(im, u, &it->e);
+	if (to.resource_n) {
 		struct session *s = session_by_resource(u, jid_resource(&to));
 		if (s)
 			(void)session_send_item(im, s, it, 0); /* full queue: presence may be lost */

@@ -816,6 +816,41 @@ class Delivery(Box):
         self.gh.commit("delete im offline-per-user")
 
 
+class Switches(Box):
+    """A-06.02: messages and availability can be switched off for everybody, while all are signed in."""
+
+    def test_messages(self):
+        a, b = (self.client(u) for u in self.people("a", "b"))
+        self.gh.commit("set im messages off")
+        a.message(b.jid, "x", id_="x")
+        self.assertError(a.wait_error("x"), "not-allowed")
+        self.assertEqual(bodies(arrived(b)), [])
+        self.gh.commit("delete im messages")
+        a.message(b.jid, "y")
+        b.wait_body("y")
+
+    def test_presence(self):
+        a, b, c = (self.client(u) for u in self.people("a", "b", "c"))
+        self.befriend(a, b)
+        a.send("<presence><show>dnd</show></presence>")
+        b.wait(lambda e: e.findtext("{*}show") == "dnd", what="presence")
+        self.gh.commit("set im presence off")
+        for x, y in ((a, b), (b, a)):
+            x.wait(lambda e: e.get("from") == y.jid and e.get("type") == "unavailable", what="good-bye")
+        a.send("<presence><show>xa</show></presence>")
+        a.send("<presence to='%s'/>" % c.jid)
+        second = self.client(a.bare.split("@")[0], "second")
+        arrived(a)
+        self.assertEqual((presences(arrived(b), a.bare), presences(arrived(c), a.bare)), ([], []))
+        self.assertEqual({e.get("from") for e in arrived(second) if raw.local(e.tag) == "presence"},
+                         {a.jid, second.jid})  # one's own clients go on seeing each other
+        b.message(a.jid, "still spoken to")
+        a.wait_body("still spoken to")
+        self.gh.commit("delete im presence")
+        b.wait(lambda e: e.get("from") == a.jid and e.findtext("{*}show") == "xa", what="presence again")
+        a.wait(lambda e: e.get("from") == b.jid and not e.get("type"), what="presence again")
+
+
 class Backlog(Box):
     """Lesson 19: a burst costs nobody the session, and nothing is lost or stuck."""
     settings = ("set im unacknowledged 100", "set im offline-per-user 500")
