@@ -16,7 +16,7 @@ from OpenSSL import SSL
 from harness import raw
 from harness.case import PeerCase
 from harness.client import SlixClient
-from harness.place import wait_for
+from harness.place import port_open, wait_for
 from harness.prosody import Prosody
 
 DOMAIN = "near.example"
@@ -435,6 +435,20 @@ class Management(Box):
         w.message(s.jid, "to the new stream")
         t.wait_body("to the new stream")
 
+    def test_session_outlives_its_worker(self):
+        u, v = self.people("u", "v")
+        s = self.client(u, "here")
+        id_ = s.sm_enable().get("id")
+        self.gh.kill("gh-access")
+        s.until_closed()
+        wait_for("a new worker listens", lambda: port_open(self.gh.addr, 5222), 10)
+        w = self.client(v)
+        w.message(s.jid, "while you were cut off")
+        t = self.authenticated(u)
+        t.send("<resume xmlns='urn:xmpp:sm:3' h='0' previd='%s'/>" % id_)
+        t.wait(lambda e: e.tag == "{urn:xmpp:sm:3}resumed", what="resumed")
+        t.wait_body("while you were cut off")
+
     def test_hibernation_ends(self):
         u, v = self.people("u", "v")
         s, w = self.client(u, "here"), self.client(v)
@@ -814,6 +828,52 @@ class Delivery(Box):
             t.wait_body("n%d" % i)
         self.assertEqual(bodies(t.got), [])
         self.gh.commit("delete im offline-per-user")
+
+
+class Abroad(Box):
+    """Lesson 15: one person's client does not make us try ten thousand domains."""
+    settings = ("set im new-domains 3",)
+
+    def test_new_domains_are_counted(self):
+        a, b = (self.client(u) for u in self.people("a", "b"))
+        for i in range(5):
+            a.message("x@far%d.example" % i, "spam", id_="m%d" % i)
+        errors = [a.wait_error() for _ in range(5)]
+        self.assertEqual(sorted(e.get("id") for e in errors if raw.stanza_error(e) == "policy-violation"), ["m3", "m4"])
+        for i in range(3):  # known by now, as often as one likes
+            a.message("y@far1.example", "more", id_="again%d" % i)
+            self.assertNotEqual(raw.stanza_error(a.wait_error("again%d" % i)), "policy-violation")
+        b.message("x@far9.example", "mine", id_="b")  # each person for themselves
+        self.assertNotEqual(raw.stanza_error(b.wait_error("b")), "policy-violation")
+        a.message(b.jid, "here it does not count")
+        b.wait_body("here it does not count")
+
+
+class Certificates(PeerCase):
+    """Lesson 6: each domain shows its own certificate, by the stream's `to` and by SNI."""
+
+    @classmethod
+    def build(cls):
+        cls.gh = cls.gatehouse(DOMAIN, domains=[("other.example", cls.pki.make("good", "other.example"))]).start()
+
+    def names(self, sock):
+        return [v for _, v in sock.getpeercert()["subjectAltName"]]
+
+    def test_starttls_by_domain(self):
+        for domain in (DOMAIN, "other.example"):
+            s = raw.Stream(self.gh.addr, 5222)
+            self.streams.append(s)
+            s.open(domain)
+            s.features()
+            s.starttls(raw.client_context(self.pki.ca), domain)
+            self.assertIn(domain, self.names(s.sock))
+
+    def test_direct_tls_by_sni(self):
+        for domain in (DOMAIN, "other.example"):
+            s = raw.Stream(self.gh.addr, 5223)
+            self.streams.append(s)
+            s.wrap(raw.client_context(self.pki.ca, alpn="xmpp-client"), domain)
+            self.assertIn(domain, self.names(s.sock))
 
 
 class Switches(Box):
