@@ -126,6 +126,17 @@ static void probe_one(struct im *im, struct session *s, const struct contact *c)
 		show_sessions(im, peer, s);
 }
 
+void presence_ask(struct im *im, struct user *u, struct bytes contact)
+{
+	const struct contact *c = user_contact(u, contact);
+
+	LIST_EACH (it, &u->sessions) {
+		struct session *s = LIST_OWNER(it, struct session, node);
+		if (im->config.has_presence && c && c->bits & CONTACT_TO && session_is_available(s))
+			probe_one(im, s, c);
+	}
+}
+
 static void came(struct im *im, struct session *s)
 {
 	struct user *u = s->user;

@@ -5,6 +5,7 @@ was sent before it, and the receiver's ping comes back behind whatever that brou
 """
 import base64
 import hashlib
+import hmac
 import os
 import signal
 import socket
@@ -368,6 +369,69 @@ class Login(Box):
         s.send("<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'><initial-response>%s</initial-response>%s"
                "</authenticate>" % (secret, inside))
         return s, s.next()
+
+    def test_plain_without_initial_response(self):
+        # RFC 6120 6.4.2: an empty challenge asks for it; and a client may think better of it (6.4.4).
+        u = self.people("u")
+        s = raw.Stream(self.gh.addr, 5223)
+        self.streams.append(s)
+        s.wrap(raw.client_context(self.pki.ca, alpn="xmpp-client"), DOMAIN)
+        s.open(DOMAIN)
+        s.features()
+        s.send("<auth xmlns='%s' mechanism='PLAIN'/>" % raw.NS["sasl"])
+        self.assertEqual(raw.local(s.next().tag), "challenge")
+        s.send("<abort xmlns='%s'/>" % raw.NS["sasl"])
+        self.assertEqual(raw.condition(s.next()), "aborted")
+        s.send("<auth xmlns='%s' mechanism='PLAIN'/>" % raw.NS["sasl"])
+        s.next()
+        s.send("<response xmlns='%s'>%s</response>" % (raw.NS["sasl"], base64.b64encode(
+            ("\0%s\0secret" % u).encode()).decode()))
+        self.assertEqual(raw.local(s.next().tag), "success")
+
+    def test_sasl_bad_input(self):
+        u = self.people("u")
+        good = "\0%s\0secret" % u
+        for text, condition in (("!!!", "incorrect-encoding"), (base64.b64encode(b"no zeros").decode(), "malformed-request"),
+                                (base64.b64encode(("other@near.example" + good).encode()).decode(), "invalid-authzid"),
+                                (base64.b64encode(("%s@near.example" % u + good).encode()).decode(), None)):
+            s = raw.Stream(self.gh.addr, 5223)
+            self.streams.append(s)
+            s.wrap(raw.client_context(self.pki.ca, alpn="xmpp-client"), DOMAIN)
+            s.open(DOMAIN)
+            s.features()
+            s.send("<auth xmlns='%s' mechanism='PLAIN'>%s</auth>" % (raw.NS["sasl"], text))
+            got = s.next()
+            self.assertEqual(raw.local(got.tag), "failure" if condition else "success")
+            if condition:
+                self.assertEqual(raw.condition(got), condition)
+
+    def test_sasl2_scram(self):
+        # XEP-0388 with a challenge; the proof of the server comes as additional data.
+        u = self.people("u")
+        s = raw.Stream(self.gh.addr, 5223)
+        self.streams.append(s)
+        s.wrap(raw.client_context(self.pki.ca, alpn="xmpp-client"), DOMAIN)
+        s.open(DOMAIN)
+        s.features()
+        first = "n=%s,r=abcdefgh" % u
+        encode = lambda t: base64.b64encode(t if isinstance(t, bytes) else t.encode()).decode()
+        s.send("<authenticate xmlns='urn:xmpp:sasl:2' mechanism='SCRAM-SHA-256'><initial-response>%s</initial-response>"
+               "<user-agent id='d4565fa7-4d72-4749-b3d3-740edbf87770'><software>t</software></user-agent>"
+               "<bind xmlns='urn:xmpp:bind:0'/></authenticate>" % encode("n,," + first))
+        server_first = base64.b64decode(s.next().text).decode()
+        f = dict(x.split("=", 1) for x in server_first.split(","))
+        final = "c=biws,r=" + f["r"]
+        salted = hashlib.pbkdf2_hmac("sha256", b"secret", base64.b64decode(f["s"]), int(f["i"]))
+        auth = ",".join((first, server_first, final)).encode()
+        key = hmac.digest(salted, b"Client Key", "sha256")
+        signature = hmac.digest(hashlib.sha256(key).digest(), auth, "sha256")
+        s.send("<response xmlns='urn:xmpp:sasl:2'>%s</response>" % encode(
+            "%s,p=%s" % (final, encode(bytes(a ^ b for a, b in zip(key, signature))))))
+        got = s.next()
+        self.assertEqual(raw.local(got.tag), "success")
+        proof = hmac.digest(hmac.digest(salted, b"Server Key", "sha256"), auth, "sha256")
+        self.assertEqual(base64.b64decode(got.findtext("{*}additional-data")), b"v=" + encode(proof).encode())
+        self.assertIsNotNone(got.find("{urn:xmpp:bind:0}bound"))
 
     def test_bind2_with_carbons_csi_and_management(self):
         u = self.people("u")
@@ -768,9 +832,12 @@ class Delivery(Box):
         one.send("<presence><show>away</show></presence>")
         arrived(one)
         self.assertEqual(presences(arrived(a), one.jid), [])
+        before = len(one.got)
         one.iq("set", "<unblock xmlns='urn:xmpp:blocking'/>")
         two.wait(lambda e: e.find("{urn:xmpp:blocking}unblock") is not None, what="push")
         a.wait(lambda e: e.get("from") == one.jid and e.findtext("{*}show") == "away", what="presence")
+        shown = presences(one.got[before:] + arrived(one), a.jid)  # what was kept back
+        self.assertEqual([e.findtext("{*}show") for e in shown], ["away"])
         a.message(one.bare, "again")
         one.wait_body("again")
         self.assertError(one.iq("set", "<block xmlns='urn:xmpp:blocking'/>"), "bad-request")
