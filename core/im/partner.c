@@ -171,11 +171,17 @@ static void on_sweep(void *arg)
 
 /* ---- from outside ---- */
 
+static bool says(const struct envelope *e, const char *condition)
+{
+	return memmem(e->stanza.p, e->stanza.n, condition, strlen(condition)) != NULL;
+}
+
 bool partner_is_bounce(const struct envelope *e)
 {
-	static const char mark[] = "<remote-server-";
-
-	return e->type == TYPE_ERROR && memmem(e->stanza.p, e->stanza.n, mark, sizeof mark - 1);
+	if (e->type != TYPE_ERROR)
+		return false;
+	/* gh-s2s could not reach it; or gh-switch may no longer let us. */
+	return says(e, "<remote-server-") || (e->door == DOOR_CORE && says(e, "<not-allowed"));
 }
 
 void partner_heard(struct im *im, const struct envelope *e)
@@ -188,6 +194,8 @@ void partner_heard(struct im *im, const struct envelope *e)
 		lose(im, p, "unreachable");
 		return;
 	}
+	if (e->door != DOOR_S2S)
+		return; /* gh-switch has something else to say, about us */
 	p->heard_ms = loop_now(im->loop);
 	p->asked_ms = 0;
 	if (p->is_lost)

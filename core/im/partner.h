@@ -12,7 +12,8 @@ struct partner;
 
 /* Something came from another domain. */
 void partner_heard(struct im *im, const struct envelope *e);
-/* Did it come back as unreachable, from our own door (remote-server-not-found, -timeout)? Pure. */
+/* Did it come back from our own side: unreachable (remote-server-not-found, -timeout), or not allowed
+ * any more? Pure. */
 bool partner_is_bounce(const struct envelope *e);
 /* A contact of a user here is seen as available (or as gone altogether). */
 void partner_seen(struct im *im, struct user *u, const struct envelope *presence);

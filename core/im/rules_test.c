@@ -97,6 +97,12 @@ static void test_bounces_are_known(void **state)
 
 	(void)state;
 	assert_true(partner_is_bounce(&e));
+	e.stanza = BYTES("<iq><error><not-allowed/></error></iq>");
+	e.door = DOOR_CORE;
+	assert_true(partner_is_bounce(&e));
+	e.door = DOOR_S2S; /* the partner itself does not allow it: it lives */
+	assert_false(partner_is_bounce(&e));
+	e.stanza = BYTES("<iq><error><remote-server-timeout/></error></iq>");
 	e.type = TYPE_RESULT;
 	assert_false(partner_is_bounce(&e));
 	e = (struct envelope){ .type = TYPE_ERROR, .stanza = BYTES("<iq><error><service-unavailable/></error></iq>") };

@@ -1077,6 +1077,10 @@ class Ghosts(PeerCase):
         finally:
             os.kill(self.far.program.pid, signal.SIGCONT)
         j.wait(seen, 20, "romeo again")
+        self.gh.commit("set federation peer far.example action deny")
+        j.wait(gone, 10, "withdrawal of those not allowed any more")
+        self.gh.commit("set federation peer far.example action allow")
+        j.wait(seen, 20, "romeo, allowed again")
         os.kill(self.far.program.pid, signal.SIGKILL)
         j.message(r.bare, "are you there", id_="m")
         j.wait(gone, 15, "withdrawal of the unreachable")
