@@ -135,8 +135,10 @@ int ask_on_done(void *program, struct chan *from, const struct frame *f)
 
 void ask_fini(struct im *im)
 {
-	LIST_EACH (it, &im->ask_order) {
-		struct ask *a = LIST_OWNER(it, struct ask, node);
+	while (!list_is_empty(&im->ask_order)) {
+		struct ask *a = LIST_OWNER(im->ask_order.next, struct ask, node);
+		if (a->holds)
+			parcel_orphan(a->holds); /* not done: its sender gets no acknowledgement */
 		finish(im, a, ERR_CLOSED);
 	}
 	map_fini(&im->asks);

@@ -2,9 +2,8 @@
 
 #include "proto/xmpp.h"
 
-bool carbons_is_eligible(enum stanza_type type, uint32_t facts, bool is_sent)
+bool carbons_is_eligible(enum stanza_type type, uint32_t facts)
 {
-	(void)is_sent;
 	/* Private, or a copy already: never a copy of a copy. Room messages, their private ones too,
 	 * reach each client by itself. */
 	if (facts & (FACT_NO_COPY | FACT_CARBON | FACT_MUC_USER))
@@ -47,7 +46,7 @@ void carbons_sent(struct im *im, struct session *from, const struct item *it)
 {
 	struct user *u = from->user;
 
-	if (u->n_sessions < 2 || !carbons_is_eligible((enum stanza_type)it->e.type, it->e.facts, true))
+	if (u->n_sessions < 2 || !carbons_is_eligible((enum stanza_type)it->e.type, it->e.facts))
 		return;
 	LIST_EACH (n, &u->sessions) {
 		struct session *s = LIST_OWNER(n, struct session, node);
@@ -58,13 +57,15 @@ void carbons_sent(struct im *im, struct session *from, const struct item *it)
 
 void carbons_received(struct im *im, struct user *u, const struct item *it, const struct session *exact)
 {
-	if (u->n_sessions < 2 || !carbons_is_eligible((enum stanza_type)it->e.type, it->e.facts, false))
+	/* One's own message to oneself has gone out as a "sent" copy already. */
+	if (it->session && it->session->user == u)
+		return;
+	if (u->n_sessions < 2 || !carbons_is_eligible((enum stanza_type)it->e.type, it->e.facts))
 		return;
 	LIST_EACH (n, &u->sessions) {
 		struct session *s = LIST_OWNER(n, struct session, node);
 		bool has_it = exact ? s == exact : session_takes_messages(s);
-		/* One's own message to oneself has gone out as a "sent" copy already. */
-		if (!has_it && s->bits & SESSION_HAS_CARBONS && s != it->session)
+		if (!has_it && s->bits & SESSION_HAS_CARBONS)
 			copy(im, s, it, "received");
 	}
 }

@@ -5,8 +5,8 @@
 #include "item.h"
 #include "session.h"
 
-/* Is a message of this kind copied (XEP-0280 6.1)? is_sent: on its sender's side. Pure. */
-bool carbons_is_eligible(enum stanza_type type, uint32_t facts, bool is_sent);
+/* Is a message of this kind copied (XEP-0280 6.1)? Pure. */
+bool carbons_is_eligible(enum stanza_type type, uint32_t facts);
 /* Copies to the sender's other clients. */
 void carbons_sent(struct im *im, struct session *from, const struct item *it);
 /* Copies to those clients of the recipient that did not get it: exact did, or (NULL) all that take

@@ -82,7 +82,16 @@ static bool to_all(struct im *im, struct user *u, struct item *it)
 		if (session_takes_messages(s))
 			sent += session_send_item(im, s, it, n > 1 ? QUEUED_FORKED : 0);
 	}
+	if (it->parcel)
+		it->parcel->has_arrived |= it->was_written;
 	return sent;
+}
+
+/* None of its queues takes it: it waits on disk until one of them has room (session_confirm). */
+static void store_for_later(struct im *im, struct user *u, struct item *it)
+{
+	offline_store(im, u, it);
+	u->has_offline_more = true;
 }
 
 static void act(struct im *im, struct user *u, struct item *it, enum deliver_act what, struct session *exact)
@@ -96,13 +105,13 @@ static void act(struct im *im, struct user *u, struct item *it, enum deliver_act
 		break;
 	case DELIVER_EXACT:
 		if (!session_send_item(im, exact, it, 0))
-			offline_store(im, u, it); /* it does not acknowledge what it has */
+			store_for_later(im, u, it);
 		carbons_received(im, u, it, exact);
 		break;
 	case DELIVER_ALL:
 		exact = answered_by(u, it);
 		if (exact ? !session_send_item(im, exact, it, 0) : !to_all(im, u, it))
-			offline_store(im, u, it); /* as above */
+			store_for_later(im, u, it);
 		carbons_received(im, u, it, exact);
 		break;
 	default:

@@ -78,11 +78,11 @@ int im_init(struct im *im, struct loop *loop, struct bus *bus, unsigned instance
 void im_fini(struct im *im)
 {
 	partners_fini(im);
-	remote_fini(im);
 	auth_fini(im);
 	sessions_fini(im);
 	ask_fini(im);
 	users_fini(im);
+	remote_fini(im);
 	journal_fini(im);
 	ask_fini(im); /* what the last words asked for */
 	map_fini(&im->resumable);

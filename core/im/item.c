@@ -77,8 +77,19 @@ static void item_end(struct im *im, struct item *it)
 
 /* ---- who it is for ---- */
 
+/* Nobody is told that there is no such account when only the store is unwell. */
+static void refuse_for_now(struct im *im, const struct item *it)
+{
+	if (it->e.kind != STANZA_PRESENCE || subscribe_is((enum stanza_type)it->e.type))
+		item_refuse(im, it, STANZA_INTERNAL_SERVER_ERROR, NULL);
+}
+
 static void to_user(struct im *im, struct user *u, struct item *it)
 {
+	if (u->state == USER_FAILED) {
+		refuse_for_now(im, it);
+		return;
+	}
 	switch (it->e.kind) {
 	case STANZA_MESSAGE:
 		deliver_message(im, u, it);

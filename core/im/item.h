@@ -20,6 +20,7 @@ struct item {
 	uint8_t origin;          /* enum item_origin */
 	uint32_t h;              /* ORIGIN_SESSION: its number in the session */
 	struct parcel *parcel;   /* once made */
+	bool was_written;        /* to a client that confirms nothing: as good as arrived */
 };
 
 /* The parcel of it, made now if need be; it has a point for the handling itself, dropped by

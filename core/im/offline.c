@@ -59,9 +59,6 @@ void offline_store(struct im *im, struct user *u, struct item *it)
 	wire_put_str(b, other_domain(im, p->e.from));
 	wire_put_bytes(b, bytes_make(p->body, p->n));
 	ask_send_free(im, NULL, on_stored, p, 0);
-	/* Stored although somebody is there, whose queue is full: it follows when there is room. */
-	if (deliver_best(u))
-		u->has_offline_more = true;
 }
 
 /* ---- delivering what was stored ---- */
@@ -106,7 +103,7 @@ static void on_item(struct im *im, struct ask *a, struct wire *w)
 	uint64_t row = wire_u64(w), at = wire_u64(w);
 	struct bytes body = wire_bytes(w);
 
-	if (wire_failed(w) || row <= u->offline_after || u->is_offline_stuck)
+	if (wire_failed(w) || row <= u->offline_after || u->is_offline_cut)
 		return;
 	a->number++;
 	u->offline_after = row;
@@ -123,7 +120,7 @@ static void on_item(struct im *im, struct ask *a, struct wire *w)
 		u->offline_due++;
 		im_stats[STAT_OFFLINE_SENT]++;
 	} else {
-		u->is_offline_stuck = true;
+		u->is_offline_cut = true;
 	}
 	parcel_unref(p);
 }
@@ -133,9 +130,9 @@ static void on_page(struct im *im, struct ask *a, int rc)
 	struct user *u = a->arg;
 
 	u->is_offline_reading = false;
-	if (rc == 0 && (a->number >= PAGE || u->is_offline_stuck))
+	if (rc || u->is_offline_cut || a->number >= PAGE)
 		u->has_offline_more = true;
-	if (!u->is_offline_stuck)
+	if (!rc && !u->is_offline_cut)
 		offline_next_page(im, u);
 	user_unpin(im, u);
 }
@@ -144,7 +141,7 @@ static void on_page(struct im *im, struct ask *a, int rc)
 static void read_page(struct im *im, struct user *u)
 {
 	u->is_offline_reading = true;
-	u->has_offline_more = u->is_offline_stuck = false;
+	u->has_offline_more = u->is_offline_cut = false;
 	u->offline_after = 0;
 	journal_flush(im);
 	user_pin(u);

@@ -22,6 +22,7 @@ struct parcel {
 	uint64_t row;            /* in offline storage, when it came from there; or 0 */
 	uint32_t h;
 	uint8_t origin, journal, is_remote, is_bounced;
+	bool has_arrived; /* one of the resources it was forked to has it */
 	uint16_t refs, points, storing; /* storing: points that are writes to offline storage */
 	struct envelope e; /* views into body */
 	uint32_t n;

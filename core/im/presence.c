@@ -187,28 +187,30 @@ static void available(struct im *im, struct session *s, const struct item *it)
 		offline_start(im, s->user);
 }
 
-static bool sees_broadcasts(const struct user *u, struct bytes to)
+/* Does broadcast reach this address? */
+static bool is_subscriber(const struct user *u, struct bytes jid)
 {
-	struct jid j = jid_of_normal(to);
+	struct jid j = jid_of_normal(jid);
 	const struct contact *c = user_contact(u, jid_bare(&j));
 
-	return c && c->bits & CONTACT_FROM;
+	return c && c->bits & CONTACT_FROM && !user_blocks(u, contact_jid(c));
 }
 
 static void unavailable(struct im *im, struct session *s, struct bytes stanza)
 {
-	bool was_available = session_is_available(s);
+	bool is_broadcast = session_is_available(s);
 
-	if (was_available)
+	if (is_broadcast)
 		to_contacts(im, s, TYPE_UNAVAILABLE, stanza);
 	s->bits &= (uint16_t)~SESSION_IS_AVAILABLE;
 	free(s->presence);
 	s->presence = NULL;
 	s->presence_n = 0;
-	/* RFC 6121 4.6.3: and those who got directed presence, unless they have just heard. */
-	for (unsigned i = 0; i < s->directed.n; i++)
-		if (!was_available || !sees_broadcasts(s->user, bytes_of(s->directed.v[i])))
-			send_to(im, session_full(s), bytes_of(s->directed.v[i]), TYPE_UNAVAILABLE, stanza);
+	for (unsigned i = 0; i < s->directed.n; i++) {
+		struct bytes to = bytes_of(s->directed.v[i]);
+		if (!is_broadcast || !is_subscriber(s->user, to))
+			send_to(im, session_full(s), to, TYPE_UNAVAILABLE, stanza);
+	}
 	names_clear(&s->directed);
 	answered_presence(s);
 }

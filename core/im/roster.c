@@ -164,33 +164,35 @@ static void answer_when_saved(struct im *im, struct iq *q)
 	ask_send_free(im, NULL, on_saved, l, 0);
 }
 
-static bool has_group(struct bytes groups, struct bytes name)
+static bool has_group(const struct buf *groups, struct bytes name)
 {
-	struct wire w = wire_of(groups);
+	struct wire w = wire_of(buf_bytes(groups));
 
-	while (wire_left(&w) && !wire_failed(&w))
+	while (wire_left(&w))
 		if (bytes_eq(wire_str(&w), name))
 			return true;
 	return false;
 }
 
-/* RFC 6121 2.3.3: what a set may not be. 0, or what to answer: ERR_SYNTAX bad-request, ERR_LIMIT
- * not-acceptable. */
-static int read_groups(const struct xml_node *item, struct buf *out)
+/* RFC 6121 2.3.3: what a set may not be. false: *why. */
+static bool read_groups(const struct xml_node *item, struct buf *out, enum stanza_error *why)
 {
 	unsigned n = 0;
 
+	*why = STANZA_NOT_ACCEPTABLE;
 	for (struct xml_node *g = xml_first(item); g; g = xml_next(g)) {
 		if (!xml_is(g, "group", NS_ROSTER))
 			continue;
 		struct bytes t = xml_text(g);
 		if (!t.n || ++n > GROUPS_MAX)
-			return ERR_LIMIT;
-		if (has_group(buf_bytes(out), t))
-			return ERR_SYNTAX;
+			return false;
+		if (has_group(out, t)) {
+			*why = STANZA_BAD_REQUEST;
+			return false;
+		}
 		wire_put_str(out, t);
 	}
-	return buf_failed(out) ? ERR_LIMIT : 0;
+	return !buf_failed(out);
 }
 
 static void set_item(struct im *im, struct iq *q, const struct xml_node *item, struct bytes bare)
@@ -198,14 +200,14 @@ static void set_item(struct im *im, struct iq *q, const struct xml_node *item, s
 	struct user *u = q->user;
 	struct contact *c = user_contact(u, bare);
 	struct contact_parts p = c ? contact_parts(c) : (struct contact_parts){ .jid = bare };
+	enum stanza_error why = STANZA_NOT_ACCEPTABLE;
 	struct buf groups;
 
 	p.name = xml_attr(item, "name");
 	p.bits |= CONTACT_LISTED;
 	buf_init(&groups, GROUPS_BYTES_MAX);
-	int rc = p.name.n > NAME_MAX_BYTES ? ERR_LIMIT : read_groups(item, &groups);
-	if (rc) {
-		iq_error(im, q, rc == ERR_SYNTAX ? STANZA_BAD_REQUEST : STANZA_NOT_ACCEPTABLE);
+	if (p.name.n > NAME_MAX_BYTES || !read_groups(item, &groups, &why)) {
+		iq_error(im, q, why);
 	} else if (!c && u->n_contacts >= im->config.roster_max) {
 		iq_error(im, q, STANZA_RESOURCE_CONSTRAINT);
 	} else {

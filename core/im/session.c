@@ -5,6 +5,7 @@
 #include "base/random.h"
 #include "proto/xmpp.h"
 #include "run/session.h"
+#include "auth.h"
 #include "domain.h"
 #include "iq.h"
 #include "presence.h"
@@ -255,12 +256,14 @@ bool session_send_item(struct im *im, struct session *s, struct item *it, uint8_
 	if (!s->sm && !waits && !it->parcel) {
 		s->delivered++;
 		transmit(im, s, &it->e, false);
+		it->was_written = true;
 		return true;
 	}
 	struct parcel *p = item_parcel(im, it);
 	/* With stream management a message is not done before the client has said so. */
 	if (waits || (s->sm && item_must_survive(&it->e)))
 		flags |= QUEUED_POINT;
+	it->was_written |= !s->sm && !(flags & QUEUED_POINT);
 	return p && session_send_parcel(im, s, p, flags);
 }
 
@@ -329,14 +332,17 @@ int session_on_closed(void *program, struct chan *from, const struct frame *f)
 {
 	struct im *im = program;
 	struct wire w = wire_of(f->body);
-	struct session *s = session_of(im, wire_u64(&w));
+	uint64_t conn = wire_u64(&w);
+	struct session *s = session_of(im, conn);
 	uint8_t how = wire_u8(&w);
 
 	(void)from;
 	if (wire_end(&w))
 		return ERR_SYNTAX;
-	if (!s)
+	if (!s) { /* between its login and its session, or crossed the session's end */
+		auth_forget(im, conn);
 		return 0;
+	}
 	if (how == SESSION_LOST) {
 		lost(im, s);
 		return 0;
@@ -436,6 +442,7 @@ void sessions_fini(struct im *im)
 			orphan_custody(s);
 			for (; s->queue_n; s->queue_n--, s->queue_at++) {
 				struct queued *q = &s->queue[s->queue_at & (s->queue_cap - 1)];
+				parcel_orphan(q->parcel); /* it has not arrived: nobody hears that it had */
 				if (q->flags & QUEUED_POINT)
 					parcel_point_drop(im, q->parcel);
 				else

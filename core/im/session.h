@@ -23,8 +23,7 @@ enum session_bit {
 enum queued_flag {
 	QUEUED_POINT = 1 << 0,   /* the parcel waits for this delivery */
 	QUEUED_FORKED = 1 << 1,  /* other resources got it too */
-	QUEUED_CARBON = 1 << 2,
-	QUEUED_OFFLINE = 1 << 3, /* from offline storage: stays there until confirmed */
+	QUEUED_OFFLINE = 1 << 2, /* from offline storage: stays there until confirmed */
 };
 struct queued {
 	struct parcel *parcel;

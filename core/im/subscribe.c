@@ -38,6 +38,12 @@ static void change(struct im *im, struct user *u, struct contact_parts *p, uint8
 		(void)roster_change(im, u, p); /* counted there */
 }
 
+/* A list has an end, whoever writes into it (im roster-max). */
+static bool is_full(const struct im *im, const struct user *u, struct bytes bare)
+{
+	return u->n_contacts >= im->config.roster_max && !user_contact(u, bare);
+}
+
 /* The same stanza between bare addresses (RFC 6121 3.1.2), as an item for the way on. */
 static bool rewrite(struct im *im, struct item *it, struct bytes from, struct bytes to)
 {
@@ -70,6 +76,10 @@ bool subscribe_out(struct im *im, struct session *s, struct item *it)
 	struct contact_parts p = parts_of(u, bare);
 	uint8_t old = p.bits, next;
 
+	if ((kind == SUB_SUBSCRIBE || kind == SUB_SUBSCRIBED) && is_full(im, u, bare)) {
+		item_refuse(im, it, STANZA_RESOURCE_CONSTRAINT, "Too many contacts");
+		return false;
+	}
 	if (bytes_eq(bare, user_jid(u)) || !rewrite(im, it, session_bare(s), bare))
 		return false;
 	bool passes = subscription_out(old, kind, &next);
@@ -121,6 +131,10 @@ void subscribe_in(struct im *im, struct user *u, struct item *it)
 	}
 	if (u->n_blocks && blocking_refuses(im, u, it))
 		return;
+	if (kind == SUB_SUBSCRIBE && is_full(im, u, bare)) {
+		item_refuse(im, it, STANZA_RESOURCE_CONSTRAINT, "Too many wait for this person");
+		return;
+	}
 	bool passes = subscription_in(old, kind, &next);
 	if (kind == SUB_SUBSCRIBE && (old & CONTACT_FROM || old & CONTACT_APPROVED)) {
 		/* Granted already, or in advance: answered for the user (RFC 6121 3.1.3, 3.4.2). */

@@ -21,6 +21,7 @@ void undelivered_confirmed(struct im *im, struct user *u, const struct queued *q
 		u->offline_due--;
 		journal_drop_offline(im, q->parcel->row);
 	}
+	q->parcel->has_arrived = true;
 	let_go(im, q);
 }
 
@@ -34,8 +35,10 @@ static void another_way(struct im *im, struct user *u, const struct queued *q)
 	struct parcel *p = q->parcel;
 	struct item it = { .e = p->e, .parcel = p, .origin = p->origin };
 
-	if (!p->e.to.n || q->flags & (QUEUED_CARBON | QUEUED_FORKED))
-		return; /* ours, or others have it */
+	if (!p->e.to.n)
+		return; /* ours: a push, a carbon */
+	if (q->flags & QUEUED_FORKED && (p->has_arrived || p->points > 1))
+		return; /* another resource has it, or may still say so */
 	if (p->e.kind == STANZA_MESSAGE && item_must_survive(&p->e))
 		deliver_again(im, u, &it);
 	else if (p->e.kind == STANZA_IQ)
@@ -45,19 +48,17 @@ static void another_way(struct im *im, struct user *u, const struct queued *q)
 void undelivered_all(struct im *im, struct session *s)
 {
 	struct user *u = s->user;
-	bool had_offline = false;
 
 	for (; s->queue_n; s->queue_n--) {
 		struct queued q = s->queue[s->queue_at];
 		s->queue_at = (s->queue_at + 1) & (s->queue_cap - 1);
 		if (q.flags & QUEUED_OFFLINE) { /* it is still in storage */
 			u->offline_due--;
-			had_offline = true;
+			u->has_offline_more = true;
 		} else {
 			another_way(im, u, &q);
 		}
 		let_go(im, &q);
 	}
-	if (had_offline)
-		offline_start(im, u);
+	offline_next_page(im, u);
 }

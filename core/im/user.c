@@ -87,8 +87,9 @@ static void on_loaded(struct im *im, struct ask *a, int rc)
 {
 	struct user *u = a->arg;
 
-	/* With an unwell store nobody is turned away for good: the state is forgotten soon. */
-	u->state = rc ? USER_NONE : USER_READY;
+	if (rc)
+		free_contacts(u);
+	u->state = !rc ? USER_READY : rc == ERR_NOT_FOUND ? USER_NONE : USER_FAILED;
 	run_waiting(im, u);
 	user_unpin(im, u);
 }
@@ -111,20 +112,29 @@ static struct user *add(struct im *im, struct bytes bare)
 	return u;
 }
 
+static void load(struct im *im, struct user *u)
+{
+	u->state = USER_LOADING;
+	user_pin(u);
+	wire_put_str(ask_begin(im, STORE_USER_GET), user_jid(u));
+	ask_send_free(im, on_item, on_loaded, u, 0);
+}
+
 struct user *user_get(struct im *im, struct bytes bare)
 {
 	struct user *u = user_find(im, bare);
 
-	if (u || im->users.count >= im->sessions.count + USERS_WITHOUT_SESSION_MAX)
+	if (u && u->state != USER_FAILED)
 		return u;
-	u = add(im, bare);
+	if (!u && im->users.count >= im->sessions.count + USERS_WITHOUT_SESSION_MAX)
+		return NULL;
+	if (!u)
+		u = add(im, bare);
 	if (!u) {
 		im_stats[STAT_NO_MEMORY]++;
 		return NULL;
 	}
-	user_pin(u);
-	wire_put_str(ask_begin(im, STORE_USER_GET), bare);
-	ask_send_free(im, on_item, on_loaded, u, 0);
+	load(im, u);
 	return u;
 }
 
@@ -185,7 +195,7 @@ static void on_sweep(void *arg)
 
 	LIST_EACH (it, &im->idle_users) {
 		struct user *u = LIST_OWNER(it, struct user, idle_node);
-		if (u->idle_since_ms + (u->state == USER_NONE ? IDLE_NONE_MS : IDLE_MS) <= now)
+		if (u->idle_since_ms + (u->state == USER_READY ? IDLE_MS : IDLE_NONE_MS) <= now)
 			drop(im, u);
 		else if (u->idle_since_ms + IDLE_NONE_MS > now)
 			break;
@@ -295,8 +305,8 @@ int user_set_blocks(struct user *u, const struct bytes *jids, uint32_t n)
 
 	for (uint32_t i = 0; i < n; i++)
 		texts += jids[i].n;
-	struct bytes *list = n ? malloc(n * sizeof *list + texts) : NULL;
-	if (n && !list)
+	struct bytes *list = malloc((n ? n : 1) * sizeof *list + texts);
+	if (!list)
 		return ERR_NOMEM;
 	uint8_t *at = (uint8_t *)(list + n);
 	for (uint32_t i = 0; i < n; i++) {
@@ -354,6 +364,7 @@ void users_fini(struct im *im)
 		LIST_EACH (it, &u->waiting) {
 			struct parcel *p = LIST_OWNER(it, struct parcel, place_node);
 			list_del(&p->place_node);
+			parcel_orphan(p); /* as in sessions_fini */
 			parcel_point_drop(im, p);
 		}
 		free_contacts(u);

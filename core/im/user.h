@@ -15,6 +15,7 @@ enum user_state {
 	USER_LOADING, /* gh-store was asked; what comes for them waits */
 	USER_READY,
 	USER_NONE, /* there is no such account */
+	USER_FAILED, /* gh-store could not say: the next need asks again */
 };
 
 struct user {
@@ -34,7 +35,7 @@ struct user {
 	uint16_t n_sessions;
 	uint8_t state; /* enum user_state */
 	bool is_offline_reading, has_offline_more;
-	bool is_offline_stuck; /* the page met a full queue: it goes on when something is confirmed */
+	bool is_offline_cut; /* the last page met a full queue: the next one waits for a confirmation */
 	uint16_t jid_n;
 	char jid[];
 };

@@ -1,5 +1,11 @@
 PROGS += gh-super
-gh-super_SRCS := firmware/super/main.c firmware/super/folders.c firmware/super/child.c \
+super_SRCS := firmware/super/super.c firmware/super/folders.c firmware/super/child.c \
 	firmware/super/join.c firmware/super/listen.c
+gh-super_SRCS := firmware/super/main.c $(super_SRCS)
 gh-super_LIBS := run base
 gh-super_LD := -levent_core
+
+UNIT += firmware/super/super_test
+super_test_SRCS := $(super_SRCS)
+super_test_LIBS := run base
+super_test_LD := -levent_core

@@ -79,7 +79,7 @@ int child_start(struct child *c)
 {
 	int fds[2];
 
-	loop_timer_del(c->super->loop, &c->again);
+	loop_timer_del(c->super->loop, &c->timer);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
 		return ERR_SYS;
 	c->pid = fork();
@@ -92,7 +92,8 @@ int child_start(struct child *c)
 		return ERR_SYS;
 	}
 	c->state = CHILD_STARTING;
-	c->started_ms = loop_now(c->super->loop);
+	c->ready_ms = 0;
+	(void)loop_timer_set(c->super->loop, &c->timer, READY_MS); /* a heap has room for each child's */
 	log_info("super.started", LOG_STR("program", prog_name(c->prog)), LOG_INT("instance", c->instance),
 		 LOG_INT("pid", c->pid), LOG_INT("restarts", c->restarts));
 	int rc = bus_attach(c->super->bus, c->prog, c->instance, fds[0]);
@@ -112,14 +113,46 @@ int child_start(struct child *c)
 static void plan_again(struct child *c)
 {
 	const struct service *row = service_of(c->prog);
+	bool ran_well = c->ready_ms && loop_now(c->super->loop) - c->ready_ms >= RUN_WELL_MS;
 
-	if (loop_now(c->super->loop) - c->started_ms >= RUN_WELL_MS || c->delay_ms == 0)
+	if (ran_well || c->delay_ms == 0)
 		c->delay_ms = row->restart_delay_ms;
 	else if (c->delay_ms < row->restart_delay_max_ms)
 		c->delay_ms = c->delay_ms * 2 < row->restart_delay_max_ms ? c->delay_ms * 2 : row->restart_delay_max_ms;
 	c->state = CHILD_WAITING;
 	c->restarts++;
-	(void)loop_timer_set(c->super->loop, &c->again, c->delay_ms); /* room was made by its first start */
+	(void)loop_timer_set(c->super->loop, &c->timer, c->delay_ms); /* room was made by its first start */
+}
+
+static void on_timer(void *arg)
+{
+	struct child *c = arg;
+	struct super *s = c->super;
+
+	if (c->state == CHILD_WAITING) {
+		if (!s->is_stopping && child_start(c))
+			(void)loop_timer_set(s->loop, &c->timer, service_of(c->prog)->restart_delay_max_ms); /* it had one */
+		return;
+	}
+	log_error(c->state == CHILD_STARTING ? "super.not_ready" : "super.does_not_stop",
+		  LOG_STR("program", prog_name(c->prog)), LOG_INT("instance", c->instance));
+	kill(c->pid, SIGKILL);
+}
+
+void child_init(struct child *c, struct super *s, enum prog prog, unsigned instance)
+{
+	*c = (struct child){ .super = s, .prog = prog, .instance = instance };
+	loop_timer_init(&c->timer, on_timer, c);
+}
+
+void child_ready(struct child *c)
+{
+	if (c->state == CHILD_STARTING) {
+		loop_timer_del(c->super->loop, &c->timer);
+		c->state = CHILD_RUNNING;
+		c->ready_ms = loop_now(c->super->loop);
+	}
+	child_tell_conf(c);
 }
 
 void child_exited(struct child *c, int status)
@@ -132,6 +165,7 @@ void child_exited(struct child *c, int status)
 				     LOG_INT("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0) },
 		  5);
 	c->pid = 0;
+	loop_timer_del(c->super->loop, &c->timer);
 	if (is_on_purpose || c->super->is_stopping || c->instance >= c->super->wanted[c->prog])
 		c->state = CHILD_NONE;
 	else
@@ -143,12 +177,13 @@ void child_exited(struct child *c, int status)
 
 void child_stop(struct child *c, uint32_t grace_ms)
 {
-	loop_timer_del(c->super->loop, &c->again);
+	loop_timer_del(c->super->loop, &c->timer);
 	if (!c->pid) {
 		c->state = CHILD_NONE;
 		return;
 	}
 	c->state = CHILD_STOPPING;
+	(void)loop_timer_set(c->super->loop, &c->timer, grace_ms + STOP_KILL_MS); /* it had one */
 	wire_put_u32(chan_begin(child_chan(c), MSG_STOP, 0), grace_ms);
 	if (chan_end(child_chan(c)))
 		kill(c->pid, SIGTERM);

@@ -12,8 +12,10 @@
 enum {
 	INSTANCES_MAX = 16,
 	SUPER_LISTENERS_MAX = 64,
-	RUN_WELL_MS = 60 * 1000,   /* a program that lived so long starts again with the first delay */
+	READY_MS = 60 * 1000,      /* one that is not ready by then hangs */
+	RUN_WELL_MS = 60 * 1000,   /* one that was ready for so long starts again with the first delay */
 	STOP_GRACE_MS = 3000,
+	STOP_KILL_MS = 1000,       /* on top of it */
 };
 
 enum child_state { CHILD_NONE, CHILD_STARTING, CHILD_RUNNING, CHILD_WAITING, CHILD_STOPPING };
@@ -26,8 +28,9 @@ struct child {
 	enum child_state state;
 	pid_t pid; /* 0: no process */
 	uint32_t restarts, delay_ms;
-	uint64_t started_ms;
-	struct loop_timer again;
+	uint64_t ready_ms; /* 0: not yet */
+	/* When CHILD_WAITING ends with another start, CHILD_STARTING and CHILD_STOPPING with a kill. */
+	struct loop_timer timer;
 };
 
 struct listener {
@@ -48,20 +51,26 @@ struct super {
 	struct child children[PROG_COUNT][INSTANCES_MAX];
 	uint8_t wanted[PROG_COUNT]; /* instances */
 	struct listener listeners[SUPER_LISTENERS_MAX];
-	struct loop_timer stop_timer;
 	unsigned stop_phase;
 	bool is_stopping;
-	int exit_code;
 };
+
+/* super.c. bin, state, run and uid_base are set. Folders, console, signals; nothing is started before
+ * children_adjust. ERR_* after saying why. super_close: after failure, too. */
+int super_open(struct super *s, struct loop *loop);
+void super_close(struct super *s);
 
 /* folders.c: makes what the programs need below the state and run folders. ERR_SYS; *what names it. */
 int super_make_folders(struct super *s, const char **what);
 
 /* child.c */
+void child_init(struct child *c, struct super *s, enum prog prog, unsigned instance);
 int child_start(struct child *c);
+/* It says that it is fenced and running. */
+void child_ready(struct child *c);
 /* The process has ended: tells gh-conf, and plans the next start unless it was stopped on purpose. */
 void child_exited(struct child *c, int status);
-/* Asks it to stop within grace_ms. */
+/* Asks it to stop within grace_ms; a little later it is killed. */
 void child_stop(struct child *c, uint32_t grace_ms);
 struct child *child_of_pid(struct super *s, pid_t pid);
 /* Channel to it, or NULL. */

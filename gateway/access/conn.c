@@ -5,75 +5,14 @@
 
 #include "base/err.h"
 #include "base/log.h"
-#include "run/session.h"
 
 enum {
 	TLS_TIMEOUT_MS = 15000,
-	/* How many deliveries an <r/> waits for, and how long for fewer. A client at full speed then
-	 * answers once for many; a quiet one is asked soon enough for its partner to see it. */
-	ASK_AFTER_STANZAS = 10,
-	ASK_AFTER_MS = 200,
 	/* A client that was asked for a sign of life has so long. */
 	ANSWER_MS = 60000,
 	/* A client may be ahead of its read rate by this much. */
 	PACE_BURST_MS = 1000,
-	SLOT_BITS = 24,
-	INSTANCE_SHIFT = 24,
 };
-
-/* ---- ids ---- */
-
-static int slot_take(struct door *d, struct conn *c)
-{
-	if (d->first_free == UINT32_MAX) {
-		uint32_t n = d->n_slots ? d->n_slots * 2 : 256;
-		if (n > 1u << SLOT_BITS)
-			return ERR_LIMIT;
-		struct slot *p = realloc(d->slots, n * sizeof *p);
-		if (!p)
-			return ERR_NOMEM;
-		d->slots = p;
-		for (uint32_t i = n; i-- > d->n_slots;) {
-			p[i] = (struct slot){ NULL, d->first_free };
-			d->first_free = i;
-		}
-		d->n_slots = n;
-	}
-	uint32_t at = d->first_free;
-	d->first_free = d->slots[at].next_free;
-	d->slots[at].conn = c;
-	c->id = (uint64_t)++d->generation << 32 | (uint64_t)d->instance << INSTANCE_SHIFT | at;
-	return 0;
-}
-
-static uint32_t slot_at(uint64_t id)
-{
-	return (uint32_t)id & ((1u << SLOT_BITS) - 1);
-}
-
-static void slot_give(struct door *d, uint64_t id)
-{
-	d->slots[slot_at(id)] = (struct slot){ NULL, d->first_free };
-	d->first_free = slot_at(id);
-}
-
-struct conn *conn_of(struct door *d, uint64_t id)
-{
-	uint32_t at = slot_at(id);
-	struct conn *c = at < d->n_slots ? d->slots[at].conn : NULL;
-
-	return c && c->id == id ? c : NULL;
-}
-
-struct conn *conn_next(struct door *d, uint32_t *at)
-{
-	while (*at < d->n_slots) {
-		struct conn *c = d->slots[(*at)++].conn;
-		if (c)
-			return c;
-	}
-	return NULL;
-}
 
 /* ---- end ---- */
 
@@ -86,8 +25,7 @@ void conn_count_known(struct conn *c)
 	c->door->n_unauthed--;
 }
 
-/* The connection is no more: its id is free, the memory goes at the end of the turn. */
-static void conn_vanish(struct conn *c, const char *reason, bool is_over)
+void conn_vanish(struct conn *c, const char *reason, bool is_over)
 {
 	struct door *d = c->door;
 
@@ -278,7 +216,7 @@ static void on_secured(void *arg)
 	});
 }
 
-static void tell_later(struct conn *c)
+void conn_tell_later(struct conn *c)
 {
 	if (!list_is_linked(&c->tell_node))
 		list_add_tail(&c->door->tell, &c->tell_node);
@@ -290,7 +228,7 @@ static void on_drained(void *arg)
 	struct conn *c = arg;
 
 	if (c->is_tell_due && !c->is_gone)
-		tell_later(c);
+		conn_tell_later(c);
 }
 
 static void on_closed(void *arg, int why)
@@ -401,98 +339,4 @@ no_conn:
 	if (fd >= 0)
 		(void)close(fd); /* nothing was written to it */
 	return rc;
-}
-
-/* ---- stanzas of the core ---- */
-
-static void ask_later(struct conn *c)
-{
-	struct door *d = c->door;
-
-	if (list_is_linked(&c->ack_node) || c->is_asked)
-		return;
-	c->ack_due_ms = loop_now(d->loop) + ASK_AFTER_MS;
-	list_add_tail(&d->ack, &c->ack_node);
-	if (!loop_timer_is_set(&d->ack_timer))
-		(void)loop_timer_set(d->loop, &d->ack_timer, ASK_AFTER_MS); /* no memory: by count only */
-}
-
-/* At most one <r/> is under way, so that the faster it goes the more stanzas share one. */
-void conn_ask(struct conn *c)
-{
-	if (c->is_gone || c->is_shut || c->is_asked || !c->unasked)
-		return;
-	c->is_asked = true;
-	c->unasked = 0;
-	list_del(&c->ack_node);
-	(void)link_send(&c->link, BYTES("<r xmlns='" NS_SM "'/>")); /* full: the link says closed */
-}
-
-void conn_answered(struct conn *c)
-{
-	c->is_asked = false;
-	if (c->unasked)
-		ask_later(c);
-}
-
-static void sent(struct conn *c, uint32_t n)
-{
-	struct door *d = c->door;
-
-	c->delivered += n;
-	d->stats[STAT_STANZAS_OUT] += n;
-	if (c->is_tell_due)
-		tell_later(c);
-	if (!c->stream.is_sm)
-		return;
-	c->unasked += n;
-	if (c->unasked >= ASK_AFTER_STANZAS)
-		conn_ask(c);
-	if (c->unasked)
-		ask_later(c);
-}
-
-void conn_release(struct conn *c)
-{
-	if (!c->hold)
-		return;
-	hold_release(c->hold, link_out(&c->link));
-	hold_free(c->hold);
-	c->hold = NULL;
-	uint32_t n = c->held;
-	c->held = 0;
-	if (buf_failed(link_out(&c->link))) {
-		c->door->stats[STAT_QUEUE_FULL]++;
-		conn_vanish(c, "queue-full", false);
-		return;
-	}
-	link_kick(&c->link);
-	sent(c, n);
-}
-
-/* True when the stanza was taken to wait for the client to look up. */
-static bool hold_back(struct conn *c, struct bytes stanza)
-{
-	if (!c->hold)
-		c->hold = hold_new();
-	if (!c->hold || hold_put(c->hold, stanza, !c->stream.is_sm))
-		return false;
-	c->held++;
-	c->door->stats[STAT_HELD]++;
-	return true;
-}
-
-void conn_deliver(struct conn *c, uint8_t flags, struct bytes stanza)
-{
-	if (flags & DELIVER_TELL)
-		c->is_tell_due = true;
-	if (c->stream.is_inactive && !(flags & DELIVER_URGENT) && hold_can_wait(stanza)) {
-		if (hold_back(c, stanza))
-			return;
-	}
-	/* Order is kept: what was held goes first. */
-	conn_release(c);
-	if (c->is_gone || link_send(&c->link, stanza))
-		return; /* over the queue's limit: the link says closed(ERR_FULL) */
-	sent(c, 1);
 }

@@ -32,14 +32,32 @@ struct conn {
 
 /* Takes over an accepted descriptor. On failure the descriptor is closed. ERR_LIMIT, ERR_NOMEM. */
 int conn_open(struct door *d, int fd, const struct sockaddr *from, bool is_direct_tls);
-/* NULL: gone. */
-struct conn *conn_of(struct door *d, uint64_t id);
-/* Walks all: start with *at = 0. */
-struct conn *conn_next(struct door *d, uint32_t *at);
 void conn_event(struct conn *c, const struct stream_input *in);
 /* Reads what waits in the stream, as far as gh-im takes it. */
 void conn_run(struct conn *c);
 void conn_unpark(struct conn *c);
+/* It has proved who it is: no longer counted as a stranger. */
+void conn_count_known(struct conn *c);
+/* Closes it at once. */
+void conn_drop(struct conn *c);
+/* It is no more: its id is free, the memory goes at the end of the turn. reason: for the log. is_over:
+ * nobody may resume it. */
+void conn_vanish(struct conn *c, const char *reason, bool is_over);
+/* The core hears, at the end of the turn, how much the kernel has taken. */
+void conn_tell_later(struct conn *c);
+/* Frees what is gone; from the loop only. */
+void conn_sweep(struct door *d);
+
+/* ---- slots.c: an id is never used twice ---- */
+/* Gives c its id. ERR_LIMIT, ERR_NOMEM. */
+int slot_take(struct door *d, struct conn *c);
+void slot_give(struct door *d, uint64_t id);
+/* NULL: gone. */
+struct conn *conn_of(struct door *d, uint64_t id);
+/* Walks all: start with *at = 0. */
+struct conn *conn_next(struct door *d, uint32_t *at);
+
+/* ---- deliver.c ---- */
 /* A stanza from the core. flags: DELIVER_*. */
 void conn_deliver(struct conn *c, uint8_t flags, struct bytes stanza);
 /* Lets go what was held back. */
@@ -48,12 +66,6 @@ void conn_release(struct conn *c);
 void conn_ask(struct conn *c);
 /* The client acknowledged: it may be asked again. */
 void conn_answered(struct conn *c);
-/* It has proved who it is: no longer counted as a stranger. */
-void conn_count_known(struct conn *c);
-/* Closes it at once. */
-void conn_drop(struct conn *c);
-/* Frees what is gone; from the loop only. */
-void conn_sweep(struct door *d);
 
 /* ---- actions.c ---- */
 void conn_perform(struct conn *c, const struct stream_out *out);

@@ -1,5 +1,6 @@
 LIBS += proto
-lib_proto_SRCS := lib/proto/xmpp.c lib/proto/xml_pool.c lib/proto/xml_build.c lib/proto/xml_stream.c \
+lib_proto_SRCS := lib/proto/xmpp.c lib/proto/xml_pool.c lib/proto/xml_build.c lib/proto/xml_ns.c \
+	lib/proto/xml_header.c lib/proto/xml_stream.c \
 	lib/proto/xml_tree.c lib/proto/xml_write.c lib/proto/stanza.c lib/proto/envelope.c \
 	lib/proto/jid.c lib/proto/jid_precis.c lib/proto/jid_dns.c lib/proto/jid_escape.c \
 	lib/proto/scram.c lib/proto/dialback.c lib/proto/disco.c

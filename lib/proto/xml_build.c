@@ -1,9 +1,5 @@
-/* Expat's events become a tree in the caller's arena, with namespaces resolved and limits kept. */
+/* Expat's events become a tree in the caller's arena, within the limits. */
 #include "proto/xml_parser.h"
-
-#include <stdlib.h>
-
-#define NS_XMLNS "http://www.w3.org/2000/xmlns/"
 
 void xml_build_fail(struct xml_parser *p, int err)
 {
@@ -11,145 +7,6 @@ void xml_build_fail(struct xml_parser *p, int err)
 		return;
 	p->err = err;
 	(void)XML_StopParser(p->expat, XML_FALSE); /* fails only when it has stopped already */
-}
-
-/* ---- namespaces ---- */
-
-static void bind_at(struct xml_parser *p, uint16_t depth, const char *prefix, const char *uri)
-{
-	struct xml_binding *b = &p->bindings[p->n_bindings++];
-
-	b->prefix = prefix;
-	b->prefix_n = (uint16_t)strlen(prefix);
-	b->uri = uri;
-	b->depth = depth;
-}
-
-/* An odd header is kept as strings one after the other: the root's name, then prefix and namespace
- * of each binding (the default one with prefix "" first); an end mark "\xff". */
-static void bind_odd(struct xml_parser *p, const char *at)
-{
-	at += strlen(at) + 1;
-	while ((uint8_t)*at != 0xff && p->n_bindings < XML_BINDINGS_MAX) {
-		const char *uri = at + strlen(at) + 1;
-		bind_at(p, 0, at, uri);
-		at = uri + strlen(uri) + 1;
-	}
-}
-
-void xml_build_header_bindings(struct xml_parser *p)
-{
-	const struct xml_stream *s = p->stream;
-
-	p->n_bindings = 0;
-	if (s->phase == XML_PHASE_INSIDE) {
-		if (s->odd_header)
-			bind_odd(p, s->odd_header);
-		else
-			bind_at(p, 0, "", s->content_ns);
-		if (s->bindings & XML_BINDS_STREAM)
-			bind_at(p, 0, "stream", NS_STREAM);
-		if (s->bindings & XML_BINDS_DB)
-			bind_at(p, 0, "db", NS_DIALBACK);
-	}
-	p->n_header_bindings = p->n_bindings;
-}
-
-/* Namespace of a prefix (n 0: the default namespace); NULL when it is not bound. */
-static const char *resolve(struct xml_parser *p, const char *prefix, size_t n)
-{
-	if (n == 3 && memcmp(prefix, "xml", 3) == 0)
-		return XML_NS_XML;
-	for (size_t i = p->n_bindings; i-- > 0;) {
-		const struct xml_binding *b = &p->bindings[i];
-		if (b->prefix_n != n || memcmp(b->prefix, prefix, n) != 0)
-			continue;
-		if (n && b->depth <= 1 && p->open > 1)
-			p->is_portable = false;
-		/* The tree may outlive the stream that owns an odd header. */
-		if (b->depth == 0 && p->stream->odd_header)
-			return arena_strdup(p->arena, bytes_of(b->uri));
-		return b->uri;
-	}
-	return n ? NULL : "";
-}
-
-/* Is what stands behind a colon a name in itself (Namespaces in XML 4)? Expat has checked the
- * characters, but not that it may begin so: "p:0" is a name, "0" is none. */
-static bool is_ncname(const char *s)
-{
-	uint8_t c = (uint8_t)s[0];
-
-	if (strchr(s, ':'))
-		return false;
-	if (c < 0x80)
-		return c == '_' || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
-	/* Rare: ask Expat itself, whose tables we do not repeat. */
-	XML_Parser x = XML_ParserCreate("UTF-8");
-	bool ok = x && XML_Parse(x, "<", 1, 0) == XML_STATUS_OK &&
-	          XML_Parse(x, s, (int)strlen(s), 0) == XML_STATUS_OK &&
-	          XML_Parse(x, "/>", 2, 1) == XML_STATUS_OK;
-	XML_ParserFree(x);
-	return ok;
-}
-
-/* Namespaces in XML 1.0, section 3 and 6: what may be bound to what. */
-static bool may_bind(const char *prefix, const char *uri)
-{
-	if (strcmp(prefix, "xml") == 0)
-		return strcmp(uri, XML_NS_XML) == 0;
-	if (strcmp(prefix, "xmlns") == 0 || (*prefix && (!*uri || !is_ncname(prefix))))
-		return false;
-	return strcmp(uri, XML_NS_XML) != 0 && strcmp(uri, NS_XMLNS) != 0;
-}
-
-static void declare(struct xml_parser *p, const char *prefix, const char *uri)
-{
-	const char *content_ns = p->stream->content_ns;
-
-	if (!may_bind(prefix, uri)) {
-		xml_build_fail(p, ERR_XML_SYNTAX);
-		return;
-	}
-	if (p->n_bindings == XML_BINDINGS_MAX) {
-		xml_build_fail(p, ERR_XML_ATTRS);
-		return;
-	}
-	uri = arena_strdup(p->arena, bytes_of(uri));
-	if (!uri) {
-		xml_build_fail(p, ERR_NOMEM);
-		return;
-	}
-	if (p->open > 0) {
-		bool is_content = strcmp(uri, content_ns) == 0;
-		if (p->open > 1 ? is_content : !*prefix && !is_content)
-			p->is_portable = false;
-	}
-	/* The prefix stands in Expat's table of attribute names, which lives as long as the scope. */
-	bind_at(p, (uint16_t)p->open, prefix, uri);
-}
-
-static void pop_bindings(struct xml_parser *p)
-{
-	while (p->n_bindings > p->n_header_bindings &&
-	       p->bindings[p->n_bindings - 1].depth == (uint16_t)p->open)
-		p->n_bindings--;
-}
-
-struct name {
-	const char *local;
-	size_t local_n, prefix_n;
-};
-
-/* Splits at the colon. False: a colon that Namespaces in XML does not allow. */
-static bool split(const char *qname, struct name *out)
-{
-	const char *colon = strchr(qname, ':');
-
-	out->local = colon ? colon + 1 : qname;
-	out->prefix_n = colon ? (size_t)(colon - qname) : 0;
-	out->local_n = strlen(out->local);
-	return !colon || (out->prefix_n && is_ncname(out->local));
 }
 
 /* ---- tree ---- */
@@ -162,13 +19,13 @@ static bool is_declaration(const char *name)
 
 static struct xml_attr *attr_new(struct xml_parser *p, const char *qname, const char *value)
 {
-	struct name nm;
+	struct xml_name nm;
 
-	if (!split(qname, &nm)) {
+	if (!xml_name_split(qname, &nm)) {
 		xml_build_fail(p, ERR_XML_SYNTAX);
 		return NULL;
 	}
-	const char *ns = nm.prefix_n ? resolve(p, qname, nm.prefix_n) : "";
+	const char *ns = nm.prefix_n ? xml_ns_resolve(p, qname, nm.prefix_n) : "";
 	if (!ns) {
 		xml_build_fail(p, ERR_XML_SYNTAX);
 		return NULL;
@@ -223,19 +80,19 @@ static void declare_all(struct xml_parser *p, const XML_Char **atts)
 		if (strcmp(atts[0], "xmlns:") == 0)
 			xml_build_fail(p, ERR_XML_SYNTAX);
 		else
-			declare(p, atts[0][5] ? atts[0] + 6 : "", atts[1]);
+			xml_ns_declare(p, atts[0][5] ? atts[0] + 6 : "", atts[1]);
 	}
 }
 
 static struct xml_node *node_new(struct xml_parser *p, const char *qname)
 {
-	struct name nm;
+	struct xml_name nm;
 
-	if (!split(qname, &nm)) {
+	if (!xml_name_split(qname, &nm)) {
 		xml_build_fail(p, ERR_XML_SYNTAX);
 		return NULL;
 	}
-	const char *ns = resolve(p, qname, nm.prefix_n);
+	const char *ns = xml_ns_resolve(p, qname, nm.prefix_n);
 	/* No standard has elements in these two, and they cannot be written without their prefixes. */
 	if (!ns || strcmp(ns, XML_NS_XML) == 0 || (nm.prefix_n == 5 && memcmp(qname, "xmlns", 5) == 0)) {
 		xml_build_fail(p, ERR_XML_SYNTAX);
@@ -272,88 +129,6 @@ static void flush_text(struct xml_parser *p)
 	t->text = bytes_make(copy, n);
 	buf_clear(&p->text);
 	xml_add_node(p->at, t);
-}
-
-/* ---- the stream header ---- */
-
-/* Only the usual bindings (then parsers can be shared)? */
-static bool is_usual(const struct xml_parser *p, const char *qname, const char **content_ns,
-                     uint8_t *flags)
-{
-	if (strcmp(qname, "stream:stream") != 0)
-		return false;
-	for (size_t i = 0; i < p->n_bindings; i++) {
-		const struct xml_binding *b = &p->bindings[i];
-		if (!*b->prefix && strcmp(b->uri, NS_CLIENT) == 0)
-			*content_ns = NS_CLIENT;
-		else if (!*b->prefix && strcmp(b->uri, NS_SERVER) == 0)
-			*content_ns = NS_SERVER;
-		else if (strcmp(b->prefix, "stream") == 0 && strcmp(b->uri, NS_STREAM) == 0)
-			*flags |= XML_BINDS_STREAM;
-		else if (strcmp(b->prefix, "db") == 0 && strcmp(b->uri, NS_DIALBACK) == 0)
-			*flags |= XML_BINDS_DB;
-		else if (strcmp(b->prefix, "xml") != 0)
-			return false;
-	}
-	return **content_ns && (*flags & XML_BINDS_STREAM);
-}
-
-/* Remembers an odd header in the form that bind_odd reads. */
-static int keep_odd(struct xml_parser *p, const char *qname)
-{
-	struct xml_stream *s = p->stream;
-	struct buf b;
-	int rc = ERR_NOMEM;
-
-	buf_init(&b, 2 * s->limits->header_bytes + 64);
-	buf_put(&b, qname, strlen(qname) + 1);
-	for (size_t i = 0; i < p->n_bindings; i++) {
-		buf_put(&b, p->bindings[i].prefix, strlen(p->bindings[i].prefix) + 1);
-		buf_put(&b, p->bindings[i].uri, strlen(p->bindings[i].uri) + 1);
-	}
-	buf_put_u8(&b, 0xff);
-	if (!buf_failed(&b) && (s->odd_header = malloc(buf_len(&b))) != NULL) {
-		memcpy(s->odd_header, buf_bytes(&b).p, buf_len(&b));
-		s->odd_bytes = (uint16_t)buf_len(&b);
-		rc = 0;
-	}
-	buf_fini(&b);
-	return rc;
-}
-
-/* The default namespace inside an odd header's strings. */
-static const char *odd_content_ns(const char *at)
-{
-	at += strlen(at) + 1;
-	while ((uint8_t)*at != 0xff) {
-		const char *uri = at + strlen(at) + 1;
-		if (!*at)
-			return uri;
-		at = uri + strlen(uri) + 1;
-	}
-	return "";
-}
-
-static void open_stream(struct xml_parser *p, const char *qname)
-{
-	struct xml_stream *s = p->stream;
-	const char *content_ns = "";
-	uint8_t flags = 0;
-
-	if (is_usual(p, qname, &content_ns, &flags)) {
-		s->content_ns = content_ns;
-		s->bindings = flags;
-	} else {
-		int rc = keep_odd(p, qname);
-		if (rc) {
-			xml_build_fail(p, rc);
-			return;
-		}
-		s->content_ns = odd_content_ns(s->odd_header);
-		s->bindings = 0;
-	}
-	s->phase = XML_PHASE_INSIDE;
-	xml_build_header_bindings(p);
 }
 
 /* ---- Expat's handlers ---- */
@@ -394,7 +169,7 @@ static void on_header(struct xml_parser *p, const char *qname, const XML_Char **
 		return;
 	add_attrs(p, n, atts);
 	if (!p->err)
-		open_stream(p, qname);
+		xml_header_open(p, qname);
 	p->root = n;
 	p->open = 1;
 	if (!p->err)
@@ -494,7 +269,7 @@ static void XMLCALL on_end(void *user, const XML_Char *qname)
 	}
 	if (p->is_building) {
 		flush_text(p);
-		pop_bindings(p);
+		xml_ns_pop(p);
 		p->at = p->at->parent;
 	}
 	if (p->open == 1 && !p->err)

@@ -71,9 +71,29 @@ int xml_parser_renew(struct xml_parser *p);
 
 /* Sets the handlers (after each XML_ParserReset). */
 void xml_build_attach(struct xml_parser *p);
-/* Fills the bindings of the stream header. */
-void xml_build_header_bindings(struct xml_parser *p);
 /* For handlers: keeps the first error and stops Expat. */
 void xml_build_fail(struct xml_parser *p, int err);
+
+/* ---- xml_ns.c ---- */
+struct xml_name {
+	const char *local;
+	size_t local_n, prefix_n;
+};
+/* Splits at the colon. False: a colon that Namespaces in XML does not allow. */
+bool xml_name_split(const char *qname, struct xml_name *out);
+/* Namespace of a prefix (n 0: the default namespace); NULL when it is not bound. */
+const char *xml_ns_resolve(struct xml_parser *p, const char *prefix, size_t n);
+/* A declaration of the element being opened; a forbidden one is an error of the stream. */
+void xml_ns_declare(struct xml_parser *p, const char *prefix, const char *uri);
+/* The same without looking; depth 0: of the stream header. The texts stay the caller's. */
+void xml_ns_bind(struct xml_parser *p, uint16_t depth, const char *prefix, const char *uri);
+/* Forgets those of the element being closed. */
+void xml_ns_pop(struct xml_parser *p);
+
+/* ---- xml_header.c ---- */
+/* The header has come: what it bound holds for the whole stream. */
+void xml_header_open(struct xml_parser *p, const char *qname);
+/* Fills the bindings of the stream header. */
+void xml_header_bind(struct xml_parser *p);
 
 #endif

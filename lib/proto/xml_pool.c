@@ -98,7 +98,7 @@ int xml_parser_renew(struct xml_parser *p)
 	if (rc == 0 && s->phase == XML_PHASE_INSIDE)
 		rc = prime(p, s);
 	if (rc == 0)
-		xml_build_header_bindings(p);
+		xml_header_bind(p);
 	return rc;
 }
 
@@ -131,7 +131,7 @@ struct xml_parser *xml_pool_lend(struct xml_pool *pool, struct xml_stream *s)
 	p->nodes = 0;
 	p->root = p->at = NULL;
 	if (p->is_primed && s->phase == XML_PHASE_INSIDE && !s->odd_header) {
-		xml_build_header_bindings(p);
+		xml_header_bind(p);
 	} else if (xml_parser_renew(p) != 0) {
 		parser_free(p);
 		return NULL;

@@ -23,15 +23,24 @@ static void wait_fake(struct loop *l, uint64_t wait_ms)
 	(void)loop_poll_once(l, wait_ms == UINT64_MAX ? FAKE_IDLE_MS : 0);
 }
 
-/* Turns at one moment until no descriptor has anything more to say. */
+/* Is there work that no descriptor announces? Doing it may write to one. */
+static bool has_work(const struct loop *l)
+{
+	uint64_t at;
+
+	return !list_is_empty(&l->deferred) || !list_is_empty(&l->last) || (loop_next_timer(l, &at) && at <= l->now_ms);
+}
+
+/* Turns at one moment until nothing moves. */
 static void settle(struct loop *l)
 {
-	for (unsigned i = 0; i < FAKE_SETTLE_TURNS; i++) {
-		unsigned calls = loop_poll_once(l, 0);
+	bool is_moving = true;
+
+	for (unsigned i = 0; is_moving && i < FAKE_SETTLE_TURNS; i++) {
+		is_moving = loop_poll_once(l, 0) > 0;
+		is_moving |= has_work(l);
 		loop_timers_fire(l);
 		loop_deferred_run(l);
-		if (!calls)
-			return;
 	}
 }
 

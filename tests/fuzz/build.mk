@@ -8,6 +8,20 @@ FUZZ += certname_fuzz
 certname_fuzz_LIBS := net base
 certname_fuzz_LD := -lcrypto
 
+FUZZ += dns_fuzz
+dns_fuzz_LIBS := net run base
+dns_fuzz_LD := -lcares -lresolv -levent_core
+
+FUZZ += bus_fuzz
+bus_fuzz_LIBS := run base
+bus_fuzz_LD := -levent_core
+
+FUZZ += im_fuzz
+$(O)/obj/tests/fuzz/im_fuzz.o: CPPFLAGS += -Icore/im
+im_fuzz_SRCS := $(im_SRCS) $(im_PLAY)
+im_fuzz_LIBS := run proto base
+im_fuzz_LD := -levent_core $(proto_LD)
+
 FUZZ += c2s_stream_fuzz
 $(O)/obj/tests/fuzz/c2s_stream_fuzz.o: CPPFLAGS += -Igateway/access
 c2s_stream_fuzz_SRCS := $(access_ENGINE)

@@ -1,0 +1,34 @@
+/* PLAIN (RFC 4616), checked against the SCRAM verifier. */
+#include "login.h"
+
+/* authzid NUL authcid NUL passwd */
+void auth_plain_first(struct im *im, struct login *l, struct bytes in)
+{
+	size_t a = bytes_find(in, 0);
+	struct bytes rest = bytes_skip(in, a + 1);
+	size_t b = bytes_find(rest, 0);
+	struct bytes password = bytes_skip(rest, b + 1);
+
+	if (a >= in.n || b >= rest.n || !b || !password.n || bytes_find(password, 0) < password.n)
+		login_fail(im, l, "malformed-request");
+	else if (login_name(im, l, bytes_make(rest.p, b)) || scram_saslprep(password, &im->arena, &password) ||
+		 secret_set(&l->password, password))
+		login_fail(im, l, "not-authorized");
+	else if (!login_is_self(im, l, bytes_make(in.p, a)))
+		login_fail(im, l, "invalid-authzid");
+	else
+		login_look_up(im, l);
+}
+
+/* The same work is done for people who do not exist. */
+void auth_plain_known(struct im *im, struct login *l)
+{
+	struct bytes password = bytes_make(l->password.p, l->password.n);
+	bool fits = scram_check_password(l->mechanism->hash, &l->verifier, password);
+
+	secret_fini(&l->password);
+	if (fits && !l->is_unknown)
+		login_succeed(im, l, BYTES_NONE);
+	else
+		login_fail(im, l, "not-authorized");
+}

@@ -1,0 +1,160 @@
+#include "login.h"
+
+#include "base/err.h"
+#include "base/log.h"
+
+#include <stdlib.h>
+
+enum { LOGINS_MAX = 100000 };
+
+/* ---- the table ---- */
+
+struct login *login_of(const struct im *im, uint64_t conn)
+{
+	return map_get_u64(&im->logins, conn);
+}
+
+struct login *login_new(struct im *im, uint64_t conn, uint8_t door)
+{
+	struct login *l = im->logins.count < LOGINS_MAX ? calloc(1, sizeof *l) : NULL;
+
+	if (!l)
+		return NULL;
+	l->conn = conn;
+	l->door = door;
+	if (map_add_u64(&im->logins, conn, l)) {
+		free(l);
+		return NULL;
+	}
+	return l;
+}
+
+void login_free(struct im *im, struct login *l)
+{
+	map_del_u64(&im->logins, l->conn);
+	list_del(&l->node);
+	scram_server_fini(&l->scram);
+	secret_fini(&l->password);
+	secret_wipe(&l->verifier, sizeof l->verifier);
+	free(l->domain);
+	free(l->jid);
+	free(l->resource);
+	free(l->tag);
+	free(l);
+}
+
+void login_free_all(struct im *im, int door)
+{
+	struct login **all = malloc((im->logins.count + 1) * sizeof(struct login *));
+	size_t n = 0, at = 0;
+
+	if (!all)
+		die("im.logins.free", "no memory");
+	for (struct login *l; (l = map_next(&im->logins, &at));)
+		if (door == LOGIN_ALL_DOORS || l->door == door)
+			all[n++] = l;
+	while (n)
+		login_free(im, all[--n]);
+	free(all);
+}
+
+/* ---- answers ---- */
+
+struct chan *login_chan(const struct im *im, const struct login *l)
+{
+	return bus_chan(im->bus, PROG_ACCESS, l->door);
+}
+
+void login_fail(struct im *im, struct login *l, const char *condition)
+{
+	struct chan *c = login_chan(im, l);
+	struct buf *b = chan_begin(c, MSG_AUTH_FAILED, 0);
+
+	im_stats[STAT_AUTH_FAILED]++;
+	wire_put_u64(b, l->conn);
+	wire_put_str(b, bytes_of(condition));
+	wire_put_str(b, BYTES_NONE);
+	(void)chan_end(c); /* a door that is gone has no stream either */
+	login_free(im, l);
+}
+
+void login_fail_by(struct im *im, struct login *l, int rc)
+{
+	static const struct {
+		int rc;
+		const char *condition;
+	} rows[] = {
+		{ ERR_SYNTAX, "malformed-request" }, { ERR_UNSUPPORTED, "malformed-request" },
+		{ ERR_DENIED, "not-authorized" },    { ERR_AUTH, "not-authorized" },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		if (rows[i].rc == rc) {
+			login_fail(im, l, rows[i].condition);
+			return;
+		}
+	}
+	login_fail(im, l, "temporary-auth-failure");
+}
+
+void login_challenge(struct im *im, struct login *l, struct bytes data)
+{
+	struct chan *c = login_chan(im, l);
+	struct buf *b = chan_begin(c, MSG_AUTH_CHALLENGE, 0);
+
+	wire_put_u64(b, l->conn);
+	wire_put_bytes(b, data);
+	(void)chan_end(c); /* as in login_fail */
+}
+
+void login_succeed(struct im *im, struct login *l, struct bytes additional)
+{
+	struct chan *c = login_chan(im, l);
+	struct buf *b = chan_begin(c, MSG_AUTH_OK, 0);
+
+	im_stats[STAT_AUTH_OK]++;
+	l->state = LOGIN_OK;
+	wire_put_u64(b, l->conn);
+	wire_put_str(b, bytes_of(l->jid));
+	wire_put_bytes(b, additional);
+	(void)chan_end(c); /* as in login_fail */
+	scram_server_fini(&l->scram);
+	secret_wipe(&l->verifier, sizeof l->verifier);
+}
+
+/* ---- names ---- */
+
+char *login_dup(struct bytes v)
+{
+	return strndup(v.p ? (const char *)v.p : "", v.n);
+}
+
+void login_copy(char *out, size_t room, struct bytes v)
+{
+	size_t n = v.n < room - 1 ? v.n : room - 1;
+
+	memcpy(out, v.p ? (const void *)v.p : "", n);
+	out[n] = '\0';
+}
+
+/* An "@" in it belongs to the name (A-14.11) and is escaped (XEP-0106). */
+int login_name(struct im *im, struct login *l, struct bytes name)
+{
+	struct bytes local = name;
+	struct jid j;
+
+	if (bytes_find(name, '@') < name.n && jid_escape(name, &im->arena, &local))
+		return ERR_SYNTAX;
+	if (jid_parse_local(local, &im->arena, &local) ||
+	    jid_make(local, bytes_of(l->domain), BYTES_NONE, &im->arena, &j))
+		return ERR_SYNTAX;
+	l->jid = login_dup(j.full);
+	return l->jid ? 0 : ERR_NOMEM;
+}
+
+bool login_is_self(struct im *im, const struct login *l, struct bytes authzid)
+{
+	struct jid j;
+
+	return !authzid.n || (jid_parse(authzid, &im->arena, &j) == 0 && bytes_eq_str(jid_bare(&j), l->jid));
+}

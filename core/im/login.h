@@ -1,0 +1,88 @@
+/* login.h - a stream from its AUTH_START until it has a session, and what the mechanisms share. Only
+ * auth*.c and login.c include it. */
+#ifndef IM_LOGIN_H
+#define IM_LOGIN_H
+
+#include "im.h"
+#include "proto/scram.h"
+
+struct login;
+
+enum login_state {
+	LOGIN_FIRST,   /* waits for the client's first message */
+	LOGIN_LOOKUP,  /* gh-store was asked for the verifier */
+	LOGIN_FINAL,   /* waits for the client's proof */
+	LOGIN_OK,
+	LOGIN_OPENING, /* a session was asked for, and the user is being loaded */
+};
+
+/* One row a mechanism. The steps end in an answer to the client or in login_look_up. */
+struct mechanism {
+	const char *name;
+	enum scram_hash hash;
+	bool is_plus, is_plain;
+	void (*first)(struct im *im, struct login *l, struct bytes in);
+	void (*known)(struct im *im, struct login *l); /* l->verifier is there, a real one or not */
+	void (*final)(struct im *im, struct login *l, struct bytes in);
+};
+
+enum { LOGIN_BINDINGS_MAX = 3, LOGIN_BINDING_BYTES = 64, LOGIN_BINDING_NAME = 32 };
+struct binding {
+	char type[LOGIN_BINDING_NAME];
+	uint8_t data[LOGIN_BINDING_BYTES];
+	uint8_t n;
+};
+
+struct login {
+	struct list node; /* in its user's openers while LOGIN_OPENING */
+	uint64_t conn;
+	const struct mechanism *mechanism;
+	uint8_t door, flags, state; /* enum login_state */
+	uint8_t n_bindings;
+	bool is_unknown;      /* there is no such account; the client must not see that */
+	char *domain, *jid;   /* jid: normalised, once the name is known */
+	struct secret password; /* PLAIN, until looked up */
+	struct scram_server scram;
+	struct scram_verifier verifier;
+	char cb_type[LOGIN_BINDING_NAME];
+	struct binding bindings[LOGIN_BINDINGS_MAX];
+	/* SESSION_OPEN */
+	char *resource, *tag;
+	uint32_t session_flags, sm_max_s;
+};
+
+/* ---- login.c ---- */
+struct login *login_of(const struct im *im, uint64_t conn);
+/* NULL: too many, or without memory. */
+struct login *login_new(struct im *im, uint64_t conn, uint8_t door);
+void login_free(struct im *im, struct login *l);
+/* Those of one door (an instance of gh-access), or all. */
+enum { LOGIN_ALL_DOORS = -1 };
+void login_free_all(struct im *im, int door);
+/* NULL: its door has gone, and so has the stream; what is sent then goes nowhere. */
+struct chan *login_chan(const struct im *im, const struct login *l);
+/* Ends it with a SASL condition (RFC 6120 6.5). */
+void login_fail(struct im *im, struct login *l, const char *condition);
+/* The same by an ERR_*: whatever is not the client's fault is temporary-auth-failure. */
+void login_fail_by(struct im *im, struct login *l, int rc);
+void login_challenge(struct im *im, struct login *l, struct bytes data);
+void login_succeed(struct im *im, struct login *l, struct bytes additional);
+/* The account's address from a SASL user name. ERR_SYNTAX, ERR_NOMEM. */
+int login_name(struct im *im, struct login *l, struct bytes name);
+/* Nobody acts for somebody else. */
+bool login_is_self(struct im *im, const struct login *l, struct bytes authzid);
+char *login_dup(struct bytes v);
+void login_copy(char *out, size_t room, struct bytes v);
+
+/* ---- auth_verifier.c ---- */
+/* Asks for the verifier of l->jid; l->mechanism->known goes on. */
+void login_look_up(struct im *im, struct login *l);
+
+/* ---- auth_scram.c, auth_plain.c: the steps ---- */
+void auth_scram_first(struct im *im, struct login *l, struct bytes in);
+void auth_scram_known(struct im *im, struct login *l);
+void auth_scram_final(struct im *im, struct login *l, struct bytes in);
+void auth_plain_first(struct im *im, struct login *l, struct bytes in);
+void auth_plain_known(struct im *im, struct login *l);
+
+#endif
