@@ -66,7 +66,7 @@ static void fit_row(const struct command *cmd, const struct command_line *line, 
 		do {
 			if (place_check(place_of(e), line->v[f->n_words], a, &value, &f->bad) < 0)
 				return;
-			f->args.has_secret |= place_of(e) == PLACE_SECRET;
+			f->args.has_secret |= place_of(e) == PLACE_SECRET || place_of(e) == PLACE_VERIFIER;
 			f->bad = NULL;
 			put_arg(f, line, value);
 		} while (is_rest(e) && f->n_words < line->n);

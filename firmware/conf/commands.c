@@ -49,6 +49,7 @@ const struct command command_table[] = {
 	{ "show users [domain]", OPER_AUDITOR, RELAY(PROG_IM), "Accounts" },
 	{ "user add <jid> <password>", OPER_ADMIN, RELAY(PROG_IM), "Make an account; asks for the password when it is left out" },
 	{ "user passwd <jid> <password>", OPER_ADMIN, RELAY(PROG_IM), "Set an account's password; asks when it is left out" },
+	{ "user import <jid> <verifier>...", OPER_ADMIN, RELAY(PROG_IM), "Make an account from SCRAM verifiers of another server" },
 	{ "user delete <jid>", OPER_ADMIN, RELAY(PROG_IM), "Delete an account and what belongs to it" },
 
 	/* ---- keys and certificates ---- */

@@ -97,7 +97,7 @@ static const struct {
 	{ "user", PLACE_JID, check_jid },              { "minutes", PLACE_NUMBER, check_number },
 	{ "seconds", PLACE_NUMBER, check_number },     { "generation", PLACE_NUMBER, check_number },
 	{ "password", PLACE_SECRET, check_word },      { "file", PLACE_FILE, check_any },
-	{ "setting", PLACE_SETTING, check_any },       { "program", PLACE_PROGRAM, check_program },
+	{ "verifier", PLACE_VERIFIER, check_word },    { "setting", PLACE_SETTING, check_any },       { "program", PLACE_PROGRAM, check_program },
 	{ "key-type", PLACE_KEY_TYPE, check_key_type },
 };
 

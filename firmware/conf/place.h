@@ -11,6 +11,7 @@ enum place {
 	PLACE_JID,
 	PLACE_NUMBER,
 	PLACE_SECRET,
+	PLACE_VERIFIER, /* of a password: as secret, but nobody types it at a prompt */
 	PLACE_FILE,
 	PLACE_SETTING,
 	PLACE_PROGRAM,

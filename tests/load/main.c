@@ -2,7 +2,9 @@
  *
  *   gh-load login --users N --in-flight K --count M     log in and out, M times in all
  *   gh-load idle  --users N --wait S                    log in N, hold, read memory, log out
- *   gh-load pairs --users N --pairs P --window W --seconds S   messages between online users
+ *   gh-load pairs --users N --pairs P --window W --seconds S --rounds R
+ *                                                       messages between online users
+ *         --peer-server ADDR:PORT --peer-domain D       every second user lives there: pairs federate
  *
  * Common: --server ADDR:PORT --domain D --password P --prefix user --tls none|starttls|direct
  *         --mechanism PLAIN|SCRAM-SHA-1|SCRAM-SHA-256 --pids 1,2 (server processes; children count too)
@@ -23,10 +25,10 @@
 enum { LATENCY_BUCKETS = 4000, LATENCY_STEP_US = 50, FIRST_IN_FLIGHT = 50 };
 
 static struct run {
-	struct client_plan plan;
+	struct client_plan plan, peer_plan; /* peer_plan.domain is NULL: all users live in one domain */
 	struct meter meter;
 	struct client *clients;
-	unsigned users, in_flight_max, pairs, window, wait_s, body_bytes;
+	unsigned users, in_flight_max, pairs, window, rounds, wait_s, body_bytes;
 	unsigned long count;
 	double seconds, timeout_s;
 	/* counts */
@@ -50,7 +52,7 @@ static void send_message(struct client *from, struct client *to)
 	char text[2048];
 	int n = snprintf(text, sizeof text,
 			 "<message to='%s@%s/load' type='chat' id='%llx'><body>%.*s</body></message>",
-			 to->user, run.plan.domain, (unsigned long long)now_us(), (int)run.body_bytes,
+			 to->user, to->plan->domain, (unsigned long long)now_us(), (int)run.body_bytes,
 			 "Here is a line of one hundred characters that two people might well say to each other over lunch. "
 			 "And one more sentence, so that longer bodies can be had as well; nobody reads them anyway, alas.");
 
@@ -210,10 +212,11 @@ static int run_idle(void)
  * neighbours in any table. */
 static void start_pairs(void)
 {
-	unsigned stride = run.users / (2 * run.pairs);
+	unsigned stride = run.users / run.pairs;
 
 	for (unsigned i = 0; i < run.pairs; i++) {
-		struct client *a = &run.clients[2 * i * stride], *b = &run.clients[(2 * i + 1) * stride];
+		unsigned even = i * stride & ~1u; /* even and odd: the two domains, when there are two */
+		struct client *a = &run.clients[even], *b = &run.clients[even + 1];
 		a->partner = b;
 		b->partner = a;
 		for (unsigned w = 0; w < run.window; w++)
@@ -222,10 +225,29 @@ static void start_pairs(void)
 	}
 }
 
-static int run_pairs(void)
+static unsigned long measure_round(unsigned number)
 {
 	struct meter_reading before, after;
 
+	memset(run.latency, 0, sizeof run.latency);
+	run.messages = 0;
+	meter_read(&run.meter, &before);
+	double start = meter_now();
+	while (meter_now() - start < run.seconds)
+		turn(20);
+	double wall = meter_now() - start;
+	meter_read(&run.meter, &after);
+	unsigned long n = run.messages;
+	double cpu = after.cpu_s - before.cpu_s;
+	printf("%s{\"messages\":%lu,\"wall_s\":%.3f,\"cpu_s\":%.3f,\"per_s\":%.0f,\"per_cpu_s\":%.0f,"
+	       "\"cpu_s_per_million\":%.2f,\"p50_ms\":%.2f,\"p99_ms\":%.2f}",
+	       number ? "," : "", n, wall, cpu, (double)n / wall, cpu > 0 ? (double)n / cpu : 0,
+	       n ? cpu / (double)n * 1e6 : 0, percentile(0.5), percentile(0.99));
+	return n;
+}
+
+static int run_pairs(void)
+{
 	if (run.pairs == 0 || 2 * run.pairs > run.users) {
 		fprintf(stderr, "gh-load: --pairs wants 1 to half of --users\n");
 		return 2;
@@ -235,34 +257,25 @@ static int run_pairs(void)
 	run.is_measuring = true;
 	start_pairs();
 	spin(1); /* warm up */
-	memset(run.latency, 0, sizeof run.latency);
-	run.messages = 0;
-	meter_read(&run.meter, &before);
-	double start = meter_now();
-	while (meter_now() - start < run.seconds)
-		turn(20);
-	double wall = meter_now() - start;
-	meter_read(&run.meter, &after);
-	unsigned long messages = run.messages;
+	printf("{\"mode\":\"pairs\",\"clients\":%u,\"pairs\":%u,\"window\":%u,\"rounds\":[", run.users, run.pairs,
+	       run.window);
+	for (unsigned i = 0; i < run.rounds; i++)
+		is_good &= measure_round(i) > 0;
+	printf("]}\n");
 	run.is_measuring = false;
-	double cpu = after.cpu_s - before.cpu_s;
-	printf("{\"mode\":\"pairs\",\"clients\":%u,\"pairs\":%u,\"window\":%u,\"messages\":%lu,\"wall_s\":%.3f,\"cpu_s\":%.3f,"
-	       "\"per_s\":%.0f,\"per_cpu_s\":%.0f,\"cpu_s_per_million\":%.2f,\"p50_ms\":%.2f,\"p99_ms\":%.2f}\n",
-	       run.users, run.pairs, run.window, messages, wall, cpu, (double)messages / wall,
-	       (double)messages / cpu, cpu / (double)messages * 1e6, percentile(0.5), percentile(0.99));
 	stop_all();
-	return finish(is_good && messages > 0);
+	return finish(is_good);
 }
 
-static int parse_server(const char *text)
+static int parse_server(const char *text, struct sockaddr_in *out)
 {
 	char host[64];
 	unsigned port;
 
 	if (sscanf(text, "%63[^:]:%u", host, &port) != 2 || port > 65535)
 		return ERR_SYNTAX;
-	run.plan.server = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
-	return inet_pton(AF_INET, host, &run.plan.server.sin_addr) == 1 ? 0 : ERR_SYNTAX;
+	*out = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+	return inet_pton(AF_INET, host, &out->sin_addr) == 1 ? 0 : ERR_SYNTAX;
 }
 
 static int parse_tls(const char *text)
@@ -287,13 +300,18 @@ static const struct option options[] = {
 	{ "wait", required_argument, NULL, 'w' },     { "pairs", required_argument, NULL, 'a' },
 	{ "window", required_argument, NULL, 'W' },   { "seconds", required_argument, NULL, 'S' },
 	{ "timeout", required_argument, NULL, 'T' },  { "body", required_argument, NULL, 'b' },
+	{ "rounds", required_argument, NULL, 'R' },   { "peer-server", required_argument, NULL, 'P' },
+	{ "peer-domain", required_argument, NULL, 'D' },
 	{ 0 }
 };
 
 static int apply_option(int o, const char *v)
 {
 	switch (o) {
-	case 's': return parse_server(v);
+	case 's': return parse_server(v, &run.plan.server);
+	case 'P': return parse_server(v, &run.peer_plan.server);
+	case 'D': run.peer_plan.domain = v; return 0;
+	case 'R': run.rounds = (unsigned)atoi(v); return run.rounds ? 0 : ERR_RANGE;
 	case 'd': run.plan.domain = v; return 0;
 	case 'p': run.plan.password = v; return 0;
 	case 'x': run.plan.prefix = v; return 0;
@@ -330,8 +348,12 @@ static int prepare(void)
 	SSL_CTX_set_mode(run.plan.ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
 					   SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	run.plan.on = (struct client_hooks){ on_ready, on_message, on_gone };
+	struct client_plan peer = run.plan;
+	peer.domain = run.peer_plan.domain;
+	peer.server = run.peer_plan.server;
+	run.peer_plan = peer;
 	for (unsigned i = 0; i < run.users; i++)
-		client_init(&run.clients[i], &run.plan, i);
+		client_init(&run.clients[i], peer.domain && i % 2 ? &run.peer_plan : &run.plan, i);
 	return 0;
 }
 
@@ -350,6 +372,7 @@ int main(int argc, char **argv)
 	run.in_flight_max = FIRST_IN_FLIGHT;
 	run.pairs = 1;
 	run.window = 1;
+	run.rounds = 1;
 	run.count = 1000;
 	run.seconds = 10;
 	run.timeout_s = 300;

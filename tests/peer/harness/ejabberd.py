@@ -7,7 +7,7 @@ from .place import Failed, Program, need, port_open, wait_for
 
 CONFIG = """
 hosts: ["{domain}"]
-loglevel: debug
+loglevel: {log}
 hide_sensitive_log_data: false
 certfiles: ["{pem}"]
 ca_file: "{ca}"
@@ -16,7 +16,7 @@ auth_password_format: scram
 s2s_use_starttls: {starttls}
 s2s_dns_timeout: 10
 listen:
-  - {{ port: 5222, ip: "{addr}", module: ejabberd_c2s, starttls: true, max_stanza_size: 262144, shaper: none, access: c2s }}
+  - {{ port: 5222, ip: "{addr}", module: ejabberd_c2s, starttls: true, backlog: 500, max_stanza_size: 262144, shaper: none, access: c2s }}
   - {{ port: 5269, ip: "{addr}", module: ejabberd_s2s_in, max_stanza_size: 524288, shaper: none }}
   - {{ port: 5270, ip: "{addr}", module: ejabberd_s2s_in, tls: true, max_stanza_size: 524288, shaper: none }}
 acl: {{ local: {{ user_regexp: "" }} }}
@@ -39,7 +39,8 @@ modules:
 
 
 class Ejabberd:
-    def __init__(self, place, domain, cert, ca, dns, addr=None, dialback=True, starttls="required"):
+    def __init__(self, place, domain, cert, ca, dns, addr=None, dialback=True, starttls="required", log="debug",
+                 evals=()):
         self.place, self.domain, self.dns = place, domain, dns
         self.addr = addr or place.addr()
         self.name = "ejabberd-" + domain
@@ -47,7 +48,7 @@ class Ejabberd:
         os.makedirs(self.dir, exist_ok=True)
         self.pem = place.write(self.name + "/cert.pem", cert.text() + cert.key_text())
         self.config = place.write(self.name + "/ejabberd.yml", CONFIG.format(
-            domain=domain, pem=self.pem, ca=ca, addr=self.addr, starttls=starttls,
+            domain=domain, log=log, pem=self.pem, ca=ca, addr=self.addr, starttls=starttls,
             dialback="  mod_s2s_dialback: {}" if dialback else ""))
         octets = ",".join(dns.addr.split("."))
         self.inetrc = place.write(self.name + "/inetrc",
@@ -56,6 +57,7 @@ class Ejabberd:
                                   (octets, dns.port))
         self.program = None
         self.users = {}
+        self.evals = list(evals)    # Erlang to run at start, after the users are made
 
     def start(self):
         ebin = self._ebin()
@@ -66,6 +68,8 @@ class Ejabberd:
         for name, password in self.users.items():
             args += ["-eval", 'ok = ejabberd_auth:try_register(<<"%s">>, <<"%s">>, <<"%s">>)' %
                      (name, self.domain, password)]
+        for text in self.evals:
+            args += ["-eval", text]
         args += ["-eval", 'io:format("users made~n")']
         env = {"HOME": self.dir, "ERL_INETRC": self.inetrc, "ERL_CRASH_DUMP_BYTES": "0",
                "EJABBERD_CONFIG_PATH": self.config, "ERL_MAX_PORTS": "32768",
@@ -78,7 +82,7 @@ class Ejabberd:
         args = view + ["sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', hosts] + args
         self.program = Program(self.place, self.name, args, env=env, cwd=self.dir)
         wait_for("%s listens" % self.name, lambda: port_open(self.addr, 5269), 40, 0.2)
-        self.program.wait_log("users made", 20)
+        self.program.wait_log("users made", 60)
         return self
 
     @staticmethod

@@ -32,7 +32,7 @@ unbound = {{ resolvconf = false, hoststxt = false,
 	options = {{ ["do-not-query-localhost:"] = "no", ["cache-max-ttl:"] = "1", ["cache-max-negative-ttl:"] = "1", ["infra-host-ttl:"] = "1" }} }}
 certificates = "{dir}/certs"
 ssl = {{ certificate = "{crt}", key = "{key}", cafile = "{ca}", protocol = "tlsv1_2+" }}
-log = {{ {{ levels = {{ min = "debug" }}, to = "console" }} }}
+log = {{ {{ levels = {{ min = "{log}" }}, to = "console" }} }}
 {extra}
 VirtualHost "{domain}"
 	ssl = {{ certificate = "{crt}", key = "{key}", cafile = "{ca}" }}
@@ -47,7 +47,7 @@ MODULES = ("roster", "saslauth", "tls", "dialback", "disco", "carbons", "smacks"
 class Prosody:
     def __init__(self, place, domain, cert, ca, dns, addr=None, name=None, dialback=True, external=True,
                  secure_auth=True, bidi=True, smacks=True, direct_tls_only=False, direct_tls=True,
-                 addr6_port=None, extra="", host_extra=""):
+                 addr6_port=None, extra="", host_extra="", log="debug"):
         self.place, self.domain, self.cert = place, domain, cert
         self.addr = addr or place.addr()
         self.name = name or "prosody-" + domain
@@ -78,7 +78,7 @@ class Prosody:
             interfaces=", ".join(interfaces),
             s2s_ports="" if direct_tls_only else str(self.port),
             s2s_tls_ports="5270" if direct_tls or direct_tls_only else "",
-            extra=extra, host_extra=host_extra))
+            extra=extra, host_extra=host_extra, log=log))
         if addr6_port:
             text = open(self.config).read().replace("c2s_ports = { 5222 }", "c2s_ports = { }")
             place.write(self.name + "/prosody.cfg.lua", text)

@@ -1,0 +1,46 @@
+"""Collects single figures and prints tables: median (range) a server, and ratios of medians."""
+import json
+import statistics
+
+NAMES = ("gatehouse", "prosody", "ejabberd")
+
+
+def number(x):
+    return "%.0f" % x if abs(x) >= 1000 else "%.1f" % x if abs(x) >= 10 else "%.2f" % x
+
+
+def cell(values):
+    if not values:
+        return "-"
+    mid = number(statistics.median(values))
+    return mid if len(values) == 1 else "%s (%s–%s)" % (mid, number(min(values)), number(max(values)))
+
+
+class Figures:
+    def __init__(self):
+        self.rows = {}      # (part, clients, kind, what) -> {server: [values]}
+
+    def add(self, key, server, value):
+        self.rows.setdefault(key, {}).setdefault(server, []).append(value)
+
+    @staticmethod
+    def _ratio(row, other):
+        ours, theirs = row.get("gatehouse"), row.get(other)
+        if not ours or not theirs or statistics.median(theirs) <= 0 or statistics.median(ours) <= 0:
+            return "-"
+        return "%.2f" % (statistics.median(ours) / statistics.median(theirs))
+
+    def table(self, part):
+        """Markdown; the last columns say how many times the other's figure ours is."""
+        lines = ["", "| clients | kind | figure | Gatehouse | Prosody | ejabberd | to Prosody | to ejabberd |",
+                 "|---|---|---|---|---|---|---|---|"]
+        for (p, clients, kind, what), row in self.rows.items():
+            if p == part:
+                cells = [cell(row.get(n)) for n in NAMES] + [self._ratio(row, n) for n in NAMES[1:]]
+                lines.append("| %d | %s | %s | %s |" % (clients, kind, what, " | ".join(cells)))
+        return "%s\n%s" % (part, "\n".join(lines))
+
+    def write(self, path):
+        rows = [dict(zip(("part", "clients", "kind", "figure"), key), values=row) for key, row in self.rows.items()]
+        with open(path, "w", encoding="utf-8") as f:
+            json.dump(rows, f, indent=1)
