@@ -111,7 +111,6 @@ void im_apply(struct im *im, const struct settings *s)
 		.sessions_user = (uint32_t)settings_int(s, SET_IM_SESSIONS_USER),
 		.roster_max = (uint32_t)settings_int(s, SET_IM_ROSTER_MAX),
 		.unacked_max = (uint32_t)settings_int(s, SET_IM_UNACKED),
-		.new_domains_per_min = (uint32_t)settings_int(s, SET_IM_NEW_DOMAINS),
 		.partner_silence_s = (uint32_t)settings_int(s, SET_IM_PARTNER_SILENCE),
 		.scram_iterations = (uint32_t)settings_int(s, SET_IM_SCRAM_ITERATIONS),
 	};

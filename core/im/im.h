@@ -23,7 +23,7 @@ struct im_config {
 	uint32_t resume_max_s;
 	uint32_t sessions_user, roster_max, unacked_max;
 	uint32_t scram_iterations;
-	uint32_t partner_silence_s, new_domains_per_min;
+	uint32_t partner_silence_s;
 };
 
 struct im {
@@ -103,7 +103,6 @@ uint64_t im_next_id(struct im *im);
 	X(STAT_REMOTE_IN, "im.remote.in")                                                          \
 	X(STAT_REMOTE_AGAIN, "im.remote.again")                                                    \
 	X(STAT_REMOTE_FULL, "im.remote.full")                                                      \
-	X(STAT_ABROAD_REFUSED, "im.abroad.refused")                                                \
 	X(STAT_GHOSTS, "im.partner.ghosts")                                                        \
 	X(STAT_STORE_FAILED, "im.store.failed")                                                    \
 	X(STAT_NO_MEMORY, "im.no_memory")

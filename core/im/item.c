@@ -3,7 +3,6 @@
 #include "base/err.h"
 #include "proto/xmpp.h"
 #include "run/session.h"
-#include "abroad.h"
 #include "answered.h"
 #include "blocking.h"
 #include "carbons.h"
@@ -193,11 +192,6 @@ static void from_client(struct im *im, struct session *s, struct item *it)
 	}
 	if (s->user->n_blocks && blocking_refuses_out(im, s->user, it))
 		return;
-	if (!abroad_may(im, s->user, &it->e)) {
-		im_stats[STAT_ABROAD_REFUSED]++;
-		item_refuse(im, it, STANZA_POLICY_VIOLATION, "Too many new domains in a minute");
-		return;
-	}
 	if (it->e.kind == STANZA_PRESENCE) {
 		if (it->e.type == TYPE_PROBE)
 			return; /* RFC 6121 4.3: servers probe, clients do not */

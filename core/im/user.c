@@ -1,7 +1,6 @@
 #include "user.h"
 
 #include "base/err.h"
-#include "abroad.h"
 #include "ask.h"
 #include "auth.h"
 #include "item.h"
@@ -183,7 +182,6 @@ static void drop(struct im *im, struct user *u)
 	map_del(&im->users, user_jid(u));
 	list_del(&u->idle_node);
 	free_contacts(u);
-	abroad_free(u->abroad);
 	free(u);
 	im->freed_since_trim++;
 }
@@ -368,8 +366,7 @@ void users_fini(struct im *im)
 			parcel_point_drop(im, p);
 		}
 		free_contacts(u);
-		abroad_free(u->abroad);
-		free(u);
+			free(u);
 	}
 	map_fini(&im->users);
 }

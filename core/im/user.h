@@ -7,7 +7,6 @@
 #include "contact.h"
 #include "im.h"
 
-struct abroad;
 struct session;
 struct item;
 
@@ -25,7 +24,6 @@ struct user {
 	struct list idle_node; /* in im->idle_users while nothing holds it */
 	uint64_t idle_since_ms;
 	struct contact **contacts; /* by address */
-	struct abroad *abroad;     /* NULL until it speaks to strangers (abroad.c) */
 	struct bytes *blocks;      /* one block of memory with the texts behind; any order */
 	uint64_t roster_version;
 	uint64_t offline_after; /* rows up to here have been read (offline.c) */

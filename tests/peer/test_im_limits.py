@@ -110,25 +110,6 @@ class Backlog(Box):
         self.assertEqual(seen, ["n%d" % i for i in range(250)])
 
 
-class Abroad(Box):
-    """Lesson 15: one person's client does not make us try ten thousand domains."""
-    settings = ("set im new-domains 3",)
-
-    def test_new_domains_are_counted(self):
-        a, b = (self.client(u) for u in self.people("a", "b"))
-        for i in range(5):
-            a.message("x@far%d.example" % i, "spam", id_="m%d" % i)
-        errors = [a.wait_error() for _ in range(5)]
-        self.assertEqual(sorted(e.get("id") for e in errors if raw.stanza_error(e) == "policy-violation"), ["m3", "m4"])
-        for i in range(3):  # known by now, as often as one likes
-            a.message("y@far1.example", "more", id_="again%d" % i)
-            self.assertNotEqual(raw.stanza_error(a.wait_error("again%d" % i)), "policy-violation")
-        b.message("x@far9.example", "mine", id_="b")  # each person for themselves
-        self.assertNotEqual(raw.stanza_error(b.wait_error("b")), "policy-violation")
-        a.message(b.jid, "here it does not count")
-        b.wait_body("here it does not count")
-
-
 class Ghosts(PeerCase):
     """Lesson 21: people of a dead partner do not stay."""
 
