@@ -5,6 +5,7 @@
 #include "base/random.h"
 #include "proto/xmpp.h"
 #include "run/session.h"
+#include "auth.h"
 #include "presence.h"
 #include "sm.h"
 #include "undelivered.h"
@@ -312,12 +313,14 @@ int session_on_closed(void *program, struct chan *from, const struct frame *f)
 {
 	struct im *im = program;
 	struct wire w = wire_of(f->body);
-	struct session *s = session_of(im, wire_u64(&w));
+	uint64_t conn = wire_u64(&w);
 	uint8_t how = wire_u8(&w);
+	struct session *s = session_of(im, conn);
 
 	(void)from;
 	if (wire_end(&w))
 		return ERR_SYNTAX;
+	auth_forget(im, conn); /* it had logged in and no session yet */
 	if (!s)
 		return 0;
 	if (how == SESSION_LOST) {
