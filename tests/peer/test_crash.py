@@ -21,6 +21,7 @@ from harness import raw
 from harness.case import PeerCase
 from harness.place import Failed, wait_for
 from harness.sm import SmClient
+from harness.wire import Wire
 
 PAIRS = ("juliet", "nurse"), ("nurse", "juliet"), ("juliet", "romeo"), ("romeo", "juliet"), ("romeo", "nurse")
 BURST, PAUSE = 5, 0.02  # 5 messages each 20 ms: 250 a second over all pairs
@@ -66,21 +67,22 @@ class Two(PeerCase):
             gh.user(u)
         return gh
 
-    def come(self):
+    def come(self, **options):
         users = {}
-        for gh, name in ((self.alpha, "juliet"), (self.alpha, "nurse"), (self.beta, "romeo")):
-            users[name] = SmClient(gh, name, ca=self.pki.ca)
+        # nurse and romeo are slow to acknowledge, so that much is under way at any instant
+        for gh, name, ack_s in ((self.alpha, "juliet", 0), (self.alpha, "nurse", 0.3), (self.beta, "romeo", 0.3)):
+            users[name] = SmClient(gh, name, ca=self.pki.ca, ack_s=ack_s, **options)
             self.addCleanup(users[name].close)
         return users
 
     # ---- one run
-    def storm(self, blow, seconds=1.0):
-        """Traffic, and in the midst of it blow(); the users with their ledgers."""
-        users = self.come()
+    def storm(self, blow, seconds=1.0, **options):
+        """Traffic, and in the midst of it blow(users); the users with their ledgers."""
+        users = self.come(**options)
         traffic = Traffic(users, self.id().rsplit(".", 1)[1])
         try:
             time.sleep(seconds)
-            blow()
+            blow(users)
             time.sleep(seconds)
         finally:
             traffic.stop()
@@ -147,7 +149,7 @@ class Crash(Two):
     settings = Two.settings + ("set access workers 2",)
 
     def kills(self, program, instance=0, rounds=2):
-        def blow():
+        def blow(users):
             for _ in range(rounds):
                 time.sleep(random.random() * 0.2)
                 self.alpha.kill(program, instance)
@@ -170,15 +172,63 @@ class Crash(Two):
         self.judge(self.storm(self.kills("gh-s2s")), twice_across=True)
 
     def test_access_workers(self):
-        def blow():
+        def blow(users):
             for instance in (0, 1):
-                self.kills("gh-access", instance, 1)()
+                self.kills("gh-access", instance, 1)(users)
         users = self.storm(blow)
         self.assertGreater(users["juliet"].n_resumed + users["nurse"].n_resumed, 0)
         self.judge(users)
 
     def test_im(self):
-        self.judge(self.storm(self.kills("gh-im")))
+        users = self.storm(self.kills("gh-im"))
+        self.assertEqual([u.errors for u in users.values()], [{}, {}, {}])  # it will be back soon
+        self.judge(users)
 
     def test_store(self):
         self.judge(self.storm(self.kills("gh-store")))
+
+
+class Cut(Two):
+    """TCP connections that are cut."""
+    settings = Two.settings + ("set federation bidi off",)  # a stream of its own for each direction
+
+    @classmethod
+    def build(cls):
+        super().build()
+        # What alpha sends to beta goes through a wire that the test can cut.
+        cls.wire = Wire(cls.place.addr(), 5269, cls.beta.addr, 5269)
+        cls.place.on_close(cls.wire.close)
+        cls.alpha.commit("set federation peer beta.example host %s 5269" % cls.wire.addr)
+
+    def test_client_streams(self):
+        """The client is back before the recipients have acknowledged: nothing comes twice even so."""
+        def blow(users):
+            for _ in range(6):
+                for u in users.values():
+                    u.cut()
+                time.sleep(0.3)
+        users = self.storm(blow, back_s=0)
+        self.assertGreater(users["juliet"].n_resumed, 3)
+        self.assertEqual(sum(u.session for u in users.values()), 3)
+        self.judge(users)
+
+    def test_server_streams(self):
+        """Stream management between servers: what was unacknowledged goes out on the next stream."""
+        def blow(users):
+            for _ in range(4):
+                self.assertGreater(self.wire.cut(), 0, "no stream passed the wire")
+                time.sleep(0.7)
+        users = self.storm(blow)
+        self.assertEqual([u.errors for u in users.values()], [{}, {}, {}])
+        self.judge(users, twice_across=True)
+
+    def test_request_to_a_slow_partner_holds_up_no_acknowledgement(self):
+        j = self.login(self.alpha, "juliet")
+        j.sm_enable()
+        self.wire.hold(True)
+        try:
+            j.send("<iq type='get' id='slow' to='romeo@beta.example/x'><ping xmlns='urn:xmpp:ping'/></iq>")
+            j.message("nurse@alpha.example", "meanwhile")
+            self.assertEqual(j.sm_request(3), 2)
+        finally:
+            self.wire.hold(False)

@@ -23,9 +23,11 @@ SM = raw.NS["sm"]
 
 
 class SmClient:
-    def __init__(self, server, user, ca=None, resource="sm", address=None):
+    def __init__(self, server, user, ca=None, resource="sm", address=None, ack_s=0.0, back_s=0.1):
         self.server, self.user, self.ca, self.resource = server, user, ca, resource
         self.address = address or server.addr
+        self.back_s = back_s                  # how soon after a loss it comes back
+        self.ack_s, self.acked_at, self.h_told = ack_s, 0.0, 0  # acknowledges at most so often
         self.bare = "%s@%s" % (user, server.domain)
         self.jid = self.bare + "/" + resource
         self.todo = collections.deque()       # (to, id) not yet on the wire
@@ -84,7 +86,7 @@ class SmClient:
                 self._serve()
             except LOST:
                 self.online.clear()
-                time.sleep(0.1)
+                time.sleep(self.back_s)
             finally:
                 if getattr(self, "s", None):
                     self.s.kill()
@@ -101,6 +103,8 @@ class SmClient:
         try:
             s.sasl_plain(self.user, self.server.users[self.user])
         except raw.SaslFailed as e:
+            if e.condition != "temporary-auth-failure":
+                self.broken.append("login: " + e.condition)
             raise Failed(str(e)) from None
         s.open(domain)
         s.features()
@@ -120,11 +124,6 @@ class SmClient:
             raise Failed("answer to resume: " + kind)
         if got.get("h"):
             self._take_ack(int(got.get("h")))
-        if raw.condition(got) != "item-not-found":
-            return False
-        self.dead_sessions.add(self.session)
-        self.maybe_twice.update(i for i, _ in self.unacked)
-        self.previd = None
         return False
 
     def _begin(self):
@@ -135,7 +134,7 @@ class SmClient:
         s.bind(self.resource)
         self.previd = s.sm_enable().get("id")
         self.session += 1
-        self.h_in = self.h_out = 0
+        self.h_in = self.h_out = self.h_told = 0
         self.unacked = collections.deque(x for x in self.unacked if x[0])
         self.unacked.append((None, "<presence/>"))
         self._again()
@@ -159,7 +158,7 @@ class SmClient:
         s.sock.settimeout(5)
         asked = time.monotonic()
         while not self.stopping:
-            ready = select.select([s.sock, wake], [], [], 0.2)[0]
+            ready = select.select([s.sock, wake], [], [], 0.1)[0]
             if wake in ready:
                 wake.recv(4096)
             if self.cutting:
@@ -167,6 +166,7 @@ class SmClient:
             if s.sock in ready:
                 self._read()
             self._put_todo()
+            self._put_ack()
             if self.unacked and time.monotonic() > asked + 0.5:
                 asked = time.monotonic()
                 s.send("<r xmlns='%s'/>" % SM)
@@ -178,19 +178,14 @@ class SmClient:
             self.s._read(time.monotonic() + 5)
             if not self.s.sock.pending():
                 break
-        before, self.asked = self.h_in, False
         while self.s.pending:
             self._take(self.s.next())
-        if self.h_in != before or self.asked:
-            self.s.send("<a xmlns='%s' h='%d'/>" % (SM, self.h_in))
         if self.s.is_over:
             raise raw.Closed("end of stream")
 
     def _take(self, e):
         name = raw.local(e.tag)
-        if e.tag == "{%s}r" % SM:
-            self.asked = True
-        elif e.tag == "{%s}a" % SM:
+        if e.tag == "{%s}a" % SM:
             self._take_ack(int(e.get("h")))
         elif name in ("message", "presence", "iq"):
             self.h_in += 1
@@ -198,6 +193,12 @@ class SmClient:
                 self.errors[e.get("id")] = raw.stanza_error(e)
             elif name == "message":
                 self.received.append((e.findtext("{*}body"), self.session))
+
+    def _put_ack(self):
+        now = time.monotonic()
+        if self.h_in != self.h_told and now >= self.acked_at + self.ack_s:
+            self.s.send("<a xmlns='%s' h='%d'/>" % (SM, self.h_in))
+            self.h_told, self.acked_at = self.h_in, now
 
     def _put_todo(self):
         out = []
