@@ -86,6 +86,7 @@ class Stream:
                 sock.bind((source, 0))
             sock.connect((addr, port))
         self.sock = sock
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock.settimeout(timeout)
         self.header = None
         self.got = []
