@@ -97,6 +97,7 @@ static void read_domains(struct door *d, const struct settings *s)
 	/* With several domains a client must say which (SNI): none of them is "the" default (lesson 6). */
 	if (d->domains.count != 1)
 		d->default_domain[0] = '\0';
+	tls_store_keep_tickets(t, d->tls);
 	tls_store_free(d->tls);
 	d->tls = t;
 }
