@@ -357,10 +357,18 @@ static bool is_flooded(const struct conn *c)
 	return c->n_flights >= FLIGHT_PER_CONN_MAX || c->s2s->flights.bytes >= FLIGHT_BYTES_MAX;
 }
 
+void conn_arm(struct conn *c)
+{
+	uint64_t now = loop_now(c->s2s->loop), at = stream_wake_ms(&c->stream);
+
+	if (at == UINT64_MAX)
+		loop_timer_del(c->s2s->loop, &c->timer);
+	else if (loop_timer_set(c->s2s->loop, &c->timer, at > now ? at - now : 0) < 0)
+		log_error("s2s.timer", LOG_ID("id", c->id), LOG_STR("reason", "nomem"));
+}
+
 static void after(struct conn *c)
 {
-	uint64_t now = loop_now(c->s2s->loop), at;
-
 	if (c->is_gone)
 		return;
 	if (c->has_link) {
@@ -368,11 +376,7 @@ static void after(struct conn *c)
 		link_kick(&c->link);
 		link_pause(&c->link, is_proving || is_flooded(c));
 	}
-	at = stream_wake_ms(&c->stream);
-	if (at == UINT64_MAX)
-		loop_timer_del(c->s2s->loop, &c->timer);
-	else if (loop_timer_set(c->s2s->loop, &c->timer, at > now ? at - now : 0) < 0)
-		log_error("s2s.timer", LOG_ID("id", c->id), LOG_STR("reason", "nomem"));
+	conn_arm(c);
 }
 
 static void pump(struct conn *c)

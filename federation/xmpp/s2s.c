@@ -256,6 +256,16 @@ static void retry_all(struct s2s *s)
 	}
 }
 
+static void arm_all(struct s2s *s)
+{
+	size_t at = 0;
+	struct conn *c;
+
+	while ((c = map_next(&s->conns, &at)))
+		if (!c->is_gone)
+			conn_arm(c);
+}
+
 static void apply(void *program, const struct settings *set)
 {
 	struct s2s *s = program;
@@ -273,6 +283,7 @@ static void apply(void *program, const struct settings *set)
 	if (had_conf) {
 		judge_all(s, &old);
 		conf_fini(&old);
+		arm_all(s);
 		retry_all(s);
 	}
 }
