@@ -18,7 +18,7 @@
 /* Names that strangers invent are forgotten sooner once there are PEERS_MANY of them. */
 enum { PEER_KEEP_MS = 600000, PEER_KEEP_SHORT_MS = 2000, PEERS_MANY = 200, PEERS_SWEPT = 256, PEERS_TRIM = 1000 };
 enum { REFUSALS_A_MINUTE = 120 };
-enum { TICK_MS = 500, ACCEPTS_A_TURN = 64, DONES_MAX_BYTES = 1 << 20, XML_IDLE_MAX = 64 };
+enum { TICK_MS = 500, ACCEPT_PAUSE_MS = 500, ACCEPTS_A_TURN = 64, DONES_MAX_BYTES = 1 << 20, XML_IDLE_MAX = 64 };
 
 #define S2S_STAT_MEMBER(id, name) name,
 static const char *const stat_names[] = { S2S_STAT_TABLE(S2S_STAT_MEMBER) };
@@ -290,6 +290,30 @@ static void apply(void *program, const struct settings *set)
 
 /* ---- listeners ---- */
 
+static void watch_listeners(struct s2s *s, unsigned events)
+{
+	for (unsigned i = 0; i < S2S_LISTENERS_MAX; i++)
+		if (s->listeners[i].fd >= 0 && loop_watch_set(&s->listeners[i].watch, events) < 0)
+			log_error("s2s.listener", LOG_STR("address", s->listeners[i].addr), LOG_STR("reason", "nomem"));
+}
+
+static void on_pause_over(void *arg)
+{
+	watch_listeners(arg, LOOP_READ);
+}
+
+/* No descriptor or memory left (EMFILE and its kin): newcomers stay with the kernel for a while. */
+static void pause_accept(struct s2s *s, int why)
+{
+	uint32_t held;
+
+	if (loop_timer_set(s->loop, &s->accept_pause, ACCEPT_PAUSE_MS) < 0)
+		return; /* no memory even for the timer: go round once more */
+	watch_listeners(s, 0);
+	if (log_limit_pass(&s->limit_log, 5, loop_now(s->loop), &held))
+		log_warn("s2s.accept.paused", LOG_INT("errno", why), LOG_INT("streams", s->conns.count), LOG_INT("held", held));
+}
+
 static void on_listener(void *arg, unsigned events)
 {
 	struct s2s_listener *l = arg;
@@ -297,8 +321,11 @@ static void on_listener(void *arg, unsigned events)
 	(void)events;
 	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
 		int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd < 0)
-			return; /* none left, or out of descriptors: the next turn tries again */
+		if (fd < 0) {
+			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+				pause_accept(l->s2s, errno);
+			return;
+		}
 		conn_accept(l->s2s, fd, l->is_tls);
 	}
 }
@@ -399,6 +426,7 @@ static int init(void *program)
 	flights_init(&s->flights);
 	loop_timer_init(&s->tick, on_tick, s);
 	loop_timer_init(&s->stop, on_stop_over, s);
+	loop_timer_init(&s->accept_pause, on_pause_over, s);
 	s->env = (struct stream_env){
 		.conf = &s->conf, .pool = s->xml, .arena = &s->arena, .trace = on_trace,
 		.dialback_secret = bytes_make(s->dialback_secret, sizeof s->dialback_secret),
