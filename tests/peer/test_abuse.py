@@ -19,13 +19,15 @@ C2S, S2S = 5222, 5269
 
 class Doors(PeerCase):
     """A gatehouse at near.example that waits a short time for strangers, and a proven partner."""
+    files, timeout = None, TIMEOUT
 
     @classmethod
     def build(cls):
         limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
         cls.gh = cls.gatehouse("near.example", peers={"far.example": {"action": "allow"}}, settings=(
-            "set access auth-timeout %d" % TIMEOUT, "set federation setup-timeout %d" % TIMEOUT)).publish()
+            "set access auth-timeout %d" % cls.timeout, "set federation setup-timeout %d" % cls.timeout),
+            files=cls.files).publish()
         for u in ("juliet", "romeo"):
             cls.gh.user(u)
         cls.gh.start()
@@ -300,3 +302,30 @@ class Renegotiation(Doors):
 
     def test_partners(self):
         self.refused(5270, "-alpn", "xmpp-server")
+
+
+class NoDescriptors(Doors):
+    """No descriptor left: newcomers wait with the kernel, the program does not run in a circle."""
+    files, timeout = 100, 30
+
+    def cpu_s(self, pid):
+        with open("/proc/%d/stat" % pid) as f:
+            fields = f.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def starve(self, program, port, newcomer):
+        pid = self.gh.pids()[program + "/0"]
+        crowd = self.crowd(port, 4)
+        crowd.come(3 * self.files // 2)
+        wait_for("no descriptor is left", lambda: len(os.listdir("/proc/%d/fd" % pid)) >= self.files - 1, 3)
+        began = self.cpu_s(pid)
+        time.sleep(2)
+        self.assertLess(self.cpu_s(pid) - began, 0.3, "it runs in a circle")
+        crowd.go()
+        newcomer()
+
+    def test_clients(self):
+        self.starve("gh-access", C2S, lambda: self.login(self.gh, "juliet"))
+
+    def test_partners(self):
+        self.starve("gh-s2s", S2S, self.partner)
