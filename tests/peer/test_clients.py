@@ -368,6 +368,15 @@ class Sm(Box):
             r.wait_body("n%d" % i)
         self.assertEqual(j.sm_request(), 10)
 
+    def test_new_ping_interval_reaches_open_streams(self):
+        j = self.login(self.gh, "juliet")
+        j.sm_enable()
+        self.gh.commit("set access ping 1")
+        try:
+            j.wait(lambda e: e.tag == "{%s}r" % raw.NS["sm"], 4, "a question whether it is alive")
+        finally:
+            self.gh.commit("delete access ping")
+
     def test_unacknowledged_goes_offline_when_the_session_ends(self):
         self.gh.commit("set im resume 1")
         j, n = self.login(self.gh, "juliet"), self.login(self.gh, "nurse")
