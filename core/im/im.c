@@ -138,6 +138,6 @@ void im_down(struct im *im, struct chan *c)
 {
 	if (chan_prog(c) != PROG_ACCESS)
 		return; /* what was asked or sent waits for the peer's return */
+	auth_door_down(im, (uint8_t)chan_instance(c)); /* first: no session is resumed there now */
 	sessions_door_down(im, (uint8_t)chan_instance(c));
-	auth_door_down(im, (uint8_t)chan_instance(c));
 }

@@ -333,16 +333,15 @@ int session_on_closed(void *program, struct chan *from, const struct frame *f)
 	struct im *im = program;
 	struct wire w = wire_of(f->body);
 	uint64_t conn = wire_u64(&w);
-	struct session *s = session_of(im, conn);
 	uint8_t how = wire_u8(&w);
+	struct session *s = session_of(im, conn);
 
 	(void)from;
 	if (wire_end(&w))
 		return ERR_SYNTAX;
-	if (!s) { /* between its login and its session, or crossed the session's end */
-		auth_forget(im, conn);
+	auth_forget(im, conn); /* it had logged in and no session yet */
+	if (!s)
 		return 0;
-	}
 	if (how == SESSION_LOST) {
 		lost(im, s);
 		return 0;

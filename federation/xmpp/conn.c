@@ -12,6 +12,8 @@
 #include "post.h"
 #include "prove.h"
 
+enum { STRANGERS_A_MINUTE = 120 };
+
 static const struct link_owner owner;
 
 /* ---- strangers by address ---- */
@@ -355,10 +357,18 @@ static bool is_flooded(const struct conn *c)
 	return c->n_flights >= FLIGHT_PER_CONN_MAX || c->s2s->flights.bytes >= FLIGHT_BYTES_MAX;
 }
 
+void conn_arm(struct conn *c)
+{
+	uint64_t now = loop_now(c->s2s->loop), at = stream_wake_ms(&c->stream);
+
+	if (at == UINT64_MAX)
+		loop_timer_del(c->s2s->loop, &c->timer);
+	else if (loop_timer_set(c->s2s->loop, &c->timer, at > now ? at - now : 0) < 0)
+		log_error("s2s.timer", LOG_ID("id", c->id), LOG_STR("reason", "nomem"));
+}
+
 static void after(struct conn *c)
 {
-	uint64_t now = loop_now(c->s2s->loop), at;
-
 	if (c->is_gone)
 		return;
 	if (c->has_link) {
@@ -366,11 +376,7 @@ static void after(struct conn *c)
 		link_kick(&c->link);
 		link_pause(&c->link, is_proving || is_flooded(c));
 	}
-	at = stream_wake_ms(&c->stream);
-	if (at == UINT64_MAX)
-		loop_timer_del(c->s2s->loop, &c->timer);
-	else if (loop_timer_set(c->s2s->loop, &c->timer, at > now ? at - now : 0) < 0)
-		log_error("s2s.timer", LOG_ID("id", c->id), LOG_STR("reason", "nomem"));
+	conn_arm(c);
 }
 
 static void pump(struct conn *c)
@@ -590,16 +596,29 @@ static const struct link_owner owner = {
 
 /* ---- the end ---- */
 
+/* Strangers who come and go do not own the disk: so many lines a minute, and the number of the rest. */
+static void log_closed(struct conn *c, const struct reason *why)
+{
+	const struct stream *st = &c->stream;
+	uint32_t held = 0;
+
+	if (!c->is_out && !c->was_ready &&
+	    !log_limit_pass(&c->s2s->stranger_log, STRANGERS_A_MINUTE, loop_now(c->s2s->loop), &held))
+		return;
+	log_info("s2s.closed", LOG_ID("id", c->id), LOG_STR("direction", c->is_out ? "out" : "in"),
+	         LOG_STR("domain", st->remote ? st->remote : ""), LOG_STR("address", c->address),
+	         LOG_STR("rung", rung_name(why->rung)), LOG_STR("reason", err_name(why->rc)),
+	         LOG_STR("text", why->text), LOG_INT("in", c->link.bytes_in), LOG_INT("out", c->link.bytes_out),
+	         LOG_INT("held", held));
+}
+
 static void finish(struct conn *c, const struct reason *why)
 {
 	const struct stream *st = &c->stream;
 	bool is_failure = !c->was_ready && !(st->is_only_verify && st->state == SS_DEAD && why->rc == ERR_CLOSED);
 
 	c->is_gone = true;
-	log_info("s2s.closed", LOG_ID("id", c->id), LOG_STR("direction", c->is_out ? "out" : "in"),
-	         LOG_STR("domain", st->remote ? st->remote : ""), LOG_STR("address", c->address),
-	         LOG_STR("rung", rung_name(why->rung)), LOG_STR("reason", err_name(why->rc)),
-	         LOG_STR("text", why->text), LOG_INT("in", c->link.bytes_in), LOG_INT("out", c->link.bytes_out));
+	log_closed(c, why);
 	if (is_failure && st->remote && why->rung != RUNG_NONE)
 		s2s_log_refused(c->s2s, bytes_of(st->remote), why);
 	if (c->is_out && is_failure)

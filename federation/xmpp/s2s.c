@@ -15,7 +15,10 @@
 #include "post.h"
 #include "show.h"
 
-enum { TICK_MS = 500, PEER_KEEP_MS = 600000, ACCEPTS_A_TURN = 64, DONES_MAX_BYTES = 1 << 20, XML_IDLE_MAX = 64 };
+/* Names that strangers invent are forgotten sooner once there are PEERS_MANY of them. */
+enum { PEER_KEEP_MS = 600000, PEER_KEEP_SHORT_MS = 2000, PEERS_MANY = 200, PEERS_SWEPT = 256, PEERS_TRIM = 1000 };
+enum { REFUSALS_A_MINUTE = 120 };
+enum { TICK_MS = 500, ACCEPT_PAUSE_MS = 500, ACCEPTS_A_TURN = 64, DONES_MAX_BYTES = 1 << 20, XML_IDLE_MAX = 64 };
 
 #define S2S_STAT_MEMBER(id, name) name,
 static const char *const stat_names[] = { S2S_STAT_TABLE(S2S_STAT_MEMBER) };
@@ -48,15 +51,16 @@ void s2s_want_tick(struct s2s *s)
 void s2s_log_refused(struct s2s *s, struct bytes domain, const struct reason *why)
 {
 	struct peer *p = s2s_peer(s, domain);
-	uint32_t held = 0;
+	uint32_t held = 0, all_held = 0;
 
 	if (why->rung >= RUNG_POLICY && why->rung <= RUNG_QUEUE)
 		s->counts[STAT_REFUSED_POLICY + (why->rung - RUNG_POLICY)]++;
-	if (!p || !log_limit_pass(&p->refused_log, 3, loop_now(s->loop), &held))
+	if (!p || !log_limit_pass(&p->refused_log, 3, loop_now(s->loop), &held) ||
+	    !log_limit_pass(&s->refused_log, REFUSALS_A_MINUTE, loop_now(s->loop), &all_held))
 		return;
 	log_warn("s2s.refused", LOG_BYTES("domain", domain), LOG_STR("rung", rung_name(why->rung)),
 	         LOG_STR("reason", err_name(why->rc)), LOG_STR("text", why->text),
-	         LOG_STR("advice", reason_advice(why)), LOG_INT("held", held));
+	         LOG_STR("advice", reason_advice(why)), LOG_INT("held", held + all_held));
 }
 
 void s2s_arena_enter(struct s2s *s)
@@ -79,26 +83,40 @@ static bool peer_is_idle(struct s2s *s, const struct peer *p)
 		if (pair->queue.n || conn_find(s, pair->conn) || conn_find(s, pair->dialing))
 			return false;
 	}
+	uint64_t keep_ms = s->peers.count > PEERS_MANY ? PEER_KEEP_SHORT_MS : PEER_KEEP_MS;
 	return list_is_empty(&p->verifies) && loop_now(s->loop) > p->retry_ms &&
-	       loop_now(s->loop) > p->used_ms + PEER_KEEP_MS;
+	       loop_now(s->loop) > p->used_ms + keep_ms;
 }
 
-/* Peers without anything to remember go, so that a flood of names leaves nothing behind. A few a
- * turn: removal changes the map. */
-static void sweep_peers(struct s2s *s)
+/* Removal changes the map: first found, then removed. */
+static size_t sweep_some(struct s2s *s)
 {
-	struct peer *idle[64], *p;
+	struct peer *idle[PEERS_SWEPT], *p;
 	size_t at = 0, n = 0;
 
-	while (n < 64 && (p = map_next(&s->peers, &at)))
+	while (n < PEERS_SWEPT && (p = map_next(&s->peers, &at)))
 		if (peer_is_idle(s, p))
 			idle[n++] = p;
 	for (size_t i = 0; i < n; i++) {
 		(void)map_del(&s->peers, bytes_of(idle[i]->domain)); /* it is idle[i] */
 		peer_free(idle[i]);
 	}
-	if (n && s->peers.count == 0)
+	return n;
+}
+
+/* Peers without anything to remember go, so that a flood of names leaves nothing behind. */
+static void sweep_peers(struct s2s *s)
+{
+	size_t n;
+
+	do {
+		n = sweep_some(s);
+		s->n_swept += n;
+	} while (n == PEERS_SWEPT);
+	if (n == 0 && s->n_swept >= PEERS_TRIM) {
+		s->n_swept = 0;
 		(void)malloc_trim(0); /* whether it gave anything back changes nothing */
+	}
 }
 
 static void on_tick(void *arg)
@@ -238,6 +256,16 @@ static void retry_all(struct s2s *s)
 	}
 }
 
+static void arm_all(struct s2s *s)
+{
+	size_t at = 0;
+	struct conn *c;
+
+	while ((c = map_next(&s->conns, &at)))
+		if (!c->is_gone)
+			conn_arm(c);
+}
+
 static void apply(void *program, const struct settings *set)
 {
 	struct s2s *s = program;
@@ -255,11 +283,36 @@ static void apply(void *program, const struct settings *set)
 	if (had_conf) {
 		judge_all(s, &old);
 		conf_fini(&old);
+		arm_all(s);
 		retry_all(s);
 	}
 }
 
 /* ---- listeners ---- */
+
+static void watch_listeners(struct s2s *s, unsigned events)
+{
+	for (unsigned i = 0; i < S2S_LISTENERS_MAX; i++)
+		if (s->listeners[i].fd >= 0 && loop_watch_set(&s->listeners[i].watch, events) < 0)
+			log_error("s2s.listener", LOG_STR("address", s->listeners[i].addr), LOG_STR("reason", "nomem"));
+}
+
+static void on_pause_over(void *arg)
+{
+	watch_listeners(arg, LOOP_READ);
+}
+
+/* No descriptor or memory left (EMFILE and its kin): newcomers stay with the kernel for a while. */
+static void pause_accept(struct s2s *s, int why)
+{
+	uint32_t held;
+
+	if (loop_timer_set(s->loop, &s->accept_pause, ACCEPT_PAUSE_MS) < 0)
+		return; /* no memory even for the timer: go round once more */
+	watch_listeners(s, 0);
+	if (log_limit_pass(&s->limit_log, 5, loop_now(s->loop), &held))
+		log_warn("s2s.accept.paused", LOG_INT("errno", why), LOG_INT("streams", s->conns.count), LOG_INT("held", held));
+}
 
 static void on_listener(void *arg, unsigned events)
 {
@@ -268,8 +321,11 @@ static void on_listener(void *arg, unsigned events)
 	(void)events;
 	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
 		int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd < 0)
-			return; /* none left, or out of descriptors: the next turn tries again */
+		if (fd < 0) {
+			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+				pause_accept(l->s2s, errno);
+			return;
+		}
 		conn_accept(l->s2s, fd, l->is_tls);
 	}
 }
@@ -370,6 +426,7 @@ static int init(void *program)
 	flights_init(&s->flights);
 	loop_timer_init(&s->tick, on_tick, s);
 	loop_timer_init(&s->stop, on_stop_over, s);
+	loop_timer_init(&s->accept_pause, on_pause_over, s);
 	s->env = (struct stream_env){
 		.conf = &s->conf, .pool = s->xml, .arena = &s->arena, .trace = on_trace,
 		.dialback_secret = bytes_make(s->dialback_secret, sizeof s->dialback_secret),

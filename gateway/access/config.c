@@ -1,4 +1,4 @@
-#include "door.h"
+#include "conn.h"
 
 #include <stdlib.h>
 
@@ -109,12 +109,26 @@ static void read_domains(struct door *d, const struct settings *s)
 	/* With several domains a client must say which (SNI): none of them is "the" default (lesson 6). */
 	if (d->domains.count != 1)
 		d->default_domain[0] = '\0';
+	tls_store_keep_tickets(t, d->tls);
 	tls_store_free(d->tls);
 	d->tls = t;
 }
 
+/* Open streams too keep to a new interval. One that was asked has its time to answer. */
+static void arm_pings(struct door *d)
+{
+	uint32_t at = 0;
+	struct conn *c;
+
+	while (d->config.ping_ms && (c = conn_next(d, &at)))
+		if (stream_has_session(&c->stream) && !c->stream.is_pinged && !c->is_shut)
+			(void)loop_timer_set(d->loop, &c->timer, d->config.ping_ms); /* no memory: as before */
+}
+
 void door_apply(struct door *d, const struct settings *s)
 {
+	uint32_t old_ping_ms = d->config.ping_ms;
+
 	d->rules.is_tls_required = settings_enum(s, SET_ACCESS_TLS) == TLS_REQUIRED;
 	d->rules.offers_plain = settings_bool(s, SET_IM_PLAIN);
 	d->rules.auth_tries = (uint32_t)settings_int(s, SET_ACCESS_AUTH_TRIES);
@@ -133,6 +147,8 @@ void door_apply(struct door *d, const struct settings *s)
 		.rate_bytes_per_s = (uint32_t)settings_int(s, SET_ACCESS_RATE),
 	};
 	read_domains(d, s);
+	if (d->config.ping_ms != old_ping_ms)
+		arm_pings(d);
 	d->is_ready = true;
 	door_accept_update(d);
 }

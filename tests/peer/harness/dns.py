@@ -114,6 +114,8 @@ class Dns:
         while not self.closed:
             try:
                 raw, who = self.udp.recvfrom(4096)
+                if not raw:
+                    continue  # close() woke us
                 got = self._answer(raw, True)
             except OSError:
                 return

@@ -99,6 +99,8 @@ class Prosody:
                                cwd=self.dir)
         port = 5270 if self.direct_tls_only else self.port
         wait_for("%s listens" % self.name, lambda: port_open(self.addr, port), 20)
+        if self.c2s and self.addr != "::1":
+            wait_for("%s lets clients in" % self.name, lambda: port_open(self.addr, 5222), 10)
         return self
 
     def stop(self):

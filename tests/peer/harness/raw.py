@@ -87,6 +87,7 @@ class Stream:
                 sock.bind((source, 0))
             sock.connect((addr, port))
         self.sock = sock
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock.settimeout(timeout)
         self.header = None
         self.got = []
@@ -210,17 +211,17 @@ class Stream:
     def mechanisms(features):
         return [m.text for m in features.iter("{%s}mechanism" % NS["sasl"])]
 
-    def starttls(self, ctx, name):
+    def starttls(self, ctx, name, session=None):
         self.send("<starttls xmlns='%s'/>" % NS["tls"])
         got = self.next()
         if local(got.tag) != "proceed":
             raise Failed("STARTTLS: %s" % got.tag)
-        self.wrap(ctx, name)
+        self.wrap(ctx, name, session)
 
-    def wrap(self, ctx, name):
+    def wrap(self, ctx, name, session=None):
         self.sock.settimeout(self.timeout)
         try:
-            self.sock = ctx.wrap_socket(self.sock, server_hostname=name)
+            self.sock = ctx.wrap_socket(self.sock, server_hostname=name, session=session)
         except (OSError, ssl.SSLError) as e:
             raise Closed("TLS: %s" % e) from None
         self._restart()
