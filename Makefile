@@ -1,7 +1,8 @@
 # One non-recursive make. Each folder lists its sources in build.mk; nothing is found by wildcard.
 #   make             the programs, hardened            build/release/bin
 #   make test        unit tests, fuzz corpora, plays, peers; sanitizers on
-#   make check       layers, format of the tree, unit tests only
+#   make check       layers, reference pages, unit tests only
+#   make reference   docs/admin/settings.md and commands.md, from the tables in the code
 #   make fuzz        a short bounded run of each fuzz target
 #   make bench       figures against Prosody and ejabberd
 VARIANT ?= release
@@ -43,7 +44,7 @@ DIRS := lib/base lib/proto lib/run lib/net lib/db \
 	demo tests/fuzz tests/play tests/load
 include $(wildcard $(addsuffix /build.mk,$(DIRS)))
 
-.PHONY: all tools test check check-layers unit unit-bins fuzz-bins bench clean
+.PHONY: all tools test check check-layers check-reference reference unit unit-bins fuzz-bins bench clean
 .DEFAULT_GOAL := all
 all: $(addprefix $(O)/bin/,$(PROGS))
 tools: $(addprefix $(O)/bin/,$(TOOLS))
@@ -77,7 +78,13 @@ fuzz-bins: $(addprefix $(O)/fuzz/,$(FUZZ))
 check-layers:
 	@tests/check_layers
 
-check: check-layers unit
+check-reference:
+	@docs/admin/reference --check
+
+reference:
+	docs/admin/reference
+
+check: check-layers check-reference unit
 
 test:
 	@tests/run_all

@@ -203,32 +203,74 @@ static void user_delete(void *program, struct proc_ask *ask, const struct bytes 
 	arena_reset(&im->arena);
 }
 
+/* A walk over all accounts, page after page: gh-store gives LIST_PAGE at most. */
+struct listing {
+	struct proc_ask *ask;
+	unsigned in_page;
+	size_t domain_n, last_n;
+	uint8_t domain[1024], last[2048]; /* names behind `last` are still to come; RFC 7622 3.1 */
+};
+
 static void on_listed(struct im *im, struct ask *a, struct wire *w)
 {
+	struct listing *l = a->arg;
 	char at[TEXT_TIME_BYTES];
 	struct bytes jid = wire_str(w);
 	uint64_t created = wire_u64(w);
 	struct user *u = user_find(im, jid);
 
-	if (wire_failed(w))
-		return;
+	if (wire_failed(w) || jid.n > sizeof l->last || bytes_cmp(jid, bytes_make(l->last, l->last_n)) <= 0)
+		return; /* a page that is sent again begins anew */
+	memcpy(l->last, jid.p, jid.n);
+	l->last_n = jid.n;
+	l->in_page++;
 	text_time(created, false, at);
-	proc_record_begin(a->arg);
-	proc_record_text(a->arg, "user", jid);
-	proc_record_str(a->arg, "created", at);
-	proc_record_int(a->arg, "sessions", u ? u->n_sessions : 0);
-	proc_record_end(a->arg);
+	proc_record_begin(l->ask);
+	proc_record_text(l->ask, "user", jid);
+	proc_record_str(l->ask, "created", at);
+	proc_record_int(l->ask, "sessions", u ? u->n_sessions : 0);
+	proc_record_end(l->ask);
+}
+
+static void list_page(struct im *im, struct listing *l);
+
+static void on_page(struct im *im, struct ask *a, int rc)
+{
+	struct listing *l = a->arg;
+
+	if (!rc && l->in_page == LIST_PAGE) {
+		list_page(im, l);
+		return;
+	}
+	proc_done(l->ask, rc, rc ? err_text(rc) : "");
+	free(l);
+}
+
+static void list_page(struct im *im, struct listing *l)
+{
+	struct buf *b = ask_begin(im, STORE_ACCOUNT_LIST);
+
+	l->in_page = 0;
+	wire_put_str(b, bytes_make(l->domain, l->domain_n));
+	wire_put_str(b, bytes_make(l->last, l->last_n));
+	wire_put_u32(b, LIST_PAGE);
+	ask_send_free(im, on_listed, on_page, l, 0);
 }
 
 static void show_users(void *program, struct proc_ask *ask, const struct bytes *args, size_t n)
 {
-	struct im *im = program;
-	struct buf *b = ask_begin(im, STORE_ACCOUNT_LIST);
+	struct listing *l = calloc(1, sizeof *l);
 
-	wire_put_str(b, n > 0 ? args[0] : BYTES_NONE);
-	wire_put_str(b, n > 1 ? args[1] : BYTES_NONE); /* names behind this one */
-	wire_put_u32(b, LIST_PAGE);
-	ask_send_free(im, on_listed, on_done, ask, 0);
+	if (!l || (n > 0 && args[0].n > sizeof l->domain)) {
+		free(l);
+		proc_done(ask, ERR_LIMIT, err_text(ERR_LIMIT));
+		return;
+	}
+	l->ask = ask;
+	l->domain_n = n > 0 ? args[0].n : 0;
+	if (l->domain_n)
+		memcpy(l->domain, args[0].p, l->domain_n);
+	list_page(program, l);
 }
 
 static void record_session(struct proc_ask *ask, const struct session *s)

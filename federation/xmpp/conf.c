@@ -101,9 +101,12 @@ int conf_init(struct s2s_conf *c, const struct settings *s)
 	read_numbers(c, s);
 	read_servers(c, s);
 	read_sources(c, s);
+	c->settings = s;
 	rc = policy_init(&c->policy, s);
 	while (rc == 0 && settings_next_key(s, SET_DOMAIN_CERTIFICATE, &at, &key))
 		rc = add_domain(c, s, key);
+	for (at = 0; settings_next_key(s, SET_LOG_DEBUG_DOMAIN, &at, &key);)
+		c->has_debug_domains |= settings_bool_at(s, SET_LOG_DEBUG_DOMAIN, key);
 	if (rc < 0)
 		conf_fini(c);
 	return rc;
@@ -125,4 +128,9 @@ void conf_fini(struct s2s_conf *c)
 struct conf_domain *conf_domain(const struct s2s_conf *c, struct bytes domain)
 {
 	return map_get(&c->domains, domain);
+}
+
+bool conf_debugs(const struct s2s_conf *c, const char *domain)
+{
+	return c->has_debug_domains && domain && settings_bool_at(c->settings, SET_LOG_DEBUG_DOMAIN, bytes_of(domain));
 }

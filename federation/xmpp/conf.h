@@ -29,6 +29,8 @@ struct s2s_conf {
 	uint32_t dns_query_ms, dns_budget_ms;
 	char dns_servers[CONF_DNS_SERVERS_MAX][CONF_DNS_SERVER_BYTES];
 	unsigned n_dns_servers;
+	const struct settings *settings; /* for conf_debugs */
+	bool has_debug_domains;
 	struct sockaddr_in source4; /* family 0: the kernel chooses */
 	struct sockaddr_in6 source6;
 };
@@ -38,5 +40,7 @@ int conf_init(struct s2s_conf *c, const struct settings *s);
 void conf_fini(struct s2s_conf *c);
 /* NULL: does not live here. */
 struct conf_domain *conf_domain(const struct s2s_conf *c, struct bytes domain);
+/* Are debug lines wanted for this remote domain (may be NULL)? */
+bool conf_debugs(const struct s2s_conf *c, const char *domain);
 
 #endif

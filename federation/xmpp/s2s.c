@@ -401,8 +401,12 @@ static void on_trace(void *arg, uint8_t from, uint8_t event, uint8_t to)
 {
 	const struct stream *st = arg;
 
-	log_debug("s2s.step", LOG_STR("domain", st->remote ? st->remote : ""), LOG_STR("from", stream_state_name(from)),
-	          LOG_STR("event", stream_in_fsm.event_names[event]), LOG_STR("to", stream_state_name(to)));
+	if (!log_is_on(LOG_LEVEL_DEBUG) && !conf_debugs(st->env->conf, st->remote))
+		return;
+	const struct log_kv kv[] = { LOG_STR("domain", st->remote ? st->remote : ""), LOG_STR("from", stream_state_name(from)),
+		                     LOG_STR("event", stream_in_fsm.event_names[event]),
+		                     LOG_STR("to", stream_state_name(to)) };
+	log_write(LOG_LEVEL_DEBUG, "s2s.step", kv, sizeof kv / sizeof kv[0]);
 }
 
 static void on_stop_over(void *arg)

@@ -34,12 +34,22 @@ void audit_commit(const struct rows *old, const struct rows *new, uint32_t gener
 	rows_diff(old, new, audit_row, &a);
 }
 
-void audit_command(const char *by, const struct command *cmd, const struct command_args *args)
+/* Only the first place: names and addresses. Passwords and files stand behind it. */
+static struct bytes what_of(const struct command_args *args)
 {
-	/* Only the first place: names and addresses. Passwords and files stand behind it. */
 	struct bytes what = args->n > 0 && args->kinds[0] == OPER_WORD_TYPED ? args->v[0] : BYTES_NONE;
 
 	if (what.n > SHOWN_BYTES)
 		what.n = SHOWN_BYTES;
-	log_info("audit.command", LOG_STR("by", by), LOG_STR("command", cmd->words), LOG_BYTES("what", what));
+	return what;
+}
+
+void audit_command(const char *by, const struct command *cmd, const struct command_args *args)
+{
+	log_info("audit.command", LOG_STR("by", by), LOG_STR("command", cmd->words), LOG_BYTES("what", what_of(args)));
+}
+
+void audit_denied(const char *by, const struct command *cmd, const struct command_args *args)
+{
+	log_warn("audit.denied", LOG_STR("by", by), LOG_STR("command", cmd->words), LOG_BYTES("what", what_of(args)));
 }

@@ -1,14 +1,14 @@
 PROGS += gh-conf
 gh-conf_SRCS := firmware/conf/conf.c firmware/conf/txn.c firmware/conf/store.c firmware/conf/rows.c \
-	firmware/conf/entry.c firmware/conf/conf_text.c firmware/conf/check.c firmware/conf/cert.c \
-	firmware/conf/listeners.c firmware/conf/audit.c firmware/conf/oper.c firmware/conf/relay.c \
+	firmware/conf/entry.c firmware/conf/conf_text.c firmware/conf/check.c firmware/conf/cert.c firmware/conf/keyring.c \
+	firmware/conf/expiry.c firmware/conf/listeners.c firmware/conf/audit.c firmware/conf/oper.c firmware/conf/relay.c \
 	firmware/conf/commands.c firmware/conf/command.c firmware/conf/complete.c firmware/conf/place.c \
 	firmware/conf/cmd_settings.c firmware/conf/cmd_commit.c firmware/conf/cmd_show.c \
 	firmware/conf/cmd_certificate.c
 gh-conf_LIBS := net run proto base
 gh-conf_LD := -levent_core -lseccomp -lexpat -lidn2 -licuuc -lssl -lcrypto
 
-UNIT += firmware/conf/conf_text_test firmware/conf/txn_test
+UNIT += firmware/conf/conf_text_test firmware/conf/txn_test firmware/conf/check_test
 conf_text_test_SRCS := firmware/conf/conf_text.c firmware/conf/rows.c firmware/conf/entry.c
 conf_text_test_LIBS := run proto base
 conf_text_test_LD := -lexpat -lidn2 -licuuc -lcrypto
@@ -16,3 +16,7 @@ txn_test_SRCS := firmware/conf/txn.c firmware/conf/store.c firmware/conf/rows.c 
 	firmware/conf/conf_text.c firmware/conf/listeners.c
 txn_test_LIBS := run proto base
 txn_test_LD := -levent_core -lexpat -lidn2 -licuuc -lcrypto
+check_test_SRCS := firmware/conf/check.c firmware/conf/cert.c firmware/conf/keyring.c firmware/conf/listeners.c \
+	firmware/conf/rows.c firmware/conf/entry.c firmware/conf/conf_text.c
+check_test_LIBS := net run proto base
+check_test_LD := -levent_core -lexpat -lidn2 -licuuc -lssl -lcrypto

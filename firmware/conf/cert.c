@@ -91,6 +91,13 @@ int cert_read(struct bytes pem, struct cert_about *out, char *why, size_t why_n)
 	return 0;
 }
 
+int64_t cert_days_left(const struct cert_about *a, int64_t wall_s)
+{
+	int64_t left_s = a->not_after_s - wall_s;
+
+	return left_s >= 0 ? left_s / 86400 : -1 - (-left_s - 1) / 86400;
+}
+
 bool cert_covers(struct bytes pem, struct bytes domain)
 {
 	char ascii[254];
@@ -106,6 +113,27 @@ bool cert_covers(struct bytes pem, struct bytes domain)
 	}
 	X509_free(cert);
 	return is_covered;
+}
+
+EVP_PKEY *cert_public_key(struct bytes pem)
+{
+	X509 *cert = first(pem);
+	EVP_PKEY *key = cert ? X509_get_pubkey(cert) : NULL;
+
+	X509_free(cert);
+	ERR_clear_error();
+	return key;
+}
+
+bool cert_same_key(struct bytes a, struct bytes b)
+{
+	EVP_PKEY *x = cert_public_key(a), *y = cert_public_key(b);
+	bool is_same = x && y && EVP_PKEY_eq(x, y) == 1;
+
+	EVP_PKEY_free(x);
+	EVP_PKEY_free(y);
+	ERR_clear_error();
+	return is_same;
 }
 
 void cert_put_names(struct bytes pem, struct buf *out)

@@ -5,6 +5,8 @@
 
 #include "base/buf.h"
 
+#include <openssl/types.h>
+
 struct cert_about {
 	char subject[256], issuer[256];
 	char not_after[32];
@@ -13,10 +15,19 @@ struct cert_about {
 	char sha256[65];                   /* fingerprint of the first, hex */
 };
 
+/* Days from which on an end is near: who renews in time has done so by then. */
+enum { CERT_SOON_DAYS = 21 };
+/* Whole days, rounded down: negative after the end. */
+int64_t cert_days_left(const struct cert_about *a, int64_t wall_s);
+
 /* About the first certificate; reads all. ERR_SYNTAX with *why. */
 int cert_read(struct bytes pem, struct cert_about *out, char *why, size_t why_n);
 /* Does the first certificate prove the (normalised) domain to clients or partners? */
 bool cert_covers(struct bytes pem, struct bytes domain);
+/* The key in the first certificate, the caller's; NULL when it cannot be read. */
+EVP_PKEY *cert_public_key(struct bytes pem);
+/* Do both begin with a certificate for the same key? */
+bool cert_same_key(struct bytes a, struct bytes b);
 /* The names in the first certificate, "dns:a.example xmpp:b.example", appended. */
 void cert_put_names(struct bytes pem, struct buf *out);
 

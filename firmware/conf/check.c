@@ -1,5 +1,6 @@
 #include "check.h"
 
+#include "base/err.h"
 #include "cert.h"
 #include "listeners.h"
 
@@ -9,17 +10,35 @@ static void add(struct check *c, bool is_error, struct bytes path, const char *t
 {
 	c->n_errors += is_error;
 	c->n_warnings += !is_error;
-	if (c->n == CHECK_FINDINGS_MAX)
+	/* Beyond that only the first error is kept: the refusal needs its reason. */
+	bool is_full = c->n == CHECK_FINDINGS_MAX;
+	if (is_full && (!is_error || c->n_errors > 1))
 		return;
-	struct check_finding *f = &c->v[c->n++];
+	struct check_finding *f = is_full ? &c->v[c->n - 1] : &c->v[c->n++];
 	f->is_error = is_error;
 	snprintf(f->path, sizeof f->path, "%.*s", BYTES_FMT(path));
 	snprintf(f->text, sizeof f->text, "%s", text);
 }
 
+/* The roles of two boxes need gh-link between them, which is not there yet. */
+static void check_system(const struct rows *r, struct check *c)
+{
+	if (!bytes_eq_str(rows_value(r, SET_SYSTEM_ROLE, BYTES_NONE), "combined"))
+		add(c, true, BYTES("system role"), "this version runs as combined only");
+}
+
 static bool is_set(const struct rows *r, enum setting id, struct bytes key)
 {
 	return rows_value(r, id, key).n > 0;
+}
+
+static void add_ending(const struct row_item *item, const struct cert_about *about, int64_t wall_s, struct check *c)
+{
+	char text[256];
+
+	snprintf(text, sizeof text, "the certificate ends at %s, in %lld days: renew it", about->not_after,
+	         (long long)cert_days_left(about, wall_s));
+	add(c, false, item->path, text);
 }
 
 /* Certificates that cannot be read are errors; those that are out of their time are warnings:
@@ -39,11 +58,49 @@ static void check_certificates(const struct rows *r, int64_t wall_s, struct chec
 			add(c, false, item->path, "the certificate has expired");
 		else if (about.not_before_s > wall_s)
 			add(c, false, item->path, "the certificate is not valid yet");
+		else if (cert_days_left(&about, wall_s) < CERT_SOON_DAYS)
+			add_ending(item, &about, wall_s, c);
 	}
 }
 
-/* Each hosted domain has a certificate, and that covers it (lesson 5: with the exact name). */
-static void check_domains(const struct rows *r, struct check *c)
+/* Does this hosted domain have the same certificate in both? */
+static bool is_as_before(const struct rows *running, const struct row_item *domain, struct bytes pem)
+{
+	return bytes_eq(rows_value(running, SET_DOMAIN_CERTIFICATE, domain->key), domain->value) &&
+	       bytes_eq(rows_value(running, SET_CERTIFICATE_CHAIN, domain->value), pem);
+}
+
+static void check_name(const struct row_item *domain, struct bytes pem, bool is_error, struct check *c)
+{
+	char text[256];
+
+	if (cert_covers(pem, domain->key))
+		return;
+	snprintf(text, sizeof text, "certificate %.*s does not cover the name %.*s: get one that names the domain itself",
+	         BYTES_FMT(domain->value), (int)(domain->key.n > 100 ? 100 : domain->key.n),
+	         (const char *)domain->key.p);
+	add(c, is_error, domain->path, text);
+}
+
+static void check_key(const struct row_item *domain, struct bytes pem, const struct keyring *keys, bool is_error,
+                      struct check *c)
+{
+	int rc = keyring_match(keys, domain->value, pem);
+	char text[256];
+
+	if (rc == ERR_NOT_FOUND)
+		snprintf(text, sizeof text, "there is no private key %.*s: certificate import %.*s FILE, with the key in the file",
+		         BYTES_FMT(domain->value), BYTES_FMT(domain->value));
+	else if (rc == ERR_DENIED)
+		snprintf(text, sizeof text, "the private key %.*s belongs to another certificate: import both under a new name",
+		         BYTES_FMT(domain->value));
+	if (rc == ERR_NOT_FOUND || rc == ERR_DENIED)
+		add(c, is_error, domain->path, text);
+}
+
+/* Each hosted domain has a certificate with its key, and that covers it (lesson 5: with the exact
+ * name). */
+static void check_domains(const struct rows *r, const struct check_against *against, struct check *c)
 {
 	size_t n_domains = 0;
 	char text[256];
@@ -59,13 +116,15 @@ static void check_domains(const struct rows *r, struct check *c)
 		if (pem.n == 0) {
 			snprintf(text, sizeof text, "there is no certificate %.*s", BYTES_FMT(item->value));
 			add(c, true, item->path, text);
-		} else if (!cert_covers(pem, item->key)) {
-			snprintf(text, sizeof text, "certificate %.*s does not cover the name %.*s",
-			         BYTES_FMT(item->value), (int)(item->key.n > 150 ? 150 : item->key.n),
-			         (const char *)item->key.p);
-			add(c, false, item->path, text);
+			continue;
 		}
+		bool is_error = !is_as_before(against->running, item, pem);
+		check_name(item, pem, is_error, c);
+		if (against->keys->is_known)
+			check_key(item, pem, against->keys, is_error, c);
 	}
+	if (n_domains > 0 && !against->keys->is_known)
+		add(c, false, BYTES_NONE, "gh-keys does not answer: whether certificates have their keys was not checked");
 	if (n_domains == 0)
 		add(c, false, BYTES_NONE, "no domain is hosted: set domain NAME certificate CERTIFICATE");
 }
@@ -147,11 +206,12 @@ static void check_federation(const struct rows *r, struct check *c)
 		add(c, true, BYTES("dns query-timeout"), "longer than dns budget");
 }
 
-void check_rows(const struct rows *r, int64_t wall_s, struct check *out)
+void check_rows(const struct rows *r, const struct check_against *against, struct check *out)
 {
 	*out = (struct check){ 0 };
-	check_certificates(r, wall_s, out);
-	check_domains(r, out);
+	check_system(r, out);
+	check_certificates(r, against->wall_s, out);
+	check_domains(r, against, out);
 	check_peers(r, out);
 	check_listeners(r, out);
 	check_federation(r, out);

@@ -1,8 +1,10 @@
 /* check.h - is a whole candidate sound? Rules that look across rows. Errors stop a commit,
- * warnings are told to the person. */
+ * warnings are told to the person. What is wrong with a certificate that runs already is a warning:
+ * the box must still take other changes then. */
 #ifndef CONF_CHECK_H
 #define CONF_CHECK_H
 
+#include "keyring.h"
 #include "rows.h"
 
 enum { CHECK_FINDINGS_MAX = 100 };
@@ -17,7 +19,11 @@ struct check {
 	size_t n, n_errors, n_warnings;
 };
 
-/* wall_s: now, for certificates that have expired. */
-void check_rows(const struct rows *r, int64_t wall_s, struct check *out);
+struct check_against {
+	const struct rows *running;
+	const struct keyring *keys;
+	int64_t wall_s; /* now */
+};
+void check_rows(const struct rows *r, const struct check_against *against, struct check *out);
 
 #endif

@@ -3,10 +3,38 @@
 #include "base/secret.h"
 #include "cert.h"
 #include "conf.h"
+#include "entry.h"
 
 #include <stdio.h>
 
 enum { NAMES_MAX = 30 };
+
+/* The first hosted domain that runs with this certificate; empty: none. */
+static struct bytes user_of(const struct conf *c, struct bytes name)
+{
+	const struct rows *r = &c->store.running;
+
+	for (size_t i = 0; i < r->n; i++) {
+		if (r->v[i].row->id == SET_DOMAIN_CERTIFICATE && bytes_eq(r->v[i].value, name))
+			return r->v[i].key;
+	}
+	return BYTES_NONE;
+}
+
+/* A key that goes, or changes, takes its domains' TLS with it at once, before any commit. */
+static bool refuse_in_use(struct conf *c, struct oper *o, struct bytes name)
+{
+	struct bytes domain = user_of(c, name);
+	char text[512];
+
+	if (domain.n == 0)
+		return false;
+	snprintf(text, sizeof text, "%.*s runs with this key: take a new name, set domain %.*s certificate to it, commit",
+	         (int)(domain.n > 200 ? 200 : domain.n), (const char *)domain.p,
+	         (int)(domain.n > 200 ? 200 : domain.n), (const char *)domain.p);
+	oper_done(o, ERR_EXISTS, text);
+	return true;
+}
 
 /* Puts a chain into the operator's candidate. 0 or an error with *why. */
 static int put_chain(struct oper *o, const char *name, struct bytes pem, const char **why)
@@ -68,10 +96,19 @@ static bool take_request(struct conf *c, struct oper *o, const char *name, const
 	return false;
 }
 
-static int name_of(struct bytes in, char out[static 64])
+/* The name as a setting's key takes it. */
+static int name_of(struct bytes in, char out[static 64], const char **why)
 {
-	if (in.n == 0 || in.n > 63 || bytes_find(in, ' ') < in.n || bytes_find(in, '/') < in.n)
-		return ERR_SYNTAX;
+	const struct setting_row *row;
+	struct bytes words[] = { BYTES("certificate"), in, BYTES("chain") };
+	size_t used;
+	struct buf path;
+
+	buf_init(&path, 256);
+	int rc = entry_path(words, 3, &path, &row, &used, why);
+	buf_fini(&path);
+	if (rc < 0)
+		return rc;
 	memcpy(out, in.p, in.n);
 	out[in.n] = 0;
 	return 0;
@@ -84,12 +121,17 @@ COMMAND_FN(cmd_certificate_names)
 	bool is_csr = strncmp(cmd->words, "certificate csr", 15) == 0;
 	bool is_wild = bytes_eq_str(rows_value(oper_rows(o), SET_FED_WILDCARDS, BYTES_NONE), "on");
 	struct bytes passed[1 + NAMES_MAX];
+	const char *why = "";
 	struct buf wild;
 	char name[64];
 	size_t n = 0;
 
-	if (name_of(args->v[0], name) < 0 || args->n < 2 || (args->n - 1) * (is_wild ? 2 : 1) > NAMES_MAX) {
-		oper_done(o, ERR_SYNTAX, "a name, then 1 to 30 domains");
+	if (args->n < 2 || (args->n - 1) * (is_wild ? 2 : 1) > NAMES_MAX)
+		why = "a name, then 1 to 30 domains";
+	else if (name_of(args->v[0], name, &why) == 0)
+		why = NULL;
+	if (why) {
+		oper_done(o, ERR_SYNTAX, why);
 		return;
 	}
 	buf_init(&wild, 16 << 10);
@@ -106,6 +148,24 @@ COMMAND_FN(cmd_certificate_names)
 				 .record = is_csr ? take_request : take_certificate };
 	relay_start(c, o, &ask);
 	buf_fini(&wild);
+}
+
+COMMAND_FN(cmd_certificate_generate)
+{
+	struct relay_ask ask = { .targets = P(PROG_KEYS), .verb = "key generate", .args = args->v, .n_args = args->n };
+
+	(void)cmd;
+	if (!refuse_in_use(c, o, args->v[0]))
+		relay_start(c, o, &ask);
+}
+
+COMMAND_FN(cmd_key_delete)
+{
+	struct relay_ask ask = { .targets = P(PROG_KEYS), .verb = "key delete", .args = args->v, .n_args = args->n };
+
+	(void)cmd;
+	if (!refuse_in_use(c, o, args->v[0]))
+		relay_start(c, o, &ask);
 }
 
 /* The part of a PEM text from a BEGIN to the END that belongs to it; "" none. */
@@ -155,33 +215,53 @@ static void import_done(struct conf *c, struct oper *o, const char *name, int rc
 	oper_done(o, rc, said);
 }
 
+/* Would the file's key be another than the one that a running domain needs? */
+static bool is_other_key(const struct conf *c, struct bytes name, struct bytes chain)
+{
+	return user_of(c, name).n > 0 && !cert_same_key(chain, rows_value(&c->store.running, SET_CERTIFICATE_CHAIN, name));
+}
+
+/* What is in the file: 0, or an error with *why. */
+static int read_bundle(struct bytes pem, struct buf *chain, struct bytes *key, const char **why)
+{
+	static const char encrypted[] = "-----BEGIN ENCRYPTED PRIVATE KEY-----";
+
+	*key = key_block(pem);
+	put_certificates(pem, chain);
+	*why = "the private key is encrypted: take its password off first (openssl pkey)";
+	if (memmem(pem.p, pem.n, encrypted, sizeof encrypted - 1))
+		return ERR_UNSUPPORTED;
+	*why = "neither certificates nor a private key in PEM";
+	return buf_len(chain) == 0 && key->n == 0 ? ERR_SYNTAX : 0;
+}
+
 COMMAND_FN(cmd_certificate_import)
 {
-	struct bytes pem = args->v[1], key = key_block(pem);
+	struct bytes key;
 	const char *why = "";
 	struct buf chain;
 	char name[64];
-	int rc = name_of(args->v[0], name);
 
 	(void)cmd;
-	o->had_secret |= key.n > 0;
 	buf_init(&chain, 1 << 20);
-	put_certificates(pem, &chain);
-	if (rc == 0 && buf_len(&chain) == 0 && key.n == 0) {
-		rc = ERR_SYNTAX;
-		why = "neither certificates nor a private key in PEM";
-	}
+	int rc = read_bundle(args->v[1], &chain, &key, &why);
+	o->had_secret |= key.n > 0;
+	if (rc == 0)
+		rc = name_of(args->v[0], name, &why);
+	if (rc == 0 && key.n > 0 && is_other_key(c, args->v[0], buf_bytes(&chain)) && refuse_in_use(c, o, args->v[0]))
+		goto out;
 	if (rc == 0 && buf_len(&chain) > 0)
 		rc = put_chain(o, name, buf_bytes(&chain), &why);
-	buf_fini(&chain);
 	if (rc < 0 || key.n == 0) {
 		oper_done(o, rc, rc < 0 ? why : "the chain is in your candidate");
-		return;
+		goto out;
 	}
 	struct bytes passed[] = { args->v[0], key };
 	struct relay_ask ask = { .targets = P(PROG_KEYS), .verb = "key import", .args = passed, .n_args = 2,
 				 .name = name, .done = import_done };
 	relay_start(c, o, &ask);
+out:
+	buf_fini(&chain);
 }
 
 static void put_certificate(struct oper *o, const struct row_item *item)
@@ -203,6 +283,7 @@ static void put_certificate(struct oper *o, const struct row_item *item)
 	oper_record_str(o, "issuer", about.issuer);
 	oper_record_bytes(o, "names", buf_bytes(&names));
 	oper_record_str(o, "until", about.not_after);
+	oper_record_int(o, "days", cert_days_left(&about, (int64_t)(loop_wall_ms(o->conf->loop) / 1000)));
 	oper_record_int(o, "chain", about.n);
 	oper_record_str(o, "sha256", about.sha256);
 	oper_record_end(o);

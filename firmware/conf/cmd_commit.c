@@ -1,10 +1,14 @@
 /* Commands about transactions: check, commit, confirm, revert, rollback, history. */
 #include "base/err.h"
+#include "base/log.h"
 #include "check.h"
 #include "conf.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+/* A commit does not wait long for a gh-keys that hangs: it goes on with a warning. */
+enum { KEYS_SILENCE_MS = 3000 };
 
 /* Findings as notes; false when there is an error among them. *first: text of the first error. */
 static bool report(struct oper *o, const struct rows *r, char first[static 512])
@@ -15,7 +19,9 @@ static bool report(struct oper *o, const struct rows *r, char first[static 512])
 		snprintf(first, 512, "%s", err_text(ERR_NOMEM));
 		return false;
 	}
-	check_rows(r, (int64_t)(loop_wall_ms(o->conf->loop) / 1000), found);
+	struct check_against against = { .running = &o->conf->store.running, .keys = &o->keys,
+		                         .wall_s = (int64_t)(loop_wall_ms(o->conf->loop) / 1000) };
+	check_rows(r, &against, found);
 	first[0] = 0;
 	for (size_t i = 0; i < found->n; i++) {
 		char text[600];
@@ -31,17 +37,61 @@ static bool report(struct oper *o, const struct rows *r, char first[static 512])
 	return is_sound;
 }
 
-COMMAND_FN(cmd_check)
+/* ---- the keys first: gh-keys alone knows them ---- */
+
+static bool take_key(struct conf *c, struct oper *o, const char *name, const struct frame *f)
+{
+	struct wire w = wire_of(f->body);
+	unsigned n = wire_u16(&w);
+	struct bytes key = BYTES_NONE, public = BYTES_NONE;
+
+	(void)c;
+	(void)name;
+	for (unsigned i = 0; i < n; i++) {
+		struct bytes field = wire_str(&w), value = wire_bytes(&w);
+		if (bytes_eq_str(field, "key"))
+			key = value;
+		else if (bytes_eq_str(field, "public"))
+			public = value;
+	}
+	if (wire_failed(&w) || keyring_add(&o->keys, key, public) < 0)
+		log_warn("conf.key.unreadable", LOG_BYTES("key", key));
+	return true;
+}
+
+static void ask_keys(struct conf *c, struct oper *o,
+                     void (*then)(struct conf *c, struct oper *o, const char *name, int rc, const char *text))
+{
+	struct relay_ask ask = { .targets = P(PROG_KEYS), .verb = "key public", .silence_ms = KEYS_SILENCE_MS,
+				 .record = take_key, .done = then };
+
+	keyring_fini(&o->keys);
+	relay_start(c, o, &ask);
+}
+
+static void check_with_keys(struct conf *c, struct oper *o, const char *name, int rc, const char *text)
 {
 	char first[512];
 
 	(void)c;
-	(void)cmd;
-	(void)args;
-	if (report(o, oper_rows(o), first))
+	(void)name;
+	o->keys.is_known = rc == 0;
+	if (rc == ERR_BAD_STATE)
+		oper_done(o, rc, text);
+	else if ((rc = oper_rebase(o, first)) < 0)
+		oper_done(o, rc, first);
+	else if (report(o, oper_rows(o), first))
 		oper_done(o, 0, "the candidate is sound");
 	else
 		oper_done(o, ERR_DENIED, first);
+	keyring_fini(&o->keys);
+}
+
+COMMAND_FN(cmd_check)
+{
+	(void)cmd;
+	(void)args;
+	ask_keys(c, o, check_with_keys);
 }
 
 static void commit(struct conf *c, struct oper *o, unsigned minutes)
@@ -54,24 +104,22 @@ static void commit(struct conf *c, struct oper *o, unsigned minutes)
 		return;
 	}
 	int rc = oper_rebase(o, text);
-	if (rc == ERR_EXISTS) {
-		char why[512];
-		snprintf(why, sizeof why, "%.255s: somebody else has changed it since; see diff, then set it again or discard", text);
-		oper_done(o, rc, why);
+	if (rc < 0) {
+		oper_done(o, rc, text);
 		return;
 	}
-	if (rc == 0 && !report(o, &o->candidate, text)) {
+	if (!report(o, &o->candidate, text)) {
 		oper_done(o, ERR_DENIED, text);
 		return;
 	}
-	if (rc == 0)
-		rc = rows_copy(&next, &o->candidate);
+	rc = rows_copy(&next, &o->candidate);
 	if (rc < 0) {
 		oper_done(o, rc, "");
 		return;
 	}
 	struct txn_start start = { .rows = &next, .by = o->by, .note = "", .confirm_minutes = minutes };
 	c->commit_oper = o->id;
+	c->is_revert = false;
 	rc = txn_start(&c->txn, &start);
 	if (rc == 0)
 		return;
@@ -81,14 +129,33 @@ static void commit(struct conf *c, struct oper *o, unsigned minutes)
 	                 "a commit waits for its confirmation: confirm or revert first");
 }
 
+static void commit_with_keys(struct conf *c, struct oper *o, const char *name, int rc, const char *text)
+{
+	(void)name;
+	o->keys.is_known = rc == 0;
+	if (rc == ERR_BAD_STATE)
+		oper_done(o, rc, text);
+	else if (c->txn.state != TXN_IDLE)
+		oper_done(o, ERR_AGAIN, "another commit is under way");
+	else
+		commit(c, o, o->commit_minutes);
+	keyring_fini(&o->keys);
+}
+
+static void start_commit(struct conf *c, struct oper *o, unsigned minutes)
+{
+	o->commit_minutes = minutes;
+	if (c->txn.state != TXN_IDLE)
+		oper_done(o, ERR_AGAIN, "another commit is under way");
+	else
+		ask_keys(c, o, commit_with_keys);
+}
+
 COMMAND_FN(cmd_commit)
 {
 	(void)cmd;
 	(void)args;
-	if (c->txn.state != TXN_IDLE)
-		oper_done(o, ERR_AGAIN, "another commit is under way");
-	else
-		commit(c, o, 0);
+	start_commit(c, o, 0);
 }
 
 COMMAND_FN(cmd_commit_confirm)
@@ -98,10 +165,8 @@ COMMAND_FN(cmd_commit_confirm)
 	(void)cmd;
 	if (bytes_to_u64(args->v[0], TXN_CONFIRM_MAX_MINUTES, &minutes) < 0 || minutes == 0)
 		oper_done(o, ERR_RANGE, "1 to 1440 minutes");
-	else if (c->txn.state != TXN_IDLE)
-		oper_done(o, ERR_AGAIN, "another commit is under way");
 	else
-		commit(c, o, (unsigned)minutes);
+		start_commit(c, o, (unsigned)minutes);
 }
 
 void commit_answer(struct conf *c, const struct txn_result *r)
@@ -117,7 +182,8 @@ void commit_answer(struct conf *c, const struct txn_result *r)
 		oper_done(o, r->rc, text);
 		return;
 	}
-	oper_discard(o);
+	if (!c->is_revert)
+		oper_discard(o);
 	uint64_t left_ms = txn_confirm_left_ms(&c->txn);
 	if (left_ms > 0)
 		snprintf(text, sizeof text, "generation %u runs; goes back in %llu s unless you confirm",
@@ -144,6 +210,7 @@ COMMAND_FN(cmd_revert)
 		return;
 	}
 	c->commit_oper = o->id;
+	c->is_revert = true;
 	int rc = txn_revert(&c->txn);
 	if (rc < 0) {
 		c->commit_oper = 0;
@@ -162,6 +229,8 @@ COMMAND_FN(cmd_rollback)
 		rc = store_load(&c->store, (uint32_t)generation, &r);
 	if (rc == 0)
 		rc = oper_begin(o);
+	if (rc == 0)
+		rc = oper_decide(o, BYTES_NONE);
 	if (rc == 0) {
 		rows_fini(&o->candidate);
 		o->candidate = r;

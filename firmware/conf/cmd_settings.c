@@ -5,6 +5,7 @@
 #include "conf_text.h"
 #include "entry.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 static void done_why(struct oper *o, int rc, struct bytes path, const char *why)
@@ -62,11 +63,13 @@ COMMAND_FN(cmd_set)
 		rc = oper_begin(o);
 	}
 	if (rc == 0)
+		rc = oper_decide(o, buf_bytes(&path));
+	if (rc == 0)
 		rc = rows_set(&o->candidate, buf_bytes(&path), buf_bytes(&value));
 	if (rc == ERR_UNKNOWN)
 		done_words(o, rc, args, why);
 	else if (rc < 0)
-		done_why(o, rc, buf_bytes(&path), why);
+		done_why(o, rc, buf_bytes(&path), why[0] ? why : err_text(rc));
 	else
 		oper_done(o, 0, "");
 out:
@@ -81,16 +84,17 @@ COMMAND_FN(cmd_delete)
 	struct buf path;
 	int rc;
 
-	(void)c;
 	(void)cmd;
 	buf_init(&path, 4096);
 	rc = entry_prefix(args->v, args->n, &path, &why);
 	if (rc == 0)
 		rc = oper_begin(o);
-	if (rc == 0 && rows_del(&o->candidate, buf_bytes(&path)) == 0) {
+	if (rc == 0 && rows_del(&o->candidate, buf_bytes(&path)) == 0 && !rows_has_below(&c->store.running, buf_bytes(&path))) {
 		rc = ERR_NOT_FOUND;
 		why = "not set";
 	}
+	if (rc == 0)
+		rc = oper_decide(o, buf_bytes(&path));
 	if (rc < 0)
 		done_words(o, rc, args, why);
 	else
@@ -205,8 +209,13 @@ static void put_change(void *arg, const struct row_item *old, const struct row_i
 
 COMMAND_FN(cmd_diff)
 {
+	char why[512];
+
 	(void)cmd;
 	(void)args;
+	int rc = oper_rebase(o, why);
+	if (rc < 0)
+		oper_note(o, why[0] ? why : err_text(rc));
 	if (o->has_candidate)
 		rows_diff(&c->store.running, &o->candidate, put_change, o);
 	oper_done(o, 0, "");
@@ -230,7 +239,8 @@ COMMAND_FN(cmd_save)
 	(void)c;
 	(void)cmd;
 	(void)args;
-	buf_init(&b, OPER_QUEUE_MAX / 2);
+	static_assert(ROWS_BYTES_MAX + 8 * ROWS_MAX < OPER_FRAME_MAX - 4096, "what is saved can be loaded");
+	buf_init(&b, OPER_FRAME_MAX);
 	rc = rows_copy(&shown, oper_rows(o));
 	for (size_t i = shown.n; rc == 0 && i-- > 0;) {
 		if (shown.v[i].row->type != SETTING_SECRET)
@@ -249,10 +259,17 @@ COMMAND_FN(cmd_save)
 	buf_fini(&b);
 }
 
-static void put_all(struct rows *to, const struct rows *from, int *rc)
+static int put_all(struct oper *o, const struct rows *from, bool is_merge)
 {
-	for (size_t i = 0; i < from->n && *rc == 0; i++)
-		*rc = rows_set(to, from->v[i].path, from->v[i].value);
+	int rc = 0;
+
+	for (size_t i = 0; i < from->n && rc == 0; i++) {
+		if (is_merge)
+			rc = oper_decide(o, from->v[i].path);
+		if (rc == 0)
+			rc = rows_set(&o->candidate, from->v[i].path, from->v[i].value);
+	}
+	return rc;
 }
 
 /* The text is read whole before the candidate changes. */
@@ -266,9 +283,12 @@ static void load(struct oper *o, struct bytes text, bool is_merge)
 		oper_done(o, rc, error.text);
 	} else {
 		rc = oper_begin(o);
-		if (rc == 0 && !is_merge)
+		if (rc == 0 && !is_merge) {
+			rc = oper_decide(o, BYTES_NONE);
 			rows_fini(&o->candidate);
-		put_all(&o->candidate, &r, &rc);
+		}
+		if (rc == 0)
+			rc = put_all(o, &r, is_merge);
 		oper_done(o, rc, "");
 	}
 	rows_fini(&r);

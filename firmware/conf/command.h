@@ -24,9 +24,8 @@ struct command {
 	/* Literal words, <place>s and then [place]s; "..." at the end takes all further words. */
 	const char *words;
 	enum oper_role role;
-	/* Relayed to these programs (all instances) under `verb`, or done by fn. */
+	/* Relayed to these programs (all instances) under its literal words, or done by fn. */
 	unsigned targets;
-	const char *verb; /* NULL: the literal words */
 	void (*fn)(struct conf *c, struct oper *o, const struct command *cmd, const struct command_args *args);
 	const char *help;
 };

@@ -2,9 +2,8 @@
  * proc_commands has the same verb. */
 #include "conf.h"
 
-#define RELAY(prog) P(prog), NULL, NULL
-#define RELAY_AS(prog, verb) P(prog), verb, NULL
-#define OWN(fn) 0, NULL, fn
+#define RELAY(prog) P(prog), NULL
+#define OWN(fn) 0, fn
 
 const struct command command_table[] = {
 	/* words, role, who answers, help */
@@ -36,29 +35,29 @@ const struct command command_table[] = {
 
 	/* ---- federation ---- */
 	{ "show federation [domain]", OPER_AUDITOR, RELAY(PROG_S2S), "Partners: state, proof, TLS, queue, last error" },
-	{ "federation check <domain>", OPER_OPERATOR, RELAY(PROG_S2S), "Walk to a partner step by step: policy, DNS, TCP, TLS, certificate, authentication" },
+	{ "federation check <domain> [own-domain]", OPER_OPERATOR, RELAY(PROG_S2S), "Walk to a partner step by step: policy, DNS, TCP, TLS, certificate, authentication" },
 	{ "federation retry [domain]", OPER_OPERATOR, RELAY(PROG_S2S), "Forget pauses and remembered failures, try again now" },
 	{ "federation close <domain>", OPER_OPERATOR, RELAY(PROG_S2S), "Close the streams with a partner in order" },
 	{ "show routes", OPER_AUDITOR, RELAY(PROG_SWITCH), "Where envelopes go" },
 	{ "trace domain <domain> [seconds]", OPER_OPERATOR, OWN(cmd_trace), "Envelopes from and to a domain as they pass, without their content" },
 
 	/* ---- clients and people ---- */
-	{ "show connections", OPER_AUDITOR, RELAY(PROG_ACCESS), "Client connections of each door" },
+	{ "show connections [user]", OPER_AUDITOR, RELAY(PROG_ACCESS), "Client connections of each door" },
 	{ "show sessions [user]", OPER_AUDITOR, RELAY(PROG_IM), "Logged-in clients" },
 	{ "session close <jid>", OPER_OPERATOR, RELAY(PROG_IM), "Close one client's session" },
 	{ "show users [domain]", OPER_AUDITOR, RELAY(PROG_IM), "Accounts" },
 	{ "user add <jid> <password>", OPER_ADMIN, RELAY(PROG_IM), "Make an account; asks for the password when it is left out" },
 	{ "user passwd <jid> <password>", OPER_ADMIN, RELAY(PROG_IM), "Set an account's password; asks when it is left out" },
-	{ "user import <jid> <verifier>...", OPER_ADMIN, RELAY(PROG_IM), "Make an account from SCRAM verifiers of another server" },
+	{ "user import <jid> <verifier>...", OPER_ADMIN, RELAY(PROG_IM), "Make an account from SCRAM verifiers (RFC 5803) of another server" },
 	{ "user delete <jid>", OPER_ADMIN, RELAY(PROG_IM), "Delete an account and what belongs to it" },
 
 	/* ---- keys and certificates ---- */
-	{ "show keys", OPER_AUDITOR, RELAY(PROG_KEYS), "Private keys by name and kind" },
+	{ "show keys", OPER_AUDITOR, RELAY(PROG_KEYS), "Private keys: name, kind, and the pin (SHA-256 of the public key) for partners" },
 	{ "certificate show [name]", OPER_AUDITOR, OWN(cmd_certificate_show), "Certificates: subject, issuer, names, end" },
-	{ "certificate generate <name> <key-type>", OPER_ADMIN, RELAY_AS(PROG_KEYS, "key generate"), "Make a private key; it never leaves gh-keys" },
+	{ "certificate generate <name> <key-type>", OPER_ADMIN, OWN(cmd_certificate_generate), "Make a private key; it never leaves gh-keys" },
 	{ "certificate csr <name> <domain>...", OPER_ADMIN, OWN(cmd_certificate_names), "A certificate request for an authority, with the key of that name" },
 	{ "certificate self-signed <name> <domain>...", OPER_ADMIN, OWN(cmd_certificate_names), "A certificate for a start, into your candidate" },
 	{ "certificate import <name> <file>", OPER_ADMIN, OWN(cmd_certificate_import), "Chain into your candidate, private key (if the file has one) into gh-keys" },
-	{ "key delete <name>", OPER_ADMIN, RELAY(PROG_KEYS), "Delete a private key" },
+	{ "key delete <name>", OPER_ADMIN, OWN(cmd_key_delete), "Delete a private key that no hosted domain needs" },
 };
 const size_t command_count = sizeof command_table / sizeof command_table[0];

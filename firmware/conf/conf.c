@@ -141,6 +141,21 @@ static int on_refuse(void *arg, struct chan *from, const struct frame *f)
 	return 0;
 }
 
+/* gh-super's codes for what the kernel said. */
+static const char *port_error(int rc)
+{
+	switch (rc) {
+	case ERR_EXISTS:
+		return "another program has it";
+	case ERR_NOT_FOUND:
+		return "not an address of this box";
+	case ERR_DENIED:
+		return "gh-super may not open it (ports below 1024 need root)";
+	default:
+		return err_text(rc);
+	}
+}
+
 static int on_listeners_done(void *arg, struct chan *from, const struct frame *f)
 {
 	struct conf *c = arg;
@@ -155,8 +170,7 @@ static int on_listeners_done(void *arg, struct chan *from, const struct frame *f
 		return ERR_PROTOCOL;
 	if (f->id != c->listeners_id)
 		return 0; /* about a set that another one has replaced */
-	snprintf(why, sizeof why, "%.*s port %u cannot be opened: %s", BYTES_FMT(addr), port,
-	         rc == ERR_SYS ? "in use, or not an address of this box" : err_text(rc));
+	snprintf(why, sizeof why, "%.*s port %u cannot be opened: %s", BYTES_FMT(addr), port, port_error(rc));
 	if (c->txn.state == TXN_BINDING)
 		txn_bound(&c->txn, rc, listeners_path(&c->txn.next, name, addr, port), why);
 	else if (rc < 0)
@@ -250,6 +264,7 @@ static int init(void *program)
 		return rc;
 	log_info("conf.running", LOG_INT("generation", c->store.generation), LOG_INT("settings", c->store.running.n));
 	txn_init(&c->txn, c->loop, &c->store, &ops, c);
+	expiry_init(&c->expiry, c->loop, &c->store.running);
 	send_listeners(c, &c->store.running);
 	apply_own(c);
 	return 0;
@@ -307,6 +322,7 @@ static void on_stop(void *program, uint32_t grace_ms)
 	(void)grace_ms;
 	oper_close_all(c);
 	txn_fini(&c->txn);
+	expiry_fini(&c->expiry);
 	store_close(&c->store);
 	proc_exit(c->proc, 0);
 }

@@ -2,6 +2,7 @@
 #ifndef CONF_CONF_H
 #define CONF_CONF_H
 
+#include "expiry.h"
 #include "oper.h"
 #include "relay.h"
 #include "run/proc.h"
@@ -24,9 +25,11 @@ struct conf {
 	struct store store;
 	struct txn txn;
 	struct relays relays;
+	struct expiry expiry;
 	struct list opers;
 	size_t n_opers;
 	uint64_t next_oper_id, commit_oper; /* 0: nobody waits for the commit under way */
+	bool is_revert;                     /* it is none of the candidate of who waits */
 	struct loop_watch socket;           /* ghsh.sock */
 	uid_t owner;                        /* who may come besides root: who started gh-super */
 	struct conf_process processes[CONF_PROCESSES_MAX];
@@ -37,6 +40,7 @@ struct conf {
 
 /* One audit line a changed row; who, generation, before, after. No secrets, no PEM bodies. */
 void audit_commit(const struct rows *old, const struct rows *new, uint32_t generation, const char *by);
+void audit_denied(const char *by, const struct command *cmd, const struct command_args *args);
 void audit_command(const char *by, const struct command *cmd, const struct command_args *args);
 
 /* Handlers of commands.c's rows, by file. */
@@ -70,6 +74,8 @@ COMMAND_FN(cmd_show_version);
 COMMAND_FN(cmd_help);
 /* cmd_certificate.c */
 COMMAND_FN(cmd_certificate_names);
+COMMAND_FN(cmd_certificate_generate);
+COMMAND_FN(cmd_key_delete);
 COMMAND_FN(cmd_certificate_import);
 COMMAND_FN(cmd_certificate_show);
 COMMAND_FN(cmd_trace);

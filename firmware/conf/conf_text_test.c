@@ -67,8 +67,12 @@ static void errors_name_line_and_setting(void **state)
 		{ "set system name a\"bc", "line 1: malformed", ERR_SYNTAX },
 		{ "set system name \"a\"b", "line 1: malformed", ERR_SYNTAX },
 		{ "set system name a\001b", "line 1: malformed", ERR_SYNTAX },
-		{ "set certificate a/b chain x", "line 1: certificate : a name has 1 to 63 letters, digits, "
-		                                 "dots, dashes and underscores", ERR_SYNTAX },
+		{ "set trust anchor a/b x", "line 1: trust anchor : a name has 1 to 63 letters, digits, "
+		                            "dots, dashes and underscores", ERR_SYNTAX },
+		{ "set certificate Own chain x", "line 1: certificate : a certificate's name has 1 to 63 letters a-z, "
+		                                 "digits, dots and dashes, and no dot or dash at its ends", ERR_SYNTAX },
+		{ "set certificate own. chain x", "line 1: certificate : a certificate's name has 1 to 63 letters a-z, "
+		                                  "digits, dots and dashes, and no dot or dash at its ends", ERR_SYNTAX },
 		{ "set domain a..b certificate x", "line 1: domain : not a domain", ERR_SYNTAX },
 		{ "set access rate -1", "line 1: access rate: 0..10000000", ERR_SYNTAX },
 		{ "set", "line 1: no such setting", ERR_UNKNOWN },
@@ -123,12 +127,86 @@ static void diff_and_delete_follow_words(void **state)
 	rows_fini(&b);
 }
 
+static void parse(struct rows *r, const char *text)
+{
+	struct conf_text_error e;
+
+	*r = (struct rows){ 0 };
+	assert_int_equal(conf_text_parse(bytes_of(text), r, &e), 0);
+}
+
+/* Two operators began with the same settings; the other one was first. */
+static void changes_of_two_are_merged(void **state)
+{
+	static const char base[] = "set im resume 1\nset im roster-max 1\nset access ping 1\nset access rate 1\n";
+	static const struct {
+		const char *mine, *theirs, *result, *conflict;
+	} rows[] = {
+		{ "set im resume 2\nset im roster-max 1\nset access ping 1\n", /* changes one, deletes one */
+		  "set im resume 1\nset im roster-max 2\nset access rate 1\nset system name n\n",
+		  "set im resume 2\nset im roster-max 2\nset system name n\n", NULL },
+		{ "", "set im resume 1\nset im roster-max 1\nset access ping 1\nset access rate 1\nset system name n\n",
+		  "set system name n\n", NULL },
+		{ "set im resume 2\n", "set im resume 2\n", "set im resume 2\n", NULL }, /* the same by both */
+		{ "set im resume 2\n", "set im resume 3\n", NULL, "im resume" },
+		{ "set im resume 1\nset im roster-max 1\nset access ping 1\n",
+		  "set im resume 1\nset im roster-max 1\nset access ping 1\nset access rate 5\n", NULL, "access rate" },
+		{ "set im resume 1\nset im roster-max 1\nset access ping 1\nset access rate 1\nset system name a\n",
+		  "set im resume 1\nset im roster-max 1\nset access ping 1\nset access rate 1\nset system name b\n", NULL,
+		  "system name" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct rows b, mine, theirs, want, out = { 0 };
+		struct bytes conflict = BYTES_NONE;
+		parse(&b, base);
+		parse(&mine, rows[i].mine);
+		parse(&theirs, rows[i].theirs);
+		parse(&want, rows[i].result ? rows[i].result : "");
+		assert_int_equal(rows_merge(&b, &mine, &theirs, &out, &conflict), rows[i].conflict ? ERR_EXISTS : 0);
+		assert_int_equal(rows_diff(&want, &out, NULL, NULL), 0);
+		if (rows[i].conflict)
+			assert_true(bytes_eq_str(conflict, rows[i].conflict));
+		rows_fini(&b);
+		rows_fini(&mine);
+		rows_fini(&theirs);
+		rows_fini(&want);
+		rows_fini(&out);
+	}
+}
+
+static void a_set_has_a_limit_and_replacing_fits_in_it(void **state)
+{
+	struct rows r = { 0 };
+	char path[64];
+	uint8_t *value = test_malloc(1 << 20);
+	struct bytes v = bytes_make(value, 1 << 20);
+	int rc = 0;
+
+	(void)state;
+	memset(value, 'x', 1 << 20);
+	for (unsigned i = 0; rc == 0 && i < 100; i++) {
+		snprintf(path, sizeof path, "trust anchor a%u", i);
+		rc = rows_set(&r, bytes_of(path), v);
+	}
+	assert_int_equal(rc, ERR_LIMIT);
+	assert_int_equal(r.n, 5); /* the paths need some, too */
+	assert_int_equal(rows_set(&r, BYTES("trust anchor a0"), v), 0);
+	assert_int_equal(rows_set(&r, BYTES("trust anchor a0"), BYTES("short")), 0);
+	assert_int_equal(rows_set(&r, BYTES("trust anchor b"), v), 0);
+	test_free(value);
+	rows_fini(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_round_trips),
 		cmocka_unit_test(errors_name_line_and_setting),
 		cmocka_unit_test(diff_and_delete_follow_words),
+		cmocka_unit_test(changes_of_two_are_merged),
+		cmocka_unit_test(a_set_has_a_limit_and_replacing_fits_in_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 
 enum key_kind {
 	KEY_NAME,    /* a word of ours: letters, digits, . _ - */
+	KEY_VAULT,   /* a name that gh-keys takes, too: a-z, digits, . - */
 	KEY_DOMAIN,  /* RFC 7622 domainpart */
 	KEY_PATTERN, /* domain, *.domain, or * for all */
 };
@@ -14,6 +15,7 @@ static const struct {
 	const char *before;
 	enum key_kind kind;
 } key_kinds[] = {
+	{ "certificate ", KEY_VAULT },
 	{ "domain ", KEY_DOMAIN },
 	{ "federation peer ", KEY_PATTERN },
 	{ "log debug domain ", KEY_DOMAIN },
@@ -43,6 +45,21 @@ static int put_name(struct bytes key, struct buf *out, const char **why)
 	return 0;
 }
 
+/* As key_name_is_good of firmware/keys: the chain and its key go by one name. */
+static int put_vault_name(struct bytes key, struct buf *out, const char **why)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789.-";
+	size_t n = 0;
+
+	*why = "a certificate's name has 1 to 63 letters a-z, digits, dots and dashes, and no dot or dash at its ends";
+	while (n < key.n && key.p[n] && strchr(letters, key.p[n]))
+		n++;
+	if (n == 0 || n != key.n || n > 63 || strchr(".-", key.p[0]) || strchr(".-", key.p[n - 1]))
+		return ERR_SYNTAX;
+	buf_put_bytes(out, key);
+	return 0;
+}
+
 static int put_domain(struct bytes key, struct buf *out, const char **why)
 {
 	struct arena a;
@@ -64,6 +81,8 @@ static int put_key(const char *pattern, struct bytes key, struct buf *out, const
 
 	if (kind == KEY_NAME)
 		return put_name(key, out, why);
+	if (kind == KEY_VAULT)
+		return put_vault_name(key, out, why);
 	if (kind == KEY_PATTERN && bytes_eq_str(key, "*")) {
 		buf_put_bytes(out, key);
 		return 0;

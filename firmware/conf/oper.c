@@ -163,52 +163,59 @@ void oper_discard(struct oper *o)
 	o->has_candidate = false;
 }
 
-struct rebase {
-	const struct rows *base;
-	struct rows *onto;
-	int rc;
-	char *path;
-};
-
-/* One change of the operator, put on top of what runs now. */
-static void put_change(void *arg, const struct row_item *old, const struct row_item *new)
+static int decide_one(struct rows *base, const struct rows *running, struct bytes path)
 {
-	struct rebase *r = arg;
-	struct bytes path = (old ? old : new)->path;
-	const struct row_item *now = rows_get(r->onto, path);
-	struct bytes was = old ? old->value : BYTES_NONE, is = now ? now->value : BYTES_NONE;
-	struct bytes want = new ? new->value : BYTES_NONE;
+	const struct row_item *was = rows_get(base, path), *is = rows_get(running, path);
 
-	if (r->rc < 0)
-		return;
-	if (!bytes_eq(was, is) && !bytes_eq(is, want)) {
-		snprintf(r->path, 256, "%.*s", BYTES_FMT(path));
-		r->rc = ERR_EXISTS;
-		return;
-	}
-	if (new)
-		r->rc = rows_set(r->onto, path, want);
-	else
-		(void)rows_del(r->onto, path); /* somebody else may have deleted it too */
+	if (is)
+		return was && bytes_eq(was->value, is->value) ? 0 : rows_set(base, path, is->value);
+	if (was)
+		(void)rows_del(base, path); /* it is there */
+	return 0;
 }
 
-int oper_rebase(struct oper *o, char path[static 256])
+int oper_decide(struct oper *o, struct bytes path)
 {
-	struct rows onto = { 0 };
-	struct rebase r = { .base = &o->base, .onto = &onto, .path = path };
+	const struct rows *running = &o->conf->store.running;
+	struct bytes keys[SETTING_KEYS_MAX];
+	const struct setting_row *row;
+	int rc = 0;
 
-	r.rc = rows_copy(&onto, &o->conf->store.running);
-	if (r.rc == 0)
-		rows_diff(&o->base, &o->candidate, put_change, &r);
-	if (r.rc == 0)
-		r.rc = rows_copy(&o->base, &o->conf->store.running);
-	if (r.rc == 0) {
+	if (path.n == 0)
+		return rows_copy(&o->base, running);
+	if (setting_find(path, &row, keys) == 0)
+		return decide_one(&o->base, running, path);
+	(void)rows_del(&o->base, path); /* there may be nothing */
+	for (size_t i = 0; rc == 0 && i < running->n; i++) {
+		if (rows_is_below(running->v[i].path, path))
+			rc = rows_set(&o->base, running->v[i].path, running->v[i].value);
+	}
+	return rc;
+}
+
+int oper_rebase(struct oper *o, char why[static 512])
+{
+	const struct rows *running = &o->conf->store.running;
+	struct rows onto = { 0 };
+	struct bytes conflict = BYTES_NONE;
+
+	why[0] = 0;
+	if (!o->has_candidate)
+		return 0;
+	int rc = rows_merge(&o->base, &o->candidate, running, &onto, &conflict);
+
+	if (rc == ERR_EXISTS)
+		snprintf(why, 512, "%.*s: somebody else has changed it since; set it again, or discard",
+		         (int)(conflict.n > 400 ? 400 : conflict.n), (const char *)conflict.p);
+	if (rc == 0)
+		rc = rows_copy(&o->base, running);
+	if (rc == 0) {
 		rows_fini(&o->candidate);
 		o->candidate = onto;
 	} else {
 		rows_fini(&onto);
 	}
-	return r.rc;
+	return rc;
 }
 
 /* ---- frames in ---- */
@@ -234,6 +241,7 @@ static void run_command(struct oper *o, const struct command_match *m)
 
 	o->had_secret = m->args.has_secret;
 	if (cmd->role > o->role) {
+		audit_denied(o->by, cmd, &m->args);
 		oper_done(o, ERR_DENIED, "your role may not do this");
 		return;
 	}
@@ -245,7 +253,7 @@ static void run_command(struct oper *o, const struct command_match *m)
 	}
 	buf_init(&verb, 256);
 	command_put_literals(cmd, &verb);
-	struct relay_ask ask = { .targets = cmd->targets, .verb = cmd->verb ? cmd->verb : buf_cstr(&verb),
+	struct relay_ask ask = { .targets = cmd->targets, .verb = buf_cstr(&verb),
 				 .args = m->args.v, .n_args = m->args.n };
 	relay_start(o->conf, o, &ask);
 	buf_fini(&verb);
@@ -411,6 +419,7 @@ static void free_oper(struct oper *o)
 	loop_watch_del(&o->watch);
 	(void)close(fd); /* all that matters was answered or is lost anyway */
 	oper_discard(o);
+	keyring_fini(&o->keys);
 	buf_fini(&o->in);
 	buf_fini(&o->out);
 	free(o);

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "command.h"
+#include "keyring.h"
 #include "rows.h"
 #include "run/loop.h"
 
@@ -24,6 +25,8 @@ struct oper {
 	char by[64]; /* "root", "uid 1000": for audit and history */
 	struct rows base, candidate; /* candidate began as base; empty both without one */
 	bool has_candidate;
+	struct keyring keys;     /* while a check or commit waits for gh-keys */
+	unsigned commit_minutes; /* of that commit; 0: for good */
 	bool is_busy;    /* a command has not answered yet: frames wait */
 	bool is_closing;
 	bool had_secret; /* in the line that is under way */
@@ -56,7 +59,11 @@ int oper_begin(struct oper *o);
 /* The candidate, or what runs. */
 const struct rows *oper_rows(const struct oper *o);
 void oper_discard(struct oper *o);
-/* Changes of others since the candidate began are taken in. ERR_EXISTS: both changed `path`. */
-int oper_rebase(struct oper *o, char path[static 256]);
+/* The operator decides again about path and what is below it, knowing what runs now: only changes of
+ * others from now on are in conflict with that. Empty path: about all. There is a candidate. */
+int oper_decide(struct oper *o, struct bytes path);
+/* Changes of others since the candidate began are taken in; nothing to do without one. ERR_EXISTS: both
+ * changed the same setting, *why names it. */
+int oper_rebase(struct oper *o, char why[static 512]);
 
 #endif

@@ -96,8 +96,9 @@ static const struct {
 	{ "domain", PLACE_DOMAIN, check_domain },      { "jid", PLACE_JID, check_jid },
 	{ "user", PLACE_JID, check_jid },              { "minutes", PLACE_NUMBER, check_number },
 	{ "seconds", PLACE_NUMBER, check_number },     { "generation", PLACE_NUMBER, check_number },
+	{ "own-domain", PLACE_DOMAIN, check_domain },  { "verifier", PLACE_VERIFIER, check_word },
 	{ "password", PLACE_SECRET, check_word },      { "file", PLACE_FILE, check_any },
-	{ "verifier", PLACE_VERIFIER, check_word },    { "setting", PLACE_SETTING, check_any },       { "program", PLACE_PROGRAM, check_program },
+	{ "setting", PLACE_SETTING, check_any },       { "program", PLACE_PROGRAM, check_program },
 	{ "key-type", PLACE_KEY_TYPE, check_key_type },
 };
 

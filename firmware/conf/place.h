@@ -10,8 +10,8 @@ enum place {
 	PLACE_DOMAIN,
 	PLACE_JID,
 	PLACE_NUMBER,
-	PLACE_SECRET,
-	PLACE_VERIFIER, /* of a password: as secret, but nobody types it at a prompt */
+	PLACE_SECRET,   /* asked for when it is left out */
+	PLACE_VERIFIER, /* nearly a secret: kept out of the shell's history */
 	PLACE_FILE,
 	PLACE_SETTING,
 	PLACE_PROGRAM,

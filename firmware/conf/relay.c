@@ -216,7 +216,7 @@ void relay_abort(struct conf *c, uint64_t oper_id)
 	for (size_t i = 0; i < n; i++) {
 		if (all[i]->oper_id != oper_id)
 			continue;
-		fail(all[i], 0, "", "stopped");
+		fail(all[i], all[i]->ask.done ? ERR_BAD_STATE : 0, "", "stopped");
 		end(all[i]);
 	}
 }

@@ -25,7 +25,8 @@ struct relay_ask {
 	/* For each record before it is passed on; true: it has been dealt with. Optional. */
 	bool (*record)(struct conf *c, struct oper *o, const char *name, const struct frame *f);
 	const char *name; /* for record */
-	void (*done)(struct conf *c, struct oper *o, const char *name, int rc, const char *text); /* optional */
+	/* Instead of oper_done. ERR_BAD_STATE: the operator stopped it. Optional. */
+	void (*done)(struct conf *c, struct oper *o, const char *name, int rc, const char *text);
 };
 
 /* The answer goes to o, ending with oper_done. */

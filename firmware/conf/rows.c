@@ -62,10 +62,10 @@ static int make_item(struct bytes path, struct bytes value, struct row_item *out
 
 static int make_room(struct rows *r)
 {
-	if (r->n < r->cap)
-		return 0;
 	if (r->n >= ROWS_MAX)
 		return ERR_LIMIT;
+	if (r->n < r->cap)
+		return 0;
 	size_t cap = r->cap ? r->cap * 2 : 32;
 	struct row_item *v = realloc(r->v, cap * sizeof *v);
 	if (!v)
@@ -79,13 +79,14 @@ int rows_set(struct rows *r, struct bytes path, struct bytes value)
 {
 	struct row_item item;
 	bool is_there;
+	size_t at = find(r, path, &is_there);
+	size_t replaced = is_there ? r->v[at].path.n + r->v[at].value.n : 0;
 
-	if (r->bytes + path.n + value.n > ROWS_BYTES_MAX)
+	if (r->bytes - replaced + path.n + value.n > ROWS_BYTES_MAX)
 		return ERR_LIMIT;
-	int rc = make_room(r);
+	int rc = is_there ? 0 : make_room(r);
 	if (rc < 0 || (rc = make_item(path, value, &item)) < 0)
 		return rc;
-	size_t at = find(r, path, &is_there);
 	if (is_there) {
 		free_item(r, &r->v[at]);
 	} else {
@@ -113,6 +114,15 @@ bool rows_is_below(struct bytes path, struct bytes prefix)
 {
 	return prefix.n == 0 ||
 	       (bytes_starts(path, prefix) && (path.n == prefix.n || path.p[prefix.n] == ' '));
+}
+
+bool rows_has_below(const struct rows *r, struct bytes path)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		if (rows_is_below(r->v[i].path, path))
+			return true;
+	}
+	return false;
 }
 
 size_t rows_del(struct rows *r, struct bytes path)
@@ -168,6 +178,54 @@ size_t rows_diff(const struct rows *old, const struct rows *new, rows_diff_fn fn
 			fn(arg, a, b);
 	}
 	return n;
+}
+
+static bool is_same(const struct row_item *a, const struct row_item *b)
+{
+	return a && b ? bytes_eq(a->value, b->value) : a == b;
+}
+
+/* The items of the three sets at the first path that is left, NULL where a set has none there. */
+static struct bytes next_path(const struct rows *const sets[3], size_t at[3], const struct row_item *items[3])
+{
+	struct bytes path = BYTES_NONE;
+
+	for (unsigned k = 0; k < 3; k++) {
+		items[k] = at[k] < sets[k]->n ? &sets[k]->v[at[k]] : NULL;
+		if (items[k] && (path.n == 0 || bytes_cmp(items[k]->path, path) < 0))
+			path = items[k]->path;
+	}
+	for (unsigned k = 0; k < 3; k++) {
+		if (items[k] && bytes_eq(items[k]->path, path))
+			at[k]++;
+		else
+			items[k] = NULL;
+	}
+	return path;
+}
+
+int rows_merge(const struct rows *base, const struct rows *mine, const struct rows *theirs, struct rows *out,
+               struct bytes *conflict)
+{
+	const struct rows *const sets[] = { base, mine, theirs };
+	const struct row_item *items[3];
+	size_t at[3] = { 0 };
+	struct bytes path;
+	int rc = 0;
+
+	while (rc == 0 && (path = next_path(sets, at, items)).n > 0) {
+		bool is_mine = !is_same(items[0], items[1]), is_theirs = !is_same(items[0], items[2]);
+		const struct row_item *kept = is_mine ? items[1] : items[2];
+		if (is_mine && is_theirs && !is_same(items[1], items[2])) {
+			*conflict = path;
+			rc = ERR_EXISTS;
+		} else if (kept) {
+			rc = rows_set(out, path, kept->value);
+		}
+	}
+	if (rc < 0)
+		rows_fini(out);
+	return rc;
 }
 
 struct reader {

@@ -5,7 +5,8 @@
 
 #include "run/settings.h"
 
-enum { ROWS_MAX = 200000, ROWS_BYTES_MAX = 64 << 20 };
+/* As much as a saved text can bring back in one frame (run/oper.h) and a snapshot can carry (run/bus.h). */
+enum { ROWS_MAX = 200000, ROWS_BYTES_MAX = 6 << 20 };
 
 struct row_item {
 	struct bytes path, value; /* in one allocation that path.p begins */
@@ -32,11 +33,18 @@ const struct row_item *rows_get(const struct rows *r, struct bytes path);
 struct bytes rows_value(const struct rows *r, enum setting id, struct bytes key);
 /* Do the words of path begin with those of prefix (empty: always)? */
 bool rows_is_below(struct bytes path, struct bytes prefix);
+/* Is anything set at path or below it? */
+bool rows_has_below(const struct rows *r, struct bytes path);
 
 /* Calls fn for each path at which the two differ, in order; old or new NULL: not there.
  * Returns how many. fn may be NULL. */
 typedef void (*rows_diff_fn)(void *arg, const struct row_item *old, const struct row_item *new);
 size_t rows_diff(const struct rows *old, const struct rows *new, rows_diff_fn fn, void *arg);
+
+/* What changed from base to mine, put on top of theirs, into out (empty before). The same change by
+ * both is none. ERR_EXISTS: both changed *conflict, in different ways; out is then empty. */
+int rows_merge(const struct rows *base, const struct rows *mine, const struct rows *theirs, struct rows *out,
+               struct bytes *conflict);
 
 /* Does a program read something that differs between the two? */
 bool rows_differ_for(const struct rows *a, const struct rows *b, enum prog prog);

@@ -56,6 +56,10 @@ void cmd_generate(void *program, struct proc_ask *ask, const struct bytes *args,
 void cmd_import(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);
 void cmd_delete(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);
 void cmd_show(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);
+/* SubjectPublicKeyInfo of every key, for gh-conf's checks. */
+void cmd_public(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);
+/* What a partner may pin: SHA-256 of the SubjectPublicKeyInfo, hex. "" when OpenSSL fails. */
+void key_pin(EVP_PKEY *pkey, char out[static 65]);
 
 /* ---- cert.c: certificate requests and self-signed certificates (B-CRT-06, B-WLD-01) ---- */
 enum { CERT_DOMAINS_MAX = 30, CERT_SELF_SIGNED_DAYS = 397 };

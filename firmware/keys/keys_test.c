@@ -1,6 +1,7 @@
 #include "keys.h"
 
 #include "base/err.h"
+#include "base/text.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -198,6 +199,36 @@ static void certificates_carry_the_domains(void **state)
 	world_free(w);
 }
 
+/* A partner computes it from the certificate; the two must agree. */
+static void pins_are_those_of_the_certificate(void **state)
+{
+	static const char *const kinds[] = { "rsa-2048", "ecdsa-p384", "ed25519" };
+	struct bytes domain = BYTES("a.example");
+	uint8_t digest[32];
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		EVP_PKEY *pkey = key_generate(bytes_of(kinds[i]));
+		char pin[65], wanted[65];
+		struct buf pem;
+		buf_init(&pem, 65536);
+		assert_int_equal(cert_self_signed(pkey, &domain, 1, &pem), 0);
+		BIO *bio = BIO_new_mem_buf(buf_bytes(&pem).p, (int)buf_len(&pem));
+		X509 *cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+		uint8_t *der = NULL;
+		int n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der);
+		assert_true(n > 0 && EVP_Digest(der, (size_t)n, digest, NULL, EVP_sha256(), NULL));
+		text_hex(bytes_make(digest, 32), wanted);
+		key_pin(pkey, pin);
+		assert_string_equal(pin, wanted);
+		OPENSSL_free(der);
+		X509_free(cert);
+		BIO_free(bio);
+		EVP_PKEY_free(pkey);
+		buf_fini(&pem);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -206,6 +237,7 @@ int main(void)
 		cmocka_unit_test(signatures_verify),
 		cmocka_unit_test(requests_that_are_no_signature_are_refused),
 		cmocka_unit_test(certificates_carry_the_domains),
+		cmocka_unit_test(pins_are_those_of_the_certificate),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,7 +47,8 @@ static const struct bus_handler handlers[] = { { MSG_KEY_SIGN, on_key_sign } };
 
 static const struct proc_command commands[] = {
 	{ "key generate", cmd_generate },    { "key import", cmd_import },	       { "key delete", cmd_delete },
-	{ "show keys", cmd_show },	     { "certificate csr", cmd_csr }, { "certificate self-signed", cmd_self_signed },
+	{ "show keys", cmd_show },	     { "key public", cmd_public },	       { "certificate csr", cmd_csr },
+	{ "certificate self-signed", cmd_self_signed },
 };
 
 int main(int argc, char **argv)

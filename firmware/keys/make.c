@@ -2,11 +2,13 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "base/text.h"
 
 #include <stdlib.h>
 
 #include <openssl/bio.h>
 #include <openssl/pem.h>
+#include <openssl/x509.h>
 
 static const struct key_type {
 	const char *name, *curve; /* curve NULL: RSA */
@@ -92,22 +94,72 @@ static int by_name(const void *a, const void *b)
 	return strcmp((*(struct key *const *)a)->name, (*(struct key *const *)b)->name);
 }
 
+/* DER; the caller frees it with OPENSSL_free. Empty when OpenSSL fails. */
+static struct bytes public_half(EVP_PKEY *pkey)
+{
+	uint8_t *der = NULL;
+	int n = i2d_PUBKEY(pkey, &der);
+
+	return bytes_make(der, n > 0 ? (size_t)n : 0);
+}
+
+void key_pin(EVP_PKEY *pkey, char out[static 65])
+{
+	struct bytes der = public_half(pkey);
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	unsigned n = 0;
+
+	out[0] = 0;
+	if (der.n && EVP_Digest(der.p, der.n, digest, &n, EVP_sha256(), NULL))
+		text_hex(bytes_make(digest, n), out);
+	OPENSSL_free((void *)(uintptr_t)der.p);
+}
+
+/* All keys in the order of their names; how many. */
+static size_t sorted(const struct vault *v, struct key *all[static KEYS_MAX])
+{
+	size_t n = 0;
+	struct key *one;
+
+	for (size_t at = 0; n < KEYS_MAX && (one = map_next(&v->by_name, &at));)
+		all[n++] = one;
+	qsort(all, n, sizeof(*all), by_name);
+	return n;
+}
+
 void cmd_show(void *program, struct proc_ask *ask, const struct bytes *args, size_t n)
 {
 	struct keys *k = program;
-	struct key *all[KEYS_MAX], *one;
-	size_t count = 0;
+	struct key *all[KEYS_MAX];
+	char pin[65];
 
 	(void)args;
 	(void)n;
-	for (size_t at = 0; count < KEYS_MAX && (one = map_next(&k->vault.by_name, &at));)
-		all[count++] = one;
-	qsort(all, count, sizeof(*all), by_name);
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0, count = sorted(&k->vault, all); i < count; i++) {
+		key_pin(all[i]->pkey, pin);
 		proc_record_begin(ask);
 		proc_record_str(ask, "key", all[i]->name);
 		proc_record_str(ask, "kind", key_kind(all[i]->pkey));
+		proc_record_str(ask, "pin", pin);
 		proc_record_end(ask);
+	}
+	proc_done(ask, 0, "");
+}
+
+void cmd_public(void *program, struct proc_ask *ask, const struct bytes *args, size_t n)
+{
+	struct keys *k = program;
+	struct key *all[KEYS_MAX];
+
+	(void)args;
+	(void)n;
+	for (size_t i = 0, count = sorted(&k->vault, all); i < count; i++) {
+		struct bytes der = public_half(all[i]->pkey);
+		proc_record_begin(ask);
+		proc_record_str(ask, "key", all[i]->name);
+		proc_record_text(ask, "public", der);
+		proc_record_end(ask);
+		OPENSSL_free((void *)(uintptr_t)der.p);
 	}
 	proc_done(ask, 0, "");
 }

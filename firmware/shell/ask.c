@@ -60,8 +60,7 @@ static int on_frame(struct answer *s, enum oper_frame type, struct wire *w)
 		return table_add(&s->table, w);
 	case OPER_TEXT:
 		text = wire_bytes(w);
-		page_text(&s->page, text);
-		return 0;
+		return table_text(&s->table, text);
 	case OPER_NOTE:
 		text = wire_str(w);
 		table_flush(&s->table);

@@ -20,7 +20,7 @@ static const char usage[] =
 
 struct options {
 	const char *socket, *line;
-	bool is_json;
+	bool is_json, is_help;
 	enum oper_role role;
 };
 
@@ -55,6 +55,8 @@ static int parse(int argc, char **argv, struct options *o)
 			o->is_json = true;
 		else if (c == 'c')
 			o->line = optarg;
+		else if (c == 'h')
+			o->is_help = true;
 		else if (c != 'r' || role_of(optarg, &o->role) < 0)
 			return ERR_UNKNOWN;
 	}
@@ -114,6 +116,13 @@ static int run_words(struct ask *a, char **argv, int n)
 	return ask_run(a, &words);
 }
 
+/* A candidate lives as long as the connection. */
+static void tell_forgotten(const struct client *c)
+{
+	if (c->changes > 0)
+		fprintf(stderr, "note: not committed, and forgotten now: %u change%s\n", c->changes, c->changes == 1 ? "" : "s");
+}
+
 static int run(struct ask *a, const struct options *o, char **argv, int n)
 {
 	if (o->line)
@@ -135,6 +144,8 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return EXIT_USAGE;
 	}
+	if (o.is_help)
+		return fputs(usage, stdout) == EOF;
 	int rc = client_open(&client, o.socket, o.role);
 	if (rc < 0) {
 		fprintf(stderr, "error: %s: %s\n", o.socket, rc == ERR_SYS ? strerror(errno) : err_text(rc));
@@ -143,6 +154,8 @@ int main(int argc, char **argv)
 	}
 	struct ask a = { .client = &client, .is_json = o.is_json, .may_prompt = isatty(STDIN_FILENO) };
 	int code = run(&a, &o, argv + optind, argc - optind);
+	if (code != EXIT_UNREACHABLE) /* who knows what became of a commit then? */
+		tell_forgotten(&client);
 	client_close(&client);
 	return code == 0 && (fflush(stdout) == EOF || ferror(stdout)) ? 1 : code;
 }

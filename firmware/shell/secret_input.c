@@ -21,14 +21,14 @@ static int read_hidden(const char *prompt, struct buf *out)
 {
 	struct termios old, quiet;
 
-	fputs(prompt, stderr);
-	fflush(stderr);
 	if (tcgetattr(STDIN_FILENO, &old) < 0)
 		return ERR_CLOSED;
 	quiet = old;
 	quiet.c_lflag &= ~(tcflag_t)ECHO;
 	if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet) < 0)
 		return ERR_CLOSED; /* rather none than one that is seen */
+	fputs(prompt, stderr); /* only now: what is typed at it must not show */
+	fflush(stderr);
 	int rc = read_line(out);
 	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &old); /* as it was */
 	fputc('\n', stderr);

@@ -59,6 +59,16 @@ int table_add(struct table *t, struct wire *w)
 	return n > TABLE_COLUMNS_MAX ? 0 : wire_end(w);
 }
 
+int table_text(struct table *t, struct bytes text)
+{
+	if (!t->json) {
+		page_text(t->page, text);
+		return 0;
+	}
+	json_t *object = json_pack("{s:s%}", "text", (const char *)text.p, text.n);
+	return object && json_array_append_new(t->json, object) == 0 ? 0 : ERR_NOMEM;
+}
+
 /* Letters on the screen, near enough: UTF-8 sequences count once. */
 static size_t width_of(struct bytes v)
 {

@@ -33,6 +33,8 @@ void table_init(struct table *t, struct page *page, bool is_json);
 void table_fini(struct table *t);
 /* A RECORD's body. ERR_SYNTAX, ERR_NOMEM. */
 int table_add(struct table *t, struct wire *w);
+/* Text as it is; in JSON a record with the key "text". ERR_NOMEM. */
+int table_text(struct table *t, struct bytes text);
 /* Text: writes what has come. */
 void table_flush(struct table *t);
 /* JSON: writes the array. */

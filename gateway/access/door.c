@@ -92,6 +92,7 @@ static void on_trim(void *arg)
 	struct door *d = arg;
 
 	d->n_freed = 0;
+	xml_pool_trim(d->xml);
 	malloc_trim(0);
 }
 

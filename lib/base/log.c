@@ -70,8 +70,6 @@ void log_write(enum log_level level, const char *event, const struct log_kv *kv,
 	struct timespec ts;
 	char stamp[TEXT_TIME_BYTES];
 
-	if (!log_is_on(level))
-		return;
 	clock_gettime(CLOCK_REALTIME, &ts);
 	text_time((uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000, true, stamp);
 	buf_init(&line, LINE_MAX_BYTES);

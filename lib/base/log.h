@@ -27,7 +27,8 @@ struct log_kv {
 /* 16 hex digits: connection and trace ids. */
 #define LOG_ID(k, v) ((struct log_kv){ .key = (k), .kind = LOG_KV_ID, .number = (int64_t)(v) })
 
-/* One line. event: dotted words ("c2s.auth.failed"). */
+/* One line, whatever the level that is on: the macros below ask log_is_on first. event: dotted words
+ * ("c2s.auth.failed"). */
 void log_write(enum log_level level, const char *event, const struct log_kv *kv, size_t n);
 
 #define LOG_LINE(level, event, ...)                                                                \

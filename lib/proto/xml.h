@@ -67,6 +67,8 @@ struct xml_event {
 struct xml_pool;
 /* Parsers shared by the streams of one program. max_idle: how many it keeps unlent. */
 struct xml_pool *xml_pool_new(size_t max_idle);
+/* Frees the idle parsers: after a flood they lie scattered and hold pages. */
+void xml_pool_trim(struct xml_pool *p);
 void xml_pool_free(struct xml_pool *p); /* after all its streams; NULL is fine */
 
 struct xml_parser;

@@ -37,15 +37,21 @@ static void parser_free(struct xml_parser *p)
 	free(p);
 }
 
-void xml_pool_free(struct xml_pool *pool)
+void xml_pool_trim(struct xml_pool *pool)
 {
-	if (!pool)
-		return;
 	while (pool->idle) {
 		struct xml_parser *p = pool->idle;
 		pool->idle = p->next;
 		parser_free(p);
 	}
+	pool->n_idle = 0;
+}
+
+void xml_pool_free(struct xml_pool *pool)
+{
+	if (!pool)
+		return;
+	xml_pool_trim(pool);
 	free(pool);
 }
 

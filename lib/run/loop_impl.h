@@ -50,6 +50,9 @@ void loop_deferred_run(struct loop *l);
 /* True when a timer is set; *at_ms its time. */
 bool loop_next_timer(const struct loop *l, uint64_t *at_ms);
 
+/* Where libevent's small records lie; before anything else of libevent is called. */
+void loop_memory_init(void);
+
 /* Plain poll over the loop's watches; the fake uses it too. */
 int loop_poll_init(struct loop *l);
 void loop_poll_fini(struct loop *l);

@@ -50,6 +50,7 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 
 static struct event_base *base_new(void)
 {
+	loop_memory_init();
 	struct event_config *c = event_config_new();
 
 	if (!c)

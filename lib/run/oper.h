@@ -33,7 +33,7 @@ enum oper_need {
 
 enum { OPER_DONE_SECRET = 1 }; /* the line had a secret: keep it out of the history */
 
-enum { OPER_VERSION = 1, OPER_FRAME_MAX = 4 << 20 };
+enum { OPER_VERSION = 1, OPER_FRAME_MAX = 8 << 20 };
 
 enum oper_role { OPER_AUDITOR, OPER_OPERATOR, OPER_ADMIN };
 

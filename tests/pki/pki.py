@@ -34,6 +34,7 @@ KINDS = {
     "client-only":  {"eku": (EKU.CLIENT_AUTH,)},
     "no-eku":       {"eku": None},
     "expired":      {"start": -30, "days": 29},
+    "ending":       {"days": 9},
     "not-yet":      {"start": 30, "days": 30},
     "wrong-name":   {"domain": "someone-else.example"},
     "self-signed":  {"issuer": "self"},

@@ -48,6 +48,12 @@ class Gatehouse:
             raise Failed("ghsh %s: exit %d: %s%s" % (" ".join(words), got.returncode, got.stdout, got.stderr))
         return json.loads(got.stdout) if got.stdout.strip() else []
 
+    def operator(self, *words, text=None, timeout=30):
+        """One ghsh, as a person or a script runs it: its returncode, stdout and stderr."""
+        return subprocess.run([os.path.join(BIN, "ghsh"), "--socket", self.socket] + list(words),
+                              input=text if text is not None else "", text=True, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, timeout=timeout)
+
     def commit(self, *lines):
         return self.ghsh(list(lines) + ["commit"])
 
@@ -77,11 +83,15 @@ class Gatehouse:
         return out + self.settings + ["commit"]
 
     # ---- life
-    def start(self, wait=True):
+    def start(self, wait=True, is_empty=False):
+        """is_empty: a fresh box, with no settings and no accounts."""
         self.program = Program(self.place, self.name, ([need("prlimit"), "--nofile=%d" % self.files] if self.files else []) + [
             os.path.join(BIN, "gh-super"), "--bin", BIN, "--state", self.state, "--run", self.run])
         wait_for("%s has its console" % self.name, lambda: os.path.exists(self.socket), 10)
         self._retry(lambda: self.ghsh("show version\n"), 10)
+        if is_empty:
+            self._retry(lambda: self.records("show", "keys"), 10)
+            return self
         self._retry(lambda: self.ghsh(self.script()), 15)
         if wait:
             wait_for("%s listens" % self.name,

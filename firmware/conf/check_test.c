@@ -1,0 +1,155 @@
+#include "check.h"
+
+#include "cert.h"
+#include "conf_text.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <openssl/bio.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+enum { NOW_S = 1800000000 };
+
+/* A certificate for one name, with its key. */
+struct made {
+	EVP_PKEY *key;
+	char pem[4096];
+};
+
+static void make(struct made *m, const char *name)
+{
+	char names[128];
+	X509 *cert = X509_new();
+	BIO *out = BIO_new(BIO_s_mem());
+
+	m->key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
+	snprintf(names, sizeof names, "DNS:%s", name);
+	X509_EXTENSION *ext = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, names);
+	ASN1_TIME_set(X509_getm_notBefore(cert), NOW_S - 3600);
+	ASN1_TIME_set(X509_getm_notAfter(cert), NOW_S + 3600);
+	assert_true(X509_set_version(cert, 2) && X509_set_pubkey(cert, m->key) && X509_add_ext(cert, ext, -1));
+	assert_true(X509_sign(cert, m->key, EVP_sha256()) > 0 && PEM_write_bio_X509(out, cert));
+	int n = BIO_read(out, m->pem, sizeof m->pem - 1);
+	assert_true(n > 0);
+	m->pem[n] = 0;
+	X509_EXTENSION_free(ext);
+	X509_free(cert);
+	BIO_free(out);
+}
+
+static void add_key(struct keyring *k, const char *name, EVP_PKEY *key)
+{
+	uint8_t *der = NULL;
+	int n = i2d_PUBKEY(key, &der);
+
+	assert_int_equal(keyring_add(k, bytes_of(name), bytes_make(der, (size_t)n)), 0);
+	OPENSSL_free(der);
+	k->is_known = true;
+}
+
+static void settings(struct rows *r, const struct made *m)
+{
+	struct conf_text_error e;
+
+	assert_int_equal(conf_text_parse(BYTES("set domain a.example certificate own\n"), r, &e), 0);
+	assert_int_equal(rows_set(r, BYTES("certificate own chain"), bytes_of(m->pem)), 0);
+}
+
+/* What is found about a.example's certificate, against a box that runs `running`. */
+static void expect(const struct rows *r, const struct rows *running, const struct keyring *k, bool is_error, const char *text)
+{
+	struct check found;
+	struct check_against against = { running, k, NOW_S };
+
+	check_rows(r, &against, &found);
+	for (size_t i = 0; i < found.n; i++) {
+		if (strcmp(found.v[i].path, "domain a.example certificate") != 0)
+			continue;
+		assert_non_null(text);
+		assert_non_null(strstr(found.v[i].text, text));
+		assert_int_equal(found.v[i].is_error, is_error);
+		return;
+	}
+	assert_null(text);
+}
+
+static void a_hosted_domain_needs_its_key_and_name(void **state)
+{
+	struct made good, other, wrong;
+	struct keyring none = { .is_known = true }, right = { 0 }, bad = { 0 }, for_wrong = { 0 };
+	struct rows r = { 0 }, w = { 0 }, empty = { 0 };
+
+	(void)state;
+	make(&good, "a.example");
+	make(&other, "a.example");
+	make(&wrong, "b.example");
+	settings(&r, &good);
+	settings(&w, &wrong);
+	add_key(&right, "own", good.key);
+	add_key(&bad, "own", other.key);
+	add_key(&for_wrong, "own", wrong.key);
+	expect(&r, &empty, &right, false, NULL);
+	expect(&r, &empty, &none, true, "there is no private key own: certificate import own FILE");
+	expect(&r, &empty, &bad, true, "belongs to another certificate");
+	expect(&w, &empty, &for_wrong, true, "does not cover the name a.example");
+	/* What runs so already may not keep the box from other changes. */
+	expect(&r, &r, &none, false, "there is no private key own");
+	expect(&w, &w, &for_wrong, false, "does not cover the name a.example");
+	expect(&r, &w, &none, true, "there is no private key own");
+	keyring_fini(&right);
+	keyring_fini(&bad);
+	keyring_fini(&for_wrong);
+	rows_fini(&r);
+	rows_fini(&w);
+	EVP_PKEY_free(good.key);
+	EVP_PKEY_free(other.key);
+	EVP_PKEY_free(wrong.key);
+}
+
+static void an_end_is_told_in_days(void **state)
+{
+	struct cert_about a = { .not_after_s = NOW_S };
+
+	(void)state;
+	assert_int_equal(cert_days_left(&a, NOW_S), 0);
+	assert_int_equal(cert_days_left(&a, NOW_S - 86399), 0);
+	assert_int_equal(cert_days_left(&a, NOW_S - 86400), 1);
+	assert_int_equal(cert_days_left(&a, NOW_S + 1), -1);
+	assert_int_equal(cert_days_left(&a, NOW_S + 86400), -1);
+	assert_int_equal(cert_days_left(&a, NOW_S + 86401), -2);
+}
+
+static void a_silent_gh_keys_does_not_stop_changes(void **state)
+{
+	struct made m;
+	struct keyring unknown = { 0 };
+	struct rows r = { 0 }, empty = { 0 };
+	struct check found;
+	struct check_against against = { &empty, &unknown, NOW_S };
+	bool is_told = false;
+
+	(void)state;
+	make(&m, "a.example");
+	settings(&r, &m);
+	check_rows(&r, &against, &found);
+	assert_int_equal(found.n_errors, 0);
+	for (size_t i = 0; i < found.n; i++)
+		is_told |= strstr(found.v[i].text, "gh-keys does not answer") != NULL;
+	assert_true(is_told);
+	rows_fini(&r);
+	EVP_PKEY_free(m.key);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_hosted_domain_needs_its_key_and_name),
+		cmocka_unit_test(an_end_is_told_in_days),
+		cmocka_unit_test(a_silent_gh_keys_does_not_stop_changes),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
