@@ -130,7 +130,11 @@ static void tell_contacts(struct im *im, struct user *u, const struct bytes *bef
 	for (uint32_t i = 0; i < u->n_contacts; i++) {
 		struct bytes jid = contact_jid(u->contacts[i]);
 		bool was = user_blocks(&old, jid), is = user_blocks(u, jid);
-		if (!(u->contacts[i]->bits & CONTACT_FROM) || was == is)
+		if (was == is)
+			continue;
+		if (!is)
+			presence_ask(im, u, jid); /* what it was meanwhile was kept from the user */
+		if (!(u->contacts[i]->bits & CONTACT_FROM))
 			continue;
 		if (is)
 			presence_hide(im, u, jid);

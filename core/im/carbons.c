@@ -37,7 +37,9 @@ static void copy(struct im *im, struct session *to, const struct item *it, const
 	if (buf_failed(&im->out))
 		return;
 	im_stats[STAT_CARBONS]++;
-	session_send(im, to, STANZA_MESSAGE, buf_bytes(&im->out));
+	const struct envelope e = { .kind = STANZA_MESSAGE, .type = it->e.type, .facts = it->e.facts,
+				    .stanza = buf_bytes(&im->out) };
+	session_send_as(im, to, &e);
 }
 
 void carbons_sent(struct im *im, struct session *from, const struct item *it)
@@ -62,7 +64,7 @@ void carbons_received(struct im *im, struct user *u, const struct item *it, cons
 		return;
 	LIST_EACH (n, &u->sessions) {
 		struct session *s = LIST_OWNER(n, struct session, node);
-		bool has_it = exact ? s == exact : session_is_available(s) && s->priority >= 0;
+		bool has_it = exact ? s == exact : session_takes_messages(s);
 		if (!has_it && s->bits & SESSION_HAS_CARBONS)
 			copy(im, s, it, "received");
 	}

@@ -8,6 +8,7 @@
 
 struct contact {
 	uint8_t bits; /* enum contact_bit */
+	bool is_seen; /* at another domain, and available as far as we know (partner.c) */
 	uint16_t jid_n, name_n;
 	uint32_t groups_n, request_n;
 	uint8_t data[]; /* jid, name, groups (each a str of base/wire.h), request (a stanza) */

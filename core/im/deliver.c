@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "proto/xmpp.h"
+#include "answered.h"
 #include "blocking.h"
 #include "carbons.h"
 #include "offline.h"
@@ -43,18 +44,13 @@ enum deliver_act deliver_rule(enum stanza_type type, enum target target, enum re
 	return target == TARGET_FULL_MATCH ? DELIVER_EXACT : DELIVER_IGNORE;
 }
 
-static bool takes_messages(const struct session *s)
-{
-	return session_is_available(s) && s->priority >= 0;
-}
-
 enum reach deliver_reach(const struct user *u)
 {
 	enum reach r = u->state == USER_NONE ? REACH_NO_ACCOUNT : REACH_NONE;
 
 	LIST_EACH (it, &u->sessions) {
 		const struct session *s = LIST_OWNER(it, struct session, node);
-		if (takes_messages(s))
+		if (session_takes_messages(s))
 			return REACH_AVAILABLE;
 		if (session_is_available(s))
 			r = REACH_NEGATIVE;
@@ -68,7 +64,7 @@ struct session *deliver_best(const struct user *u)
 
 	LIST_EACH (it, &u->sessions) {
 		struct session *s = LIST_OWNER(it, struct session, node);
-		if (takes_messages(s) && (!best || s->priority > best->priority || (!best->conn && s->conn)))
+		if (session_takes_messages(s) && (!best || s->priority > best->priority || (!best->conn && s->conn)))
 			best = s;
 	}
 	return best;
@@ -80,10 +76,10 @@ static bool to_all(struct im *im, struct user *u, struct item *it)
 	unsigned n = 0, sent = 0;
 
 	LIST_EACH (a, &u->sessions)
-		n += takes_messages(LIST_OWNER(a, struct session, node));
+		n += session_takes_messages(LIST_OWNER(a, struct session, node));
 	LIST_EACH (b, &u->sessions) {
 		struct session *s = LIST_OWNER(b, struct session, node);
-		if (takes_messages(s))
+		if (session_takes_messages(s))
 			sent += session_send_item(im, s, it, n > 1 ? QUEUED_FORKED : 0);
 	}
 	if (it->parcel)
@@ -113,9 +109,10 @@ static void act(struct im *im, struct user *u, struct item *it, enum deliver_act
 		carbons_received(im, u, it, exact);
 		break;
 	case DELIVER_ALL:
-		if (!to_all(im, u, it))
+		exact = answered_by(u, it);
+		if (exact ? !session_send_item(im, exact, it, 0) : !to_all(im, u, it))
 			store_for_later(im, u, it);
-		carbons_received(im, u, it, NULL);
+		carbons_received(im, u, it, exact);
 		break;
 	default:
 		break;

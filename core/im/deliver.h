@@ -20,7 +20,7 @@ enum deliver_act {
 	DELIVER_REFUSE,  /* service-unavailable */
 	DELIVER_STORE,
 	DELIVER_EXACT,
-	DELIVER_ALL,     /* to all of priority 0 or above: IM forking */
+	DELIVER_ALL,     /* to all of priority 0 or above, or to the one that has replied (answered.h) */
 	DELIVER_ACT_COUNT
 };
 /* type: a message's enum stanza_type. Pure. */

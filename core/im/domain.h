@@ -11,7 +11,7 @@ struct domain {
 
 /* NULL: not here. */
 struct domain *domain_of(const struct im *im, struct bytes name);
-/* Takes the new set. Sessions of domains that have gone are the caller's. */
+/* Takes the new set. */
 void domains_apply(struct im *im, const struct settings *s);
 void domains_fini(struct im *im);
 

@@ -7,6 +7,8 @@
 #include "domain.h"
 #include "item.h"
 #include "journal.h"
+#include "partner.h"
+#include "presence_switch.h"
 #include "remote.h"
 #include "session.h"
 #include "sm.h"
@@ -59,6 +61,7 @@ int im_init(struct im *im, struct loop *loop, struct bus *bus, unsigned instance
 	buf_init(&im->ask_body, OUT_BYTES_MAX);
 	list_init(&im->ask_order);
 	users_init(im);
+	partners_init(im);
 	journal_init(im);
 	im->parsers = xml_pool_new(PARSERS_MAX);
 	int rc = im->parsers ? remote_init(im) : ERR_NOMEM;
@@ -74,6 +77,7 @@ int im_init(struct im *im, struct loop *loop, struct bus *bus, unsigned instance
 
 void im_fini(struct im *im)
 {
+	partners_fini(im);
 	auth_fini(im);
 	sessions_fini(im);
 	ask_fini(im);
@@ -91,18 +95,29 @@ void im_fini(struct im *im)
 
 void im_apply(struct im *im, const struct settings *s)
 {
+	bool has_presence = settings_bool(s, SET_IM_PRESENCE), had_presence = im->config.has_presence;
+
+	if (had_presence && !has_presence)
+		presence_withdraw_all(im);
 	im->config = (struct im_config){
+		.has_messages = settings_bool(s, SET_IM_MESSAGES),
+		.has_presence = has_presence,
 		.has_offline = settings_bool(s, SET_IM_OFFLINE),
 		.has_plain = settings_bool(s, SET_IM_PLAIN),
 		.offline_user = (uint32_t)settings_int(s, SET_IM_OFFLINE_USER),
+		.offline_domain = (uint32_t)settings_int(s, SET_IM_OFFLINE_DOMAIN),
 		.offline_total = (uint32_t)settings_int(s, SET_IM_OFFLINE_NODE),
 		.resume_max_s = (uint32_t)settings_int(s, SET_IM_RESUME_MAX),
 		.sessions_user = (uint32_t)settings_int(s, SET_IM_SESSIONS_USER),
 		.roster_max = (uint32_t)settings_int(s, SET_IM_ROSTER_MAX),
 		.unacked_max = (uint32_t)settings_int(s, SET_IM_UNACKED),
+		.partner_silence_s = (uint32_t)settings_int(s, SET_IM_PARTNER_SILENCE),
 		.scram_iterations = (uint32_t)settings_int(s, SET_IM_SCRAM_ITERATIONS),
 	};
 	domains_apply(im, s);
+	sessions_check_domains(im);
+	if (has_presence && !had_presence)
+		presence_share_all(im);
 }
 
 void im_up(struct im *im, struct chan *c)
@@ -123,6 +138,6 @@ void im_down(struct im *im, struct chan *c)
 {
 	if (chan_prog(c) != PROG_ACCESS)
 		return; /* what was asked or sent waits for the peer's return */
+	auth_door_down(im, (uint8_t)chan_instance(c)); /* first: no session is resumed there now */
 	sessions_door_down(im, (uint8_t)chan_instance(c));
-	auth_door_down(im, (uint8_t)chan_instance(c));
 }

@@ -18,11 +18,12 @@ struct item;
 
 /* What `apply` took from the settings. */
 struct im_config {
-	bool has_offline, has_plain;
-	uint32_t offline_user, offline_total; /* messages */
+	bool has_messages, has_presence, has_offline, has_plain;
+	uint32_t offline_user, offline_domain, offline_total; /* messages */
 	uint32_t resume_max_s;
 	uint32_t sessions_user, roster_max, unacked_max;
 	uint32_t scram_iterations;
+	uint32_t partner_silence_s;
 };
 
 struct im {
@@ -59,6 +60,9 @@ struct im {
 	struct list remote_order;
 	size_t remote_bytes;
 	struct loop_timer remote_timer;
+	struct map partners; /* name -> struct partner (partner.c) */
+	struct list partner_order;
+	struct loop_timer partner_timer;
 	uint64_t *recent_routes; /* ids taken over lately */
 };
 
@@ -99,6 +103,7 @@ uint64_t im_next_id(struct im *im);
 	X(STAT_REMOTE_IN, "im.remote.in")                                                          \
 	X(STAT_REMOTE_AGAIN, "im.remote.again")                                                    \
 	X(STAT_REMOTE_FULL, "im.remote.full")                                                      \
+	X(STAT_GHOSTS, "im.partner.ghosts")                                                        \
 	X(STAT_STORE_FAILED, "im.store.failed")                                                    \
 	X(STAT_NO_MEMORY, "im.no_memory")
 #define IM_STAT_ID(id, name) id,

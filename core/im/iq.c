@@ -15,8 +15,8 @@ const struct iq_row iq_rows[] = {
 	{ "query",      NS_DISCO_ITEMS, IQ_DOMAIN | IQ_SELF | IQ_OTHER,      IQ_GET,          iq_disco_items },
 	{ "vCard",      NS_VCARD,       IQ_SELF | IQ_OTHER,                  IQ_GET,          iq_vcard_get },
 	{ "vCard",      NS_VCARD,       IQ_SELF,                             IQ_SET,          iq_vcard_set },
-	{ "query",      "jabber:iq:private", IQ_SELF,                        IQ_GET,          iq_private_get },
-	{ "query",      "jabber:iq:private", IQ_SELF,                        IQ_SET,          iq_private_set },
+	{ "query",      NS_PRIVATE,     IQ_SELF,                             IQ_GET,          iq_private_get },
+	{ "query",      NS_PRIVATE,     IQ_SELF,                             IQ_SET,          iq_private_set },
 	{ "blocklist",  NS_BLOCKING,    IQ_SELF,                             IQ_GET,          blocking_get },
 	{ "block",      NS_BLOCKING,    IQ_SELF,                             IQ_SET,          blocking_block },
 	{ "unblock",    NS_BLOCKING,    IQ_SELF,                             IQ_SET,          blocking_unblock },
@@ -144,15 +144,20 @@ static bool to_resource(struct im *im, struct user *u, struct item *it)
 static void find_row(struct im *im, struct iq *q)
 {
 	unsigned type = q->is_set ? IQ_SET : IQ_GET;
+	bool is_own = false;
 
 	for (size_t i = 0; i < iq_n_rows; i++) {
 		const struct iq_row *r = &iq_rows[i];
-		if (r->who & q->who && r->types & type && xml_is(q->child, r->name, r->ns)) {
+		if (!(r->types & type) || !xml_is(q->child, r->name, r->ns))
+			continue;
+		if (r->who & q->who) {
 			r->fn(im, q);
 			return;
 		}
+		is_own = r->who == IQ_SELF;
 	}
-	iq_error(im, q, STANZA_SERVICE_UNAVAILABLE);
+	/* What is everybody's own (RFC 6121 2.3.3, XEP-0054 3.2, XEP-0049 2) is nobody else's. */
+	iq_error(im, q, is_own && q->who == IQ_OTHER ? STANZA_FORBIDDEN : STANZA_SERVICE_UNAVAILABLE);
 }
 
 void iq_handle(struct im *im, struct user *u, struct item *it)

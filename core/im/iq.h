@@ -64,5 +64,7 @@ void iq_vcard_get(struct im *im, struct iq *q);
 void iq_vcard_set(struct im *im, struct iq *q);
 void iq_private_get(struct im *im, struct iq *q);
 void iq_private_set(struct im *im, struct iq *q);
+/* The last session of a user has ended: kept for XEP-0012. */
+void iq_last_left(struct im *im, const struct user *u);
 
 #endif

@@ -1,10 +1,11 @@
-/* Small things kept by key: vCards (XEP-0054) and private XML (XEP-0049). */
+/* Small things kept by key: vCards (XEP-0054), private XML (XEP-0049), last activity (XEP-0012). */
 #include "iq.h"
 
 #include "base/err.h"
 #include "proto/xmpp.h"
 #include "ask.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { BLOB_MAX_BYTES = 128 << 10 };
@@ -24,8 +25,14 @@ static void on_vcard_done(struct im *im, struct ask *a, int rc)
 {
 	if (!a->arg)
 		return; /* answered by its item */
-	/* XEP-0054 3.1: none, or nobody. */
-	iq_late_error(im, a->arg, rc == ERR_NOT_FOUND ? STANZA_ITEM_NOT_FOUND : STANZA_INTERNAL_SERVER_ERROR);
+	/* XEP-0054 3.3: who has none and who does not exist look the same. */
+	iq_late_error(im, a->arg, rc == ERR_NOT_FOUND ? STANZA_SERVICE_UNAVAILABLE : STANZA_INTERNAL_SERVER_ERROR);
+}
+
+static void on_own_vcard_done(struct im *im, struct ask *a, int rc)
+{
+	if (a->arg) /* XEP-0054 3.1 */
+		iq_late_error(im, a->arg, rc == ERR_NOT_FOUND ? STANZA_ITEM_NOT_FOUND : STANZA_INTERNAL_SERVER_ERROR);
 }
 
 /* XEP-0049: what is not there comes back empty, as it was asked. */
@@ -45,7 +52,7 @@ static void on_private_done(struct im *im, struct ask *a, int rc)
 	struct bytes key = bytes_skip(wire_str(&w), sizeof "private " - 1);
 	size_t space = bytes_find(key, ' ');
 	buf_init(&b, 8192);
-	buf_put_str(&b, "<query xmlns='jabber:iq:private'><");
+	buf_put_str(&b, "<query xmlns='" NS_PRIVATE "'><");
 	buf_put(&b, key.p, space);
 	xml_write_attr(&b, "xmlns", bytes_skip(key, space + 1));
 	buf_put_str(&b, "/></query>");
@@ -53,7 +60,7 @@ static void on_private_done(struct im *im, struct ask *a, int rc)
 	buf_fini(&b);
 }
 
-static void get(struct im *im, struct iq *q, struct bytes key, ask_done_fn done)
+static void get(struct im *im, struct iq *q, struct bytes key, ask_item_fn item, ask_done_fn done)
 {
 	struct iq_later *l = iq_keep(q);
 
@@ -64,7 +71,7 @@ static void get(struct im *im, struct iq *q, struct bytes key, ask_done_fn done)
 	struct buf *b = ask_begin(im, STORE_BLOB_GET);
 	wire_put_str(b, user_jid(q->user));
 	wire_put_str(b, key);
-	ask_send_free(im, on_value, done, l, 0);
+	ask_send_free(im, item, done, l, 0);
 }
 
 static void on_put(struct im *im, struct ask *a, int rc)
@@ -92,7 +99,7 @@ static void put(struct im *im, struct iq *q, struct bytes key, struct bytes valu
 
 void iq_vcard_get(struct im *im, struct iq *q)
 {
-	get(im, q, BYTES("vcard"), on_vcard_done);
+	get(im, q, BYTES("vcard"), on_value, q->who == IQ_SELF ? on_own_vcard_done : on_vcard_done);
 }
 
 void iq_vcard_set(struct im *im, struct iq *q)
@@ -121,7 +128,7 @@ void iq_private_get(struct im *im, struct iq *q)
 	if (!n)
 		iq_error(im, q, STANZA_BAD_REQUEST);
 	else
-		get(im, q, private_key(im, n), on_private_done);
+		get(im, q, private_key(im, n), on_value, on_private_done);
 }
 
 void iq_private_set(struct im *im, struct iq *q)
@@ -135,4 +142,59 @@ void iq_private_set(struct im *im, struct iq *q)
 	buf_clear(&im->out2);
 	xml_write(&im->out2, q->child, NS_CLIENT);
 	put(im, q, private_key(im, n), buf_bytes(&im->out2));
+}
+
+/* ---- last activity ---- */
+
+void iq_last_left(struct im *im, const struct user *u)
+{
+	char now[24];
+	struct buf *b = ask_begin(im, STORE_BLOB_PUT);
+
+	(void)snprintf(now, sizeof now, "%llu", (unsigned long long)loop_wall_ms(im->loop));
+	wire_put_str(b, user_jid(u));
+	wire_put_str(b, BYTES("last"));
+	wire_put_bytes(b, bytes_of(now));
+	ask_send_free(im, NULL, NULL, NULL, 0);
+}
+
+static void answer_last(struct im *im, struct iq_later *l, uint64_t seconds)
+{
+	buf_clear(&im->out2);
+	buf_putf(&im->out2, "<query xmlns='" NS_LAST "' seconds='%llu'/>", (unsigned long long)seconds);
+	iq_late_result(im, l, buf_bytes(&im->out2));
+}
+
+static void on_last(struct im *im, struct ask *a, struct wire *w)
+{
+	uint64_t at, now = loop_wall_ms(im->loop);
+	struct iq_later *l = a->arg;
+
+	if (!l || bytes_to_u64(wire_bytes(w), UINT64_MAX, &at) || wire_failed(w))
+		return;
+	a->arg = NULL;
+	answer_last(im, l, at < now ? (now - at) / 1000 : 0);
+}
+
+static void on_last_done(struct im *im, struct ask *a, int rc)
+{
+	if (a->arg) /* has never been here */
+		iq_late_error(im, a->arg, rc && rc != ERR_NOT_FOUND ? STANZA_INTERNAL_SERVER_ERROR : STANZA_ITEM_NOT_FOUND);
+}
+
+/* Of a domain its uptime; of a person only to those who see the presence (XEP-0012 4). */
+void iq_last(struct im *im, struct iq *q)
+{
+	if (q->user && !iq_may_see(q->user, q->it->e.from)) {
+		iq_error(im, q, STANZA_FORBIDDEN);
+		return;
+	}
+	if (q->user && !q->user->n_sessions) {
+		get(im, q, BYTES("last"), on_last, on_last_done);
+		return;
+	}
+	uint64_t seconds = q->user ? 0 : (loop_now(im->loop) - im->started_ms) / 1000;
+	buf_clear(&im->out2);
+	buf_putf(&im->out2, "<query xmlns='" NS_LAST "' seconds='%llu'/>", (unsigned long long)seconds);
+	iq_result(im, q, buf_bytes(&im->out2));
 }

@@ -1,4 +1,4 @@
-/* The short ones: ping, time, version, last activity, session, carbons. */
+/* The short ones: ping, time, version, session, carbons. */
 #include "iq.h"
 
 #include "base/text.h"
@@ -24,24 +24,6 @@ void iq_time(struct im *im, struct iq *q)
 void iq_version(struct im *im, struct iq *q)
 {
 	iq_result(im, q, BYTES("<query xmlns='" NS_VERSION "'><name>Gatehouse</name><version>1</version></query>"));
-}
-
-/* XEP-0012: of a domain its uptime; of a person only to those who see the presence. */
-void iq_last(struct im *im, struct iq *q)
-{
-	uint64_t seconds = 0;
-
-	if (q->user && !iq_may_see(q->user, q->it->e.from)) {
-		iq_error(im, q, STANZA_FORBIDDEN);
-		return;
-	}
-	if (!q->user)
-		seconds = (loop_now(im->loop) - im->started_ms) / 1000;
-	else if (!q->user->n_sessions)
-		seconds = q->user->idle_since_ms ? (loop_now(im->loop) - q->user->idle_since_ms) / 1000 : 0;
-	buf_clear(&im->out2);
-	buf_putf(&im->out2, "<query xmlns='" NS_LAST "' seconds='%llu'/>", (unsigned long long)seconds);
-	iq_result(im, q, buf_bytes(&im->out2));
 }
 
 void iq_session(struct im *im, struct iq *q)

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "proto/xmpp.h"
 #include "run/session.h"
+#include "answered.h"
 #include "blocking.h"
 #include "carbons.h"
 #include "deliver.h"
@@ -10,6 +11,7 @@
 #include "iq.h"
 #include "journal.h"
 #include "parcel.h"
+#include "partner.h"
 #include "presence.h"
 #include "remote.h"
 #include "sm.h"
@@ -25,6 +27,15 @@ bool item_must_survive(const struct envelope *e)
 	if (e->facts & FACT_NO_STORE)
 		return false;
 	return e->facts & (FACT_BODY | FACT_PAYLOAD | FACT_STORE);
+}
+
+bool item_is_urgent(const struct envelope *e)
+{
+	if (e->kind != STANZA_MESSAGE)
+		return e->kind == STANZA_IQ;
+	if (e->type == TYPE_ERROR || e->facts & FACT_BODY)
+		return true;
+	return e->type != TYPE_HEADLINE && e->facts & (FACT_SUBJECT | FACT_PAYLOAD | FACT_STORE);
 }
 
 bool item_wants_safety(const struct item *it)
@@ -141,6 +152,12 @@ void item_route(struct im *im, struct item *it)
 
 /* ---- from clients ---- */
 
+/* */
+static void switched_off(struct im *im, const struct item *it)
+{
+	item_refuse(im, it, STANZA_NOT_ALLOWED, "Messages are switched off here");
+}
+
 static void without_to(struct im *im, struct session *s, struct item *it)
 {
 	if (it->e.kind == STANZA_IQ) {
@@ -165,6 +182,10 @@ static void from_client(struct im *im, struct session *s, struct item *it)
 	static const enum im_stat stats[] = { STAT_MESSAGES, STAT_PRESENCES, STAT_IQS };
 
 	im_stats[stats[it->e.kind]]++;
+	if (it->e.kind == STANZA_MESSAGE && !im->config.has_messages) {
+		switched_off(im, it);
+		return;
+	}
 	if (!it->e.to.n) {
 		without_to(im, s, it);
 		return;
@@ -177,12 +198,16 @@ static void from_client(struct im *im, struct session *s, struct item *it)
 		if (subscribe_is((enum stanza_type)it->e.type)) {
 			if (!subscribe_out(im, s, it))
 				return;
+		} else if (im->config.has_presence) {
+			presence_directed(s, it);
 		} else {
-			presence_directed(im, s, it);
+			return; /* */
 		}
 	}
-	if (it->e.kind == STANZA_MESSAGE)
+	if (it->e.kind == STANZA_MESSAGE) {
+		answered_sent(s, it);
 		carbons_sent(im, s, it);
+	}
 	route(im, it);
 	if (it->e.kind == STANZA_PRESENCE && subscribe_is((enum stanza_type)it->e.type))
 		subscribe_sent(im, s, it);
@@ -227,6 +252,7 @@ int item_on_route(void *program, struct chan *from, const struct frame *f)
 	if (envelope_decode(f->body, &it.e))
 		return ERR_SYNTAX;
 	im_stats[STAT_REMOTE_IN]++;
+	partner_heard(im, &it.e);
 	if (it.e.id && !remote_take(im, it.e.id))
 		return 0;
 	it.origin = it.e.id ? ORIGIN_ROUTE : ORIGIN_NONE;
@@ -234,6 +260,8 @@ int item_on_route(void *program, struct chan *from, const struct frame *f)
 	im->item = &it;
 	if (!it.e.to.n || !domain_of(im, jid_domain(&to)))
 		item_refuse(im, &it, STANZA_ITEM_NOT_FOUND, "This domain does not live here");
+	else if (it.e.kind == STANZA_MESSAGE && !im->config.has_messages)
+		switched_off(im, &it);
 	else
 		route(im, &it);
 	item_end(im, &it);

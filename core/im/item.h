@@ -30,6 +30,9 @@ struct parcel *item_parcel(struct im *im, struct item *it);
 bool item_wants_safety(const struct item *it);
 /* Must this message outlive a crash once it is acknowledged? */
 bool item_must_survive(const struct envelope *e);
+/* Must an inactive client see it at once (XEP-0352)? Chat states, and headlines without a text, such
+ * as events of feeds, can wait; of presence the door knows what can. Pure. */
+bool item_is_urgent(const struct envelope *e);
 
 /* A stanza came from a client, from the switch, or out of a user's waiting list. */
 int item_on_stanza(void *im, struct chan *from, const struct frame *f);

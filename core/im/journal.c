@@ -71,10 +71,18 @@ static void put_parcel(struct im *im, struct batch *b, struct parcel *p)
 	b->parcels[b->n++] = p;
 }
 
-/* What only waits for the disk anyway, or is no message (a roster change), needs no journal. */
+/* What only waits for the disk anyway, or is no message (a roster change), needs no journal; a
+ * subscription to another domain does. */
 static bool needs_journal(const struct parcel *p)
 {
-	return p->points > p->storing && p->e.kind == STANZA_MESSAGE && item_must_survive(&p->e);
+	return p->points > p->storing && (item_must_survive(&p->e) || (p->is_remote && p->e.kind == STANZA_PRESENCE));
+}
+
+/* A request, a chat state: whoever sent it can do without, and a partner that is slow to take it must
+ * not hold up the acknowledgement of all that its sender says. */
+static bool may_be_lost(const struct parcel *p)
+{
+	return p->is_remote && p->points == 1;
 }
 
 static void on_timer(void *arg)
@@ -97,6 +105,8 @@ static void on_timer(void *arg)
 		list_del(&p->young_node);
 		if (needs_journal(p))
 			put_parcel(im, b, p);
+		else if (may_be_lost(p))
+			parcel_release(im, p);
 	}
 	if (!b->n) {
 		free(b);

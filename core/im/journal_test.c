@@ -1,5 +1,6 @@
 /* Plays: nothing is acknowledged before it is safe, whoever dies (core/im/README.md). */
 #include "play.h"
+#include "sm.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -60,6 +61,7 @@ static void what_is_not_safe_holds_what_follows(void **state)
 	client_lose(alice);
 	struct client *again = client_auth(&p, "alice");
 	client_resume(again, alice->sm_id, 0);
+	play_wait(&p, SM_SAFE_WAIT_MS);
 	assert_int_equal(again->h, 1);
 	play_close(&p);
 }

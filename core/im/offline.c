@@ -5,6 +5,7 @@
 #include "proto/xmpp.h"
 #include "ask.h"
 #include "deliver.h"
+#include "domain.h"
 #include "journal.h"
 #include "parcel.h"
 #include "session.h"
@@ -23,9 +24,17 @@ static void on_stored(struct im *im, struct ask *a, int rc)
 		im_stats[STAT_OFFLINE_STORED]++;
 	} else {
 		im_stats[STAT_OFFLINE_FULL] += rc == ERR_FULL;
-		item_refuse(im, &it, STANZA_SERVICE_UNAVAILABLE, rc == ERR_FULL ? "Too many messages wait for this person" : NULL);
+		item_refuse(im, &it, STANZA_SERVICE_UNAVAILABLE, rc == ERR_FULL ? "Too many messages wait for this person, or from your domain" : NULL);
 	}
 	parcel_point_drop(im, p);
+}
+
+/* Of a sender who does not live here. */
+static struct bytes other_domain(const struct im *im, struct bytes from)
+{
+	struct jid j = jid_of_normal(from);
+
+	return domain_of(im, jid_domain(&j)) ? BYTES_NONE : jid_domain(&j);
 }
 
 void offline_store(struct im *im, struct user *u, struct item *it)
@@ -45,7 +54,9 @@ void offline_store(struct im *im, struct user *u, struct item *it)
 	wire_put_str(b, user_jid(u));
 	wire_put_u64(b, p->at_ms);
 	wire_put_u32(b, im->config.offline_user);
+	wire_put_u32(b, im->config.offline_domain);
 	wire_put_u32(b, im->config.offline_total);
+	wire_put_str(b, other_domain(im, p->e.from));
 	wire_put_bytes(b, bytes_make(p->body, p->n));
 	ask_send_free(im, NULL, on_stored, p, 0);
 }

@@ -40,16 +40,17 @@ struct parcel *parcel_new(struct im *im, struct bytes body)
 	return p;
 }
 
-struct parcel *parcel_of_stanza(struct im *im, enum stanza_kind kind, enum stanza_type type, struct bytes stanza)
+struct parcel *parcel_of_stanza(struct im *im, const struct envelope *e)
 {
-	struct parcel *p = alloc(im, stanza.n);
+	struct parcel *p = alloc(im, e->stanza.n);
 
 	if (!p)
 		return NULL;
-	memcpy(p->body, stanza.p, stanza.n);
-	p->e.kind = (uint8_t)kind;
-	p->e.type = (uint8_t)type;
-	p->e.stanza = bytes_make(p->body, stanza.n);
+	memcpy(p->body, e->stanza.p, e->stanza.n);
+	p->e.kind = e->kind;
+	p->e.type = e->type;
+	p->e.facts = e->facts;
+	p->e.stanza = bytes_make(p->body, e->stanza.n);
 	return p;
 }
 

@@ -31,8 +31,8 @@ struct parcel {
 
 /* Of an encoded envelope (decoded as e). One reference, the caller's. NULL without memory. */
 struct parcel *parcel_new(struct im *im, struct bytes body);
-/* Of a stanza that gh-im made: only to be delivered. */
-struct parcel *parcel_of_stanza(struct im *im, enum stanza_kind kind, enum stanza_type type, struct bytes stanza);
+/* Of a stanza that gh-im made: only to be delivered. Kind, type, facts and stanza are taken. */
+struct parcel *parcel_of_stanza(struct im *im, const struct envelope *e);
 void parcel_ref(struct parcel *p);
 void parcel_unref(struct parcel *p);
 

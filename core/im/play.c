@@ -87,6 +87,7 @@ static int on_answer(void *program, struct chan *from, const struct frame *f)
 	case MSG_SESSION_CLOSE:
 		COPY(c->condition, wire_str(&w));
 		COPY(c->text, wire_str(&w));
+		(void)wire_bytes(&w);
 		c->is_closed = true;
 		break;
 	case MSG_SESSION_OPENED:

@@ -314,9 +314,11 @@ static int offline_add(struct play_store *s, uint32_t id, struct wire *w)
 	uint64_t uid = wire_u64(w);
 	struct bytes user = wire_str(w), uid_key = bytes_make(&uid, sizeof uid);
 	uint64_t at = wire_u64(w);
-	uint32_t per_user = wire_u32(w), total = wire_u32(w);
+	uint32_t per_user = wire_u32(w), per_sender = wire_u32(w), total = wire_u32(w);
 
 	(void)id;
+	(void)per_sender; /* the store's own test */
+	(void)wire_str(w);
 	if (!find(s, ACCOUNT, user, BYTES_NONE))
 		return ERR_NOT_FOUND;
 	if (find(s, OFFLINE, user, uid_key))

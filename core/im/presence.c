@@ -2,11 +2,13 @@
 
 #include "base/err.h"
 #include "proto/xmpp.h"
+#include "answered.h"
 #include "blocking.h"
 #include "deliver.h"
 #include "domain.h"
 #include "iq.h"
 #include "offline.h"
+#include "partner.h"
 #include "subscribe.h"
 
 #include <stdlib.h>
@@ -90,7 +92,7 @@ static void to_contacts(struct im *im, struct session *s, enum stanza_type type,
 {
 	struct user *u = s->user;
 
-	for (uint32_t i = 0; i < u->n_contacts; i++) {
+	for (uint32_t i = 0; im->config.has_presence && i < u->n_contacts; i++) {
 		struct contact *c = u->contacts[i];
 		if (c->bits & CONTACT_FROM && !user_blocks(u, contact_jid(c)))
 			send_to(im, session_full(s), contact_jid(c), type, stanza);
@@ -124,12 +126,23 @@ static void probe_one(struct im *im, struct session *s, const struct contact *c)
 		show_sessions(im, peer, s);
 }
 
+void presence_ask(struct im *im, struct user *u, struct bytes contact)
+{
+	const struct contact *c = user_contact(u, contact);
+
+	LIST_EACH (it, &u->sessions) {
+		struct session *s = LIST_OWNER(it, struct session, node);
+		if (im->config.has_presence && c && c->bits & CONTACT_TO && session_is_available(s))
+			probe_one(im, s, c);
+	}
+}
+
 static void came(struct im *im, struct session *s)
 {
 	struct user *u = s->user;
 
 	show_sessions(im, u, s);
-	for (uint32_t i = 0; i < u->n_contacts; i++)
+	for (uint32_t i = 0; im->config.has_presence && i < u->n_contacts; i++)
 		if (u->contacts[i]->bits & CONTACT_TO)
 			probe_one(im, s, u->contacts[i]);
 	subscribe_show_waiting(im, s);
@@ -167,6 +180,7 @@ static void available(struct im *im, struct session *s, const struct item *it)
 	s->bits |= SESSION_IS_AVAILABLE;
 	s->priority = presence_priority(im, it->e.stanza);
 	to_contacts(im, s, TYPE_AVAILABLE, it->e.stanza);
+	answered_presence(s);
 	if (is_first)
 		came(im, s);
 	if (!took && s->priority >= 0)
@@ -192,15 +206,13 @@ static void unavailable(struct im *im, struct session *s, struct bytes stanza)
 	free(s->presence);
 	s->presence = NULL;
 	s->presence_n = 0;
-	for (unsigned i = 0; i < s->n_directed; i++) {
-		struct bytes to = bytes_of(s->directed[i]);
+	for (unsigned i = 0; i < s->directed.n; i++) {
+		struct bytes to = bytes_of(s->directed.v[i]);
 		if (!is_broadcast || !is_subscriber(s->user, to))
 			send_to(im, session_full(s), to, TYPE_UNAVAILABLE, stanza);
-		free(s->directed[i]);
 	}
-	free(s->directed);
-	s->directed = NULL;
-	s->n_directed = 0;
+	names_clear(&s->directed);
+	answered_presence(s);
 }
 
 void presence_broadcast(struct im *im, struct session *s, struct item *it)
@@ -213,7 +225,7 @@ void presence_broadcast(struct im *im, struct session *s, struct item *it)
 
 void presence_gone(struct im *im, struct session *s)
 {
-	if (!session_is_available(s) && !s->n_directed)
+	if (!session_is_available(s) && !s->directed.n)
 		return;
 	struct buf b;
 	buf_init(&b, 16384);
@@ -224,38 +236,12 @@ void presence_gone(struct im *im, struct session *s)
 
 /* ---- directed ---- */
 
-static int directed_find(const struct session *s, struct bytes to)
+void presence_directed(struct session *s, const struct item *it)
 {
-	for (int i = 0; i < s->n_directed; i++)
-		if (bytes_eq_str(to, s->directed[i]))
-			return i;
-	return -1;
-}
-
-static void directed_add(struct session *s, struct bytes to)
-{
-	if (s->n_directed >= DIRECTED_MAX)
-		return;
-	char **more = realloc(s->directed, (s->n_directed + 1u) * sizeof *more);
-	if (!more)
-		return;
-	s->directed = more;
-	char *copy = strndup((const char *)to.p, to.n);
-	if (copy)
-		s->directed[s->n_directed++] = copy;
-}
-
-void presence_directed(struct im *im, struct session *s, const struct item *it)
-{
-	int at = directed_find(s, it->e.to);
-
-	(void)im;
-	if (it->e.type == TYPE_AVAILABLE && at < 0) {
-		directed_add(s, it->e.to);
-	} else if (it->e.type == TYPE_UNAVAILABLE && at >= 0) {
-		free(s->directed[at]);
-		s->directed[at] = s->directed[--s->n_directed];
-	}
+	if (it->e.type == TYPE_AVAILABLE)
+		names_add(&s->directed, it->e.to, DIRECTED_MAX);
+	else if (it->e.type == TYPE_UNAVAILABLE)
+		names_del(&s->directed, it->e.to);
 }
 
 /* ---- inward ---- */
@@ -264,7 +250,7 @@ void presence_show(struct im *im, struct user *u, struct bytes to)
 {
 	LIST_EACH (it, &u->sessions) {
 		struct session *s = LIST_OWNER(it, struct session, node);
-		if (session_is_available(s))
+		if (im->config.has_presence && session_is_available(s))
 			send_to(im, session_full(s), to, TYPE_AVAILABLE, bytes_make(s->presence, s->presence_n));
 	}
 }
@@ -273,7 +259,7 @@ void presence_hide(struct im *im, struct user *u, struct bytes to)
 {
 	LIST_EACH (it, &u->sessions) {
 		struct session *s = LIST_OWNER(it, struct session, node);
-		if (!session_is_available(s))
+		if (!im->config.has_presence || !session_is_available(s))
 			continue;
 		buf_clear(&im->out);
 		put_bare_presence(&im->out, TYPE_UNAVAILABLE, session_full(s), BYTES_NONE);
@@ -286,10 +272,17 @@ static void probed(struct im *im, struct user *u, struct bytes from)
 	/* RFC 6121 4.3.2: who is not subscribed hears so, as does who asks for nobody. */
 	if (u->state == USER_NONE || !iq_may_see(u, from))
 		presence_post(im, TYPE_UNSUBSCRIBED, user_jid(u), from);
-	else if (deliver_reach(u) > REACH_NONE)
+	else if (im->config.has_presence && deliver_reach(u) > REACH_NONE)
 		presence_show(im, u, from);
 	else
 		presence_post(im, TYPE_UNAVAILABLE, user_jid(u), from);
+}
+
+static bool is_own(const struct user *u, struct bytes from)
+{
+	struct jid j = jid_of_normal(from);
+
+	return bytes_eq(jid_bare(&j), user_jid(u));
 }
 
 void presence_in(struct im *im, struct user *u, struct item *it)
@@ -298,9 +291,16 @@ void presence_in(struct im *im, struct user *u, struct item *it)
 
 	if (u->n_blocks && blocking_refuses(im, u, it))
 		return;
+	if (it->e.type == TYPE_ERROR && !to.resource_n && partner_is_bounce(&it->e))
+		return; /* to a probe of ours, which nobody here has sent */
 	if (it->e.type == TYPE_PROBE) {
 		probed(im, u, it->e.from);
-	} else if (to.resource_n) {
+		return;
+	}
+	if (!im->config.has_presence && !is_own(u, it->e.from))
+		return;
+	partner_seen(im, u, &it->e);
+	if (to.resource_n) {
 		struct session *s = session_by_resource(u, jid_resource(&to));
 		if (s)
 			(void)session_send_item(im, s, it, 0); /* full queue: presence may be lost */

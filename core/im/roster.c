@@ -163,7 +163,6 @@ static bool read_groups(const struct xml_node *item, struct buf *out, enum stanz
 	unsigned n = 0;
 
 	*why = STANZA_NOT_ACCEPTABLE;
-
 	for (struct xml_node *g = xml_first(item); g; g = xml_next(g)) {
 		if (!xml_is(g, "group", NS_ROSTER))
 			continue;

@@ -2,6 +2,7 @@
 #include "carbons.h"
 #include "deliver.h"
 #include "offline.h"
+#include "partner.h"
 #include "sm.h"
 
 #include <setjmp.h>
@@ -49,6 +50,63 @@ static void test_table_1(void **state)
 	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
 		for (int t = TYPE_NORMAL; t <= TYPE_HEADLINE; t++)
 			assert_true(fits(table[i].acts[t], deliver_rule((enum stanza_type)t, table[i].target, table[i].reach)));
+}
+
+/* XEP-0352: who is not looking is woken by words, not by typing. */
+static void test_urgency(void **state)
+{
+	static const struct {
+		struct envelope e;
+		bool is_urgent;
+	} rows[] = {
+		{ { .kind = STANZA_IQ, .type = TYPE_GET }, true },
+		{ { .kind = STANZA_PRESENCE, .type = TYPE_AVAILABLE }, false },
+		{ { .kind = STANZA_MESSAGE, .type = TYPE_CHAT, .facts = FACT_BODY | FACT_PAYLOAD }, true },
+		{ { .kind = STANZA_MESSAGE, .type = TYPE_HEADLINE, .facts = FACT_BODY }, true },
+		{ { .kind = STANZA_MESSAGE, .type = TYPE_HEADLINE, .facts = FACT_PAYLOAD }, false },
+		{ { .kind = STANZA_MESSAGE, .type = TYPE_CHAT, .facts = FACT_CHAT_STATE }, false },
+		{ { .kind = STANZA_MESSAGE, .type = TYPE_NORMAL, .facts = FACT_PAYLOAD }, true }, /* a call, an invitation */
+		{ { .kind = STANZA_MESSAGE, .type = TYPE_CHAT, .facts = FACT_STORE }, true },
+		{ { .kind = STANZA_MESSAGE, .type = TYPE_ERROR }, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		assert_int_equal(item_is_urgent(&rows[i].e), rows[i].is_urgent);
+}
+
+static void test_names(void **state)
+{
+	struct names n = { 0 };
+
+	(void)state;
+	assert_false(names_del(&n, BYTES("a")));
+	for (const char *p = "abcab"; *p; p++)
+		names_add(&n, bytes_make((const uint8_t *)p, 1), 2);
+	assert_int_equal(n.n, 2); /* the oldest made room */
+	assert_true(names_has(&n, BYTES("a")) && names_has(&n, BYTES("b")));
+	assert_true(names_del(&n, BYTES("a")));
+	assert_false(names_has(&n, BYTES("a")));
+	assert_true(names_del(&n, BYTES("b")));
+	assert_null(n.v);
+}
+
+static void test_bounces_are_known(void **state)
+{
+	struct envelope e = { .kind = STANZA_IQ, .type = TYPE_ERROR, .stanza = BYTES("<iq><error><remote-server-timeout/></error></iq>") };
+
+	(void)state;
+	assert_true(partner_is_bounce(&e));
+	e.stanza = BYTES("<iq><error><not-allowed/></error></iq>");
+	e.door = DOOR_CORE;
+	assert_true(partner_is_bounce(&e));
+	e.door = DOOR_S2S; /* the partner itself does not allow it: it lives */
+	assert_false(partner_is_bounce(&e));
+	e.stanza = BYTES("<iq><error><remote-server-timeout/></error></iq>");
+	e.type = TYPE_RESULT;
+	assert_false(partner_is_bounce(&e));
+	e = (struct envelope){ .type = TYPE_ERROR, .stanza = BYTES("<iq><error><service-unavailable/></error></iq>") };
+	assert_false(partner_is_bounce(&e)); /* somebody has answered */
 }
 
 static void test_errors_are_not_answered(void **state)
@@ -123,7 +181,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table_1),  cmocka_unit_test(test_errors_are_not_answered),
 		cmocka_unit_test(test_carbons),  cmocka_unit_test(test_sm_sums),
-		cmocka_unit_test(test_stamp),
+		cmocka_unit_test(test_stamp),    cmocka_unit_test(test_urgency),
+		cmocka_unit_test(test_names),    cmocka_unit_test(test_bounces_are_known),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,8 @@
 #include "proto/xmpp.h"
 #include "run/session.h"
 #include "auth.h"
+#include "domain.h"
+#include "iq.h"
 #include "presence.h"
 #include "sm.h"
 #include "undelivered.h"
@@ -129,7 +131,8 @@ int session_open(struct im *im, struct user *u, const struct session_wish *w, st
 
 /* ---- ending ---- */
 
-void session_kick(struct im *im, struct session *s, const char *condition, const char *text)
+void session_close_stream(struct im *im, const struct session *s, const char *condition, const char *text,
+                          struct bytes detail)
 {
 	struct chan *c = session_chan(im, s);
 	struct buf *b = chan_begin(c, MSG_SESSION_CLOSE, 0);
@@ -137,7 +140,13 @@ void session_kick(struct im *im, struct session *s, const char *condition, const
 	wire_put_u64(b, s->conn);
 	wire_put_str(b, bytes_of(condition));
 	wire_put_str(b, bytes_of(text));
+	wire_put_bytes(b, detail);
 	(void)chan_end(c); /* detached, or the worker is gone: nothing to close */
+}
+
+void session_kick(struct im *im, struct session *s, const char *condition, const char *text)
+{
+	session_close_stream(im, s, condition, text, BYTES_NONE);
 	session_end(im, s);
 }
 
@@ -150,9 +159,8 @@ static void orphan_custody(struct session *s)
 static void release(struct im *im, struct session *s)
 {
 	sm_free(im, s);
-	for (unsigned i = 0; i < s->n_directed; i++)
-		free(s->directed[i]);
-	free(s->directed);
+	names_clear(&s->directed);
+	names_clear(&s->answered);
 	free(s->presence);
 	free(s->queue);
 	free(s);
@@ -179,22 +187,24 @@ void session_end(struct im *im, struct session *s)
 	presence_gone(im, s);
 	undelivered_all(im, s);
 	release(im, s);
+	if (!u->n_sessions && u->state == USER_READY)
+		iq_last_left(im, u);
 	user_unpin(im, u);
 }
 
 /* ---- delivering ---- */
 
-static void transmit(struct im *im, struct session *s, enum stanza_kind kind, struct bytes stanza, bool tell)
+static void transmit(struct im *im, struct session *s, const struct envelope *e, bool tell)
 {
 	struct chan *c = session_chan(im, s);
-	uint8_t flags = (uint8_t)((tell ? DELIVER_TELL : 0) | (kind != STANZA_PRESENCE ? DELIVER_URGENT : 0));
+	uint8_t flags = (uint8_t)((tell ? DELIVER_TELL : 0) | (item_is_urgent(e) ? DELIVER_URGENT : 0));
 
 	if (!c)
 		return;
 	struct buf *b = chan_begin(c, MSG_DELIVER, 0);
 	wire_put_u64(b, s->conn);
 	wire_put_u8(b, flags);
-	wire_put_bytes(b, stanza);
+	wire_put_bytes(b, e->stanza);
 	if (chan_end(c))
 		im_stats[STAT_QUEUE_FULL]++; /* the worker hangs: its streams are lost with it */
 	im_stats[STAT_DELIVERED]++;
@@ -235,7 +245,7 @@ bool session_send_parcel(struct im *im, struct session *s, struct parcel *p, uin
 	if ((s->sm || flags & QUEUED_POINT) && !enqueue(im, s, p, flags))
 		return false;
 	s->delivered++;
-	transmit(im, s, (enum stanza_kind)p->e.kind, p->e.stanza, flags & QUEUED_POINT);
+	transmit(im, s, &p->e, flags & QUEUED_POINT);
 	return true;
 }
 
@@ -245,7 +255,7 @@ bool session_send_item(struct im *im, struct session *s, struct item *it, uint8_
 
 	if (!s->sm && !waits && !it->parcel) {
 		s->delivered++;
-		transmit(im, s, (enum stanza_kind)it->e.kind, it->e.stanza, false);
+		transmit(im, s, &it->e, false);
 		it->was_written = true;
 		return true;
 	}
@@ -257,10 +267,10 @@ bool session_send_item(struct im *im, struct session *s, struct item *it, uint8_
 	return p && session_send_parcel(im, s, p, flags);
 }
 
-void session_send(struct im *im, struct session *s, enum stanza_kind kind, struct bytes stanza)
+void session_send_as(struct im *im, struct session *s, const struct envelope *e)
 {
 	if (s->sm) {
-		struct parcel *p = parcel_of_stanza(im, kind, TYPE_RESULT, stanza);
+		struct parcel *p = parcel_of_stanza(im, e);
 		if (!p || !enqueue(im, s, p, 0)) {
 			parcel_unref(p);
 			return;
@@ -268,7 +278,14 @@ void session_send(struct im *im, struct session *s, enum stanza_kind kind, struc
 		parcel_unref(p);
 	}
 	s->delivered++;
-	transmit(im, s, kind, stanza, false);
+	transmit(im, s, e, false);
+}
+
+void session_send(struct im *im, struct session *s, enum stanza_kind kind, struct bytes stanza)
+{
+	const struct envelope e = { .kind = (uint8_t)kind, .type = TYPE_RESULT, .facts = FACT_BODY, .stanza = stanza };
+
+	session_send_as(im, s, &e);
 }
 
 void session_replay(struct im *im, struct session *s)
@@ -276,7 +293,7 @@ void session_replay(struct im *im, struct session *s)
 	s->stream_base = s->written = s->delivered - s->queue_n;
 	for (uint32_t i = 0; i < s->queue_n; i++) {
 		struct queued *q = &s->queue[(s->queue_at + i) & (s->queue_cap - 1)];
-		transmit(im, s, (enum stanza_kind)q->parcel->e.kind, q->parcel->e.stanza, q->flags & QUEUED_POINT);
+		transmit(im, s, &q->parcel->e, q->flags & QUEUED_POINT);
 	}
 }
 
@@ -316,16 +333,15 @@ int session_on_closed(void *program, struct chan *from, const struct frame *f)
 	struct im *im = program;
 	struct wire w = wire_of(f->body);
 	uint64_t conn = wire_u64(&w);
-	struct session *s = session_of(im, conn);
 	uint8_t how = wire_u8(&w);
+	struct session *s = session_of(im, conn);
 
 	(void)from;
 	if (wire_end(&w))
 		return ERR_SYNTAX;
-	if (!s) { /* between its login and its session, or crossed the session's end */
-		auth_forget(im, conn);
+	auth_forget(im, conn); /* it had logged in and no session yet */
+	if (!s)
 		return 0;
-	}
 	if (how == SESSION_LOST) {
 		lost(im, s);
 		return 0;
@@ -388,6 +404,31 @@ void sessions_door_down(struct im *im, uint8_t door)
 			lost(im, s);
 	}
 	free(conns);
+}
+
+static void end_all(struct im *im, struct user *u)
+{
+	while (!list_is_empty(&u->sessions))
+		session_kick(im, LIST_OWNER(u->sessions.next, struct session, node), stream_error_name(STREAM_HOST_GONE), "");
+}
+
+void sessions_check_domains(struct im *im)
+{
+	struct user **gone = malloc((im->users.count + 1) * sizeof *gone);
+	size_t n = 0, at = 0;
+
+	if (!gone) {
+		im_stats[STAT_NO_MEMORY]++;
+		return; /* they stay until they go by themselves */
+	}
+	for (struct user *u; (u = map_next(&im->users, &at));) {
+		struct jid j = jid_of_normal(user_jid(u));
+		if (u->n_sessions && !domain_of(im, jid_domain(&j)))
+			gone[n++] = u;
+	}
+	for (size_t i = 0; i < n; i++)
+		end_all(im, gone[i]);
+	free(gone);
 }
 
 void sessions_fini(struct im *im)

@@ -4,6 +4,7 @@
 #define IM_SESSION_H
 
 #include "item.h"
+#include "names.h"
 #include "parcel.h"
 #include "user.h"
 
@@ -43,9 +44,10 @@ struct session {
 	uint32_t written;     /* up to here the kernel has taken them */
 	uint32_t presence_n;
 	uint8_t *presence; /* the last available presence, neutral form without `to` */
-	char **directed;   /* who got directed presence (RFC 6121 4.6), NUL-terminated */
+	struct names directed; /* who got directed presence (RFC 6121 4.6) */
+	struct names answered; /* to whom it has replied (answered.h) */
 	uint64_t opened_ms;
-	uint16_t n_directed, bits;
+	uint16_t bits;
 	uint16_t bare_n, full_n;
 	int8_t priority;
 	uint8_t door; /* instance of gh-access */
@@ -68,6 +70,11 @@ static inline bool session_is_available(const struct session *s)
 {
 	return s->bits & SESSION_IS_AVAILABLE;
 }
+/* What is for the bare address may go to it (RFC 6121 8.5.2). */
+static inline bool session_takes_messages(const struct session *s)
+{
+	return session_is_available(s) && s->priority >= 0;
+}
 
 /* The session of a stream, of a resource. NULL: none. */
 struct session *session_of(const struct im *im, uint64_t conn);
@@ -86,11 +93,17 @@ struct session_wish {
 int session_open(struct im *im, struct user *u, const struct session_wish *w, struct session **out);
 /* Tells its stream, if any, to say this and close; then ends it. */
 void session_kick(struct im *im, struct session *s, const char *condition, const char *text);
+/* Tells a stream the same, with an element of its own beside the condition (may be empty); the
+ * session is the caller's. */
+void session_close_stream(struct im *im, const struct session *s, const char *condition, const char *text,
+                          struct bytes detail);
 /* Over: unavailable to whom it concerns; what it has not got goes another way (sm.c). */
 void session_end(struct im *im, struct session *s);
 
 /* Hands it a stanza (neutral form). */
 void session_send(struct im *im, struct session *s, enum stanza_kind kind, struct bytes stanza);
+/* The same where the stanza's type and facts count for an inactive client; addresses are not read. */
+void session_send_as(struct im *im, struct session *s, const struct envelope *e);
 /* A message or other stanza with its item: kept until the client has it where somebody waits for
  * that. false: its queue is full, or without memory; it was not delivered. */
 bool session_send_item(struct im *im, struct session *s, struct item *it, uint8_t flags);
@@ -106,6 +119,8 @@ int session_on_written(void *im, struct chan *from, const struct frame *f);
 int session_on_csi(void *im, struct chan *from, const struct frame *f);
 /* A worker has died: all its streams are lost. */
 void sessions_door_down(struct im *im, uint8_t door);
+/* Ends those whose domain lives here no more (host-gone). */
+void sessions_check_domains(struct im *im);
 void sessions_fini(struct im *im);
 
 #endif

@@ -14,10 +14,17 @@ bool sm_is_plausible(uint32_t acked, uint32_t sent, uint32_t h)
 
 /* ---- on ---- */
 
+static void resume(struct im *im, struct session *s);
+static void refuse(struct im *im, uint8_t door, uint64_t conn, const struct sm *sm);
+
 static void on_expired(void *arg)
 {
 	struct sm *sm = arg;
 
+	if (sm->heir) {
+		resume(sm->im, sm->session);
+		return;
+	}
 	im_stats[STAT_SESSIONS_EXPIRED]++;
 	session_end(sm->im, sm->session);
 }
@@ -55,6 +62,8 @@ void sm_free(struct im *im, struct session *s)
 	if (sm->is_resumable)
 		map_del(&im->resumable, bytes_of(sm->id));
 	loop_timer_del(im->loop, &sm->resume);
+	if (sm->heir)
+		refuse(im, sm->heir_door, sm->heir, NULL);
 	free(sm);
 	s->sm = NULL;
 }
@@ -90,6 +99,8 @@ void sm_progress(struct im *im, struct session *s)
 	struct sm *sm = s->sm;
 	uint8_t n = 0;
 
+	if (sm && sm->heir && list_is_empty(&s->custody))
+		(void)loop_timer_set(im->loop, &sm->resume, 0); /* else at the end of its wait */
 	if (!sm || !sm->n_marks)
 		return;
 	uint32_t h = safe_h(s);
@@ -135,6 +146,17 @@ static bool take_ack(struct im *im, struct session *s, uint32_t h)
 	return true;
 }
 
+/* XEP-0198 4: who acknowledges more than was sent is told both numbers. */
+static void too_high(struct im *im, struct session *s, uint32_t h)
+{
+	struct buf *b = &im->out;
+
+	buf_clear(b);
+	buf_putf(b, "<handled-count-too-high xmlns='" NS_SM "' h='%u' send-count='%u'/>", h, s->delivered - s->sm->base);
+	session_close_stream(im, s, stream_error_name(STREAM_UNDEFINED_CONDITION), "", buf_bytes(b));
+	session_end(im, s);
+}
+
 int sm_on_ack(void *program, struct chan *from, const struct frame *f)
 {
 	struct im *im = program;
@@ -146,7 +168,7 @@ int sm_on_ack(void *program, struct chan *from, const struct frame *f)
 	if (wire_end(&w))
 		return ERR_SYNTAX;
 	if (s && s->sm && !take_ack(im, s, h))
-		session_kick(im, s, stream_error_name(STREAM_UNDEFINED_CONDITION), "More stanzas acknowledged than were sent");
+		too_high(im, s, h);
 	return 0;
 }
 
@@ -178,20 +200,29 @@ int sm_on_enable(void *program, struct chan *from, const struct frame *f)
 
 /* ---- losing and resuming ---- */
 
-bool sm_detach(struct im *im, struct session *s)
+static bool await_heir(struct im *im, struct session *s)
 {
-	if (!s->sm || !s->sm->is_resumable || !s->conn)
-		return false;
-	if (loop_timer_set(im->loop, &s->sm->resume, s->sm->max_s * 1000ull))
-		return false;
+	return loop_timer_set(im->loop, &s->sm->resume, s->sm->max_s * 1000ull) == 0;
+}
+
+static void let_go(struct im *im, struct session *s)
+{
 	map_del_u64(&im->sessions, s->conn);
 	s->conn = 0;
 	s->sm->n_marks = 0; /* nobody waits for those answers any more */
+}
+
+bool sm_detach(struct im *im, struct session *s)
+{
+	if (!s->sm || !s->sm->is_resumable || !s->conn || !await_heir(im, s))
+		return false;
+	let_go(im, s);
 	return true;
 }
 
-static void refuse(struct chan *to, uint64_t conn, const struct sm *sm)
+static void refuse(struct im *im, uint8_t door, uint64_t conn, const struct sm *sm)
 {
+	struct chan *to = bus_chan(im->bus, PROG_ACCESS, door);
 	struct buf *b = chan_begin(to, MSG_SESSION_RESUME_FAILED, 0);
 
 	wire_put_u64(b, conn);
@@ -201,22 +232,57 @@ static void refuse(struct chan *to, uint64_t conn, const struct sm *sm)
 	(void)chan_end(to); /* a worker that is full is about to be lost */
 }
 
-/* The stream that still carries it, if any, is told and forgotten. */
-static void take_over(struct im *im, struct session *s, uint64_t conn, uint8_t door)
+/* The stream that still carries it, if any, is told and forgotten; so is one that asked before. */
+static void take_over(struct im *im, struct session *s)
 {
 	if (s->conn) {
-		struct chan *c = session_chan(im, s);
-		struct buf *b = chan_begin(c, MSG_SESSION_CLOSE, 0);
-		wire_put_u64(b, s->conn);
-		wire_put_str(b, bytes_of("conflict"));
-		wire_put_str(b, BYTES("Resumed on another stream"));
-		(void)chan_end(c); /* its worker is gone, and so is the stream */
-		map_del_u64(&im->sessions, s->conn);
+		session_close_stream(im, s, "conflict", "Resumed on another stream", BYTES_NONE);
+		let_go(im, s);
 	}
-	loop_timer_del(im->loop, &s->sm->resume);
-	s->sm->n_marks = 0;
+	if (s->sm->heir)
+		refuse(im, s->sm->heir_door, s->sm->heir, NULL);
+	s->sm->heir = 0;
+}
+
+static void put_resumed(struct im *im, struct session *s)
+{
+	struct chan *to = session_chan(im, s);
+	struct buf *b = chan_begin(to, MSG_SESSION_RESUMED, 0);
+
+	wire_put_u64(b, s->conn);
+	wire_put_str(b, session_full(s));
+	/* After SM_SAFE_WAIT_MS some may be handled and not safe. They are not confirmed: the client
+	 * sends them again, which may be twice, rather than never. */
+	wire_put_u32(b, s->sm->h_in = safe_h(s));
+	(void)chan_end(to); /* a worker that is full is about to be lost */
+}
+
+/* The heir takes it, if it is still there. */
+static void resume(struct im *im, struct session *s)
+{
+	struct sm *sm = s->sm;
+	uint64_t conn = sm->heir;
+
+	sm->heir = 0;
+	if (!auth_of(im, conn).n) {
+		if (!await_heir(im, s))
+			session_end(im, s);
+		return;
+	}
+	auth_forget(im, conn);
+	loop_timer_del(im->loop, &sm->resume);
+	if (map_add_u64(&im->sessions, conn, s)) {
+		refuse(im, sm->heir_door, conn, NULL);
+		session_end(im, s);
+		return;
+	}
 	s->conn = conn;
-	s->door = door;
+	s->door = sm->heir_door;
+	s->bits &= (uint16_t)~SESSION_IS_INACTIVE; /* XEP-0352 5: a stream begins active */
+	im_stats[STAT_SESSIONS_RESUMED]++;
+	put_resumed(im, s);
+	(void)take_ack(im, s, sm->heir_h); /* plausible, as checked */
+	session_replay(im, s);
 }
 
 int sm_on_resume(void *program, struct chan *from, const struct frame *f)
@@ -226,6 +292,7 @@ int sm_on_resume(void *program, struct chan *from, const struct frame *f)
 	uint64_t conn = wire_u64(&w);
 	struct bytes id = wire_str(&w);
 	uint32_t h = wire_u32(&w);
+	uint8_t door = (uint8_t)chan_instance(from);
 
 	if (wire_end(&w))
 		return ERR_SYNTAX;
@@ -233,32 +300,21 @@ int sm_on_resume(void *program, struct chan *from, const struct frame *f)
 	struct sm *sm = map_get(&im->resumable, id);
 	/* Somebody else's session is no session. */
 	if (!who.n || !sm || !bytes_eq(session_bare(sm->session), who)) {
-		refuse(from, conn, NULL);
+		refuse(im, door, conn, NULL);
 		return 0;
 	}
 	struct session *s = sm->session;
 	if (!sm_is_plausible(sm->acked, s->delivered - sm->base, h)) {
-		refuse(from, conn, sm);
-		session_kick(im, s, stream_error_name(STREAM_UNDEFINED_CONDITION), "");
+		refuse(im, door, conn, sm);
+		too_high(im, s, h);
 		return 0;
 	}
-	auth_forget(im, conn);
-	take_over(im, s, conn, (uint8_t)chan_instance(from));
-	if (map_add_u64(&im->sessions, conn, s)) {
-		s->conn = 0;
-		refuse(from, conn, NULL);
-		session_end(im, s);
-		return 0;
-	}
-	im_stats[STAT_SESSIONS_RESUMED]++;
-	struct buf *b = chan_begin(from, MSG_SESSION_RESUMED, 0);
-	wire_put_u64(b, conn);
-	wire_put_str(b, session_full(s));
-	/* What is handled but not safe yet is not confirmed: the client sends it again, which may be
-	 * twice, rather than never. */
-	wire_put_u32(b, sm->h_in = safe_h(s));
-	(void)chan_end(from); /* a worker that is full is about to be lost */
-	(void)take_ack(im, s, h); /* plausible, as checked */
-	session_replay(im, s);
+	take_over(im, s);
+	sm->heir = conn;
+	sm->heir_h = h;
+	sm->heir_door = door;
+	/* XEP-0198 5: h is what was handled, and handled means safe; that takes a moment. */
+	if (list_is_empty(&s->custody) || loop_timer_set(im->loop, &sm->resume, SM_SAFE_WAIT_MS))
+		resume(im, s);
 	return 0;
 }

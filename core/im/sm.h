@@ -4,7 +4,8 @@
 
 #include "session.h"
 
-enum { SM_ID_CHARS = 32, SM_MARKS_MAX = 16 };
+/* SM_SAFE_WAIT_MS: a stream that resumes waits so long until what came before is safe. */
+enum { SM_ID_CHARS = 32, SM_MARKS_MAX = 16, SM_SAFE_WAIT_MS = 2000 };
 
 struct sm {
 	char id[SM_ID_CHARS + 1];
@@ -16,7 +17,11 @@ struct sm {
 	uint32_t acked; /* the client's last h */
 	/* h at each <r/> not yet answered; when there are too many the last ones become one. */
 	uint32_t marks[SM_MARKS_MAX];
-	struct loop_timer resume;
+	/* The stream that wants to resume it and has no answer yet; conn 0: none. */
+	uint64_t heir;
+	uint32_t heir_h;
+	uint8_t heir_door;
+	struct loop_timer resume; /* the session's end; with an heir the end of its wait */
 	struct im *im;
 	struct session *session;
 };

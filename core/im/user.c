@@ -268,6 +268,7 @@ struct contact *user_put_contact(struct user *u, const struct contact_parts *par
 	if (!c)
 		return NULL;
 	if (is_there) {
+		c->is_seen = u->contacts[at]->is_seen;
 		free(u->contacts[at]);
 		u->contacts[at] = c;
 		return c;
@@ -365,7 +366,7 @@ void users_fini(struct im *im)
 			parcel_point_drop(im, p);
 		}
 		free_contacts(u);
-		free(u);
+			free(u);
 	}
 	map_fini(&im->users);
 }

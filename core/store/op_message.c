@@ -16,19 +16,33 @@ static int has_offline(struct store_ask *a, uint64_t uid)
 	return rc;
 }
 
-/* ERR_FULL over either limit (A-06.05, xmpp.md lesson 25). */
-static int check_room(struct store_ask *a, int64_t user, uint32_t per_user, uint32_t total)
+/* The one number that a bound statement gives. */
+static int below(struct db_stmt *q, uint32_t limit)
 {
-	struct db_stmt *q = store_sql(a, SQL_OFFLINE_COUNT);
-
-	if (a->store->offline_total >= total)
-		return ERR_FULL;
-	db_bind_int(q, 1, user);
 	if (db_step(q) != 1)
 		return ERR_IO;
 	int64_t n = db_int(q, 0);
 	db_reset(q);
-	return n >= per_user ? ERR_FULL : 0;
+	return n >= limit ? ERR_FULL : 0;
+}
+
+struct offline_limits {
+	uint32_t per_user, per_sender, total;
+};
+
+/* ERR_FULL over any limit (A-06.05; by person and by other domain: xmpp.md lesson 25). */
+static int check_room(struct store_ask *a, int64_t user, struct bytes sender, const struct offline_limits *l)
+{
+	struct db_stmt *of_user = store_sql(a, SQL_OFFLINE_COUNT), *of_sender = store_sql(a, SQL_OFFLINE_SENDER);
+
+	if (a->store->offline_total >= l->total)
+		return ERR_FULL;
+	db_bind_int(of_user, 1, user);
+	int rc = below(of_user, l->per_user);
+	if (rc || !sender.n)
+		return rc;
+	db_bind_text(of_sender, 1, sender);
+	return below(of_sender, l->per_sender);
 }
 
 int op_offline_add(struct store_ask *a, struct wire *w)
@@ -37,8 +51,10 @@ int op_offline_add(struct store_ask *a, struct wire *w)
 	uint64_t uid = wire_u64(w);
 	struct bytes jid = wire_str(w);
 	uint64_t at = wire_u64(w);
-	uint32_t per_user = wire_u32(w), total = wire_u32(w);
-	struct bytes envelope = wire_bytes(w);
+	struct offline_limits limits = { .per_user = wire_u32(w) };
+	limits.per_sender = wire_u32(w);
+	limits.total = wire_u32(w);
+	struct bytes sender = wire_str(w), envelope = wire_bytes(w);
 	int64_t user;
 
 	if (wire_end(w))
@@ -48,12 +64,13 @@ int op_offline_add(struct store_ask *a, struct wire *w)
 		return rc;
 	if ((rc = has_offline(a, uid)))
 		return rc == 1 ? 0 : rc; /* asked again after a crash */
-	if ((rc = check_room(a, user, per_user, total)))
+	if ((rc = check_room(a, user, sender, &limits)))
 		return rc;
 	db_bind_int(add, 1, (int64_t)uid);
 	db_bind_int(add, 2, user);
 	db_bind_int(add, 3, (int64_t)at);
 	db_bind_blob(add, 4, envelope);
+	db_bind_text(add, 5, sender);
 	rc = db_run(add);
 	if (!rc)
 		a->store->offline_total++;

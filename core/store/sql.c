@@ -21,6 +21,9 @@ const char *const sql_steps[] = {
 	"CREATE INDEX offline_user ON offline(user, id);"
 	"CREATE TABLE journal(id INTEGER PRIMARY KEY AUTOINCREMENT, uid INTEGER NOT NULL UNIQUE,"
 	"  at INTEGER NOT NULL, jid TEXT NOT NULL, envelope BLOB NOT NULL);",
+	/* 1: from which other domain a waiting message came; '' from here */
+	"ALTER TABLE offline ADD COLUMN sender TEXT NOT NULL DEFAULT '';"
+	"CREATE INDEX offline_sender ON offline(sender) WHERE sender<>'';",
 };
 const unsigned sql_n_steps = sizeof sql_steps / sizeof sql_steps[0];
 

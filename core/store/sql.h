@@ -38,8 +38,10 @@ extern const unsigned sql_n_steps;
 	X(SQL_BLOB_DEL, "DELETE FROM blob WHERE user=? AND key=?")                                 \
 	X(SQL_OFFLINE_TOTAL, "SELECT count(*) FROM offline")                                       \
 	X(SQL_OFFLINE_COUNT, "SELECT count(*) FROM offline WHERE user=?")                          \
+	X(SQL_OFFLINE_SENDER, "SELECT count(*) FROM offline WHERE sender=? AND sender<>''")        \
 	X(SQL_OFFLINE_HAS, "SELECT 1 FROM offline WHERE uid=?")                                    \
-	X(SQL_OFFLINE_ADD, "INSERT OR IGNORE INTO offline(uid,user,at,envelope) VALUES(?,?,?,?)")  \
+	X(SQL_OFFLINE_ADD, "INSERT OR IGNORE INTO offline(uid,user,at,envelope,sender) "           \
+			   "VALUES(?,?,?,?,?)")                                                    \
 	X(SQL_OFFLINE_PAGE, "SELECT offline.id,at,envelope FROM offline JOIN user ON "             \
 			    "user.id=offline.user WHERE jid=? AND offline.id>? ORDER BY offline.id LIMIT ?") \
 	X(SQL_OFFLINE_DROP, "DELETE FROM offline WHERE id=?")                                      \

@@ -125,17 +125,23 @@ static void put_user(struct client *c)
 	assert_int_equal(c->last_rc, 0);
 }
 
-static void add_offline(struct client *c, uint32_t uid, uint32_t per_user, uint32_t total)
+static void add_offline_from(struct client *c, uint32_t uid, struct bytes sender, const uint32_t limits[3])
 {
 	struct buf *b = ask(c, uid, STORE_OFFLINE_ADD);
 
 	wire_put_u64(b, uid);
 	wire_put_str(b, BYTES("a@b"));
 	wire_put_u64(b, uid);
-	wire_put_u32(b, per_user);
-	wire_put_u32(b, total);
+	for (int i = 0; i < 3; i++)
+		wire_put_u32(b, limits[i]);
+	wire_put_str(b, sender);
 	wire_put_bytes(b, BYTES("an envelope"));
 	sent(c);
+}
+
+static void add_offline(struct client *c, uint32_t uid, uint32_t per_user, uint32_t total)
+{
+	add_offline_from(c, uid, BYTES_NONE, (uint32_t[]){ per_user, 0, total });
 }
 
 static struct client *client_new(void)
@@ -288,6 +294,27 @@ static void test_journal_settles(void **state)
 	client_free(c);
 }
 
+/* xmpp.md lesson 25: one other domain cannot fill the storage of all. */
+static void test_other_domains_have_a_share(void **state)
+{
+	static const struct {
+		const char *sender;
+		int rc;
+	} rows[] = { { "far", 0 }, { "far", 0 }, { "far", ERR_FULL }, { "near", 0 }, { "", 0 }, { "", 0 }, { "far", ERR_FULL } };
+	struct client *c = client_new();
+	pid_t pid = start(c);
+
+	(void)state;
+	for (uint32_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		c->n_answers = 0;
+		add_offline_from(c, 9000 + i, bytes_of(rows[i].sender), (uint32_t[]){ 1000, 2, 1000 });
+		wait_answers(c, 1);
+		assert_int_equal(c->last_rc, rows[i].rc);
+	}
+	stop(c, pid);
+	client_free(c);
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -315,6 +342,7 @@ int main(void)
 		cmocka_unit_test(test_killed_under_load),
 		cmocka_unit_test(test_offline_limits),
 		cmocka_unit_test(test_journal_settles),
+		cmocka_unit_test(test_other_domains_have_a_share),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -174,6 +174,17 @@ static void judge_all(struct s2s *s, const struct s2s_conf *old, bool is_trust_n
 }
 
 /* New settings may be the cure of an old failure (lesson 10). */
+/* New time limits reach open streams. */
+static void arm_all(struct s2s *s)
+{
+	size_t at = 0;
+	struct conn *c;
+
+	while ((c = map_next(&s->conns, &at)))
+		if (!c->is_gone)
+			conn_arm(c);
+}
+
 static void retry_all(struct s2s *s)
 {
 	size_t at = 0;
@@ -220,6 +231,7 @@ void apply_settings(void *program, const struct settings *set)
 	if (had_conf) {
 		judge_all(s, &old, is_trust_new);
 		conf_fini(&old);
+		arm_all(s);
 		retry_all(s);
 	}
 }

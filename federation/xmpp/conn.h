@@ -74,6 +74,8 @@ void conn_ponged(struct conn *c);
 void conn_settle_flights(struct conn *c);
 /* Reads on after a pause. */
 void conn_resume(struct conn *c);
+/* Its time limits have changed with the settings. */
+void conn_arm(struct conn *c);
 /* Ends it: error -1 in order, else enum stream_error. */
 void conn_close(struct conn *c, int error, const char *text);
 /* An outgoing attempt is over without a connection. */

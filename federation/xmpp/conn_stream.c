@@ -131,10 +131,18 @@ static bool is_filled(const struct conn *c)
 	return c->n_flights >= FLIGHT_PER_CONN_MAX / 2;
 }
 
+void conn_arm(struct conn *c)
+{
+	uint64_t now = loop_now(c->s2s->loop), at = stream_wake_ms(&c->stream);
+
+	if (at == UINT64_MAX)
+		loop_timer_del(c->s2s->loop, &c->timer);
+	else if (loop_timer_set(c->s2s->loop, &c->timer, at > now ? at - now : 0) < 0)
+		log_error("s2s.timer", LOG_ID("id", c->id), LOG_STR("reason", "nomem"));
+}
+
 void conn_after(struct conn *c)
 {
-	uint64_t now = loop_now(c->s2s->loop), at;
-
 	if (c->is_gone)
 		return;
 	if (c->has_link) {
@@ -142,11 +150,7 @@ void conn_after(struct conn *c)
 		link_kick(&c->link);
 		link_pause(&c->link, is_proving || is_flooded(c) || (c->link.is_paused && is_filled(c)));
 	}
-	at = stream_wake_ms(&c->stream);
-	if (at == UINT64_MAX)
-		loop_timer_del(c->s2s->loop, &c->timer);
-	else if (loop_timer_set(c->s2s->loop, &c->timer, at > now ? at - now : 0) < 0)
-		log_error("s2s.timer", LOG_ID("id", c->id), LOG_STR("reason", "nomem"));
+	conn_arm(c);
 }
 
 void conn_pump(struct conn *c)

@@ -1,5 +1,6 @@
 #include "listener.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -7,7 +8,31 @@
 
 #include "conn.h"
 
-enum { ACCEPTS_A_TURN = 64 };
+enum { ACCEPTS_A_TURN = 64, ACCEPT_PAUSE_MS = 500 };
+
+static void watch_listeners(struct s2s *s, unsigned events)
+{
+	for (unsigned i = 0; i < S2S_LISTENERS_MAX; i++)
+		if (s->listeners[i].fd >= 0 && loop_watch_set(&s->listeners[i].watch, events) < 0)
+			log_error("s2s.listener", LOG_STR("address", s->listeners[i].addr), LOG_STR("reason", "nomem"));
+}
+
+static void on_pause_over(void *arg)
+{
+	watch_listeners(arg, LOOP_READ);
+}
+
+/* No descriptor or memory left (EMFILE and its kin): newcomers stay with the kernel for a while. */
+static void pause_accept(struct s2s *s, int why)
+{
+	uint32_t held;
+
+	if (loop_timer_set(s->loop, &s->accept_pause, ACCEPT_PAUSE_MS) < 0)
+		return; /* no memory even for the timer: go round once more */
+	watch_listeners(s, 0);
+	if (log_limit_pass(&s->limit_log, 5, loop_now(s->loop), &held))
+		log_warn("s2s.accept.paused", LOG_INT("errno", why), LOG_INT("streams", s->conns.count), LOG_INT("held", held));
+}
 
 static void on_listener(void *arg, unsigned events)
 {
@@ -16,8 +41,11 @@ static void on_listener(void *arg, unsigned events)
 	(void)events;
 	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
 		int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd < 0)
-			return; /* none left, or out of descriptors: the next turn tries again */
+		if (fd < 0) {
+			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+				pause_accept(l->s2s, errno);
+			return;
+		}
 		conn_accept(l->s2s, fd, l->is_tls);
 	}
 }
@@ -70,6 +98,7 @@ void listener_change(void *program, const char *name, const char *addr, uint16_t
 
 void listener_init_all(struct s2s *s)
 {
+	loop_timer_init(&s->accept_pause, on_pause_over, s);
 	for (unsigned i = 0; i < S2S_LISTENERS_MAX; i++)
 		s->listeners[i] = (struct s2s_listener){ .s2s = s, .fd = -1 };
 }

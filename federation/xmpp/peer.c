@@ -113,8 +113,9 @@ void peer_retry_now(struct peer *p, uint64_t now_ms)
 bool reason_is_lasting(const struct reason *r)
 {
 	switch ((enum rung)r->rung) {
-	case RUNG_POLICY:
 	case RUNG_CERTIFICATE:
+		return r->rc != ERR_DNS_BOGUS;
+	case RUNG_POLICY:
 	case RUNG_AUTH:
 	case RUNG_DIALBACK:
 		return true;

@@ -22,6 +22,7 @@ struct proof {
 	size_t n_targets, target;
 	struct dns_tlsa tlsa[DNS_TLSA_MAX];
 	size_t n_tlsa;
+	bool is_tlsa_lost; /* a signed zone did not answer for its TLSA records */
 	struct posh posh;
 };
 
@@ -60,6 +61,10 @@ static void verify(struct proof *p, struct tls_verdict *out)
 	*out = (struct tls_verdict){ .rc = ERR_CERT_NONE, .proof = "" };
 	if (p->conn->has_link && p->conn->link.tls)
 		tls_verify(p->conn->link.tls, &d, out);
+	/* RFC 6698 4.1: who can spoil the answer must not take the records away. Pin and authority of
+	 * the row stand above DNS. */
+	if (p->is_tlsa_lost && !d.pin.n && !d.authority.n && strcmp(out->proof, "dane") != 0)
+		out->rc = ERR_DNS_BOGUS;
 }
 
 static void finish(struct proof *p, const struct tls_verdict *v)
@@ -114,6 +119,7 @@ static void on_tlsa(void *arg, const struct dns_tlsa_answer *a)
 	struct proof *p = arg;
 
 	p->query = NULL;
+	p->is_tlsa_lost |= a->rc && a->rc != ERR_DNS_NXDOMAIN && a->rc != ERR_DNS_NODATA;
 	for (size_t i = 0; i < a->n && p->n_tlsa < DNS_TLSA_MAX; i++)
 		p->tlsa[p->n_tlsa++] = a->records[i];
 	next_tlsa(p);

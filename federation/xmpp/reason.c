@@ -36,6 +36,7 @@ static const struct advice_row {
 	{ RUNG_CERTIFICATE, ERR_CERT_CRL, "get the authority's present list: set trust revocation NAME FILE; or delete it" },
 	{ RUNG_CERTIFICATE, ERR_CERT_PIN, "the partner's key has changed: verify with the partner, then set federation peer DOMAIN pin" },
 	{ RUNG_CERTIFICATE, ERR_CERT_NONE, "the partner's server must present its certificate; or set federation peer DOMAIN auth dialback-allowed" },
+	{ RUNG_CERTIFICATE, ERR_DNS_BOGUS, "the partner's zone is signed and its TLSA records cannot be had or trusted: ask the partner; or set federation peer DOMAIN authority" },
 	{ RUNG_CERTIFICATE, 0, "see the certificate in: show federation DOMAIN" },
 	{ RUNG_AUTH, ERR_UNSUPPORTED, "the partner does not accept our certificate as proof: check its trust in our authority; or set federation peer DOMAIN auth dialback-allowed" },
 	{ RUNG_AUTH, ERR_CERT_NONE, "set domain DOMAIN certificate for our own domain" },

@@ -17,6 +17,9 @@
 
 /* Lines a minute: of one peer, of all strangers. */
 enum { REFUSED_LINES = 3, STRANGER_LINES = 60 };
+enum { PEERS_SWEPT = 256 };
+/* Memory is given back when so many peers and streams were freed. */
+enum { FREED_TRIM = 1000 };
 enum { TICK_MS = 500, PEER_KEEP_MS = 600000, DONES_MAX_BYTES = 1 << 20, XML_IDLE_MAX = 64 };
 
 #define S2S_STAT_MEMBER(id, name) name,
@@ -100,22 +103,40 @@ static bool peer_is_idle(struct s2s *s, const struct peer *p)
 	       loop_now(s->loop) > p->used_ms + PEER_KEEP_MS;
 }
 
-/* Peers without anything to remember go, so that a flood of names leaves nothing behind. A few a
- * turn: removal changes the map. */
-static void sweep_peers(struct s2s *s)
+/* Removal changes the map: first found, then removed. */
+static size_t sweep_some(struct s2s *s)
 {
-	struct peer *idle[64], *p;
+	struct peer *idle[PEERS_SWEPT], *p;
 	size_t at = 0, n = 0;
 
-	while (n < 64 && (p = map_next(&s->peers, &at)))
+	while (n < PEERS_SWEPT && (p = map_next(&s->peers, &at)))
 		if (peer_is_idle(s, p))
 			idle[n++] = p;
 	for (size_t i = 0; i < n; i++) {
 		(void)map_del(&s->peers, bytes_of(idle[i]->domain)); /* it is idle[i] */
 		peer_free(idle[i]);
 	}
-	if (n && s->peers.count == 0)
-		(void)malloc_trim(0); /* whether it gave anything back changes nothing */
+	return n;
+}
+
+/* Peers without anything to remember go, so that a flood of names leaves nothing behind. */
+static void sweep_peers(struct s2s *s)
+{
+	size_t n;
+
+	do {
+		n = sweep_some(s);
+		s->n_freed += n;
+	} while (n == PEERS_SWEPT);
+}
+
+static void trim(struct s2s *s)
+{
+	if (s->n_freed < FREED_TRIM)
+		return;
+	s->n_freed = 0;
+	xml_pool_trim(s->xml);
+	(void)malloc_trim(0); /* whether it gave anything back changes nothing */
 }
 
 static void on_tick(void *arg)
@@ -124,6 +145,7 @@ static void on_tick(void *arg)
 
 	post_tick(s);
 	sweep_peers(s);
+	trim(s);
 	sender_sweep(&s->senders, loop_now(s->loop));
 	if (s->peers.count || s->senders.count || s->flights.n)
 		s2s_want_tick(s);

@@ -241,7 +241,7 @@ static void shut(struct conn *c, const struct stream_action *a, const struct str
 	if (!(a->flags & STREAM_CLOSE_OVER))
 		c->door->stats[STAT_ERRORS]++;
 	log_debug("c2s.closing", LOG_ID("id", c->id), LOG_BYTES("reason", a->text));
-	conn_tell_closed(c, c->is_killed || (a->flags & STREAM_CLOSE_OVER));
+	conn_tell_closed(c, a->flags & STREAM_CLOSE_OVER);
 	link_shutdown(&c->link);
 }
 

@@ -404,11 +404,15 @@ static void ends(void **state)
 	wire_put_u64(b, third);
 	wire_put_str(b, BYTES("conflict"));
 	wire_put_str(b, BYTES_NONE);
+	wire_put_bytes(b, BYTES("<why xmlns='urn:why'/>"));
+	unsigned told = w.im.n_closed;
 	assert_int_equal(chan_end(to_access(&w.im)), 0);
 	client_read(&w, &c);
 	assert_non_null(strstr(c.got, "<conflict "));
-	assert_int_equal(w.im.closed_how, SESSION_OVER);
+	assert_non_null(strstr(c.got, "<why xmlns='urn:why'/></stream:error>"));
 	client_close(&c);
+	turns(&w);
+	assert_int_equal(w.im.n_closed, told); /* who asked for it is not told */
 
 	/* in the middle of a login */
 	w.im.is_silent = true;

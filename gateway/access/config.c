@@ -1,9 +1,10 @@
-#include "door.h"
+#include "conn.h"
 
 #include <stdlib.h>
 
 #include "base/err.h"
 #include "base/log.h"
+#include "proto/disco.h"
 #include "proto/jid.h"
 
 /* Settings into what the door uses all day. */
@@ -13,6 +14,7 @@ enum { TLS_REQUIRED, TLS_OPTIONAL };
 enum { TLS_12, TLS_13 };
 
 struct hosted {
+	char caps[DISCO_HASH_BYTES];
 	size_t n;
 	uint8_t name[];
 };
@@ -20,6 +22,13 @@ struct hosted {
 static bool is_hosted(void *arg, struct bytes domain)
 {
 	return map_get(&((struct door *)arg)->domains, domain) != NULL;
+}
+
+static const char *caps_of(void *arg, struct bytes domain)
+{
+	const struct hosted *h = map_get(&((struct door *)arg)->domains, domain);
+
+	return h ? h->caps : NULL;
 }
 
 static void forget_domains(struct door *d)
@@ -33,13 +42,15 @@ static void forget_domains(struct door *d)
 	d->default_domain[0] = '\0';
 }
 
-static int add_domain(struct door *d, struct bytes name)
+static int add_domain(struct door *d, struct bytes name, struct bytes contact)
 {
 	struct hosted *h = malloc(sizeof *h + name.n);
 
 	if (!h)
 		return ERR_NOMEM;
 	h->n = name.n;
+	h->caps[0] = '\0';
+	(void)disco_hash(contact, h->caps); /* without it nothing is announced */
 	memcpy(h->name, name.p, name.n);
 	int rc = map_add(&d->domains, bytes_make(h->name, h->n), h);
 	if (rc)
@@ -59,15 +70,16 @@ static void read_certificates(struct tls_store *t, const struct settings *s)
 	}
 }
 
-static void read_domain(struct door *d, struct tls_store *t, struct bytes key, struct bytes certificate,
-			struct bytes second)
+static void read_domain(struct door *d, struct tls_store *t, const struct settings *s, struct bytes key)
 {
+	struct bytes certificate = settings_text_at(s, SET_DOMAIN_CERTIFICATE, key);
+	struct bytes second = settings_text_at(s, SET_DOMAIN_SECOND, key);
 	struct bytes domain;
 	char ascii[254];
 
 	int rc = jid_parse_domain(key, &d->arena, &domain);
 	if (rc == 0)
-		rc = add_domain(d, domain);
+		rc = add_domain(d, domain, settings_text_at(s, SET_DOMAIN_CONTACT, key));
 	if (rc == 0)
 		rc = jid_domain_to_ascii(domain, ascii);
 	if (rc == 0) {
@@ -100,24 +112,38 @@ static void read_domains(struct door *d, const struct settings *s)
 	while (settings_next_key(s, SET_DOMAIN_CERTIFICATE, &at, &key)) {
 		arena_reset(&d->arena);
 		if (settings_is_set(s, SET_DOMAIN_CERTIFICATE, key))
-			read_domain(d, t, key, settings_text_at(s, SET_DOMAIN_CERTIFICATE, key),
-				    settings_text_at(s, SET_DOMAIN_SECOND, key));
+			read_domain(d, t, s, key);
 	}
 	/* With several domains a client must say which (SNI): none of them is "the" default (lesson 6). */
 	if (d->domains.count != 1)
 		d->default_domain[0] = '\0';
+	tls_store_keep_tickets(t, d->tls);
 	tls_store_free(d->tls);
 	d->tls = t;
 }
 
+/* Open streams too keep to a new interval. One that was asked has its time to answer. */
+static void arm_pings(struct door *d)
+{
+	uint32_t at = 0;
+	struct conn *c;
+
+	while (d->config.ping_ms && (c = conn_next(d, &at)))
+		if (stream_has_session(&c->stream) && !c->stream.is_pinged && !c->is_shut)
+			(void)loop_timer_set(d->loop, &c->timer, d->config.ping_ms); /* no memory: as before */
+}
+
 void door_apply(struct door *d, const struct settings *s)
 {
+	uint32_t old_ping_ms = d->config.ping_ms;
+
 	d->rules.is_tls_required = settings_enum(s, SET_ACCESS_TLS) == TLS_REQUIRED;
 	d->rules.offers_plain = settings_bool(s, SET_IM_PLAIN);
 	d->rules.auth_tries = (uint32_t)settings_int(s, SET_ACCESS_AUTH_TRIES);
 	d->rules.limits = xml_limits_default;
 	d->rules.limits.stanza_bytes = (uint32_t)settings_int(s, SET_ACCESS_STANZA);
 	d->rules.is_hosted = is_hosted;
+	d->rules.caps_of = caps_of;
 	d->rules.arg = d;
 	d->config = (struct door_config){
 		.conns_max = (uint32_t)settings_int(s, SET_ACCESS_CONNS_MAX),
@@ -129,6 +155,8 @@ void door_apply(struct door *d, const struct settings *s)
 		.rate_bytes_per_s = (uint32_t)settings_int(s, SET_ACCESS_RATE),
 	};
 	read_domains(d, s);
+	if (d->config.ping_ms != old_ping_ms)
+		arm_pings(d);
 	d->is_ready = true;
 	door_accept_update(d);
 }

@@ -237,7 +237,7 @@ static void on_closed(void *arg, int why)
 
 	if (why == ERR_FULL)
 		c->door->stats[STAT_QUEUE_FULL]++;
-	conn_vanish(c, why == 0 ? "closed-by-peer" : err_name(why), c->is_killed);
+	conn_vanish(c, why == 0 ? "closed-by-peer" : err_name(why), false);
 }
 
 static const struct link_owner owner = {

@@ -27,7 +27,7 @@ struct conn {
 	struct peer_address peer;
 	uint8_t core;                        /* enum conn_core */
 	bool is_gone : 1, is_shut : 1, is_parked : 1, is_paced : 1, has_backlog : 1, is_paused : 1;
-	bool is_asked : 1, is_tell_due : 1, is_killed : 1;
+	bool is_asked : 1, is_tell_due : 1;
 };
 
 /* Takes over an accepted descriptor. On failure the descriptor is closed. ERR_LIMIT, ERR_NOMEM. */

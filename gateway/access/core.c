@@ -171,10 +171,11 @@ static int on_session_close(void *door, struct chan *from, const struct frame *f
 
 	(void)from;
 	in.text = wire_str(&w);
+	in.data = wire_bytes(&w);
 	(void)stream_error_of(condition, &in.error); /* a name nobody knows stays undefined-condition */
 	struct conn *c = conn_of(door, id);
 	if (c && !wire_end(&w))
-		c->is_killed = true;
+		c->core = CORE_NOTHING; /* who closes it has forgotten it: no word of it goes back */
 	return tell(door, id, &w, &in);
 }
 

@@ -1,5 +1,7 @@
 #include "stream_int.h"
 
+#include "proto/disco.h"
+
 /* The one builder of features for every kind of transport (lesson 4 of spec/xmpp.md). */
 
 static const struct mechanism {
@@ -80,21 +82,32 @@ static void write_starttls(const struct stream *s, struct buf *b)
 	buf_put_str(b, "</starttls>");
 }
 
-static void write_authed(struct buf *b)
+/* XEP-0115 6.3: the client need not ask what it knows from the last time. */
+static void write_caps(const struct stream *s, struct buf *b)
 {
-	buf_put_str(b, "<bind xmlns='" NS_BIND "'/>"
-		       "<session xmlns='" NS_SESSION "'><optional/></session>"
-		       "<sm xmlns='" NS_SM "'/><csi xmlns='" NS_CSI "'/>"
-		       "<sub xmlns='" NS_PRE_APPROVAL "'/>");
+	const struct stream_rules *r = s->rules;
+	const char *hash = r->caps_of ? r->caps_of(r->arg, bytes_of(s->login->domain)) : NULL;
+
+	if (hash && hash[0])
+		buf_putf(b, "<c xmlns='" NS_CAPS "' hash='sha-1' node='" DISCO_NODE "' ver='%s'/>", hash);
+}
+
+/* What is left to negotiate once a resource is bound (XEP-0386) is not offered again. */
+static void write_authed(const struct stream *s, struct buf *b)
+{
+	if (!stream_is_bound(s))
+		buf_put_str(b, "<bind xmlns='" NS_BIND "'/><session xmlns='" NS_SESSION "'><optional/></session>");
+	if (!s->is_sm)
+		buf_put_str(b, "<sm xmlns='" NS_SM "'/>");
+	buf_put_str(b, "<csi xmlns='" NS_CSI "'/><ver xmlns='" NS_ROSTER_VER "'/><sub xmlns='" NS_PRE_APPROVAL "'/>");
+	write_caps(s, b);
 }
 
 void features_write(const struct stream *s, struct buf *b)
 {
-	bool is_authed = s->jid != NULL;
-
 	buf_put_str(b, "<stream:features>");
-	if (is_authed)
-		write_authed(b);
+	if (s->jid)
+		write_authed(s, b);
 	else {
 		if (!s->is_tls)
 			write_starttls(s, b);

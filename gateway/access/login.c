@@ -39,6 +39,15 @@ static int take_domain(struct stream *s, struct bytes domain)
 	return l->domain ? 0 : ERR_NOMEM;
 }
 
+/* RFC 6120 4.7.2: a client that names itself is answered by that name, without the resource. */
+static struct bytes named(struct step *st)
+{
+	struct bytes from = xml_attr(st->xml->node, "from");
+	struct jid j;
+
+	return from.n && jid_parse(from, st->out->arena, &j) == 0 ? jid_bare(&j) : BYTES_NONE;
+}
+
 int act_header(void *stream, void *arg)
 {
 	struct stream *s = stream;
@@ -58,7 +67,7 @@ int act_header(void *stream, void *arg)
 		return stream_fail(s, st->out, STREAM_HOST_UNKNOWN, "");
 	if (!is_version_known(xml_attr(n, "version")))
 		return stream_fail(s, st->out, STREAM_UNSUPPORTED_VERSION, "");
-	stream_send_header(s, st->out);
+	stream_send_header(s, st->out, named(st));
 	features_write(s, st->out->send);
 	return 0;
 }

@@ -175,18 +175,23 @@ int stream_close(struct stream *s, struct stream_out *out, const char *reason, u
 	return ERR_CLOSED;
 }
 
-int stream_fail(struct stream *s, struct stream_out *out, enum stream_error e, const char *text)
+static int fail(struct stream *s, struct stream_out *out, enum stream_error e, struct bytes text, struct bytes detail)
 {
 	/* While the handshake runs there is no stream to say it on. */
 	if (s->state != S_TLS && s->state != S_CLOSED) {
 		if (!s->is_header_sent)
-			stream_send_header(s, out); /* RFC 6120 4.9.1.2 */
-		stream_error_write(out->send, e, bytes_of(text));
+			stream_send_header(s, out, BYTES_NONE); /* RFC 6120 4.9.1.2 */
+		stream_error_write_detail(out->send, e, text, detail);
 	}
 	return stream_close(s, out, stream_error_name(e), 0);
 }
 
-void stream_send_header(struct stream *s, struct stream_out *out)
+int stream_fail(struct stream *s, struct stream_out *out, enum stream_error e, const char *text)
+{
+	return fail(s, out, e, bytes_of(text), BYTES_NONE);
+}
+
+void stream_send_header(struct stream *s, struct stream_out *out, struct bytes to)
 {
 	struct buf *b = out->send;
 	char id[17];
@@ -197,6 +202,8 @@ void stream_send_header(struct stream *s, struct stream_out *out)
 	xml_write_attr(b, "id", bytes_of(id));
 	if (s->login && s->login->domain)
 		xml_write_attr(b, "from", bytes_of(s->login->domain));
+	if (to.n)
+		xml_write_attr(b, "to", to);
 	buf_put_str(b, ">");
 	s->is_header_sent = true;
 }
@@ -402,14 +409,9 @@ void stream_event(struct stream *s, const struct stream_input *in, struct stream
 	case E_TIMEOUT:
 		stream_fail(s, out, STREAM_CONNECTION_TIMEOUT, "");
 		break;
-	case E_KILL: {
-		char text[128];
-		size_t n = in->text.n < sizeof text ? in->text.n : sizeof text - 1;
-		memcpy(text, in->text.n ? in->text.p : (const uint8_t *)"", n);
-		text[n] = '\0';
-		stream_fail(s, out, in->error, text);
+	case E_KILL:
+		fail(s, out, in->error, in->text, in->data);
 		break;
-	}
 	default:
 		run(s, refine(s, in), &st);
 	}

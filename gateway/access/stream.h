@@ -73,7 +73,7 @@ enum stream_event {
 	E_CORE_GONE,    /* gh-im died */
 	E_SILENT,       /* the ping time is over */
 	E_TIMEOUT,      /* not logged in in time; or no sign of life */
-	E_KILL,         /* error, text: close with this stream error */
+	E_KILL,         /* error, text, data: close with this stream error, and an element of its own in it */
 	STREAM_EVENT_COUNT
 };
 
@@ -132,6 +132,8 @@ struct stream_rules {
 	struct xml_limits limits; /* after authentication; before it stream_limits_unauthed */
 	/* Is this normalised domain hosted? */
 	bool (*is_hosted)(void *arg, struct bytes domain);
+	/* Hash of what a hosted domain says of itself (XEP-0115), NULL or "": not announced. */
+	const char *(*caps_of)(void *arg, struct bytes domain);
 	void *arg;
 };
 /* Before authentication: RFC 6120 13.12 lets no limit be below 10000 bytes. */

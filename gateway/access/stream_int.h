@@ -40,9 +40,15 @@ struct stream_action *stream_act(struct stream_out *out, enum stream_act act);
 /* Says why and closes; returns ERR_CLOSED, for actions to return. */
 int stream_fail(struct stream *s, struct stream_out *out, enum stream_error e, const char *text);
 int stream_close(struct stream *s, struct stream_out *out, const char *reason, uint32_t flags);
-void stream_send_header(struct stream *s, struct stream_out *out);
+/* to: the bare JID that the client said it is, or empty. */
+void stream_send_header(struct stream *s, struct stream_out *out, struct bytes to);
 /* Keeps a JID; ERR_NOMEM. */
 int stream_set_jid(struct stream *s, struct bytes jid);
+/* Is the JID it keeps a full one? */
+static inline bool stream_is_bound(const struct stream *s)
+{
+	return s->jid_bare_n < s->jid_n;
+}
 void stream_login_free(struct stream_login *l);
 /* A name of a condition that may be written as an element. */
 const char *stream_condition(struct bytes name, const char *otherwise, char out[static LOGIN_CONDITION_MAX]);

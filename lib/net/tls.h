@@ -18,6 +18,9 @@ struct tls_store *tls_store_new(struct keyproxy *keys);
 void tls_store_free(struct tls_store *s);
 /* TLS 1.3 only, from here on. Before any domain is added. */
 int tls_store_require_13(struct tls_store *s);
+/* Tickets given out by the store before (NULL: none) open sessions of this one too: new settings do
+ * not cost every client a full handshake. */
+void tls_store_keep_tickets(struct tls_store *s, const struct tls_store *before);
 /* A certificate chain in PEM, leaf first or in any order (sorted here), whose key gh-keys knows as
  * key_name. Serves each name in it that is also added with tls_store_add_domain.
  * ERR_SYNTAX: not PEM; ERR_CERT_OTHER: leaf or key cannot be used; ERR_EXISTS: name taken;

@@ -116,6 +116,12 @@ static void certificate_free(struct tls_certificate *c)
 	free(c);
 }
 
+void tls_store_keep_tickets(struct tls_store *s, const struct tls_store *before)
+{
+	if (before)
+		s->tickets = before->tickets;
+}
+
 void tls_store_free(struct tls_store *s)
 {
 	size_t at = 0;

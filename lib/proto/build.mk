@@ -3,7 +3,7 @@ lib_proto_SRCS := lib/proto/xmpp.c lib/proto/xml_pool.c lib/proto/xml_build.c li
 	lib/proto/xml_header.c lib/proto/xml_stream.c \
 	lib/proto/xml_tree.c lib/proto/xml_write.c lib/proto/stanza.c lib/proto/envelope.c \
 	lib/proto/jid.c lib/proto/jid_precis.c lib/proto/jid_dns.c lib/proto/jid_escape.c \
-	lib/proto/scram.c lib/proto/dialback.c
+	lib/proto/scram.c lib/proto/dialback.c lib/proto/disco.c
 
 # For the users of the layer.
 proto_LD := -lexpat -lidn2 -licuuc -lcrypto
@@ -21,6 +21,10 @@ scram_test_LD := $(proto_LD)
 UNIT += lib/proto/dialback_test
 dialback_test_LIBS := proto base
 dialback_test_LD := $(proto_LD)
+
+UNIT += lib/proto/disco_test
+disco_test_LIBS := proto base
+disco_test_LD := $(proto_LD)
 
 UNIT += lib/proto/stanza_test
 stanza_test_LIBS := proto base

@@ -130,7 +130,7 @@ enum stanza_error stanza_error_for(int err)
 	return answer_for(err)->stanza;
 }
 
-void stream_error_write(struct buf *b, enum stream_error e, struct bytes text)
+void stream_error_write_detail(struct buf *b, enum stream_error e, struct bytes text, struct bytes detail)
 {
 	buf_put_str(b, "<stream:error><");
 	buf_put_str(b, stream_error_name(e));
@@ -140,5 +140,11 @@ void stream_error_write(struct buf *b, enum stream_error e, struct bytes text)
 		text_xml_escape(text, b);
 		buf_put_str(b, "</text>");
 	}
+	buf_put_bytes(b, detail);
 	buf_put_str(b, "</stream:error>");
+}
+
+void stream_error_write(struct buf *b, enum stream_error e, struct bytes text)
+{
+	stream_error_write_detail(b, e, text, BYTES_NONE);
 }

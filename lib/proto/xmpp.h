@@ -29,6 +29,7 @@
 #define NS_PRE_APPROVAL "urn:xmpp:features:pre-approval"
 #define NS_DISCO_INFO "http://jabber.org/protocol/disco#info"
 #define NS_DISCO_ITEMS "http://jabber.org/protocol/disco#items"
+#define NS_PRIVATE "jabber:iq:private"
 #define NS_CAPS "http://jabber.org/protocol/caps"
 #define NS_CARBONS "urn:xmpp:carbons:2"
 #define NS_FORWARD "urn:xmpp:forward:0"
@@ -122,5 +123,7 @@ enum stanza_error stanza_error_for(int err);
 
 /* "<stream:error>...</stream:error>"; text may be empty. Without the closing stream tag. */
 void stream_error_write(struct buf *b, enum stream_error e, struct bytes text);
+/* The same with an application's own condition, an element (RFC 6120 4.9.4). */
+void stream_error_write_detail(struct buf *b, enum stream_error e, struct bytes text, struct bytes detail);
 
 #endif

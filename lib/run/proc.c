@@ -29,7 +29,11 @@ static int on_channel(void *arg, struct chan *from, const struct frame *f)
 		close(f->fd);
 		return ERR_PROTOCOL;
 	}
-	return bus_attach(p->bus, (enum prog)peer, instance, f->fd);
+	int rc = bus_attach(p->bus, (enum prog)peer, instance, f->fd);
+	/* Without settings nobody's words can be judged: peers wait, but gh-conf, who brings them. */
+	if (!rc && !p->is_applied && peer != PROG_CONF && p->def->prog != PROG_CONF)
+		chan_pause(bus_chan(p->bus, (enum prog)peer, instance), true);
+	return rc;
 }
 
 static void text_of(struct bytes v, char *out, size_t room)
@@ -237,6 +241,9 @@ void proc_applied(struct proc *p)
 	if (p->is_applied)
 		return;
 	p->is_applied = true;
+	for (unsigned peer = 0; peer < PROG_COUNT; peer++)
+		for (struct chan *c = NULL; (c = bus_next(p->bus, (enum prog)peer, c));)
+			chan_pause(c, false);
 	for (unsigned i = 0; i < p->n_waiting; i++) {
 		struct proc_listener *l = &p->waiting[i];
 		p->def->listener(p->program, l->name, l->addr, l->port, l->fd);

@@ -60,10 +60,18 @@ class External(Fed):
     def test_idle_close_then_next_message_works(self):
         j, r = self.login(self.gh, "juliet"), self.login(self.far, "romeo")
         self.chat(j, r, "before")
+        before = len(self.gh.log())
+
+        def lines(event):
+            return [l for l in self.gh.log()[before:].splitlines() if event in l and "domain=far.example" in l]
         self.gh.commit("set federation idle 1")
-        time.sleep(3)
-        self.chat(j, r, "after the stream was retired")
-        self.gh.commit("delete federation idle")
+        try:
+            wait_for("the stream is retired", lambda: lines("s2s.closed"), 5)
+            self.chat(j, r, "after the stream was retired")
+            self.assertTrue(lines("s2s.ready"), "no new stream")
+            wait_for("and the next one", lambda: len(lines("s2s.closed")) > 1, 5)
+        finally:
+            self.gh.commit("delete federation idle")
 
     def test_partner_restarts(self):
         j, r = self.login(self.gh, "juliet"), self.login(self.far, "romeo")

@@ -16,7 +16,7 @@ class SlixClient:
     """Logged in when it is made. messages, presences: queues of what came."""
 
     def __init__(self, server, user, resource="slix", ca=None, priority=0, seconds=15, mechanism=None):
-        self.server, self.seconds = server, seconds
+        self.server, self.seconds, self.is_closed = server, seconds, False
         self.messages, self.presences, self.carbons = queue.Queue(), queue.Queue(), queue.Queue()
         self.errors = queue.Queue()
         self.ready, self.failed = threading.Event(), None
@@ -99,6 +99,10 @@ class SlixClient:
                          "presence %s from %s" % (kind, from_))
 
     def close(self):
+        if self.is_closed:
+            return
+        self.is_closed = True
+
         async def end():
             self.x.disconnect(wait=0.5)
             await asyncio.sleep(0.6)

@@ -119,8 +119,8 @@ class Dns:
         while not self.closed:
             try:
                 raw, who = self.udp.recvfrom(4096)
-                if not raw and self.closed:  # close() has woken us
-                    return
+                if not raw:
+                    continue  # close() woke us
                 got = self._answer(raw, True)
             except OSError:
                 return

@@ -5,7 +5,7 @@ import re
 import signal
 import subprocess
 
-from .place import BIN, Failed, Program, port_open, wait_for
+from .place import BIN, Failed, Program, need, port_open, wait_for
 
 PROGRAMS = ("gh-conf", "gh-keys", "gh-switch", "gh-s2s", "gh-access", "gh-im", "gh-store")
 
@@ -14,12 +14,13 @@ class Gatehouse:
     """peers: {domain: {"action": "allow", ...}}. settings: further lines for ghsh."""
 
     def __init__(self, place, domain, cert, ca, dns, addr=None, mode="allow-list", peers=None,
-                 settings=(), port6=None, domains=(), name=None):
+                 settings=(), port6=None, domains=(), name=None, files=None):
         self.place, self.domain, self.cert, self.ca, self.dns = place, domain, cert, ca, dns
         self.addr = addr or place.addr()
         self.name = name or "gatehouse-" + domain
         self.mode, self.peers, self.settings = mode, peers or {}, list(settings)
         self.port6 = port6
+        self.files = files          # most descriptors of each program
         self.domains = domains      # further (domain, cert) pairs
         self.state, self.run = place.path(self.name, "state"), place.path(self.name, "run")
         for d in (self.state, self.run):
@@ -84,7 +85,7 @@ class Gatehouse:
     # ---- life
     def start(self, wait=True, is_empty=False):
         """is_empty: a fresh box, with no settings and no accounts."""
-        self.program = Program(self.place, self.name, [
+        self.program = Program(self.place, self.name, ([need("prlimit"), "--nofile=%d" % self.files] if self.files else []) + [
             os.path.join(BIN, "gh-super"), "--bin", BIN, "--state", self.state, "--run", self.run])
         wait_for("%s has its console" % self.name, lambda: os.path.exists(self.socket), 10)
         self._retry(lambda: self.ghsh("show version\n"), 10)

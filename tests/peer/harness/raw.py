@@ -24,11 +24,12 @@ NS = {
 
 
 class Closed(Exception):
-    """The other side closed the stream or the connection; `error` is the stream error's condition."""
+    """The other side closed the stream or the connection; `error` is the stream error's condition,
+    `details` the names of all elements in it."""
 
-    def __init__(self, why, error=None):
+    def __init__(self, why, error=None, details=()):
         super().__init__("%s%s" % (why, ", stream error " + error if error else ""))
-        self.error = error
+        self.error, self.details = error, list(details)
 
 
 def client_context(ca=None, cert=None, alpn=None, version=None):
@@ -86,6 +87,7 @@ class Stream:
                 sock.bind((source, 0))
             sock.connect((addr, port))
         self.sock = sock
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock.settimeout(timeout)
         self.header = None
         self.got = []
@@ -152,7 +154,7 @@ class Stream:
             self._read(end)
         element = self.pending.pop(0)
         if element.tag == "{%s}error" % NS["stream"]:
-            raise Closed("stream error", condition(element))
+            raise Closed("stream error", condition(element), (local(e.tag) for e in element))
         return element
 
     def wait(self, want, timeout=None, what="element"):
@@ -209,17 +211,17 @@ class Stream:
     def mechanisms(features):
         return [m.text for m in features.iter("{%s}mechanism" % NS["sasl"])]
 
-    def starttls(self, ctx, name):
+    def starttls(self, ctx, name, session=None):
         self.send("<starttls xmlns='%s'/>" % NS["tls"])
         got = self.next()
         if local(got.tag) != "proceed":
             raise Failed("STARTTLS: %s" % got.tag)
-        self.wrap(ctx, name)
+        self.wrap(ctx, name, session)
 
-    def wrap(self, ctx, name):
+    def wrap(self, ctx, name, session=None):
         self.sock.settimeout(self.timeout)
         try:
-            self.sock = ctx.wrap_socket(self.sock, server_hostname=name)
+            self.sock = ctx.wrap_socket(self.sock, server_hostname=name, session=session)
         except (OSError, ssl.SSLError) as e:
             raise Closed("TLS: %s" % e) from None
         self._restart()

@@ -1,0 +1,79 @@
+#include "proto/disco.h"
+
+#include <openssl/evp.h>
+
+#include "base/err.h"
+#include "base/text.h"
+#include "proto/xmpp.h"
+
+enum { STRING_MAX_BYTES = 4096, SHA1_BYTES = 20 };
+
+const char *const disco_features[] = {
+	NS_CAPS, NS_DISCO_INFO, NS_DISCO_ITEMS, NS_LAST, NS_PRIVATE, NS_ROSTER, NS_VERSION, "jid\\20escaping", "msgoffline",
+	NS_BLOCKING, NS_CARBONS, NS_DELAY, NS_PING, NS_TIME, NS_VCARD,
+};
+const size_t disco_n_features = sizeof disco_features / sizeof disco_features[0];
+
+/* The form's fields, in the same order. */
+static const char form_type[] = "http://jabber.org/network/serverinfo";
+static const char *const form_fields[] = { "abuse-addresses", "admin-addresses" };
+enum { N_FORM_FIELDS = sizeof form_fields / sizeof form_fields[0] };
+
+static void write_form(struct buf *b, struct bytes contact)
+{
+	buf_putf(b, "<x xmlns='" NS_DATA "' type='result'><field var='FORM_TYPE' type='hidden'><value>%s</value></field>",
+		 form_type);
+	for (size_t i = 0; i < N_FORM_FIELDS; i++) {
+		buf_putf(b, "<field var='%s' type='list-multi'><value>", form_fields[i]);
+		text_xml_escape(contact, b);
+		buf_put_str(b, "</value></field>");
+	}
+	buf_put_str(b, "</x>");
+}
+
+void disco_write(struct buf *b, struct bytes contact)
+{
+	buf_put_str(b, "<identity category='server' type='im' name='Gatehouse'/>");
+	for (size_t i = 0; i < disco_n_features; i++)
+		buf_putf(b, "<feature var='%s'/>", disco_features[i]);
+	if (contact.n)
+		write_form(b, contact);
+}
+
+/* XEP-0115 5.1. No text in it has a '<' of its own: a URI cannot. */
+static void verification_string(struct buf *b, struct bytes contact)
+{
+	buf_put_str(b, "server/im//Gatehouse<");
+	for (size_t i = 0; i < disco_n_features; i++)
+		buf_putf(b, "%s<", disco_features[i]);
+	if (!contact.n)
+		return;
+	buf_putf(b, "%s<", form_type);
+	for (size_t i = 0; i < N_FORM_FIELDS; i++) {
+		buf_putf(b, "%s<", form_fields[i]);
+		buf_put_bytes(b, contact);
+		buf_put_u8(b, '<');
+	}
+}
+
+int disco_hash(struct bytes contact, char out[static DISCO_HASH_BYTES])
+{
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	struct buf b, text;
+	unsigned n = 0;
+
+	buf_init(&b, STRING_MAX_BYTES);
+	buf_init(&text, DISCO_HASH_BYTES);
+	verification_string(&b, contact);
+	struct bytes v = buf_bytes(&b);
+	int rc = buf_failed(&b) ? ERR_LIMIT : EVP_Digest(v.p, v.n, digest, &n, EVP_sha1(), NULL) == 1 ? 0 : ERR_NOMEM;
+	if (!rc)
+		text_base64(bytes_make(digest, SHA1_BYTES), &text);
+	if (!rc && buf_len(&text) != DISCO_HASH_BYTES - 1)
+		rc = ERR_NOMEM;
+	if (!rc)
+		memcpy(out, buf_cstr(&text), DISCO_HASH_BYTES);
+	buf_fini(&text);
+	buf_fini(&b);
+	return rc;
+}

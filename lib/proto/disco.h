@@ -1,0 +1,21 @@
+/* proto/disco.h - what a domain of ours says of itself (XEP-0030, XEP-0157), and the hash of it that
+ * doors announce (XEP-0115 5). One table: who adds a service adds its feature here. Pure. */
+#ifndef PROTO_DISCO_H
+#define PROTO_DISCO_H
+
+#include "base/buf.h"
+
+#define DISCO_NODE "urn:gatehouse:server"
+
+enum { DISCO_HASH_BYTES = 29 }; /* base64 of SHA-1, and a NUL */
+
+/* In the order of their bytes, as the hash wants them. */
+extern const char *const disco_features[];
+extern const size_t disco_n_features;
+
+/* Appends identity, features and, with a contact URI, the form of XEP-0157. */
+void disco_write(struct buf *b, struct bytes contact);
+/* Its verification string, hashed. ERR_NOMEM, ERR_LIMIT. */
+int disco_hash(struct bytes contact, char out[static DISCO_HASH_BYTES]);
+
+#endif

@@ -1,0 +1,55 @@
+#include "proto/disco.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/err.h"
+
+/* XEP-0115 5.1 step 5: sorted by i;octet, and nothing twice. */
+static void features_are_in_order(void **state)
+{
+	(void)state;
+	for (size_t i = 1; i < disco_n_features; i++)
+		assert_true(strcmp(disco_features[i - 1], disco_features[i]) < 0);
+}
+
+static void hash_follows_what_is_said(void **state)
+{
+	char none[DISCO_HASH_BYTES], one[DISCO_HASH_BYTES], again[DISCO_HASH_BYTES];
+
+	(void)state;
+	assert_int_equal(disco_hash(BYTES_NONE, none), 0);
+	assert_int_equal(disco_hash(BYTES("mailto:abuse@a.example"), one), 0);
+	assert_int_equal(disco_hash(BYTES("mailto:abuse@a.example"), again), 0);
+	assert_int_equal(strlen(none), DISCO_HASH_BYTES - 1);
+	assert_string_equal(one, again);
+	assert_string_not_equal(one, none);
+}
+
+static void form_only_with_a_contact(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 8192);
+	disco_write(&b, BYTES_NONE);
+	assert_null(strstr(buf_cstr(&b), "jabber:x:data"));
+	buf_clear(&b);
+	disco_write(&b, BYTES("mailto:a&b@a.example"));
+	assert_non_null(strstr(buf_cstr(&b), "<value>mailto:a&amp;b@a.example</value>"));
+	buf_fini(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(features_are_in_order),
+		cmocka_unit_test(hash_follows_what_is_said),
+		cmocka_unit_test(form_only_with_a_contact),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
