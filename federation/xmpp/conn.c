@@ -115,6 +115,8 @@ void conn_free(struct conn *c)
 	stream_fini(&c->stream);
 	(void)map_del_u64(&s->conns, c->id); /* it is c */
 	free(c);
+	s->n_freed++;
+	s2s_want_tick(s);
 }
 
 static void on_sweep(void *arg)

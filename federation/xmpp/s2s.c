@@ -16,7 +16,9 @@
 #include "show.h"
 
 /* Names that strangers invent are forgotten sooner once there are PEERS_MANY of them. */
-enum { PEER_KEEP_MS = 600000, PEER_KEEP_SHORT_MS = 2000, PEERS_MANY = 200, PEERS_SWEPT = 256, PEERS_TRIM = 1000 };
+enum { PEER_KEEP_MS = 600000, PEER_KEEP_SHORT_MS = 2000, PEERS_MANY = 200, PEERS_SWEPT = 256 };
+/* Memory is given back when so many peers and streams were freed. */
+enum { FREED_TRIM = 1000 };
 enum { REFUSALS_A_MINUTE = 120 };
 enum { TICK_MS = 500, ACCEPT_PAUSE_MS = 500, ACCEPTS_A_TURN = 64, DONES_MAX_BYTES = 1 << 20, XML_IDLE_MAX = 64 };
 
@@ -111,12 +113,16 @@ static void sweep_peers(struct s2s *s)
 
 	do {
 		n = sweep_some(s);
-		s->n_swept += n;
+		s->n_freed += n;
 	} while (n == PEERS_SWEPT);
-	if (n == 0 && s->n_swept >= PEERS_TRIM) {
-		s->n_swept = 0;
-		(void)malloc_trim(0); /* whether it gave anything back changes nothing */
-	}
+}
+
+static void trim(struct s2s *s)
+{
+	if (s->n_freed < FREED_TRIM)
+		return;
+	s->n_freed = 0;
+	(void)malloc_trim(0); /* whether it gave anything back changes nothing */
 }
 
 static void on_tick(void *arg)
@@ -125,6 +131,7 @@ static void on_tick(void *arg)
 
 	post_tick(s);
 	sweep_peers(s);
+	trim(s);
 	if (s->peers.count || s->flights.n)
 		s2s_want_tick(s);
 }

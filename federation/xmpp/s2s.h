@@ -95,7 +95,7 @@ struct s2s {
 	struct loop_timer tick; /* ages, retries, sweeping; runs only while there is something */
 	struct s2s_listener listeners[S2S_LISTENERS_MAX];
 	struct loop_timer accept_pause;
-	size_t n_swept;       /* peers forgotten since memory was given back */
+	size_t n_freed;       /* peers and streams, since memory was given back */
 	struct log_limit limit_log, refused_log, stranger_log;
 	struct stats stats;
 	uint64_t counts[STAT_COUNT];
