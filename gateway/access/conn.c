@@ -6,6 +6,9 @@
 #include "base/err.h"
 #include "base/log.h"
 
+/* Memory is given back when so many have gone, and at most so often. */
+enum { TRIM_AFTER = 64, TRIM_MS = 5000 };
+
 enum {
 	TLS_TIMEOUT_MS = 15000,
 	/* A client that was asked for a sign of life has so long. */
@@ -70,8 +73,8 @@ void conn_sweep(struct door *d)
 		d->n_freed++;
 	}
 	door_accept_update(d);
-	if (d->n_freed >= 1000 && !loop_timer_is_set(&d->trim_timer))
-		(void)loop_timer_set(d->loop, &d->trim_timer, 2000); /* without memory: next time */
+	if (d->n_freed >= TRIM_AFTER && !loop_timer_is_set(&d->trim_timer))
+		(void)loop_timer_set(d->loop, &d->trim_timer, TRIM_MS); /* without memory: next time */
 }
 
 /* ---- reading ---- */
