@@ -29,7 +29,7 @@ static int choose_domain(SSL *ssl, int *alert, void *arg)
 	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
 	struct tls_domain *d = name ? tls_store_domain(t->store, name) : NULL;
 	if (!d)
-		d = t->fallback ? t->fallback : t->store->first;
+		d = t->fallback ? t->fallback : tls_store_only_domain(t->store);
 	if (!d || !SSL_set_SSL_CTX(ssl, d->ctx)) {
 		*alert = SSL_AD_UNRECOGNIZED_NAME;
 		return SSL_TLSEXT_ERR_ALERT_FATAL;

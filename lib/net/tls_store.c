@@ -301,6 +301,11 @@ struct tls_domain *tls_store_domain(struct tls_store *s, const char *name)
 	return map_get(&s->domains, bytes_of(key));
 }
 
+struct tls_domain *tls_store_only_domain(struct tls_store *s)
+{
+	return s->domains.count == 1 ? s->first : NULL;
+}
+
 static struct tls_domain *domain_new(struct tls_store *s, const char *name)
 {
 	struct tls_domain *d = calloc(1, sizeof *d);

@@ -37,12 +37,15 @@ struct tls_store {
 	X509_STORE *trust;
 	struct tls_tickets tickets;
 	struct map certificates, domains, anchors;
-	struct tls_domain *first; /* serves who names no domain of ours */
+	struct tls_domain *first;
 };
 
 struct tls_store *tls_store_hold(struct tls_store *s);
 /* By A-labels in any case; NULL when not hosted. */
 struct tls_domain *tls_store_domain(struct tls_store *s, const char *name);
+/* The domain of a store that has one only; NULL with several: who names none of them gets no other's
+ * certificate. */
+struct tls_domain *tls_store_only_domain(struct tls_store *s);
 /* Up to TLS_CHAIN_MAX certificates of a PEM text; NULL when there is none or it is damaged. */
 STACK_OF(X509) *tls_pem_certificates(struct bytes pem);
 /* The callbacks that net/tls.c gives every context. */

@@ -453,6 +453,39 @@ static void certificates_are_chosen_by_name_and_key(void **state)
 	pki_free(&conf);
 }
 
+static bool anonymous_gets_one(struct world *w, struct tls_store *s, const char *sni)
+{
+	struct tls_store *cs = store_of(w, NULL, NULL, NULL);
+	struct tls_options o = { .side = TLS_SERVER };
+	struct tls *server = NULL;
+	struct pair p;
+
+	assert_int_equal(tls_new(s, &o, &server), 0);
+	pair_open(&p, w->loop, 4096);
+	bool ok = pair_secure(&p, server, client_of(cs, NULL, sni, NULL));
+	pair_close(&p);
+	tls_store_free(cs);
+	return ok;
+}
+
+/* Before the stream header the server knows only SNI. */
+static void none_of_several_is_the_default(void **state)
+{
+	struct world *w = *state;
+	struct tls_store *s = store_of(w, "a.example", &w->good, &w->mid);
+	struct pki_cert conf = pki_make(&(struct pki_wish){ .cn = "conf", .san = "DNS:conf.example" }, &w->root);
+
+	assert_true(anonymous_gets_one(w, s, NULL));
+	assert_true(anonymous_gets_one(w, s, "xmpp.a.example"));
+	assert_int_equal(tls_store_add_certificate(s, BYTES("conf"), pki_pem(&conf)), 0);
+	assert_int_equal(tls_store_add_domain(s, "conf.example", BYTES("conf")), 0);
+	assert_false(anonymous_gets_one(w, s, NULL));
+	assert_false(anonymous_gets_one(w, s, "xmpp.a.example"));
+	assert_true(anonymous_gets_one(w, s, "a.example"));
+	tls_store_free(s);
+	pki_free(&conf);
+}
+
 static bool secure_to(struct world *w, struct tls_store *s, int version, const char *suites, const char *server_alpn,
                       const char *client_alpn)
 {
@@ -597,6 +630,7 @@ int main(void)
 		cmocka_unit_test(own_certificate_as_anchor),
 		cmocka_unit_test(posh_also_does),
 		cmocka_unit_test(certificates_are_chosen_by_name_and_key),
+		cmocka_unit_test(none_of_several_is_the_default),
 		cmocka_unit_test(old_versions_suites_and_protocols_are_refused),
 		cmocka_unit_test(suites_of_both_key_types),
 		cmocka_unit_test(the_floor_can_be_13),
