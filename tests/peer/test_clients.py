@@ -1,5 +1,6 @@
 """Clients at our door: slixmpp for what people use, streams by hand for the exact answers."""
 import hashlib
+import os
 import ssl
 import subprocess
 import time
@@ -7,7 +8,7 @@ import time
 from harness import raw
 from harness.case import PeerCase
 from harness.client import SlixClient
-from harness.place import need
+from harness.place import need, wait_for
 
 
 class Box(PeerCase):
@@ -291,8 +292,13 @@ class TlsResumption(Box):
         ticket = self.place.path("ticket.pem")
         args = [need("openssl"), "s_client", "-connect", "%s:5223" % self.gh.addr, "-servername", "near.example",
                 "-alpn", "xmpp-client"]
-        subprocess.run(["timeout", "2"] + args + ["-sess_out", ticket], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-                       stderr=subprocess.DEVNULL)
+        # Its input stays open: s_client ends with it, maybe before the ticket has come.
+        with subprocess.Popen(args + ["-sess_out", ticket], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL) as p:
+            try:
+                wait_for("a ticket", lambda: os.path.exists(ticket) and os.path.getsize(ticket), 10)
+            finally:
+                p.kill()
         early = self.place.write("early", "<stream:stream to='near.example'>")
         with subprocess.Popen(args + ["-sess_in", ticket, "-early_data", early], stdin=subprocess.PIPE,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as p:
