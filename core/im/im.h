@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/list.h"
+#include "base/log.h"
 #include "base/map.h"
 #include "base/secret.h"
 #include "proto/envelope.h"
@@ -47,6 +48,7 @@ struct im {
 	struct map sessions; /* conn -> struct session (session.c) */
 	struct map resumable; /* SM id -> struct session (sm.c) */
 	struct map logins;   /* conn -> struct login (auth.c) */
+	struct log_limit login_log;
 	struct secret secret; /* makes verifiers of people who do not exist (auth.c) */
 	struct map asks;     /* id -> struct ask (ask.c) */
 	struct list ask_order;

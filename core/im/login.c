@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-enum { LOGINS_MAX = 100000 };
+enum { LOGINS_MAX = 100000, FAILED_LINES = 60 /* a minute */ };
 
 /* ---- the table ---- */
 
@@ -65,12 +65,23 @@ struct chan *login_chan(const struct im *im, const struct login *l)
 	return bus_chan(im->bus, PROG_ACCESS, l->door);
 }
 
+/* The door knows the address of who tries, this program whom they try to be: the id joins the two. */
+static void log_failed(struct im *im, const struct login *l, const char *condition)
+{
+	uint32_t held = 0;
+
+	if (l->jid && log_limit_pass(&im->login_log, FAILED_LINES, loop_now(im->loop), &held))
+		log_info("im.login.failed", LOG_STR("user", l->jid), LOG_ID("id", l->conn), LOG_STR("reason", condition),
+			 LOG_STR("account", l->is_unknown ? "unknown" : "known"), LOG_INT("suppressed", held));
+}
+
 void login_fail(struct im *im, struct login *l, const char *condition)
 {
 	struct chan *c = login_chan(im, l);
 	struct buf *b = chan_begin(c, MSG_AUTH_FAILED, 0);
 
 	im_stats[STAT_AUTH_FAILED]++;
+	log_failed(im, l, condition);
 	wire_put_u64(b, l->conn);
 	wire_put_str(b, bytes_of(condition));
 	wire_put_str(b, BYTES_NONE);

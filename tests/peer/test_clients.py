@@ -197,6 +197,20 @@ class Sasl(Box):
                 s.sasl_plain("nobody", "x") if m == "PLAIN" else s.sasl_scram(m, "nobody", "x")
             self.assertEqual(e.exception.condition, "not-authorized")
 
+    def test_the_administrator_sees_whose_account_is_tried(self):
+        def lines(*words):
+            return [x for x in self.gh.log().splitlines() if all(w in x for w in words)]
+        for name, account in (("tybalt", "known"), ("mercutio", "unknown")):
+            for m in ("PLAIN", "SCRAM-SHA-256"):
+                before = len(lines("im.login.failed", "user=%s@near.example" % name, "account=" + account))
+                s, _, _ = self.open()
+                with self.assertRaises(raw.SaslFailed):
+                    s.sasl_plain(name, "guess") if m == "PLAIN" else s.sasl_scram(m, name, "guess")
+                found = wait_for("the line", lambda: lines("im.login.failed", "user=%s@near.example" % name,
+                                                           "account=" + account)[before:], 5)
+                number = [w for w in found[0].split() if w.startswith("id=")][0]
+                wait_for("the line with the address", lambda: lines("c2s.auth.failed", number + " "), 5)
+
     def test_stream_ends_after_too_many_tries(self):
         s, _, _ = self.open()
         with self.assertRaises(raw.Closed):
