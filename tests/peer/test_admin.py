@@ -914,12 +914,10 @@ class Pages(PeerCase):
 
     def test_links_lead_somewhere(self):
         folder = os.path.join(TOP, "docs", "admin")
-        waits = {"../performance.md"}  # made by `make bench`
         for page in ("README.md", "operation.md", "settings.md", "commands.md"):
             with open(os.path.join(folder, page), encoding="utf-8") as f:
                 for link in re.findall(r"\]\(([^)#]+)\)", f.read()):
-                    if link not in waits:
-                        self.assertTrue(os.path.exists(os.path.join(folder, link)), (page, link))
+                    self.assertTrue(os.path.exists(os.path.join(folder, link)), (page, link))
 
     def test_events_in_the_pages_are_the_programs(self):
         """Each line that operation.md explains is written by some program."""
