@@ -173,7 +173,6 @@ static void judge_all(struct s2s *s, const struct s2s_conf *old, bool is_trust_n
 	free(todo);
 }
 
-/* New settings may be the cure of an old failure (lesson 10). */
 /* New time limits reach open streams. */
 static void arm_all(struct s2s *s)
 {
@@ -185,6 +184,7 @@ static void arm_all(struct s2s *s)
 			conn_arm(c);
 }
 
+/* New settings may be the cure of an old failure (lesson 10). */
 static void retry_all(struct s2s *s)
 {
 	size_t at = 0;

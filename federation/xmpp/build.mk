@@ -7,7 +7,7 @@ s2s_PURE := federation/xmpp/policy.c federation/xmpp/conf.c federation/xmpp/reas
 
 PROGS += gh-s2s
 gh-s2s_SRCS := $(s2s_PURE) federation/xmpp/s2s.c federation/xmpp/apply.c federation/xmpp/listener.c \
-	federation/xmpp/stranger.c federation/xmpp/conn.c federation/xmpp/conn_link.c \
+	federation/xmpp/conn.c federation/xmpp/conn_link.c \
 	federation/xmpp/conn_stream.c federation/xmpp/dial.c federation/xmpp/prove.c federation/xmpp/hail.c \
 	federation/xmpp/pair.c federation/xmpp/post.c federation/xmpp/sent.c federation/xmpp/bounce.c \
 	federation/xmpp/deliver.c federation/xmpp/handover.c federation/xmpp/flight.c \
@@ -42,6 +42,6 @@ s2s_posh_test_SRCS := federation/xmpp/posh.c
 s2s_posh_test_LIBS := base
 s2s_posh_test_LD := -ljansson
 UNIT += federation/xmpp/s2s_stranger_test
-s2s_stranger_test_SRCS := $(s2s_PURE) federation/xmpp/stranger.c federation/xmpp/s2s_play.c
+s2s_stranger_test_SRCS := $(s2s_PURE) federation/xmpp/s2s_play.c
 s2s_stranger_test_LIBS := run proto base
 s2s_stranger_test_LD := $(proto_LD)

@@ -9,7 +9,8 @@
 #include "hail.h"
 #include "pair.h"
 #include "prove.h"
-#include "stranger.h"
+
+enum { STRANGERS_PER_ADDRESS = 50 };
 
 /* An incoming connection is a stranger until it has proved a domain, or is gone. */
 void conn_count_proven(struct conn *c)
@@ -18,7 +19,8 @@ void conn_count_proven(struct conn *c)
 		return;
 	c->is_proven_counted = true;
 	c->s2s->n_unproven--;
-	stranger_del(&c->s2s->strangers, c->address_key);
+	address_leave(&c->s2s->strangers, c->stranger);
+	c->stranger = NULL;
 }
 
 /* ---- making and freeing ---- */
@@ -99,35 +101,34 @@ void conn_accept(struct s2s *s, int fd, bool is_direct_tls)
 {
 	struct sockaddr_storage a = { 0 };
 	socklen_t n = sizeof a;
-	uint8_t key[STRANGER_KEY_BYTES];
+	struct address_count *stranger;
 	struct conn *c = NULL;
 	uint32_t held;
 
 	if (getpeername(fd, (struct sockaddr *)&a, &n) < 0)
-		goto bounce_envelope;
+		goto refuse;
 	if (s->n_unproven >= s->conf.unauth_max || s->conns.count >= s->conf.streams_max || s->is_stopping) {
 		s->counts[STAT_IN_LIMITED]++;
-		goto bounce_envelope;
+		goto refuse;
 	}
-	stranger_key(&a, key);
-	if (!stranger_add(&s->strangers, key)) {
+	if (address_enter(&s->strangers, (const struct sockaddr *)&a, STRANGERS_PER_ADDRESS, &stranger) < 0) {
 		s->counts[STAT_IN_ADDRESS_LIMITED]++;
-		goto bounce_envelope;
+		goto refuse;
 	}
 	c = conn_new(s);
 	if (!c) {
-		stranger_del(&s->strangers, key);
-		goto bounce_envelope;
+		address_leave(&s->strangers, stranger);
+		goto refuse;
 	}
 	s->n_unproven++;
-	memcpy(c->address_key, key, sizeof key);
+	c->stranger = stranger;
 	c->is_direct_tls = is_direct_tls;
 	note_address(c, &a);
 	stream_init_in(&c->stream, &s->env, loop_now(s->loop));
 	s->counts[STAT_IN_ACCEPTED]++;
 	if (link_accept(&c->link, s->loop, fd, &conn_link_owner, c, CONN_QUEUE_MAX) < 0) {
 		conn_free(c);
-		goto bounce_envelope;
+		goto refuse;
 	}
 	c->has_link = true;
 	log_debug("s2s.in.accepted", LOG_ID("id", c->id), LOG_STR("address", c->address));
@@ -137,7 +138,7 @@ void conn_accept(struct s2s *s, int fd, bool is_direct_tls)
 	}
 	conn_after(c);
 	return;
-bounce_envelope:
+refuse:
 	(void)close(fd); /* nothing was sent on it */
 	if (log_limit_pass(&s->limit_log, 5, loop_now(s->loop), &held))
 		log_warn("s2s.in.refused", LOG_INT("unproven", s->n_unproven), LOG_INT("held", held));

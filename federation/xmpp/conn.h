@@ -8,7 +8,7 @@
 #include "net/link.h"
 #include "places.h"
 #include "s2s.h"
-#include "stranger.h"
+#include "net/address.h"
 
 enum dial_state { DIAL_NONE, DIAL_SRV, DIAL_ADDR, DIAL_CONNECT, DIAL_DONE };
 
@@ -44,7 +44,7 @@ struct conn {
 	char tls_version[16], tls_cipher[48];
 	char address[DNS_ADDR_TEXT_BYTES];
 	uint16_t port;
-	uint8_t address_key[STRANGER_KEY_BYTES];
+	struct address_count *stranger; /* while it has proved nothing */
 	uint64_t since_ms;
 	struct check *check;      /* a federation check watches; NULL */
 };

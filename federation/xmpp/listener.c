@@ -105,6 +105,7 @@ void listener_init_all(struct s2s *s)
 
 void listener_close_all(struct s2s *s)
 {
+	loop_timer_del(s->loop, &s->accept_pause);
 	for (unsigned i = 0; i < S2S_LISTENERS_MAX; i++)
 		listener_close(&s->listeners[i]);
 }

@@ -199,6 +199,7 @@ static int init(void *program)
 	arena_init(&s->arena, S2S_ARENA_BYTES);
 	random_bytes(s->dialback_secret, sizeof s->dialback_secret);
 	buf_init(&s->dones, DONES_MAX_BYTES);
+	address_table_init(&s->strangers);
 	flights_init(&s->flights);
 	loop_timer_init(&s->tick, on_tick, s);
 	loop_timer_init(&s->stop, on_stop_over, s);

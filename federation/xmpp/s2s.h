@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/secret.h"
 #include "flight.h"
+#include "net/address.h"
 #include "net/dns.h"
 #include "net/keyproxy.h"
 #include "net/tls.h"
@@ -77,7 +78,7 @@ struct s2s {
 	struct map peers;     /* struct peer by domain; owned */
 	struct map conns;     /* struct conn by id; owned */
 	size_t n_unproven;    /* incoming ones without a proof */
-	struct map strangers; /* of stranger.h: incoming ones by address; owned */
+	struct address_table strangers; /* incoming connections that have proved nothing */
 	struct map senders;   /* of sender.h: users of ours by bare JID; owned */
 	struct flights flights;
 	struct map outgoing;  /* struct queue_item by envelope id: ours to answer (ROUTE_DONE) */

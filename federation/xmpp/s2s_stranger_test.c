@@ -1,15 +1,12 @@
 /* Bad input, before a proof and after: the stream gets the error that RFC 6120 4.9.3 names, holds
  * little memory, and nothing of it is delivered. */
 #include "s2s_play.h"
-#include "stranger.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <netinet/in.h>
 
 #include <cmocka.h>
 
@@ -165,52 +162,6 @@ static void test_stanza_size(void **state)
 	}
 }
 
-static struct sockaddr_storage address(int family, const uint8_t bytes[16])
-{
-	struct sockaddr_storage a4 = { .ss_family = (sa_family_t)family };
-
-	if (family == AF_INET)
-		memcpy(&((struct sockaddr_in *)(void *)&a4)->sin_addr, bytes, 4);
-	else
-		memcpy(&((struct sockaddr_in6 *)(void *)&a4)->sin6_addr, bytes, 16);
-	return a4;
-}
-
-/* One address takes so many places and gives them back; an IPv6 site is one address. */
-static void test_places_by_address(void **state)
-{
-	struct map m = { 0 };
-	uint8_t bytes[16] = { 1, 2, 3, 4 }, key[STRANGER_KEY_BYTES], other[STRANGER_KEY_BYTES];
-	struct sockaddr_storage from = address(AF_INET, bytes);
-	int n = 0;
-
-	(void)state;
-	stranger_key(&from, key);
-	while (n < 1000 && stranger_add(&m, key))
-		n++;
-	assert_int_equal(n, STRANGERS_PER_ADDRESS);
-	bytes[3] = 5;
-	from = address(AF_INET, bytes);
-	stranger_key(&from, other);
-	assert_true(stranger_add(&m, other));
-	stranger_del(&m, other);
-	assert_int_equal(m.count, 1);
-	while (n-- > 0)
-		stranger_del(&m, key);
-	assert_int_equal(m.count, 0);
-	from = address(AF_INET6, bytes);
-	stranger_key(&from, key);
-	bytes[15] = 9; /* of the same /64 */
-	from = address(AF_INET6, bytes);
-	stranger_key(&from, other);
-	assert_memory_equal(key, other, sizeof key);
-	bytes[7] = 9; /* of another */
-	from = address(AF_INET6, bytes);
-	stranger_key(&from, other);
-	assert_memory_not_equal(key, other, sizeof key);
-	map_fini(&m);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -219,7 +170,6 @@ int main(void)
 		cmocka_unit_test(test_attribute_flood),
 		cmocka_unit_test(test_proven),
 		cmocka_unit_test(test_stanza_size),
-		cmocka_unit_test(test_places_by_address),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

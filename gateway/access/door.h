@@ -2,7 +2,7 @@
 #ifndef ACCESS_DOOR_H
 #define ACCESS_DOOR_H
 
-#include "address.h"
+#include "net/address.h"
 #include "hold.h"
 #include "stream.h"
 

@@ -3,7 +3,7 @@ lib_net_SRCS += lib/net/dns.c lib/net/dns_wire.c lib/net/dns_cache.c lib/net/dns
 UNIT += lib/net/dns_test
 dns_test_LIBS := net run base
 dns_test_LD := -lcares -lresolv -levent_core
-lib_net_SRCS += lib/net/certname.c lib/net/link.c lib/net/tls.c lib/net/tls_store.c \
+lib_net_SRCS += lib/net/address.c lib/net/certname.c lib/net/link.c lib/net/tls.c lib/net/tls_store.c \
 	lib/net/tls_ticket.c lib/net/tls_verify.c lib/net/tls_ocsp.c lib/net/keyproxy.c lib/net/keyproxy_provider.c
 
 NET_LD := -lssl -lcrypto -lcares -levent_core
@@ -22,3 +22,5 @@ UNIT += lib/net/link_test
 link_test_SRCS := lib/net/pki_fixture.c lib/net/link_fixture.c
 link_test_LIBS := net run base
 link_test_LD := $(NET_LD)
+UNIT += lib/net/address_test
+address_test_LIBS := net base

@@ -144,14 +144,16 @@ class Login(Box):
         with self.assertRaises(raw.SaslFailed):
             s.sasl_scram("SCRAM-SHA-256-PLUS", u, "secret", binding=("tls-exporter", other.sock.exporter()))
 
-    def sasl2(self, user, inside):
-        s = raw.Stream(self.gh.addr, 5222)
+    def over_direct_tls(self):
+        s = raw.Stream(self.gh.addr, 5223)
         self.streams.append(s)
+        s.wrap(raw.client_context(self.pki.ca, alpn="xmpp-client"), DOMAIN)
         s.open(DOMAIN)
         s.features()
-        s.starttls(raw.client_context(self.pki.ca), DOMAIN)
-        s.open(DOMAIN)
-        s.features()
+        return s
+
+    def sasl2(self, user, inside):
+        s = self.secured()
         secret = base64.b64encode(("\0%s\0secret" % user).encode()).decode()
         s.send("<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'><initial-response>%s</initial-response>%s"
                "</authenticate>" % (secret, inside))
@@ -160,11 +162,7 @@ class Login(Box):
     def test_plain_without_initial_response(self):
         # RFC 6120 6.4.2: an empty challenge asks for it; and a client may think better of it (6.4.4).
         u = self.people("u")
-        s = raw.Stream(self.gh.addr, 5223)
-        self.streams.append(s)
-        s.wrap(raw.client_context(self.pki.ca, alpn="xmpp-client"), DOMAIN)
-        s.open(DOMAIN)
-        s.features()
+        s = self.over_direct_tls()
         s.send("<auth xmlns='%s' mechanism='PLAIN'/>" % raw.NS["sasl"])
         self.assertEqual(raw.local(s.next().tag), "challenge")
         s.send("<abort xmlns='%s'/>" % raw.NS["sasl"])
@@ -181,11 +179,7 @@ class Login(Box):
         for text, condition in (("!!!", "incorrect-encoding"), (base64.b64encode(b"no zeros").decode(), "malformed-request"),
                                 (base64.b64encode(("other@near.example" + good).encode()).decode(), "invalid-authzid"),
                                 (base64.b64encode(("%s@near.example" % u + good).encode()).decode(), None)):
-            s = raw.Stream(self.gh.addr, 5223)
-            self.streams.append(s)
-            s.wrap(raw.client_context(self.pki.ca, alpn="xmpp-client"), DOMAIN)
-            s.open(DOMAIN)
-            s.features()
+            s = self.over_direct_tls()
             s.send("<auth xmlns='%s' mechanism='PLAIN'>%s</auth>" % (raw.NS["sasl"], text))
             got = s.next()
             self.assertEqual(raw.local(got.tag), "failure" if condition else "success")
@@ -195,11 +189,7 @@ class Login(Box):
     def test_sasl2_scram(self):
         # XEP-0388 with a challenge; the proof of the server comes as additional data.
         u = self.people("u")
-        s = raw.Stream(self.gh.addr, 5223)
-        self.streams.append(s)
-        s.wrap(raw.client_context(self.pki.ca, alpn="xmpp-client"), DOMAIN)
-        s.open(DOMAIN)
-        s.features()
+        s = self.over_direct_tls()
         first = "n=%s,r=abcdefgh" % u
         encode = lambda t: base64.b64encode(t if isinstance(t, bytes) else t.encode()).decode()
         s.send("<authenticate xmlns='urn:xmpp:sasl:2' mechanism='SCRAM-SHA-256'><initial-response>%s</initial-response>"

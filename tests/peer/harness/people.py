@@ -67,8 +67,8 @@ class Box(PeerCase):
             x.wait(lambda e: raw.local(e.tag) == "presence" and e.get("from") == y.jid, what="presence of the other")
         arrived(a, b)
 
-    def authenticated(self, user):
-        """A stream that has logged in and not bound."""
+    def secured(self):
+        """A stream after STARTTLS that has not logged in."""
         s = raw.Stream(self.gh.addr, 5222)
         self.streams.append(s)
         s.open(DOMAIN)
@@ -76,6 +76,11 @@ class Box(PeerCase):
         s.starttls(raw.client_context(self.pki.ca), DOMAIN)
         s.open(DOMAIN)
         s.features()
+        return s
+
+    def authenticated(self, user):
+        """A stream that has logged in and not bound."""
+        s = self.secured()
         s.sasl_plain(user, "secret")
         s.open(DOMAIN)
         s.features()

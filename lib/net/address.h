@@ -1,7 +1,8 @@
-/* gateway/access/address.h - how many unauthenticated connections an address has. An IPv6 client
- * owns a whole /64, so that is what is counted. */
-#ifndef ACCESS_ADDRESS_H
-#define ACCESS_ADDRESS_H
+/* net/address.h - who is at the other end, and how many connections that proved nothing yet an address
+ * has, so that one cannot take all places of strangers. An IPv6 client owns a whole /64, so that is
+ * what is counted. */
+#ifndef NET_ADDRESS_H
+#define NET_ADDRESS_H
 
 #include <sys/socket.h>
 
