@@ -284,6 +284,16 @@ static bool is_space(const char *s, int n)
 	return true;
 }
 
+/* The text at hand is written as a reference (&#32;), which is no white space between stanzas
+ * (XML 1.0 production 3): it would be refused when a chunk began with it. */
+static bool is_reference(const struct xml_parser *p)
+{
+	XML_Index at = XML_GetCurrentByteIndex(p->expat);
+
+	return at >= 0 && (uint64_t)at >= p->base && (uint64_t)at < p->fed &&
+	       buf_bytes(&p->in).p[(uint64_t)at - p->base] == '&';
+}
+
 static void XMLCALL on_text(void *user, const XML_Char *s, int n)
 {
 	struct xml_parser *p = user;
@@ -291,7 +301,7 @@ static void XMLCALL on_text(void *user, const XML_Char *s, int n)
 	if (p->err)
 		return;
 	if (p->open <= 1) {
-		if (!is_space(s, n))
+		if (!is_space(s, n) || is_reference(p))
 			xml_build_fail(p, ERR_XML_TEXT);
 		return;
 	}
