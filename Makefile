@@ -21,7 +21,7 @@ ifeq ($(VARIANT),fuzz)
 CC := clang
 endif
 
-CPPFLAGS := -D_GNU_SOURCE -Ilib -MMD -MP
+CPPFLAGS := -D_GNU_SOURCE -Ilib -isystem /usr/include/sofia-sip-1.12 -MMD -MP
 CFLAGS := -std=gnu17 $(WARN) $(CFLAGS_$(VARIANT))
 LDFLAGS := $(LDFLAGS_$(VARIANT))
 
@@ -38,8 +38,8 @@ TOOLS :=
 UNIT :=
 FUZZ :=
 
-DIRS := lib/base lib/proto lib/run lib/net lib/db \
-	gateway/switch gateway/access federation/xmpp core/im core/store \
+DIRS := lib/base lib/proto lib/run lib/net lib/sip lib/db \
+	gateway/switch gateway/access federation/xmpp federation/sip sip-xmpp gateway/line core/im core/store \
 	firmware/super firmware/keys firmware/conf firmware/shell \
 	demo tests/fuzz tests/play tests/load
 include $(wildcard $(addsuffix /build.mk,$(DIRS)))

@@ -9,6 +9,13 @@ static const struct {
 } kinds[] = {
 	{ SET_FED_LISTEN, "s2s", PROG_S2S },
 	{ SET_FED_LISTEN_TLS, "s2s-tls", PROG_S2S },
+	{ SET_SIP_LISTEN_UDP, "sip-udp", PROG_SIP },
+	{ SET_SIP_LISTEN_TCP, "sip-tcp", PROG_SIP },
+	{ SET_SIP_LISTEN_TLS, "sip-tls", PROG_SIP },
+	{ SET_SIP_LISTEN_MUTUAL, "sip-mtls", PROG_SIP },
+	{ SET_LINE_LISTEN_UDP, "line-udp", PROG_LINE },
+	{ SET_LINE_LISTEN_TCP, "line-tcp", PROG_LINE },
+	{ SET_LINE_LISTEN_TLS, "line-tls", PROG_LINE },
 	{ SET_ACCESS_LISTEN, "c2s", PROG_ACCESS },
 	{ SET_ACCESS_LISTEN_TLS, "c2s-tls", PROG_ACCESS },
 };
@@ -16,7 +23,9 @@ static const struct {
 /* Federation that is off has no open port (F-031). */
 static bool is_shut(const struct rows *r, enum prog p)
 {
-	return p == PROG_S2S && bytes_eq_str(rows_value(r, SET_FED_MODE, BYTES_NONE), "off");
+	enum setting mode = p == PROG_S2S ? SET_FED_MODE : SET_SIP_MODE;
+
+	return (p == PROG_S2S || p == PROG_SIP) && bytes_eq_str(rows_value(r, mode, BYTES_NONE), "off");
 }
 
 bool listeners_next(const struct rows *r, size_t *at, struct listener *out)

@@ -75,13 +75,15 @@ static int open_port(const struct listener *l)
 		errno = EADDRNOTAVAIL;
 		return -1;
 	}
-	int fd = socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	bool is_datagram = l->row->is_datagram;
+	int fd = socket(to.ss_family, (is_datagram ? SOCK_DGRAM : SOCK_STREAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -1;
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
+	/* With it, two datagram sockets could share a port, and only one of them would hear. */
+	if ((!is_datagram && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0) ||
 	    (l->row->is_per_instance && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) < 0) ||
 	    (to.ss_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0) ||
-	    bind(fd, (struct sockaddr *)&to, n) < 0 || listen(fd, BACKLOG) < 0) {
+	    bind(fd, (struct sockaddr *)&to, n) < 0 || (!is_datagram && listen(fd, BACKLOG) < 0)) {
 		int why = errno;
 		close(fd);
 		errno = why;

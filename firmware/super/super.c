@@ -11,12 +11,15 @@
 #include <unistd.h>
 
 /* Doors go first, so that nothing new comes in; the store and the keys last. */
-static const enum prog stop_order[][3] = {
-	{ PROG_ACCESS, PROG_S2S, PROG_COUNT },
-	{ PROG_IM, PROG_SWITCH, PROG_COUNT },
-	{ PROG_STORE, PROG_KEYS, PROG_CONF },
+static const enum prog stop_order[][4] = {
+	{ PROG_ACCESS, PROG_S2S, PROG_SIP, PROG_LINE },
+	{ PROG_IM, PROG_SWITCH, PROG_XLATE, PROG_COUNT },
+	{ PROG_STORE, PROG_KEYS, PROG_CONF, PROG_COUNT },
 };
-enum { STOP_PHASES = sizeof stop_order / sizeof stop_order[0] };
+enum {
+	STOP_PHASES = sizeof stop_order / sizeof stop_order[0],
+	STOP_AT_ONCE = sizeof stop_order[0] / sizeof stop_order[0][0],
+};
 
 static int on_ready(void *arg, struct chan *from, const struct frame *f)
 {
@@ -105,7 +108,7 @@ static void on_pressure(void *arg, struct chan *to, bool is_full)
 
 static bool is_phase_over(const struct super *s)
 {
-	for (unsigned i = 0; i < 3; i++) {
+	for (unsigned i = 0; i < STOP_AT_ONCE; i++) {
 		unsigned p = stop_order[s->stop_phase][i];
 		for (unsigned n = 0; p < PROG_COUNT && n < INSTANCES_MAX; n++)
 			if (s->children[p][n].pid)
@@ -122,7 +125,7 @@ static void stop_phase(struct super *s)
 		loop_stop(s->loop);
 		return;
 	}
-	for (unsigned i = 0; i < 3; i++) {
+	for (unsigned i = 0; i < STOP_AT_ONCE; i++) {
 		unsigned p = stop_order[s->stop_phase][i];
 		for (unsigned n = 0; p < PROG_COUNT && n < INSTANCES_MAX; n++)
 			if (s->children[p][n].state != CHILD_STOPPING)

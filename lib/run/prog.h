@@ -14,7 +14,10 @@
 	X(PROG_S2S, "gh-s2s")                                                                      \
 	X(PROG_ACCESS, "gh-access")                                                                \
 	X(PROG_IM, "gh-im")                                                                        \
-	X(PROG_STORE, "gh-store")
+	X(PROG_STORE, "gh-store")                                                                  \
+	X(PROG_SIP, "gh-sip")                                                                      \
+	X(PROG_XLATE, "gh-xlate")                                                                  \
+	X(PROG_LINE, "gh-line")
 
 #define PROG_MEMBER(id, name) id,
 enum prog { PROG_TABLE(PROG_MEMBER) PROG_COUNT };

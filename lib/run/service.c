@@ -12,16 +12,26 @@ static const struct service services[] = {
 	{ PROG_ACCESS, PLANE_CORE, ROLE_CORE, FENCE_ACCEPT,                   "",      1,  16,  FDS_MANY, DELAY_MS, DELAY_MAX_MS },
 	{ PROG_IM,     PLANE_CORE, ROLE_CORE, 0,                              "",      1,  1,   FDS_FEW,  DELAY_MS, DELAY_MAX_MS },
 	{ PROG_STORE,  PLANE_CORE, ROLE_CORE, FENCE_FILES,                    "store", 1,  1,   FDS_FEW,  DELAY_MS, DELAY_MAX_MS },
+	{ PROG_SIP,    PLANE_DMZ,  ROLE_EDGE, FENCE_ACCEPT | FENCE_CONNECT | FENCE_BIND, "",      1,  1,   FDS_MANY, DELAY_MS, DELAY_MAX_MS },
+	{ PROG_XLATE,  PLANE_HUB,  ROLE_BOTH, 0,                              "",      1,  1,   FDS_FEW,  DELAY_MS, DELAY_MAX_MS },
+	{ PROG_LINE,   PLANE_CORE, ROLE_CORE, FENCE_ACCEPT,                   "",      1,  1,   FDS_MANY, DELAY_MS, DELAY_MAX_MS },
 };
 _Static_assert(sizeof services / sizeof services[0] == PROG_COUNT, "one row a program");
 
 static const struct service_listener listeners[] = {
-	/* name      program      unix   per instance */
-	{ "c2s",     PROG_ACCESS, false, true },  /* RFC 6120 3, STARTTLS; F-030 */
-	{ "c2s-tls", PROG_ACCESS, false, true },  /* XEP-0368 */
-	{ "s2s",     PROG_S2S,    false, false }, /* RFC 6120 3, STARTTLS; F-031 */
-	{ "s2s-tls", PROG_S2S,    false, false }, /* XEP-0368 */
-	{ "ghsh",    PROG_CONF,   true,  false }, /* operators of this box */
+	/* name      program      unix   per instance, datagrams */
+	{ "c2s",     PROG_ACCESS, false, true, false },  /* RFC 6120 3, STARTTLS; F-030 */
+	{ "c2s-tls", PROG_ACCESS, false, true, false },  /* XEP-0368 */
+	{ "s2s",     PROG_S2S,    false, false, false }, /* RFC 6120 3, STARTTLS; F-031 */
+	{ "s2s-tls", PROG_S2S,    false, false, false }, /* XEP-0368 */
+	{ "sip-udp", PROG_SIP,    false, false, true }, /* RFC 3261 18; 5060 */
+	{ "sip-tcp", PROG_SIP,    false, false, false }, /* 5060 */
+	{ "sip-tls", PROG_SIP,    false, false, false }, /* server-authenticated, 5061 (B-PRX-01) */
+	{ "sip-mtls", PROG_SIP,   false, false, false }, /* mutual, 5062 (B-PRX-01) */
+	{ "line-udp", PROG_LINE,  false, false, true }, /* SIP clients */
+	{ "line-tcp", PROG_LINE,  false, false, false },
+	{ "line-tls", PROG_LINE,  false, false, false },
+	{ "ghsh",    PROG_CONF,   true,  false, false }, /* operators of this box */
 };
 
 const struct service *service_of(enum prog p)

@@ -37,6 +37,7 @@ struct service_listener {
 	enum prog prog;
 	bool is_unix;        /* path below the run folder instead of address and port */
 	bool is_per_instance; /* SO_REUSEPORT: each instance has its own */
+	bool is_datagram; /* UDP */
 };
 const struct service_listener *service_listener(struct bytes name); /* NULL: no such */
 

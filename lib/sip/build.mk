@@ -1,0 +1,2 @@
+LIBS += sip
+lib_sip_SRCS += lib/sip/unit.c

@@ -1,0 +1,75 @@
+/* sip/endpoint.h - transactions (RFC 3261 17, with RFC 6026 and 4320) between a program and its transports.
+ *
+ * A held transaction costs under 2 KB: of a finished one only what a retransmission needs is kept (the key
+ * and the last response's bytes), no parsed message. */
+#ifndef SIP_ENDPOINT_H
+#define SIP_ENDPOINT_H
+
+#include "sip/transport.h"
+
+struct sipendpoint;
+struct sipserver; /* a server transaction that is not answered yet; gone after its final response */
+struct sipclient; /* a client transaction; gone after its final response (2xx to INVITE too) */
+
+struct sipendpoint_owner {
+	/* A new request (retransmissions never come here; faults are answered already). m is the owner's. t is
+	 * NULL for ACK to a 2xx. The owner must answer t, now or later: after 64*T1 an unanswered non-INVITE
+	 * is let go in silence (RFC 4320 4.2). */
+	void (*request)(void *arg, struct sipserver *t, struct sipmsg *m, const struct sip_source *from);
+	/* CANCEL for an INVITE that is not answered (the 200 to CANCEL is sent already). */
+	void (*cancelled)(void *arg, struct sipserver *t);
+	/* An INVITE's 2xx that came after its transaction was over (RFC 6026), or a stray one: to be passed on
+	 * (proxy) or dropped. m is the owner's. */
+	void (*stray)(void *arg, struct sipmsg *m, const struct sip_source *from);
+	/* A connection ended; optional. */
+	void (*closed)(void *arg, uint64_t flow, int why);
+	int (*prove)(void *arg, struct tls *t, const struct sip_place *to, const char **words);
+};
+
+struct sipendpoint *sipendpoint_new(struct loop *l, const struct sipendpoint_owner *o, void *arg);
+void sipendpoint_free(struct sipendpoint *e);
+struct siptransports *sipendpoint_transports(struct sipendpoint *e);
+/* sent-by of our Vias: host (or address) and port; port 0: none is written. Without it (NULL): the local
+ * address of the socket. */
+void sipendpoint_set_sent_by(struct sipendpoint *e, const char *host, uint16_t port);
+
+/* ---- server side ---- */
+/* A word for the owner. */
+void sipserver_set_user(struct sipserver *t, void *user);
+void *sipserver_user(const struct sipserver *t);
+/* Sends a response made with sipmsg_response_new (or a proxied one with our Via taken off). A final one ends
+ * t. Not taken over. */
+void sipserver_respond(struct sipserver *t, const struct sipmsg *response);
+/* The same for a plain refusal, before the owner has kept anything: m is the request. */
+void sipserver_refuse(struct sipserver *t, const struct sipmsg *m, unsigned status, const char *reason);
+
+/* ---- client side ---- */
+struct sipclient_owner {
+	/* A response, provisional (over 100) or final; m is valid during the call. flow: 0 or its connection. */
+	void (*response)(void *arg, struct sipmsg *m, const struct sip_source *from);
+	/* No final response: Timer B or F (ERR_TIMEOUT), or the request did not leave (ERR_CONN_*, ERR_TLS,
+	 * ERR_CERT_*, ERR_FULL). words: for the log, may be "". */
+	void (*failed)(void *arg, int rc, const char *words);
+};
+/* Sends m (a Via of ours is put in front; m itself is not changed) to one place. A request over 1,300 bytes
+ * for a UDP place goes by TCP to the same address, and back to UDP when there is no TCP (RFC 3261 18.1.1);
+ * *used (may be NULL) says what was chosen. flow: not 0: on this connection, place is then ignored.
+ * branch: NULL, or what to make the branch from (loop detection of a proxy: RFC 3261 16.6 8).
+ * ACK for a non-2xx is sent by the transaction; ACK for a 2xx by sipendpoint_send_ack. ERR_* at once. */
+int sipclient_start(struct sipendpoint *e, const struct sipmsg *m, const struct sip_place *place, uint64_t flow,
+                    const char *branch, const struct sipclient_owner *o, void *arg, struct sipclient **out);
+/* CANCEL (INVITE only), once a provisional response is there (RFC 3261 9.1). The transaction goes on. */
+void sipclient_cancel(struct sipclient *t);
+/* Lets go: owner is not called any more; the transaction goes on by itself. */
+void sipclient_drop(struct sipclient *t);
+int sipendpoint_send_ack(struct sipendpoint *e, const struct sipmsg *ack, const struct sip_place *place, uint64_t flow);
+
+struct sipendpoint_counts {
+	uint64_t servers, clients;   /* held now */
+	uint64_t retransmitted_in, retransmitted_out, timeouts;
+	uint64_t udp_to_tcp, tcp_back_to_udp;
+	uint64_t held_bytes;
+};
+void sipendpoint_counts(const struct sipendpoint *e, struct sipendpoint_counts *out);
+
+#endif

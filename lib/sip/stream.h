@@ -1,0 +1,25 @@
+/* sip/stream.h - messages out of a TCP or TLS byte stream (RFC 3261 7.5, 18.3). Pure. */
+#ifndef SIP_STREAM_H
+#define SIP_STREAM_H
+
+#include "sip/message.h"
+
+/* Holds no memory between messages. */
+struct sipstream {
+	struct buf in;
+	size_t scanned; /* bytes in which the end of the headers was looked for */
+	size_t want;    /* bytes of the message at hand; 0: its headers are not complete */
+};
+
+void sipstream_init(struct sipstream *s);
+void sipstream_fini(struct sipstream *s);
+/* Takes bytes. ERR_LIMIT: headers or body over the limits, the connection must go. */
+int sipstream_feed(struct sipstream *s, struct bytes in);
+/* The next whole message: 0 and *out; 0 and NULL *out: more bytes are needed; *is_ping: a double CRLF came
+ * (RFC 5626 3.5.1), answer with one CRLF. ERR_SYNTAX: the framing is lost (no or bad Content-Length,
+ * not SIP): *out may still be a request with a fault to answer before the connection goes. */
+int sipstream_next(struct sipstream *s, struct sipmsg **out, bool *is_ping);
+/* Is a message half here? Since when is the owner's to know (FED-13: 30 s). */
+bool sipstream_is_inside(const struct sipstream *s);
+
+#endif

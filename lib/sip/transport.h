@@ -1,0 +1,72 @@
+/* sip/transport.h - SIP over UDP, TCP and TLS (RFC 3261 18, 5922, 5923, 5626 3.5.1) on the loop. Knows
+ * framing and connections; knows no transaction.
+ *
+ * Connections are kept by place and by alias (RFC 5923) and used again; their queues are bounded. Accepting
+ * pauses while descriptors are short (trap 5 of spec/sip.md). A connection that is silent, half through
+ * its handshake or half through a message ends in time (FED-13). Nothing here looks a name up. */
+#ifndef SIP_TRANSPORT_H
+#define SIP_TRANSPORT_H
+
+#include "net/tls.h"
+#include "run/loop.h"
+#include "sip/message.h"
+#include "sip/place.h"
+
+struct siptransports;
+
+struct siptransport_owner {
+	/* A message came; m is the owner's now. Its fault, if any, is to be answered. received and rport of a
+	 * request's topmost Via are set already. */
+	void (*message)(void *arg, struct sipmsg *m, const struct sip_source *from);
+	/* What was sent under this token did not leave (ERR_CONN_*, ERR_TLS, ERR_CERT_*, ERR_TIMEOUT, ERR_FULL).
+	 * Never from inside the call that sent it. */
+	void (*failed)(void *arg, uint64_t token, int rc, const char *words);
+	/* A connection has ended; optional. */
+	void (*closed)(void *arg, uint64_t flow, int why);
+	/* May a server with this certificate be at this place? Asked once a connection that we opened. NULL: the
+	 * name must be proved by RFC 5922 7. 0, or the ERR_CERT_* that refuses it. */
+	int (*prove)(void *arg, struct tls *t, const struct sip_place *to, const char **words);
+};
+
+struct siptransport_config {
+	uint32_t connections_max, per_address_max;
+	uint32_t idle_ms;      /* an unused connection ends after this */
+	uint32_t handshake_ms; /* 10 s */
+	uint32_t half_ms;      /* a message begun and not ended: 30 s */
+	uint32_t first_ms;     /* a connection that never spoke: 10 s */
+	uint32_t queue_max;    /* bytes to one connection */
+};
+
+struct siptransports *siptransports_new(struct loop *l, const struct siptransport_owner *o, void *arg);
+void siptransports_free(struct siptransports *t);
+void siptransports_configure(struct siptransports *t, const struct siptransport_config *c);
+/* Certificates and trust for connections from now on; live ones stay (FED-10). Not taken over. */
+void siptransports_set_tls(struct siptransports *t, struct tls_store *store);
+
+/* A socket from gh-super: a UDP socket, or a listening one. *listener names it in sip_source. */
+int siptransports_listen(struct siptransports *t, enum siptransport how, bool is_mutual, int fd, unsigned *listener);
+void siptransports_unlisten(struct siptransports *t, unsigned listener);
+
+/* Sends to a place, on a connection that exists or a new one. token (not 0) comes back with `failed`; a
+ * connection that ends with the message queued fails it. ERR_FULL, ERR_LIMIT, ERR_NOMEM at once. */
+int siptransports_send(struct siptransports *t, const struct sip_place *to, uint64_t token, struct bytes message);
+/* Sends on an existing connection; ERR_CLOSED when it has gone. */
+int siptransports_send_flow(struct siptransports *t, uint64_t flow, uint64_t token, struct bytes message);
+/* Answers a request: same connection, or UDP from the socket it came to, to received and rport (RFC 3261
+ * 18.2.2, RFC 3581). A maddr or a name in Via is never looked up (traps 3, FED-12). When the connection has
+ * gone: to the numeric address of Via's sent-by or received, over a new one. */
+int siptransports_answer(struct siptransports *t, const struct sip_source *to, const struct sip_via *via, struct bytes message);
+/* TLS state of a flow for the door to judge (names of its certificate); NULL: gone, or not TLS. */
+struct tls *siptransports_tls(struct siptransports *t, uint64_t flow);
+/* Marks the flow as the way to this place too (RFC 5923 alias, after the door has proved it). */
+void siptransports_alias(struct siptransports *t, uint64_t flow, const struct sip_place *as);
+void siptransports_close_flow(struct siptransports *t, uint64_t flow);
+/* Stops and resumes reading of everything (back-pressure). */
+void siptransports_pause(struct siptransports *t, bool is_paused);
+
+struct siptransport_counts {
+	uint64_t connections, udp_in, udp_out, stream_in, stream_out, refused;
+};
+void siptransports_counts(const struct siptransports *t, struct siptransport_counts *out);
+
+#endif
