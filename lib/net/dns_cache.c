@@ -2,6 +2,7 @@
 #include "base/random.h"
 #include "net/dns_impl.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum { NEGATIVE_S = 60, FAILURE_S = 10 };
@@ -59,8 +60,11 @@ bool dns_cache_get(struct dns_cache *c, enum dns_type type, const char *name, ui
 	/* Only as many records as there are were kept. */
 	memset(out, 0, sizeof *out);
 	memcpy(out, e->set, offsetof(struct dns_set, addrs));
-	static const size_t sizes[] = { sizeof(struct dns_addr), sizeof(struct dns_addr), sizeof(struct dns_srv_record), sizeof(struct dns_tlsa) };
+	static const size_t sizes[] = { sizeof(struct dns_addr), sizeof(struct dns_addr), sizeof(struct dns_srv_record),
+		                        sizeof(struct dns_tlsa), sizeof(struct dns_naptr) };
+	static_assert(sizeof sizes / sizeof sizes[0] == DNS_TYPE_COUNT, "a size for each type");
 	memcpy(out->addrs, e->set->addrs, e->set->n * sizes[type]);
+	out->ttl_s = (uint32_t)((e->until_ms - now_ms + 999) / 1000);
 	return true;
 }
 
