@@ -378,6 +378,12 @@ void sipserver_refuse(struct sipserver *t, const struct sipmsg *m, unsigned stat
 	sipmsg_free(response);
 }
 
+void sipserver_drop(struct sipserver *t)
+{
+	t->is_owned = false;
+	step(t, SE_GIVE_UP, NULL);
+}
+
 /* A response that cannot be printed is one of 500: the other side must not wait for nothing. */
 void sipserver_respond(struct sipserver *t, const struct sipmsg *response)
 {

@@ -404,6 +404,18 @@ static void a_refusal_is_short(void **state)
 	assert_ptr_equal(strstr(fake_text(0), "SIP/2.0 403 Not A Peer\r\n"), fake_text(0));
 }
 
+static void one_that_is_not_worth_it_is_dropped(void **state)
+{
+	(void)state;
+	come("MESSAGE", SIPT_UDP);
+	sipserver_drop(told.t);
+	deliver(&(struct words){ .method = "INVITE", .branch = "z9hG4bKtwo" });
+	sipserver_drop(told.t);
+	assert_int_equal(held(), 0);
+	loop_fake_advance(loop, 5000);
+	assert_int_equal(fake_wire.n, 0);
+}
+
 static void the_request_need_not_be_held(void **state)
 {
 	(void)state;
@@ -564,6 +576,7 @@ int main(void)
 		T(too_many_get_503),
 		T(a_response_that_cannot_be_printed_goes_as_500),
 		T(a_refusal_is_short),
+		T(one_that_is_not_worth_it_is_dropped),
 		T(the_request_need_not_be_held),
 		T(the_user_word_is_kept),
 		T(what_is_open_is_freed_with_the_endpoint),
