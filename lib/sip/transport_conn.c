@@ -7,7 +7,7 @@
 #include "base/err.h"
 
 enum {
-	TOKENS_MAX = 4096,
+	TOKENS_MAX = 16384, /* 256 KiB of them */
 	PONG_ROOM = 64, /* of the queue, beyond what messages may fill */
 };
 
