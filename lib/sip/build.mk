@@ -15,7 +15,10 @@ stream_test_LIBS := sip base
 stream_test_LD := $(SIP_LD)
 
 SIP_NET_LD := -lssl -lcrypto -lcares -lresolv -levent_core $(SIP_LD)
-UNIT += lib/sip/transport_test
+UNIT += lib/sip/transport_test lib/sip/transport_tls_test
+transport_tls_test_SRCS := lib/sip/transport_fixture.c lib/net/pki_fixture.c
+transport_tls_test_LIBS := sip net run base
+transport_tls_test_LD := $(SIP_NET_LD)
 transport_test_SRCS := lib/sip/transport_fixture.c lib/net/pki_fixture.c
 transport_test_LIBS := sip net run base
 transport_test_LD := $(SIP_NET_LD)
