@@ -4,7 +4,7 @@ lib_sip_SRCS += lib/sip/message_text.c lib/sip/message_headers.c lib/sip/message
 	lib/sip/message_edit.c lib/sip/message_print.c lib/sip/stream.c lib/sip/uri.c
 lib_sip_SRCS += lib/sip/unit.c
 lib_sip_SRCS += lib/sip/place.c lib/sip/transport.c lib/sip/transport_conn.c lib/sip/transport_listen.c \
-	lib/sip/transport_table.c lib/sip/transport_time.c lib/sip/transport_udp.c
+	lib/sip/transport_table.c lib/sip/transport_time.c lib/sip/transport_udp.c lib/sip/locate.c
 
 UNIT += lib/sip/uri_test lib/sip/message_test lib/sip/stream_test
 uri_test_LIBS := sip base
@@ -15,6 +15,10 @@ stream_test_LIBS := sip base
 stream_test_LD := $(SIP_LD)
 
 SIP_NET_LD := -lssl -lcrypto -lcares -lresolv -levent_core $(SIP_LD)
+UNIT += lib/sip/locate_test
+locate_test_SRCS := lib/net/dns_fixture.c
+locate_test_LIBS := sip net run base
+locate_test_LD := $(SIP_NET_LD)
 UNIT += lib/sip/transport_test lib/sip/transport_tls_test
 transport_tls_test_SRCS := lib/sip/transport_fixture.c lib/net/pki_fixture.c
 transport_tls_test_LIBS := sip net run base
