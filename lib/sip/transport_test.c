@@ -370,6 +370,38 @@ static void lost_framing_is_answered_and_ends(void **state)
 	assert_true(party_wait(w->loop, &w->b.n_closed, 1));
 }
 
+/* Trap 13: a body in pieces, from a stranger who sends byte by byte, between whole messages. Trap 9: a method
+ * of all the characters that a token may have. */
+static void traps_9_and_13_messages_come_whole(void **state)
+{
+	struct world *w = *state;
+	char text[4096], got[4096];
+	struct bytes one = party_request(SIPT_TCP, "a.example", "pieces");
+
+	party_listen(&w->b, SIPT_TCP, false, false);
+	int fd = party_stranger(&w->b.place[SIPT_TCP]);
+	/* two messages, of which the first has a body that looks like one */
+	int n = snprintf(text, sizeof text,
+	                 "!interesting-Method0123456789_*+`.%%indeed'~ sip:b@b.example SIP/2.0\r\nVia: SIP/2.0/TCP a.example;branch=z9hG4bKx\r\n"
+	                 "Max-Forwards: 70\r\nFrom: <sip:a@a.example>;tag=1\r\nTo: <sip:b@b.example>\r\nCall-ID: 9\r\n"
+	                 "CSeq: 1 !interesting-Method0123456789_*+`.%%indeed'~\r\nSubject: odd\r\nContent-Length: %zu\r\n\r\n%.*s%.*s",
+	                 one.n, BYTES_FMT(one), BYTES_FMT(one));
+	assert_true(n > 0 && (size_t)n < sizeof text);
+	for (int i = 0; i < n; i++) {
+		assert_int_equal(send(fd, text + i, 1, MSG_NOSIGNAL), 1);
+		loop_turn(w->loop, 1);
+		if (w->b.n_messages == 1)
+			assert_string_equal(w->b.subject, "odd");
+	}
+	assert_true(party_wait(w->loop, &w->b.n_messages, 2));
+	party_turns(w->loop, 3);
+	assert_int_equal(w->b.n_messages, 2);
+	assert_string_equal(w->b.subject, "pieces");
+	assert_true(recv(fd, got, sizeof got, 0) > 0);
+	assert_memory_equal(got, "SIP/2.0 200", 11);
+	close(fd);
+}
+
 /* Trap 4, FED-13 */
 static void trap_4_silence_has_an_end(void **state)
 {
@@ -586,6 +618,7 @@ int main(void)
 		TEST(a_peer_that_does_not_read_is_let_go),
 		TEST(a_ping_is_answered),
 		TEST(lost_framing_is_answered_and_ends),
+		TEST(traps_9_and_13_messages_come_whole),
 		TEST(trap_4_silence_has_an_end),
 		TEST(a_trickle_has_an_end),
 		TEST(limits_hold),
