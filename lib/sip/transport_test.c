@@ -102,6 +102,29 @@ static void without_rport_the_sent_by_port_counts(void **state)
 	close(fd);
 }
 
+/* A client behind a NAT hears only the socket that it spoke to. */
+static void a_datagram_leaves_by_the_socket_that_is_named(void **state)
+{
+	struct world *w = *state;
+	unsigned first, second;
+
+	party_listen(&w->a, SIPT_UDP, false, false);
+	party_listen(&w->b, SIPT_UDP, false, false);
+	first = w->b.listener[SIPT_UDP];
+	party_listen(&w->b, SIPT_UDP, false, false);
+	second = w->b.listener[SIPT_UDP];
+	w->a.answers = false;
+	const unsigned listeners[] = { second, first, 0, second + 1 };
+	for (unsigned i = 0; i < 4; i++) {
+		w->a.place[SIPT_UDP].listener = listeners[i];
+		struct bytes m = party_request(SIPT_UDP, "b.example", "x");
+		assert_int_equal(siptransports_send(w->b.t, &w->a.place[SIPT_UDP], 1, m), 0);
+		assert_true(party_wait(w->loop, &w->a.n_messages, i + 1));
+		bool is_second = sip_sockaddr_port(&w->a.from.addr) == sip_sockaddr_port(&w->b.place[SIPT_UDP].addr);
+		assert_int_equal(is_second, i == 0);
+	}
+}
+
 static void many_datagrams_cost_few_system_calls(void **state)
 {
 	struct world *w = *state;
@@ -605,6 +628,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_datagram_is_answered_where_it_came_from),
 		TEST(without_rport_the_sent_by_port_counts),
+		TEST(a_datagram_leaves_by_the_socket_that_is_named),
 		TEST(many_datagrams_cost_few_system_calls),
 		TEST(garbage_and_the_too_long_are_dropped),
 		TEST(a_datagram_that_cannot_leave_fails),
