@@ -11,7 +11,10 @@
 
 #include <cmocka.h>
 
+#include <netinet/tcp.h>
+
 #include "sip/transport_fixture.h"
+#include "sip/transport_impl.h"
 
 struct world {
 	struct loop *loop;
@@ -298,6 +301,26 @@ static void an_end_without_an_answer_fails_what_was_sent(void **state)
 	assert_int_equal(w->a.n_failed, 1);
 	assert_int_equal(w->a.failed[0], 2);
 	assert_int_equal(w->a.failed_rc, ERR_CLOSED);
+}
+
+/* That a kernel does what it is asked for cannot be shown on a loopback, which loses nothing. */
+static void a_dead_peer_is_noticed_before_timer_f(void **state)
+{
+	struct world *w = *state;
+	int ms = 0, probes = 0;
+	socklen_t n = sizeof ms;
+
+	party_listen(&w->b, SIPT_TCP, false, false);
+	ask(w, SIPT_TCP, 1, "x");
+	assert_true(party_wait(w->loop, &w->a.n_messages, 1));
+	struct siptransports *sides[] = { w->a.t, w->b.t };
+	for (int i = 0; i < 2; i++) {
+		int fd = LIST_OWNER(sides[i]->conns.next, struct sipconn, node)->link.watch.fd;
+		assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, &n), 0);
+		assert_in_range(ms, 1, 31999);
+		assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &probes, &n), 0);
+		assert_int_equal(probes, 1);
+	}
 }
 
 /* Trap 8: a burst while the connection is being opened is neither dropped nor failed. */
@@ -638,6 +661,7 @@ int main(void)
 		TEST(an_alias_needs_no_second_connection),
 		TEST(a_refused_connection_fails_its_messages),
 		TEST(an_end_without_an_answer_fails_what_was_sent),
+		TEST(a_dead_peer_is_noticed_before_timer_f),
 		TEST(trap_8_a_burst_while_connecting_arrives),
 		TEST(a_peer_that_does_not_read_is_let_go),
 		TEST(a_ping_is_answered),
