@@ -1,4 +1,11 @@
+# The pure part: tables; unit tests link it.
+gsip_PURE := federation/sip/pattern.c federation/sip/route.c
+
 PROGS += gh-sip
-gh-sip_SRCS := federation/sip/main.c
+gh-sip_SRCS := $(gsip_PURE) federation/sip/main.c
 gh-sip_LIBS := sip net run proto base
 gh-sip_LD := -lssl -lcares -lresolv -levent_core -lseccomp $(proto_LD)
+
+UNIT += federation/sip/gsip_route_test
+gsip_route_test_SRCS := federation/sip/pattern.c federation/sip/route.c
+gsip_route_test_LIBS := run base
