@@ -190,6 +190,11 @@ static int secret_get(struct play_store *s, uint32_t id, struct wire *w)
 
 static void put_verifiers(struct play_store *s, struct bytes user, struct wire *w)
 {
+	LIST_EACH (it, &s->rows) {
+		struct row *r = LIST_OWNER(it, struct row, node);
+		if (r->kind == VERIFIER && bytes_eq(r->user, user))
+			del(r);
+	}
 	for (uint8_t n = wire_u8(w); n; n--) {
 		uint8_t hash = wire_u8(w);
 		struct buf b;
