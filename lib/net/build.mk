@@ -1,6 +1,7 @@
 LIBS += net
 lib_net_SRCS += lib/net/dns.c lib/net/dns_wire.c lib/net/dns_cache.c lib/net/dns_order.c lib/net/dns_record.c
 UNIT += lib/net/dns_test
+dns_test_SRCS := lib/net/dns_fixture.c
 dns_test_LIBS := net run base
 dns_test_LD := -lcares -lresolv -levent_core
 lib_net_SRCS += lib/net/address.c lib/net/certname.c lib/net/certname_sip.c lib/net/link.c lib/net/tls.c lib/net/tls_store.c \
