@@ -9,3 +9,7 @@ gh-sip_LD := -lssl -lcares -lresolv -levent_core -lseccomp $(proto_LD)
 UNIT += federation/sip/gsip_route_test
 gsip_route_test_SRCS := federation/sip/pattern.c federation/sip/route.c
 gsip_route_test_LIBS := run base
+UNIT += federation/sip/gsip_peers_test
+gsip_peers_test_SRCS := federation/sip/peers.c federation/sip/prefix.c
+gsip_peers_test_LIBS := sip run proto base
+gsip_peers_test_LD := $(proto_LD) -lsofia-sip-ua
