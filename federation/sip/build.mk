@@ -13,3 +13,7 @@ UNIT += federation/sip/gsip_peers_test
 gsip_peers_test_SRCS := federation/sip/peers.c federation/sip/prefix.c
 gsip_peers_test_LIBS := sip run proto base
 gsip_peers_test_LD := $(proto_LD) -lsofia-sip-ua
+UNIT += federation/sip/gsip_hop_test
+gsip_hop_test_SRCS := federation/sip/hop.c
+gsip_hop_test_LIBS := sip base
+gsip_hop_test_LD := -lsofia-sip-ua
