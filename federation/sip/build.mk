@@ -17,3 +17,7 @@ UNIT += federation/sip/gsip_hop_test
 gsip_hop_test_SRCS := federation/sip/hop.c
 gsip_hop_test_LIBS := sip base
 gsip_hop_test_LD := -lsofia-sip-ua
+UNIT += federation/sip/gsip_loop_test
+gsip_loop_test_SRCS := federation/sip/loopmark.c
+gsip_loop_test_LIBS := sip base
+gsip_loop_test_LD := -lsofia-sip-ua -lcrypto
