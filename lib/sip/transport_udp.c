@@ -10,6 +10,7 @@ enum {
 	BATCHES_A_TURN = 4,
 	DATAGRAM_MAX = 65507,      /* RFC 768 in RFC 791 */
 	QUEUE_BYTES = 4 << 20,     /* that the kernel did not take */
+	KERNEL_BYTES = 4 << 20,    /* asked of it for what has come; it gives what its administrator allows */
 };
 
 /* One for the process; the kernel touches as much of it as has come. Nothing in it outlives a call. */
@@ -153,6 +154,10 @@ static void flush(void *arg)
 
 void sipudp_init(struct sipsocket *s)
 {
+	int bytes = KERNEL_BYTES;
+
+	if (s->how == SIPT_UDP)
+		(void)setsockopt(s->fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes); /* less does, with more lost */
 	buf_init(&s->out, QUEUE_BYTES);
 	loop_defer_init(&s->flush, flush, s);
 	s->is_blocked = false;
