@@ -231,39 +231,30 @@ void presence_tell_plain(struct presence *p, enum stanza_type type, struct bytes
 	presence_tell(p, &(struct tell){ .type = type, .from = from, .to = to });
 }
 
-static bool put_uri(struct buf *b, struct bytes bare)
+bool presence_put_uri(struct buf *b, struct bytes bare)
 {
 	struct jid j = jid_of_normal(bare);
 
-	return address_of_bare(&j, SIPURI_SIP, b) == 0;
-}
-
-bool presence_put_address(struct buf *b, struct bytes bare)
-{
-	buf_put_str(b, "<");
-	bool ok = put_uri(b, bare);
-	buf_put_str(b, ">");
-	return ok && !buf_failed(b);
+	return address_of_bare(&j, SIPURI_SIP, b) == 0 && !buf_failed(b);
 }
 
 bool presence_put_contact(struct presence *p, struct buf *b, struct bytes bare)
 {
+	size_t start = buf_len(b);
 	char host[256];
 	uint16_t port = 0;
 
+	if (!presence_put_uri(b, bare))
+		return false;
 	if (!settings_is_set(p->x->settings, SET_SIP_HOST, BYTES_NONE) ||
 	    setting_split_host(settings_text(p->x->settings, SET_SIP_HOST), 0, host, &port))
-		return presence_put_address(b, bare);
-	size_t start = buf_len(b);
-	buf_put_str(b, "<");
-	bool ok = put_uri(b, bare);
+		return true;
 	struct bytes uri = bytes_skip(buf_bytes(b), start);
 	buf_truncate(b, start + bytes_find(uri, '@'));
 	buf_putf(b, strchr(host, ':') ? "@[%s]" : "@%s", host);
 	if (port)
 		buf_putf(b, ":%u", port);
-	buf_put_str(b, ">");
-	return ok && !buf_failed(b);
+	return !buf_failed(b);
 }
 
 /* ---- stanzas ---- */
@@ -494,14 +485,10 @@ bool presence_on_subscribe(struct xlate *x, struct request_in *r)
 bool presence_on_notify(struct xlate *x, struct request_in *r)
 {
 	struct presence *p = x->presence;
-	struct sip_address to;
-	struct bytes tag = BYTES_NONE;
 
 	if (is_not_ready(p, r))
 		return true;
-	if (sipmsg_address(r->m, SIPH_TO, 0, &to))
-		(void)sip_param(to.params, "tag", &tag); /* none: no dialog of ours */
-	struct watch *w = map_get_u64(&p->watches, tag_number(tag));
+	struct watch *w = map_get_u64(&p->watches, tag_number(dialog_tag(r->m, SIPH_TO)));
 	if (w) {
 		watch_on_notify(w, r);
 		return true;

@@ -144,9 +144,9 @@ struct tell {
 };
 void presence_tell(struct presence *p, const struct tell *t);
 void presence_tell_plain(struct presence *p, enum stanza_type type, struct bytes from, struct bytes to);
-/* "<sip:juliet@example.com>" */
-bool presence_put_address(struct buf *b, struct bytes bare);
-/* The same at `sip host`, when that is set: it must be reached (SUB-X01). */
+/* "sip:juliet@example.com" */
+bool presence_put_uri(struct buf *b, struct bytes bare);
+/* The same at `sip host`, when that is set: the URI of our Contact, which must be reached (SUB-X01). */
 bool presence_put_contact(struct presence *p, struct buf *b, struct bytes bare);
 bool presence_is_on(const struct presence *p);
 
