@@ -139,7 +139,7 @@ void holder_settle(struct presence *p, struct holder *h)
 
 static bool is_full(const struct presence *p, const struct holder *h, enum setting limit)
 {
-	return h && h->n >= (uint64_t)settings_int(p->x->settings, limit);
+	return p->is_loaded && h->n >= (uint64_t)settings_int(p->x->settings, limit); /* what was held stays */
 }
 
 const char *presence_take(struct presence *p, struct bytes who, struct bytes sip_domain)
@@ -149,7 +149,7 @@ const char *presence_take(struct presence *p, struct bytes who, struct bytes sip
 
 	if (!user || !domain)
 		full = "no memory";
-	else if (p->n >= (uint64_t)settings_int(p->x->settings, SET_GATEWAY_SUBSCRIPTIONS))
+	else if (p->is_loaded && p->n >= (uint64_t)settings_int(p->x->settings, SET_GATEWAY_SUBSCRIPTIONS))
 		full = "gateway subscriptions-max";
 	else if (is_full(p, user, SET_GATEWAY_SUBSCRIPTIONS_USER))
 		full = "gateway subscriptions-user";
@@ -547,6 +547,12 @@ static void fini(struct xlate *x)
 	x->presence = NULL;
 }
 
+static void apply(struct xlate *x)
+{
+	if (!x->presence->is_loaded)
+		presence_store_up(x->presence);
+}
+
 static void up(struct xlate *x, enum prog peer)
 {
 	if (peer == PROG_STORE)
@@ -613,6 +619,7 @@ const struct feature presence_feature = {
 	.name = "presence",
 	.init = init,
 	.fini = fini,
+	.apply = apply,
 	.up = up,
 	.show = show,
 };
