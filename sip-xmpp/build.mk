@@ -17,8 +17,11 @@ vectors_test_LD := $(proto_LD) $(SIP_LD)
 # Dialogs: subscriptions and sessions.
 xlate_SRCS += sip-xmpp/dialog.c
 
-# Presence: the pure parts.
-pidf_SRCS := sip-xmpp/pres.c sip-xmpp/stamp.c sip-xmpp/rpid.c sip-xmpp/pidf_read.c sip-xmpp/pidf_write.c
+# Presence: the pure parts, and the subscriptions.
+pidf_PARTS := sip-xmpp/pres.c sip-xmpp/rpid.c sip-xmpp/pidf_read.c sip-xmpp/pidf_write.c
+pidf_SRCS := $(pidf_PARTS) sip-xmpp/stamp.c
+xlate_SRCS += $(pidf_PARTS) sip-xmpp/texts.c sip-xmpp/presence.c sip-xmpp/presence_store.c sip-xmpp/watch.c \
+	sip-xmpp/watch_notify.c sip-xmpp/notifier.c sip-xmpp/notify.c
 UNIT += sip-xmpp/pidf_test
 pidf_test_SRCS := $(pidf_SRCS)
 pidf_test_LIBS := proto base
