@@ -190,6 +190,15 @@ void presence_flooded(struct presence *p, struct bytes who, const char *what)
 
 /* ---- sending ---- */
 
+/* What changes a subscription must arrive; how somebody is comes again. */
+static void post(struct presence *p, const struct stanza_to *to)
+{
+	bool must_arrive = to->type >= TYPE_SUBSCRIBE && to->type <= TYPE_UNSUBSCRIBED;
+
+	if (!must_arrive || stanza_out_send(p->x, to, NULL, NULL, NULL))
+		stanza_out_post(p->x, to);
+}
+
 void presence_tell(struct presence *p, const struct tell *t)
 {
 	struct bytes from = t->from;
@@ -220,7 +229,7 @@ void presence_tell(struct presence *p, const struct tell *t)
 		buf_put_str(&b, "/>");
 	}
 	if (!buf_failed(&b) && !buf_failed(&jid))
-		stanza_out_post(p->x, &(struct stanza_to){ .kind = STANZA_PRESENCE, .type = t->type, .trace = xlate_next_id(p->x),
+		post(p, &(struct stanza_to){ .kind = STANZA_PRESENCE, .type = t->type, .trace = xlate_next_id(p->x),
 			.from = from, .to = t->to, .sid = t->sid, .stanza = buf_bytes(&b) });
 	buf_fini(&b);
 	buf_fini(&jid);
