@@ -110,5 +110,7 @@ void sipmsg_set_received(struct sipmsg *m, const char *address, uint16_t port);
 void sipmsg_set_body(struct sipmsg *m, const char *content_type, struct bytes body); /* NULL: no body */
 /* Appends the message with a right Content-Length. ERR_SYNTAX, ERR_NOMEM: a change failed. */
 int sipmsg_print(const struct sipmsg *m, struct buf *out);
+/* The same with a Via in front of the others, which m itself does not get. */
+int sipmsg_print_with_via(const struct sipmsg *m, struct bytes via, struct buf *out);
 
 #endif
