@@ -479,17 +479,11 @@ bool call_request(struct request *r, const struct binding *b)
 void call_stray(struct line *l, struct sipmsg *m)
 {
 	struct call *c = call_of(l, m);
-	struct sip_via via;
-	struct buf text;
 
-	if (!c || !sipmsg_via(m, 0, &via))
+	if (!c)
 		return;
 	const struct binding *b = location_of_reg(&l->location, c->caller);
-	buf_init(&text, SIPMSG_MAX_BYTES);
-	if (!sipmsg_print(m, &text) && !buf_failed(&text))
-		(void)siptransports_answer(sipendpoint_transports(l->sip), b ? &b->from : &c->caller_from, &via,
-					   buf_bytes(&text)); /* the callee says it again */
-	buf_fini(&text);
+	(void)sipendpoint_pass_response(l->sip, b ? &b->from : &c->caller_from, m); /* lost: the callee says it again */
 }
 
 void call_second(struct line *l, uint64_t now_ms)

@@ -33,7 +33,7 @@ static void show_line(void *program, struct proc_ask *ask, const struct bytes *a
 	proc_done(ask, 0, "");
 }
 
-static void show_line_calls(void *program, struct proc_ask *ask, const struct bytes *args, size_t n)
+static void show_line_state(void *program, struct proc_ask *ask, const struct bytes *args, size_t n)
 {
 	struct line *l = program;
 	struct sipendpoint_counts c;
@@ -56,6 +56,6 @@ static void show_line_calls(void *program, struct proc_ask *ask, const struct by
 
 const struct proc_command line_commands[] = {
 	{ "show line", show_line },
-	{ "show line state", show_line_calls },
+	{ "show line-state", show_line_state },
 };
 const size_t line_n_commands = sizeof line_commands / sizeof line_commands[0];

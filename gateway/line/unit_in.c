@@ -10,20 +10,18 @@ struct unit_in {
 	struct line *line;
 	uint64_t id;
 	struct sipserver *t;
-	struct sipmsg *m;
 };
 
 static void unit_free(struct unit_in *u)
 {
 	map_del_u64(&u->line->units_in, u->id);
-	sipmsg_free(u->m);
 	free(u);
 }
 
 static void refuse(struct unit_in *u, unsigned status)
 {
 	sipserver_set_user(u->t, NULL);
-	sipserver_refuse(u->t, u->m, status, NULL);
+	sipserver_refuse(u->t, NULL, status, NULL);
 	unit_free(u);
 }
 
@@ -82,8 +80,6 @@ void unit_in_begin(struct request *r, const struct binding *b)
 		return;
 	}
 	line_stats[STAT_UNITS_IN]++;
-	u->m = r->m;
-	r->m = NULL;
 	sipserver_set_user(u->t, &u->waiting);
 	request_free(r);
 }
@@ -136,7 +132,7 @@ static struct sipmsg *response_of(struct unit_in *u, const struct sip_answer *a)
 	char fresh[17];
 	random_hex(fresh, sizeof fresh - 1);
 	const char *tag = a->to_tag.n ? arena_strdup(arena, a->to_tag) : fresh;
-	struct sipmsg *m = sipmsg_response_new(u->m, a->status, reason, tag);
+	struct sipmsg *m = sipserver_response_new(u->t, a->status, reason, tag);
 
 	if (!m)
 		return NULL;
