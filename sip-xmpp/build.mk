@@ -27,9 +27,14 @@ pidf_test_SRCS := $(pidf_SRCS)
 pidf_test_LIBS := proto base
 pidf_test_LD := $(proto_LD)
 FUZZ += pidf_fuzz
-$(O)/obj/tests/fuzz/pidf_fuzz.o: CPPFLAGS += -Isip-xmpp
+$(O)/obj/tests/fuzz/pidf_fuzz.o: CPPFLAGS += -iquote sip-xmpp
 pidf_fuzz_SRCS := $(pidf_SRCS)
 pidf_fuzz_LIBS := proto base
 pidf_fuzz_LD := $(proto_LD)
 UNIT += sip-xmpp/watch_test sip-xmpp/notifier_test
 $(foreach t,watch_test notifier_test,$(eval $(t)_SRCS = $$(xlate_SRCS) sip-xmpp/play.c)$(eval $(t)_LIBS := sip run proto base)$(eval $(t)_LD := -levent_core $$(proto_LD) $$(SIP_LD)))
+FUZZ += presence_fuzz
+$(O)/obj/tests/fuzz/presence_fuzz.o: CPPFLAGS += -iquote sip-xmpp
+presence_fuzz_SRCS = $(xlate_SRCS) sip-xmpp/play.c
+presence_fuzz_LIBS := sip run proto base
+presence_fuzz_LD := -levent_core $(proto_LD) $(SIP_LD)
