@@ -363,7 +363,7 @@ static char *event_of(const struct sipmsg *m)
 	return v.n > 8 && v.n < 256 ? strndup((const char *)v.p, v.n) : NULL;
 }
 
-/* A dialog for the request; NULL: it is answered. */
+/* A dialog for the request; NULL: it is answered, and the pair may be gone. */
 static struct notifier *open_dialog(struct pair *c, struct request_in *r)
 {
 	struct presence *p = c->p;
@@ -374,12 +374,14 @@ static struct notifier *open_dialog(struct pair *c, struct request_in *r)
 		full = presence_take(p, pair_sip(c), jid_domain_of(pair_sip(c)));
 	if (full) {
 		refuse_flood(p, r, full);
+		pair_settle(c);
 		return NULL;
 	}
 	struct notifier *n = notifier_new(c);
 	if (!n) {
 		presence_give(p, pair_sip(c), jid_domain_of(pair_sip(c)));
 		request_in_status(r, 500, NULL);
+		pair_settle(c);
 		return NULL;
 	}
 	n->is_counted = true;
@@ -431,12 +433,8 @@ static void subscribe(struct presence *p, struct request_in *r, uint32_t expires
 		return;
 	}
 	n = open_dialog(c, r);
-	if (!n) {
-		c = pair_find(p, jid_bare(&r->to), jid_bare(&r->from));
-		if (c)
-			pair_settle(c);
+	if (!n)
 		return;
-	}
 	presence_stats[PSTAT_DIALOGS_OPENED]++;
 	answer(n, r, expires_s);
 	if (!expires_s) {

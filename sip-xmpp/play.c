@@ -370,7 +370,7 @@ static void join(struct play *p, struct bus *other, enum prog who)
 
 void play_run(struct play *p)
 {
-	for (int i = 0; i < 12; i++)
+	for (int i = 0; i < 8; i++)
 		loop_fake_advance(p->loop, 0);
 }
 
