@@ -88,7 +88,7 @@ loadmodule "presence.so"
 loadmodule "presence_xml.so"
 modparam("registrar", "default_expires", 600)
 modparam("presence|presence_xml", "db_url", "sqlite:///{dir}/kamailio.db")
-modparam("presence", "server_address", "sip:{addr}:5060;transport=tcp")
+modparam("presence", "server_address", "{contact}")
 modparam("presence", "subs_db_mode", 0)
 modparam("presence", "min_expires", {min_expires})
 modparam("presence", "max_expires", {max_expires})
@@ -107,6 +107,15 @@ route[FROM] {{
 
 route[PEER] {{
 {to_peers}
+}}
+
+# A partner finds us by our name, as our certificate has it; our users by the address.
+route[RECORD] {{
+	if ("{tls}" == "0") {{ record_route(); return; }}
+	if (proto == TLS)
+		record_route_preset("{addr}:5060;transport=tcp;r2=on", "{domain}:5061;transport=tls;r2=on");
+	else
+		record_route_preset("{domain}:5061;transport=tls;r2=on", "{addr}:5060;transport=tcp;r2=on");
 }}
 
 route[OUT] {{
@@ -129,7 +138,7 @@ request_route {{
 	if (is_method("CANCEL")) {{ if (t_check_trans()) t_relay(); exit; }}
 	t_check_trans();
 	if (is_method("REGISTER") && $rd == "{domain}") {{ save("location"); exit; }}
-	if (is_method("INVITE|SUBSCRIBE")) record_route();
+	if (is_method("INVITE|SUBSCRIBE")) route(RECORD);
 	if ($rd == "{domain}" || $rd == "{addr}") {{
 		if (is_method("SUBSCRIBE") || (is_method("PUBLISH"))) {{
 			if (!t_newtran()) {{ sl_reply_error(); exit; }}
@@ -190,7 +199,7 @@ class Kamailio:
         listen = ["listen=udp:%s:5060" % self.addr, "listen=tcp:%s:5060" % self.addr]
         tls = ""
         if self.cert:
-            listen.append("listen=tls:%s:5061" % self.addr)
+            listen += ["listen=tls:%s:5061" % self.addr, 'alias=tls:"%s":5061' % self.domain]
             tls = TLS.format(dir=self.dir)
             self.place.write(self.name + "/tls.cfg", TLS_CFG.format(key=self.cert.key, crt=self.cert.crt, ca=self.ca))
         text = COMMON.format(debug=self.debug, children=self.children, listen="\n".join(listen), tls=tls,
@@ -198,7 +207,9 @@ class Kamailio:
         if self.relay_to:
             text += RELAY.format(next=self.relay_to)
         else:
-            text += PARTNER.format(dir=self.dir, addr=self.addr, domain=self.domain, to_peers=self._to_peers(),
+            text += PARTNER.format(dir=self.dir, addr=self.addr, domain=self.domain, tls=int(bool(self.cert)),
+                                   contact="sip:%s:5061;transport=tls" % self.domain if self.cert else
+                                   "sip:%s:5060;transport=tcp" % self.addr, to_peers=self._to_peers(),
                                    **self.options)
             if self.cert and self.peers:
                 names = " && ".join('$tls_peer_subject_cn != "%s"' % p for p in self.peers)
