@@ -107,7 +107,7 @@ bool hub_is_watched(const struct hub *h, struct bytes domain)
 int hub_set_policy(struct hub *h, const struct settings *s)
 {
 	struct peer_policy *policy;
-	int rc = peer_policy_new(s, &policy);
+	int rc = peer_policy_new(s, PEER_POLICY_XMPP, &policy);
 
 	if (rc)
 		return rc;
