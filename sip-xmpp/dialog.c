@@ -36,7 +36,7 @@ static struct dialog_text put(struct buf *b, struct bytes v)
 static int change(struct dialog *d, struct dialog_text *which, struct bytes v)
 {
 	struct dialog_text *const all[] = { &d->call_id,    &d->local_tag, &d->remote_tag, &d->local_uri,
-					    &d->remote_uri, &d->target,    &d->route };
+					    &d->remote_uri, &d->target,    &d->route,      &d->remote_params };
 	struct dialog_text next[sizeof all / sizeof all[0]];
 	struct buf b;
 
@@ -80,6 +80,26 @@ int dialog_begin(struct dialog *d, struct bytes local_uri, struct bytes remote_u
 	return buf_failed(&d->text) ? ERR_LIMIT : 0;
 }
 
+/* What stands behind the address, without the tag: ";epid=0123456789". */
+static int set_remote_params(struct dialog *d, struct bytes params)
+{
+	struct buf b;
+
+	buf_init(&b, DIALOG_BYTES_MAX);
+	while (params.n) {
+		size_t n = bytes_find(params, ';');
+		struct bytes one = bytes_make(params.p, n);
+		if (one.n && !bytes_eq_nocase(bytes_make(one.p, bytes_find(one, '=')), BYTES("tag"))) {
+			buf_put_u8(&b, ';');
+			buf_put_bytes(&b, one);
+		}
+		params = bytes_skip(params, n + 1);
+	}
+	int rc = buf_failed(&b) ? ERR_LIMIT : change(d, &d->remote_params, buf_bytes(&b));
+	buf_fini(&b);
+	return rc;
+}
+
 /* Record-Route as a Route list: as it stands for who was called (12.1.1), backwards for who called (12.1.2). */
 static int set_route(struct dialog *d, const struct sipmsg *m, bool is_reversed)
 {
@@ -116,6 +136,8 @@ int dialog_of_request(struct dialog *d, const struct sipmsg *request, const char
 	if (!rc)
 		rc = change(d, &d->remote_tag, dialog_tag(request, SIPH_FROM));
 	if (!rc)
+		rc = set_remote_params(d, from.params);
+	if (!rc)
 		rc = dialog_set_target(d, request);
 	if (!rc)
 		rc = set_route(d, request, false);
@@ -131,8 +153,8 @@ int dialog_of_response(struct dialog *d, const struct sipmsg *response)
 	if (!rc && !dialog_is_confirmed(d))
 		return ERR_SYNTAX;
 	if (!rc)
-		rc = dialog_set_target(d, response);
-	return rc ? rc : set_route(d, response, true);
+		rc = set_route(d, response, true);
+	return rc ? rc : dialog_set_target(d, response);
 }
 
 /* RFC 6665 4.4.1: the NOTIFY makes the dialog (SUB-X05). */
@@ -149,6 +171,15 @@ int dialog_of_first_notify(struct dialog *d, const struct sipmsg *notify)
 
 /* ---- requests ---- */
 
+bool dialog_has(const struct dialog *d, const struct sipmsg *request)
+{
+	struct bytes theirs = dialog_get(d, d->remote_tag);
+
+	return dialog_is_begun(d) && bytes_eq(sipmsg_value(request, SIPH_CALL_ID, 0), dialog_get(d, d->call_id)) &&
+	       bytes_eq(dialog_tag(request, SIPH_TO), dialog_get(d, d->local_tag)) &&
+	       (!theirs.n || bytes_eq(dialog_tag(request, SIPH_FROM), theirs));
+}
+
 int dialog_take_request(struct dialog *d, const struct sipmsg *request)
 {
 	struct bytes method;
@@ -163,7 +194,7 @@ int dialog_take_request(struct dialog *d, const struct sipmsg *request)
 	return sipmsg_count(request, SIPH_CONTACT) ? dialog_set_target(d, request) : 0;
 }
 
-static void append_address(struct sipmsg *m, enum siphdr h, struct bytes uri, struct bytes tag)
+static void append_address(struct sipmsg *m, enum siphdr h, struct bytes uri, struct bytes params, struct bytes tag)
 {
 	struct buf b;
 
@@ -171,6 +202,7 @@ static void append_address(struct sipmsg *m, enum siphdr h, struct bytes uri, st
 	buf_put_u8(&b, '<');
 	buf_put_bytes(&b, uri);
 	buf_put_u8(&b, '>');
+	buf_put_bytes(&b, params);
 	if (tag.n) {
 		buf_put_str(&b, ";tag=");
 		buf_put_bytes(&b, tag);
@@ -189,17 +221,50 @@ static void append_cseq(struct sipmsg *m, uint32_t n, const char *method)
 	buf_fini(&b);
 }
 
-static struct sipmsg *request_of(const struct dialog *d, const char *method, uint32_t cseq)
+/* Inside the first route's angle brackets. */
+static struct bytes first_hop(struct bytes routes)
 {
-	struct sipmsg *m = sipmsg_request_new(method, dialog_get(d, d->target));
+	struct bytes uri = bytes_skip(routes, bytes_find(routes, '<') + 1);
+
+	return bytes_make(uri.p, bytes_find(uri, '>'));
+}
+
+static bool is_loose(struct bytes uri)
+{
+	for (; uri.n; uri = bytes_skip(uri, 1))
+		if (bytes_starts(uri, BYTES(";lr")) && (uri.n == 3 || strchr(";=", uri.p[3])))
+			return true;
+	return false;
+}
+
+/* 12.2.1.1. */
+static struct sipmsg *routed_request(const struct dialog *d, const char *method)
+{
+	struct bytes routes = dialog_get(d, d->route), target = dialog_get(d, d->target), hop = first_hop(routes);
+	bool is_strict = hop.n && !is_loose(hop);
+	struct sipmsg *m = sipmsg_request_new(method, is_strict ? hop : target);
 
 	if (!m)
 		return NULL;
-	if (d->route.n)
-		sipmsg_append(m, SIPH_ROUTE, dialog_get(d, d->route));
+	if (is_strict) { /* a hop of RFC 2543: it is the Request-URI itself, and the target goes last */
+		sipmsg_append(m, SIPH_ROUTE, routes);
+		sipmsg_remove(m, SIPH_ROUTE, 0);
+		append_address(m, SIPH_ROUTE, target, BYTES_NONE, BYTES_NONE);
+	} else if (routes.n) {
+		sipmsg_append(m, SIPH_ROUTE, routes);
+	}
+	return m;
+}
+
+static struct sipmsg *request_of(const struct dialog *d, const char *method, uint32_t cseq)
+{
+	struct sipmsg *m = routed_request(d, method);
+
+	if (!m)
+		return NULL;
 	sipmsg_append(m, SIPH_MAX_FORWARDS, BYTES("70"));
-	append_address(m, SIPH_FROM, dialog_get(d, d->local_uri), dialog_get(d, d->local_tag));
-	append_address(m, SIPH_TO, dialog_get(d, d->remote_uri), dialog_get(d, d->remote_tag));
+	append_address(m, SIPH_FROM, dialog_get(d, d->local_uri), BYTES_NONE, dialog_get(d, d->local_tag));
+	append_address(m, SIPH_TO, dialog_get(d, d->remote_uri), dialog_get(d, d->remote_params), dialog_get(d, d->remote_tag));
 	sipmsg_append(m, SIPH_CALL_ID, dialog_get(d, d->call_id));
 	append_cseq(m, cseq, method);
 	return m;
@@ -213,13 +278,40 @@ struct sipmsg *dialog_request(struct dialog *d, const char *method, struct bytes
 		return NULL;
 	d->local_cseq++;
 	if (contact.n)
-		append_address(m, SIPH_CONTACT, contact, BYTES_NONE);
+		append_address(m, SIPH_CONTACT, contact, BYTES_NONE, BYTES_NONE);
 	return m;
 }
 
 struct sipmsg *dialog_ack(const struct dialog *d, uint32_t cseq)
 {
 	return request_of(d, "ACK", cseq);
+}
+
+/* ---- store ---- */
+
+void dialog_encode(struct buf *b, const struct dialog *d)
+{
+	const struct dialog_text all[] = { d->call_id, d->local_tag, d->remote_tag, d->local_uri,
+					   d->remote_uri, d->target, d->route, d->remote_params };
+
+	wire_put_u32(b, d->local_cseq);
+	wire_put_u32(b, d->remote_cseq);
+	wire_put_u8(b, d->has_remote_cseq);
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+		wire_put_str(b, dialog_get(d, all[i]));
+}
+
+int dialog_decode(struct wire *w, struct dialog *d)
+{
+	struct dialog_text *const all[] = { &d->call_id,    &d->local_tag, &d->remote_tag, &d->local_uri,
+					    &d->remote_uri, &d->target,    &d->route,      &d->remote_params };
+
+	d->local_cseq = wire_u32(w);
+	d->remote_cseq = wire_u32(w);
+	d->has_remote_cseq = wire_u8(w);
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+		*all[i] = put(&d->text, wire_str(w));
+	return wire_failed(w) ? ERR_TRUNCATED : buf_failed(&d->text) ? ERR_LIMIT : 0;
 }
 
 /* ---- finding one ---- */

@@ -3,14 +3,14 @@
 #ifndef XLATE_DIALOG_H
 #define XLATE_DIALOG_H
 
-#include "base/buf.h"
+#include "base/wire.h"
 #include "sip/message.h"
 
 enum { DIALOG_BYTES_MAX = 8192, DIALOG_TAG_BYTES = 17 };
 
 struct dialog {
 	struct buf text; /* all texts below lie here, by offset */
-	struct dialog_text { uint32_t at, n; } call_id, local_tag, remote_tag, local_uri, remote_uri, target, route;
+	struct dialog_text { uint32_t at, n; } call_id, local_tag, remote_tag, local_uri, remote_uri, target, route, remote_params;
 	uint32_t local_cseq, remote_cseq;
 	bool has_remote_cseq;
 };
@@ -23,10 +23,17 @@ void dialog_new_tag(char out[static DIALOG_TAG_BYTES]);
 
 /* We begin: From and To URIs. call_id: "" for a fresh one; local_tag NULL for a fresh one. ERR_LIMIT. */
 int dialog_begin(struct dialog *d, struct bytes local_uri, struct bytes remote_uri, struct bytes call_id, const char *local_tag);
-/* The other side began with this request (12.1.1); local_tag: that of our answer. ERR_SYNTAX without a
+/* Has it begun? */
+static inline bool dialog_is_begun(const struct dialog *d)
+{
+	return d->call_id.n > 0;
+}
+/* The other side began with this request (12.1.1); parameters of its From other than the tag come back in our
+ * To (epid of Lync); local_tag: that of our answer. ERR_SYNTAX without a
  * Contact; ERR_LIMIT. */
 int dialog_of_request(struct dialog *d, const struct sipmsg *request, const char *local_tag);
-/* The other side has answered (12.1.2), or its NOTIFY came first: remote tag, target, route set. ERR_SYNTAX, ERR_LIMIT. */
+/* The other side has answered (12.1.2), or its NOTIFY came first: remote tag, target, route set. ERR_SYNTAX
+ * (no tag; or no Contact: then only the target stays as it was), ERR_LIMIT. */
 int dialog_of_response(struct dialog *d, const struct sipmsg *response);
 int dialog_of_first_notify(struct dialog *d, const struct sipmsg *notify);
 /* Has it a remote tag? Else its requests are still outside a dialog. */
@@ -34,6 +41,8 @@ static inline bool dialog_is_confirmed(const struct dialog *d)
 {
 	return d->remote_tag.n > 0;
 }
+/* Is a request of the other side in this dialog? While that has no tag, any is right. */
+bool dialog_has(const struct dialog *d, const struct sipmsg *request);
 /* A request in the dialog came: its CSeq must grow (12.2.2: else answer 500), its Contact is the new target. */
 int dialog_take_request(struct dialog *d, const struct sipmsg *request);
 /* A target refresh's response (12.2.1.2). */
@@ -44,6 +53,10 @@ int dialog_set_target(struct dialog *d, const struct sipmsg *m);
 struct sipmsg *dialog_request(struct dialog *d, const char *method, struct bytes contact);
 /* ACK to the 2xx of an INVITE: the INVITE's CSeq number (BUG-04). */
 struct sipmsg *dialog_ack(const struct dialog *d, uint32_t cseq);
+
+/* All of it, for the store. Decoding: d as after dialog_init; ERR_TRUNCATED, ERR_LIMIT. */
+void dialog_encode(struct buf *b, const struct dialog *d);
+int dialog_decode(struct wire *w, struct dialog *d);
 
 /* "call-id local-tag": of a dialog; of a request that came in one (its To tag); of a response or our own
  * request (its From tag). Appends. */

@@ -1,19 +1,26 @@
 #include "features.h"
 
+#include "conversation.h"
 #include "iq.h"
+#include "message.h"
+#include "message_in.h"
 #include "options.h"
 
 /* ---- the tables: a standard adds its rows here ---- */
 
 static const struct feature features[] = {
-	{ .name = "options" },
+	{ .name = "messages", .init = conversations_init, .fini = conversations_fini, .show = message_show },
 };
 
 static const struct request_row request_rows[] = {
 	{ SIPM_OPTIONS, NULL, "", options_on_request },
+	{ SIPM_MESSAGE, NULL, "", message_in_on_request },
 };
 
 static const struct stanza_row stanza_rows[] = {
+	/* What is to go another way than page mode (sessions, rooms) stands before it. */
+	{ STANZA_MESSAGE, 1u << TYPE_NORMAL | 1u << TYPE_CHAT | 1u << TYPE_HEADLINE, message_on_stanza }, /* MSG-X09 */
+	{ STANZA_MESSAGE, 1u << TYPE_ERROR, message_on_error },
 	{ STANZA_IQ, 1u << TYPE_GET | 1u << TYPE_SET, iq_on_request },
 };
 
