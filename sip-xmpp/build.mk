@@ -22,8 +22,11 @@ xlate_SRCS += sip-xmpp/conversation.c sip-xmpp/typing.c sip-xmpp/message.c sip-x
 # Dialogs: subscriptions and sessions.
 xlate_SRCS += sip-xmpp/dialog.c
 
-# Presence: the pure parts.
-pidf_SRCS := sip-xmpp/pres.c sip-xmpp/stamp.c sip-xmpp/rpid.c sip-xmpp/pidf_read.c sip-xmpp/pidf_write.c
+# Presence: the pure parts, and the subscriptions.
+pidf_PARTS := sip-xmpp/pres.c sip-xmpp/rpid.c sip-xmpp/pidf_read.c sip-xmpp/pidf_write.c
+pidf_SRCS := $(pidf_PARTS) sip-xmpp/stamp.c
+xlate_SRCS += $(pidf_PARTS) sip-xmpp/texts.c sip-xmpp/presence.c sip-xmpp/presence_store.c sip-xmpp/watch.c \
+	sip-xmpp/watch_notify.c sip-xmpp/notifier.c sip-xmpp/notify.c
 UNIT += sip-xmpp/pidf_test
 pidf_test_SRCS := $(pidf_SRCS)
 pidf_test_LIBS := proto base
@@ -33,6 +36,8 @@ $(O)/obj/tests/fuzz/pidf_fuzz.o: CPPFLAGS += -iquote sip-xmpp
 pidf_fuzz_SRCS := $(pidf_SRCS)
 pidf_fuzz_LIBS := proto base
 pidf_fuzz_LD := $(proto_LD)
+UNIT += sip-xmpp/watch_test sip-xmpp/notifier_test
+$(foreach t,watch_test notifier_test,$(eval $(t)_SRCS = $$(xlate_SRCS) sip-xmpp/play.c)$(eval $(t)_LIBS := sip run proto base)$(eval $(t)_LD := -levent_core $$(proto_LD) $$(SIP_LD)))
 
 # Plays: the whole of gh-xlate between peers that are played (page_play.h).
 page_PLAY := sip-xmpp/page_play.c sip-xmpp/page_play_assert.c
@@ -48,3 +53,8 @@ letter_fuzz_LD := -levent_core $(proto_LD) $(SIP_LD)
 xlate_fuzz_SRCS = $(xlate_SRCS) sip-xmpp/page_play.c
 xlate_fuzz_LIBS := sip run proto base
 xlate_fuzz_LD := -levent_core $(proto_LD) $(SIP_LD)
+FUZZ += presence_fuzz
+$(O)/obj/tests/fuzz/presence_fuzz.o: CPPFLAGS += -iquote sip-xmpp
+presence_fuzz_SRCS = $(xlate_SRCS) sip-xmpp/play.c
+presence_fuzz_LIBS := sip run proto base
+presence_fuzz_LD := -levent_core $(proto_LD) $(SIP_LD)

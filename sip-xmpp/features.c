@@ -5,15 +5,24 @@
 #include "message.h"
 #include "message_in.h"
 #include "options.h"
+#include "presence.h"
 
 /* ---- the tables: a standard adds its rows here ---- */
 
-static const struct feature features[] = {
-	{ .name = "messages", .init = conversations_init, .fini = conversations_fini, .show = message_show },
+static const struct feature message_feature = {
+	.name = "messages", .init = conversations_init, .fini = conversations_fini, .show = message_show,
+};
+
+static const struct feature *const features[] = {
+	&message_feature,
+	&presence_feature,
 };
 
 static const struct request_row request_rows[] = {
 	{ SIPM_OPTIONS, NULL, "", options_on_request },
+	{ SIPM_SUBSCRIBE, "presence", "", presence_on_subscribe },
+	{ SIPM_NOTIFY, "presence", "", presence_on_notify },
+	{ SIPM_PUBLISH, "presence", "", presence_on_publish },
 	{ SIPM_MESSAGE, NULL, "", message_in_on_request },
 };
 
@@ -22,6 +31,7 @@ static const struct stanza_row stanza_rows[] = {
 	{ STANZA_MESSAGE, 1u << TYPE_NORMAL | 1u << TYPE_CHAT | 1u << TYPE_HEADLINE, message_on_stanza }, /* MSG-X09 */
 	{ STANZA_MESSAGE, 1u << TYPE_ERROR, message_on_error },
 	{ STANZA_IQ, 1u << TYPE_GET | 1u << TYPE_SET, iq_on_request },
+	{ STANZA_PRESENCE, ~0u, presence_on_stanza },
 };
 
 enum { FEATURES = sizeof features / sizeof features[0], REQUEST_ROWS = sizeof request_rows / sizeof request_rows[0],
@@ -34,44 +44,44 @@ int features_init(struct xlate *x)
 	int rc = 0;
 
 	for (size_t i = 0; !rc && i < FEATURES; i++)
-		if (features[i].init)
-			rc = features[i].init(x);
+		if (features[i]->init)
+			rc = features[i]->init(x);
 	return rc;
 }
 
 void features_fini(struct xlate *x)
 {
 	for (size_t i = 0; i < FEATURES; i++)
-		if (features[i].fini)
-			features[i].fini(x);
+		if (features[i]->fini)
+			features[i]->fini(x);
 }
 
 void features_apply(struct xlate *x)
 {
 	for (size_t i = 0; i < FEATURES; i++)
-		if (features[i].apply)
-			features[i].apply(x);
+		if (features[i]->apply)
+			features[i]->apply(x);
 }
 
 void features_up(struct xlate *x, enum prog p)
 {
 	for (size_t i = 0; i < FEATURES; i++)
-		if (features[i].up)
-			features[i].up(x, p);
+		if (features[i]->up)
+			features[i]->up(x, p);
 }
 
 void features_down(struct xlate *x, enum prog p)
 {
 	for (size_t i = 0; i < FEATURES; i++)
-		if (features[i].down)
-			features[i].down(x, p);
+		if (features[i]->down)
+			features[i]->down(x, p);
 }
 
 void features_show(struct xlate *x, struct proc_ask *ask)
 {
 	for (size_t i = 0; i < FEATURES; i++)
-		if (features[i].show)
-			features[i].show(x, ask);
+		if (features[i]->show)
+			features[i]->show(x, ask);
 }
 
 void features_allow(struct buf *out)

@@ -1,6 +1,7 @@
 #include "request_in.h"
 
 #include "address.h"
+#include "dialog.h"
 #include "base/err.h"
 #include "features.h"
 
@@ -113,6 +114,14 @@ static bool is_plain_sip(struct bytes uri)
 	return sipuri_parse(uri, &u) == 0 && u.scheme == SIPURI_SIP;
 }
 
+/* In a dialog the Request-URI is our Contact, which may be at `sip host`; the user is that of To. */
+static struct bytes addressee_uri(const struct sipmsg *m)
+{
+	struct sip_address to;
+
+	return dialog_tag(m, SIPH_TO).n && sipmsg_address(m, SIPH_TO, 0, &to) ? to.uri : sipmsg_uri(m);
+}
+
 /* ADR-10, ADR-14: of Request-URI and To only sip: is translated. */
 static bool is_scheme_right(const struct sipmsg *m, bool may_be_sips)
 {
@@ -184,7 +193,7 @@ static unsigned judge(struct request_in *r, const char **why)
 	struct jid from, to;
 	int rc = sender_of(x, r->m, may_be_sips, &from);
 	if (!rc)
-		rc = address_to_jid(sipmsg_uri(r->m), may_be_sips, &x->arena, &to);
+		rc = address_to_jid(addressee_uri(r->m), may_be_sips, &x->arena, &to);
 	*why = "address";
 	if (rc)
 		return address_status(rc);

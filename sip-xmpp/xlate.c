@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/random.h"
 #include "features.h"
+#include "presence.h"
 #include "request_in.h"
 #include "request_out.h"
 #include "stanza_in.h"
@@ -21,6 +22,8 @@ const struct bus_handler xlate_handlers[] = {
 	{ MSG_SIP_REQUEST, request_in_on_request },
 	{ MSG_SIP_RESPONSE, request_out_on_response },
 	{ MSG_SIP_CANCEL, request_in_on_cancel },
+	{ MSG_STORE_ITEM, presence_on_store_item },
+	{ MSG_STORE_DONE, presence_on_store_done },
 };
 const size_t xlate_n_handlers = sizeof xlate_handlers / sizeof xlate_handlers[0];
 

@@ -6,9 +6,11 @@
 #include "base/random.h"
 #include "hand.h"
 #include "partner.h"
+#include "proto/jid.h"
 #include "prove.h"
 #include "relay.h"
 #include "target.h"
+#include "waiting.h"
 
 enum { RETRY_MIN_S = 1, RETRY_SPREAD_S = 4, OUR_ROUTES_MAX = 2 };
 

@@ -83,16 +83,17 @@ struct gsip {
 	struct map handed;    /* struct handed by unit id: requests that gh-xlate has; owned */
 	struct map errands;   /* struct errand by unit id: requests of gh-xlate; owned */
 	struct map echoes;    /* struct echo by branch; owned */
-	struct list trips, relays, checks;
+	struct list trips, relays, walks;
 	struct list held;     /* of held.h, oldest first */
 	size_t n_held;
 	struct loop_timer tick;
 	struct gsip_listener listeners[GSIP_LISTENERS_MAX];
 	struct log_limit stranger_log, hop_log;
 	struct rate stranger_rate; /* answers to strangers over UDP */
-	uint8_t digest_nonce_counter;
+	unsigned ticks;
 	struct stats stats;
 	uint64_t counts[STAT_COUNT];
+	char refused_path[PEER_PATH_BYTES]; /* of the setting that was refused last */
 	bool is_stopping;
 	struct loop_timer stop;
 };
@@ -119,8 +120,4 @@ struct refused {
 	const char *identities, *detail;
 };
 void gsip_log_refused(struct gsip *g, const struct refused *r);
-/* Bus messages of this program. */
-extern const struct bus_handler gsip_handlers[];
-extern const size_t gsip_n_handlers;
-
 #endif

@@ -35,6 +35,12 @@ void hops_fini(struct hops *h)
 	map_fini(&h->map);
 }
 
+void hops_forget_all(struct hops *h)
+{
+	hops_fini(h);
+	hops_init(h);
+}
+
 static void forget(struct hops *h, struct hop *hop)
 {
 	(void)map_del(&h->map, bytes_make(hop->key, sizeof hop->key)); /* it is hop */

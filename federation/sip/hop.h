@@ -35,6 +35,8 @@ bool hops_hold(struct hops *h, const struct sip_place *p, bool is_probed, uint32
 /* True when it was not good. */
 bool hops_recovered(struct hops *h, const struct sip_place *p);
 struct hop *hops_find(struct hops *h, const struct sip_place *p);
+/* Everything is good again. */
+void hops_forget_all(struct hops *h);
 /* Forgets what is over; gives up to `room` hops whose probe is due, marked as probing. */
 size_t hops_due(struct hops *h, uint64_t now_ms, struct hop **out, size_t room);
 /* Puts the good before the poor, each in their order, and leaves out the held. Returns how many remain. */

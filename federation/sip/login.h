@@ -2,6 +2,7 @@
 #ifndef GSIP_LOGIN_H
 #define GSIP_LOGIN_H
 
+#include "base/arena.h"
 #include "peers.h"
 #include "sip/message.h"
 

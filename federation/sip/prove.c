@@ -6,6 +6,8 @@
 #include "base/err.h"
 #include "partner.h"
 #include "proto/jid.h"
+#include "sip/uri.h"
+#include "walk.h"
 
 enum { PROVED_MAX = 16, SUBJECTS_MAX = PEER_SUBJECTS_MAX + ROUTE_TRIES_MAX, FAILED_LINES = 3, STRANGER_LINES = 60 };
 
@@ -224,6 +226,7 @@ int prove_server(void *arg, struct tls *t, const struct sip_place *to, const cha
 	add_next_hops(g, domain, &sip, subjects);
 	g->counts[STAT_CERTIFICATES]++;
 	verify(t, row, to->name, &sip, &v);
+	walk_note_certificate(g, to, t, &v);
 	*words = v.hint ? v.hint : "";
 	return v.rc;
 }

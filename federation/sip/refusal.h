@@ -2,6 +2,7 @@
 #ifndef GSIP_REFUSAL_H
 #define GSIP_REFUSAL_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* reason, status, phrase for the peer (NULL: the standard's), advice */

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/random.h"
+#include "sip/uri.h"
 #include "trip.h"
 #include "waiting.h"
 

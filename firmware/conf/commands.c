@@ -45,6 +45,8 @@ const struct command command_table[] = {
 	/* ---- clients and people ---- */
 	{ "show connections [user]", OPER_AUDITOR, RELAY(PROG_ACCESS), "Client connections of each door" },
 	{ "show sessions [user]", OPER_AUDITOR, RELAY(PROG_IM), "Logged-in clients" },
+	{ "show line [user]", OPER_AUDITOR, RELAY(PROG_LINE), "Registered SIP clients: contact, way, expiry" },
+	{ "show line-state", OPER_AUDITOR, RELAY(PROG_LINE), "What the door of SIP clients holds" },
 	{ "session close <jid>", OPER_OPERATOR, RELAY(PROG_IM), "Close one client's session" },
 	{ "show users [domain]", OPER_AUDITOR, RELAY(PROG_IM), "Accounts" },
 	{ "user add <jid> <password>", OPER_ADMIN, RELAY(PROG_IM), "Make an account; asks for the password when it is left out" },

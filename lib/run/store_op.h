@@ -1,4 +1,4 @@
-/* run/store_op.h - what gh-im may ask of gh-store (first byte of STORE_ASK). The bodies stand in
+/* run/store_op.h - what gh-im and gh-xlate (WATCH_*) may ask of gh-store (first byte of STORE_ASK). The bodies stand in
  * core/store/README.md, and as code in core/store/op_*.c and core/im/store_*.c.
  * Every write may be asked again after a crash of either side: it then changes nothing more. */
 #ifndef RUN_STORE_OP_H
@@ -23,6 +23,9 @@ enum store_op {
 	STORE_JOURNAL_ADD,
 	STORE_JOURNAL_DROP,
 	STORE_JOURNAL_SETTLE, /* once at gh-im's start */
+	STORE_WATCH_PUT,      /* presence subscriptions between SIP and XMPP */
+	STORE_WATCH_DEL,
+	STORE_WATCH_LIST,
 	STORE_OP_COUNT
 };
 

@@ -196,6 +196,16 @@ void siptransports_alias(struct siptransports *t, uint64_t flow, const struct si
 		(void)siptable_add_place(c, as);
 }
 
+void siptransports_know(struct siptransports *t, uint64_t flow)
+{
+	struct sipconn *c = siptable_flow(t, flow);
+
+	if (!c)
+		return;
+	address_leave(&t->addresses, c->count);
+	c->count = NULL;
+}
+
 void siptransports_close_flow(struct siptransports *t, uint64_t flow)
 {
 	struct sipconn *c = siptable_flow(t, flow);

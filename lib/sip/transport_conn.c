@@ -240,6 +240,14 @@ static void on_secured(void *arg)
 	sipconn_cut(c, rc, words);
 }
 
+/* RFC 6066 3: an address is not a name to send; NULL then. */
+static const char *sni_of(const struct sip_place *to)
+{
+	union sip_sockaddr a;
+
+	return to->name[0] && sip_sockaddr_of(bytes_of(to->name), 0, &a) ? to->name : NULL;
+}
+
 static int start_tls(struct sipconn *c)
 {
 	struct siptransports *t = c->t;
@@ -252,7 +260,7 @@ static int start_tls(struct sipconn *c)
 		return ERR_TLS;
 	if (c->to) {
 		client.domain = c->to->local[0] ? c->to->local : fallback;
-		client.server_name = c->to->name[0] ? c->to->name : NULL;
+		client.server_name = sni_of(c->to);
 	}
 	int rc = tls_new(t->store, c->to ? &client : &server, &tls);
 	return rc ? rc : link_start_tls(&c->link, tls, t->config.handshake_ms);

@@ -515,6 +515,33 @@ static void a_trickle_has_an_end(void **state)
 	close(fd);
 }
 
+static void who_is_known_leaves_room_for_strangers(void **state)
+{
+	struct world *w = *state;
+	struct siptransport_config c = usual;
+	int fds[4];
+
+	c.per_address_max = 1;
+	siptransports_configure(w->b.t, &c);
+	party_listen(&w->b, SIPT_TCP, false, false);
+	ask(w, SIPT_TCP, 1, "x");
+	assert_true(party_wait(w->loop, &w->b.n_messages, 1));
+	siptransports_know(w->b.t, w->b.from.flow);
+	siptransports_know(w->b.t, w->b.from.flow); /* once is enough */
+	siptransports_know(w->b.t, 12345);
+	for (int i = 0; i < 2; i++)
+		fds[i] = party_stranger(&w->b.place[SIPT_TCP]);
+	party_turns(w->loop, 5);
+	assert_int_equal(counts(&w->b).connections, 2);
+	close(fds[0]);
+	close(fds[1]);
+	assert_true(party_wait(w->loop, &w->b.n_closed, 1));
+	fds[2] = party_stranger(&w->b.place[SIPT_TCP]);
+	party_turns(w->loop, 5);
+	assert_int_equal(counts(&w->b).connections, 2);
+	close(fds[2]);
+}
+
 static void limits_hold(void **state)
 {
 	struct world *w = *state;
@@ -669,6 +696,7 @@ int main(void)
 		TEST(traps_9_and_13_messages_come_whole),
 		TEST(trap_4_silence_has_an_end),
 		TEST(a_trickle_has_an_end),
+		TEST(who_is_known_leaves_room_for_strangers),
 		TEST(limits_hold),
 		TEST(an_answer_outlives_its_connection),
 		TEST(a_pause_holds_everything),

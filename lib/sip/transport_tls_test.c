@@ -179,6 +179,11 @@ static void the_door_may_judge_itself(void **state)
 	w->a.answers = false; /* now it agrees, to a name that RFC 5922 would refuse */
 	assert_int_equal(siptransports_send(w->a.t, &p, 2, party_request(SIPT_TLS, "a.example", "hi")), 0);
 	assert_true(party_wait(w->loop, &w->b.n_messages, 1));
+	assert_string_equal(tls_sni(siptransports_tls(w->b.t, w->b.from.flow)), "edge.b.example");
+	p = place(w, "[::1]"); /* RFC 6066 3: no SNI for an address */
+	assert_int_equal(siptransports_send(w->a.t, &p, 3, party_request(SIPT_TLS, "a.example", "hi")), 0);
+	assert_true(party_wait(w->loop, &w->b.n_messages, 2));
+	assert_string_equal(tls_sni(siptransports_tls(w->b.t, w->b.from.flow)), "");
 }
 
 /* The listener that demands a certificate. */

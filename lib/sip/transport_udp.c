@@ -146,8 +146,8 @@ static void flush(void *arg)
 	while (write_batch(s))
 		;
 	buf_release_if_empty(&s->out);
-	if (s->fd >= 0)
-		(void)loop_watch_set(&s->watch, sipudp_events(s)); /* without memory: with the next datagram */
+	if (s->fd >= 0 && loop_watch_set(&s->watch, sipudp_events(s)))
+		s->is_blocked = false; /* without memory: with the next datagram */
 }
 
 /* ---- for the rest ---- */
