@@ -36,6 +36,10 @@ struct sip_unit {
 void sip_unit_encode(struct buf *b, const struct sip_unit *u);
 int sip_unit_decode(struct bytes in, struct sip_unit *out); /* views. ERR_TRUNCATED, ERR_SYNTAX */
 
+/* The request in a unit from gh-xlate: sipmsg_parse for one that has no Via yet. As sipmsg_parse. */
+struct sipmsg;
+int sip_unit_parse(struct bytes message, struct sipmsg **out);
+
 struct sip_answer {
 	uint64_t id;
 	uint8_t flags;
