@@ -44,6 +44,15 @@ page_PLAY := sip-xmpp/page_play.c sip-xmpp/page_play_assert.c
 page_PLAYS := message_out_test message_in_test
 UNIT += $(addprefix sip-xmpp/,$(page_PLAYS))
 $(foreach t,$(page_PLAYS),$(eval $(t)_SRCS = $$(xlate_SRCS) $$(page_PLAY))$(eval $(t)_LIBS := sip run proto base)$(eval $(t)_LD := -levent_core $(proto_LD) $(SIP_LD)))
+
+FUZZ += letter_fuzz xlate_fuzz
+$(O)/obj/tests/fuzz/letter_fuzz.o $(O)/obj/tests/fuzz/xlate_fuzz.o: CPPFLAGS += -iquote sip-xmpp
+letter_fuzz_SRCS = $(xlate_SRCS)
+letter_fuzz_LIBS := sip run proto base
+letter_fuzz_LD := -levent_core $(proto_LD) $(SIP_LD)
+xlate_fuzz_SRCS = $(xlate_SRCS) sip-xmpp/page_play.c
+xlate_fuzz_LIBS := sip run proto base
+xlate_fuzz_LD := -levent_core $(proto_LD) $(SIP_LD)
 FUZZ += presence_fuzz
 $(O)/obj/tests/fuzz/presence_fuzz.o: CPPFLAGS += -iquote sip-xmpp
 presence_fuzz_SRCS = $(xlate_SRCS) sip-xmpp/play.c

@@ -120,7 +120,7 @@ int unit_out_on_request(void *program, struct chan *from, const struct frame *f)
 
 	(void)from;
 	arena_reset(&l->arena);
-	if (sip_unit_decode(f->body, &u) || sipmsg_parse(u.message, &m))
+	if (sip_unit_decode(f->body, &u) || sipmsg_parse_inside(u.message, &m))
 		return ERR_PROTOCOL;
 	struct binding *b = client_of(l, &u, m);
 	int rc = b ? 0 : ERR_NOT_FOUND;
