@@ -35,6 +35,9 @@ struct sip_unit {
 };
 void sip_unit_encode(struct buf *b, const struct sip_unit *u);
 int sip_unit_decode(struct bytes in, struct sip_unit *out); /* views. ERR_TRUNCATED, ERR_SYNTAX */
+struct sipmsg;
+/* The message of a unit from gh-xlate, which has no Via. As sipmsg_parse. */
+int sip_unit_parse(const struct sip_unit *u, struct sipmsg **out);
 
 struct sip_answer {
 	uint64_t id;
