@@ -1,6 +1,6 @@
 # The parts of gh-xlate, a group of lines each.
 xlate_PURE := sip-xmpp/address.c sip-xmpp/error.c sip-xmpp/charset.c sip-xmpp/mime.c sip-xmpp/cpim.c \
-	sip-xmpp/imdn.c sip-xmpp/composing.c sip-xmpp/xhtml.c sip-xmpp/stamp.c
+	sip-xmpp/imdn.c sip-xmpp/composing.c sip-xmpp/xmldoc.c sip-xmpp/xhtml.c sip-xmpp/stamp.c
 xlate_SRCS := sip-xmpp/xlate.c sip-xmpp/features.c sip-xmpp/request_in.c sip-xmpp/request_out.c \
 	sip-xmpp/stanza_in.c sip-xmpp/stanza_out.c sip-xmpp/iq.c sip-xmpp/options.c $(xlate_PURE)
 

@@ -56,6 +56,11 @@ int sipendpoint_pass_response(struct sipendpoint *e, const struct sip_source *to
 struct sipmsg *sipserver_response_new(const struct sipserver *t, unsigned status, const char *reason, const char *to_tag);
 /* A plain refusal with a tag of ours; ends t. m is the request; NULL: from what the transaction keeps. */
 void sipserver_refuse(struct sipserver *t, const struct sipmsg *m, unsigned status, const char *reason);
+/* As sipserver_refuse, but nothing of it is kept (RFC 3261 8.2.7): for strangers, who would fill the table. The same
+ * request is a new one when it comes again; an ACK comes to nobody. */
+void sipserver_dismiss(struct sipserver *t, const struct sipmsg *m, unsigned status, const char *reason);
+/* Ends t without an answer: for strangers' requests that are not worth one. */
+void sipserver_drop(struct sipserver *t);
 /* A new tag for From or To (RFC 3261 19.3), 16 hex digits. */
 enum { SIP_TAG_BYTES = 17 };
 void sip_new_tag(char out[static SIP_TAG_BYTES]);

@@ -24,6 +24,7 @@ struct sipclient {
 	uint8_t *text; /* the request, or the ACK to its response; NULL: not needed any more */
 	uint32_t text_n;
 	uint32_t via_at; /* where the Via's transport stands in text */
+	unsigned listener; /* of the place */
 	uint8_t state, transport;
 	bool is_invite, is_cancel_wanted, is_cancelled;
 	bool may_go_back; /* to UDP, where the place was */
@@ -46,7 +47,7 @@ static struct bytes text_of(const struct sipclient *t)
 
 static int send_text(struct sipclient *t, struct bytes text)
 {
-	struct sip_place place = { .transport = (enum siptransport)t->transport, .addr = t->addr };
+	struct sip_place place = { .transport = (enum siptransport)t->transport, .addr = t->addr, .listener = t->listener };
 
 	if (t->flow)
 		return siptransports_send_flow(t->e->transports, t->flow, t->id, text);
@@ -440,6 +441,7 @@ static void start_cancel(struct sipclient *invite)
 		struct sip_place place = { .transport = (enum siptransport)invite->transport };
 		t->flow = invite->flow;
 		t->addr = invite->addr;
+		t->listener = invite->listener;
 		t->transport = invite->transport;
 		if (invite->names) {
 			snprintf(place.name, sizeof place.name, "%s", invite->names);
@@ -562,6 +564,7 @@ static int start(struct sipclient *t, const struct sip_place *place, struct buf 
 {
 	if (place && !t->flow) {
 		t->addr = place->addr;
+		t->listener = place->listener;
 		choose_transport(t, text);
 		if (!keep_names(t, place)) {
 			client_free(t);

@@ -15,7 +15,7 @@ enum server_event {
 	SE_COUNT
 };
 static const char *const state_names[] = { "Trying", "Proceeding", "Completed", "Confirmed", "Accepted", "Terminated" };
-static const char *const event_names[] = { "request", "ACK", "1xx", "2xx", "3xx-6xx", "408", "again", "end" };
+static const char *const event_names[] = { "request", "ACK", "1xx", "2xx", "3xx-6xx", "given up", "again", "end" };
 static_assert(sizeof state_names / sizeof state_names[0] == SS_COUNT, "a name for each state");
 static_assert(sizeof event_names / sizeof event_names[0] == SE_COUNT, "a name for each event");
 
@@ -378,6 +378,12 @@ void sipserver_refuse(struct sipserver *t, const struct sipmsg *m, unsigned stat
 	sipmsg_free(response);
 }
 
+void sipserver_drop(struct sipserver *t)
+{
+	t->is_owned = false;
+	step(t, SE_GIVE_UP, NULL);
+}
+
 /* A response that cannot be printed is one of 500: the other side must not wait for nothing. */
 void sipserver_respond(struct sipserver *t, const struct sipmsg *response)
 {
@@ -409,16 +415,13 @@ static void log_refusal(struct sipendpoint *e, const struct sipmsg *m, const str
 		 LOG_INT("status", status), LOG_STR("reason", reason), LOG_INT("more", held));
 }
 
-/* Without a transaction, for what is wrong or too much: costs nothing that lasts. */
-static void refuse_statelessly(struct sipendpoint *e, const struct sipmsg *m, const struct sip_source *from, unsigned status, const char *reason)
+/* Without a transaction: costs nothing that lasts. */
+static void answer_statelessly(struct sipendpoint *e, const struct sipmsg *m, const struct sip_source *from, unsigned status, const char *reason)
 {
 	char tag[SIP_TAG_BYTES];
 	struct sipmsg *response;
 	struct buf text;
 
-	log_refusal(e, m, from, status, reason);
-	if (sipmsg_method(m) == SIPM_ACK)
-		return;
 	sip_new_tag(tag);
 	response = sipmsg_response_new(m, status, reason, tag);
 	buf_init(&text, 2 * SIPMSG_MAX_BYTES);
@@ -428,6 +431,20 @@ static void refuse_statelessly(struct sipendpoint *e, const struct sipmsg *m, co
 		(void)endpoint_answer(e, from, m, buf_bytes(&text));
 	buf_fini(&text);
 	sipmsg_free(response);
+}
+
+/* For what is wrong or too much. An ACK is never answered. */
+static void refuse_statelessly(struct sipendpoint *e, const struct sipmsg *m, const struct sip_source *from, unsigned status, const char *reason)
+{
+	log_refusal(e, m, from, status, reason);
+	if (sipmsg_method(m) != SIPM_ACK)
+		answer_statelessly(e, m, from, status, reason);
+}
+
+void sipserver_dismiss(struct sipserver *t, const struct sipmsg *m, unsigned status, const char *reason)
+{
+	answer_statelessly(t->e, m, &t->from, status, reason);
+	sipserver_drop(t);
 }
 
 static struct sipserver *find(struct sipendpoint *e, const struct sipmsg *m, enum sipmsg_method as)

@@ -37,6 +37,9 @@ struct sip_place {
 	char name[256];
 	/* TLS: our domain whose certificate is shown. */
 	char local[256];
+	/* UDP: the socket of ours that it leaves by (sip_source.listener: a client behind a NAT hears no other);
+	 * 0, or one that has gone: the first of the family. */
+	unsigned listener;
 };
 
 /* What makes two places the same for a connection: transport, address, port; with TLS also both names. */

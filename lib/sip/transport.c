@@ -127,17 +127,20 @@ void siptransports_set_default_domain(struct siptransports *t, const char *domai
 
 /* ---- sending ---- */
 
-static int send_udp(struct siptransports *t, const union sip_sockaddr *to, uint64_t token, struct bytes message)
+static int send_udp(struct siptransports *t, unsigned listener, const union sip_sockaddr *to, uint64_t token,
+                    struct bytes message)
 {
-	struct sipsocket *s = siplisten_udp_for(t, to);
+	struct sipsocket *s = siplisten_find(t, listener);
 
+	if (!s || s->how != SIPT_UDP)
+		s = siplisten_udp_for(t, to);
 	return s ? sipudp_send(s, to, token, message) : ERR_CONN_UNREACHABLE;
 }
 
 int siptransports_send(struct siptransports *t, const struct sip_place *to, uint64_t token, struct bytes message)
 {
 	if (to->transport == SIPT_UDP)
-		return send_udp(t, &to->addr, token, message);
+		return send_udp(t, to->listener, &to->addr, token, message);
 	struct sipconn *c = siptable_place(t, to);
 	int rc = c ? 0 : sipconn_dial(t, to, &c);
 	return rc ? rc : sipconn_send(c, token, message);
@@ -152,12 +155,11 @@ int siptransports_send_flow(struct siptransports *t, uint64_t flow, uint64_t tok
 
 static int answer_udp(struct siptransports *t, const struct sip_source *to, const struct sip_via *via, struct bytes message)
 {
-	struct sipsocket *s = siplisten_find(t, to->listener);
 	union sip_sockaddr addr = to->addr;
 
 	if (!via->has_rport)
 		sip_sockaddr_set_port(&addr, via->port ? via->port : siptransport_port(SIPT_UDP));
-	return s ? sipudp_send(s, &addr, 0, message) : send_udp(t, &addr, 0, message);
+	return send_udp(t, to->listener, &addr, 0, message);
 }
 
 int siptransports_answer(struct siptransports *t, const struct sip_source *to, const struct sip_via *via, struct bytes message)
@@ -192,6 +194,16 @@ void siptransports_alias(struct siptransports *t, uint64_t flow, const struct si
 	/* Where there is a way already it stays; without memory a new connection is opened when needed. */
 	if (c && c->state == SIPCONN_READY && c->source.transport == as->transport)
 		(void)siptable_add_place(c, as);
+}
+
+void siptransports_know(struct siptransports *t, uint64_t flow)
+{
+	struct sipconn *c = siptable_flow(t, flow);
+
+	if (!c)
+		return;
+	address_leave(&t->addresses, c->count);
+	c->count = NULL;
 }
 
 void siptransports_close_flow(struct siptransports *t, uint64_t flow)

@@ -35,7 +35,7 @@ struct siptransport_owner {
 
 struct siptransport_config {
 	uint32_t connections_max; /* an eighth of them is kept for ours to others */
-	uint32_t per_address_max; /* connections from one address (or /64) */
+	uint32_t per_address_max; /* strangers' connections from one address (or /64), see siptransports_know */
 	uint32_t idle_ms;      /* an unused connection ends after this */
 	uint32_t handshake_ms; /* 10 s */
 	uint32_t half_ms;      /* a message begun and not ended: 30 s */
@@ -74,6 +74,9 @@ int siptransports_answer(struct siptransports *t, const struct sip_source *to, c
 struct tls *siptransports_tls(struct siptransports *t, uint64_t flow);
 /* Marks the flow as the way to this place too (RFC 5923 alias, after the door has proved it). */
 void siptransports_alias(struct siptransports *t, uint64_t flow, const struct sip_place *as);
+/* Its peer has proved who it is (a certificate, digest): it no longer counts among the strangers of its
+ * address, so that an office behind one address has room for all its people. */
+void siptransports_know(struct siptransports *t, uint64_t flow);
 void siptransports_close_flow(struct siptransports *t, uint64_t flow);
 /* Stops and resumes reading of everything (back-pressure). */
 void siptransports_pause(struct siptransports *t, bool is_paused);

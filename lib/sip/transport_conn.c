@@ -1,14 +1,17 @@
 /* One connection: a link, the messages in it, and what became of what was sent. */
 #include "sip/transport_impl.h"
 
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/err.h"
 
 enum {
-	TOKENS_MAX = 4096,
+	TOKENS_MAX = 16384, /* 256 KiB of them */
 	PONG_ROOM = 64, /* of the queue, beyond what messages may fill */
+	DEAF_MS = 20000, /* no acknowledgement of the peer's kernel: below Timer F, so that the next request goes another way */
+	PROBE_IDLE_S = 60, PROBE_EVERY_S = 10,
 };
 
 struct sent {
@@ -162,6 +165,23 @@ static struct sipconn *conn_new(struct siptransports *t, const struct sip_source
 
 /* ---- becoming ready ---- */
 
+/* A peer that lost its power, or whose firewall forgot the connection, says nothing: without this every
+ * request would go to it until the kernel gives up after a quarter of an hour. */
+static void notice_death(int fd)
+{
+	static const struct {
+		int level, option, value;
+	} options[] = {
+		{ IPPROTO_TCP, TCP_USER_TIMEOUT, DEAF_MS },
+		{ IPPROTO_TCP, TCP_KEEPIDLE, PROBE_IDLE_S },
+		{ IPPROTO_TCP, TCP_KEEPINTVL, PROBE_EVERY_S },
+		{ SOL_SOCKET, SO_KEEPALIVE, 1 },
+	};
+
+	for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) /* without it only later */
+		(void)setsockopt(fd, options[i].level, options[i].option, &options[i].value, sizeof options[i].value);
+}
+
 static void ready(struct sipconn *c)
 {
 	char addr[SIP_ADDR_TEXT_BYTES];
@@ -169,6 +189,7 @@ static void ready(struct sipconn *c)
 	sip_sockaddr_text(&c->source.addr, addr);
 	log_debug("sip.conn.open", LOG_ID("id", c->source.flow), LOG_STR("transport", siptransport_name(c->source.transport)),
 	          LOG_STR("address", addr), LOG_INT("port", sip_sockaddr_port(&c->source.addr)), LOG_STR("side", c->to ? "out" : "in"));
+	notice_death(c->link.watch.fd);
 	c->state = SIPCONN_READY;
 	c->opened_ms = loop_now(c->t->loop);
 	if (buf_len(&c->waiting))
@@ -219,6 +240,14 @@ static void on_secured(void *arg)
 	sipconn_cut(c, rc, words);
 }
 
+/* RFC 6066 3: an address is not a name to send; NULL then. */
+static const char *sni_of(const struct sip_place *to)
+{
+	union sip_sockaddr a;
+
+	return to->name[0] && sip_sockaddr_of(bytes_of(to->name), 0, &a) ? to->name : NULL;
+}
+
 static int start_tls(struct sipconn *c)
 {
 	struct siptransports *t = c->t;
@@ -231,7 +260,7 @@ static int start_tls(struct sipconn *c)
 		return ERR_TLS;
 	if (c->to) {
 		client.domain = c->to->local[0] ? c->to->local : fallback;
-		client.server_name = c->to->name[0] ? c->to->name : NULL;
+		client.server_name = sni_of(c->to);
 	}
 	int rc = tls_new(t->store, c->to ? &client : &server, &tls);
 	return rc ? rc : link_start_tls(&c->link, tls, t->config.handshake_ms);

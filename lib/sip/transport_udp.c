@@ -10,6 +10,7 @@ enum {
 	BATCHES_A_TURN = 4,
 	DATAGRAM_MAX = 65507,      /* RFC 768 in RFC 791 */
 	QUEUE_BYTES = 4 << 20,     /* that the kernel did not take */
+	KERNEL_BYTES = 4 << 20,    /* asked of it for what has come; it gives what its administrator allows */
 };
 
 /* One for the process; the kernel touches as much of it as has come. Nothing in it outlives a call. */
@@ -145,14 +146,18 @@ static void flush(void *arg)
 	while (write_batch(s))
 		;
 	buf_release_if_empty(&s->out);
-	if (s->fd >= 0)
-		(void)loop_watch_set(&s->watch, sipudp_events(s)); /* without memory: with the next datagram */
+	if (s->fd >= 0 && loop_watch_set(&s->watch, sipudp_events(s)))
+		s->is_blocked = false; /* without memory: with the next datagram */
 }
 
 /* ---- for the rest ---- */
 
 void sipudp_init(struct sipsocket *s)
 {
+	int bytes = KERNEL_BYTES;
+
+	if (s->how == SIPT_UDP)
+		(void)setsockopt(s->fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes); /* less does, with more lost */
 	buf_init(&s->out, QUEUE_BYTES);
 	loop_defer_init(&s->flush, flush, s);
 	s->is_blocked = false;

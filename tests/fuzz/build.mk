@@ -40,6 +40,15 @@ conf_text_fuzz_SRCS := firmware/conf/conf_text.c firmware/conf/rows.c firmware/c
 conf_text_fuzz_LIBS := run proto base
 conf_text_fuzz_LD := -levent_core $(proto_LD)
 
+FUZZ += sipmsg_fuzz sipstream_fuzz sipendpoint_fuzz
+sipmsg_fuzz_LIBS := sip base
+sipmsg_fuzz_LD := $(SIP_LD)
+sipstream_fuzz_LIBS := sip base
+sipstream_fuzz_LD := $(SIP_LD)
+sipendpoint_fuzz_SRCS := lib/sip/endpoint_fixture.c
+sipendpoint_fuzz_LIBS := sip net run base
+sipendpoint_fuzz_LD := $(SIP_LD) -levent_core
+
 # Without libFuzzer the targets get a main that replays files. Order only: it comes as a linker flag.
 ifneq ($(VARIANT),fuzz)
 $(addprefix $(O)/fuzz/,$(FUZZ)): | $(O)/obj/tests/fuzz/replay_main.o
