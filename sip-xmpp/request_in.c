@@ -205,7 +205,8 @@ static unsigned judge(struct request_in *r, const char **why)
 		*why = "not-hosted";
 		return 404;
 	}
-	if (!(r->flags & (UNIT_CLIENT | UNIT_TRUNK)) && xlate_is_hosted(x, jid_domain(&from))) {
+	bool is_trunk = r->flags & UNIT_TRUNK && sipmsg_method(r->m) == SIPM_PUBLISH; /* B-PUB-01 */
+	if (!is_client && !is_trunk && xlate_is_hosted(x, jid_domain(&from))) {
 		*why = "forged";
 		return 403;
 	}
