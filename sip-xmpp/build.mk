@@ -1,6 +1,6 @@
 # The parts of gh-xlate, a group of lines each.
 xlate_PURE := sip-xmpp/address.c sip-xmpp/error.c sip-xmpp/charset.c sip-xmpp/mime.c sip-xmpp/cpim.c \
-	sip-xmpp/imdn.c sip-xmpp/composing.c sip-xmpp/xhtml.c sip-xmpp/stamp.c
+	sip-xmpp/imdn.c sip-xmpp/composing.c sip-xmpp/xmldoc.c sip-xmpp/xhtml.c sip-xmpp/stamp.c
 xlate_SRCS := sip-xmpp/xlate.c sip-xmpp/features.c sip-xmpp/request_in.c sip-xmpp/request_out.c \
 	sip-xmpp/stanza_in.c sip-xmpp/stanza_out.c sip-xmpp/iq.c sip-xmpp/options.c $(xlate_PURE)
 
@@ -13,6 +13,11 @@ UNIT += sip-xmpp/vectors_test
 vectors_test_SRCS := $(xlate_PURE)
 vectors_test_LIBS := sip proto base
 vectors_test_LD := $(proto_LD) $(SIP_LD)
+
+# Page mode.
+xlate_PURE += sip-xmpp/date.c sip-xmpp/letter.c
+xlate_SRCS += sip-xmpp/conversation.c sip-xmpp/typing.c sip-xmpp/message.c sip-xmpp/message_in.c sip-xmpp/message_out.c \
+	sip-xmpp/message_build.c sip-xmpp/message_write.c sip-xmpp/receipt.c sip-xmpp/date.c sip-xmpp/letter.c
 
 # Dialogs: subscriptions and sessions.
 xlate_SRCS += sip-xmpp/dialog.c
@@ -33,6 +38,12 @@ pidf_fuzz_LIBS := proto base
 pidf_fuzz_LD := $(proto_LD)
 UNIT += sip-xmpp/watch_test sip-xmpp/notifier_test
 $(foreach t,watch_test notifier_test,$(eval $(t)_SRCS = $$(xlate_SRCS) sip-xmpp/play.c)$(eval $(t)_LIBS := sip run proto base)$(eval $(t)_LD := -levent_core $$(proto_LD) $$(SIP_LD)))
+
+# Plays: the whole of gh-xlate between peers that are played (page_play.h).
+page_PLAY := sip-xmpp/page_play.c sip-xmpp/page_play_assert.c
+page_PLAYS := message_out_test message_in_test
+UNIT += $(addprefix sip-xmpp/,$(page_PLAYS))
+$(foreach t,$(page_PLAYS),$(eval $(t)_SRCS = $$(xlate_SRCS) $$(page_PLAY))$(eval $(t)_LIBS := sip run proto base)$(eval $(t)_LD := -levent_core $(proto_LD) $(SIP_LD)))
 FUZZ += presence_fuzz
 $(O)/obj/tests/fuzz/presence_fuzz.o: CPPFLAGS += -iquote sip-xmpp
 presence_fuzz_SRCS = $(xlate_SRCS) sip-xmpp/play.c

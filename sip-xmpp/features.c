@@ -1,12 +1,20 @@
 #include "features.h"
 
+#include "conversation.h"
 #include "iq.h"
+#include "message.h"
+#include "message_in.h"
 #include "options.h"
 #include "presence.h"
 
 /* ---- the tables: a standard adds its rows here ---- */
 
+static const struct feature message_feature = {
+	.name = "messages", .init = conversations_init, .fini = conversations_fini, .show = message_show,
+};
+
 static const struct feature *const features[] = {
+	&message_feature,
 	&presence_feature,
 };
 
@@ -15,9 +23,13 @@ static const struct request_row request_rows[] = {
 	{ SIPM_SUBSCRIBE, "presence", "", presence_on_subscribe },
 	{ SIPM_NOTIFY, "presence", "", presence_on_notify },
 	{ SIPM_PUBLISH, "presence", "", presence_on_publish },
+	{ SIPM_MESSAGE, NULL, "", message_in_on_request },
 };
 
 static const struct stanza_row stanza_rows[] = {
+	/* What is to go another way than page mode (sessions, rooms) stands before it. */
+	{ STANZA_MESSAGE, 1u << TYPE_NORMAL | 1u << TYPE_CHAT | 1u << TYPE_HEADLINE, message_on_stanza }, /* MSG-X09 */
+	{ STANZA_MESSAGE, 1u << TYPE_ERROR, message_on_error },
 	{ STANZA_IQ, 1u << TYPE_GET | 1u << TYPE_SET, iq_on_request },
 	{ STANZA_PRESENCE, ~0u, presence_on_stanza },
 };

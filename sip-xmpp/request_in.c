@@ -71,7 +71,7 @@ static const char *advice_for(unsigned status)
 	}
 }
 
-void request_in_refuse(struct request_in *r, unsigned status, const char *why)
+void request_in_refuse_with(struct request_in *r, unsigned status, const char *why, struct bytes headers)
 {
 	uint32_t held;
 
@@ -81,7 +81,12 @@ void request_in_refuse(struct request_in *r, unsigned status, const char *why)
 			 LOG_BYTES("method", sipmsg_method_text(r->m)), LOG_BYTES("from", r->from.full),
 			 LOG_BYTES("to", r->to.full), LOG_INT("status", status), LOG_STR("reason", why),
 			 LOG_STR("advice", advice_for(status)), LOG_INT("suppressed", held));
-	request_in_status(r, status, NULL);
+	request_in_answer(r, &(struct reply){ .status = status, .headers = headers });
+}
+
+void request_in_refuse(struct request_in *r, unsigned status, const char *why)
+{
+	request_in_refuse_with(r, status, why, BYTES_NONE);
 }
 
 /* ---- addresses ---- */

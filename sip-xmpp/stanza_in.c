@@ -161,15 +161,17 @@ static void offer(struct stanza_in *s)
 		features_stanza(x, s);
 }
 
-int stanza_in_offer(struct xlate *x, const struct envelope *e, void (*finish)(struct stanza_in *s, int rc), void *user)
+int stanza_in_offer(struct xlate *x, const struct envelope *e, const struct stanza_from *from)
 {
 	struct stanza_in *s;
 	int rc = admit(x, e, &s);
 
 	if (rc)
 		return rc;
-	s->finish = finish;
-	s->user = user;
+	s->finish = from->finish;
+	s->user = from->user;
+	s->flags = from->flags;
+	s->flow = from->flow;
 	offer(s);
 	return 0;
 }

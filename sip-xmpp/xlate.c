@@ -43,31 +43,13 @@ bool xlate_is_hosted(const struct xlate *x, struct bytes domain)
 	return x->settings && domain.n && settings_is_set(x->settings, SET_DOMAIN_CERTIFICATE, domain);
 }
 
-/* A row "*.parent" governs what lies below parent; the longest one wins. */
-static size_t fit(struct bytes key, struct bytes domain)
-{
-	if (bytes_eq(key, domain))
-		return SIZE_MAX;
-	if (key.n == 1 && key.p[0] == '*')
-		return 1;
-	if (key.n < 3 || !bytes_starts(key, BYTES("*.")) || domain.n < key.n)
-		return 0;
-	return bytes_eq(bytes_skip(domain, domain.n - key.n + 1), bytes_skip(key, 1)) ? key.n : 0;
-}
-
 struct bytes xlate_peer_key(const struct xlate *x, struct bytes domain)
 {
-	struct bytes best = BYTES_NONE, key;
-	size_t best_fit = 0;
+	struct peer_verdict v = { .key = BYTES_NONE };
 
-	for (size_t at = 0; x->settings && settings_next_key(x->settings, SET_SIP_PEER_ACTION, &at, &key);) {
-		size_t n = fit(key, domain);
-		if (n > best_fit) {
-			best_fit = n;
-			best = key;
-		}
-	}
-	return best;
+	if (x->peers && domain.n)
+		peer_policy_judge(x->peers, domain, &v);
+	return v.key;
 }
 
 int xlate_init(struct xlate *x, struct loop *loop, struct bus *bus, unsigned instance)
@@ -94,6 +76,7 @@ void xlate_fini(struct xlate *x)
 	request_out_fini(x);
 	stanza_in_fini(x);
 	stanza_out_fini(x);
+	peer_policy_free(x->peers);
 	xml_pool_free(x->parsers);
 	arena_fini(&x->arena);
 	buf_fini(&x->out);
@@ -101,6 +84,12 @@ void xlate_fini(struct xlate *x)
 
 void xlate_apply(struct xlate *x, const struct settings *s)
 {
+	struct peer_policy *peers;
+
+	if (peer_policy_new(s, PEER_POLICY_SIP, &peers))
+		die("xlate.apply", "no memory for the peers");
+	peer_policy_free(x->peers);
+	x->peers = peers;
 	x->settings = s;
 	xlate_begin(x);
 	features_apply(x);

@@ -31,6 +31,9 @@ enum store_op {
 
 /* STORE_ACCOUNT_PUT's mode. */
 enum { STORE_ACCOUNT_NEW, STORE_ACCOUNT_CHANGE };
+/* A verifier's hash: enum scram_hash, or one of digest authentication, whose stored key is the HA1 of
+ * RFC 7616 3.4.2 with the domain as realm, and whose other fields are empty. */
+enum { STORE_HASH_DIGEST = 16 /* and enum digest_algorithm */ };
 /* First byte of a STORE_USER_GET item. */
 enum { STORE_USER_VERSION, STORE_USER_CONTACT, STORE_USER_BLOCK };
 
