@@ -8,6 +8,11 @@ lib_sip_SRCS += lib/sip/unit.c
 lib_sip_SRCS += lib/sip/place.c lib/sip/transport.c lib/sip/transport_conn.c lib/sip/transport_listen.c \
 	lib/sip/transport_table.c lib/sip/transport_time.c lib/sip/transport_udp.c lib/sip/locate.c
 
+# Digest authentication.
+lib_sip_SRCS += lib/sip/message_auth.c lib/sip/digest.c lib/sip/digest_client.c lib/sip/digest_server.c
+UNIT += lib/sip/digest_test
+digest_test_LIBS := sip base
+digest_test_LD := -lsofia-sip-ua -lcrypto
 UNIT += lib/sip/uri_test lib/sip/message_test lib/sip/stream_test
 uri_test_LIBS := sip base
 uri_test_LD := $(SIP_LD)
@@ -42,3 +47,7 @@ endpoint_client_test_LD := $(SIP_LD) -levent_core
 endpoint_server_test_SRCS := lib/sip/endpoint_fixture.c
 endpoint_server_test_LIBS := sip net run base
 endpoint_server_test_LD := $(SIP_LD) -levent_core
+UNIT += lib/sip/endpoint_torture_test
+endpoint_torture_test_SRCS := lib/net/pki_fixture.c
+endpoint_torture_test_LIBS := sip net run base
+endpoint_torture_test_LD := $(SIP_NET_LD)

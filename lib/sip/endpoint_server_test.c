@@ -416,6 +416,43 @@ static void one_that_is_not_worth_it_is_dropped(void **state)
 	assert_int_equal(fake_wire.n, 0);
 }
 
+static void a_stranger_is_not_remembered(void **state)
+{
+	(void)state;
+	come("INVITE", SIPT_UDP);
+	sipserver_dismiss(told.t, told.m, 403, NULL);
+	assert_true(is_status(0, 403));
+	assert_int_equal(held(), 0);
+	come("ACK", SIPT_UDP);
+	assert_int_equal(told.acks, 1);
+	loop_fake_advance(loop, 5000);
+	assert_int_equal(fake_wire.n, 1);
+}
+
+/* RFC 3261 8.2.2.2 */
+static void a_request_on_two_ways_is_claimed_once(void **state)
+{
+	(void)state;
+	come("MESSAGE", SIPT_UDP);
+	assert_int_equal(sipserver_claim(told.t, told.m), 0);
+	assert_int_equal(sipserver_claim(told.t, told.m), 0);
+	respond(200);
+	deliver(&(struct words){ .method = "MESSAGE", .branch = "z9hG4bKother" });
+	assert_int_equal(told.requests, 2);
+	assert_int_equal(sipserver_claim(told.t, told.m), ERR_EXISTS);
+	respond(482);
+	deliver(&(struct words){ .method = "MESSAGE", .branch = "z9hG4bKnext", .cseq = 2 });
+	assert_int_equal(sipserver_claim(told.t, told.m), 0);
+	respond(200);
+	deliver(&(struct words){ .method = "MESSAGE", .branch = "z9hG4bKin", .to_tag = "ours" });
+	assert_int_equal(sipserver_claim(told.t, told.m), 0);
+	respond(200);
+	loop_fake_advance(loop, 32000);
+	deliver(&(struct words){ .method = "MESSAGE", .branch = "z9hG4bKlater" });
+	assert_int_equal(sipserver_claim(told.t, told.m), 0);
+	respond(200);
+}
+
 static void the_request_need_not_be_held(void **state)
 {
 	(void)state;
@@ -455,6 +492,29 @@ static void what_is_open_is_freed_with_the_endpoint(void **state)
 	deliver(&(struct words){ .method = "MESSAGE", .branch = "z9hG4bKtwo" });
 	loop_fake_advance(loop, 32000); /* the second is over, and its owner silent */
 	assert_int_equal(held(), 1);
+}
+
+/* The picture in docs/ is printed from the tables; SIP_MACHINES=1 in the environment writes it anew. */
+static void machines_are_as_drawn(void **state)
+{
+	static const char path[] = "docs/architecture/sip-transactions.dot";
+	static char drawn[32768];
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, sizeof drawn);
+	sipendpoint_print_machines(&out);
+	assert_false(buf_failed(&out));
+	FILE *f = fopen(path, getenv("SIP_MACHINES") ? "w+" : "r");
+	assert_non_null(f);
+	if (getenv("SIP_MACHINES")) {
+		assert_int_equal(fwrite(buf_bytes(&out).p, 1, buf_len(&out), f), buf_len(&out));
+		rewind(f);
+	}
+	drawn[fread(drawn, 1, sizeof drawn - 1, f)] = 0;
+	fclose(f);
+	assert_string_equal(drawn, buf_cstr(&out));
+	buf_fini(&out);
 }
 
 /* ---- memory: a stateful relay of MESSAGEs, 10,000 at a time ---- */
@@ -577,9 +637,12 @@ int main(void)
 		T(a_response_that_cannot_be_printed_goes_as_500),
 		T(a_refusal_is_short),
 		T(one_that_is_not_worth_it_is_dropped),
+		T(a_stranger_is_not_remembered),
+		T(a_request_on_two_ways_is_claimed_once),
 		T(the_request_need_not_be_held),
 		T(the_user_word_is_kept),
 		T(what_is_open_is_freed_with_the_endpoint),
+		T(machines_are_as_drawn),
 		T(a_held_pair_is_under_two_kilobytes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,7 +19,7 @@ bus_fuzz_LD := -levent_core
 FUZZ += im_fuzz
 $(O)/obj/tests/fuzz/im_fuzz.o: CPPFLAGS += -Icore/im
 im_fuzz_SRCS := $(im_SRCS) $(im_PLAY)
-im_fuzz_LIBS := run proto base
+im_fuzz_LIBS := sip run proto base
 im_fuzz_LD := -levent_core $(proto_LD)
 
 FUZZ += store_fuzz
