@@ -68,6 +68,7 @@ static void put_answer(struct play *p, struct play_unit *u, const struct sip_ans
 	struct chan *c = to_xlate(p, u->door);
 
 	u->is_answered = true;
+	u->status = a->status;
 	sip_answer_encode(chan_begin(c, MSG_SIP_RESPONSE, 0), a);
 	(void)chan_end(c); /* a gh-xlate that has gone has given up */
 }
@@ -96,23 +97,16 @@ static void answer_unit(struct play *p, struct play_unit *u, unsigned status, co
 	sipmsg_free(r);
 }
 
-/* The door's Via, which sipmsg_parse and an answer need. */
+/* As a door reads it, and with its Via. */
 static struct sipmsg *with_via(struct bytes message)
 {
-	size_t n = bytes_find(message, '\n') + 1;
 	struct sipmsg *m = NULL;
-	struct buf b;
 
-	must(n <= message.n, "gh-xlate sent what is not SIP");
-	buf_init(&b, SIPMSG_MAX_BYTES);
-	buf_put(&b, message.p, n);
-	buf_put_str(&b, "Via: SIP/2.0/TLS gw.example.com;branch=z9hG4bKplay\r\n");
-	buf_put_bytes(&b, bytes_skip(message, n));
-	if (sipmsg_parse(buf_bytes(&b), &m) || sipmsg_fault(m).status) {
-		fprintf(stderr, "%s\n%s\n", buf_cstr(&b), m ? sipmsg_fault(m).reason : "");
+	if (sipmsg_parse_inside(message, &m) || sipmsg_fault(m).status) {
+		fprintf(stderr, "%.*s\n%s\n", BYTES_FMT(message), m ? sipmsg_fault(m).reason : "");
 		must(false, "gh-xlate sent what is not SIP");
 	}
-	buf_fini(&b);
+	sipmsg_prepend(m, SIPH_VIA, BYTES("SIP/2.0/TLS gw.example.com;branch=z9hG4bKplay"));
 	return m;
 }
 
@@ -121,7 +115,7 @@ static void keep_unit(struct play *p, const struct sip_unit *unit, enum prog doo
 	struct play_unit *u = &p->units[p->n_units++ % PLAY_UNITS_MAX];
 
 	sipmsg_free(u->m);
-	*u = (struct play_unit){ .id = unit->id, .flow = unit->flow, .flags = unit->flags, .door = door };
+	*u = (struct play_unit){ .id = unit->id, .flow = unit->flow, .flags = unit->flags, .door = door, .at_ms = loop_now(p->loop) };
 	COPY(u->peer, unit->peer);
 	u->m = with_via(unit->message);
 	if (!u->id || p->is_sip_silent)
@@ -334,7 +328,7 @@ static int on_route_done(void *program, struct chan *from, const struct frame *f
 {
 	struct play *p = program;
 	struct wire w = wire_of(f->body);
-	struct play_done *d = &p->dones[p->n_dones++ % PLAY_ANSWERS_MAX];
+	struct play_done *d = &p->dones[p->n_dones++ % PLAY_DONES_MAX];
 
 	(void)from;
 	d->id = wire_u64(&w);
@@ -399,9 +393,9 @@ void hub_done(struct play *p, uint64_t id, int rc)
 
 int hub_told(struct play *p, uint64_t id)
 {
-	for (unsigned i = 0; i < PLAY_ANSWERS_MAX && i < p->n_dones; i++)
-		if (p->dones[(p->n_dones - 1 - i) % PLAY_ANSWERS_MAX].id == id)
-			return p->dones[(p->n_dones - 1 - i) % PLAY_ANSWERS_MAX].rc;
+	for (unsigned i = 0; i < PLAY_DONES_MAX && i < p->n_dones; i++)
+		if (p->dones[(p->n_dones - 1 - i) % PLAY_DONES_MAX].id == id)
+			return p->dones[(p->n_dones - 1 - i) % PLAY_DONES_MAX].rc;
 	return 1;
 }
 

@@ -52,9 +52,11 @@ void stanza_in_again(struct stanza_in *s)
 static void answer(struct stanza_in *s, enum stanza_type type, struct bytes stanza)
 {
 	const struct stanza_to to = { .kind = (enum stanza_kind)s->e.kind, .type = type, .trace = s->e.trace, .from = s->e.to,
-				      .to = s->e.from, .sid = s->e.sid, .stanza = stanza };
+				      .to = s->e.from, .sid = s->e.sid, .stanza = stanza, .wait_ms = STANZA_IN_ANSWER_MS };
 
-	stanza_out_post(s->x, &to);
+	/* Kept until it is taken: s itself is done with then, and its origin may not hear of it otherwise. */
+	if (stanza_out_send(s->x, &to, NULL, NULL, NULL))
+		stanza_out_post(s->x, &to);
 }
 
 void stanza_in_refuse(struct stanza_in *s, const struct stanza_fault *f)
