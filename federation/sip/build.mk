@@ -34,3 +34,7 @@ UNIT += federation/sip/gsip_relay_test
 gsip_relay_test_SRCS := $(gsip_DOOR) federation/sip/gsip_world.c
 gsip_relay_test_LIBS := sip net run proto base
 gsip_relay_test_LD := $(gsip_TEST_LD)
+UNIT += federation/sip/gsip_tls_test
+gsip_tls_test_SRCS := $(gsip_DOOR) federation/sip/gsip_world.c lib/net/pki_fixture.c
+gsip_tls_test_LIBS := sip net run proto base
+gsip_tls_test_LD := $(gsip_TEST_LD)
