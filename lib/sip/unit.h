@@ -36,7 +36,8 @@ struct sip_unit {
 void sip_unit_encode(struct buf *b, const struct sip_unit *u);
 int sip_unit_decode(struct bytes in, struct sip_unit *out); /* views. ERR_TRUNCATED, ERR_SYNTAX */
 
-/* The request in a unit from gh-xlate: sipmsg_parse for one that has no Via yet. As sipmsg_parse. */
+/* The request in a unit from gh-xlate, which has no Via yet, or the response to it, which has none left. As
+ * sipmsg_parse otherwise. */
 struct sipmsg;
 int sip_unit_parse(struct bytes message, struct sipmsg **out);
 
