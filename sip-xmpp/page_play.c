@@ -103,7 +103,7 @@ static struct sipmsg *with_via(struct bytes message)
 {
 	struct sipmsg *m = NULL;
 
-	if (sip_unit_parse(message, &m) || sipmsg_fault(m).status) {
+	if (sipmsg_parse_inside(message, &m) || sipmsg_fault(m).status) {
 		fprintf(stderr, "%.*s\n%s\n", BYTES_FMT(message), m ? sipmsg_fault(m).reason : "");
 		must(false, "gh-xlate sent what is not SIP");
 	}

@@ -30,3 +30,7 @@ UNIT += federation/sip/gsip_door_test
 gsip_door_test_SRCS := $(gsip_DOOR) federation/sip/gsip_world.c
 gsip_door_test_LIBS := sip net run proto base
 gsip_door_test_LD := $(gsip_TEST_LD)
+UNIT += federation/sip/gsip_relay_test
+gsip_relay_test_SRCS := $(gsip_DOOR) federation/sip/gsip_world.c
+gsip_relay_test_LIBS := sip net run proto base
+gsip_relay_test_LD := $(gsip_TEST_LD)

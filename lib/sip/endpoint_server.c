@@ -26,9 +26,11 @@ struct sipserver {
 	struct life life;
 	struct sip_source from;
 	uint8_t *last; /* the response that is sent again; before the first, our 100 */
-	uint32_t last_n;
+	uint32_t last_n, claim_n;
+	uint8_t *claim; /* its key among those of user agents; NULL: none */
 	uint8_t state;
 	bool is_invite, is_owned, is_sent;
+	bool is_repeated; /* its 2xx, until the ACK comes */
 	uint16_t key_n;
 	uint8_t key[];
 };
@@ -107,6 +109,8 @@ static int srv_accept(void *machine, void *event)
 	struct sipserver *t = machine;
 
 	send_response(t, event);
+	if (t->is_repeated)
+		life_again_in(t->e, &t->life, T1_MS);
 	life_end_in(t->e, &t->life, TIMER_L_MS);
 	return 0;
 }
@@ -128,6 +132,15 @@ static int srv_repeat(void *machine, void *event)
 
 	life_again_doubled(t->e, &t->life, T2_MS);
 	return srv_resend(t, event);
+}
+
+static int srv_acked(void *machine, void *event)
+{
+	struct sipserver *t = machine;
+
+	(void)event;
+	life_no_more(&t->life);
+	return 0;
 }
 
 static int srv_confirm(void *machine, void *event)
@@ -184,8 +197,10 @@ static const struct fsm_row invite_rows[] = { /* RFC 3261 17.2.1 as RFC 6026 7.1
 
 	{ SS_CONFIRMED,  SE_END,         NULL,            SS_TERMINATED }, /* Timer I */
 
-	/* The user agent repeats its 2xx until the ACK comes; a lost one is healed here too. */
+	/* A user agent's 2xx is repeated until the ACK comes (13.3.1.4); a proxy's, when the INVITE comes again. */
 	{ SS_ACCEPTED,   SE_REQUEST,     srv_resend,      SS_ACCEPTED },
+	{ SS_ACCEPTED,   SE_AGAIN,       srv_repeat,      SS_ACCEPTED },
+	{ SS_ACCEPTED,   SE_ACK,         srv_acked,       SS_ACCEPTED },
 	{ SS_ACCEPTED,   SE_END,         NULL,            SS_TERMINATED }, /* Timer L */
 };
 
@@ -215,8 +230,16 @@ const struct fsm server_other_fsm = {
 
 /* ---- life ---- */
 
+static void unclaim(struct sipserver *t)
+{
+	if (t->claim)
+		(void)map_del(&t->e->claims, bytes_make(t->claim, t->claim_n));
+	(void)held_text(t->e, &t->claim, &t->claim_n, BYTES_NONE);
+}
+
 static void unlink_server(struct sipserver *t)
 {
+	unclaim(t);
 	if (map_get(&t->e->servers, bytes_make(t->key, t->key_n)) == t)
 		(void)map_del(&t->e->servers, bytes_make(t->key, t->key_n));
 	loop_timer_del(t->e->loop, &t->life.timer);
@@ -281,7 +304,7 @@ static struct sipserver *server_new(struct sipendpoint *e, const struct sipmsg *
 {
 	struct sipserver *t = NULL;
 
-	if (e->servers.count < e->servers_max)
+	if (e->servers.count < e->servers_max && e->counts.held_bytes < HELD_BYTES_MAX)
 		t = held_alloc(e, sizeof *t + key.n);
 	if (!t)
 		return NULL;
@@ -306,9 +329,9 @@ void server_free_all(struct sipendpoint *e)
 	struct sipserver *t;
 
 	while ((t = map_next(&e->servers, &at))) {
-		t->is_owned = true; /* to the list: the map may not change while it is walked */
+		unclaim(t);
 		loop_timer_del(e->loop, &t->life.timer);
-		list_add_tail(&e->late, &t->node);
+		list_add_tail(&e->late, &t->node); /* the map may not change while it is walked */
 	}
 	LIST_EACH(it, &e->late) {
 		t = LIST_OWNER(it, struct sipserver, node);
@@ -338,6 +361,34 @@ static void respond(struct sipserver *t, unsigned status, struct response *r)
 	if (event != SE_PROVISIONAL)
 		t->is_owned = false;
 	step(t, event, r);
+}
+
+/* m: the request, or its response. A sender with endless names is not worth the memory. */
+static int claim(struct sipserver *t, const struct sipmsg *m)
+{
+	struct buf key;
+	int rc = 0;
+
+	buf_init(&key, KEY_MAX);
+	if (key_of_claim(m, sipmsg_method_text(m), &key) < 0)
+		;
+	else if (map_get(&t->e->claims, buf_bytes(&key)))
+		rc = ERR_EXISTS;
+	else if (!held_text(t->e, &t->claim, &t->claim_n, buf_bytes(&key)))
+		rc = ERR_NOMEM;
+	else
+		rc = map_add(&t->e->claims, bytes_make(t->claim, t->claim_n), t);
+	if (rc == ERR_NOMEM)
+		(void)held_text(t->e, &t->claim, &t->claim_n, BYTES_NONE);
+	buf_fini(&key);
+	return rc;
+}
+
+int sipserver_claim(struct sipserver *t, const struct sipmsg *m)
+{
+	if (t->claim || t->state == SS_TERMINATED || has_to_tag(m))
+		return 0;
+	return claim(t, m);
 }
 
 /* m: of ours, which can be printed unless memory is short; NULL for that too. */
@@ -400,6 +451,14 @@ void sipserver_respond(struct sipserver *t, const struct sipmsg *response)
 	buf_fini(&text);
 }
 
+void sipserver_accept(struct sipserver *t, const struct sipmsg *response)
+{
+	t->is_repeated = t->is_invite;
+	if (t->is_invite && !t->claim)
+		(void)claim(t, response); /* without it the ACK is not recognised, and the 2xx goes on for 32 s */
+	sipserver_respond(t, response);
+}
+
 /* ---- what comes ---- */
 
 static void log_refusal(struct sipendpoint *e, const struct sipmsg *m, const struct sip_source *from, unsigned status, const char *reason)
@@ -459,6 +518,20 @@ static struct sipserver *find(struct sipendpoint *e, const struct sipmsg *m, enu
 	return t;
 }
 
+/* An ACK to a 2xx is a transaction of its own. */
+static void acknowledge(struct sipendpoint *e, const struct sipmsg *ack)
+{
+	struct sipserver *t = NULL;
+	struct buf key;
+
+	buf_init(&key, KEY_MAX);
+	if (e->claims.count && key_of_claim(ack, BYTES("INVITE"), &key) == 0)
+		t = map_get(&e->claims, buf_bytes(&key));
+	buf_fini(&key);
+	if (t && t->state == SS_ACCEPTED)
+		step(t, SE_ACK, NULL);
+}
+
 /* ACK to a 2xx, or to nothing that we know of, is the owner's (RFC 6026 7.1). */
 static void take_ack(struct sipendpoint *e, struct sipmsg *m, const struct sip_source *from)
 {
@@ -469,6 +542,7 @@ static void take_ack(struct sipendpoint *e, struct sipmsg *m, const struct sip_s
 		step(t, SE_ACK, NULL);
 		return;
 	}
+	acknowledge(e, m);
 	e->owner->request(e->arg, NULL, m, from);
 }
 

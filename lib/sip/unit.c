@@ -1,8 +1,5 @@
 #include "sip/unit.h"
 
-#include "base/err.h"
-#include "sip/message.h"
-
 void sip_unit_encode(struct buf *b, const struct sip_unit *u)
 {
 	wire_put_u64(b, u->id);
@@ -27,25 +24,6 @@ int sip_unit_decode(struct bytes in, struct sip_unit *out)
 	int rc = wire_end(&w);
 	if (rc == 0)
 		*out = u;
-	return rc;
-}
-
-/* A message without Via is none to the parser: so it has one for the time of parsing. */
-int sip_unit_parse(struct bytes message, struct sipmsg **out)
-{
-	size_t n = bytes_find(message, '\n') + 1;
-	struct buf b;
-
-	if (n > message.n)
-		return ERR_SYNTAX;
-	buf_init(&b, SIPMSG_MAX_BYTES);
-	buf_put(&b, message.p, n);
-	buf_put_str(&b, "Via: SIP/2.0/TCP gateway.invalid;branch=z9hG4bK0\r\n");
-	buf_put_bytes(&b, bytes_skip(message, n));
-	int rc = buf_failed(&b) ? ERR_LIMIT : sipmsg_parse(buf_bytes(&b), out);
-	if (!rc)
-		sipmsg_remove(*out, SIPH_VIA, 0);
-	buf_fini(&b);
 	return rc;
 }
 

@@ -9,10 +9,10 @@
  * what the door cannot know: status, extra header lines ("Name: value\r\n"...), body. The door puts Via,
  * From, To (with to_tag), Call-ID and CSeq of the request.
  *
- * From gh-xlate, `message` is a request without Via and Content-Length; Route is the dialog's route set; the door
+ * From gh-xlate, `message` is a request without Via (sipmsg_parse_inside) and Content-Length; Route is the dialog's route set; the door
  * finds the way (flow when it is not 0, Route, static route, RFC 3263), puts Via and sends it statefully.
  * `peer` is then the domain (or "" for the Request-URI's) whose row governs. The answer carries the whole
- * response in `body` with `headers` empty when one came (flag UNIT_RAW), and only a status and `why` (an ERR_ code) when
+ * response, with the door's Via, in `body` with `headers` empty when one came (flag UNIT_RAW), and only a status and `why` (an ERR_ code) when
  * the door had to make it up: 408 for no answer, 503 for no connection, 404 for no such domain (ERR-11). */
 #ifndef SIP_UNIT_H
 #define SIP_UNIT_H
@@ -35,11 +35,6 @@ struct sip_unit {
 };
 void sip_unit_encode(struct buf *b, const struct sip_unit *u);
 int sip_unit_decode(struct bytes in, struct sip_unit *out); /* views. ERR_TRUNCATED, ERR_SYNTAX */
-
-/* The request in a unit from gh-xlate, which has no Via yet, or the response to it, which has none left. As
- * sipmsg_parse otherwise. */
-struct sipmsg;
-int sip_unit_parse(struct bytes message, struct sipmsg **out);
 
 struct sip_answer {
 	uint64_t id;
