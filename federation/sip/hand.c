@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/random.h"
+#include "contact.h"
 #include "sip/unit.h"
 #include "waiting.h"
 
@@ -15,6 +16,7 @@ struct handed {
 	struct gsip *g;
 	uint64_t id;
 	struct sipserver *t;
+	bool is_tls;
 };
 
 static void handed_free(struct handed *h)
@@ -66,7 +68,8 @@ static enum refusal keep(struct visit *v, struct handed **out)
 
 	if (!h)
 		return REFUSED_MEMORY;
-	*h = (struct handed){ .waiting = { on_cancel }, .g = v->g, .id = gsip_next_id(v->g), .t = v->t };
+	*h = (struct handed){ .waiting = { on_cancel }, .g = v->g, .id = gsip_next_id(v->g), .t = v->t,
+			       .is_tls = v->from->transport == SIPT_TLS };
 	if (map_add_u64(&v->g->handed, h->id, h) < 0) {
 		free(h);
 		return REFUSED_MEMORY;
@@ -164,6 +167,8 @@ static int make(const struct handed *h, const struct sip_answer *a, struct sipms
 	}
 	if (a->body.n)
 		sipmsg_set_body(r, type, a->body);
+	if (h->is_tls)
+		contact_by_tls(r);
 	*out = r;
 	return 0;
 }
