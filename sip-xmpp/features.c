@@ -1,5 +1,6 @@
 #include "features.h"
 
+#include "client.h"
 #include "conversation.h"
 #include "iq.h"
 #include "message.h"
@@ -14,6 +15,7 @@ static const struct feature message_feature = {
 };
 
 static const struct feature *const features[] = {
+	&client_feature,
 	&message_feature,
 	&presence_feature,
 };
@@ -22,6 +24,7 @@ static const struct request_row request_rows[] = {
 	{ SIPM_OPTIONS, NULL, "", options_on_request },
 	{ SIPM_SUBSCRIBE, "presence", "", presence_on_subscribe },
 	{ SIPM_NOTIFY, "presence", "", presence_on_notify },
+	{ SIPM_PUBLISH, "presence", "", client_on_publish },
 	{ SIPM_PUBLISH, "presence", "", presence_on_publish },
 	{ SIPM_MESSAGE, NULL, "", message_in_on_request },
 };

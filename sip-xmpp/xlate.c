@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/random.h"
+#include "client.h"
 #include "features.h"
 #include "presence.h"
 #include "request_in.h"
@@ -22,6 +23,13 @@ const struct bus_handler xlate_handlers[] = {
 	{ MSG_SIP_REQUEST, request_in_on_request },
 	{ MSG_SIP_RESPONSE, request_out_on_response },
 	{ MSG_SIP_CANCEL, request_in_on_cancel },
+	{ MSG_LINE_REGISTERED, client_on_registered },
+	{ MSG_LINE_GONE, client_on_gone },
+	{ MSG_SESSION_OPENED, client_on_opened },
+	{ MSG_SESSION_REFUSED, client_on_refused },
+	{ MSG_SESSION_CLOSE, client_on_close },
+	{ MSG_DELIVER, client_on_deliver },
+	{ MSG_SM_ANSWER, client_on_answer },
 	{ MSG_STORE_ITEM, presence_on_store_item },
 	{ MSG_STORE_DONE, presence_on_store_done },
 };

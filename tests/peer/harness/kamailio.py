@@ -98,7 +98,8 @@ modparam("presence_xml", "integrated_xcap_server", 1)
 # What came over TLS must come from the domain that its certificate names.
 route[FROM] {{
 	if (proto != TLS) return;
-	if ($tls_peer_verified != 1 || ($fd != $tls_peer_subject_cn && $fd != $tls_peer_san_hostname)) {{
+	if ($tls_peer_verified != 1 || ($fd != $tls_peer_subject_cn && $fd != $tls_peer_san_hostname &&
+			$tls_peer_subject_cn != "{hub}")) {{
 		xlog("L_WARN", "partner: refused $fu, certificate of $tls_peer_subject_cn\\n");
 		sl_send_reply("403", "Certificate Does Not Cover The Sender");
 		exit;
@@ -173,16 +174,17 @@ event_route[tls:connection-out] {{
 
 
 class Kamailio:
-    """peers: {domain: "tls:ADDR:PORT"}. relay_to: makes it a bare relay to that URI instead of a partner."""
+    """peers: {domain: "tls:ADDR:PORT"}. hub: name of a certificate that may speak for all. relay_to: makes it a bare relay to that URI instead of a partner."""
 
     def __init__(self, place, domain, cert=None, ca=None, addr=None, peers=None, relay_to=None, name=None,
                  force_active=True, min_expires=1, max_expires=3600, children=1, debug=2, fr_ms=5000,
-                 memory_mib=64):
+                 memory_mib=64, hub=None):
         self.place, self.domain, self.cert, self.ca = place, domain, cert, ca
         self.addr = addr or place.addr()
         self.name = name or "kamailio-" + domain
         self.dir = place.path(self.name)
         os.makedirs(self.dir, exist_ok=True)
+        self.hub = hub or "nobody"
         self.peers, self.relay_to = peers or {}, relay_to
         self.options = dict(force_active=int(force_active), min_expires=min_expires, max_expires=max_expires)
         self.children, self.debug, self.fr_ms, self.memory_mib = children, debug, fr_ms, memory_mib
@@ -207,12 +209,12 @@ class Kamailio:
         if self.relay_to:
             text += RELAY.format(next=self.relay_to)
         else:
-            text += PARTNER.format(dir=self.dir, addr=self.addr, domain=self.domain, tls=int(bool(self.cert)),
+            text += PARTNER.format(dir=self.dir, addr=self.addr, domain=self.domain, tls=int(bool(self.cert)), hub=self.hub,
                                    contact="sip:%s:5061;transport=tls" % self.domain if self.cert else
                                    "sip:%s:5060;transport=tcp" % self.addr, to_peers=self._to_peers(),
                                    **self.options)
             if self.cert and self.peers:
-                names = " && ".join('$tls_peer_subject_cn != "%s"' % p for p in self.peers)
+                names = " && ".join('$tls_peer_subject_cn != "%s"' % p for p in list(self.peers) + [self.hub])
                 text += ONLY.format(names=names)
         return self.place.write(self.name + "/kamailio.cfg", text)
 
