@@ -90,6 +90,12 @@ bool has_to_tag(const struct sipmsg *m);
 void branch_of_id(uint64_t id, const char *words, struct buf *out);
 bool branch_to_id(struct bytes branch, uint64_t *id);
 
+/* ---- endpoint_via.c ---- */
+/* Prints m with our Via in front. place: NULL for a flow. */
+int endpoint_print(const struct sipendpoint *e, const struct sipmsg *m, enum siptransport transport, const struct sip_place *place,
+                   uint64_t id, const char *branch, struct buf *out);
+enum siptransport endpoint_flow_transport(struct sipendpoint *e, uint64_t flow);
+
 /* ---- endpoint_server.c, endpoint_client.c ---- */
 void server_take(struct sipendpoint *e, struct sipmsg *m, const struct sip_source *from);
 void server_free_all(struct sipendpoint *e);
