@@ -353,7 +353,7 @@ static void a_reply_keeps_the_call_id(void **state)
 	assert_has(sip_got(p), "Call-ID: call1@nurse%40example.com\r\n");
 }
 
-/* What a SIP client of ours says is its registration's; there is none here (client_test has some). */
+/* What a SIP client of ours says is its registration's; there is none here. */
 static void an_unknown_client_is_refused(void **state)
 {
 	(void)state;
