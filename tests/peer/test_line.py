@@ -4,7 +4,9 @@ import re
 import time
 
 from harness import phone
+from harness.baresip import Baresip
 from harness.people import DOMAIN, Box
+from harness.place import wait_for
 from harness.phone import Phone, body, header, headers, status, tag
 
 PORT, TLS_PORT = 5070, 5071
@@ -197,7 +199,7 @@ class Fast(Line):
 
 
 class Old(Line):
-    more = ("set line digest-md5 on",)
+    more = ("set line digest both",)
 
     def test_md5(self):
         u = self.people("u")
@@ -466,3 +468,44 @@ class Approving(Translated):
         a.send("<presence to='%s@%s' type='subscribe'/>" % (v, DOMAIN))
         a.wait(lambda e: e.get("type") == "subscribed", what="subscribed")
         a.wait(lambda e: (e.get("from") or "").startswith("%s@%s/" % (v, DOMAIN)) and e.get("type") is None, what="the phone's presence")
+
+
+class OtherPeoplesClient(Translated):
+    """baresip: registers, is written to, writes, watches, is called, and leaves. It speaks MD5 only."""
+    more = ("set line digest md5",)
+
+    def test_baresip(self):
+        for how in ("tcp", "udp"):
+            with self.subTest(how):
+                self.talk(how)
+
+    def talk(self, how):
+        u, v = self.people("u", "v")
+        a, b = self.client(u), self.client(v)
+        a.send("<presence/>")
+        b.send("<presence/>")
+        self.befriend(a, b)
+        b.close()
+        other = Baresip(self.place, v, DOMAIN, "%s:%d" % (self.gh.addr, PORT), how, contacts=["sip:%s@%s" % (u, DOMAIN)], presence=True)
+        self.addCleanup(other.stop)
+        other.start().registered()
+        self.wait_session(v)
+        self.assertEqual(self.bindings(v)[0]["transport"], how.upper())
+        a.message("%s@%s" % (v, DOMAIN), "are you a baresip")
+        other.wait_message("are you a baresip")
+        other.message("I am a baresip")
+        got = a.wait_body("I am a baresip")
+        self.assertTrue(got.get("from").startswith("%s@%s/" % (v, DOMAIN)), got.get("from"))
+        wait_for("baresip sees her", lambda: "Online" in other.do("contacts"), 15)
+        a.send("<presence type='unavailable'/>")
+        wait_for("baresip sees her go", lambda: "Offline" in other.do("contacts"), 15)
+        p = self.registered(self.people("w"), algorithm="MD5")
+        sent = p.build("INVITE", "sip:%s@%s" % (v, DOMAIN), call_id=os.urandom(6).hex(), text=SDP,
+                       extra=["Contact: <%s>" % p.contact, "Content-Type: application/sdp"])
+        p.send(sent)
+        other.wait_event(lambda e: e.get("type") == "CALL_INCOMING", what="the call")
+        other.do("accept")
+        ok = p.answer_of(sent)
+        self.assertEqual(status(ok), 200, ok)
+        self.assertIn("m=audio", body(ok))
+        other.stop()
