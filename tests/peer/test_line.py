@@ -488,7 +488,7 @@ class OtherPeoplesClient(Translated):
         b.close()
         other = Baresip(self.place, v, DOMAIN, "%s:%d" % (self.gh.addr, PORT), how, contacts=["sip:%s@%s" % (u, DOMAIN)], presence=True)
         self.addCleanup(other.stop)
-        other.start().registered()
+        other.start()
         self.wait_session(v)
         self.assertEqual(self.bindings(v)[0]["transport"], how.upper())
         a.message("%s@%s" % (v, DOMAIN), "are you a baresip")
