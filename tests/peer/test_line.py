@@ -509,3 +509,65 @@ class OtherPeoplesClient(Translated):
         self.assertEqual(status(ok), 200, ok)
         self.assertIn("m=audio", body(ok))
         other.stop()
+
+
+class PhonePresence(Line):
+    """The call manager publishes the state of people's lines (A-01.01, B-PUB-01)."""
+
+    @classmethod
+    def build(cls):
+        cls.count = 0
+        cls.gh = cls.gatehouse(DOMAIN)
+        cls.manager = cls.place.addr()
+        cls.gh.settings = ["set sip listen-tcp v4 %s 5060" % cls.gh.addr, "set sip peer %s tls optional" % DOMAIN,
+                           "set sip peer %s addresses %s" % (DOMAIN, cls.manager)]
+        cls.gh.start()
+
+    def manage(self, user, source=None):
+        p = Phone(self.gh.addr, 5060, user, DOMAIN, source=source or self.manager)
+        self.streams.append(p)
+        return p
+
+    def publish(self, p, activity, note="", more=(), expires=120):
+        extra = ["Event: presence", "Expires: %d" % expires] + list(more)
+        text = ""
+        if activity:
+            extra.append("Content-Type: application/pidf+xml")
+            text = (PIDF % (p.user, note, activity)).replace("<note></note>", "")
+        return p.request("PUBLISH", p.aor, extra=extra, text=text)
+
+    def test_on_the_phone(self):
+        u, v = self.people("u", "v")
+        a, b = self.client(u), self.client(v)
+        a.send("<presence/>")
+        b.send("<presence/>")
+        self.befriend(a, b)
+        p = self.manage(v)
+        phone_jid = "%s@%s/phone" % (v, DOMAIN)
+        got = self.publish(p, "on-the-phone")
+        self.assertEqual(status(got), 200, got)
+        seen = a.wait(lambda e: e.get("from") == phone_jid, what="the phone's presence")
+        self.assertEqual((seen.findtext("{*}show"), seen.findtext("{*}status"), seen.findtext("{*}priority")),
+                         ("dnd", "On the phone", "-1"))
+        a.message("%s@%s" % (v, DOMAIN), "to a person, not to a phone")
+        b.wait_body("to a person, not to a phone")
+        second = self.publish(p, "away", "a second line")  # an idle line does not hide the busy one
+        self.assertEqual(status(second), 200, second)
+        end = self.publish(p, "", more=["SIP-If-Match: " + header(got, "SIP-ETag")], expires=0)
+        self.assertEqual(status(end), 200, end)
+        a.wait(lambda e: e.get("from") == phone_jid and e.findtext("{*}status") == "a second line", what="the other line")
+        end = self.publish(p, "", more=["SIP-If-Match: " + header(second, "SIP-ETag")], expires=0)
+        self.assertEqual(status(end), 200, end)
+        a.wait(lambda e: e.get("from") == phone_jid and e.get("type") == "unavailable", what="the phone's end")
+        self.assertEqual(status(self.publish(p, "", more=["SIP-If-Match: gone"])), 412)
+
+    def test_nobody_else_publishes(self):
+        u = self.people("u")
+        stranger = self.manage(u, source=self.place.addr())
+        self.assertEqual(status(self.publish(stranger, "on-the-phone")), 403)
+        manager = self.manage(u)
+        got = manager.request("MESSAGE", manager.aor, extra=["Content-Type: text/plain"], text="x")
+        self.assertEqual(status(got), 403, got)
+        got = self.publish(self.manage("nobody-here"), "on-the-phone")
+        self.assertLess(status(got), 500, got)
+        self.assertEqual([r for r in self.gh.records("show", "sessions") if "/phone" in r["session"]], [])
