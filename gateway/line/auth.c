@@ -239,8 +239,11 @@ void auth_begin(struct request *r)
 		router_proved(r);
 		return;
 	}
-	if (!r->t) {
-		request_free(r); /* an ACK of nobody */
+	if (!r->t) { /* an ACK cannot be challenged (RFC 3261 22.1): it must come from where its user registered */
+		if (location_of_source(&l->location, request_jid(r), &r->from))
+			router_proved(r);
+		else
+			request_free(r);
 		return;
 	}
 	enum stranger_verdict v = stranger_asks(&l->strangers, &r->from.addr.any, loop_now(l->loop));

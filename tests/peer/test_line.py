@@ -252,12 +252,15 @@ class Calls(Line):
                 b.send(b.response(invite, 200, ["Contact: <%s>" % b.contact, "Content-Type: application/sdp"], SDP))
                 ok = a.answer_of(sent)
                 self.assertEqual((status(ok), body(ok)), (200, SDP))
-                if ta == "udp":
-                    continue  # an ACK cannot be challenged: by UDP it is not passed on
                 a.send(self.in_dialog(a, "ACK", ok, sent, cseq))
                 b.wait_method("ACK")
                 bye = self.in_dialog(a, "BYE", ok, sent, cseq + 1)
                 a.send(bye)
+                if ta == "udp":
+                    challenge = header(a.answer_of(bye), "Proxy-Authenticate")
+                    proof = a.credentials(challenge, "BYE", bye.split(" ")[1])
+                    bye = self.in_dialog(a, "BYE", ok, sent, cseq + 2, ["Proxy-Authorization: " + proof])
+                    a.send(bye)
                 b.wait_method("BYE")
                 self.assertEqual(status(a.answer_of(bye)), 200)
 
