@@ -24,6 +24,10 @@ xlate_SRCS += sip-xmpp/client.c sip-xmpp/client_stanza.c sip-xmpp/client_publish
 
 # Dialogs: subscriptions and sessions.
 xlate_SRCS += sip-xmpp/dialog.c
+UNIT += sip-xmpp/dialog_test
+dialog_test_SRCS := sip-xmpp/dialog.c
+dialog_test_LIBS := sip proto base
+dialog_test_LD := $(proto_LD) $(SIP_LD)
 
 # Presence: the pure parts, and the subscriptions.
 pidf_PARTS := sip-xmpp/pres.c sip-xmpp/rpid.c sip-xmpp/pidf_read.c sip-xmpp/pidf_write.c
@@ -45,14 +49,28 @@ client_test_LIBS := sip run proto base
 client_test_LD := -levent_core $(proto_LD) $(SIP_LD)
 UNIT += sip-xmpp/watch_test sip-xmpp/notifier_test
 $(foreach t,watch_test notifier_test,$(eval $(t)_SRCS = $$(xlate_SRCS) sip-xmpp/play.c)$(eval $(t)_LIBS := sip run proto base)$(eval $(t)_LD := -levent_core $$(proto_LD) $$(SIP_LD)))
+# Pictures: GATEHOUSE_UPDATE_DOCS=1 build/asan/test/presence_fsm_test
+UNIT += sip-xmpp/presence_fsm_test
+presence_fsm_test_SRCS = $(xlate_SRCS)
+presence_fsm_test_LIBS := sip run proto base
+presence_fsm_test_LD := -levent_core $(proto_LD) $(SIP_LD)
+FUZZ += presence_fuzz
+$(O)/obj/tests/fuzz/presence_fuzz.o: CPPFLAGS += -iquote sip-xmpp
+presence_fuzz_SRCS = $(xlate_SRCS) sip-xmpp/play.c
+presence_fuzz_LIBS := sip run proto base
+presence_fuzz_LD := -levent_core $(proto_LD) $(SIP_LD)
 
 # Plays: the whole of gh-xlate between peers that are played (page_play.h).
 page_PLAY := sip-xmpp/page_play.c sip-xmpp/page_play_assert.c
 page_PLAYS := message_out_test message_in_test
 UNIT += $(addprefix sip-xmpp/,$(page_PLAYS))
 $(foreach t,$(page_PLAYS),$(eval $(t)_SRCS = $$(xlate_SRCS) $$(page_PLAY))$(eval $(t)_LIBS := sip run proto base)$(eval $(t)_LD := -levent_core $(proto_LD) $(SIP_LD)))
-FUZZ += presence_fuzz
-$(O)/obj/tests/fuzz/presence_fuzz.o: CPPFLAGS += -iquote sip-xmpp
-presence_fuzz_SRCS = $(xlate_SRCS) sip-xmpp/play.c
-presence_fuzz_LIBS := sip run proto base
-presence_fuzz_LD := -levent_core $(proto_LD) $(SIP_LD)
+
+FUZZ += letter_fuzz xlate_fuzz
+$(O)/obj/tests/fuzz/letter_fuzz.o $(O)/obj/tests/fuzz/xlate_fuzz.o: CPPFLAGS += -iquote sip-xmpp
+letter_fuzz_SRCS = $(xlate_SRCS)
+letter_fuzz_LIBS := sip run proto base
+letter_fuzz_LD := -levent_core $(proto_LD) $(SIP_LD)
+xlate_fuzz_SRCS = $(xlate_SRCS) sip-xmpp/page_play.c
+xlate_fuzz_LIBS := sip run proto base
+xlate_fuzz_LD := -levent_core $(proto_LD) $(SIP_LD)

@@ -68,6 +68,7 @@ static void put_answer(struct play *p, struct play_unit *u, const struct sip_ans
 	struct chan *c = to_xlate(p, u->door);
 
 	u->is_answered = true;
+	u->status = a->status;
 	sip_answer_encode(chan_begin(c, MSG_SIP_RESPONSE, 0), a);
 	(void)chan_end(c); /* a gh-xlate that has gone has given up */
 }
@@ -90,29 +91,23 @@ static void answer_unit(struct play *p, struct play_unit *u, unsigned status, co
 	buf_init(&b, SIPMSG_MAX_BYTES);
 	if (body)
 		sipmsg_set_body(r, "application/octet-stream", bytes_of(body));
+	sipmsg_remove_all(r, SIPH_VIA); /* the door's own */
 	must(sipmsg_print(r, &b) == 0, "a response does not print");
 	put_answer(p, u, &(struct sip_answer){ .id = u->id, .flags = UNIT_RAW, .status = (uint16_t)status, .body = buf_bytes(&b) });
 	buf_fini(&b);
 	sipmsg_free(r);
 }
 
-/* The door's Via, which sipmsg_parse and an answer need. */
+/* As a door reads it, and with its Via. */
 static struct sipmsg *with_via(struct bytes message)
 {
-	size_t n = bytes_find(message, '\n') + 1;
 	struct sipmsg *m = NULL;
-	struct buf b;
 
-	must(n <= message.n, "gh-xlate sent what is not SIP");
-	buf_init(&b, SIPMSG_MAX_BYTES);
-	buf_put(&b, message.p, n);
-	buf_put_str(&b, "Via: SIP/2.0/TLS gw.example.com;branch=z9hG4bKplay\r\n");
-	buf_put_bytes(&b, bytes_skip(message, n));
-	if (sipmsg_parse(buf_bytes(&b), &m) || sipmsg_fault(m).status) {
-		fprintf(stderr, "%s\n%s\n", buf_cstr(&b), m ? sipmsg_fault(m).reason : "");
+	if (sipmsg_parse_inside(message, &m) || sipmsg_fault(m).status) {
+		fprintf(stderr, "%.*s\n%s\n", BYTES_FMT(message), m ? sipmsg_fault(m).reason : "");
 		must(false, "gh-xlate sent what is not SIP");
 	}
-	buf_fini(&b);
+	sipmsg_prepend(m, SIPH_VIA, BYTES("SIP/2.0/TLS gw.example.com;branch=z9hG4bKplay"));
 	return m;
 }
 
@@ -121,7 +116,7 @@ static void keep_unit(struct play *p, const struct sip_unit *unit, enum prog doo
 	struct play_unit *u = &p->units[p->n_units++ % PLAY_UNITS_MAX];
 
 	sipmsg_free(u->m);
-	*u = (struct play_unit){ .id = unit->id, .flow = unit->flow, .flags = unit->flags, .door = door };
+	*u = (struct play_unit){ .id = unit->id, .flow = unit->flow, .flags = unit->flags, .door = door, .at_ms = loop_now(p->loop) };
 	COPY(u->peer, unit->peer);
 	u->m = with_via(unit->message);
 	if (!u->id || p->is_sip_silent)
@@ -334,7 +329,7 @@ static int on_route_done(void *program, struct chan *from, const struct frame *f
 {
 	struct play *p = program;
 	struct wire w = wire_of(f->body);
-	struct play_done *d = &p->dones[p->n_dones++ % PLAY_ANSWERS_MAX];
+	struct play_done *d = &p->dones[p->n_dones++ % PLAY_DONES_MAX];
 
 	(void)from;
 	d->id = wire_u64(&w);
@@ -360,7 +355,8 @@ static void put_envelope(struct play *p, struct buf *b, const char *text, uint64
 	buf_init(&out, 1 << 20);
 	stanza_write(&out, &s, from.full, to.full);
 	const struct envelope e = { .id = id, .trace = 7, .door = DOOR_ACCESS, .kind = (uint8_t)s.kind, .type = (uint8_t)s.type,
-				    .facts = s.facts, .from = from.full, .to = to.full, .sid = s.id, .stanza = buf_bytes(&out) };
+				    .facts = s.facts, .from = from.full, .to = to.full, .sid = s.type == TYPE_ERROR ? BYTES_NONE : s.id, /* as gh-im does */
+				    .stanza = buf_bytes(&out) };
 	envelope_encode(b, &e);
 	buf_fini(&out);
 	arena_reset(&p->arena);
@@ -399,9 +395,9 @@ void hub_done(struct play *p, uint64_t id, int rc)
 
 int hub_told(struct play *p, uint64_t id)
 {
-	for (unsigned i = 0; i < PLAY_ANSWERS_MAX && i < p->n_dones; i++)
-		if (p->dones[(p->n_dones - 1 - i) % PLAY_ANSWERS_MAX].id == id)
-			return p->dones[(p->n_dones - 1 - i) % PLAY_ANSWERS_MAX].rc;
+	for (unsigned i = 0; i < PLAY_DONES_MAX && i < p->n_dones; i++)
+		if (p->dones[(p->n_dones - 1 - i) % PLAY_DONES_MAX].id == id)
+			return p->dones[(p->n_dones - 1 - i) % PLAY_DONES_MAX].rc;
 	return 1;
 }
 

@@ -6,7 +6,7 @@
 
 #include "xlate.h"
 
-enum { PLAY_ANSWERS_MAX = 64, PLAY_UNITS_MAX = 256 };
+enum { PLAY_ANSWERS_MAX = 64, PLAY_UNITS_MAX = 256, PLAY_DONES_MAX = 512 };
 
 /* What gh-xlate answered to a request of ours. */
 struct play_answer {
@@ -20,6 +20,8 @@ struct play_unit {
 	uint8_t flags;
 	enum prog door;
 	bool is_answered;
+	unsigned status; /* that it was answered with */
+	uint64_t at_ms;
 	struct sipmsg *m;
 	char peer[256];
 };
@@ -51,7 +53,7 @@ struct play {
 	struct play_done {
 		uint64_t id;
 		int rc;
-	} dones[PLAY_ANSWERS_MAX]; /* a ring */
+	} dones[PLAY_DONES_MAX]; /* a ring */
 	unsigned n_dones;
 	struct xml_pool *parsers;
 	struct arena arena;

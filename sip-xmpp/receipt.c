@@ -7,8 +7,11 @@
 
 static void post(struct xlate *x, const struct message_head *h, uint32_t facts, uint64_t trace, struct bytes stanza)
 {
-	stanza_out_post(x, &(struct stanza_to){ .kind = STANZA_MESSAGE, .type = h->type, .facts = facts, .trace = trace, .from = h->from,
-						.to = h->to, .sid = h->sid, .stanza = stanza });
+	const struct stanza_to to = { .kind = STANZA_MESSAGE, .type = h->type, .facts = facts, .trace = trace, .from = h->from,
+				      .to = h->to, .sid = h->sid, .stanza = stanza };
+
+	if (stanza_out_send(x, &to, NULL, NULL, NULL))
+		stanza_out_post(x, &to);
 }
 
 static void tell_receipt(struct conversation *c, const struct request_in *r, const struct note *n, bool is_displayed)

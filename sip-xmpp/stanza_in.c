@@ -52,9 +52,11 @@ void stanza_in_again(struct stanza_in *s)
 static void answer(struct stanza_in *s, enum stanza_type type, struct bytes stanza)
 {
 	const struct stanza_to to = { .kind = (enum stanza_kind)s->e.kind, .type = type, .trace = s->e.trace, .from = s->e.to,
-				      .to = s->e.from, .sid = s->e.sid, .stanza = stanza };
+				      .to = s->e.from, .sid = s->e.sid, .stanza = stanza, .wait_ms = STANZA_IN_ANSWER_MS };
 
-	stanza_out_post(s->x, &to);
+	/* Kept until it is taken: s itself is done with then, and its origin may not hear of it otherwise. */
+	if (stanza_out_send(s->x, &to, NULL, NULL, NULL))
+		stanza_out_post(s->x, &to);
 }
 
 void stanza_in_refuse(struct stanza_in *s, const struct stanza_fault *f)
@@ -153,6 +155,9 @@ static void offer(struct stanza_in *s)
 
 	list_add_tail(&x->stanzas_in_order, &s->node_order);
 	s->node = stanza_in_tree(s);
+	/* gh-im's errors are labelled without id; they are dealt with before the tree goes. */
+	if (s->node && !s->e.sid.n && (s->e.type == TYPE_ERROR || s->e.type == TYPE_RESULT))
+		s->e.sid = xml_attr(s->node, "id");
 	if (!s->node)
 		stanza_in_refuse_with(s, STANZA_BAD_REQUEST, "");
 	else if (s->e.type == TYPE_ERROR && stanza_out_on_error(x, s))

@@ -6,7 +6,10 @@
 #include "error.h"
 #include "xlate.h"
 
-enum { STANZAS_IN_MAX = 100000, STANZAS_IN_RECENT = 8192, STANZA_IN_BYTES_MAX = 262144 };
+enum {
+	STANZAS_IN_MAX = 100000, STANZAS_IN_RECENT = 8192, STANZA_IN_BYTES_MAX = 262144,
+	STANZA_IN_ANSWER_MS = 300000 /* more than any origin waits for gh-switch */
+};
 
 struct stanza_in {
 	struct xlate *x;

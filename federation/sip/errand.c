@@ -166,7 +166,7 @@ int errand_on_request(void *program, struct chan *from, const struct frame *f)
 	arena_reset(&g->arena);
 	if (sip_unit_decode(f->body, &o.u) < 0)
 		return ERR_PROTOCOL;
-	rc = sip_unit_parse(&o.u, &o.m);
+	rc = sipmsg_parse_inside(o.u.message, &o.m);
 	if (rc < 0) {
 		answer_made_up(g, o.u.id, rc == ERR_NOMEM ? 500 : 400, rc);
 		return 0;

@@ -122,7 +122,7 @@ int unit_out_on_request(void *program, struct chan *from, const struct frame *f)
 	arena_reset(&l->arena);
 	if (sip_unit_decode(f->body, &u))
 		return ERR_PROTOCOL;
-	int parsed = sip_unit_parse(&u, &m);
+	int parsed = sipmsg_parse_inside(u.message, &m);
 	if (parsed) {
 		if (u.id)
 			answer_failure(l, u.id, 500, parsed);

@@ -71,6 +71,27 @@ int key_of_request(const struct sipmsg *m, enum sipmsg_method as, struct buf *ou
 	return buf_failed(out) ? ERR_LIMIT : 0;
 }
 
+bool has_to_tag(const struct sipmsg *m)
+{
+	struct sip_address to;
+	struct bytes tag;
+
+	return sipmsg_address(m, SIPH_TO, 0, &to) && sip_param(to.params, "tag", &tag);
+}
+
+int key_of_claim(const struct sipmsg *m, struct bytes method, struct buf *out)
+{
+	struct bytes own;
+	uint32_t number = 0;
+
+	put_tag(m, out);
+	put_part(out, sipmsg_value(m, SIPH_CALL_ID, 0));
+	(void)sipmsg_cseq(m, &number, &own); /* it has one: without, it has a fault */
+	buf_putf(out, "%u\n", number);
+	buf_put_bytes(out, method);
+	return buf_failed(out) ? ERR_LIMIT : 0;
+}
+
 void branch_of_id(uint64_t id, const char *words, struct buf *out)
 {
 	buf_putf(out, COOKIE "%016llx", (unsigned long long)id);

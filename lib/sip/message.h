@@ -34,7 +34,12 @@ enum siphdr {
 };
 const char *siphdr_name(enum siphdr h); /* "Call-ID" */
 
-enum { SIPMSG_MAX_BYTES = 65535, SIPMSG_HEADERS_MAX = 256, SIPMSG_VIAS_MAX = 72 };
+enum {
+	SIPMSG_MAX_BYTES = 65535,
+	SIPMSG_HEADERS_MAX = 256,   /* fields, and elements of one */
+	SIPMSG_ELEMENTS_MAX = 1024, /* of all fields */
+	SIPMSG_VIAS_MAX = 72,
+};
 
 /* Parses one whole message; bytes behind its Content-Length are left out (RFC 3261 18.3). ERR_SYNTAX: not SIP, or
  * nothing in it can be answered; ERR_LIMIT: larger than the limit; ERR_NOMEM. A request that is wrong but can be
@@ -43,6 +48,8 @@ enum { SIPMSG_MAX_BYTES = 65535, SIPMSG_HEADERS_MAX = 256, SIPMSG_VIAS_MAX = 72 
  * (only for what leads back to its request: Via, From, To, Call-ID, CSeq, framing).
  * Folding has become one space; a header that does not parse and need not is kept and printed as it came. */
 int sipmsg_parse(struct bytes in, struct sipmsg **out);
+/* The same for a request of another program of ours, which has no Via yet (sip/unit.h). */
+int sipmsg_parse_inside(struct bytes in, struct sipmsg **out);
 void sipmsg_free(struct sipmsg *m); /* NULL is fine */
 struct sipmsg *sipmsg_copy(const struct sipmsg *m); /* NULL without memory */
 

@@ -1,8 +1,5 @@
 #include "sip/unit.h"
 
-#include "base/err.h"
-#include "sip/message.h"
-
 void sip_unit_encode(struct buf *b, const struct sip_unit *u)
 {
 	wire_put_u64(b, u->id);
@@ -60,25 +57,5 @@ int sip_answer_decode(struct bytes in, struct sip_answer *out)
 	int rc = wire_end(&w);
 	if (rc == 0)
 		*out = a;
-	return rc;
-}
-
-/* Without a Via there is nobody to answer to, and a message is none (sip/message.h): one is put in for the
- * parser, and taken out again. */
-int sip_unit_parse(const struct sip_unit *u, struct sipmsg **out)
-{
-	size_t line = bytes_find(u->message, '\n') + 1;
-	struct buf text;
-
-	if (line > u->message.n)
-		return ERR_SYNTAX;
-	buf_init(&text, SIPMSG_MAX_BYTES + 256);
-	buf_put(&text, u->message.p, line);
-	buf_put_str(&text, "Via: SIP/2.0/TCP unit.invalid;branch=z9hG4bKunit\r\n");
-	buf_put_bytes(&text, bytes_skip(u->message, line));
-	int rc = buf_failed(&text) ? ERR_LIMIT : sipmsg_parse(buf_bytes(&text), out);
-	buf_fini(&text);
-	if (!rc)
-		sipmsg_remove(*out, SIPH_VIA, 0);
 	return rc;
 }
