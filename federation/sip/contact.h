@@ -1,12 +1,11 @@
-/* contact.h - how a partner reaches gh-xlate's end of a dialog. gh-xlate names the host (sip host); by which
- * transport is known only here. */
-#ifndef FEDERATION_SIP_CONTACT_H
-#define FEDERATION_SIP_CONTACT_H
+/* contact.h - our Contact in what gh-xlate sends says by which transport the partner is to come back: only the
+ * door knows which one is used (RFC 3261 8.1.1.8, 12.1). Without it a host without records means UDP. */
+#ifndef GSIP_CONTACT_H
+#define GSIP_CONTACT_H
 
-#include "sip/message.h"
+#include "gsip.h"
 
-/* Says ";transport=tls" in a Contact that names none: without it an address, or a name with a port, means
- * UDP (RFC 3263 4.1), and the partner's NOTIFY would be refused for want of TLS (FED-06). */
-void contact_by_tls(struct sipmsg *m);
+/* Sets ;transport= of the first Contact when its host is ours; a Contact of somebody else's is left alone. */
+void contact_set_transport(const struct gsip *g, struct sipmsg *m, enum siptransport t);
 
 #endif

@@ -4,7 +4,6 @@
 
 #include "base/err.h"
 #include "base/random.h"
-#include "contact.h"
 #include "sip/unit.h"
 #include "target.h"
 #include "trip.h"
@@ -72,7 +71,7 @@ struct order {
 	struct sipmsg *m;
 	char domain[GSIP_DOMAIN_MAX];
 	struct route_answer routes;
-	bool has_routes, is_tls;
+	bool has_routes;
 };
 
 /* Static routes are for what begins; a dialog has its Route and its target. */
@@ -116,7 +115,6 @@ static unsigned judge(struct gsip *g, struct order *o, int *why)
 	*why = ERR_DENIED;
 	if (!rule.is_allowed || (o->routes.blocked_by && !o->has_routes))
 		return 403;
-	o->is_tls = o->u.flags & UNIT_TLS || (o->has_routes ? o->routes.v[0]->protocol == ROUTE_TLS : rule.row->is_tls_required);
 	*why = ERR_LIMIT;
 	if (sipmsg_method(o->m) == SIPM_MESSAGE && rule.row->message_max && o->u.message.n > rule.row->message_max)
 		return 513; /* RFC 3428 8 */
@@ -151,8 +149,6 @@ static int start(struct gsip *g, struct order *o)
 			       .flow = o->u.flow, .is_tls_only = o->u.flags & UNIT_TLS, .is_gateway = true,
 			       .trace = o->u.trace };
 	complete(o->m);
-	if (o->is_tls)
-		contact_by_tls(o->m);
 	rc = trip_start(g, &w, &trip_owner, e, &e->trip);
 	if (rc < 0)
 		errand_free(e);

@@ -16,7 +16,7 @@ struct handed {
 	struct gsip *g;
 	uint64_t id;
 	struct sipserver *t;
-	bool is_tls;
+	enum siptransport transport;
 };
 
 static void handed_free(struct handed *h)
@@ -69,7 +69,7 @@ static enum refusal keep(struct visit *v, struct handed **out)
 	if (!h)
 		return REFUSED_MEMORY;
 	*h = (struct handed){ .waiting = { on_cancel }, .g = v->g, .id = gsip_next_id(v->g), .t = v->t,
-			       .is_tls = v->from->transport == SIPT_TLS };
+			     .transport = v->from->transport };
 	if (map_add_u64(&v->g->handed, h->id, h) < 0) {
 		free(h);
 		return REFUSED_MEMORY;
@@ -167,8 +167,6 @@ static int make(const struct handed *h, const struct sip_answer *a, struct sipms
 	}
 	if (a->body.n)
 		sipmsg_set_body(r, type, a->body);
-	if (h->is_tls)
-		contact_by_tls(r);
 	*out = r;
 	return 0;
 }
@@ -185,11 +183,14 @@ int hand_on_response(void *program, struct chan *from, const struct frame *f)
 	struct handed *h = map_get_u64(&g->handed, a.id);
 	if (!h)
 		return 0; /* of before gh-xlate's or our restart */
+	arena_reset(&g->arena);
 	int rc = make(h, &a, &r);
-	if (rc == 0)
+	if (rc == 0) {
+		contact_set_transport(g, r, h->transport);
 		sipserver_respond(h->t, r);
-	else /* the transaction is over, or memory is short */
+	} else { /* the transaction is over, or memory is short */
 		sipserver_refuse(h->t, NULL, 500, NULL);
+	}
 	sipmsg_free(r);
 	handed_free(h);
 	return rc == ERR_PROTOCOL ? rc : 0;
