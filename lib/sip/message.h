@@ -36,9 +36,11 @@ const char *siphdr_name(enum siphdr h); /* "Call-ID" */
 
 enum { SIPMSG_MAX_BYTES = 65535, SIPMSG_HEADERS_MAX = 256, SIPMSG_VIAS_MAX = 72 };
 
-/* Parses one whole message. ERR_SYNTAX: not SIP, or nothing in it can be answered; ERR_LIMIT: larger or
- * more headers than the limits; ERR_NOMEM. A request that is wrong but can be answered (Via, From, To,
- * Call-ID, CSeq are there) comes out with a fault; so does a response that must be dropped. */
+/* Parses one whole message; bytes behind its Content-Length are left out (RFC 3261 18.3). ERR_SYNTAX: not SIP, or
+ * nothing in it can be answered; ERR_LIMIT: larger than the limit; ERR_NOMEM. A request that is wrong but can be
+ * answered (there is a Via) comes out with a fault: then of From, To, Call-ID and CSeq only the text is sure, and of
+ * more headers than the limit only what an answer needs is kept. A response that must be dropped has a fault too.
+ * Folding has become one space; a header that does not parse and need not is kept and printed as it came. */
 int sipmsg_parse(struct bytes in, struct sipmsg **out);
 void sipmsg_free(struct sipmsg *m); /* NULL is fine */
 struct sipmsg *sipmsg_copy(const struct sipmsg *m); /* NULL without memory */
@@ -60,7 +62,8 @@ struct bytes sipmsg_reason(const struct sipmsg *m);
 
 /* ---- headers ---- */
 size_t sipmsg_count(const struct sipmsg *m, enum siphdr h);
-/* Element i without the name; empty when there is none. */
+/* Element i without the name; empty when there is none. Content-Length is that of what came in; the body's
+ * length is what is printed and what sipmsg_number tells. */
 struct bytes sipmsg_value(const struct sipmsg *m, enum siphdr h, size_t i);
 /* Header by any name ("ms-keep-alive"), its i-th field. */
 struct bytes sipmsg_named(const struct sipmsg *m, const char *name, size_t i);
@@ -77,7 +80,7 @@ struct sip_address { /* From, To, Contact, Route, Record-Route, Refer-To, ... */
 bool sipmsg_address(const struct sipmsg *m, enum siphdr h, size_t i, struct sip_address *out);
 
 struct sip_via {
-	struct bytes transport, host, branch, received, maddr; /* transport "TLS"; empty when absent */
+	struct bytes transport, host, branch, received, maddr; /* transport "TLS"; IPv6 without brackets; empty: absent */
 	uint16_t port;  /* 0: none given */
 	uint16_t rport; /* value; 0: none */
 	bool has_rport; /* RFC 3581 */
