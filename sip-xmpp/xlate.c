@@ -1,0 +1,122 @@
+#include "xlate.h"
+
+#include "base/err.h"
+#include "base/random.h"
+#include "features.h"
+#include "request_in.h"
+#include "request_out.h"
+#include "stanza_in.h"
+#include "stanza_out.h"
+
+enum { ARENA_BYTES_MAX = 8 << 20, OUT_BYTES_MAX = 2 << 20, PARSERS_MAX = 4 };
+
+#define STAT_NAME(id, name) name,
+const char *const xlate_stat_names[XLATE_STAT_COUNT] = { XLATE_STATS(STAT_NAME) };
+#undef STAT_NAME
+uint64_t xlate_stats[XLATE_STAT_COUNT];
+
+const struct bus_handler xlate_handlers[] = {
+	{ MSG_ROUTE, stanza_in_on_route },
+	{ MSG_ROUTE_DONE, stanza_out_on_done },
+	{ MSG_SIP_REQUEST, request_in_on_request },
+	{ MSG_SIP_RESPONSE, request_out_on_response },
+	{ MSG_SIP_CANCEL, request_in_on_cancel },
+};
+const size_t xlate_n_handlers = sizeof xlate_handlers / sizeof xlate_handlers[0];
+
+uint64_t xlate_next_id(struct xlate *x)
+{
+	x->sequence = (x->sequence + 1) & 0xffffffffffff;
+	return (uint64_t)PROG_XLATE << 56 | (uint64_t)x->instance << 48 | x->sequence;
+}
+
+void xlate_begin(struct xlate *x)
+{
+	arena_reset(&x->arena);
+}
+
+bool xlate_is_hosted(const struct xlate *x, struct bytes domain)
+{
+	return x->settings && domain.n && settings_is_set(x->settings, SET_DOMAIN_CERTIFICATE, domain);
+}
+
+/* A row "*.parent" governs what lies below parent; the longest one wins. */
+static size_t fit(struct bytes key, struct bytes domain)
+{
+	if (bytes_eq(key, domain))
+		return SIZE_MAX;
+	if (key.n == 1 && key.p[0] == '*')
+		return 1;
+	if (key.n < 3 || !bytes_starts(key, BYTES("*.")) || domain.n < key.n)
+		return 0;
+	return bytes_eq(bytes_skip(domain, domain.n - key.n + 1), bytes_skip(key, 1)) ? key.n : 0;
+}
+
+struct bytes xlate_peer_key(const struct xlate *x, struct bytes domain)
+{
+	struct bytes best = BYTES_NONE, key;
+	size_t best_fit = 0;
+
+	for (size_t at = 0; x->settings && settings_next_key(x->settings, SET_SIP_PEER_ACTION, &at, &key);) {
+		size_t n = fit(key, domain);
+		if (n > best_fit) {
+			best_fit = n;
+			best = key;
+		}
+	}
+	return best;
+}
+
+int xlate_init(struct xlate *x, struct loop *loop, struct bus *bus, unsigned instance)
+{
+	memset(x, 0, sizeof *x);
+	x->loop = loop;
+	x->bus = bus;
+	x->instance = instance;
+	x->sequence = random_u64() & 0x7fffffffffff;
+	arena_init(&x->arena, ARENA_BYTES_MAX);
+	buf_init(&x->out, OUT_BYTES_MAX);
+	request_in_init(x);
+	request_out_init(x);
+	stanza_out_init(x);
+	x->parsers = xml_pool_new(PARSERS_MAX);
+	int rc = x->parsers ? stanza_in_init(x) : ERR_NOMEM;
+	return rc ? rc : features_init(x);
+}
+
+void xlate_fini(struct xlate *x)
+{
+	features_fini(x);
+	request_in_fini(x);
+	request_out_fini(x);
+	stanza_in_fini(x);
+	stanza_out_fini(x);
+	xml_pool_free(x->parsers);
+	arena_fini(&x->arena);
+	buf_fini(&x->out);
+}
+
+void xlate_apply(struct xlate *x, const struct settings *s)
+{
+	x->settings = s;
+	xlate_begin(x);
+	features_apply(x);
+}
+
+void xlate_up(struct xlate *x, struct chan *c)
+{
+	xlate_begin(x);
+	if (chan_prog(c) == PROG_SWITCH)
+		stanza_out_up(x);
+	features_up(x, chan_prog(c));
+}
+
+void xlate_down(struct xlate *x, struct chan *c)
+{
+	xlate_begin(x);
+	if (chan_prog(c) == PROG_SIP || chan_prog(c) == PROG_LINE) {
+		request_in_down(x, chan_prog(c), chan_instance(c));
+		request_out_down(x, chan_prog(c), chan_instance(c));
+	}
+	features_down(x, chan_prog(c));
+}
