@@ -4,6 +4,10 @@ PROTO_FUZZ := xml_fuzz xml_parse_fuzz stanza_fuzz jid_fuzz envelope_fuzz scram_f
 FUZZ += $(PROTO_FUZZ)
 $(foreach t,$(PROTO_FUZZ),$(eval $(t)_LIBS := proto base)$(eval $(t)_LD := $(proto_LD)))
 
+FUZZ += sdp_fuzz
+sdp_fuzz_LIBS := sip base
+sdp_fuzz_LD := $(SIP_LD)
+
 FUZZ += certname_fuzz
 certname_fuzz_LIBS := net base
 certname_fuzz_LD := -lcrypto
