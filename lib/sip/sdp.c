@@ -141,15 +141,73 @@ static int read_media(const sdp_session_t *session, struct arena *a, struct imsd
 	return rc;
 }
 
+/* COMPAT: sofia-sip 1.12.11 takes an m= line whose port, protocol or formats are not what the grammar
+ * says for an endless list, and ends without memory: such a line never reaches it. */
+static bool is_alnum(uint8_t c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+/* Parts of tokens with single slashes between; max_parts of them. */
+static bool is_parts(struct bytes word, const char *extra, size_t max_parts)
+{
+	for (size_t i = 0; i < max_parts; i++) {
+		size_t n = bytes_find(word, '/');
+		for (size_t k = 0; k < n; k++)
+			if (!is_alnum(word.p[k]) && !strchr(extra, word.p[k]))
+				return false;
+		if (n == 0 || n == word.n)
+			return n != 0;
+		word = bytes_skip(word, n + 1);
+	}
+	return false;
+}
+
+static bool is_port(struct bytes word)
+{
+	for (size_t i = 0; i < word.n; i++)
+		if (word.p[i] != '/' && (word.p[i] < '0' || word.p[i] > '9'))
+			return false;
+	return is_parts(word, "", 2);
+}
+
+static bool is_media_line(struct bytes line)
+{
+	size_t i = 0;
+
+	for (; line.n; i++) {
+		size_t n = bytes_find(line, ' ');
+		struct bytes word = bytes_make(line.p, n);
+		bool is_good = i == 1 ? is_port(word) : i == 2 ? is_parts(word, "-._+", 4) : is_parts(word, "-._+*", 1);
+		if (!is_good)
+			return false;
+		line = bytes_skip(line, n + 1);
+	}
+	return i > 3;
+}
+
+static bool is_safe(struct bytes in)
+{
+	while (in.n) {
+		size_t n = 0;
+		while (n < in.n && in.p[n] != '\r' && in.p[n] != '\n')
+			n++;
+		if (bytes_starts(in, BYTES("m=")) && !is_media_line(bytes_make(in.p + 2, n < 2 ? 0 : n - 2)))
+			return false;
+		in = bytes_skip(in, n + 1);
+	}
+	return true;
+}
+
 int imsdp_parse(struct bytes in, struct arena *a, struct imsdp *out)
 {
 	struct imsdp s = { 0 };
 	su_home_t home = SU_HOME_INIT(home);
 
-	if (in.n == 0 || memchr(in.p, 0, in.n))
-		return ERR_SYNTAX;
 	if (in.n > IMSDP_MAX_BYTES)
 		return ERR_LIMIT;
+	if (in.n == 0 || memchr(in.p, 0, in.n) || !is_safe(in))
+		return ERR_SYNTAX;
 	su_home_init(&home);
 	sdp_parser_t *p = sdp_parse(&home, (const char *)in.p, (issize_t)in.n, sdp_f_anynet | sdp_f_c_missing);
 	const sdp_session_t *session = p ? sdp_session(p) : NULL;

@@ -89,6 +89,8 @@ static void refuses(void **state)
 	(void)state;
 	assert_int_equal(imsdp_parse(BYTES_NONE, &arena, &s), ERR_SYNTAX);
 	assert_int_equal(imsdp_parse(BYTES("hello"), &arena, &s), ERR_SYNTAX);
+	assert_int_equal(imsdp_parse(BYTES(HEAD "m=message 7 TCP/\xd3/MSRP *\r\n"), &arena, &s), ERR_SYNTAX);
+	assert_int_equal(imsdp_parse(BYTES(HEAD "m=message 7 TCP/MSRP a/b\r\n"), &arena, &s), ERR_SYNTAX);
 	assert_int_equal(imsdp_parse(BYTES(HEAD "m=message x TCP/MSRP *\r\n"), &arena, &s), ERR_SYNTAX);
 	assert_int_equal(imsdp_parse(BYTES(HEAD "m=message 1 TCP/MSRP *\r\na=path:\0\r\n"), &arena, &s), ERR_SYNTAX);
 	assert_int_equal(imsdp_parse(BYTES(HEAD "m=message 1 TCP/MSRP *\r\na=max-size:-1\r\n"), &arena, &s), ERR_SYNTAX);
