@@ -160,8 +160,13 @@ void address_put_gr(struct bytes resource, struct buf *out)
 	put_encoded(out, resource, "/:&+$");
 }
 
-/* RFC 3261 25.1: user-unreserved. */
-static int put_user(struct bytes local, struct buf *out)
+/* RFC 3261 25.1: user-unreserved. In im: and pres:, which are not SIP's, a path's delimiters are not plain. */
+static const char *plain_of(enum sipuri_scheme s)
+{
+	return s == SIPURI_IM || s == SIPURI_PRES ? "&=+$" : "&=+$,;?/";
+}
+
+static int put_user(struct bytes local, const char *plain, struct buf *out)
 {
 	struct arena a;
 	struct bytes user;
@@ -171,7 +176,7 @@ static int put_user(struct bytes local, struct buf *out)
 	arena_init(&a, 65536);
 	int rc = jid_unescape(local, &a, &user);
 	if (!rc) {
-		put_encoded(out, user, "&=+$,;?/");
+		put_encoded(out, user, plain);
 		buf_put_u8(out, '@');
 	}
 	arena_fini(&a);
@@ -215,7 +220,7 @@ static int put_uri(const struct jid *j, enum sipuri_scheme scheme, bool with_res
 
 	buf_put_str(out, schemes[scheme]);
 	if (j->local_n)
-		rc = put_user(jid_local(j), out);
+		rc = put_user(jid_local(j), plain_of(scheme), out);
 	if (!rc)
 		rc = put_host(jid_domain(j), out);
 	if (!rc && with_resource && j->resource_n) {

@@ -5,6 +5,7 @@
 #include "address.h"
 #include "base/err.h"
 #include "base/text.h"
+#include "charset.h"
 
 /* ---- SIP to XMPP: RFC 7247 table 3 ---- */
 
@@ -269,7 +270,7 @@ static void put_error(struct buf *b, const struct stanza_fault *f)
 	}
 	if (f->text.n) {
 		buf_putf(b, "<text xmlns='%s'>", NS_STANZA_ERRORS);
-		text_xml_escape(f->text, b);
+		charset_put_xml(b, f->text);
 		buf_put_str(b, "</text>");
 	}
 	buf_put_str(b, "</error>");

@@ -247,7 +247,7 @@ int request_in_on_request(void *program, struct chan *from, const struct frame *
 	struct xlate *x = program;
 	struct sip_unit u;
 	struct sipmsg *m;
-	const char *why;
+	const char *why = "not-a-request";
 
 	xlate_begin(x);
 	if (sip_unit_decode(f->body, &u))
