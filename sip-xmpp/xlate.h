@@ -27,7 +27,7 @@
 
 struct message;  /* message.c */
 struct presence; /* presence.c */
-struct session;  /* session.c */
+struct sessions; /* session.c */
 
 struct xlate {
 	struct loop *loop;
@@ -56,7 +56,7 @@ struct xlate {
 
 	struct message *message;
 	struct presence *presence;
-	struct session *session;
+	struct sessions *sessions;
 	/* Stanzas whose sender lives here are of a SIP client of ours and pass to gh-im by its session (set by
 	 * the feature that holds those sessions; NULL: there are none). 0 or ERR_*; the outcome is told with
 	 * stanza_out_result under e->id. */

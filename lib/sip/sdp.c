@@ -186,15 +186,27 @@ static bool is_media_line(struct bytes line)
 	return i > 3;
 }
 
+/* RFC 4566 5: type=value, and nothing in it that ends lines or means none. */
+static bool is_line_safe(struct bytes line)
+{
+	for (size_t i = 0; i < line.n; i++)
+		if (line.p[i] < ' ' || line.p[i] == 127)
+			return false;
+	if (line.n < 2 || line.p[0] < 'a' || line.p[0] > 'z' || line.p[1] != '=')
+		return false;
+	return line.p[0] != 'm' || is_media_line(bytes_skip(line, 2));
+}
+
 static bool is_safe(struct bytes in)
 {
 	while (in.n) {
-		size_t n = 0;
-		while (n < in.n && in.p[n] != '\r' && in.p[n] != '\n')
-			n++;
-		if (bytes_starts(in, BYTES("m=")) && !is_media_line(bytes_make(in.p + 2, n < 2 ? 0 : n - 2)))
-			return false;
+		size_t n = bytes_find(in, '\n');
+		struct bytes line = bytes_make(in.p, n);
+		if (line.n && line.p[line.n - 1] == '\r')
+			line.n--;
 		in = bytes_skip(in, n + 1);
+		if (!is_line_safe(line) && (line.n || in.n)) /* an empty one at the end is common */
+			return false;
 	}
 	return true;
 }
@@ -206,7 +218,7 @@ int imsdp_parse(struct bytes in, struct arena *a, struct imsdp *out)
 
 	if (in.n > IMSDP_MAX_BYTES)
 		return ERR_LIMIT;
-	if (in.n == 0 || memchr(in.p, 0, in.n) || !is_safe(in))
+	if (in.n == 0 || !is_safe(in))
 		return ERR_SYNTAX;
 	su_home_init(&home);
 	sdp_parser_t *p = sdp_parse(&home, (const char *)in.p, (issize_t)in.n, sdp_f_anynet | sdp_f_c_missing);

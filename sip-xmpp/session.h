@@ -1,0 +1,26 @@
+/* session.h - chat sessions between an XMPP user and a SIP user (RFC 7573): a SIP dialog whose messages travel
+ * over MSRP, or, with Lync and its kin, as MESSAGE requests in the dialog. Rows of features.c. */
+#ifndef XLATE_SESSION_H
+#define XLATE_SESSION_H
+
+#include "request_in.h"
+#include "stanza_in.h"
+
+struct proc_ask;
+
+int session_init(struct xlate *x);
+void session_fini(struct xlate *x);
+void session_down(struct xlate *x, enum prog p);
+void session_show(struct xlate *x, struct proc_ask *ask);
+
+/* False: not in a session, page mode's. */
+bool session_on_invite(struct xlate *x, struct request_in *r);
+bool session_on_ack(struct xlate *x, struct request_in *r);
+bool session_on_bye(struct xlate *x, struct request_in *r);
+bool session_on_update(struct xlate *x, struct request_in *r);
+bool session_on_info(struct xlate *x, struct request_in *r);
+bool session_on_message(struct xlate *x, struct request_in *r);
+bool session_on_stanza(struct xlate *x, struct stanza_in *s);
+bool session_on_error(struct xlate *x, struct stanza_in *s);
+
+#endif
