@@ -28,3 +28,11 @@ $(O)/obj/tests/fuzz/pidf_fuzz.o: CPPFLAGS += -Isip-xmpp
 pidf_fuzz_SRCS := $(pidf_SRCS)
 pidf_fuzz_LIBS := proto base
 pidf_fuzz_LD := $(proto_LD)
+
+# Sessions.
+xlate_SRCS += sip-xmpp/session.c sip-xmpp/session_in.c sip-xmpp/session_out.c sip-xmpp/session_stanza.c \
+	sip-xmpp/typing.c sip-xmpp/room.c
+UNIT += sip-xmpp/sip_session_test
+sip_session_test_SRCS = sip-xmpp/session_play.c $(xlate_SRCS)
+sip_session_test_LIBS := sip run proto base
+sip_session_test_LD := -levent_core $(proto_LD) $(SIP_LD)

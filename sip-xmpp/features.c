@@ -2,18 +2,30 @@
 
 #include "iq.h"
 #include "options.h"
+#include "room.h"
+#include "session.h"
 
 /* ---- the tables: a standard adds its rows here ---- */
 
 static const struct feature features[] = {
 	{ .name = "options" },
+	{ .name = "session", .init = session_init, .fini = session_fini, .show = session_show },
 };
 
 static const struct request_row request_rows[] = {
 	{ SIPM_OPTIONS, NULL, "", options_on_request },
+	{ SIPM_INVITE, NULL, " timer ", session_on_invite },
+	{ SIPM_ACK, NULL, " timer ", session_on_ack },
+	{ SIPM_BYE, NULL, "", session_on_bye },
+	{ SIPM_UPDATE, NULL, " timer ", session_on_update },
+	{ SIPM_INFO, NULL, "", session_on_info },
+	{ SIPM_MESSAGE, NULL, "", session_on_message }, /* those in a session; before page mode's */
 };
 
 static const struct stanza_row stanza_rows[] = {
+	{ STANZA_MESSAGE, ~(1u << TYPE_ERROR), room_on_invitation }, /* before all that reads messages */
+	{ STANZA_MESSAGE, 1u << TYPE_NORMAL | 1u << TYPE_CHAT, session_on_stanza },
+	{ STANZA_MESSAGE, 1u << TYPE_ERROR, session_on_error },
 	{ STANZA_IQ, 1u << TYPE_GET | 1u << TYPE_SET, iq_on_request },
 };
 

@@ -60,13 +60,6 @@ static int confirm(void *machine, void *event)
 	return rc == ERR_LIMIT ? rc : 0; /* without a Contact the target stays as it was */
 }
 
-static int confirm_and_bye(void *machine, void *event)
-{
-	(void)confirm(machine, event); /* it ends anyway */
-	session_bye(machine, NULL);
-	return 0;
-}
-
 /* The messages go to page mode (SES-02), or their senders hear why (MSG-X20). */
 static int refuse(void *machine, void *event)
 {
@@ -85,17 +78,6 @@ static int refuse(void *machine, void *event)
 			outgoing_page(o);
 		else
 			outgoing_refuse(o, why);
-	return 0;
-}
-
-static int cancel(void *machine, void *event)
-{
-	struct session *s = machine;
-
-	(void)event;
-	session_leave(s);
-	if (s->invite)
-		request_out_cancel(s->invite);
 	return 0;
 }
 
@@ -139,9 +121,6 @@ static const struct fsm_row rows[] = {
 	{ SESSION_INVITING, SESSION_STANZA, queue, SESSION_INVITING },
 	{ SESSION_INVITING, SESSION_ACCEPTED, confirm, SESSION_JOINING },
 	{ SESSION_INVITING, SESSION_REFUSED, refuse, SESSION_OVER },
-	{ SESSION_INVITING, SESSION_END, cancel, SESSION_CANCELLING },
-	{ SESSION_CANCELLING, SESSION_ACCEPTED, confirm_and_bye, SESSION_OVER },
-	{ SESSION_CANCELLING, SESSION_REFUSED, leave, SESSION_OVER },
 	{ SESSION_ANSWERED, SESSION_STANZA, queue, SESSION_ANSWERED },
 	{ SESSION_ANSWERED, SESSION_ACKED, NULL, SESSION_JOINING },
 	{ SESSION_ANSWERED, SESSION_BYE, gone, SESSION_OVER },
@@ -197,7 +176,6 @@ static void session_free(struct session *s)
 	request_out_drop(s->message);
 	while ((o = take(s)))
 		outgoing_free(o);
-	session_forget_deliveries(s);
 	loop_timer_del(s->x->loop, &s->timer);
 	if (list_is_linked(&s->node)) {
 		list_del(&s->node);
@@ -211,6 +189,11 @@ static void session_free(struct session *s)
 	free(s->thread);
 	free(s->sdp);
 	free(s);
+}
+
+void session_drop(struct session *s)
+{
+	session_free(s);
 }
 
 static void log_end(const struct session *s, enum session_event e)
@@ -227,6 +210,12 @@ static void set_late(struct session *s)
 	uint64_t now = loop_now(s->x->loop);
 
 	s->late_ms = s->state == SESSION_ANSWERED ? now + SESSION_ACK_MS : s->state == SESSION_JOINING ? now + SESSION_JOIN_MS : 0;
+}
+
+void session_begin_wait(struct session *s)
+{
+	set_late(s);
+	session_arm(s);
 }
 
 void session_step(struct session *s, enum session_event e, void *arg)
@@ -343,7 +332,6 @@ struct session *session_new(struct xlate *x, enum session_kind kind, struct byte
 	s->key = xlate_next_id(x);
 	dialog_init(&s->dialog);
 	list_init(&s->queue);
-	list_init(&s->deliveries);
 	list_init(&s->node);
 	loop_timer_init(&s->timer, on_timer, s);
 	session_touch(s);
@@ -462,6 +450,7 @@ int session_init(struct xlate *x)
 	all->x = x;
 	list_init(&all->all);
 	list_init(&all->paged_order);
+	list_init(&all->deliveries);
 	x->sessions = all;
 	return 0;
 }
@@ -476,6 +465,7 @@ void session_fini(struct xlate *x)
 		session_free(LIST_OWNER(all->all.next, struct session, node));
 	while (!list_is_empty(&all->paged_order))
 		paged_free(all, LIST_OWNER(all->paged_order.next, struct paged, node));
+	deliveries_fini(all);
 	map_fini(&all->by_key);
 	map_fini(&all->by_dialog);
 	map_fini(&all->by_pair);

@@ -10,7 +10,6 @@ struct proc_ask;
 
 int session_init(struct xlate *x);
 void session_fini(struct xlate *x);
-void session_down(struct xlate *x, enum prog p);
 void session_show(struct xlate *x, struct proc_ask *ask);
 
 /* False: not in a session, page mode's. */

@@ -5,6 +5,7 @@
 
 #include "composing.h"
 #include "dialog.h"
+#include "features.h"
 #include "request_out.h"
 #include "session.h"
 #include "sip/sdp.h"
@@ -26,7 +27,6 @@ enum session_kind { SESSION_LYNC, SESSION_MSRP };
 
 #define SESSION_STATES(X)                                                                          \
 	X(SESSION_INVITING, "inviting")     /* our INVITE is out */                                \
-	X(SESSION_CANCELLING, "cancelling") /* the same, and it is not wanted any more */          \
 	X(SESSION_ANSWERED, "answered")     /* their INVITE has our 200, ACK is awaited */         \
 	X(SESSION_JOINING, "joining")       /* the media must come up */                           \
 	X(SESSION_OPEN, "open")                                                                    \
@@ -58,8 +58,8 @@ struct session {
 	uint64_t key;
 	uint8_t state;
 	enum session_kind kind;
-	bool has_pair;        /* is what messages between these two go into */
 	struct dialog dialog;
+	char tag[DIALOG_TAG_BYTES]; /* of our answer to their INVITE */
 	char *dialog_key, *pair_key;
 	char *user, *remote;  /* JIDs: the XMPP user's, the SIP user's */
 	char *thread;
@@ -72,7 +72,6 @@ struct session {
 	struct list queue;    /* struct outgoing */
 	size_t n_queue;
 	struct outgoing *sending;
-	struct list deliveries; /* MESSAGEs that wait for the XMPP side */
 	struct loop_timer timer;
 	uint64_t late_ms, idle_ms, refresh_ms; /* 0: no such end */
 	struct typing to_sip, to_xmpp;
@@ -85,6 +84,7 @@ struct sessions {
 	struct map by_key, by_dialog, by_pair;
 	struct map paged; /* bare JID of a SIP user -> struct paged */
 	struct list paged_order;
+	struct list deliveries; /* MESSAGEs that wait for the XMPP side: struct delivery */
 };
 
 /* ---- session.c ---- */
@@ -95,6 +95,9 @@ int session_enter(struct session *s);
 void session_step(struct session *s, enum session_event e, void *arg);
 /* Sets the clock anew. */
 void session_arm(struct session *s);
+/* Begins to wait for what the state needs. */
+void session_begin_wait(struct session *s);
+void session_drop(struct session *s); /* one that never came to be */
 /* Nothing new finds it any more. */
 void session_leave(struct session *s);
 void session_touch(struct session *s); /* there was traffic */
@@ -115,7 +118,7 @@ bool session_put_contact(const struct session *s, struct buf *out);
 int session_describe(struct session *s, const struct imsdp *offer); /* makes s->sdp */
 
 /* ---- session_in.c ---- */
-void session_forget_deliveries(struct session *s); /* nobody is answered any more */
+void deliveries_fini(struct sessions *all);
 
 /* ---- session_stanza.c ---- */
 /* A message to the XMPP user; fn may be NULL. text: UTF-8. 0 or ERR_*. */
@@ -123,6 +126,7 @@ int session_tell_text(struct session *s, struct bytes text, stanza_out_fn fn, vo
 void session_tell_state(struct session *s, enum chat_state state);
 /* The text of a message: of the <body/> without xml:lang, else the first (MSG-X08). */
 struct bytes session_body_of(const struct xml_node *message);
+void outgoing_free(struct outgoing *o);
 /* Each of these ends o: */
 void outgoing_done(struct outgoing *o);
 void outgoing_refuse(struct outgoing *o, const struct outcome *why);

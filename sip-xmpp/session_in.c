@@ -80,8 +80,7 @@ static void accept_with(struct session *s, struct request_in *r, bool has_sdp)
 	(void)session_put_contact(s, &headers); /* it was written before, when the session began */
 	buf_put_str(&headers, ">\r\n" ALLOW);
 	note_refresh(s, r->m, &headers);
-	request_in_answer(r, &(struct reply){ .status = 200, .to_tag = (const char *)dialog_get(&s->dialog, s->dialog.local_tag).p ? s->tag : NULL,
-	                                      .headers = buf_bytes(&headers), .content_type = has_sdp ? IMSDP_TYPE : NULL,
+	request_in_answer(r, &(struct reply){ .status = 200, .to_tag = *s->tag ? s->tag : NULL, .headers = buf_bytes(&headers), .content_type = has_sdp ? IMSDP_TYPE : NULL,
 	                                      .body = has_sdp ? bytes_of(s->sdp) : BYTES_NONE });
 	buf_fini(&headers);
 }
@@ -215,19 +214,21 @@ struct delivery { /* a MESSAGE whose answer is the XMPP side's */
 
 static void delivery_gone(struct request_in *r)
 {
-	struct delivery *d = r->user;
-
-	d->r = NULL;
+	((struct delivery *)r->user)->r = NULL;
 }
 
 static void delivery_free(struct delivery *d)
 {
-	if (d->r) {
+	if (d->r)
 		d->r->gone = NULL;
-		d->r->user = NULL;
-	}
 	list_del(&d->node);
 	free(d);
+}
+
+void deliveries_fini(struct sessions *all)
+{
+	while (!list_is_empty(&all->deliveries))
+		delivery_free(LIST_OWNER(all->deliveries.next, struct delivery, node));
 }
 
 static void answer_error(struct request_in *r, const struct stanza_in *error)
@@ -252,4 +253,110 @@ static void on_delivered(void *arg, enum stanza_outcome o, const struct stanza_i
 		answer_error(r, error);
 	else
 		request_in_status(r, 504, NULL);
+}
+
+static void deliver(struct session *s, struct request_in *r, struct bytes text)
+{
+	struct delivery *d = calloc(1, sizeof *d);
+
+	if (!d) {
+		request_in_status(r, 500, NULL);
+		return;
+	}
+	d->r = r;
+	r->user = d;
+	r->gone = delivery_gone;
+	list_add_tail(&s->x->sessions->deliveries, &d->node);
+	int rc = session_tell_text(s, text, on_delivered, d);
+	if (rc) {
+		delivery_free(d);
+		request_in_status(r, rc == ERR_LIMIT ? 413 : 503, NULL);
+	}
+}
+
+static void refuse_type(struct request_in *r, const char *accept)
+{
+	struct buf headers;
+
+	buf_init(&headers, 256);
+	buf_putf(&headers, "Accept: %s\r\n", accept);
+	request_in_answer(r, &(struct reply){ .status = 415, .headers = buf_bytes(&headers) });
+	buf_fini(&headers);
+}
+
+/* MSG-S22, MSG-S23 */
+static void take_message(struct session *s, struct request_in *r)
+{
+	struct mime_type type = mime_type_of(sipmsg_value(r->m, SIPH_CONTENT_TYPE, 0));
+	struct bytes body = sipmsg_body(r->m);
+	struct buf text;
+
+	if (!mime_is(&type, "text/plain") || sipmsg_count(r->m, SIPH_CONTENT_ENCODING)) {
+		refuse_type(r, "text/plain");
+		return;
+	}
+	if (!body.n) {
+		request_in_status(r, 200, NULL); /* MSG-S20 */
+		return;
+	}
+	buf_init(&text, 3 * SIPMSG_MAX_BYTES);
+	int rc = charset_to_utf8(mime_param(&type, "charset"), body, &text);
+	if (rc)
+		request_in_status(r, rc == ERR_UNSUPPORTED ? 415 : 400, NULL);
+	else if (buf_len(&text) > SESSION_SIZE_MAX)
+		request_in_status(r, 413, NULL);
+	else
+		deliver(s, r, buf_bytes(&text));
+	buf_fini(&text);
+}
+
+bool session_on_message(struct xlate *x, struct request_in *r)
+{
+	bool is_ours;
+	struct session *s = session_for(x, r, &is_ours);
+
+	if (s) {
+		take_message(s, r);
+		session_arm(s);
+	}
+	return is_ours;
+}
+
+/* ---- INFO: is typing (CMP-12) ---- */
+
+static bool read_activity(struct xlate *x, struct bytes body, bool *is_typing)
+{
+	static const struct xml_limits limits = { .stanza_bytes = 4096, .depth = 4, .attrs = 8, .nodes = 8 };
+	struct xml_node *root;
+
+	/* COMPAT: the document of OCS and Lync has no namespace. */
+	if (xml_pool_parse(x->parsers, body, "", &limits, &x->arena, &root) || strcmp(root->name, "KeyboardActivity"))
+		return false;
+	*is_typing = bytes_eq_nocase(xml_attr(xml_child(root, "status", NULL), "status"), BYTES("type"));
+	return true;
+}
+
+bool session_on_info(struct xlate *x, struct request_in *r)
+{
+	struct mime_type type = mime_type_of(sipmsg_value(r->m, SIPH_CONTENT_TYPE, 0));
+	bool is_ours, is_typing;
+	struct session *s = session_for(x, r, &is_ours);
+
+	if (!s) {
+		if (!is_ours)
+			request_in_status(r, 481, NULL);
+		return true;
+	}
+	if (sipmsg_body(r->m).n && !mime_is(&type, "application/xml")) {
+		refuse_type(r, "application/xml");
+		return true;
+	}
+	if (read_activity(x, sipmsg_body(r->m), &is_typing)) {
+		typing_note(&s->to_xmpp, is_typing, SESSION_TYPING_MS, loop_now(x->loop));
+		if (typing_due(&s->to_xmpp, loop_now(x->loop), &is_typing))
+			session_tell_state(s, is_typing ? CHAT_COMPOSING : CHAT_ACTIVE);
+	}
+	request_in_status(r, 200, NULL);
+	session_arm(s);
+	return true;
 }

@@ -4,7 +4,7 @@
 #include "base/err.h"
 #include "base/text.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 
 enum { URI_BYTES_MAX = 2048, THREAD_MAX_BYTES = 128, LYNC_PORT = 5060 };
 
@@ -155,19 +155,14 @@ void session_bye(struct session *s, const char *reason)
 
 /* ---- MESSAGE in the dialog ---- */
 
-/* 12.2.1.2: these say that the other side knows the dialog no more. */
-static bool is_dialog_gone(const struct outcome *o)
-{
-	return o->status == 481 || (o->status == 408 && o->why);
-}
-
 static void on_message_answer(void *arg, const struct outcome *o)
 {
 	struct session *s = arg;
 	struct outgoing *sent = s->sending;
+	bool is_unknown = o->m && o->status == 481;
 
 	s->message = NULL;
-	if (is_dialog_gone(o) && !sent->is_second) {
+	if (is_unknown && !sent->is_second) {
 		session_step(s, SESSION_LOST, NULL); /* what was sent finds a new session */
 		return;
 	}
@@ -176,7 +171,7 @@ static void on_message_answer(void *arg, const struct outcome *o)
 		outgoing_done(sent);
 	else
 		outgoing_refuse(sent, o);
-	if (is_dialog_gone(o)) {
+	if (is_unknown || o->why) { /* RFC 3261 12.2.1.2 */
 		session_step(s, SESSION_LOST, NULL);
 		return;
 	}

@@ -5,6 +5,7 @@
 #include "charset.h"
 #include "proto/xmpp.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* ---- messages that wait ---- */
@@ -215,7 +216,8 @@ static void take_state(struct session *s, struct stanza_in *st)
 		session_arm(s);
 	}
 	stanza_in_done(st);
-	if (state == CHAT_GONE)
+	/* What he wrote before he went is still to be sent. */
+	if (state == CHAT_GONE && !s->sending && list_is_empty(&s->queue))
 		session_step(s, SESSION_END, NULL);
 }
 
