@@ -31,6 +31,7 @@ pidf_fuzz_LD := $(proto_LD)
 
 # Sessions.
 xlate_SRCS += sip-xmpp/session.c sip-xmpp/session_in.c sip-xmpp/session_out.c sip-xmpp/session_stanza.c \
+	sip-xmpp/session_msrp.c sip-xmpp/session_media.c \
 	sip-xmpp/typing.c sip-xmpp/room.c
 UNIT += sip-xmpp/sip_session_test
 sip_session_test_SRCS = sip-xmpp/session_play.c $(xlate_SRCS)

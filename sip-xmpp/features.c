@@ -9,7 +9,7 @@
 
 static const struct feature features[] = {
 	{ .name = "options" },
-	{ .name = "session", .init = session_init, .fini = session_fini, .show = session_show },
+	{ .name = "session", .init = session_init, .fini = session_fini, .down = session_down, .show = session_show },
 };
 
 static const struct request_row request_rows[] = {

@@ -31,6 +31,15 @@ static int flush(void *machine, void *event)
 	return 0;
 }
 
+static int open_media(void *machine, void *event)
+{
+	struct session *s = machine;
+
+	if (s->msrp)
+		msrp_joined(s);
+	return flush(machine, event);
+}
+
 static int queue_and_flush(void *machine, void *event)
 {
 	(void)queue(machine, event); /* refused ones have been told so */
@@ -114,6 +123,14 @@ static int bye_and_gone(void *machine, void *event)
 	return gone(machine, NULL);
 }
 
+/* The dialog is gone (Lync), or its media: then the dialog must go too. */
+static int lose(void *machine, void *event)
+{
+	struct session *s = machine;
+
+	return s->kind == SESSION_MSRP ? bye_and_gone(s, event) : gone(s, event);
+}
+
 /* ---- its table ---- */
 
 static const struct fsm_row rows[] = {
@@ -121,13 +138,15 @@ static const struct fsm_row rows[] = {
 	{ SESSION_INVITING, SESSION_STANZA, queue, SESSION_INVITING },
 	{ SESSION_INVITING, SESSION_ACCEPTED, confirm, SESSION_JOINING },
 	{ SESSION_INVITING, SESSION_REFUSED, refuse, SESSION_OVER },
+	{ SESSION_INVITING, SESSION_JOINED, NULL, SESSION_INVITING },
 	{ SESSION_ANSWERED, SESSION_STANZA, queue, SESSION_ANSWERED },
 	{ SESSION_ANSWERED, SESSION_ACKED, NULL, SESSION_JOINING },
+	{ SESSION_ANSWERED, SESSION_JOINED, NULL, SESSION_ANSWERED }, /* ACK is still awaited */
 	{ SESSION_ANSWERED, SESSION_BYE, gone, SESSION_OVER },
 	{ SESSION_ANSWERED, SESSION_END, bye, SESSION_OVER },
 	{ SESSION_ANSWERED, SESSION_LATE, bye_and_gone, SESSION_OVER }, /* RFC 3261 13.3.1.4 */
 	{ SESSION_JOINING, SESSION_STANZA, queue, SESSION_JOINING },
-	{ SESSION_JOINING, SESSION_JOINED, flush, SESSION_OPEN },
+	{ SESSION_JOINING, SESSION_JOINED, open_media, SESSION_OPEN },
 	{ SESSION_JOINING, SESSION_BYE, gone, SESSION_OVER },
 	{ SESSION_JOINING, SESSION_END, bye, SESSION_OVER },
 	{ SESSION_JOINING, SESSION_LATE, bye, SESSION_OVER },
@@ -137,7 +156,7 @@ static const struct fsm_row rows[] = {
 	{ SESSION_OPEN, SESSION_BYE, gone, SESSION_OVER },
 	{ SESSION_OPEN, SESSION_END, bye, SESSION_OVER },           /* CMP-03 */
 	{ SESSION_OPEN, SESSION_LATE, bye_and_gone, SESSION_OVER }, /* SES-09, MSG-S24 */
-	{ SESSION_OPEN, SESSION_LOST, gone, SESSION_OVER },
+	{ SESSION_OPEN, SESSION_LOST, lose, SESSION_OVER },
 };
 
 #define NAME(id, name) [id] = name,
@@ -172,6 +191,7 @@ static void session_free(struct session *s)
 	struct outgoing *o;
 
 	unlink_maps(s);
+	msrp_close(s);
 	request_out_drop(s->invite);
 	request_out_drop(s->message);
 	while ((o = take(s)))
@@ -231,8 +251,8 @@ void session_step(struct session *s, enum session_event e, void *arg)
 	}
 	if (s->state != before)
 		set_late(s);
-	if (s->state == SESSION_JOINING && s->kind == SESSION_LYNC)
-		session_step(s, SESSION_JOINED, NULL); /* there is no media to wait for */
+	if (s->state == SESSION_JOINING && (s->kind == SESSION_LYNC || msrp_is_joined(s)))
+		session_step(s, SESSION_JOINED, NULL); /* there is no media to wait for any more */
 	else
 		session_arm(s);
 }
@@ -262,6 +282,7 @@ void session_arm(struct session *s)
 		sooner(&next, s->idle_ms);
 		sooner(&next, typing_next(&s->to_sip));
 		sooner(&next, typing_next(&s->to_xmpp));
+		sooner(&next, msrp_next(s));
 	}
 	loop_timer_del(s->x->loop, &s->timer);
 	if (next)
@@ -275,6 +296,7 @@ static void on_timer(void *arg)
 	bool is_typing;
 
 	xlate_begin(s->x);
+	msrp_sweep(s, now);
 	if (typing_due(&s->to_sip, now, &is_typing))
 		session_tell_typing(s, is_typing);
 	if (typing_due(&s->to_xmpp, now, &is_typing))

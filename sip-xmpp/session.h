@@ -22,4 +22,10 @@ bool session_on_message(struct xlate *x, struct request_in *r);
 bool session_on_stanza(struct xlate *x, struct stanza_in *s);
 bool session_on_error(struct xlate *x, struct stanza_in *s);
 
+/* Of the bus: chat media that gh-sip carries. */
+int session_on_msrp_opened(void *x, struct chan *from, const struct frame *f);
+int session_on_msrp_frame(void *x, struct chan *from, const struct frame *f);
+int session_on_msrp_close(void *x, struct chan *from, const struct frame *f);
+void session_down(struct xlate *x, enum prog p);
+
 #endif

@@ -52,6 +52,7 @@ struct outgoing { /* a message that waits to be sent, or for its answer */
 	bool is_second; /* its first session had gone when it was sent */
 };
 
+struct session_msrp;
 struct session {
 	struct xlate *x;
 	struct list node;
@@ -64,6 +65,7 @@ struct session {
 	char *user, *remote;  /* JIDs: the XMPP user's, the SIP user's */
 	char *thread;
 	char *sdp;            /* ours */
+	struct session_msrp *msrp; /* NULL with Lync */
 	char last_sid[20];    /* of the last message to XMPP */
 	uint8_t flags;        /* of the requests: UNIT_CLIENT */
 	uint64_t flow;
@@ -117,12 +119,36 @@ void session_tell_typing(struct session *s, bool is_typing);
 bool session_put_contact(const struct session *s, struct buf *out);
 int session_describe(struct session *s, const struct imsdp *offer); /* makes s->sdp */
 
+/* ---- session_msrp.c: the media of an MSRP session ---- */
+bool msrp_may_offer(const struct xlate *x);
+/* May this offer be answered, with our listeners as they are? */
+bool msrp_may_answer(const struct xlate *x, const struct imsdp *offer);
+/* Announces the session to gh-sip and writes our description. offer: NULL when we call. ERR_AGAIN: gh-sip is
+ * not there. */
+int msrp_describe(struct session *s, const struct imsdp *offer, struct imsdp *ours);
+/* Their answer. ERR_UNSUPPORTED: nothing to chat over in it. */
+int msrp_answered(struct session *s, const struct imsdp *answer);
+bool msrp_is_joined(const struct session *s);
+void msrp_joined(struct session *s); /* the session is open now */
+void msrp_close(struct session *s);
+/* Sends a message. ERR_LIMIT: longer than they take. ERR_AGAIN: gh-sip is not there. */
+int msrp_send(struct session *s, struct stanza_in *st, struct bytes text);
+void msrp_tell_typing(struct session *s, bool is_typing);
+/* The XMPP user has got the message with this id: a REPORT, when it was asked for (RCP-04). */
+void msrp_report(struct session *s, struct bytes sid);
+uint64_t msrp_next(const struct session *s); /* when half a message is to be given up; 0: none */
+void msrp_sweep(struct session *s, uint64_t now_ms);
+
 /* ---- session_in.c ---- */
 void deliveries_fini(struct sessions *all);
 
 /* ---- session_stanza.c ---- */
 /* A message to the XMPP user; fn may be NULL. text: UTF-8. 0 or ERR_*. */
 int session_tell_text(struct session *s, struct bytes text, stanza_out_fn fn, void *arg);
+/* The same with elements beside the body, as they are (may be empty). */
+int session_tell_with(struct session *s, struct bytes text, struct bytes beside, stanza_out_fn fn, void *arg);
+/* Elements without a body. */
+void session_tell_bare(struct session *s, struct bytes elements, uint32_t facts);
 void session_tell_state(struct session *s, enum chat_state state);
 /* The text of a message: of the <body/> without xml:lang, else the first (MSG-X08). */
 struct bytes session_body_of(const struct xml_node *message);

@@ -109,9 +109,9 @@ static int answer_dialog(struct session *s, struct request_in *r, const struct i
 	return rc ? rc : session_describe(s, offer);
 }
 
-static void accept_lync(struct xlate *x, struct request_in *r, const struct imsdp *offer)
+static void accept_call(struct xlate *x, struct request_in *r, enum session_kind kind, const struct imsdp *offer)
 {
-	struct session *s = session_new(x, SESSION_LYNC, r->to.full, r->from.full, sipmsg_value(r->m, SIPH_CALL_ID, 0));
+	struct session *s = session_new(x, kind, r->to.full, r->from.full, sipmsg_value(r->m, SIPH_CALL_ID, 0));
 
 	if (!s) {
 		request_in_refuse(r, 503, "too-many-sessions");
@@ -123,7 +123,7 @@ static void accept_lync(struct xlate *x, struct request_in *r, const struct imsd
 	int rc = answer_dialog(s, r, offer);
 	if (rc) {
 		session_drop(s);
-		request_in_refuse(r, rc == ERR_SYNTAX ? 400 : 500, "dialog");
+		request_in_refuse(r, rc == ERR_SYNTAX ? 400 : rc == ERR_AGAIN ? 503 : 500, "dialog");
 		return;
 	}
 	tell_first_text(s, r->m);
@@ -144,6 +144,11 @@ static void accept_again(struct session *s, struct request_in *r)
 	session_arm(s);
 }
 
+static bool may_accept(const struct xlate *x, const struct imsdp *offer)
+{
+	return offer->kind == IMSDP_LYNC || (offer->kind != IMSDP_NONE && msrp_may_answer(x, offer));
+}
+
 bool session_on_invite(struct xlate *x, struct request_in *r)
 {
 	struct imsdp offer;
@@ -156,10 +161,10 @@ bool session_on_invite(struct xlate *x, struct request_in *r)
 		return true;
 	if (is_in_dialog(r))
 		request_in_status(r, 481, NULL);
-	else if (!settings_bool(x->settings, SET_GATEWAY_IM) || read_offer(r, &offer) || offer.kind != IMSDP_LYNC)
+	else if (!settings_bool(x->settings, SET_GATEWAY_IM) || read_offer(r, &offer) || !may_accept(x, &offer))
 		refuse_media(r, "304 gatehouse \"Media type not available\"");
 	else
-		accept_lync(x, r, &offer);
+		accept_call(x, r, offer.kind == IMSDP_LYNC ? SESSION_LYNC : SESSION_MSRP, &offer);
 	return true;
 }
 

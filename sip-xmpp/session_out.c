@@ -99,20 +99,48 @@ int session_describe(struct session *s, const struct imsdp *offer)
 	char host[256];
 
 	buf_init(&text, IMSDP_MAX_BYTES);
-	describe_lync(s, host, &ours);
-	int rc = imsdp_print(&ours, offer, &text);
+	int rc = 0;
+	if (s->kind == SESSION_MSRP)
+		rc = msrp_describe(s, offer, &ours);
+	else
+		describe_lync(s, host, &ours);
+	if (!rc)
+		rc = imsdp_print(&ours, offer, &text);
 	if (!rc && !session_set(&s->sdp, buf_bytes(&text)))
 		rc = ERR_NOMEM;
 	buf_fini(&text);
 	return rc;
 }
 
+static bool is_answer_good(struct session *s, const struct sipmsg *m)
+{
+	struct imsdp answer;
+
+	if (s->kind == SESSION_LYNC)
+		return true; /* COMPAT: what the answer says makes no difference */
+	return imsdp_parse(sipmsg_body(m), &s->x->arena, &answer) == 0 && msrp_answered(s, &answer) == 0;
+}
+
 static void on_invited(void *arg, const struct outcome *o)
 {
 	struct session *s = arg;
+	struct outcome unusable = *o;
 
 	s->invite = NULL;
-	session_step(s, o->m && o->status < 300 ? SESSION_ACCEPTED : SESSION_REFUSED, (void *)(uintptr_t)o);
+	if (!o->m || o->status >= 300) {
+		session_step(s, SESSION_REFUSED, (void *)(uintptr_t)o);
+		return;
+	}
+	if (is_answer_good(s, o->m)) {
+		session_step(s, SESSION_ACCEPTED, (void *)(uintptr_t)o);
+		return;
+	}
+	if (dialog_of_response(&s->dialog, o->m) == 0) {
+		session_ack(s);
+		session_bye(s, NULL);
+	}
+	unusable.status = 488;
+	session_step(s, SESSION_REFUSED, &unusable);
 }
 
 int session_invite(struct session *s)
@@ -188,12 +216,31 @@ static int send_text(struct session *s, struct bytes text)
 	return send(s, m, on_message_answer, &s->message);
 }
 
+/* Over MSRP nobody answers a message (RCP-05). */
+static void send_msrp(struct session *s, struct outgoing *o)
+{
+	o->s->node = stanza_in_tree(o->s);
+	int rc = msrp_send(s, o->s, session_body_of(o->s->node));
+	if (rc == 0) {
+		typing_message(&s->to_sip);
+		outgoing_done(o);
+	} else if (rc == ERR_LIMIT) {
+		outgoing_fail(o, STANZA_POLICY_VIOLATION, "the message is too long for the other side");
+	} else {
+		outgoing_fail(o, STANZA_RESOURCE_CONSTRAINT, "");
+	}
+}
+
 static bool send_one(struct session *s)
 {
 	struct outgoing *o = LIST_OWNER(s->queue.next, struct outgoing, node);
 
 	list_del(&o->node);
 	s->n_queue--;
+	if (s->kind == SESSION_MSRP) {
+		send_msrp(s, o);
+		return false;
+	}
 	struct bytes text = session_body_of(stanza_in_tree(o->s));
 	int rc = text.n ? send_text(s, text) : 0;
 	if (rc == 0 && text.n) {
@@ -221,9 +268,13 @@ void session_flush(struct session *s)
 /* CMP-12 */
 void session_tell_typing(struct session *s, bool is_typing)
 {
-	struct sipmsg *m = request(s, "INFO", false);
 	struct buf body;
 
+	if (s->kind == SESSION_MSRP) {
+		msrp_tell_typing(s, is_typing);
+		return;
+	}
+	struct sipmsg *m = request(s, "INFO", false);
 	buf_init(&body, 256);
 	buf_putf(&body, "<KeyboardActivity><status status=\"%s\"/></KeyboardActivity>", is_typing ? "type" : "idle");
 	if (m)

@@ -53,6 +53,42 @@ static int door_on_cancel(void *arg, struct chan *from, const struct frame *f)
 	return 0;
 }
 
+static int door_on_msrp_open(void *arg, struct chan *from, const struct frame *f)
+{
+	struct play *p = arg;
+	struct wire w = wire_of(f->body);
+
+	(void)from;
+	p->media = wire_u64(&w);
+	p->media_flags = wire_u8(&w);
+	keep(p->media_ours, sizeof p->media_ours, wire_str(&w));
+	keep(p->media_theirs, sizeof p->media_theirs, wire_str(&w));
+	assert_int_equal(wire_end(&w), 0);
+	p->n_media_opens++;
+	return 0;
+}
+
+static int door_on_msrp_frame(void *arg, struct chan *from, const struct frame *f)
+{
+	struct play *p = arg;
+	struct wire w = wire_of(f->body);
+
+	(void)from;
+	assert_true(wire_u64(&w) == p->media);
+	keep(p->frame, sizeof p->frame, wire_bytes(&w));
+	p->n_frames++;
+	return 0;
+}
+
+static int door_on_msrp_close(void *arg, struct chan *from, const struct frame *f)
+{
+	struct play *p = arg;
+
+	(void)from, (void)f;
+	p->n_media_closes++;
+	return 0;
+}
+
 /* ---- gh-switch ---- */
 
 static int hub_on_route(void *arg, struct chan *from, const struct frame *f)
@@ -89,6 +125,9 @@ static const struct bus_handler door_handlers[] = {
 	{ MSG_SIP_REQUEST, door_on_request },
 	{ MSG_SIP_RESPONSE, door_on_response },
 	{ MSG_SIP_CANCEL, door_on_cancel },
+	{ MSG_MSRP_OPEN, door_on_msrp_open },
+	{ MSG_MSRP_FRAME, door_on_msrp_frame },
+	{ MSG_MSRP_CLOSE, door_on_msrp_close },
 };
 static const struct bus_handler hub_handlers[] = { { MSG_ROUTE, hub_on_route }, { MSG_ROUTE_DONE, hub_on_done } };
 
@@ -113,7 +152,7 @@ void play_open(struct play *p, const char *more_settings)
 	p->loop = loop_new(LOOP_FAKE);
 	struct bus_hooks hooks = { .program = &p->x, .handlers = xlate_handlers, .n_handlers = xlate_n_handlers };
 	p->bus = bus_new(p->loop, PROG_XLATE, 0, &hooks);
-	p->door = attach(p, PROG_SIP, door_handlers, 3);
+	p->door = attach(p, PROG_SIP, door_handlers, sizeof door_handlers / sizeof door_handlers[0]);
 	p->hub = attach(p, PROG_SWITCH, hub_handlers, 2);
 	buf_init(&p->requests, 1 << 20);
 	buf_init(&p->stanzas, 1 << 20);
@@ -232,6 +271,47 @@ void play_answer(struct play *p, unsigned status, const char *more)
 void play_fail(struct play *p, unsigned status, int why)
 {
 	send_answer(p, &(struct sip_answer){ .id = p->request_id, .status = (uint16_t)status, .why = why });
+}
+
+void play_media_opened(struct play *p)
+{
+	struct chan *c = bus_chan(p->door, PROG_XLATE, 0);
+
+	wire_put_u64(chan_begin(c, MSG_MSRP_OPENED, 0), p->media);
+	assert_int_equal(chan_end(c), 0);
+	play_run(p);
+}
+
+void play_media_closed(struct play *p, int why)
+{
+	struct chan *c = bus_chan(p->door, PROG_XLATE, 0);
+	struct buf *b = chan_begin(c, MSG_MSRP_CLOSE, 0);
+
+	wire_put_u64(b, p->media);
+	wire_put_u32(b, (uint32_t)why);
+	assert_int_equal(chan_end(c), 0);
+	play_run(p);
+}
+
+void play_frame(struct play *p, const char *text)
+{
+	struct chan *c = bus_chan(p->door, PROG_XLATE, 0);
+	struct buf frame;
+	size_t first = strcspn(text, "\n");
+
+	buf_init(&frame, 65536);
+	buf_putf(&frame, "%.*s\r\nTo-Path: %s\r\nFrom-Path: %s", (int)first, text, p->media_ours, p->media_theirs);
+	for (const char *at = text + first; *at; at++)
+		if (*at == '\n')
+			buf_put_str(&frame, "\r\n");
+		else
+			buf_put_u8(&frame, (uint8_t)*at);
+	struct buf *b = chan_begin(c, MSG_MSRP_FRAME, 0);
+	wire_put_u64(b, p->media);
+	wire_put_bytes(b, buf_bytes(&frame));
+	assert_int_equal(chan_end(c), 0);
+	buf_fini(&frame);
+	play_run(p);
 }
 
 /* ---- XMPP ---- */

@@ -22,6 +22,12 @@ struct play {
 	unsigned status, n_answers;
 	char to_tag[64], headers[2048], body[4096];
 	uint64_t next_id;
+	/* MSRP as gh-sip is told of it. */
+	uint64_t media;         /* the last session */
+	unsigned n_media_opens, n_media_closes, n_frames;
+	uint8_t media_flags;
+	char media_ours[512], media_theirs[512];
+	char frame[16384];      /* the last */
 	/* gh-switch: stanzas since the last look. */
 	struct buf stanzas;
 	unsigned n_stanzas, n_done;
@@ -47,6 +53,12 @@ void play_fail(struct play *p, unsigned status, int why);
 /* Value of a header field in the last request; static storage. */
 const char *play_header(struct play *p, const char *name);
 const char *play_body(struct play *p);
+
+/* The media of the last session is there; has gone. */
+void play_media_opened(struct play *p);
+void play_media_closed(struct play *p, int why);
+/* A frame of the other side: lines separated by LF, To-Path and From-Path are put behind the first one. */
+void play_frame(struct play *p, const char *text);
 
 /* ---- XMPP ---- */
 void play_stanza(struct play *p, enum stanza_kind kind, enum stanza_type type, const char *from, const char *to, const char *sid,

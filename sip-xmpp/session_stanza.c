@@ -96,7 +96,7 @@ static void close_message(struct session *s, struct buf *b)
 	buf_put_str(b, "</message>");
 }
 
-int session_tell_text(struct session *s, struct bytes text, stanza_out_fn fn, void *arg)
+int session_tell_with(struct session *s, struct bytes text, struct bytes beside, stanza_out_fn fn, void *arg)
 {
 	struct buf b;
 
@@ -106,6 +106,7 @@ int session_tell_text(struct session *s, struct bytes text, stanza_out_fn fn, vo
 	buf_put_str(&b, "<body>");
 	charset_put_xml(&b, text);
 	buf_put_str(&b, "</body>");
+	buf_put_bytes(&b, beside);
 	close_message(s, &b);
 	int rc = post(s, &b, bytes_of(s->last_sid), FACT_BODY | FACT_PAYLOAD, fn, arg);
 	buf_fini(&b);
@@ -113,17 +114,32 @@ int session_tell_text(struct session *s, struct bytes text, stanza_out_fn fn, vo
 	return rc;
 }
 
-void session_tell_state(struct session *s, enum chat_state state)
+int session_tell_text(struct session *s, struct bytes text, stanza_out_fn fn, void *arg)
+{
+	return session_tell_with(s, text, BYTES_NONE, fn, arg);
+}
+
+void session_tell_bare(struct session *s, struct bytes elements, uint32_t facts)
 {
 	struct buf b;
 	char sid[17];
 
-	buf_init(&b, 16384);
+	buf_init(&b, 65536);
 	random_hex(sid, 16);
 	open_message(s, &b, sid);
-	buf_putf(&b, "<%s xmlns='" NS_CHATSTATES "'/>", chat_state_name(state));
+	buf_put_bytes(&b, elements);
 	close_message(s, &b);
-	(void)post(s, &b, bytes_of(sid), FACT_CHAT_STATE, NULL, NULL); /* of passing interest */
+	(void)post(s, &b, bytes_of(sid), facts, NULL, NULL); /* of passing interest */
+	buf_fini(&b);
+}
+
+void session_tell_state(struct session *s, enum chat_state state)
+{
+	struct buf b;
+
+	buf_init(&b, 256);
+	buf_putf(&b, "<%s xmlns='" NS_CHATSTATES "'/>", chat_state_name(state));
+	session_tell_bare(s, buf_bytes(&b), FACT_CHAT_STATE);
 	buf_fini(&b);
 }
 
@@ -189,6 +205,13 @@ static bool is_lync(struct xlate *x, const struct jid *remote)
 	return settings_enum_at(x->settings, SET_SIP_PEER_TYPE, xlate_peer_key(x, jid_domain(remote))) == PEER_LYNC;
 }
 
+/* SES-01: the first chat message of a thread. */
+static bool calls_for_msrp(struct xlate *x, const struct stanza_in *st)
+{
+	return msrp_may_offer(x) && st->e.type == TYPE_CHAT && xml_text(xml_child(st->node, "thread", NS_CLIENT)).n &&
+	       !session_is_paged(x, &st->to);
+}
+
 void outgoing_again(struct outgoing *o)
 {
 	bool is_second = o->is_second;
@@ -197,18 +220,21 @@ void outgoing_again(struct outgoing *o)
 	st->node = stanza_in_tree(st);
 	if (is_second)
 		stanza_in_refuse_with(st, STANZA_RECIPIENT_UNAVAILABLE, "the session with the other side ended twice");
-	else if (is_lync(st->x, &st->to))
-		(void)begin(st->x, st, SESSION_LYNC, true); /* it is taken either way */
+	else if (is_lync(st->x, &st->to) || calls_for_msrp(st->x, st))
+		(void)begin(st->x, st, is_lync(st->x, &st->to) ? SESSION_LYNC : SESSION_MSRP, true); /* it is taken either way */
 	else
 		features_stanza(st->x, st);
 }
 
-/* A state without a text (CMP-02, CMP-03, CMP-12); receipts and the like have no counterpart here. */
+/* What has no text: a state (CMP-02, CMP-03, CMP-12), a receipt (RCP-04). */
 static void take_state(struct session *s, struct stanza_in *st)
 {
 	enum chat_state state = chat_state_of(st->node);
+	struct bytes received = xml_attr(xml_child(st->node, "received", NS_RECEIPTS), "id");
 	bool is_typing;
 
+	if (received.n && s->msrp)
+		msrp_report(s, received);
 	if (composing_of_state(state, &is_typing) && s->state == SESSION_OPEN) {
 		typing_note(&s->to_sip, is_typing, COMPOSING_IDLE_S * 1000, loop_now(s->x->loop));
 		if (typing_due(&s->to_sip, loop_now(s->x->loop), &is_typing))
@@ -235,7 +261,11 @@ bool session_on_stanza(struct xlate *x, struct stanza_in *st)
 		take_state(s, st);
 		return true;
 	}
-	return has_text && is_lync(x, &st->to) ? begin(x, st, SESSION_LYNC, false) : false;
+	if (!has_text)
+		return false;
+	if (is_lync(x, &st->to))
+		return begin(x, st, SESSION_LYNC, false);
+	return calls_for_msrp(x, st) && begin(x, st, SESSION_MSRP, false);
 }
 
 /* SES-11: nobody was there to ask when the session began. */

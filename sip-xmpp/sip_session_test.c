@@ -1,3 +1,4 @@
+#include "session_impl.h"
 #include "session_play.h"
 
 #include "base/err.h"
@@ -480,6 +481,427 @@ static void sessions_are_apart(void **state)
 	assert_int_equal(p.n_requests, before);
 }
 
+/* ---- MSRP ---- */
+
+static int set_up_msrp(void **state)
+{
+	(void)state;
+	play_open(&p, "gateway msrp = on\nsip listen-msrp-tls a = 192.0.2.9 2855\nsip msrp-host = gw.example.com 2856\n");
+	return 0;
+}
+
+#define BOB "bob@example.net"
+#define THEIRS "msrps://b.example.net:7777/bob1;tcp"
+#define SDP_BOB(types, more) SDP "m=message 7777 TCP/TLS/MSRP *\r\na=accept-types:" types "\r\na=path:" THEIRS "\r\n" more
+
+static void to_bob(const char *sid, const char *inner)
+{
+	play_stanza(&p, STANZA_MESSAGE, TYPE_CHAT, JULIET, BOB, sid, inner);
+}
+
+#define CONTACT_BOB "Contact: <sip:bob@b.example.net>\n"
+#define IS_SDP "Content-Type: application/sdp\n\n"
+
+/* Our session with bob, open. */
+static void open_msrp(const char *types)
+{
+	char more[2048];
+
+	to_bob("first1", "<body>Art thou there?</body><thread>T1</thread>");
+	snprintf(more, sizeof more, CONTACT_BOB IS_SDP SDP "m=message 7777 TCP/TLS/MSRP *\r\na=accept-types:%s\r\na=path:" THEIRS "\r\n", types);
+	play_answer(&p, 200, more);
+	play_media_opened(&p);
+}
+
+/* Bob's session with Juliet, open. */
+static void bob_calls(const char *method, unsigned cseq, const char *to_tag, const char *more)
+{
+	char text[4096];
+
+	snprintf(text, sizeof text,
+		 "%s sip:juliet@example.com SIP/2.0\nVia: SIP/2.0/TLS b.example.net;branch=z9hG4bK%u\nMax-Forwards: 70\n"
+		 "From: <sip:" BOB ">;tag=b1\nTo: <sip:juliet@example.com>%s%s\nCall-ID: bobcall\nCSeq: %u %s\n"
+		 "Contact: <sip:" BOB ";gr=dr4>\n%s",
+		 method, cseq, *to_tag ? ";tag=" : "", to_tag, cseq, method, more);
+	play_request(&p, text);
+}
+
+static char bob_tag[64];
+
+static void open_bobs(void)
+{
+	bob_calls("INVITE", 1, "", IS_SDP SDP_BOB("text/plain message/cpim", ""));
+	assert_int_equal(p.status, 200);
+	snprintf(bob_tag, sizeof bob_tag, "%s", p.to_tag);
+	bob_calls("ACK", 1, bob_tag, "");
+	play_media_opened(&p);
+}
+
+static void ses_01_first_message_opens_a_session(void **state)
+{
+	(void)state;
+	to_bob("first1", "<body>Art thou there?</body><thread>T1</thread>");
+	assert_has(p.request, "INVITE sip:bob@example.net SIP/2.0\r\n");
+	assert_has(play_header(&p, "Call-ID"), "T1.");
+	assert_has(play_body(&p), "m=message 2856 TCP/TLS/MSRP *\r\n");
+	assert_has(play_body(&p), "a=accept-types:text/plain message/cpim application/im-iscomposing+xml\r\n");
+	assert_has(play_body(&p), "a=path:msrps://gw.example.com:2856/");
+	assert_has(play_body(&p), "a=max-size:10000\r\n");
+	assert_has(play_body(&p), "a=setup:actpass\r\n");
+	/* announced before they can connect */
+	assert_int_equal(p.n_media_opens, 1);
+	assert_int_equal(p.media_flags, 1);
+	assert_has(play_body(&p), p.media_ours);
+	assert_int_equal(p.n_frames, 0);
+	play_answer(&p, 200, CONTACT_BOB IS_SDP SDP_BOB("text/plain", ""));
+	assert_has(p.request, "ACK sip:bob@b.example.net SIP/2.0\r\n");
+	/* SES-13: without setup the offerer connects */
+	assert_int_equal(p.n_media_opens, 2);
+	assert_int_equal(p.media_flags, 3);
+	assert_string_equal(p.media_theirs, THEIRS);
+	assert_int_equal(p.n_frames, 0);
+	play_media_opened(&p);
+	/* SES-03 */
+	assert_int_equal(p.n_frames, 1);
+	assert_has(p.frame, "MSRP first1 SEND\r\nTo-Path: " THEIRS "\r\nFrom-Path: msrps://gw.example.com:2856/");
+	assert_has(p.frame, "\r\nFailure-Report: no\r\n");
+	assert_has(p.frame, "\r\nByte-Range: 1-15/15\r\n");
+	assert_has(p.frame, "\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nArt thou there?\r\n-------first1$\r\n");
+	assert_null(strstr(p.frame, "Success-Report"));
+	assert_int_equal(p.n_done, 1);
+	to_bob("second", "<body>x</body><thread>T1</thread>");
+	assert_int_equal(p.n_frames, 2);
+	assert_int_equal(p.n_requests, 2);
+}
+
+static void ses_02_refused_session_is_page_mode(void **state)
+{
+	static const unsigned statuses[] = { 488, 415, 405, 501 };
+
+	for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {
+		tear_down(state);
+		set_up_msrp(state);
+		struct jid bob = jid_of_normal(BYTES(BOB));
+		to_bob("first1", "<body>Art thou there?</body><thread>T1</thread>");
+		assert_has(p.request, "INVITE ");
+		play_answer(&p, statuses[i], "");
+		assert_true(session_is_paged(&p.x, &bob));
+		assert_int_equal(p.n_media_closes, 1);
+		unsigned invites = 0;
+		to_bob("m2", "<body>again</body><thread>T1</thread>");
+		for (struct bytes all = buf_bytes(&p.requests); all.n; all = bytes_skip(all, bytes_find(all, 0) + 1))
+			invites += bytes_starts(all, BYTES("INVITE "));
+		assert_int_equal(invites, 1);
+		loop_fake_advance(p.loop, 24 * 3600 * 1000);
+		assert_false(session_is_paged(&p.x, &bob));
+	}
+}
+
+static void other_refusals_are_errors(void **state)
+{
+	(void)state;
+	to_bob("first1", "<body>Art thou there?</body><thread>T1</thread>");
+	play_answer(&p, 480, "");
+	assert_has(play_stanzas(&p), "recipient-unavailable");
+	struct jid bob = jid_of_normal(BYTES(BOB));
+	assert_false(session_is_paged(&p.x, &bob));
+}
+
+/* Their answer is of no use: the dialog ends and page mode serves. */
+static void unusable_answers_end_the_dialog(void **state)
+{
+	static const char *const answers[] = {
+		CONTACT_BOB IS_SDP SDP_MSRP "a=setup:holdconn\r\n",
+		CONTACT_BOB IS_SDP SDP "m=message 7 TCP/MSRP *\r\na=accept-types:text/plain\r\na=path:msrp://b:7/x;tcp\r\n",
+		CONTACT_BOB IS_SDP SDP_BOB("image/png", ""),
+		CONTACT_BOB IS_SDP SDP "m=message 0 TCP/TLS/MSRP *\r\n",
+		CONTACT_BOB,
+	};
+
+	for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
+		struct jid bob = jid_of_normal(BYTES(BOB));
+		tear_down(state);
+		set_up_msrp(state);
+		to_bob("first1", "<body>Art thou there?</body><thread>T1</thread>");
+		play_answer(&p, 200, answers[i]);
+		struct bytes all = buf_bytes(&p.requests);
+		unsigned byes = 0;
+		for (; all.n; all = bytes_skip(all, bytes_find(all, 0) + 1))
+			byes += bytes_starts(all, BYTES("BYE sip:bob@b.example.net"));
+		assert_int_equal(byes, 1);
+		assert_true(session_is_paged(&p.x, &bob));
+		assert_int_equal(p.x.sessions->count, 0);
+	}
+}
+
+static void ses_04_send_is_a_message(void **state)
+{
+	(void)state;
+	open_bobs();
+	assert_has(p.body, "m=message 2856 TCP/TLS/MSRP *\r\n");
+	assert_null(strstr(p.body, "a=setup"));
+	assert_int_equal(p.media_flags, 1);
+	play_frame(&p, "MSRP t234 SEND\nMessage-ID: m111\nByte-Range: 1-5/5\nContent-Type: text/plain\n\nHi <3\n-------t234$\n");
+	const char *got = play_stanzas(&p);
+	assert_has(got, "<message type='chat' id='");
+	assert_has(got, "from='bob@example.net/dr4' to='juliet@example.com'");
+	assert_has(got, "<body>Hi &lt;3</body><thread>bobcall</thread>");
+	assert_null(strstr(got, "<request"));
+	assert_has(p.frame, "MSRP t234 200 OK\r\nTo-Path: " THEIRS "\r\n");
+	/* who wants no answer gets none */
+	unsigned before = p.n_frames;
+	play_frame(&p, "MSRP t235 SEND\nMessage-ID: m112\nFailure-Report: no\nByte-Range: 1-1/1\nContent-Type: text/plain\n\nx\n-------t235$\n");
+	play_frame(&p, "MSRP t236 SEND\nMessage-ID: m113\nFailure-Report: partial\nByte-Range: 1-1/1\nContent-Type: text/plain\n\nx\n-------t236$\n");
+	assert_int_equal(p.n_frames, before);
+	/* message/cpim with a time of old (DLY-04) */
+	play_frame(&p, "MSRP t237 SEND\nMessage-ID: m114\nContent-Type: message/cpim\n\nFrom: <sip:" BOB ">\nTo: <sip:juliet@example.com>\n"
+		       "DateTime: 2000-12-13T15:40:00+02:00\n\nContent-Type: text/plain; charset=utf-8\n\nold\n-------t237$\n");
+	got = play_stanzas(&p);
+	assert_has(got, "<body>old</body>");
+	assert_has(got, "stamp='2000-12-13T13:40:00Z'");
+	assert_has(p.frame, "MSRP t237 200 OK");
+	play_frame(&p, "MSRP t238 FOO\n-------t238$\n");
+	assert_has(p.frame, "MSRP t238 501 ");
+	/* one that only says that it is there */
+	play_frame(&p, "MSRP t239 SEND\nMessage-ID: m115\nByte-Range: 1-0/0\n-------t239$\n");
+	assert_has(p.frame, "MSRP t239 200 ");
+	assert_string_equal(play_stanzas(&p), "");
+}
+
+static void ses_05_chunks_are_joined(void **state)
+{
+	(void)state;
+	open_bobs();
+#define CHUNK(id, range, text, flag) "MSRP " id " SEND\nMessage-ID: m1234\nByte-Range: " range "\nContent-Type: text/plain\n\n" text "\n-------" id flag "\n"
+	play_frame(&p, CHUNK("c001", "4-6/9", "def", "+"));
+	assert_has(p.frame, "MSRP c001 200 ");
+	play_frame(&p, CHUNK("c002", "7-9/9", "ghi", "$"));
+	assert_string_equal(play_stanzas(&p), "");
+	play_frame(&p, CHUNK("c003", "1-3/9", "abc", "+"));
+	assert_has(play_stanzas(&p), "<body>abcdefghi</body>");
+	/* given up */
+	play_frame(&p, CHUNK("c004", "1-*/9", "abc", "+"));
+	play_frame(&p, CHUNK("c005", "4-*/9", "", "#"));
+	play_frame(&p, CHUNK("c006", "4-9/9", "defghi", "$"));
+	assert_string_equal(play_stanzas(&p), "");
+	play_wait(&p, 30000);
+	/* too slow */
+	play_frame(&p, CHUNK("c007", "1-3/9", "abc", "+"));
+	play_wait(&p, 30000);
+	play_frame(&p, CHUNK("c008", "4-9/9", "defghi", "$"));
+	assert_string_equal(play_stanzas(&p), "");
+}
+
+static void ses_06_too_large(void **state)
+{
+	(void)state;
+	open_bobs();
+	play_frame(&p, CHUNK("c001", "1-3/10001", "abc", "+"));
+	assert_has(p.frame, "MSRP c001 413 ");
+	play_frame(&p, CHUNK("c002", "1-3/3", "abc", "$"));
+	assert_has(play_stanzas(&p), "<body>abc</body>");
+}
+
+static void ses_07_unknown_type(void **state)
+{
+	(void)state;
+	open_bobs();
+	play_frame(&p, "MSRP t234 SEND\nMessage-ID: m111\nByte-Range: 1-1/1\nContent-Type: image/png\n\nx\n-------t234$\n");
+	assert_has(p.frame, "MSRP t234 415 ");
+	play_frame(&p, "MSRP t235 SEND\nMessage-ID: m112\nContent-Type: message/cpim\n\nFrom: <sip:a@b>\nTo: <sip:c@d>\n\n"
+		       "Content-Type: image/png\n\nx\n-------t235$\n");
+	assert_has(p.frame, "MSRP t235 415 ");
+	assert_string_equal(play_stanzas(&p), "");
+}
+
+/* SES-08, CMP-04 */
+static void ses_08_bye(void **state)
+{
+	(void)state;
+	open_bobs();
+	bob_calls("BYE", 2, bob_tag, "");
+	assert_int_equal(p.status, 200);
+	assert_has(play_stanzas(&p), "<gone xmlns='http://jabber.org/protocol/chatstates'/><thread>bobcall</thread>");
+	assert_int_equal(p.n_media_closes, 1);
+	assert_int_equal(p.n_requests, 0);
+}
+
+static void ses_09_idle(void **state)
+{
+	(void)state;
+	open_msrp("text/plain");
+	play_wait(&p, 300000);
+	play_frame(&p, CHUNK("c001", "1-3/3", "abc", "$"));
+	play_wait(&p, 599999);
+	assert_has(p.request, "ACK ");
+	(void)play_stanzas(&p);
+	play_wait(&p, 1);
+	assert_has(p.request, "BYE ");
+	assert_has(play_stanzas(&p), "<gone ");
+	assert_int_equal(p.n_media_closes, 1);
+}
+
+static void ses_12_reinvite_keeps_the_media(void **state)
+{
+	char ours[512];
+
+	(void)state;
+	open_bobs();
+	snprintf(ours, sizeof ours, "%s", p.media_ours);
+	bob_calls("INVITE", 2, bob_tag, "Session-Expires: 1800;refresher=uac\n" IS_SDP SDP_BOB("text/plain", ""));
+	assert_int_equal(p.status, 200);
+	assert_has(p.body, ours);
+	assert_int_equal(p.n_media_opens, 1);
+	assert_int_equal(p.n_media_closes, 0);
+	play_frame(&p, CHUNK("c001", "1-3/3", "abc", "$"));
+	assert_has(play_stanzas(&p), "<body>abc</body>");
+}
+
+static void ses_13_setup(void **state)
+{
+	static const struct {
+		const char *theirs;
+		const char *ours;
+		uint8_t flags; /* 2: we connect */
+	} offers[] = { { "active", "passive", 1 }, { "actpass", "passive", 1 }, { "passive", "active", 3 } };
+	static const struct {
+		const char *theirs;
+		uint8_t flags;
+	} answers[] = { { "active", 1 }, { "passive", 3 } };
+
+	for (size_t i = 0; i < 3; i++) {
+		char more[1024];
+		tear_down(state);
+		set_up_msrp(state);
+		snprintf(more, sizeof more, IS_SDP SDP_BOB("text/plain", "a=setup:%s\r\n"), offers[i].theirs);
+		bob_calls("INVITE", 1, "", more);
+		assert_int_equal(p.status, 200);
+		snprintf(more, sizeof more, "a=setup:%s\r\n", offers[i].ours);
+		assert_has(p.body, more);
+		assert_int_equal(p.media_flags, offers[i].flags);
+	}
+	for (size_t i = 0; i < 2; i++) {
+		char more[1024];
+		tear_down(state);
+		set_up_msrp(state);
+		to_bob("first1", "<body>x</body><thread>T1</thread>");
+		snprintf(more, sizeof more, CONTACT_BOB IS_SDP SDP_BOB("text/plain", "a=setup:%s\r\n"), answers[i].theirs);
+		play_answer(&p, 200, more);
+		assert_int_equal(p.media_flags, answers[i].flags);
+	}
+	tear_down(state);
+	set_up_msrp(state);
+	bob_calls("INVITE", 1, "", IS_SDP SDP_BOB("text/plain", "a=setup:holdconn\r\n"));
+	assert_int_equal(p.status, 488);
+}
+
+/* Who connects speaks first (RFC 4975 5.4). */
+static void connecting_side_says_so(void **state)
+{
+	(void)state;
+	bob_calls("INVITE", 1, "", IS_SDP SDP_BOB("text/plain", "a=setup:passive\r\n"));
+	play_media_opened(&p);
+	assert_int_equal(p.n_frames, 0);
+	bob_calls("ACK", 1, p.to_tag, "");
+	assert_int_equal(p.n_frames, 1);
+	assert_has(p.frame, "SEND\r\n");
+	assert_has(p.frame, "Byte-Range: 1-0/0\r\n");
+	assert_null(strstr(p.frame, "Content-Type"));
+}
+
+/* RCP-01, RCP-02 */
+static void rcp_receipts_of_ours(void **state)
+{
+	char message_id[64] = "", report[512];
+
+	(void)state;
+	open_msrp("text/plain");
+	to_bob("asked1", "<body>hello</body><request xmlns='urn:xmpp:receipts'/><thread>T1</thread>");
+	assert_has(p.frame, "\r\nSuccess-Report: yes\r\nFailure-Report: no\r\n");
+	assert_int_equal(sscanf(strstr(p.frame, "Message-ID: "), "Message-ID: %40[^\r]", message_id), 1);
+	snprintf(report, sizeof report, "MSRP r001 REPORT\nMessage-ID: %s\nByte-Range: 1-5/5\nStatus: 000 200 OK\n-------r001$\n", message_id);
+	unsigned before = p.n_frames;
+	play_frame(&p, report);
+	const char *got = play_stanzas(&p);
+	assert_has(got, "<received xmlns='urn:xmpp:receipts' id='asked1'/>");
+	assert_null(strstr(got, "<body"));
+	assert_int_equal(p.n_frames, before); /* a REPORT has no answer */
+	play_frame(&p, report);               /* once */
+	play_frame(&p, "MSRP r002 REPORT\nMessage-ID: other\nByte-Range: 1-5/5\nStatus: 000 200 OK\n-------r002$\n");
+	assert_string_equal(play_stanzas(&p), "");
+}
+
+/* RCP-03, RCP-04, RCP-13 */
+static void rcp_receipts_of_theirs(void **state)
+{
+	char sid[128], received[256];
+
+	(void)state;
+	open_bobs();
+	play_frame(&p, "MSRP t234 SEND\nMessage-ID: m111\nByte-Range: 1-5/5\nSuccess-Report: yes\nContent-Type: text/plain\n\nhello\n-------t234$\n");
+	assert_has(play_stanzas(&p), "<request xmlns='urn:xmpp:receipts'/>");
+	snprintf(sid, sizeof sid, "%s", p.sid);
+	snprintf(received, sizeof received, "<received xmlns='urn:xmpp:receipts' id='%s'/>", sid);
+	to_bob("r1", received);
+	assert_has(p.frame, " REPORT\r\n");
+	assert_has(p.frame, "\r\nMessage-ID: m111\r\nByte-Range: 1-5/5\r\nStatus: 000 200\r\n-------");
+	unsigned before = p.n_frames;
+	to_bob("r2", received);
+	to_bob("r3", "<received xmlns='urn:xmpp:receipts' id='nothing'/>");
+	assert_int_equal(p.n_frames, before);
+}
+
+static void states_go_to_who_takes_them(void **state)
+{
+	(void)state;
+	open_msrp("text/plain application/im-iscomposing+xml");
+	to_bob("s1", STATE("composing"));
+	assert_has(p.frame, "Content-Type: application/im-iscomposing+xml\r\n");
+	assert_has(p.frame, "<state>active</state>");
+	play_frame(&p, "MSRP t234 SEND\nMessage-ID: m111\nContent-Type: application/im-iscomposing+xml\n\n"
+		       "<isComposing xmlns=\"urn:ietf:params:xml:ns:im-iscomposing\"><state>active</state></isComposing>\n-------t234$\n");
+	assert_has(play_stanzas(&p), "<composing ");
+	tear_down(state);
+	set_up_msrp(state);
+	open_msrp("text/plain");
+	unsigned before = p.n_frames;
+	to_bob("s1", STATE("composing"));
+	assert_int_equal(p.n_frames, before);
+}
+
+static void cpim_for_who_takes_nothing_else(void **state)
+{
+	(void)state;
+	open_msrp("message/cpim");
+	assert_has(p.frame, "Content-Type: message/cpim\r\n");
+	assert_has(p.frame, "\r\n\r\nArt thou there?");
+	assert_has(p.frame, "<sip:bob@example.net>");
+}
+
+static void lost_media_ends_the_dialog(void **state)
+{
+	(void)state;
+	open_msrp("text/plain");
+	play_media_closed(&p, ERR_CONN_RESET);
+	assert_has(p.request, "BYE ");
+	assert_has(play_stanzas(&p), "<gone ");
+	assert_int_equal(p.x.sessions->count, 0);
+	/* media that never comes */
+	to_bob("m2", "<body>x</body><thread>T1</thread>");
+	play_answer(&p, 200, CONTACT_BOB IS_SDP SDP_BOB("text/plain", ""));
+	unsigned before = p.n_requests;
+	play_wait(&p, 30000);
+	assert_true(p.n_requests > before);
+}
+
+static void session_without_thread_is_page_mode(void **state)
+{
+	(void)state;
+	to_bob("m1", "<body>x</body>");
+	assert_null(strstr(p.request, "INVITE "));
+}
+
+#define msrp_test(f) cmocka_unit_test_setup_teardown(f, set_up_msrp, tear_down)
 #define play_test(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -506,6 +928,25 @@ int main(void)
 		play_test(cmp_03_gone_ends_the_session),
 		play_test(queue_has_an_end),
 		play_test(sessions_are_apart),
+		msrp_test(ses_01_first_message_opens_a_session),
+		msrp_test(ses_02_refused_session_is_page_mode),
+		msrp_test(other_refusals_are_errors),
+		msrp_test(unusable_answers_end_the_dialog),
+		msrp_test(ses_04_send_is_a_message),
+		msrp_test(ses_05_chunks_are_joined),
+		msrp_test(ses_06_too_large),
+		msrp_test(ses_07_unknown_type),
+		msrp_test(ses_08_bye),
+		msrp_test(ses_09_idle),
+		msrp_test(ses_12_reinvite_keeps_the_media),
+		msrp_test(ses_13_setup),
+		msrp_test(connecting_side_says_so),
+		msrp_test(rcp_receipts_of_ours),
+		msrp_test(rcp_receipts_of_theirs),
+		msrp_test(states_go_to_who_takes_them),
+		msrp_test(cpim_for_who_takes_nothing_else),
+		msrp_test(lost_media_ends_the_dialog),
+		msrp_test(session_without_thread_is_page_mode),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include "features.h"
 #include "request_in.h"
 #include "request_out.h"
+#include "session.h"
 #include "stanza_in.h"
 #include "stanza_out.h"
 
@@ -21,6 +22,9 @@ const struct bus_handler xlate_handlers[] = {
 	{ MSG_SIP_REQUEST, request_in_on_request },
 	{ MSG_SIP_RESPONSE, request_out_on_response },
 	{ MSG_SIP_CANCEL, request_in_on_cancel },
+	{ MSG_MSRP_OPENED, session_on_msrp_opened },
+	{ MSG_MSRP_FRAME, session_on_msrp_frame },
+	{ MSG_MSRP_CLOSE, session_on_msrp_close },
 };
 const size_t xlate_n_handlers = sizeof xlate_handlers / sizeof xlate_handlers[0];
 
