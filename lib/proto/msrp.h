@@ -68,6 +68,8 @@ int msrp_reader_feed(struct msrp_reader *r, struct bytes in);
 /* The next frame; its views stay until the next call of either. ERR_AGAIN: more bytes are needed.
  * ERR_SYNTAX, ERR_LIMIT: the framing is lost, the connection must go. */
 int msrp_reader_next(struct msrp_reader *r, struct msrp_frame *out);
+/* The bytes of the frame that was given last; until the next call. Not those of one with fault 413. */
+struct bytes msrp_reader_raw(const struct msrp_reader *r);
 /* Is a frame half here? */
 bool msrp_reader_is_inside(const struct msrp_reader *r);
 

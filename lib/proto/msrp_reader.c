@@ -31,6 +31,11 @@ int msrp_reader_feed(struct msrp_reader *r, struct bytes in)
 	return buf_failed(&r->in) ? ERR_LIMIT : 0;
 }
 
+struct bytes msrp_reader_raw(const struct msrp_reader *r)
+{
+	return bytes_make(buf_bytes(&r->in).p, r->given);
+}
+
 bool msrp_reader_is_inside(const struct msrp_reader *r)
 {
 	return buf_len(&r->in) > r->given;
