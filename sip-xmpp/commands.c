@@ -1,6 +1,7 @@
 #include "commands.h"
 
 #include "features.h"
+#include "presence.h"
 
 /* What is under way, then what each feature holds. */
 static void show_gateway(void *program, struct proc_ask *ask, const struct bytes *args, size_t n_args)
@@ -20,7 +21,16 @@ static void show_gateway(void *program, struct proc_ask *ask, const struct bytes
 	proc_done(ask, 0, "");
 }
 
+static void show_subscriptions(void *program, struct proc_ask *ask, const struct bytes *args, size_t n_args)
+{
+	(void)args;
+	(void)n_args;
+	presence_show_subscriptions(program, ask);
+	proc_done(ask, 0, "");
+}
+
 const struct proc_command xlate_commands[] = {
 	{ "show gateway", show_gateway },
+	{ "show gateway subscriptions", show_subscriptions },
 };
 const size_t xlate_n_commands = sizeof xlate_commands / sizeof xlate_commands[0];

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "proto/xmpp.h"
+#include "xmldoc.h"
 
 #define NS_COMPOSING "urn:ietf:params:xml:ns:im-iscomposing"
 
@@ -34,10 +35,9 @@ static struct bytes trim(struct bytes v)
 
 int composing_read(struct bytes in, struct arena *a, bool *is_active, uint32_t *refresh_s)
 {
-	static const struct xml_limits limits = { .stanza_bytes = 16384, .depth = 8, .attrs = 16, .nodes = 64 };
 	struct xml_node *root;
 	uint64_t refresh;
-	int rc = xml_parse(in, "", &limits, a, &root);
+	int rc = xmldoc_parse(in, a, &root);
 
 	if (rc)
 		return rc;

@@ -124,6 +124,7 @@ int cpim_read(struct bytes in, struct cpim *out)
 	out->content_encoding = mime_block_get(&part, "Content-Transfer-Encoding");
 	if (!out->content_encoding.n)
 		out->content_encoding = mime_block_get(&part, "Content-Encoding");
+	out->content_disposition = mime_block_get(&part, "Content-Disposition");
 	out->content = part.rest;
 	return 0;
 }
@@ -263,6 +264,12 @@ void cpim_write(struct buf *out, const struct cpim *c)
 	put_imdn(out, c);
 	buf_put_str(out, "\r\nContent-Type: ");
 	buf_put_bytes(out, c->content_type);
-	buf_put_str(out, "\r\n\r\n");
+	buf_put_str(out, "\r\n");
+	if (c->content_disposition.n) {
+		buf_put_str(out, "Content-Disposition: ");
+		buf_put_bytes(out, c->content_disposition);
+		buf_put_str(out, "\r\n");
+	}
+	buf_put_str(out, "\r\n");
 	buf_put_bytes(out, c->content);
 }

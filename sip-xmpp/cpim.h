@@ -19,6 +19,7 @@ struct cpim {
 	struct bytes message_id;   /* imdn.Message-ID; empty: absent */
 	unsigned disposition;      /* enum cpim_disposition that imdn.Disposition-Notification asks for */
 	struct bytes content_type; /* of the part inside */
+	struct bytes content_disposition;
 	struct bytes content_encoding; /* Content-Transfer-Encoding or Content-Encoding; empty: none */
 	struct bytes content;
 };

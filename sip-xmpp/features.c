@@ -1,32 +1,49 @@
 #include "features.h"
 
+#include "conversation.h"
 #include "iq.h"
+#include "message.h"
+#include "message_in.h"
 #include "options.h"
+#include "presence.h"
 #include "room.h"
 #include "session.h"
 
 /* ---- the tables: a standard adds its rows here ---- */
 
-static const struct feature features[] = {
-	{ .name = "options" },
-	{ .name = "session", .init = session_init, .fini = session_fini, .down = session_down, .show = session_show },
+static const struct feature message_feature = {
+	.name = "messages", .init = conversations_init, .fini = conversations_fini, .show = message_show,
+};
+
+static const struct feature *const features[] = {
+	&message_feature,
+	&presence_feature,
+	&session_feature,
 };
 
 static const struct request_row request_rows[] = {
 	{ SIPM_OPTIONS, NULL, "", options_on_request },
+	{ SIPM_SUBSCRIBE, "presence", "", presence_on_subscribe },
+	{ SIPM_NOTIFY, "presence", "", presence_on_notify },
+	{ SIPM_PUBLISH, "presence", "", presence_on_publish },
 	{ SIPM_INVITE, NULL, " timer ", session_on_invite },
 	{ SIPM_ACK, NULL, " timer ", session_on_ack },
 	{ SIPM_BYE, NULL, "", session_on_bye },
 	{ SIPM_UPDATE, NULL, " timer ", session_on_update },
 	{ SIPM_INFO, NULL, "", session_on_info },
-	{ SIPM_MESSAGE, NULL, "", session_on_message }, /* those in a session; before page mode's */
+	{ SIPM_MESSAGE, NULL, "", session_on_message }, /* those in a session */
+	{ SIPM_MESSAGE, NULL, "", message_in_on_request },
 };
 
 static const struct stanza_row stanza_rows[] = {
-	{ STANZA_MESSAGE, ~(1u << TYPE_ERROR), room_on_invitation }, /* before all that reads messages */
+	/* What is to go another way than page mode (sessions, rooms) stands before it. */
+	{ STANZA_MESSAGE, ~(1u << TYPE_ERROR), room_on_invitation },
 	{ STANZA_MESSAGE, 1u << TYPE_NORMAL | 1u << TYPE_CHAT, session_on_stanza },
 	{ STANZA_MESSAGE, 1u << TYPE_ERROR, session_on_error },
+	{ STANZA_MESSAGE, 1u << TYPE_NORMAL | 1u << TYPE_CHAT | 1u << TYPE_HEADLINE, message_on_stanza }, /* MSG-X09 */
+	{ STANZA_MESSAGE, 1u << TYPE_ERROR, message_on_error },
 	{ STANZA_IQ, 1u << TYPE_GET | 1u << TYPE_SET, iq_on_request },
+	{ STANZA_PRESENCE, ~0u, presence_on_stanza },
 };
 
 enum { FEATURES = sizeof features / sizeof features[0], REQUEST_ROWS = sizeof request_rows / sizeof request_rows[0],
@@ -39,44 +56,44 @@ int features_init(struct xlate *x)
 	int rc = 0;
 
 	for (size_t i = 0; !rc && i < FEATURES; i++)
-		if (features[i].init)
-			rc = features[i].init(x);
+		if (features[i]->init)
+			rc = features[i]->init(x);
 	return rc;
 }
 
 void features_fini(struct xlate *x)
 {
 	for (size_t i = 0; i < FEATURES; i++)
-		if (features[i].fini)
-			features[i].fini(x);
+		if (features[i]->fini)
+			features[i]->fini(x);
 }
 
 void features_apply(struct xlate *x)
 {
 	for (size_t i = 0; i < FEATURES; i++)
-		if (features[i].apply)
-			features[i].apply(x);
+		if (features[i]->apply)
+			features[i]->apply(x);
 }
 
 void features_up(struct xlate *x, enum prog p)
 {
 	for (size_t i = 0; i < FEATURES; i++)
-		if (features[i].up)
-			features[i].up(x, p);
+		if (features[i]->up)
+			features[i]->up(x, p);
 }
 
 void features_down(struct xlate *x, enum prog p)
 {
 	for (size_t i = 0; i < FEATURES; i++)
-		if (features[i].down)
-			features[i].down(x, p);
+		if (features[i]->down)
+			features[i]->down(x, p);
 }
 
 void features_show(struct xlate *x, struct proc_ask *ask)
 {
 	for (size_t i = 0; i < FEATURES; i++)
-		if (features[i].show)
-			features[i].show(x, ask);
+		if (features[i]->show)
+			features[i]->show(x, ask);
 }
 
 void features_allow(struct buf *out)

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "charset.h"
+#include "xmldoc.h"
 
 #define NS_IMDN "urn:ietf:params:xml:ns:imdn"
 
@@ -37,10 +38,9 @@ static int status_of(const struct xml_node *root, enum imdn_status *out)
 
 int imdn_read(struct bytes in, struct arena *a, struct imdn *out)
 {
-	static const struct xml_limits limits = { .stanza_bytes = 16384, .depth = 8, .attrs = 16, .nodes = 64 };
 	struct xml_node *root;
 	enum imdn_status status;
-	int rc = xml_parse(in, "", &limits, a, &root);
+	int rc = xmldoc_parse(in, a, &root);
 
 	if (rc)
 		return rc;

@@ -139,7 +139,7 @@ void holder_settle(struct presence *p, struct holder *h)
 
 static bool is_full(const struct presence *p, const struct holder *h, enum setting limit)
 {
-	return h && h->n >= (uint64_t)settings_int(p->x->settings, limit);
+	return p->is_loaded && h->n >= (uint64_t)settings_int(p->x->settings, limit); /* what was held stays */
 }
 
 const char *presence_take(struct presence *p, struct bytes who, struct bytes sip_domain)
@@ -149,7 +149,7 @@ const char *presence_take(struct presence *p, struct bytes who, struct bytes sip
 
 	if (!user || !domain)
 		full = "no memory";
-	else if (p->n >= (uint64_t)settings_int(p->x->settings, SET_GATEWAY_SUBSCRIPTIONS))
+	else if (p->is_loaded && p->n >= (uint64_t)settings_int(p->x->settings, SET_GATEWAY_SUBSCRIPTIONS))
 		full = "gateway subscriptions-max";
 	else if (is_full(p, user, SET_GATEWAY_SUBSCRIPTIONS_USER))
 		full = "gateway subscriptions-user";
@@ -190,6 +190,15 @@ void presence_flooded(struct presence *p, struct bytes who, const char *what)
 
 /* ---- sending ---- */
 
+/* What changes a subscription must arrive; how somebody is comes again. */
+static void post(struct presence *p, const struct stanza_to *to)
+{
+	bool must_arrive = to->type >= TYPE_SUBSCRIBE && to->type <= TYPE_UNSUBSCRIBED;
+
+	if (!must_arrive || stanza_out_send(p->x, to, NULL, NULL, NULL))
+		stanza_out_post(p->x, to);
+}
+
 void presence_tell(struct presence *p, const struct tell *t)
 {
 	struct bytes from = t->from;
@@ -220,7 +229,7 @@ void presence_tell(struct presence *p, const struct tell *t)
 		buf_put_str(&b, "/>");
 	}
 	if (!buf_failed(&b) && !buf_failed(&jid))
-		stanza_out_post(p->x, &(struct stanza_to){ .kind = STANZA_PRESENCE, .type = t->type, .trace = xlate_next_id(p->x),
+		post(p, &(struct stanza_to){ .kind = STANZA_PRESENCE, .type = t->type, .trace = xlate_next_id(p->x),
 			.from = from, .to = t->to, .sid = t->sid, .stanza = buf_bytes(&b) });
 	buf_fini(&b);
 	buf_fini(&jid);
@@ -547,6 +556,12 @@ static void fini(struct xlate *x)
 	x->presence = NULL;
 }
 
+static void apply(struct xlate *x)
+{
+	if (!x->presence->is_loaded)
+		presence_store_up(x->presence);
+}
+
 static void up(struct xlate *x, enum prog peer)
 {
 	if (peer == PROG_STORE)
@@ -613,6 +628,7 @@ const struct feature presence_feature = {
 	.name = "presence",
 	.init = init,
 	.fini = fini,
+	.apply = apply,
 	.up = up,
 	.show = show,
 };

@@ -66,7 +66,7 @@ struct watch {
 	struct loop_timer timer;   /* what for: its state says */
 	struct loop_timer offline; /* SUB-X14: grace after the last resource has gone */
 	struct request_out *out;   /* SUBSCRIBE under way */
-	uint64_t expires_at_ms, asked_ms, save_wall_ms;
+	uint64_t expires_at_ms, asked_ms;
 	uint32_t expires_s, wanted_s, retry_s;
 	char *sid;                 /* of the <presence type='subscribe'/>, until it is answered */
 	char *prober;              /* SUB-P01: a look without a subscription; full JID of who asked */
@@ -93,7 +93,12 @@ struct notifier {
 	const char *reason;        /* of the end */
 	uint8_t state;             /* enum notifier_state */
 	uint8_t flags;             /* enum sip_unit_flag */
+	uint8_t tries;             /* NOTIFYs in a row that failed */
 	bool is_due;               /* to be notified once the one under way is done */
+	bool is_last_sent;         /* the NOTIFY under way says terminated */
+	bool is_look;              /* SUB-P02 */
+	bool was_active;           /* before it ended */
+	bool is_counted;           /* by presence_take */
 	bool is_over;
 };
 
@@ -109,12 +114,12 @@ struct presence {
 	/* gh-store */
 	struct list unsaved;
 	struct loop_timer save_timer, load_timer;
-	struct buf saving;
+	struct buf saving;      /* the ask under way: sent again when gh-store is back */
 	struct buf deletes;     /* keys of rows that have no pair any more */
 	uint32_t n_deletes;
-	uint32_t load_id, save_id;
-	char *load_after;       /* key of the last row that was read */
+	uint32_t load_id, save_id; /* 0: none under way */
 	uint32_t n_page;
+	struct buf load_after;  /* key of the last row that was read */
 	bool is_loaded;
 	struct list again;      /* pairs to be probed */
 	uint32_t n_again;       /* at a time */
@@ -194,7 +199,7 @@ extern uint64_t presence_stats[PSTAT_COUNT];
 	X(V_UNSUBSCRIBE, "unsubscribe") X(V_HEARD, "heard") X(V_TIMER, "timer")                    \
 	X(V_OK, "2xx") X(V_BRIEF, "423") X(V_LOST, "481") X(V_REFUSED, "refused")                  \
 	X(V_ABSENT, "absent") X(V_FAILED, "failed")                                                \
-	X(V_NOTIFIED, "notified") X(V_END_REFUSED, "rejected") X(V_END_ABSENT, "noresource")       \
+	X(V_LOOKED, "looked") X(V_END_REFUSED, "rejected") X(V_END_ABSENT, "noresource")       \
 	X(V_END_AGAIN, "deactivated") X(V_END_LATER, "probation") X(V_END_FROZEN, "invariant")
 #define WATCH_ID(id, name) id,
 enum watch_state { WATCH_STATES(WATCH_ID) WATCH_STATE_COUNT };
@@ -213,6 +218,10 @@ struct watch *watch_new(struct pair *c);
 /* The machine. w, and the pair, may be gone after it. */
 void watch_step(struct watch *w, enum watch_event e, const struct watch_news *news);
 void watch_free(struct watch *w);
+/* A NOTIFY says that it ends sooner than the 2xx said (SUB-X13). */
+void watch_shorten(struct watch *w, uint32_t expires_s);
+/* SUB-X06: the second dialog of a forked SUBSCRIBE is ended; its NOTIFY is here. */
+void watch_end_fork(struct watch *w, const struct sipmsg *notify);
 /* Of the last resource: grace begins; or it is back. */
 void watch_set_online(struct watch *w, bool is_online);
 /* In a state of an earlier life. */
@@ -224,6 +233,7 @@ const char *watch_state_name(uint8_t state);
 void watch_on_notify(struct watch *w, struct request_in *r);
 void watch_tell_all(struct watch *w, struct bytes to);   /* a probe's answer (SUB-P01) */
 void watch_tell_gone(struct watch *w);                   /* all tuples unavailable, and forgotten */
+void watch_forget(struct watch *w);                      /* the tuples */
 
 /* ---- notifier.c ---- */
 #define NOTIFIER_STATES(X)                                                                         \
@@ -253,6 +263,7 @@ const char *notifier_state_name(uint8_t state);
 /* ---- notify.c ---- */
 /* Sends a NOTIFY of the state n is in, or marks it due. */
 void notify_send(struct notifier *n);
+void notify_init(struct notifier *n);
 /* A change that may wait its turn (PRE-X13). */
 void notify_change(struct notifier *n);
 /* The XMPP user's resource is now so; false: nothing changed. */

@@ -1,6 +1,7 @@
 #include "request_in.h"
 
 #include "address.h"
+#include "dialog.h"
 #include "base/err.h"
 #include "features.h"
 
@@ -70,7 +71,7 @@ static const char *advice_for(unsigned status)
 	}
 }
 
-void request_in_refuse(struct request_in *r, unsigned status, const char *why)
+void request_in_refuse_with(struct request_in *r, unsigned status, const char *why, struct bytes headers)
 {
 	uint32_t held;
 
@@ -80,7 +81,12 @@ void request_in_refuse(struct request_in *r, unsigned status, const char *why)
 			 LOG_BYTES("method", sipmsg_method_text(r->m)), LOG_BYTES("from", r->from.full),
 			 LOG_BYTES("to", r->to.full), LOG_INT("status", status), LOG_STR("reason", why),
 			 LOG_STR("advice", advice_for(status)), LOG_INT("suppressed", held));
-	request_in_status(r, status, NULL);
+	request_in_answer(r, &(struct reply){ .status = status, .headers = headers });
+}
+
+void request_in_refuse(struct request_in *r, unsigned status, const char *why)
+{
+	request_in_refuse_with(r, status, why, BYTES_NONE);
 }
 
 /* ---- addresses ---- */
@@ -106,6 +112,14 @@ static bool is_plain_sip(struct bytes uri)
 	struct sipuri u;
 
 	return sipuri_parse(uri, &u) == 0 && u.scheme == SIPURI_SIP;
+}
+
+/* In a dialog the Request-URI is our Contact, which may be at `sip host`; the user is that of To. */
+static struct bytes addressee_uri(const struct sipmsg *m)
+{
+	struct sip_address to;
+
+	return dialog_tag(m, SIPH_TO).n && sipmsg_address(m, SIPH_TO, 0, &to) ? to.uri : sipmsg_uri(m);
 }
 
 /* ADR-10, ADR-14: of Request-URI and To only sip: is translated. */
@@ -179,7 +193,7 @@ static unsigned judge(struct request_in *r, const char **why)
 	struct jid from, to;
 	int rc = sender_of(x, r->m, may_be_sips, &from);
 	if (!rc)
-		rc = address_to_jid(sipmsg_uri(r->m), may_be_sips, &x->arena, &to);
+		rc = address_to_jid(addressee_uri(r->m), may_be_sips, &x->arena, &to);
 	*why = "address";
 	if (rc)
 		return address_status(rc);

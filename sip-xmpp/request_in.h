@@ -42,6 +42,7 @@ void request_in_answer(struct request_in *r, const struct reply *reply);
 void request_in_status(struct request_in *r, unsigned status, const char *reason);
 /* The same as a refusal that an administrator may want to know of: one line. why: a word. */
 void request_in_refuse(struct request_in *r, unsigned status, const char *why);
+void request_in_refuse_with(struct request_in *r, unsigned status, const char *why, struct bytes headers);
 /* An ACK, or what must stay unanswered: freed. */
 void request_in_free(struct request_in *r);
 

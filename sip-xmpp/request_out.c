@@ -45,7 +45,7 @@ static int transmit(struct xlate *x, enum prog door, uint64_t id, const struct r
 		return ERR_AGAIN;
 	buf_init(&message, SIPMSG_MAX_BYTES);
 	int rc = sipmsg_print(to->m, &message);
-	if (!rc && buf_failed(&message))
+	if (!rc && (buf_failed(&message) || (to->max_bytes && buf_len(&message) + REQUEST_OUT_VIA_BYTES > to->max_bytes)))
 		rc = ERR_LIMIT;
 	if (!rc) {
 		const struct sip_unit u = { .id = id, .trace = to->trace, .flags = to->flags, .flow = to->flow,

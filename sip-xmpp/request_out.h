@@ -5,7 +5,8 @@
 #include "xlate.h"
 
 /* The door gives up after 64*T1 = 32 s (a called user after 180); we a little later, should it not say so. */
-enum { REQUESTS_OUT_MAX = 100000, REQUEST_OUT_WAIT_MS = 40000, REQUEST_OUT_INVITE_WAIT_MS = 200000 };
+/* VIA_BYTES: what the door adds: Via and Content-Length. */
+enum { REQUEST_OUT_VIA_BYTES = 150, REQUESTS_OUT_MAX = 100000, REQUEST_OUT_WAIT_MS = 40000, REQUEST_OUT_INVITE_WAIT_MS = 200000 };
 
 struct request_out; /* gone when fn was called */
 
@@ -15,6 +16,7 @@ struct request_to {
 	struct bytes peer;      /* domain whose row governs; empty: that of the Request-URI */
 	uint64_t flow;          /* 0: found by the door */
 	uint8_t flags;          /* enum sip_unit_flag: UNIT_CLIENT sends it to gh-line */
+	uint32_t max_bytes;     /* 0: SIP's own limit; the door's Via is counted (MSG-X10) */
 };
 
 /* What came of it. */
@@ -28,7 +30,7 @@ struct outcome {
 typedef void (*request_out_fn)(void *arg, const struct outcome *o);
 
 /* 0: fn will be called once, never from inside this call. ERR_AGAIN: the door is not there;
- * ERR_FULL; ERR_SYNTAX: m does not print; ERR_NOMEM: fn is not called. out may be NULL. */
+ * ERR_FULL; ERR_LIMIT: over max_bytes; ERR_SYNTAX: m does not print; ERR_NOMEM: fn is not called. out may be NULL. */
 int request_out_send(struct xlate *x, const struct request_to *to, request_out_fn fn, void *arg,
                      struct request_out **out);
 /* ACK: no outcome (RFC 3261 17.1). */

@@ -280,8 +280,8 @@ void session_arm(struct session *s)
 	sooner(&next, s->refresh_ms);
 	if (s->state == SESSION_OPEN) {
 		sooner(&next, s->idle_ms);
-		sooner(&next, typing_next(&s->to_sip));
-		sooner(&next, typing_next(&s->to_xmpp));
+		sooner(&next, session_typing_next(&s->to_sip));
+		sooner(&next, session_typing_next(&s->to_xmpp));
 		sooner(&next, msrp_next(s));
 	}
 	loop_timer_del(s->x->loop, &s->timer);
@@ -297,9 +297,9 @@ static void on_timer(void *arg)
 
 	xlate_begin(s->x);
 	msrp_sweep(s, now);
-	if (typing_due(&s->to_sip, now, &is_typing))
+	if (session_typing_due(&s->to_sip, now, &is_typing))
 		session_tell_typing(s, is_typing);
-	if (typing_due(&s->to_xmpp, now, &is_typing))
+	if (session_typing_due(&s->to_xmpp, now, &is_typing))
 		session_tell_state(s, is_typing ? CHAT_COMPOSING : CHAT_ACTIVE);
 	bool is_late = (s->late_ms && s->late_ms <= now) || (s->refresh_ms && s->refresh_ms <= now) ||
 	               (s->state == SESSION_OPEN && s->idle_ms <= now);
@@ -463,7 +463,7 @@ void session_set_paged(struct xlate *x, const struct jid *remote)
 
 /* ---- the feature ---- */
 
-int session_init(struct xlate *x)
+static int init(struct xlate *x)
 {
 	struct sessions *all = calloc(1, sizeof *all);
 
@@ -477,7 +477,7 @@ int session_init(struct xlate *x)
 	return 0;
 }
 
-void session_fini(struct xlate *x)
+static void fini(struct xlate *x)
 {
 	struct sessions *all = x->sessions;
 
@@ -496,7 +496,7 @@ void session_fini(struct xlate *x)
 	x->sessions = NULL;
 }
 
-void session_show(struct xlate *x, struct proc_ask *ask)
+static void show(struct xlate *x, struct proc_ask *ask)
 {
 	size_t n[SESSION_STATE_COUNT] = { 0 };
 
@@ -509,3 +509,5 @@ void session_show(struct xlate *x, struct proc_ask *ask)
 	proc_record_int(ask, "page_mode_peers", (int64_t)x->sessions->paged.count);
 	proc_record_end(ask);
 }
+
+const struct feature session_feature = { .name = "sessions", .init = init, .fini = fini, .down = session_down, .show = show };

@@ -6,11 +6,8 @@
 #include "request_in.h"
 #include "stanza_in.h"
 
-struct proc_ask;
-
-int session_init(struct xlate *x);
-void session_fini(struct xlate *x);
-void session_show(struct xlate *x, struct proc_ask *ask);
+struct feature;
+extern const struct feature session_feature;
 
 /* False: not in a session, page mode's. */
 bool session_on_invite(struct xlate *x, struct request_in *r);

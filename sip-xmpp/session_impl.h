@@ -10,7 +10,7 @@
 #include "session.h"
 #include "sip/sdp.h"
 #include "stanza_out.h"
-#include "typing.h"
+#include "session_typing.h"
 
 enum {
 	SESSIONS_MAX = 20000,
@@ -76,7 +76,7 @@ struct session {
 	struct outgoing *sending;
 	struct loop_timer timer;
 	uint64_t late_ms, idle_ms, refresh_ms; /* 0: no such end */
-	struct typing to_sip, to_xmpp;
+	struct session_typing to_sip, to_xmpp;
 };
 
 struct sessions {

@@ -357,8 +357,8 @@ bool session_on_info(struct xlate *x, struct request_in *r)
 		return true;
 	}
 	if (read_activity(x, sipmsg_body(r->m), &is_typing)) {
-		typing_note(&s->to_xmpp, is_typing, SESSION_TYPING_MS, loop_now(x->loop));
-		if (typing_due(&s->to_xmpp, loop_now(x->loop), &is_typing))
+		session_typing_note(&s->to_xmpp, is_typing, SESSION_TYPING_MS, loop_now(x->loop));
+		if (session_typing_due(&s->to_xmpp, loop_now(x->loop), &is_typing))
 			session_tell_state(s, is_typing ? CHAT_COMPOSING : CHAT_ACTIVE);
 	}
 	request_in_status(r, 200, NULL);

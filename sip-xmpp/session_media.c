@@ -198,8 +198,8 @@ static unsigned tell_composing(struct session *s, struct bytes body)
 
 	if (composing_read(body, &s->x->arena, &is_typing, &refresh_s))
 		return 400;
-	typing_note(&s->to_xmpp, is_typing, (uint64_t)refresh_s * 1000, now);
-	if (typing_due(&s->to_xmpp, now, &is_typing))
+	session_typing_note(&s->to_xmpp, is_typing, (uint64_t)refresh_s * 1000, now);
+	if (session_typing_due(&s->to_xmpp, now, &is_typing))
 		session_tell_state(s, is_typing ? CHAT_COMPOSING : CHAT_ACTIVE);
 	return 200;
 }

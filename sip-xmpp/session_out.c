@@ -222,7 +222,7 @@ static void send_msrp(struct session *s, struct outgoing *o)
 	o->s->node = stanza_in_tree(o->s);
 	int rc = msrp_send(s, o->s, session_body_of(o->s->node));
 	if (rc == 0) {
-		typing_message(&s->to_sip);
+		session_typing_message(&s->to_sip);
 		outgoing_done(o);
 	} else if (rc == ERR_LIMIT) {
 		outgoing_fail(o, STANZA_POLICY_VIOLATION, "the message is too long for the other side");
@@ -245,7 +245,7 @@ static bool send_one(struct session *s)
 	int rc = text.n ? send_text(s, text) : 0;
 	if (rc == 0 && text.n) {
 		s->sending = o;
-		typing_message(&s->to_sip);
+		session_typing_message(&s->to_sip);
 		return true;
 	}
 	if (rc == ERR_LIMIT || rc == ERR_SYNTAX)

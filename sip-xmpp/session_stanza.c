@@ -110,7 +110,7 @@ int session_tell_with(struct session *s, struct bytes text, struct bytes beside,
 	close_message(s, &b);
 	int rc = post(s, &b, bytes_of(s->last_sid), FACT_BODY | FACT_PAYLOAD, fn, arg);
 	buf_fini(&b);
-	typing_message(&s->to_xmpp);
+	session_typing_message(&s->to_xmpp);
 	return rc;
 }
 
@@ -236,8 +236,8 @@ static void take_state(struct session *s, struct stanza_in *st)
 	if (received.n && s->msrp)
 		msrp_report(s, received);
 	if (composing_of_state(state, &is_typing) && s->state == SESSION_OPEN) {
-		typing_note(&s->to_sip, is_typing, COMPOSING_IDLE_S * 1000, loop_now(s->x->loop));
-		if (typing_due(&s->to_sip, loop_now(s->x->loop), &is_typing))
+		session_typing_note(&s->to_sip, is_typing, COMPOSING_IDLE_S * 1000, loop_now(s->x->loop));
+		if (session_typing_due(&s->to_sip, loop_now(s->x->loop), &is_typing))
 			session_tell_typing(s, is_typing);
 		session_arm(s);
 	}

@@ -52,9 +52,11 @@ void stanza_in_again(struct stanza_in *s)
 static void answer(struct stanza_in *s, enum stanza_type type, struct bytes stanza)
 {
 	const struct stanza_to to = { .kind = (enum stanza_kind)s->e.kind, .type = type, .trace = s->e.trace, .from = s->e.to,
-				      .to = s->e.from, .sid = s->e.sid, .stanza = stanza };
+				      .to = s->e.from, .sid = s->e.sid, .stanza = stanza, .wait_ms = STANZA_IN_ANSWER_MS };
 
-	stanza_out_post(s->x, &to);
+	/* Kept until it is taken: s itself is done with then, and its origin may not hear of it otherwise. */
+	if (stanza_out_send(s->x, &to, NULL, NULL, NULL))
+		stanza_out_post(s->x, &to);
 }
 
 void stanza_in_refuse(struct stanza_in *s, const struct stanza_fault *f)
@@ -161,15 +163,17 @@ static void offer(struct stanza_in *s)
 		features_stanza(x, s);
 }
 
-int stanza_in_offer(struct xlate *x, const struct envelope *e, void (*finish)(struct stanza_in *s, int rc), void *user)
+int stanza_in_offer(struct xlate *x, const struct envelope *e, const struct stanza_from *from)
 {
 	struct stanza_in *s;
 	int rc = admit(x, e, &s);
 
 	if (rc)
 		return rc;
-	s->finish = finish;
-	s->user = user;
+	s->finish = from->finish;
+	s->user = from->user;
+	s->flags = from->flags;
+	s->flow = from->flow;
 	offer(s);
 	return 0;
 }

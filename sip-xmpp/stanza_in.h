@@ -6,7 +6,10 @@
 #include "error.h"
 #include "xlate.h"
 
-enum { STANZAS_IN_MAX = 100000, STANZAS_IN_RECENT = 8192, STANZA_IN_BYTES_MAX = 262144 };
+enum {
+	STANZAS_IN_MAX = 100000, STANZAS_IN_RECENT = 8192, STANZA_IN_BYTES_MAX = 262144,
+	STANZA_IN_ANSWER_MS = 300000 /* more than any origin waits for gh-switch */
+};
 
 struct stanza_in {
 	struct xlate *x;
@@ -14,6 +17,9 @@ struct stanza_in {
 	struct envelope e;     /* its texts live as long as this */
 	struct jid from, to;
 	struct xml_node *node; /* the tree, while a handler of features.c runs; later: stanza_in_tree */
+	/* How its recipient is reached, when that is a SIP client of ours (as in struct request_to). */
+	uint8_t flags;
+	uint64_t flow;
 	/* Not NULL: it came some other way than from gh-switch; told once, rc as in ROUTE_DONE. */
 	void (*finish)(struct stanza_in *s, int rc);
 	void *user;
@@ -33,9 +39,15 @@ struct xml_node *stanza_in_tree(struct stanza_in *s);
 /* Answers an iq with <iq type='result'> and this inside (may be empty), and ends s. */
 void stanza_in_result(struct stanza_in *s, struct bytes inner);
 
-/* A copy of an envelope as a stanza that came in, offered to the features. finish and user as above.
+/* A copy of an envelope as a stanza that came in some other way, offered to the features.
  * ERR_NOMEM, ERR_FULL: nothing was done. */
-int stanza_in_offer(struct xlate *x, const struct envelope *e, void (*finish)(struct stanza_in *s, int rc), void *user);
+struct stanza_from {
+	void (*finish)(struct stanza_in *s, int rc);
+	void *user;
+	uint8_t flags;
+	uint64_t flow;
+};
+int stanza_in_offer(struct xlate *x, const struct envelope *e, const struct stanza_from *from);
 
 int stanza_in_on_route(void *x, struct chan *from, const struct frame *f);
 int stanza_in_init(struct xlate *x);

@@ -124,7 +124,7 @@ int stanza_out_send(struct xlate *x, const struct stanza_to *to, stanza_out_fn f
 		free(s);
 		return ERR_NOMEM;
 	}
-	s->has_sid = s->e.sid.n && map_add(&x->stanzas_out_sid, s->e.sid, s) == 0;
+	s->has_sid = fn && s->e.sid.n && map_add(&x->stanzas_out_sid, s->e.sid, s) == 0;
 	list_add_tail(&x->stanzas_out_order, &s->node_order);
 	x->stanzas_out_bytes += s->bytes;
 	s->fn = fn;

@@ -32,7 +32,8 @@ struct stanza_to {
 	uint32_t hold_ms;      /* wait so long for an error stanza after it was taken (MSG-S19) */
 };
 
-/* 0: fn is called once, never from inside. ERR_FULL, ERR_NOMEM: it is not. out may be NULL. */
+/* 0: fn (NULL: nobody wants to know) is called once, never from inside. ERR_FULL, ERR_NOMEM: it is not. out may
+ * be NULL. */
 int stanza_out_send(struct xlate *x, const struct stanza_to *to, stanza_out_fn fn, void *arg, struct stanza_out **out);
 /* Sends and forgets. */
 void stanza_out_post(struct xlate *x, const struct stanza_to *to);

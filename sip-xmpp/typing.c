@@ -1,35 +1,105 @@
 #include "typing.h"
 
-void typing_note(struct typing *t, bool is_typing, uint64_t hold_ms, uint64_t now_ms)
+#include "message_out.h"
+
+static void arm(struct conversation *c, struct typing *t)
 {
-	t->is_wanted = is_typing;
-	t->ends_ms = is_typing ? now_ms + hold_ms : 0;
+	uint64_t now = loop_now(c->x->loop), at = UINT64_MAX;
+
+	if (t->is_wanted != t->is_shown)
+		at = t->told_ms + CONVERSATION_STATE_MS;
+	if (t->is_wanted && t->until_ms < at)
+		at = t->until_ms;
+	if (at == UINT64_MAX)
+		loop_timer_del(c->x->loop, &t->timer);
+	else
+		(void)loop_timer_set(c->x->loop, &t->timer, at > now ? at - now : 0); /* without memory it stays */
 }
 
-void typing_message(struct typing *t)
+/* Is the rate's time over? Then the last state that was wanted is told (CMP-11). */
+static bool take_turn(struct conversation *c, struct typing *t)
 {
-	t->is_wanted = t->is_told = false;
-	t->ends_ms = 0;
-}
+	uint64_t now = loop_now(c->x->loop);
 
-bool typing_due(struct typing *t, uint64_t now_ms, bool *is_typing)
-{
-	if (t->ends_ms && t->ends_ms <= now_ms) {
-		t->is_wanted = false;
-		t->ends_ms = 0;
-	}
-	if (t->is_wanted == t->is_told || now_ms < t->quiet_until_ms)
+	if (t->is_told && (t->is_wanted == t->is_shown || t->told_ms + CONVERSATION_STATE_MS > now))
 		return false;
-	t->is_told = *is_typing = t->is_wanted;
-	t->quiet_until_ms = now_ms + TYPING_QUIET_MS;
+	t->is_shown = t->is_wanted;
+	t->is_told = true;
+	t->told_ms = now;
 	return true;
 }
 
-uint64_t typing_next(const struct typing *t)
+static void expire(struct conversation *c, struct typing *t)
 {
-	uint64_t next = t->ends_ms;
+	if (t->is_wanted && t->until_ms <= loop_now(c->x->loop))
+		t->is_wanted = false;
+}
 
-	if (t->is_wanted != t->is_told && (!next || t->quiet_until_ms < next))
-		next = t->quiet_until_ms;
-	return next;
+static void on_to_sip(void *arg)
+{
+	struct conversation *c = arg;
+
+	xlate_begin(c->x);
+	expire(c, &c->to_sip);
+	if (take_turn(c, &c->to_sip))
+		message_out_state(c, c->to_sip.is_shown);
+	arm(c, &c->to_sip);
+}
+
+static void on_to_xmpp(void *arg)
+{
+	struct conversation *c = arg;
+
+	xlate_begin(c->x);
+	expire(c, &c->to_xmpp);
+	if (take_turn(c, &c->to_xmpp))
+		message_in_state(c, c->to_xmpp.is_shown, 0);
+	arm(c, &c->to_xmpp);
+}
+
+void typing_init(struct conversation *c)
+{
+	loop_timer_init(&c->to_sip.timer, on_to_sip, c);
+	loop_timer_init(&c->to_xmpp.timer, on_to_xmpp, c);
+}
+
+static bool want(struct conversation *c, struct typing *t, bool is_active, uint64_t for_s)
+{
+	t->is_wanted = is_active;
+	t->until_ms = loop_now(c->x->loop) + for_s * 1000;
+	bool is_told = take_turn(c, t);
+	arm(c, t);
+	return is_told;
+}
+
+void typing_to_sip(struct conversation *c, enum chat_state s)
+{
+	bool is_active;
+
+	if (!settings_bool(c->x->settings, SET_GATEWAY_STATES) || !capability_is_on(c, &c->takes_composing) ||
+	    !composing_of_state(s, &is_active))
+		return;
+	if (want(c, &c->to_sip, is_active, COMPOSING_IDLE_S))
+		message_out_state(c, is_active);
+}
+
+bool typing_to_xmpp(struct conversation *c, bool is_active, uint32_t refresh_s)
+{
+	return want(c, &c->to_xmpp, is_active, refresh_s);
+}
+
+static void text_went(struct conversation *c, struct typing *t)
+{
+	t->is_shown = t->is_wanted = false;
+	arm(c, t);
+}
+
+void typing_text_to_sip(struct conversation *c)
+{
+	text_went(c, &c->to_sip);
+}
+
+void typing_text_to_xmpp(struct conversation *c)
+{
+	text_went(c, &c->to_xmpp);
 }

@@ -1,26 +1,18 @@
-/* typing.h - one direction of "is typing" in a conversation: how often it is told (CMP-11), and how long it
- * holds without news (CMP-05, CMP-06). Pure. */
+/* typing.h - who is typing: chat states (XEP-0085) to isComposing (RFC 3994) and back, at a bearable rate. */
 #ifndef XLATE_TYPING_H
 #define XLATE_TYPING_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "conversation.h"
 
-enum { TYPING_QUIET_MS = 10000 };
-
-struct typing {
-	bool is_wanted, is_told;
-	uint64_t quiet_until_ms; /* nothing more is told before */
-	uint64_t ends_ms;        /* is_wanted ends then; 0: it is not */
-};
-
-/* News: holds for hold_ms. */
-void typing_note(struct typing *t, bool is_typing, uint64_t hold_ms, uint64_t now_ms);
-/* A message came: that says it (CMP-07). */
-void typing_message(struct typing *t);
-/* Is something to be told now? Then it counts as told; *is_typing says what. */
-bool typing_due(struct typing *t, uint64_t now_ms, bool *is_typing);
-/* When to ask again; 0: not before news. */
-uint64_t typing_next(const struct typing *t);
+void typing_init(struct conversation *c);
+/* A chat state came from XMPP (CMP-02, 03, 06, 09, 11). */
+void typing_to_sip(struct conversation *c, enum chat_state s);
+/* A text went that way: the other side takes that for idle (CMP-07). */
+void typing_text_to_sip(struct conversation *c);
+void typing_text_to_xmpp(struct conversation *c);
+/* An isComposing came from SIP (CMP-01, 05, 11). True: it is to be shown now; else later or not at all. */
+bool typing_to_xmpp(struct conversation *c, bool is_active, uint32_t refresh_s);
+/* Shows a state to the XMPP user, of this trace or 0 (message_in.c). */
+void message_in_state(struct conversation *c, bool is_active, uint64_t trace);
 
 #endif

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/random.h"
 #include "features.h"
+#include "presence.h"
 #include "request_in.h"
 #include "request_out.h"
 #include "session.h"
@@ -25,6 +26,8 @@ const struct bus_handler xlate_handlers[] = {
 	{ MSG_MSRP_OPENED, session_on_msrp_opened },
 	{ MSG_MSRP_FRAME, session_on_msrp_frame },
 	{ MSG_MSRP_CLOSE, session_on_msrp_close },
+	{ MSG_STORE_ITEM, presence_on_store_item },
+	{ MSG_STORE_DONE, presence_on_store_done },
 };
 const size_t xlate_n_handlers = sizeof xlate_handlers / sizeof xlate_handlers[0];
 
@@ -44,31 +47,13 @@ bool xlate_is_hosted(const struct xlate *x, struct bytes domain)
 	return x->settings && domain.n && settings_is_set(x->settings, SET_DOMAIN_CERTIFICATE, domain);
 }
 
-/* A row "*.parent" governs what lies below parent; the longest one wins. */
-static size_t fit(struct bytes key, struct bytes domain)
-{
-	if (bytes_eq(key, domain))
-		return SIZE_MAX;
-	if (key.n == 1 && key.p[0] == '*')
-		return 1;
-	if (key.n < 3 || !bytes_starts(key, BYTES("*.")) || domain.n < key.n)
-		return 0;
-	return bytes_eq(bytes_skip(domain, domain.n - key.n + 1), bytes_skip(key, 1)) ? key.n : 0;
-}
-
 struct bytes xlate_peer_key(const struct xlate *x, struct bytes domain)
 {
-	struct bytes best = BYTES_NONE, key;
-	size_t best_fit = 0;
+	struct peer_verdict v = { .key = BYTES_NONE };
 
-	for (size_t at = 0; x->settings && settings_next_key(x->settings, SET_SIP_PEER_ACTION, &at, &key);) {
-		size_t n = fit(key, domain);
-		if (n > best_fit) {
-			best_fit = n;
-			best = key;
-		}
-	}
-	return best;
+	if (x->peers && domain.n)
+		peer_policy_judge(x->peers, domain, &v);
+	return v.key;
 }
 
 int xlate_init(struct xlate *x, struct loop *loop, struct bus *bus, unsigned instance)
@@ -95,6 +80,7 @@ void xlate_fini(struct xlate *x)
 	request_out_fini(x);
 	stanza_in_fini(x);
 	stanza_out_fini(x);
+	peer_policy_free(x->peers);
 	xml_pool_free(x->parsers);
 	arena_fini(&x->arena);
 	buf_fini(&x->out);
@@ -102,6 +88,12 @@ void xlate_fini(struct xlate *x)
 
 void xlate_apply(struct xlate *x, const struct settings *s)
 {
+	struct peer_policy *peers;
+
+	if (peer_policy_new(s, PEER_POLICY_SIP, &peers))
+		die("xlate.apply", "no memory for the peers");
+	peer_policy_free(x->peers);
+	x->peers = peers;
 	x->settings = s;
 	xlate_begin(x);
 	features_apply(x);

@@ -20,6 +20,7 @@
 #include "proto/jid.h"
 #include "proto/xml.h"
 #include "run/bus.h"
+#include "run/peer_policy.h"
 #include "run/proc.h"
 #include "run/settings.h"
 #include "sip/message.h"
@@ -35,6 +36,7 @@ struct xlate {
 	unsigned instance;
 	uint64_t sequence;               /* of ids */
 	const struct settings *settings; /* NULL until the first ones are here */
+	struct peer_policy *peers;       /* of `sip peer` */
 	struct arena arena;              /* of the event being dealt with: reset by xlate_begin */
 	struct buf out;                  /* scratch; never kept over a call of another file */
 	struct xml_pool *parsers;

@@ -76,7 +76,7 @@ int auth_on_start(void *program, struct chan *from, const struct frame *f)
 	struct bytes initial = wire_bytes(&w);
 
 	auth_forget(im, conn); /* another try */
-	struct login *l = login_new(im, conn, (uint8_t)chan_instance(from));
+	struct login *l = login_new(im, conn, from);
 	if (!l) {
 		im_stats[STAT_NO_MEMORY]++;
 		refuse_start(from, conn);
@@ -154,14 +154,14 @@ int auth_init(struct im *im)
 	return secret_set(&im->secret, bytes_make(random, sizeof random));
 }
 
-void auth_door_down(struct im *im, uint8_t door)
+void auth_door_down(struct im *im, const struct chan *door)
 {
 	login_free_all(im, door);
 }
 
 void auth_fini(struct im *im)
 {
-	login_free_all(im, LOGIN_ALL_DOORS);
+	login_free_all(im, NULL);
 	map_fini(&im->logins);
 	secret_fini(&im->secret);
 }

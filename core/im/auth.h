@@ -16,11 +16,13 @@ int auth_on_start(void *im, struct chan *from, const struct frame *f);
 int auth_on_response(void *im, struct chan *from, const struct frame *f);
 int auth_on_abort(void *im, struct chan *from, const struct frame *f);
 int auth_on_open(void *im, struct chan *from, const struct frame *f);
+/* A SIP client that gh-line has let in, or a phone of the call manager: no login precedes. */
+int auth_on_enter(void *im, struct chan *from, const struct frame *f);
 
 int auth_init(struct im *im);
 /* The box's secret, once gh-store is there. */
 void auth_ask_secret(struct im *im);
-void auth_door_down(struct im *im, uint8_t door);
+void auth_door_down(struct im *im, const struct chan *door);
 void auth_fini(struct im *im);
 
 #endif

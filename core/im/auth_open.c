@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "proto/xmpp.h"
 #include "run/session.h"
+#include "domain.h"
 #include "login.h"
 #include "session.h"
 #include "sm.h"
@@ -15,11 +16,14 @@ static void refuse_session(struct im *im, struct login *l, enum stanza_error why
 	struct chan *c = login_chan(im, l);
 	struct buf *b = chan_begin(c, MSG_SESSION_REFUSED, 0);
 
-	l->state = LOGIN_OK; /* it may ask again */
 	wire_put_u64(b, l->conn);
 	wire_put_str(b, bytes_of(stanza_error_name(why)));
 	wire_put_str(b, bytes_of(text));
 	(void)chan_end(c); /* as in login_fail */
+	if (l->door_prog == PROG_ACCESS)
+		l->state = LOGIN_OK; /* it may ask again */
+	else
+		login_free(im, l);
 }
 
 static void opened(struct im *im, struct login *l, struct session *s)
@@ -43,7 +47,7 @@ static void opened(struct im *im, struct login *l, struct session *s)
 
 static void open_now(struct im *im, struct login *l, struct user *u)
 {
-	const struct session_wish w = { l->conn, l->door, bytes_of(l->resource), bytes_of(l->tag) };
+	const struct session_wish w = { l->conn, l->door_prog, l->door, bytes_of(l->resource), bytes_of(l->tag) };
 	struct session *s;
 
 	if (u->state != USER_READY) {
@@ -63,6 +67,19 @@ static void open_now(struct im *im, struct login *l, struct user *u)
 void auth_open_waiting(struct im *im, struct list *node, struct user *u)
 {
 	open_now(im, LIST_OWNER(node, struct login, node), u);
+}
+
+static void open_soon(struct im *im, struct login *l)
+{
+	struct user *u = user_get(im, bytes_of(l->jid));
+
+	l->state = LOGIN_OPENING;
+	if (!u)
+		refuse_session(im, l, STANZA_RESOURCE_CONSTRAINT, "");
+	else if (u->state == USER_LOADING)
+		list_add_tail(&u->openers, &l->node);
+	else
+		open_now(im, l, u);
 }
 
 static int read_open(struct login *l, struct wire *w)
@@ -90,16 +107,61 @@ int auth_on_open(void *program, struct chan *from, const struct frame *f)
 	int rc = read_open(l, &w);
 	if (rc == ERR_SYNTAX)
 		return rc;
-	struct user *u = rc ? NULL : user_get(im, bytes_of(l->jid));
-	if (!u) {
+	if (rc)
 		refuse_session(im, l, STANZA_RESOURCE_CONSTRAINT, "");
-	} else if (u->state == USER_LOADING) {
-		l->state = LOGIN_OPENING;
-		list_add_tail(&u->openers, &l->node);
-	} else {
-		l->state = LOGIN_OPENING;
-		open_now(im, l, u);
+	else
+		open_soon(im, l);
+	return 0;
+}
+
+/* ---- SIP clients ---- */
+
+static int read_enter(struct login *l, struct wire *w)
+{
+	l->jid = login_dup(wire_str(w));
+	l->resource = login_dup(wire_str(w));
+	l->tag = login_dup(BYTES("sip"));
+	l->session_flags = wire_u32(w) & SESSION_TLS;
+	if (wire_end(w))
+		return ERR_SYNTAX;
+	return l->jid && l->resource && l->tag ? 0 : ERR_NOMEM;
+}
+
+static bool is_account_here(struct im *im, struct bytes jid)
+{
+	struct jid j;
+	bool is_here = jid_parse(jid, &im->arena, &j) == 0 && j.local_n && !j.resource_n &&
+		       bytes_eq(j.full, jid) && domain_of(im, jid_domain(&j));
+
+	arena_reset(&im->arena);
+	return is_here;
+}
+
+int auth_on_enter(void *program, struct chan *from, const struct frame *f)
+{
+	struct im *im = program;
+	struct wire w = wire_of(f->body);
+	uint64_t conn = wire_u64(&w);
+
+	/* Its numbers are apart from those of gh-access, and used once. */
+	if (!(conn & SESSION_CONN_SIP) || session_of(im, conn) || login_of(im, conn))
+		return ERR_PROTOCOL;
+	struct login *l = login_new(im, conn, from);
+	if (!l) {
+		im_stats[STAT_NO_MEMORY]++;
+		return 0; /* gh-xlate's wait ends by itself */
 	}
+	int rc = read_enter(l, &w);
+	if (rc == ERR_SYNTAX) {
+		login_free(im, l);
+		return rc;
+	}
+	if (rc)
+		refuse_session(im, l, STANZA_RESOURCE_CONSTRAINT, "");
+	else if (!is_account_here(im, bytes_of(l->jid)))
+		refuse_session(im, l, STANZA_ITEM_NOT_FOUND, "");
+	else
+		open_soon(im, l);
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "proto/scram.h"
+#include "sip/digest.h"
 #include "ask.h"
 #include "domain.h"
 #include "session.h"
@@ -54,6 +55,27 @@ static void put_verifier(struct buf *b, enum scram_hash h, const struct scram_ve
 	wire_put_bytes(b, bytes_make(v->server_key, digest));
 }
 
+static void put_digest(struct buf *b, enum digest_algorithm a, const struct digest_ha1 *h)
+{
+	wire_put_u8(b, (uint8_t)(STORE_HASH_DIGEST + a));
+	wire_put_u32(b, 0);
+	wire_put_bytes(b, BYTES_NONE);
+	wire_put_bytes(b, bytes_make(h->p, h->n));
+	wire_put_bytes(b, BYTES_NONE);
+}
+
+/* For SIP clients (RFC 3261 22): SHA-256, and MD5 only where an administrator wants it. */
+static int make_digests(const struct im *im, struct bytes jid, struct bytes password, struct digest_ha1 *out, int *n)
+{
+	struct jid j = jid_of_normal(jid);
+	int rc = 0;
+
+	*n = im->config.has_digest_md5 ? DIGEST_ALGORITHM_COUNT : DIGEST_SHA256 + 1;
+	for (int a = 0; !rc && a < *n; a++)
+		rc = digest_make_ha1((enum digest_algorithm)a, jid_local(&j), jid_domain(&j), password, &out[a]);
+	return rc;
+}
+
 static struct buf *begin_account(struct im *im, struct bytes jid, uint8_t mode)
 {
 	struct buf *b = ask_begin(im, STORE_ACCOUNT_PUT);
@@ -67,6 +89,8 @@ static struct buf *begin_account(struct im *im, struct bytes jid, uint8_t mode)
 static void put_account(struct im *im, struct proc_ask *ask, const struct bytes *args, size_t n, uint8_t mode)
 {
 	struct scram_verifier v[SCRAM_HASH_COUNT];
+	struct digest_ha1 ha1[DIGEST_ALGORITHM_COUNT];
+	int n_digests = 0;
 	struct bytes jid, password;
 	uint8_t salt[SALT_BYTES];
 	int rc = 0;
@@ -83,17 +107,22 @@ static void put_account(struct im *im, struct proc_ask *ask, const struct bytes 
 		rc = scram_make_verifier((enum scram_hash)h, password, bytes_make(salt, sizeof salt),
 					 im->config.scram_iterations, &v[h]);
 	}
+	if (!rc)
+		rc = make_digests(im, jid, password, ha1, &n_digests);
 	if (rc) {
 		proc_done(ask, rc, err_text(rc));
 	} else {
 		user_forget(im, jid);
 		struct buf *b = begin_account(im, jid, mode);
-		wire_put_u8(b, SCRAM_HASH_COUNT);
+		wire_put_u8(b, (uint8_t)(SCRAM_HASH_COUNT + n_digests));
 		for (int h = 0; h < SCRAM_HASH_COUNT; h++)
 			put_verifier(b, (enum scram_hash)h, &v[h]);
+		for (int h = 0; h < n_digests; h++)
+			put_digest(b, (enum digest_algorithm)h, &ha1[h]);
 		ask_send_free(im, NULL, on_done, ask, 0);
 	}
 	secret_wipe(v, sizeof v);
+	secret_wipe(ha1, sizeof ha1);
 	arena_reset(&im->arena);
 }
 
@@ -285,6 +314,7 @@ static void record_session(struct proc_ask *ask, const struct session *s)
 	proc_record_int(ask, "priority", s->priority);
 	proc_record_str(ask, "management", !s->sm ? "off" : s->sm->is_resumable ? "resumable" : "on");
 	proc_record_int(ask, "queued", s->queue_n);
+	proc_record_str(ask, "door", prog_name((enum prog)s->door_prog));
 	proc_record_int(ask, "worker", s->door);
 	proc_record_str(ask, "opened", at);
 	proc_record_end(ask);

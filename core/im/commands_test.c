@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "proto/scram.h"
 #include "run/session.h"
+#include "sip/digest.h"
 
 /* ---- the operator's end, instead of gh-conf's ---- */
 
@@ -83,6 +84,12 @@ static bool can_log_in(struct play *p, const char *name, const char *password)
 	client_auth_start(c, &(struct auth_try){ .mechanism = "PLAIN", .flags = AUTH_HAS_INITIAL | AUTH_TLS,
 						 .initial = bytes_make(plain, (size_t)n) });
 	return c->answer == MSG_AUTH_OK;
+}
+
+static bool can_register(struct play *p, const char *user, const char *password, int algorithm)
+{
+	line_check(p, &(struct digest_try){ user, password, NULL, algorithm });
+	return p->verdict == 0;
 }
 
 #define SETTINGS "im scram-iterations = 4096\n"
@@ -247,9 +254,33 @@ static void an_unwell_store_is_reported(void **state)
 	play_close(&p);
 }
 
+/* A password is good for SIP clients too; MD5 only while the setting is on; an imported account has none. */
+static void passwords_make_digests(void **state)
+{
+	struct play p;
+
+	(void)state;
+	play_open(&p, SETTINGS);
+	assert_int_equal(run(&p, "user add", "dave@a.example", "first").rc, 0);
+	assert_true(can_register(&p, "dave", "first", DIGEST_SHA256));
+	assert_int_equal(run(&p, "user passwd", "dave@a.example", "second").rc, 0);
+	assert_false(can_register(&p, "dave", "first", DIGEST_SHA256));
+	assert_true(can_register(&p, "dave", "second", DIGEST_SHA256));
+	p.im.config.has_digest_md5 = true;
+	assert_false(can_register(&p, "dave", "second", DIGEST_MD5));
+	assert_int_equal(run(&p, "user passwd", "dave@a.example", "third").rc, 0);
+	assert_true(can_register(&p, "dave", "third", DIGEST_MD5));
+	p.im.config.has_digest_md5 = false;
+	assert_int_equal(run(&p, "user passwd", "dave@a.example", "third").rc, 0);
+	p.im.config.has_digest_md5 = true;
+	assert_false(can_register(&p, "dave", "third", DIGEST_MD5)); /* the old one has gone */
+	play_close(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(passwords_make_digests),
 		cmocka_unit_test(accounts_come_change_and_go),
 		cmocka_unit_test(a_new_account_is_seen_at_once),
 		cmocka_unit_test(a_deleted_user_leaves),

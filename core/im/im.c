@@ -4,6 +4,7 @@
 #include "base/random.h"
 #include "ask.h"
 #include "auth.h"
+#include "digest_check.h"
 #include "domain.h"
 #include "item.h"
 #include "journal.h"
@@ -26,6 +27,8 @@ const struct bus_handler im_handlers[] = {
 	{ MSG_AUTH_RESPONSE, auth_on_response },
 	{ MSG_AUTH_ABORT, auth_on_abort },
 	{ MSG_SESSION_OPEN, auth_on_open },
+	{ MSG_SESSION_ENTER, auth_on_enter },
+	{ MSG_DIGEST_CHECK, digest_on_check },
 	{ MSG_SESSION_RESUME, sm_on_resume },
 	{ MSG_SESSION_CLOSED, session_on_closed },
 	{ MSG_SESSION_CSI, session_on_csi },
@@ -104,6 +107,7 @@ void im_apply(struct im *im, const struct settings *s)
 		.has_presence = has_presence,
 		.has_offline = settings_bool(s, SET_IM_OFFLINE),
 		.has_plain = settings_bool(s, SET_IM_PLAIN),
+		.has_digest_md5 = settings_bool(s, SET_LINE_DIGEST_MD5),
 		.offline_user = (uint32_t)settings_int(s, SET_IM_OFFLINE_USER),
 		.offline_domain = (uint32_t)settings_int(s, SET_IM_OFFLINE_DOMAIN),
 		.offline_total = (uint32_t)settings_int(s, SET_IM_OFFLINE_NODE),
@@ -136,8 +140,8 @@ void im_up(struct im *im, struct chan *c)
 
 void im_down(struct im *im, struct chan *c)
 {
-	if (chan_prog(c) != PROG_ACCESS)
+	if (chan_prog(c) != PROG_ACCESS && chan_prog(c) != PROG_XLATE)
 		return; /* what was asked or sent waits for the peer's return */
-	auth_door_down(im, (uint8_t)chan_instance(c)); /* first: no session is resumed there now */
-	sessions_door_down(im, (uint8_t)chan_instance(c));
+	auth_door_down(im, c); /* first: no session is resumed there now */
+	sessions_door_down(im, c);
 }

@@ -19,7 +19,7 @@ struct item;
 
 /* What `apply` took from the settings. */
 struct im_config {
-	bool has_messages, has_presence, has_offline, has_plain;
+	bool has_messages, has_presence, has_offline, has_plain, has_digest_md5;
 	uint32_t offline_user, offline_domain, offline_total; /* messages */
 	uint32_t resume_max_s;
 	uint32_t sessions_user, roster_max, unacked_max;
@@ -49,6 +49,7 @@ struct im {
 	struct map resumable; /* SM id -> struct session (sm.c) */
 	struct map logins;   /* conn -> struct login (auth.c) */
 	struct log_limit login_log;
+	unsigned digest_checks; /* that gh-store has not answered (digest_check.c) */
 	struct secret secret; /* makes verifiers of people who do not exist (auth.c) */
 	struct map asks;     /* id -> struct ask (ask.c) */
 	struct list ask_order;
@@ -96,6 +97,8 @@ uint64_t im_next_id(struct im *im);
 	X(STAT_BOUNCED, "im.bounced")                                                              \
 	X(STAT_AUTH_OK, "im.auth.ok")                                                              \
 	X(STAT_AUTH_FAILED, "im.auth.failed")                                                      \
+	X(STAT_DIGEST_OK, "im.digest.ok")                                                          \
+	X(STAT_DIGEST_FAILED, "im.digest.failed")                                                  \
 	X(STAT_SESSIONS_OPENED, "im.sessions.opened")                                              \
 	X(STAT_SESSIONS_RESUMED, "im.sessions.resumed")                                            \
 	X(STAT_SESSIONS_EXPIRED, "im.sessions.expired")                                            \

@@ -14,14 +14,15 @@ struct login *login_of(const struct im *im, uint64_t conn)
 	return map_get_u64(&im->logins, conn);
 }
 
-struct login *login_new(struct im *im, uint64_t conn, uint8_t door)
+struct login *login_new(struct im *im, uint64_t conn, const struct chan *door)
 {
 	struct login *l = im->logins.count < LOGINS_MAX ? calloc(1, sizeof *l) : NULL;
 
 	if (!l)
 		return NULL;
 	l->conn = conn;
-	l->door = door;
+	l->door_prog = (uint8_t)chan_prog(door);
+	l->door = (uint8_t)chan_instance(door);
 	if (map_add_u64(&im->logins, conn, l)) {
 		free(l);
 		return NULL;
@@ -43,7 +44,7 @@ void login_free(struct im *im, struct login *l)
 	free(l);
 }
 
-void login_free_all(struct im *im, int door)
+void login_free_all(struct im *im, const struct chan *door)
 {
 	struct login **all = malloc((im->logins.count + 1) * sizeof(struct login *));
 	size_t n = 0, at = 0;
@@ -51,7 +52,7 @@ void login_free_all(struct im *im, int door)
 	if (!all)
 		die("im.logins.free", "no memory");
 	for (struct login *l; (l = map_next(&im->logins, &at));)
-		if (door == LOGIN_ALL_DOORS || l->door == door)
+		if (!door || (l->door_prog == chan_prog(door) && l->door == chan_instance(door)))
 			all[n++] = l;
 	while (n)
 		login_free(im, all[--n]);
@@ -62,7 +63,7 @@ void login_free_all(struct im *im, int door)
 
 struct chan *login_chan(const struct im *im, const struct login *l)
 {
-	return bus_chan(im->bus, PROG_ACCESS, l->door);
+	return bus_chan(im->bus, (enum prog)l->door_prog, l->door);
 }
 
 /* The door knows the address of who tries, this program whom they try to be: the id joins the two. */

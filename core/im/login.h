@@ -37,7 +37,8 @@ struct login {
 	struct list node; /* in its user's openers while LOGIN_OPENING */
 	uint64_t conn;
 	const struct mechanism *mechanism;
-	uint8_t door, flags, state; /* enum login_state */
+	uint8_t door_prog, door; /* who carries the stream */
+	uint8_t flags, state; /* enum login_state */
 	uint8_t n_bindings;
 	bool is_unknown;      /* there is no such account; the client must not see that */
 	char *domain, *jid;   /* jid: normalised, once the name is known */
@@ -54,11 +55,10 @@ struct login {
 /* ---- login.c ---- */
 struct login *login_of(const struct im *im, uint64_t conn);
 /* NULL: too many, or without memory. */
-struct login *login_new(struct im *im, uint64_t conn, uint8_t door);
+struct login *login_new(struct im *im, uint64_t conn, const struct chan *door);
 void login_free(struct im *im, struct login *l);
-/* Those of one door (an instance of gh-access), or all. */
-enum { LOGIN_ALL_DOORS = -1 };
-void login_free_all(struct im *im, int door);
+/* Those of one door, or (NULL) all. */
+void login_free_all(struct im *im, const struct chan *door);
 /* NULL: its door has gone, and so has the stream; what is sent then goes nowhere. */
 struct chan *login_chan(const struct im *im, const struct login *l);
 /* Ends it with a SASL condition (RFC 6120 6.5). */

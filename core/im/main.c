@@ -46,6 +46,8 @@ static void pressure(void *program, struct chan *c, bool is_full)
 	bool is_paused = im->full_channels > 0;
 	for (struct chan *door = NULL; (door = bus_next(im->bus, PROG_ACCESS, door));)
 		chan_pause(door, is_paused);
+	for (struct chan *sip = NULL; (sip = bus_next(im->bus, PROG_XLATE, sip));)
+		chan_pause(sip, is_paused);
 	for (struct chan *hub = NULL; (hub = bus_next(im->bus, PROG_SWITCH, hub));)
 		chan_pause(hub, is_paused);
 }

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "proto/xmpp.h"
 #include "run/session.h"
+#include "sip/digest.h"
 
 static void must(bool is_so, const char *what)
 {
@@ -35,9 +36,14 @@ static void copy(char *out, size_t room, struct bytes v)
 
 /* ---- the client door ---- */
 
+static struct chan *chan_of(const struct client *c)
+{
+	return bus_chan(c->is_sip ? c->play->sip : c->play->door, PROG_IM, 0);
+}
+
 static void written(struct client *c)
 {
-	struct chan *im = bus_chan(c->play->door, PROG_IM, 0);
+	struct chan *im = chan_of(c);
 	struct buf *b = chan_begin(im, MSG_WRITTEN, 0);
 
 	wire_put_u16(b, 1);
@@ -127,7 +133,7 @@ static const struct bus_handler door_handlers[] = {
 
 static struct buf *to_im(struct client *c, enum msg type)
 {
-	struct buf *b = chan_begin(bus_chan(c->play->door, PROG_IM, 0), type, 0);
+	struct buf *b = chan_begin(chan_of(c), type, 0);
 
 	wire_put_u64(b, c->conn);
 	return b;
@@ -135,7 +141,7 @@ static struct buf *to_im(struct client *c, enum msg type)
 
 static void send_off(struct client *c)
 {
-	must(chan_end(bus_chan(c->play->door, PROG_IM, 0)) == 0, "gh-im does not take it");
+	must(chan_end(chan_of(c)) == 0, "gh-im does not take it");
 	play_run(c->play);
 }
 
@@ -200,6 +206,20 @@ struct client *client_login(struct play *p, const char *name, const char *resour
 	must(c->answer == MSG_AUTH_OK, "login failed");
 	client_open(c, resource, 0, "", 0);
 	must(c->answer == MSG_SESSION_OPENED, "no session");
+	return c;
+}
+
+struct client *client_enter(struct play *p, const char *jid, const char *resource)
+{
+	struct client *c = client_new(p);
+
+	c->is_sip = true;
+	c->conn |= SESSION_CONN_SIP;
+	struct buf *b = to_im(c, MSG_SESSION_ENTER);
+	wire_put_str(b, bytes_of(jid));
+	wire_put_str(b, bytes_of(resource));
+	wire_put_u32(b, 0);
+	send_off(c);
 	return c;
 }
 
@@ -321,6 +341,49 @@ void client_unstick(struct client *c)
 	play_run(c->play);
 }
 
+/* ---- gh-line ---- */
+
+static int on_verdict(void *program, struct chan *from, const struct frame *f)
+{
+	struct play *p = program;
+	struct wire w = wire_of(f->body);
+
+	(void)from;
+	p->verdict = (int32_t)wire_u32(&w);
+	COPY(p->verdict_jid, wire_str(&w));
+	p->n_verdicts++;
+	return wire_end(&w);
+}
+
+static const struct bus_handler line_handlers[] = { { MSG_DIGEST_VERDICT, on_verdict } };
+
+void line_check(struct play *p, const struct digest_try *t)
+{
+	struct chan *im = bus_chan(p->line, PROG_IM, 0);
+	struct bytes realm = bytes_of(t->realm ? t->realm : "a.example");
+	const struct digest_proof proof = { .algorithm = (enum digest_algorithm)t->algorithm, .has_qop = true, .nonce = BYTES("n"),
+					    .nc = BYTES("00000001"), .cnonce = BYTES("c"), .method = BYTES("REGISTER"),
+					    .uri = BYTES("sip:a.example") };
+	char response[DIGEST_HEX_MAX + 1];
+	struct digest_ha1 h;
+
+	must(!digest_make_ha1(proof.algorithm, bytes_of(t->user), realm, bytes_of(t->password), &h), "HA1");
+	must(!digest_respond(&h, &proof, response), "response");
+	struct buf *b = chan_begin(im, MSG_DIGEST_CHECK, bus_next_id(p->line));
+	wire_put_str(b, bytes_of(t->user));
+	wire_put_str(b, realm);
+	wire_put_u8(b, (uint8_t)t->algorithm);
+	wire_put_u8(b, 1);
+	wire_put_str(b, proof.nonce);
+	wire_put_str(b, proof.nc);
+	wire_put_str(b, proof.cnonce);
+	wire_put_str(b, proof.uri);
+	wire_put_str(b, proof.method);
+	wire_put_str(b, bytes_of(response));
+	must(chan_end(im) == 0, "gh-im does not take it");
+	play_run(p);
+}
+
 /* ---- gh-switch ---- */
 
 static int on_route(void *program, struct chan *from, const struct frame *f)
@@ -428,6 +491,22 @@ void door_join(struct play *p)
 	join(p, p->door, PROG_ACCESS);
 }
 
+void sip_join(struct play *p)
+{
+	const struct bus_hooks hooks = { .program = p, .handlers = door_handlers, .n_handlers = N(door_handlers) };
+
+	p->sip = bus_new(p->loop, PROG_XLATE, 0, &hooks);
+	join(p, p->sip, PROG_XLATE);
+}
+
+static void line_join(struct play *p)
+{
+	const struct bus_hooks hooks = { .program = p, .handlers = line_handlers, .n_handlers = N(line_handlers) };
+
+	p->line = bus_new(p->loop, PROG_LINE, 0, &hooks);
+	join(p, p->line, PROG_LINE);
+}
+
 static void leave(struct play *p, struct bus **b)
 {
 	bus_free(*b);
@@ -446,6 +525,11 @@ void store_leave(struct play *p)
 	play_store_forget_held(&p->store);
 }
 
+void sip_leave(struct play *p)
+{
+	leave(p, &p->sip);
+}
+
 void door_leave(struct play *p)
 {
 	leave(p, &p->door);
@@ -462,6 +546,8 @@ static void im_start(struct play *p)
 	store_join(p);
 	hub_join(p);
 	door_join(p);
+	sip_join(p);
+	line_join(p);
 }
 
 static void im_stop(struct play *p)
@@ -471,6 +557,8 @@ static void im_stop(struct play *p)
 	bus_free(p->store.bus);
 	bus_free(p->hub);
 	bus_free(p->door);
+	bus_free(p->sip);
+	bus_free(p->line);
 }
 
 void im_restart(struct play *p)
@@ -479,7 +567,9 @@ void im_restart(struct play *p)
 	bus_free(p->store.bus);
 	bus_free(p->hub);
 	bus_free(p->door);
-	p->store.bus = p->hub = p->door = NULL;
+	bus_free(p->sip);
+	bus_free(p->line);
+	p->store.bus = p->hub = p->door = p->sip = p->line = NULL;
 	im_fini(&p->im);
 	bus_free(p->bus);
 	play_store_forget_held(&p->store);

@@ -19,6 +19,7 @@ struct client {
 	uint32_t taken;      /* DELIVERs of this stream */
 	bool is_stuck;       /* its kernel takes nothing: no WRITTEN */
 	bool is_closed;      /* by gh-im */
+	bool is_sip;         /* its door is gh-xlate */
 	/* the last answer to what it asked for: AUTH_*, SESSION_*, SM_* */
 	enum msg answer;
 	char condition[64], challenge[512], text[128], bare[128];
@@ -31,7 +32,7 @@ struct client {
 struct play {
 	struct loop *loop;
 	struct im im;
-	struct bus *bus, *door, *hub;
+	struct bus *bus, *door, *hub, *sip, *line;
 	struct settings *settings;
 	struct play_store store;
 	struct client clients[PLAY_CLIENTS_MAX];
@@ -40,6 +41,10 @@ struct play {
 	struct buf sent;      /* stanzas to other domains since the last look */
 	uint64_t sent_id;     /* of the last */
 	bool is_hub_silent;   /* no ROUTE_DONE */
+	/* gh-line: the last DIGEST_VERDICT */
+	int verdict;
+	unsigned n_verdicts;
+	char verdict_jid[128];
 	uint64_t done_id;     /* the last ROUTE_DONE it got */
 	unsigned n_done;
 	struct xml_pool *parsers;
@@ -63,6 +68,8 @@ struct client *client_auth(struct play *p, const char *name);
 struct client *client_login(struct play *p, const char *name, const char *resource);
 /* The same, and available with this priority. */
 struct client *client_online(struct play *p, const char *name, const char *resource, int priority);
+/* A SIP client's session, as gh-xlate opens it; look at its answer. */
+struct client *client_enter(struct play *p, const char *jid, const char *resource);
 /* The steps, for plays about them. flags: of run/session.h. */
 struct auth_try {
 	const char *mechanism, *domain, *cb_type;
@@ -87,6 +94,14 @@ const char *client_got(struct client *c);
 void client_unstick(struct client *c);
 
 /* ---- the other peers ---- */
+/* gh-line asks whether a REGISTER's digest, made with this user and password, is right. */
+struct digest_try {
+	const char *user, *password, *realm; /* realm NULL: a.example */
+	int algorithm; /* enum digest_algorithm */
+};
+void line_check(struct play *p, const struct digest_try *t);
+void sip_leave(struct play *p);
+void sip_join(struct play *p);
 /* A stanza from another domain; id 0: nobody waits for it. */
 void hub_send(struct play *p, uint64_t id, const char *stanza);
 const char *hub_got(struct play *p);

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "proto/scram.h"
+#include "sip/digest.h"
 
 #include <stdlib.h>
 
@@ -189,6 +190,11 @@ static int secret_get(struct play_store *s, uint32_t id, struct wire *w)
 
 static void put_verifiers(struct play_store *s, struct bytes user, struct wire *w)
 {
+	LIST_EACH (it, &s->rows) {
+		struct row *r = LIST_OWNER(it, struct row, node);
+		if (r->kind == VERIFIER && bytes_eq(r->user, user))
+			del(r);
+	}
 	for (uint8_t n = wire_u8(w); n; n--) {
 		uint8_t hash = wire_u8(w);
 		struct buf b;
@@ -474,6 +480,26 @@ void play_store_forget_held(struct play_store *s)
 
 /* ---- for the test ---- */
 
+static void add_digests(struct play_store *s, struct bytes jid, struct bytes password)
+{
+	size_t at = bytes_find(jid, '@');
+
+	for (uint8_t a = 0; a < DIGEST_ALGORITHM_COUNT; a++) {
+		uint8_t hash = (uint8_t)(STORE_HASH_DIGEST + a);
+		struct digest_ha1 h;
+		struct buf b;
+		if (digest_make_ha1((enum digest_algorithm)a, bytes_make(jid.p, at), bytes_skip(jid, at + 1), password, &h))
+			abort();
+		buf_init(&b, 1024);
+		wire_put_u32(&b, 0);
+		wire_put_bytes(&b, BYTES_NONE);
+		wire_put_bytes(&b, bytes_make(h.p, h.n));
+		wire_put_bytes(&b, BYTES_NONE);
+		add(s, VERIFIER, jid, bytes_make(&hash, 1), buf_bytes(&b));
+		buf_fini(&b);
+	}
+}
+
 void play_store_account(struct play_store *s, const char *jid, const char *password)
 {
 	static const size_t digest[] = { 20, 32 };
@@ -494,6 +520,7 @@ void play_store_account(struct play_store *s, const char *jid, const char *passw
 		add(s, VERIFIER, bytes_of(jid), bytes_make(&h, 1), buf_bytes(&b));
 		buf_fini(&b);
 	}
+	add_digests(s, bytes_of(jid), bytes_of(password));
 }
 
 unsigned play_store_offline(const struct play_store *s, const char *jid)

@@ -23,7 +23,7 @@ void play_store_fini(struct play_store *s);
 extern const struct bus_handler play_store_handlers[];
 extern const size_t play_store_n_handlers;
 
-/* An account with this password, one round of SCRAM. */
+/* An account with this password: one round of SCRAM, and both digests. */
 void play_store_account(struct play_store *s, const char *jid, const char *password);
 /* All that waits for the disk is on it, and answered. */
 void play_store_sync(struct play_store *s);

@@ -41,7 +41,7 @@ struct session *session_by_full(const struct im *im, struct bytes full)
 
 struct chan *session_chan(const struct im *im, const struct session *s)
 {
-	return s->conn ? bus_chan(im->bus, PROG_ACCESS, s->door) : NULL;
+	return s->conn ? bus_chan(im->bus, (enum prog)s->door_prog, s->door) : NULL;
 }
 
 /* ---- opening ---- */
@@ -92,6 +92,7 @@ static struct session *add(struct im *im, struct user *u, const struct session_w
 		return NULL;
 	s->user = u;
 	s->conn = w->conn;
+	s->door_prog = w->door_prog;
 	s->door = w->door;
 	s->full_n = (uint16_t)j->full.n;
 	s->bare_n = (uint16_t)jid_bare(j).n;
@@ -388,7 +389,7 @@ int session_on_csi(void *program, struct chan *from, const struct frame *f)
 	return 0;
 }
 
-void sessions_door_down(struct im *im, uint8_t door)
+void sessions_door_down(struct im *im, const struct chan *door)
 {
 	uint64_t *conns = malloc((im->sessions.count + 1) * sizeof *conns);
 	size_t n = 0, at = 0;
@@ -396,7 +397,7 @@ void sessions_door_down(struct im *im, uint8_t door)
 	if (!conns)
 		die("im.door.down", "no memory");
 	for (struct session *s; (s = map_next(&im->sessions, &at));)
-		if (s->door == door)
+		if (s->door_prog == chan_prog(door) && s->door == chan_instance(door))
 			conns[n++] = s->conn;
 	for (size_t i = 0; i < n; i++) { /* one end may bring about another */
 		struct session *s = session_of(im, conns[i]);

@@ -50,7 +50,7 @@ struct session {
 	uint16_t bits;
 	uint16_t bare_n, full_n;
 	int8_t priority;
-	uint8_t door; /* instance of gh-access */
+	uint8_t door_prog, door; /* gh-access, or gh-xlate for a SIP client; and its instance */
 	char full[];
 };
 
@@ -87,7 +87,7 @@ struct chan *session_chan(const struct im *im, const struct session *s);
  * the same resource ends with "conflict" (RFC 6120 7.7.2.2). */
 struct session_wish {
 	uint64_t conn;
-	uint8_t door;
+	uint8_t door_prog, door;
 	struct bytes wanted, tag;
 };
 int session_open(struct im *im, struct user *u, const struct session_wish *w, struct session **out);
@@ -118,7 +118,7 @@ int session_on_closed(void *im, struct chan *from, const struct frame *f);
 int session_on_written(void *im, struct chan *from, const struct frame *f);
 int session_on_csi(void *im, struct chan *from, const struct frame *f);
 /* A worker has died: all its streams are lost. */
-void sessions_door_down(struct im *im, uint8_t door);
+void sessions_door_down(struct im *im, const struct chan *door);
 /* Ends those whose domain lives here no more (host-gone). */
 void sessions_check_domains(struct im *im);
 void sessions_fini(struct im *im);

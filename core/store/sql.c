@@ -24,6 +24,8 @@ const char *const sql_steps[] = {
 	/* 1: from which other domain a waiting message came; '' from here */
 	"ALTER TABLE offline ADD COLUMN sender TEXT NOT NULL DEFAULT '';"
 	"CREATE INDEX offline_sender ON offline(sender) WHERE sender<>'';",
+	/* 2: presence subscriptions between SIP and XMPP; the value is gh-xlate's */
+	"CREATE TABLE watch(key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;",
 };
 const unsigned sql_n_steps = sizeof sql_steps / sizeof sql_steps[0];
 

@@ -51,7 +51,10 @@ extern const unsigned sql_n_steps;
 				  "SELECT uid,user.id,at,envelope FROM journal "                   \
 				  "JOIN user ON user.jid=journal.jid ORDER BY journal.id")         \
 	X(SQL_JOURNAL_CLEAR_LOCAL, "DELETE FROM journal WHERE jid<>''")                            \
-	X(SQL_JOURNAL_REMOTE, "SELECT uid,at,envelope FROM journal ORDER BY id")
+	X(SQL_JOURNAL_REMOTE, "SELECT uid,at,envelope FROM journal ORDER BY id")                   \
+	X(SQL_WATCH_PUT, "REPLACE INTO watch(key,value) VALUES(?,?)")                              \
+	X(SQL_WATCH_DEL, "DELETE FROM watch WHERE key=?")                                          \
+	X(SQL_WATCH_LIST, "SELECT key,value FROM watch WHERE key>? ORDER BY key LIMIT ?")
 
 #define SQL_MEMBER(id, text) id,
 enum sql { SQL_TABLE(SQL_MEMBER) SQL_COUNT };

@@ -4,38 +4,42 @@
 #include "base/log.h"
 #include "run/store_op.h"
 
-/* Asked for, and whether it writes: then it waits for the commit. */
+/* Asked for, whether it writes: then it waits for the commit; and by whom. */
 static const struct op_row {
 	int (*fn)(struct store_ask *a, struct wire *w);
 	bool is_write;
+	enum prog who;
 } ops[] = {
-	[STORE_SECRET] = { op_secret, true },
-	[STORE_ACCOUNT_PUT] = { op_account_put, true },
-	[STORE_ACCOUNT_DEL] = { op_account_del, true },
-	[STORE_ACCOUNT_LIST] = { op_account_list, false },
-	[STORE_AUTH_GET] = { op_auth_get, false },
-	[STORE_USER_GET] = { op_user_get, false },
-	[STORE_CONTACT_PUT] = { op_contact_put, true },
-	[STORE_CONTACT_DEL] = { op_contact_del, true },
-	[STORE_BLOCK_ADD] = { op_block_add, true },
-	[STORE_BLOCK_DEL] = { op_block_del, true },
-	[STORE_BLOB_GET] = { op_blob_get, false },
-	[STORE_BLOB_PUT] = { op_blob_put, true },
-	[STORE_OFFLINE_ADD] = { op_offline_add, true },
-	[STORE_OFFLINE_PAGE] = { op_offline_page, false },
-	[STORE_OFFLINE_DROP] = { op_offline_drop, true },
-	[STORE_JOURNAL_ADD] = { op_journal_add, true },
-	[STORE_JOURNAL_DROP] = { op_journal_drop, true },
-	[STORE_JOURNAL_SETTLE] = { op_journal_settle, true },
+	[STORE_SECRET] = { op_secret, true, PROG_IM },
+	[STORE_ACCOUNT_PUT] = { op_account_put, true, PROG_IM },
+	[STORE_ACCOUNT_DEL] = { op_account_del, true, PROG_IM },
+	[STORE_ACCOUNT_LIST] = { op_account_list, false, PROG_IM },
+	[STORE_AUTH_GET] = { op_auth_get, false, PROG_IM },
+	[STORE_USER_GET] = { op_user_get, false, PROG_IM },
+	[STORE_CONTACT_PUT] = { op_contact_put, true, PROG_IM },
+	[STORE_CONTACT_DEL] = { op_contact_del, true, PROG_IM },
+	[STORE_BLOCK_ADD] = { op_block_add, true, PROG_IM },
+	[STORE_BLOCK_DEL] = { op_block_del, true, PROG_IM },
+	[STORE_BLOB_GET] = { op_blob_get, false, PROG_IM },
+	[STORE_BLOB_PUT] = { op_blob_put, true, PROG_IM },
+	[STORE_OFFLINE_ADD] = { op_offline_add, true, PROG_IM },
+	[STORE_OFFLINE_PAGE] = { op_offline_page, false, PROG_IM },
+	[STORE_OFFLINE_DROP] = { op_offline_drop, true, PROG_IM },
+	[STORE_JOURNAL_ADD] = { op_journal_add, true, PROG_IM },
+	[STORE_JOURNAL_DROP] = { op_journal_drop, true, PROG_IM },
+	[STORE_JOURNAL_SETTLE] = { op_journal_settle, true, PROG_IM },
+	[STORE_WATCH_PUT] = { op_watch_put, true, PROG_XLATE },
+	[STORE_WATCH_DEL] = { op_watch_del, true, PROG_XLATE },
+	[STORE_WATCH_LIST] = { op_watch_list, false, PROG_XLATE },
 };
 _Static_assert(sizeof ops / sizeof ops[0] == STORE_OP_COUNT, "a row for each op");
 
-static void answer(struct store *s, uint32_t id, int rc)
+static void answer(struct store *s, enum prog to, uint32_t id, int rc)
 {
-	struct chan *c = bus_next(s->bus, PROG_IM, NULL);
+	struct chan *c = bus_next(s->bus, to, NULL);
 
 	wire_put_u32(chan_begin(c, MSG_STORE_DONE, id), (uint32_t)rc);
-	(void)chan_end(c); /* a gh-im that has gone asks again when it is back */
+	(void)chan_end(c); /* who has gone asks again when it is back */
 }
 
 void store_commit(struct store *s)
@@ -50,7 +54,7 @@ void store_commit(struct store *s)
 	}
 	s->is_open = false;
 	for (unsigned i = 0; i < s->n_waiting; i++)
-		answer(s, s->waiting[i].id, rc ? rc : s->waiting[i].rc);
+		answer(s, s->waiting[i].to, s->waiting[i].id, rc ? rc : s->waiting[i].rc);
 	s->n_waiting = 0;
 }
 
@@ -95,17 +99,17 @@ int store_on_ask(void *program, struct chan *from, const struct frame *f)
 	uint8_t code = wire_u8(&w);
 	struct store_ask a = { s, from, f->id };
 
-	if (wire_failed(&w) || code >= STORE_OP_COUNT || !f->id)
+	if (wire_failed(&w) || code >= STORE_OP_COUNT || !f->id || ops[code].who != chan_prog(from))
 		return ERR_PROTOCOL;
 	const struct op_row *op = &ops[code];
 	int rc = op->is_write ? run_write(&a, op, &w) : op->fn(&a, &w);
 	if (wire_failed(&w))
 		return ERR_PROTOCOL;
 	if (!op->is_write || !s->is_open) {
-		answer(s, f->id, rc);
+		answer(s, chan_prog(from), f->id, rc);
 		return 0;
 	}
-	s->waiting[s->n_waiting++] = (struct store_answer){ f->id, rc };
+	s->waiting[s->n_waiting++] = (struct store_answer){ chan_prog(from), f->id, rc };
 	if (s->n_waiting == STORE_ASKS_A_COMMIT)
 		store_commit(s);
 	return 0;

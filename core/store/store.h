@@ -10,6 +10,7 @@
 enum { STORE_ASKS_A_COMMIT = 4096 };
 
 struct store_answer {
+	enum prog to;
 	uint32_t id;
 	int rc;
 };
@@ -71,5 +72,8 @@ STORE_OP_FN(op_offline_drop);
 STORE_OP_FN(op_journal_add);
 STORE_OP_FN(op_journal_drop);
 STORE_OP_FN(op_journal_settle);
+STORE_OP_FN(op_watch_put);
+STORE_OP_FN(op_watch_del);
+STORE_OP_FN(op_watch_list);
 
 #endif

@@ -1,25 +1,125 @@
+#include <stdlib.h>
+
+#include "apply.h"
+#include "base/err.h"
+#include "errand.h"
+#include "gsip.h"
+#include "hand.h"
+#include "listener.h"
 #include "run/proc.h"
+#include "show.h"
+#include "walk.h"
+
+enum { STOP_MS = 500 };
 
 static int prepare(struct proc *p, void **program)
 {
-	*program = p;
+	struct gsip *g = calloc(1, sizeof *g);
+
+	if (!g)
+		return ERR_NOMEM;
+	if (tls_prepare() < 0)
+		log_warn("sip.trust", LOG_STR("anchor", "system"), LOG_STR("reason", "not-found"));
+	g->proc = p;
+	g->keys = keyproxy_new(proc_loop(p), proc_bus(p));
+	if (!g->keys)
+		return ERR_NOMEM;
+	*program = g;
 	return 0;
 }
 
-static void apply(void *program, const struct settings *s)
+static void on_stop_over(void *arg)
 {
-	(void)program;
-	(void)s;
+	struct gsip *g = arg;
+
+	proc_exit(g->proc, 0);
 }
+
+static int init(void *program)
+{
+	struct gsip *g = program;
+
+	loop_timer_init(&g->stop, on_stop_over, g);
+	return gsip_init(g, proc_loop(g->proc), proc_bus(g->proc), proc_instance(g->proc));
+}
+
+static void down(void *program, struct chan *c)
+{
+	struct gsip *g = program;
+
+	if (chan_prog(c) == PROG_KEYS)
+		keyproxy_down(g->keys);
+	if (chan_prog(c) != PROG_XLATE)
+		return;
+	siptransports_pause(sipendpoint_transports(g->endpoint), false);
+	hand_gateway_down(g);
+	errand_gateway_down(g);
+}
+
+static void up(void *program, struct chan *c)
+{
+	if (chan_prog(c) == PROG_KEYS)
+		keyproxy_up(((struct gsip *)program)->keys);
+}
+
+/* gh-xlate does not keep up: what partners send waits with them. */
+static void pressure(void *program, struct chan *c, bool is_full)
+{
+	struct gsip *g = program;
+
+	if (chan_prog(c) == PROG_XLATE)
+		siptransports_pause(sipendpoint_transports(g->endpoint), is_full);
+}
+
+static int on_key_signed(void *program, struct chan *from, const struct frame *f)
+{
+	(void)from;
+	return keyproxy_signed(((struct gsip *)program)->keys, f);
+}
+
+static int on_key_failed(void *program, struct chan *from, const struct frame *f)
+{
+	(void)from;
+	return keyproxy_failed(((struct gsip *)program)->keys, f);
+}
+
+/* New requests are refused with a time to come again; those that are held have a moment to be answered. */
+static void stop(void *program, uint32_t grace_ms)
+{
+	struct gsip *g = program;
+
+	g->is_stopping = true;
+	listener_close_all(g);
+	bool is_idle = !g->handed.count && list_is_empty(&g->trips);
+	if (is_idle || loop_timer_set(g->loop, &g->stop, grace_ms < 2 * STOP_MS ? grace_ms / 2 : STOP_MS) < 0)
+		proc_exit(g->proc, 0);
+}
+
+static const struct bus_handler handlers[] = {
+	{ MSG_SIP_REQUEST, errand_on_request },
+	{ MSG_SIP_RESPONSE, hand_on_response },
+	{ MSG_SIP_CANCEL, errand_on_cancel },
+	{ MSG_KEY_SIGNED, on_key_signed },
+	{ MSG_KEY_FAILED, on_key_failed },
+};
+
+static const struct proc_command commands[] = {
+	{ "show sip", show_sip },
+	{ "show sip routes", show_sip_routes },
+	{ "sip check", walk_command },
+	{ "sip retry", show_sip_retry },
+};
+
+static const struct proc_def gsip_program = {
+	.prog = PROG_SIP,
+	.backend = LOOP_LIBEVENT,
+	.handlers = handlers, .n_handlers = sizeof handlers / sizeof handlers[0],
+	.commands = commands, .n_commands = sizeof commands / sizeof commands[0],
+	.prepare = prepare, .init = init, .check = apply_check, .apply = apply_settings, .listener = listener_change,
+	.up = up, .down = down, .pressure = pressure, .stop = stop,
+};
 
 int main(int argc, char **argv)
 {
-	static const struct proc_def program = {
-		.prog = PROG_SIP,
-		.backend = LOOP_LIBEVENT,
-		.prepare = prepare,
-		.apply = apply,
-	};
-
-	return proc_main(argc, argv, &program);
+	return proc_main(argc, argv, &gsip_program);
 }

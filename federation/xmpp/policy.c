@@ -52,7 +52,7 @@ int policy_init(struct policy *p, const struct settings *s)
 	int rc;
 
 	*p = (struct policy){ 0 };
-	rc = peer_policy_new(s, &p->match);
+	rc = peer_policy_new(s, PEER_POLICY_XMPP, &p->match);
 	read_row(&p->fallback, s, BYTES_NONE);
 	while (rc == 0 && settings_next_key(s, SET_FED_PEER_ACTION, &at, &key))
 		rc = add_row(p, s, key);

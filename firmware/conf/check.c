@@ -1,6 +1,7 @@
 #include "check.h"
 
 #include "base/err.h"
+#include "run/service.h"
 #include "cert.h"
 #include "listeners.h"
 
@@ -179,6 +180,8 @@ static bool collide(const struct listener *a, const struct listener *b)
 {
 	bool is_same_family = !strchr(a->addr, ':') == !strchr(b->addr, ':');
 
+	if (service_listener(bytes_of(a->name))->is_datagram != service_listener(bytes_of(b->name))->is_datagram)
+		return false; /* SIP speaks UDP and TCP at one port */
 	return a->port == b->port && (strcmp(a->addr, b->addr) == 0 ||
 	                              (is_same_family && (is_any(a->addr) || is_any(b->addr))));
 }

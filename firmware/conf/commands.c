@@ -39,11 +39,14 @@ const struct command command_table[] = {
 	{ "federation retry [domain]", OPER_OPERATOR, RELAY(PROG_S2S), "Forget pauses and remembered failures, try again now" },
 	{ "federation close <domain>", OPER_OPERATOR, RELAY(PROG_S2S), "Close the streams with a partner in order" },
 	{ "show routes", OPER_AUDITOR, RELAY(PROG_SWITCH), "Where envelopes go" },
+	{ "show gateway", OPER_AUDITOR, RELAY(PROG_XLATE), "Translation between SIP and XMPP: what is under way, who writes to whom" },
 	{ "trace domain <domain> [seconds]", OPER_OPERATOR, OWN(cmd_trace), "Envelopes from and to a domain as they pass, without their content" },
 
 	/* ---- clients and people ---- */
 	{ "show connections [user]", OPER_AUDITOR, RELAY(PROG_ACCESS), "Client connections of each door" },
 	{ "show sessions [user]", OPER_AUDITOR, RELAY(PROG_IM), "Logged-in clients" },
+	{ "show line [user]", OPER_AUDITOR, RELAY(PROG_LINE), "Registered SIP clients: contact, way, expiry" },
+	{ "show line-state", OPER_AUDITOR, RELAY(PROG_LINE), "What the door of SIP clients holds" },
 	{ "session close <jid>", OPER_OPERATOR, RELAY(PROG_IM), "Close one client's session" },
 	{ "show users [domain]", OPER_AUDITOR, RELAY(PROG_IM), "Accounts" },
 	{ "user add <jid> <password>", OPER_ADMIN, RELAY(PROG_IM), "Make an account; asks for the password when it is left out" },

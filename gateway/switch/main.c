@@ -49,8 +49,9 @@ static void pressure(void *program, struct chan *c, bool is_full)
 
 	if (chan_prog(c) != PROG_IM)
 		return;
-	for (struct chan *door = NULL; (door = bus_next(h->bus, PROG_S2S, door));)
-		chan_pause(door, is_full);
+	for (unsigned side = 0; side < HUB_SIDES; side++)
+		for (struct chan *door = NULL; (door = bus_next(h->bus, hub_prog(side), door));)
+			chan_pause(door, is_full);
 }
 
 /* Doors that were paused for a core that has died go on. */

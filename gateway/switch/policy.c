@@ -20,9 +20,23 @@ bool hub_is_hosted(const struct hub *h, struct bytes domain)
 	return domain.n && settings_is_set(h->settings, SET_DOMAIN_CERTIFICATE, domain);
 }
 
-static struct peer_rate *rate_of(struct hub *h, struct bytes key, uint32_t per_s)
+enum prog hub_prog(enum hub_side side)
 {
-	struct peer_rate *r = map_get(&h->rates, key);
+	return side == HUB_SIP ? PROG_XLATE : PROG_S2S;
+}
+
+/* The settings of each side's rows. */
+static const struct {
+	enum peer_policy_kind kind;
+	enum setting rate;
+} sides[HUB_SIDES] = {
+	[HUB_XMPP] = { PEER_POLICY_XMPP, SET_FED_PEER_RATE },
+	[HUB_SIP] = { PEER_POLICY_SIP, SET_SIP_PEER_RATE },
+};
+
+static struct peer_rate *rate_of(struct hub *h, enum hub_side side, struct bytes key, uint32_t per_s)
+{
+	struct peer_rate *r = map_get(&h->rates[side], key);
 
 	if (r)
 		return r;
@@ -34,7 +48,7 @@ static struct peer_rate *rate_of(struct hub *h, struct bytes key, uint32_t per_s
 	if (key.n)
 		memcpy(r->key, key.p, key.n);
 	rate_init(&r->rate, per_s, per_s * RATE_BURST_S, loop_now(h->loop));
-	if (map_add(&h->rates, bytes_make(r->key, r->key_n), r)) {
+	if (map_add(&h->rates[side], bytes_make(r->key, r->key_n), r)) {
 		free(r);
 		return NULL;
 	}
@@ -42,50 +56,82 @@ static struct peer_rate *rate_of(struct hub *h, struct bytes key, uint32_t per_s
 }
 
 /* Rows that share a wildcard share its bucket: a partner cannot multiply its rate by subdomains. */
-static bool is_within_rate(struct hub *h, struct bytes key)
+static bool is_within_rate(struct hub *h, enum hub_side side, struct bytes key)
 {
-	uint32_t per_s = (uint32_t)settings_int_at(h->settings, SET_FED_PEER_RATE, key);
+	uint32_t per_s = (uint32_t)settings_int_at(h->settings, sides[side].rate, key);
 
 	if (per_s == 0)
 		return true;
-	struct peer_rate *r = rate_of(h, key, per_s);
+	struct peer_rate *r = rate_of(h, side, key, per_s);
 	return r && rate_take(&r->rate, 1, loop_now(h->loop));
 }
 
-static enum route_verdict judge_remote(struct hub *h, struct bytes domain, bool from_core, const char **why)
+/* How near a row is to the domain that it governs: its own, "*.parent" by length, "*"; 0: there is none. */
+static size_t nearness(struct bytes key, struct bytes domain)
+{
+	return bytes_eq(key, domain) ? SIZE_MAX : key.n;
+}
+
+enum hub_side hub_side_of(const struct hub *h, struct bytes domain)
+{
+	struct peer_verdict xmpp, sip;
+
+	peer_policy_judge(h->policy[HUB_SIP], domain, &sip);
+	if (!sip.key.n || settings_enum(h->settings, SET_SIP_MODE) == 0)
+		return HUB_XMPP;
+	peer_policy_judge(h->policy[HUB_XMPP], domain, &xmpp);
+	return nearness(sip.key, domain) >= nearness(xmpp.key, domain) ? HUB_SIP : HUB_XMPP;
+}
+
+/* Does a `federation peer` row say that this domain lives on the XMPP side? */
+static bool is_xmpp_by_row(const struct hub *h, struct bytes domain)
+{
+	struct peer_verdict xmpp;
+
+	peer_policy_judge(h->policy[HUB_XMPP], domain, &xmpp);
+	return xmpp.key.n && hub_side_of(h, domain) == HUB_XMPP;
+}
+
+static enum route_verdict judge_remote(struct hub *h, enum hub_side side, struct bytes domain, bool from_core, const char **why)
 {
 	struct peer_verdict v;
 
-	peer_policy_judge(h->policy, domain, &v);
+	peer_policy_judge(h->policy[side], domain, &v);
 	*why = v.why;
 	if (!v.is_allowed)
-		return ROUTE_DENIED;
-	return from_core || is_within_rate(h, v.key) ? ROUTE_PASSED : ROUTE_RATE;
+		return side == HUB_SIP && !from_core && !v.key.n ? ROUTE_FORGED : ROUTE_DENIED;
+	return from_core || is_within_rate(h, side, v.key) ? ROUTE_PASSED : ROUTE_RATE;
 }
 
-enum route_verdict hub_judge(struct hub *h, const struct envelope *e, bool from_core, const char **why)
+enum route_verdict hub_judge(struct hub *h, const struct envelope *e, enum prog by, enum hub_side *side, const char **why)
 {
 	struct bytes from = hub_domain(e->from), to = hub_domain(e->to);
+	bool from_core = by == PROG_IM;
 
 	*why = "";
+	*side = by == PROG_XLATE || (from_core && to.n && hub_side_of(h, to) == HUB_SIP) ? HUB_SIP : HUB_XMPP;
 	if (e->hops >= ENVELOPE_HOPS_MAX)
 		return ROUTE_HOPS;
 	if (from_core)
-		return hub_is_hosted(h, to) || !to.n ? ROUTE_LOOP : judge_remote(h, to, true, why);
-	if (hub_is_hosted(h, from))
+		return hub_is_hosted(h, to) || !to.n ? ROUTE_LOOP : judge_remote(h, *side, to, true, why);
+	if (!from.n || hub_is_hosted(h, from))
 		return ROUTE_FORGED;
 	if (!hub_is_hosted(h, to))
 		return ROUTE_NOT_HOSTED;
-	return judge_remote(h, from, false, why);
+	if (by == PROG_XLATE && is_xmpp_by_row(h, from))
+		return ROUTE_FORGED;
+	return judge_remote(h, *side, from, false, why);
 }
 
 static void free_rates(struct hub *h)
 {
 	struct peer_rate *r;
 
-	for (size_t at = 0; (r = map_next(&h->rates, &at));)
-		free(r);
-	map_fini(&h->rates);
+	for (unsigned side = 0; side < HUB_SIDES; side++) {
+		for (size_t at = 0; (r = map_next(&h->rates[side], &at));)
+			free(r);
+		map_fini(&h->rates[side]);
+	}
 }
 
 static bool is_any_watched(const struct settings *s)
@@ -104,15 +150,27 @@ bool hub_is_watched(const struct hub *h, struct bytes domain)
 	return h->is_any_watched && domain.n && settings_bool_at(h->settings, SET_LOG_DEBUG_DOMAIN, domain);
 }
 
+static void free_policies(struct peer_policy *of[HUB_SIDES])
+{
+	for (unsigned side = 0; side < HUB_SIDES; side++) {
+		peer_policy_free(of[side]);
+		of[side] = NULL;
+	}
+}
+
 int hub_set_policy(struct hub *h, const struct settings *s)
 {
-	struct peer_policy *policy;
-	int rc = peer_policy_new(s, &policy);
+	struct peer_policy *policy[HUB_SIDES] = { NULL };
+	int rc = 0;
 
-	if (rc)
+	for (unsigned side = 0; !rc && side < HUB_SIDES; side++)
+		rc = peer_policy_new(s, sides[side].kind, &policy[side]);
+	if (rc) {
+		free_policies(policy);
 		return rc;
-	peer_policy_free(h->policy);
-	h->policy = policy;
+	}
+	free_policies(h->policy);
+	memcpy(h->policy, policy, sizeof policy);
 	h->settings = s;
 	h->is_any_watched = is_any_watched(s);
 	free_rates(h);
@@ -122,6 +180,5 @@ int hub_set_policy(struct hub *h, const struct settings *s)
 void hub_free_policy(struct hub *h)
 {
 	free_rates(h);
-	peer_policy_free(h->policy);
-	h->policy = NULL;
+	free_policies(h->policy);
 }

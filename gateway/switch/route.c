@@ -12,11 +12,11 @@ static const struct refusal {
 	const char *text, *advice;
 } refusals[ROUTE_VERDICT_COUNT] = {
 	[ROUTE_NOT_HOSTED] = { STANZA_ITEM_NOT_FOUND, "This domain does not live here", "add it with: set domain DOMAIN certificate NAME" },
-	[ROUTE_DENIED] = { STANZA_NOT_ALLOWED, "Federation with this domain is not allowed", "allow it with: set federation peer DOMAIN action allow" },
-	[ROUTE_RATE] = { STANZA_RESOURCE_CONSTRAINT, "Too many stanzas, slow down", "raise federation peer DOMAIN rate, or ask the partner" },
+	[ROUTE_DENIED] = { STANZA_NOT_ALLOWED, "Federation with this domain is not allowed", "allow it with: set federation peer DOMAIN action allow (set sip peer for a SIP domain)" },
+	[ROUTE_RATE] = { STANZA_RESOURCE_CONSTRAINT, "Too many stanzas, slow down", "raise federation peer DOMAIN rate (sip peer DOMAIN rate), or ask the partner" },
 	[ROUTE_HOPS] = { STANZA_REMOTE_SERVER_NOT_FOUND, "Too many hops", "a routing loop: look at static hosts of peers" },
 	[ROUTE_LOOP] = { STANZA_REMOTE_SERVER_NOT_FOUND, "The stanza would go back to where it came from", "the core routed a hosted domain outward" },
-	[ROUTE_FORGED] = { STANZA_NOT_ALLOWED, "The sender's domain lives here", "a partner sent from a domain of ours" },
+	[ROUTE_FORGED] = { STANZA_NOT_ALLOWED, "The sender's domain is not one of that door", "a partner sent from a domain of ours, or SIP from a domain without a row" },
 };
 
 static const char *const verdict_names[] = { "passed", "away", "not-hosted", "denied", "rate",
@@ -89,16 +89,10 @@ static void log_envelope(const struct hub *h, const struct envelope *e, enum rou
 		     LOG_STR("kind", stanza_kind_name((enum stanza_kind)e->kind)), LOG_STR("verdict", verdict_names[v]));
 }
 
-static struct chan *next_hop(struct hub *h, bool from_core)
+static enum route_verdict try_pass(struct hub *h, const struct envelope *e, enum hub_side side, bool from_core)
 {
-	return bus_next(h->bus, from_core ? PROG_S2S : PROG_IM, NULL);
-}
-
-static enum route_verdict try_pass(struct hub *h, const struct envelope *e, bool from_core)
-{
-	struct chan *to = next_hop(h, from_core);
-
-	struct flight *flight = from_core ? &h->to_door : &h->to_core;
+	struct chan *to = bus_next(h->bus, from_core ? hub_prog(side) : PROG_IM, NULL);
+	struct flight *flight = from_core ? &h->to_door[side] : &h->to_core[side];
 
 	if (!to)
 		return ROUTE_AWAY;
@@ -126,9 +120,10 @@ int hub_on_route(void *arg, struct chan *from, const struct frame *f)
 		done(from, &e, ERR_AGAIN);
 		return 0;
 	}
-	enum route_verdict v = hub_judge(h, &e, from_core, &why);
+	enum hub_side side;
+	enum route_verdict v = hub_judge(h, &e, chan_prog(from), &side, &why);
 	if (v == ROUTE_PASSED)
-		v = try_pass(h, &e, from_core);
+		v = try_pass(h, &e, side, from_core);
 	switch_stats[STAT_VERDICT + v]++;
 	hub_tap_all(h, &e, v);
 	log_envelope(h, &e, v, from_core);
@@ -142,6 +137,12 @@ int hub_on_route(void *arg, struct chan *from, const struct frame *f)
 	return 0;
 }
 
+static bool side_of_prog(enum prog p, enum hub_side *out)
+{
+	*out = p == PROG_XLATE ? HUB_SIP : HUB_XMPP;
+	return p == PROG_XLATE || p == PROG_S2S;
+}
+
 int hub_on_route_done(void *arg, struct chan *from, const struct frame *f)
 {
 	struct hub *h = arg;
@@ -149,27 +150,40 @@ int hub_on_route_done(void *arg, struct chan *from, const struct frame *f)
 	uint64_t id = wire_u64(&w);
 	uint32_t rc = wire_u32(&w);
 	unsigned prog = (unsigned)(id >> 56), instance = id >> 48 & 0xff;
+	enum hub_side side;
 
 	if (wire_end(&w) || prog >= PROG_COUNT || (enum prog)prog == chan_prog(from))
 		return ERR_PROTOCOL;
-	if (prog != PROG_S2S && prog != PROG_IM)
+	bool is_of_core = prog == PROG_IM, is_by_core = chan_prog(from) == PROG_IM;
+	/* What a side sent, the core confirms; what the core sent, a side. */
+	if (is_of_core == is_by_core || !side_of_prog(is_of_core ? chan_prog(from) : (enum prog)prog, &side))
 		return 0;
 	/* Also one that is not known to be under way: this program may have been started again since. */
-	flight_del(prog == PROG_IM ? &h->to_door : &h->to_core, id);
+	flight_del(is_of_core ? &h->to_door[side] : &h->to_core[side], id);
 	put_done(bus_chan(h->bus, (enum prog)prog, instance), id, rc);
 	return 0;
+}
+
+static void give_back(struct hub *h, struct flight *had)
+{
+	uint64_t id;
+
+	while ((id = flight_take(had)))
+		put_done(bus_chan(h->bus, (enum prog)(id >> 56), id >> 48 & 0xff), id, (uint32_t)ERR_AGAIN);
 }
 
 void hub_down(struct hub *h, struct chan *c)
 {
 	bool is_core = chan_prog(c) == PROG_IM;
-	struct flight *had = is_core ? &h->to_core : &h->to_door;
-	uint64_t id;
+	enum hub_side gone;
 
-	if (!is_core && chan_prog(c) != PROG_S2S)
+	if (!is_core && !side_of_prog(chan_prog(c), &gone))
 		return;
-	while ((id = flight_take(had)))
-		put_done(bus_chan(h->bus, (enum prog)(id >> 56), id >> 48 & 0xff), id, (uint32_t)ERR_AGAIN);
-	/* What it sent itself it will send again, under the same ids. */
-	flight_fini(is_core ? &h->to_door : &h->to_core);
+	/* What it had goes back; what it sent itself it will send again, under the same ids. */
+	for (unsigned side = 0; side < HUB_SIDES; side++) {
+		if (!is_core && side != gone)
+			continue;
+		give_back(h, is_core ? &h->to_core[side] : &h->to_door[side]);
+		flight_fini(is_core ? &h->to_door[side] : &h->to_core[side]);
+	}
 }

@@ -43,23 +43,30 @@ struct peer_rate {
 	uint8_t key[];
 };
 
+/* The doors to other domains, and gh-xlate behind which those of SIP are. */
+enum hub_side { HUB_XMPP, HUB_SIP, HUB_SIDES };
+
 struct hub {
 	struct proc *proc;
 	struct loop *loop;
 	struct bus *bus;
 	const struct settings *settings;
-	struct peer_policy *policy;
+	struct peer_policy *policy[HUB_SIDES];
 	bool is_any_watched; /* some "log debug domain" is on */
-	struct map rates; /* by key of the governing row */
-	struct flight to_door, to_core; /* handed over and not confirmed */
+	struct map rates[HUB_SIDES]; /* by key of the governing row */
+	struct flight to_door[HUB_SIDES], to_core[HUB_SIDES]; /* to and from each side: handed over and not confirmed */
 	struct switch_tap taps[SWITCH_TAPS_MAX];
 	struct log_limit refusals;
 };
 
 /* ---- policy.c ---- */
 
-/* Judges without side effects but the token bucket. from_core: it came from gh-im. *why: a word. */
-enum route_verdict hub_judge(struct hub *h, const struct envelope *e, bool from_core, const char **why);
+/* Judges without side effects but the token bucket. from: gh-im, or a side's program. *side: where the other
+ * domain lives. *why: a word. */
+enum route_verdict hub_judge(struct hub *h, const struct envelope *e, enum prog from, enum hub_side *side, const char **why);
+/* On which side does a remote domain live (ADR-27)? Its nearest row says; XMPP when none does. */
+enum hub_side hub_side_of(const struct hub *h, struct bytes domain);
+enum prog hub_prog(enum hub_side side);
 /* New settings: rows and rates that are gone are forgotten. ERR_NOMEM. */
 int hub_set_policy(struct hub *h, const struct settings *s);
 void hub_free_policy(struct hub *h);

@@ -25,7 +25,7 @@ struct end {
 struct world {
 	struct loop *loop;
 	struct hub hub;
-	struct end door, core;
+	struct end door, core, sip;
 	struct settings *settings;
 	unsigned taps;
 	enum route_verdict last_verdict;
@@ -95,7 +95,14 @@ static const char usual[] = "domain here.example certificate = here\n"
 			    "federation peer there.example action = allow\n"
 			    "federation peer *.sub.example action = allow\n"
 			    "federation peer *.sub.example rate = 5\n"
-			    "federation peer bad.example action = deny\n";
+			    "federation peer bad.example action = deny\n"
+			    "federation peer *.mixed.example action = allow\n"
+			    "federation peer x.mixed2.example action = allow\n"
+			    "sip peer phones.example action = allow\n"
+			    "sip peer slow.example rate = 5\n"
+			    "sip peer refused.example action = deny\n"
+			    "sip peer a.mixed.example action = allow\n"
+			    "sip peer *.mixed2.example action = allow\n";
 
 static void on_down(void *program, struct chan *c)
 {
@@ -112,6 +119,7 @@ static struct world *world_new(void)
 	w->hub.bus = bus_new(w->loop, PROG_SWITCH, 0, &hooks);
 	attach(w, &w->door, PROG_S2S);
 	attach(w, &w->core, PROG_IM);
+	attach(w, &w->sip, PROG_XLATE);
 	configure(w, usual);
 	assert_int_equal(hub_tap_add(&w->hub, count_tap, w), 0);
 	return w;
@@ -122,9 +130,12 @@ static void world_free(struct world *w)
 	bus_free(w->hub.bus);
 	bus_free(w->door.bus);
 	bus_free(w->core.bus);
+	bus_free(w->sip.bus);
 	hub_free_policy(&w->hub);
-	flight_fini(&w->hub.to_door);
-	flight_fini(&w->hub.to_core);
+	for (unsigned side = 0; side < HUB_SIDES; side++) {
+		flight_fini(&w->hub.to_door[side]);
+		flight_fini(&w->hub.to_core[side]);
+	}
 	settings_free(w->settings);
 	loop_free(w->loop);
 	test_free(w);
@@ -134,7 +145,7 @@ static void send_kind(struct world *w, struct end *e, enum prog prog, const char
 		      enum stanza_kind kind, enum stanza_type type)
 {
 	struct chan *c = bus_chan(e->bus, PROG_SWITCH, 0);
-	struct envelope env = { .id = (uint64_t)prog << 56 | 7, .trace = 1, .door = prog == PROG_IM ? DOOR_ACCESS : DOOR_S2S,
+	struct envelope env = { .id = (uint64_t)prog << 56 | 7, .trace = 1, .door = prog == PROG_IM ? DOOR_ACCESS : prog == PROG_XLATE ? DOOR_SIP : DOOR_S2S,
 				.kind = (uint8_t)kind, .type = (uint8_t)type, .from = bytes_of(from), .to = bytes_of(to),
 				.sid = BYTES("m1"), .stanza = BYTES("<message/>") };
 
@@ -270,7 +281,7 @@ static void what_a_dead_program_had_stays_with_its_origin(void **state)
 	assert_int_equal(w->core.dones, 1);
 	assert_true(w->core.last_done == ((uint64_t)PROG_IM << 56 | 7));
 	assert_int_equal(w->core.last_rc, ERR_AGAIN);
-	assert_int_equal(w->hub.to_core.by_id.count, 0);
+	assert_int_equal(w->hub.to_core[HUB_XMPP].by_id.count, 0);
 	world_free(w);
 }
 
@@ -304,6 +315,135 @@ static void a_change_of_policy_is_live(void **state)
 	send_from(w, &w->door, PROG_S2S, "a@there.example", "b@here.example");
 	assert_int_equal(w->core.routes, 1);
 	assert_int_equal(w->last_verdict, ROUTE_DENIED);
+	world_free(w);
+}
+
+/* ADR-27: the nearest row says on which side a domain lives. */
+static void sip_domains(void **state)
+{
+	static const struct {
+		enum prog by, to; /* to: whose program gets it when it passes */
+		const char *from, *dest;
+		enum route_verdict v;
+		const char *condition;
+	} rows[] = {
+		{ PROG_IM, PROG_XLATE, "b@here.example", "a@phones.example", ROUTE_PASSED, NULL },
+		{ PROG_IM, PROG_S2S, "b@here.example", "a@there.example", ROUTE_PASSED, NULL },
+		{ PROG_IM, PROG_XLATE, "b@here.example", "a@a.mixed.example", ROUTE_PASSED, NULL },
+		{ PROG_IM, PROG_S2S, "b@here.example", "a@b.mixed.example", ROUTE_PASSED, NULL },
+		{ PROG_IM, PROG_S2S, "b@here.example", "a@x.mixed2.example", ROUTE_PASSED, NULL },
+		{ PROG_IM, PROG_XLATE, "b@here.example", "a@y.mixed2.example", ROUTE_PASSED, NULL },
+		{ PROG_IM, PROG_XLATE, "b@here.example", "a@refused.example", ROUTE_DENIED, "<not-allowed" },
+		{ PROG_XLATE, PROG_IM, "a@phones.example/x", "b@here.example", ROUTE_PASSED, NULL },
+		{ PROG_XLATE, PROG_IM, "a@here.example", "b@here.example", ROUTE_FORGED, "<not-allowed" },
+		{ PROG_XLATE, PROG_IM, "a@there.example", "b@here.example", ROUTE_FORGED, "<not-allowed" },
+		{ PROG_XLATE, PROG_IM, "a@unknown.example", "b@here.example", ROUTE_FORGED, "<not-allowed" },
+		{ PROG_XLATE, PROG_IM, "a@b.mixed.example", "b@here.example", ROUTE_FORGED, "<not-allowed" },
+		{ PROG_XLATE, PROG_IM, "a@refused.example", "b@here.example", ROUTE_DENIED, "<not-allowed" },
+		{ PROG_XLATE, PROG_IM, "a@phones.example", "b@elsewhere.example", ROUTE_NOT_HOSTED, "<item-not-found" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct world *w = world_new();
+		struct end *ends[PROG_COUNT] = { [PROG_IM] = &w->core, [PROG_S2S] = &w->door, [PROG_XLATE] = &w->sip };
+		struct end *near = ends[rows[i].by], *far = ends[rows[i].to];
+		send_from(w, near, rows[i].by, rows[i].from, rows[i].dest);
+		assert_int_equal(w->last_verdict, rows[i].v);
+		assert_int_equal(far->routes, rows[i].v == ROUTE_PASSED);
+		assert_int_equal(w->door.routes + w->core.routes + w->sip.routes, 1); /* one, or the error */
+		assert_int_equal(near->dones, rows[i].v != ROUTE_PASSED);
+		if (rows[i].condition)
+			assert_non_null(strstr(near->last_stanza, rows[i].condition));
+		world_free(w);
+	}
+}
+
+static void sip_modes(void **state)
+{
+	struct world *w = world_new();
+
+	(void)state;
+	configure(w, "domain here.example certificate = here\nsip mode = open\nfederation peer there.example action = allow\n");
+	send_from(w, &w->sip, PROG_XLATE, "a@unknown.example", "b@here.example");
+	assert_int_equal(w->last_verdict, ROUTE_PASSED);
+	send_from(w, &w->sip, PROG_XLATE, "a@there.example", "b@here.example");
+	assert_int_equal(w->last_verdict, ROUTE_FORGED);
+	configure(w, "domain here.example certificate = here\nsip mode = off\nfederation mode = open\nsip peer phones.example action = allow\n");
+	send_from(w, &w->core, PROG_IM, "b@here.example", "a@phones.example");
+	assert_int_equal(w->door.routes, 1); /* as if there were no SIP */
+	send_from(w, &w->sip, PROG_XLATE, "a@phones.example", "b@here.example");
+	assert_int_not_equal(w->last_verdict, ROUTE_PASSED);
+	world_free(w);
+}
+
+static void a_rate_holds_for_sip(void **state)
+{
+	struct world *w = world_new();
+
+	(void)state;
+	for (int i = 0; i < 15; i++)
+		send_from(w, &w->sip, PROG_XLATE, "a@slow.example", "b@here.example");
+	assert_int_equal(w->core.routes, 10);
+	assert_int_equal(w->sip.errors, 5);
+	world_free(w);
+}
+
+static void done_by(struct world *w, struct end *e, uint64_t id)
+{
+	struct chan *c = bus_chan(e->bus, PROG_SWITCH, 0);
+	struct buf *b = chan_begin(c, MSG_ROUTE_DONE, 0);
+
+	wire_put_u64(b, id);
+	wire_put_u32(b, 0);
+	assert_int_equal(chan_end(c), 0);
+	for (int i = 0; i < 4; i++)
+		loop_turn(w->loop, 0);
+}
+
+static void each_side_has_its_flights(void **state)
+{
+	struct world *w = world_new();
+
+	(void)state;
+	send_from(w, &w->core, PROG_IM, "b@here.example", "a@phones.example");
+	send_from(w, &w->sip, PROG_XLATE, "a@phones.example", "b@here.example");
+	send_from(w, &w->door, PROG_S2S, "a@there.example", "b@here.example");
+	/* gh-xlate dies: what it had goes back, what gh-s2s sent is still under way. */
+	bus_free(w->sip.bus);
+	w->sip.bus = NULL;
+	loop_turn(w->loop, 0);
+	loop_turn(w->loop, 0);
+	assert_int_equal(w->core.dones, 1);
+	assert_int_equal(w->core.last_rc, ERR_AGAIN);
+	assert_int_equal(w->hub.to_core[HUB_SIP].by_id.count, 0);
+	assert_int_equal(w->hub.to_core[HUB_XMPP].by_id.count, 1);
+	send_from(w, &w->core, PROG_IM, "b@here.example", "a@phones.example");
+	assert_int_equal(w->last_verdict, ROUTE_AWAY);
+	assert_int_equal(w->door.routes, 0);
+	done_by(w, &w->core, (uint64_t)PROG_S2S << 56 | 7);
+	assert_int_equal(w->door.dones, 1);
+	assert_int_equal(w->hub.to_core[HUB_XMPP].by_id.count, 0);
+	world_free(w);
+}
+
+static void sip_confirmations_find_their_origin(void **state)
+{
+	struct world *w = world_new();
+
+	(void)state;
+	send_from(w, &w->core, PROG_IM, "b@here.example", "a@phones.example");
+	done_by(w, &w->sip, (uint64_t)PROG_IM << 56 | 7);
+	assert_int_equal(w->core.dones, 1);
+	assert_int_equal(w->hub.to_door[HUB_SIP].by_id.count, 0);
+	send_from(w, &w->sip, PROG_XLATE, "a@phones.example", "b@here.example");
+	done_by(w, &w->core, (uint64_t)PROG_XLATE << 56 | 7);
+	assert_int_equal(w->sip.dones, 1);
+	assert_int_equal(w->door.dones, 0);
+	assert_int_equal(w->hub.to_core[HUB_SIP].by_id.count, 0);
+	/* A side cannot confirm what another side sent. */
+	done_by(w, &w->door, (uint64_t)PROG_XLATE << 56 | 9);
+	assert_int_equal(w->sip.dones, 1);
 	world_free(w);
 }
 
@@ -350,6 +490,11 @@ int main(void)
 		cmocka_unit_test(what_a_dead_program_had_stays_with_its_origin),
 		cmocka_unit_test(confirmations_find_their_origin),
 		cmocka_unit_test(a_change_of_policy_is_live),
+		cmocka_unit_test(sip_domains),
+		cmocka_unit_test(sip_modes),
+		cmocka_unit_test(a_rate_holds_for_sip),
+		cmocka_unit_test(each_side_has_its_flights),
+		cmocka_unit_test(sip_confirmations_find_their_origin),
 		cmocka_unit_test(hops_end),
 		cmocka_unit_test(taps_come_and_go),
 	};

@@ -35,7 +35,7 @@ static void record(struct trace *t, const struct envelope *e, enum route_verdict
 	proc_record_begin(a);
 	proc_record_str(a, "time", stamp);
 	proc_record_str(a, "trace", id);
-	proc_record_str(a, "direction", e->door == DOOR_S2S ? "in" : "out");
+	proc_record_str(a, "direction", e->door == DOOR_S2S || e->door == DOOR_SIP ? "in" : "out");
 	proc_record_text(a, "from", e->from);
 	proc_record_text(a, "to", e->to);
 	proc_record_str(a, "kind", stanza_kind_name((enum stanza_kind)e->kind));
@@ -122,6 +122,10 @@ void routes_command(void *hub, struct proc_ask *ask, const struct bytes *args, s
 	for (size_t at = 0; h->settings && settings_next_key(h->settings, SET_DOMAIN_CERTIFICATE, &at, &domain);) {
 		snprintf(name, sizeof name, "%.*s", BYTES_FMT(domain));
 		routes_of(ask, h, PROG_IM, name);
+	}
+	for (size_t at = 0; h->settings && settings_next_key(h->settings, SET_SIP_PEER_ACTION, &at, &domain);) {
+		snprintf(name, sizeof name, "%.*s", BYTES_FMT(domain));
+		routes_of(ask, h, PROG_XLATE, name);
 	}
 	routes_of(ask, h, PROG_S2S, "all others that policy allows");
 	proc_done(ask, 0, "");

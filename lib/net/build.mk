@@ -1,16 +1,23 @@
 LIBS += net
 lib_net_SRCS += lib/net/dns.c lib/net/dns_wire.c lib/net/dns_cache.c lib/net/dns_order.c lib/net/dns_record.c
 UNIT += lib/net/dns_test
+dns_test_SRCS := lib/net/dns_fixture.c
 dns_test_LIBS := net run base
 dns_test_LD := -lcares -lresolv -levent_core
-lib_net_SRCS += lib/net/address.c lib/net/certname.c lib/net/link.c lib/net/tls.c lib/net/tls_store.c \
+lib_net_SRCS += lib/net/address.c lib/net/certname.c lib/net/certname_sip.c lib/net/link.c lib/net/tls.c lib/net/tls_store.c \
 	lib/net/tls_ticket.c lib/net/tls_verify.c lib/net/tls_ocsp.c lib/net/keyproxy.c lib/net/keyproxy_provider.c
 
 NET_LD := -lssl -lcrypto -lcares -levent_core
-UNIT += lib/net/certname_test lib/net/tls_test
+UNIT += lib/net/certname_test lib/net/certname_sip_test lib/net/tls_test lib/net/tls_sip_test
 certname_test_SRCS := lib/net/pki_fixture.c
 certname_test_LIBS := net base
 certname_test_LD := $(NET_LD)
+certname_sip_test_SRCS := lib/net/pki_fixture.c
+certname_sip_test_LIBS := net base
+certname_sip_test_LD := $(NET_LD)
+tls_sip_test_SRCS := lib/net/pki_fixture.c lib/net/link_fixture.c
+tls_sip_test_LIBS := net run base
+tls_sip_test_LD := $(NET_LD)
 tls_test_SRCS := lib/net/pki_fixture.c lib/net/link_fixture.c
 tls_test_LIBS := net run base
 tls_test_LD := $(NET_LD)

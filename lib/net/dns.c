@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum query_kind { QUERY_SRV, QUERY_ADDR, QUERY_TLSA };
+enum query_kind { QUERY_SRV, QUERY_SERVICE, QUERY_NAPTR, QUERY_ADDR, QUERY_TLSA };
 
 struct dns {
 	struct loop *loop;
@@ -27,6 +27,7 @@ struct dns_query {
 		dns_srv_fn srv;
 		dns_addr_fn addr;
 		dns_tlsa_fn tlsa;
+		dns_naptr_fn naptr;
 	} fn;
 	void *arg;
 	struct loop_timer budget;
@@ -109,6 +110,22 @@ static void answer_srv(struct dns_query *q)
 	q->fn.srv(q->arg, &a);
 }
 
+static void answer_service(struct dns_query *q)
+{
+	struct dns_srv_answer a;
+
+	dns_order_service(&q->parts[0].set, random_below, &a);
+	q->fn.srv(q->arg, &a);
+}
+
+static void answer_naptr(struct dns_query *q)
+{
+	struct dns_naptr_answer a;
+
+	dns_order_naptr(&q->parts[0].set, &a);
+	q->fn.naptr(q->arg, &a);
+}
+
 /* IPv6 and IPv4 in turn, so that a family that does not work here costs one attempt (RFC 8305 4). */
 static void answer_addr(struct dns_query *q)
 {
@@ -125,6 +142,7 @@ static void answer_addr(struct dns_query *q)
 		a.rc = v4->rc ? v4->rc : v6->rc;
 	if (!a.n && a.rc == ERR_DNS_NODATA && v6->rc != ERR_DNS_NODATA)
 		a.rc = v6->rc;
+	a.ttl_s = !v6->n || (v4->n && v4->ttl_s < v6->ttl_s) ? v4->ttl_s : v6->ttl_s;
 	a.is_secure = (!v6->n || v6->is_secure) && (!v4->n || v4->is_secure) && a.n;
 	q->fn.addr(q->arg, &a);
 }
@@ -138,6 +156,11 @@ static void answer_tlsa(struct dns_query *q)
 	q->fn.tlsa(q->arg, &a);
 }
 
+static void (*const answers[])(struct dns_query *q) = {
+	[QUERY_SRV] = answer_srv,   [QUERY_SERVICE] = answer_service, [QUERY_NAPTR] = answer_naptr,
+	[QUERY_ADDR] = answer_addr, [QUERY_TLSA] = answer_tlsa,
+};
+
 /* The question leaves the lists first: the callback may ask again or free its owner. */
 static void finish(void *arg)
 {
@@ -147,12 +170,7 @@ static void finish(void *arg)
 		dns_ask_drop(q->parts[i].ask);
 	loop_timer_del(q->dns->loop, &q->budget);
 	list_del(&q->node);
-	if (q->kind == QUERY_SRV)
-		answer_srv(q);
-	else if (q->kind == QUERY_ADDR)
-		answer_addr(q);
-	else
-		answer_tlsa(q);
+	answers[q->kind](q);
 	free(q);
 }
 
@@ -239,6 +257,28 @@ struct dns_query *dns_srv(struct dns *d, const char *domain, dns_srv_fn fn, void
 	snprintf(q->host, sizeof q->host, "%s", domain);
 	add_part(q, DNS_SRV, "_xmpp-server._tcp.", domain);
 	add_part(q, DNS_SRV, "_xmpps-server._tcp.", domain);
+	return query_start(q);
+}
+
+struct dns_query *dns_service(struct dns *d, const char *owner, dns_srv_fn fn, void *arg)
+{
+	struct dns_query *q = query_new(d, QUERY_SERVICE, arg);
+
+	if (!q)
+		return NULL;
+	q->fn.srv = fn;
+	add_part(q, DNS_SRV, "", owner);
+	return query_start(q);
+}
+
+struct dns_query *dns_naptr(struct dns *d, const char *domain, dns_naptr_fn fn, void *arg)
+{
+	struct dns_query *q = query_new(d, QUERY_NAPTR, arg);
+
+	if (!q)
+		return NULL;
+	q->fn.naptr = fn;
+	add_part(q, DNS_NAPTR, "", domain);
 	return query_start(q);
 }
 

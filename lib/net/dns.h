@@ -25,7 +25,7 @@ int dns_configure(struct dns *d, const struct dns_config *c);
 /* Forgets what is cached about a domain ("" everything). */
 void dns_forget(struct dns *d, struct bytes domain);
 
-enum { DNS_ADDRS_MAX = 16, DNS_SRV_MAX = 16, DNS_TLSA_MAX = 16 };
+enum { DNS_ADDRS_MAX = 16, DNS_SRV_MAX = 16, DNS_TLSA_MAX = 16, DNS_NAPTR_MAX = 16 };
 
 struct dns_addr {
 	uint8_t family; /* 4 or 6 */
@@ -45,6 +45,7 @@ struct dns_srv_answer {
 	size_t n;
 	struct dns_target targets[DNS_SRV_MAX * 2]; /* sorted: RFC 2782 with both sets mixed by XEP-0368 */
 	bool is_fallback; /* no SRV records: the one target is the domain itself at port 5269 */
+	uint32_t ttl_s;   /* of dns_service: how long it holds from now */
 };
 /* XMPP server-to-server location (RFC 6120 3.2, XEP-0368): _xmpp-server._tcp and
  * _xmpps-server._tcp of an A-label domain. NXDOMAIN and NODATA give the fall-back target; SERVFAIL
@@ -52,12 +53,32 @@ struct dns_srv_answer {
  * fn is called once, never from inside this call. NULL without memory. */
 typedef void (*dns_srv_fn)(void *arg, const struct dns_srv_answer *a);
 struct dns_query *dns_srv(struct dns *d, const char *domain, dns_srv_fn fn, void *arg);
+/* The SRV records of any owner name ("_sips._tcp.b.example") in the order to try (RFC 2782), with no
+ * fall-back: rc says why there is none. */
+struct dns_query *dns_service(struct dns *d, const char *owner, dns_srv_fn fn, void *arg);
+
+/* A rule of the DDDS (RFC 3403 4), of which RFC 3263 uses those without an expression. */
+struct dns_naptr {
+	uint16_t order, preference;
+	char flags[8], service[32];
+	bool has_expression;
+	char replacement[256]; /* without final dot; "" for "." */
+};
+struct dns_naptr_answer {
+	int rc;
+	size_t n;
+	struct dns_naptr records[DNS_NAPTR_MAX]; /* by order, then preference */
+	uint32_t ttl_s;
+};
+typedef void (*dns_naptr_fn)(void *arg, const struct dns_naptr_answer *a);
+struct dns_query *dns_naptr(struct dns *d, const char *domain, dns_naptr_fn fn, void *arg);
 
 struct dns_addr_answer {
 	int rc;
 	size_t n;
 	struct dns_addr addrs[DNS_ADDRS_MAX]; /* IPv6 and IPv4 in turn, IPv6 first */
 	bool is_secure;
+	uint32_t ttl_s; /* how long it holds from now; 0 of an address in text */
 };
 /* Addresses of a host (A-labels, or a numeric address). A failing AAAA never blocks A. */
 typedef void (*dns_addr_fn)(void *arg, const struct dns_addr_answer *a);

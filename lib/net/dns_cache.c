@@ -2,6 +2,7 @@
 #include "base/random.h"
 #include "net/dns_impl.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum { NEGATIVE_S = 60, FAILURE_S = 10 };
@@ -13,6 +14,11 @@ struct dns_cached {
 	size_t key_n;
 	uint8_t key[]; /* type, then the name */
 };
+
+/* Of a record of each type. */
+static const size_t sizes[] = { sizeof(struct dns_addr), sizeof(struct dns_addr), sizeof(struct dns_srv_record),
+	                        sizeof(struct dns_tlsa), sizeof(struct dns_naptr) };
+static_assert(sizeof sizes / sizeof sizes[0] == DNS_TYPE_COUNT, "a size for each type");
 
 void dns_cache_init(struct dns_cache *c)
 {
@@ -59,8 +65,8 @@ bool dns_cache_get(struct dns_cache *c, enum dns_type type, const char *name, ui
 	/* Only as many records as there are were kept. */
 	memset(out, 0, sizeof *out);
 	memcpy(out, e->set, offsetof(struct dns_set, addrs));
-	static const size_t sizes[] = { sizeof(struct dns_addr), sizeof(struct dns_addr), sizeof(struct dns_srv_record), sizeof(struct dns_tlsa) };
 	memcpy(out->addrs, e->set->addrs, e->set->n * sizes[type]);
+	out->ttl_s = (uint32_t)((e->until_ms - now_ms + 999) / 1000);
 	return true;
 }
 
@@ -79,7 +85,6 @@ static uint64_t life_ms(const struct dns_set *set)
 
 void dns_cache_put(struct dns_cache *c, enum dns_type type, const char *name, uint64_t now_ms, const struct dns_set *set)
 {
-	static const size_t sizes[] = { sizeof(struct dns_addr), sizeof(struct dns_addr), sizeof(struct dns_srv_record), sizeof(struct dns_tlsa) };
 	uint8_t key[KEY_MAX];
 	struct bytes k = make_key(type, name, key);
 	size_t set_n = offsetof(struct dns_set, addrs) + set->n * sizes[type];

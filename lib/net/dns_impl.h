@@ -8,7 +8,7 @@
 
 #include <ares.h>
 
-enum dns_type { DNS_A, DNS_AAAA, DNS_SRV, DNS_TLSA };
+enum dns_type { DNS_A, DNS_AAAA, DNS_SRV, DNS_TLSA, DNS_NAPTR, DNS_TYPE_COUNT };
 
 struct dns_srv_record {
 	uint16_t priority, weight, port;
@@ -25,6 +25,7 @@ struct dns_set {
 		struct dns_addr addrs[DNS_ADDRS_MAX];
 		struct dns_srv_record srvs[DNS_SRV_MAX];
 		struct dns_tlsa tlsas[DNS_TLSA_MAX];
+		struct dns_naptr naptrs[DNS_NAPTR_MAX];
 	};
 };
 
@@ -37,6 +38,9 @@ void dns_read(enum dns_type type, struct bytes answer, bool validates, struct dn
  * fall-back. draw: a number below its argument (a test gives its own). */
 void dns_order(const struct dns_set *starttls, const struct dns_set *direct, const char *domain,
                uint32_t (*draw)(uint32_t below), struct dns_srv_answer *out);
+/* The same for one service, without a fall-back. */
+void dns_order_service(const struct dns_set *set, uint32_t (*draw)(uint32_t below), struct dns_srv_answer *out);
+void dns_order_naptr(const struct dns_set *set, struct dns_naptr_answer *out);
 
 /* ---- dns_cache.c ---- */
 enum { DNS_CACHE_MAX = 1000, DNS_TTL_MIN_S = 5, DNS_TTL_MAX_S = 3600 };

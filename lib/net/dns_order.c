@@ -69,21 +69,53 @@ static void add(struct dns_srv_answer *out, const char *host, uint16_t port, con
 	snprintf(t->host, sizeof t->host, "%s", host);
 }
 
-void dns_order(const struct dns_set *starttls, const struct dns_set *direct, const char *domain,
-	       uint32_t (*draw)(uint32_t below), struct dns_srv_answer *out)
+static void draw_all(struct choice *all, size_t n, uint32_t (*draw)(uint32_t), struct dns_srv_answer *out)
 {
-	struct choice all[ALL_MAX];
 	uint16_t priority = 0;
-	size_t n = gather(direct, true, all, gather(starttls, false, all, 0));
 
-	out->rc = 0;
-	out->n = 0;
-	out->is_fallback = false;
+	*out = (struct dns_srv_answer){ 0 };
 	while (lowest_priority(all, n, &priority)) {
 		struct choice *c = draw_one(all, n, priority, draw);
 		c->is_taken = true;
 		add(out, c->record->target, c->record->port, c);
 	}
+}
+
+void dns_order_service(const struct dns_set *set, uint32_t (*draw)(uint32_t below), struct dns_srv_answer *out)
+{
+	struct choice all[ALL_MAX];
+	size_t n = gather(set, false, all, 0);
+
+	draw_all(all, n, draw, out);
+	out->ttl_s = set->ttl_s;
+	if (out->n == 0)
+		out->rc = is_refusal(set) ? ERR_NOT_FOUND : set->rc ? set->rc : ERR_DNS_NODATA;
+}
+
+/* A stable insertion: there are few. */
+void dns_order_naptr(const struct dns_set *set, struct dns_naptr_answer *out)
+{
+	*out = (struct dns_naptr_answer){ .rc = set->rc, .ttl_s = set->ttl_s };
+	for (size_t i = 0; set->rc == 0 && i < set->n; i++) {
+		const struct dns_naptr *r = &set->naptrs[i];
+		size_t at = out->n++;
+		for (; at > 0; at--) {
+			const struct dns_naptr *before = &out->records[at - 1];
+			if (before->order < r->order || (before->order == r->order && before->preference <= r->preference))
+				break;
+			out->records[at] = *before;
+		}
+		out->records[at] = *r;
+	}
+}
+
+void dns_order(const struct dns_set *starttls, const struct dns_set *direct, const char *domain,
+	       uint32_t (*draw)(uint32_t below), struct dns_srv_answer *out)
+{
+	struct choice all[ALL_MAX];
+	size_t n = gather(direct, true, all, gather(starttls, false, all, 0));
+
+	draw_all(all, n, draw, out);
 	if (out->n)
 		return;
 	if (is_refusal(starttls)) {

@@ -57,6 +57,41 @@ static void read_srvs(struct bytes in, struct dns_set *out)
 	ares_free_data(list);
 }
 
+/* False: it does not fit, and what it says is then not what we understand. */
+static bool copy_text(const char *from, char *to, size_t room)
+{
+	size_t n = strlen(from);
+
+	if (n >= room)
+		return false;
+	memcpy(to, from, n + 1);
+	return true;
+}
+
+static bool read_naptr(const struct ares_naptr_reply *r, struct dns_naptr *to)
+{
+	*to = (struct dns_naptr){ .order = r->order, .preference = r->preference, .has_expression = r->regexp[0] != 0 };
+	if (!copy_text((const char *)r->flags, to->flags, sizeof to->flags) ||
+	    !copy_text((const char *)r->service, to->service, sizeof to->service) ||
+	    !copy_text(r->replacement, to->replacement, sizeof to->replacement))
+		return false;
+	size_t n = strlen(to->replacement);
+	if (n && to->replacement[n - 1] == '.')
+		to->replacement[n - 1] = 0;
+	return true;
+}
+
+static void read_naptrs(struct bytes in, struct dns_set *out)
+{
+	struct ares_naptr_reply *list = NULL;
+
+	if (ares_parse_naptr_reply(in.p, (int)in.n, &list) != ARES_SUCCESS)
+		return;
+	for (struct ares_naptr_reply *r = list; r && out->n < DNS_NAPTR_MAX; r = r->next)
+		out->n += read_naptr(r, &out->naptrs[out->n]);
+	ares_free_data(list);
+}
+
 static void read_tlsa(const ns_rr *rr, struct dns_set *out)
 {
 	const uint8_t *p = ns_rr_rdata(*rr);
@@ -121,6 +156,11 @@ static void read_records(enum dns_type type, struct bytes answer, ns_msg *m, str
 		break;
 	case DNS_TLSA:
 		read_tlsas(m, out);
+		break;
+	case DNS_NAPTR:
+		read_naptrs(answer, out);
+		break;
+	case DNS_TYPE_COUNT:
 		break;
 	}
 }

@@ -1,13 +1,11 @@
 #include "base/err.h"
+#include "net/dns_fixture.h"
 #include "net/dns_impl.h"
 
-#include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -125,123 +123,30 @@ static void a_dot_is_about_its_own_service(void **state)
 
 /* ---- the whole resolver against a server of our own ---- */
 
-enum mode { ANSWER, SERVFAIL, SILENT, GARBAGE, NXDOMAIN };
-struct server_row {
-	const char *name; /* as asked, dots between labels */
-	uint16_t type;
-	enum mode mode;
-	const char *rdata;
-	uint16_t rdata_n;
-};
-
 struct world {
 	struct loop *loop;
 	struct dns *dns;
-	struct loop_watch watch;
-	int fd;
-	const struct server_row *rows;
-	size_t n_rows;
-	unsigned asked, answered;
-	bool says_ad;
+	struct dns_fixture server;
+	unsigned answered;
 	struct dns_srv_answer srv;
 	struct dns_addr_answer addr;
 	struct dns_tlsa_answer tlsa;
+	struct dns_naptr_answer naptr;
 };
-
-static size_t read_name(const uint8_t *p, char *out)
-{
-	size_t at = 0, n = 0;
-
-	while (p[at]) {
-		if (n)
-			out[n++] = '.';
-		memcpy(out + n, p + at + 1, p[at]);
-		n += p[at];
-		at += p[at] + 1u;
-	}
-	out[n] = 0;
-	return at + 1;
-}
-
-static size_t put_answer(uint8_t *to, const struct server_row *row)
-{
-	uint8_t head[] = { 0xc0, 12, (uint8_t)(row->type >> 8), (uint8_t)row->type, 0, 1, 0, 0, 0, 60,
-			   (uint8_t)(row->rdata_n >> 8), (uint8_t)row->rdata_n };
-
-	memcpy(to, head, sizeof head);
-	memcpy(to + sizeof head, row->rdata, row->rdata_n);
-	return sizeof head + row->rdata_n;
-}
-
-static void serve(void *arg, unsigned events)
-{
-	struct world *w = arg;
-	uint8_t in[1500], out[4000];
-	char name[300];
-	struct sockaddr_in from;
-	socklen_t from_n = sizeof from;
-	ssize_t n = recvfrom(w->fd, in, sizeof in, 0, (struct sockaddr *)&from, &from_n);
-
-	(void)events;
-	if (n < 12)
-		return;
-	w->asked++;
-	size_t question = read_name(in + 12, name) + 4;
-	uint16_t type = (uint16_t)(in[12 + question - 4] << 8 | in[12 + question - 3]);
-	size_t at = 12 + question;
-	enum mode mode = NXDOMAIN;
-	memcpy(out, in, at);
-	out[2] = 0x81;
-	out[3] = 0x80;
-	memset(out + 6, 0, 6);
-	for (size_t i = 0; i < w->n_rows; i++) {
-		if (w->rows[i].type != type || strcasecmp(w->rows[i].name, name) != 0)
-			continue;
-		mode = w->rows[i].mode;
-		if (mode == ANSWER && w->rows[i].rdata) {
-			at += put_answer(out + at, &w->rows[i]);
-			out[7]++;
-		}
-	}
-	if (mode == SILENT)
-		return;
-	if (mode == GARBAGE) {
-		out[7] = 9; /* promises answers that do not come */
-		at += 3;
-	}
-	out[3] |= mode == SERVFAIL ? 2 : mode == NXDOMAIN ? 3 : 0;
-	if (w->says_ad && in[3] & 0x20)
-		out[3] |= 0x20;
-	assert_true(sendto(w->fd, out, at, 0, (struct sockaddr *)&from, from_n) > 0);
-}
 
 static struct world *world_new(const struct server_row *rows, size_t n_rows, bool validates)
 {
 	struct world *w = test_calloc(1, sizeof *w);
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t at_n = sizeof at;
-	char text[64];
-	const char *servers[] = { text };
 
-	w->rows = rows;
-	w->n_rows = n_rows;
 	w->loop = loop_new(LOOP_LIBEVENT);
-	w->fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
-	assert_int_equal(bind(w->fd, (struct sockaddr *)&at, sizeof at), 0);
-	assert_int_equal(getsockname(w->fd, (struct sockaddr *)&at, &at_n), 0);
-	assert_int_equal(loop_watch_add(w->loop, &w->watch, w->fd, LOOP_READ, serve, w), 0);
-	snprintf(text, sizeof text, "127.0.0.1:%u", ntohs(at.sin_port));
-	w->dns = dns_new(w->loop);
-	struct dns_config c = { servers, 1, 300, 1000, validates };
-	assert_int_equal(dns_configure(w->dns, &c), 0);
+	dns_fixture_open(&w->server, w->loop, rows, n_rows, validates);
+	w->dns = w->server.dns;
 	return w;
 }
 
 static void world_free(struct world *w)
 {
-	dns_free(w->dns);
-	loop_watch_del(&w->watch);
-	close(w->fd);
+	dns_fixture_close(&w->server);
 	loop_free(w->loop);
 	test_free(w);
 }
@@ -268,6 +173,14 @@ static void on_tlsa(void *arg, const struct dns_tlsa_answer *a)
 	w->answered++;
 }
 
+static void on_naptr(void *arg, const struct dns_naptr_answer *a)
+{
+	struct world *w = arg;
+
+	w->naptr = *a;
+	w->answered++;
+}
+
 static void wait_for(struct world *w, unsigned answers)
 {
 	uint64_t end = loop_now(w->loop) + 3000;
@@ -276,9 +189,6 @@ static void wait_for(struct world *w, unsigned answers)
 		loop_turn(w->loop, 50);
 	assert_int_equal(w->answered, answers);
 }
-
-#define SRV_RDATA(priority, port_hi, port_lo, labels) "\0" priority "\0\5" port_hi port_lo labels
-#define ROW(name, type, mode, rdata) { name, type, mode, rdata, sizeof(rdata) - 1 }
 
 static void records_are_found_and_kept(void **state)
 {
@@ -303,15 +213,79 @@ static void records_are_found_and_kept(void **state)
 	assert_int_equal(w->addr.n, 2);
 	assert_int_equal(w->addr.addrs[0].family, 6);
 	assert_int_equal(w->addr.addrs[1].bytes[3], 5);
-	unsigned asked = w->asked;
+	unsigned asked = w->server.asked;
 	dns_srv(w->dns, "d.example", on_srv, w);
 	dns_addr(w->dns, "a.d.example", on_addr, w);
 	wait_for(w, 4);
-	assert_int_equal(w->asked, asked);
+	assert_int_equal(w->server.asked, asked);
 	dns_forget(w->dns, BYTES("d.example"));
 	dns_addr(w->dns, "a.d.example", on_addr, w);
 	wait_for(w, 5);
-	assert_int_equal(w->asked, asked + 2);
+	assert_int_equal(w->server.asked, asked + 2);
+	world_free(w);
+}
+
+static void any_service_is_found_without_a_fallback(void **state)
+{
+	static const struct server_row rows[] = {
+		ROW("_sips._tcp.d.example", 33, ANSWER, SRV_RDATA("\2", "\x13", "\xc5", "\1b\1d\7example\0")),
+		ROW("_sips._tcp.d.example", 33, ANSWER, SRV_RDATA("\1", "\x13", "\xc6", "\1a\1d\7example\0")),
+		ROW("_sip._udp.d.example", 33, ANSWER, SRV_RDATA("\0", "\0", "\0", "\0")),
+		ROW("_sip._tcp.d.example", 33, SERVFAIL, ""),
+	};
+	struct world *w = world_new(rows, 4, false);
+
+	(void)state;
+	dns_service(w->dns, "_sips._tcp.d.example", on_srv, w);
+	assert_int_equal(w->answered, 0);
+	wait_for(w, 1);
+	assert_int_equal(w->srv.rc, 0);
+	assert_int_equal(w->srv.n, 2);
+	assert_string_equal(w->srv.targets[0].host, "a.d.example");
+	assert_int_equal(w->srv.targets[1].port, 5061);
+	assert_int_equal(w->srv.ttl_s, 60);
+	dns_service(w->dns, "_sip._udp.d.example", on_srv, w);
+	wait_for(w, 2);
+	assert_int_equal(w->srv.rc, ERR_NOT_FOUND); /* "." */
+	dns_service(w->dns, "_sip._tcp.d.example", on_srv, w);
+	wait_for(w, 3);
+	assert_int_equal(w->srv.rc, ERR_DNS_SERVFAIL);
+	dns_service(w->dns, "_x._tcp.d.example", on_srv, w);
+	wait_for(w, 4);
+	assert_int_equal(w->srv.rc, ERR_DNS_NXDOMAIN);
+	assert_int_equal(w->srv.n, 0);
+	assert_false(w->srv.is_fallback);
+	world_free(w);
+}
+
+/* The example of RFC 3263 4.1, out of order. */
+static void naptr_records_are_in_order(void **state)
+{
+	static const struct server_row rows[] = {
+		ROW("d.example", 35, ANSWER, "\0\144\0\62\1s\7SIP+D2U\0\4_sip\4_udp\1d\7example\0"),
+		ROW("d.example", 35, ANSWER, "\0\62\0\62\1s\10SIPS+D2T\0\5_sips\4_tcp\1d\7example\0"),
+		ROW("d.example", 35, ANSWER, "\0\62\0\12\1u\7E2U+sip\5!x!y!\0"),
+		ROW("mad.example", 35, GARBAGE, ""),
+	};
+	struct world *w = world_new(rows, 4, false);
+
+	(void)state;
+	for (unsigned i = 1; i <= 2; i++) { /* the second from the cache */
+		dns_naptr(w->dns, "d.example", on_naptr, w);
+		wait_for(w, i);
+		assert_int_equal(w->naptr.n, 3);
+		assert_true(w->naptr.records[0].has_expression);
+		assert_string_equal(w->naptr.records[0].replacement, "");
+		assert_string_equal(w->naptr.records[1].service, "SIPS+D2T");
+		assert_string_equal(w->naptr.records[1].flags, "s");
+		assert_string_equal(w->naptr.records[1].replacement, "_sips._tcp.d.example");
+		assert_int_equal(w->naptr.records[2].order, 100);
+	}
+	assert_int_equal(w->server.asked, 1);
+	dns_naptr(w->dns, "mad.example", on_naptr, w);
+	wait_for(w, 3);
+	assert_int_equal(w->naptr.n, 0);
+	assert_int_not_equal(w->naptr.rc, 0);
 	world_free(w);
 }
 
@@ -390,7 +364,7 @@ static void tlsa_counts_only_when_validated(void **state)
 	for (int mode = 0; mode < 4; mode++) {
 		bool validates = mode & 1, says_ad = mode & 2;
 		struct world *w = world_new(rows, 1, validates);
-		w->says_ad = says_ad;
+		w->server.says_ad = says_ad;
 		dns_tlsa(w->dns, "a.d.example", 5269, on_tlsa, w);
 		wait_for(w, 1);
 		assert_int_equal(w->tlsa.n, validates && says_ad);
@@ -413,7 +387,7 @@ static void literals_and_cancelled_questions(void **state)
 	assert_int_equal(w->addr.n, 1);
 	dns_addr_text(&w->addr.addrs[0], text);
 	assert_string_equal(text, "::1");
-	assert_int_equal(w->asked, 0);
+	assert_int_equal(w->server.asked, 0);
 	dns_cancel(dns_srv(w->dns, "d.example", on_srv, w));
 	dns_cancel(NULL);
 	struct dns_config none = { NULL, 0, 300, 1000, false };
@@ -456,6 +430,8 @@ int main(void)
 		cmocka_unit_test(absence_and_refusal),
 		cmocka_unit_test(a_dot_is_about_its_own_service),
 		cmocka_unit_test(records_are_found_and_kept),
+		cmocka_unit_test(any_service_is_found_without_a_fallback),
+		cmocka_unit_test(naptr_records_are_in_order),
 		cmocka_unit_test(failures_of_one_do_not_stop_the_other),
 		cmocka_unit_test(a_cname_target_is_followed),
 		cmocka_unit_test(tlsa_counts_only_when_validated),

@@ -241,7 +241,7 @@ static void on_late(void *arg)
 
 static int send_query(struct dns_ask *a, const char *name)
 {
-	static const int types[] = { ns_t_a, ns_t_aaaa, ns_t_srv, 52 };
+	static const int types[] = { ns_t_a, ns_t_aaaa, ns_t_srv, 52, ns_t_naptr };
 	unsigned char *query = NULL;
 	int n = 0;
 	/* The id is ours: c-ares would seed its own from a file that an empty root does not have. */

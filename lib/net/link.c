@@ -72,9 +72,7 @@ static void finish(struct link *k, int why)
 
 static void finish_tls(struct link *k)
 {
-	const char *words;
-
-	finish(k, tls_error(k->tls, &words));
+	finish(k, tls_error(k->tls, &k->words));
 }
 
 /* What to wait for in this state. */
@@ -121,14 +119,12 @@ static int write_clear(struct link *k, struct bytes b, size_t *put)
 
 static int write_tls(struct link *k, struct bytes b, size_t *put)
 {
-	const char *words;
-
 	switch (tls_write(k->tls, b, put)) {
 	case TLS_IO_OK:
 		return 0;
 	case TLS_IO_ERROR:
 	case TLS_IO_EOF:
-		return tls_error(k->tls, &words);
+		return tls_error(k->tls, &k->words);
 	default:
 		return ERR_AGAIN;
 	}
@@ -277,7 +273,6 @@ static size_t read_clear(struct link *k, int *rc)
 static size_t read_tls(struct link *k, int *rc)
 {
 	size_t n = 0, got;
-	const char *words;
 
 	*rc = ERR_AGAIN;
 	do {
@@ -293,7 +288,7 @@ static size_t read_tls(struct link *k, int *rc)
 			*rc = 0;
 			return n;
 		case TLS_IO_ERROR:
-			*rc = tls_error(k->tls, &words);
+			*rc = tls_error(k->tls, &k->words);
 			return n;
 		default:
 			return n;
@@ -406,7 +401,7 @@ static int begin(struct link *k, struct loop *l, int fd, unsigned events, enum l
 
 static void init(struct link *k, const struct link_owner *o, void *arg, uint32_t queue_max)
 {
-	*k = (struct link){ .owner = o, .arg = arg, .queue_max = queue_max };
+	*k = (struct link){ .owner = o, .arg = arg, .queue_max = queue_max, .words = "" };
 	k->watch.fd = -1;
 	buf_init(&k->out, queue_max);
 }

@@ -56,6 +56,7 @@ struct link {
 	bool is_lingering;    /* all is sent; waits for the peer's end */
 	bool is_cut;          /* ends with this turn */
 	int why;
+	const char *words; /* OpenSSL's, about why; for the log; "" mostly */
 };
 
 /* Takes over a connected, non-blocking descriptor (from accept). */

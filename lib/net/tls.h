@@ -60,8 +60,16 @@ struct tls_tlsa {
 	uint8_t usage, selector, matching;
 	struct bytes data;
 };
+/* Names by the rules of SIP (RFC 5922, see net/certname_sip.h). */
+struct tls_sip_demand {
+	const char *const *subjects; /* names that do in place of the domain (A-labels) */
+	size_t n_subjects;
+	bool allow_common_name;  /* of a certificate without subject alternative names */
+	bool needs_client_usage; /* an extended key usage, where there is one, has clientAuth (FED-08) */
+};
 struct tls_demand {
-	const char *domain_ascii;   /* A-labels */
+	const char *domain_ascii;   /* A-labels; NULL with `sip`: the chain alone */
+	const struct tls_sip_demand *sip; /* NULL: names by the rules of XMPP */
 	struct bytes domain;        /* U-labels: XmppAddr */
 	const char *srv_service;    /* "_xmpp-server" */
 	bool allow_wildcard;
@@ -75,11 +83,14 @@ struct tls_demand {
 struct tls_verdict {
 	int rc;             /* 0, or the ERR_CERT_* that names the cause; chain before name */
 	const char *proof;  /* "pkix", "dane", "posh", "pin" */
+	const char *hint;   /* what rc does not say, for the log; "" mostly */
 	char subject[256], issuer[256], not_after[32];
 };
 /* May be asked again for each domain of the stream. */
 void tls_verify(struct tls *t, const struct tls_demand *d, struct tls_verdict *out);
 bool tls_has_peer_certificate(struct tls *t);
+/* The SIP domains that the peer's certificate names, with spaces between, for the log; "" none. */
+void tls_sip_identities(struct tls *t, bool allow_common_name, char *out, size_t room);
 
 /* ---- facts ---- */
 const char *tls_version_name(struct tls *t); /* "TLSv1.3" */

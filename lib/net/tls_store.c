@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "net/certname.h"
+#include "net/certname_sip.h"
 #include "net/keyproxy.h"
 
 #include <openssl/err.h>
@@ -360,7 +361,9 @@ int tls_store_add_domain(struct tls_store *s, const char *domain, struct bytes c
 		                          .srv_service = "_xmpp-server", .allow_wildcard = true };
 	struct certname_demand client = server;
 	client.srv_service = "_xmpp-client";
-	return certname_matches(c->leaf, &server) || certname_matches(c->leaf, &client) ? 0 : ERR_CERT_NAME;
+	return certname_matches(c->leaf, &server) || certname_matches(c->leaf, &client) ||
+	                       certname_sip_matches(c->leaf, domain, false)
+	               ? 0 : ERR_CERT_NAME;
 }
 
 /* ---- trust ---- */

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/secret.h"
 #include "net/certname.h"
+#include "net/certname_sip.h"
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
@@ -87,6 +88,17 @@ out:
 	ERR_clear_error();
 	X509_STORE_CTX_free(c);
 	return rc;
+}
+
+static int check_sip_name(X509 *leaf, const struct tls_demand *d)
+{
+	if (!d->domain_ascii || certname_sip_matches(leaf, d->domain_ascii, d->sip->allow_common_name))
+		return 0;
+	for (size_t i = 0; i < d->sip->n_subjects; i++) {
+		if (certname_sip_matches(leaf, d->sip->subjects[i], d->sip->allow_common_name))
+			return 0;
+	}
+	return ERR_CERT_NAME;
 }
 
 static int check_name(X509 *leaf, const struct tls_demand *d)
@@ -242,6 +254,13 @@ static bool check_posh(X509 *leaf, const struct tls_demand *d)
 
 /* ---- the verdict ---- */
 
+/* RFC 5280 4.2.1.12: without the extension it is for everything. */
+static bool is_for_clients(X509 *x)
+{
+	return !(X509_get_extension_flags(x) & EXFLAG_XKUSAGE) ||
+	       (X509_get_extended_key_usage(x) & (XKU_SSL_CLIENT | XKU_ANYEKU));
+}
+
 static void name_text(X509_NAME *name, char *out, size_t n)
 {
 	BIO *b = BIO_new(BIO_s_mem());
@@ -268,6 +287,17 @@ static void describe(X509 *leaf, struct tls_verdict *out)
 	name_text(X509_get_subject_name(leaf), out->subject, sizeof out->subject);
 	name_text(X509_get_issuer_name(leaf), out->issuer, sizeof out->issuer);
 	time_text(X509_get0_notAfter(leaf), out->not_after);
+}
+
+static int decide_sip(struct tls *t, const struct tls_demand *d, struct tls_peer *p, struct tls_verdict *out)
+{
+	int rc = check_pkix(t, d, p, NULL);
+
+	if (!rc && d->sip->needs_client_usage && !is_for_clients(p->leaf)) {
+		out->hint = "its extended key usage is not for TLS clients";
+		rc = ERR_CERT_OTHER;
+	}
+	return rc ? rc : check_sip_name(p->leaf, d);
 }
 
 static int decide(struct tls *t, const struct tls_demand *d, struct tls_peer *p, const char **proof)
@@ -298,11 +328,26 @@ void tls_verify(struct tls *t, const struct tls_demand *d, struct tls_verdict *o
 {
 	struct tls_peer p;
 
-	*out = (struct tls_verdict){ .rc = ERR_CERT_NONE, .proof = "" };
+	*out = (struct tls_verdict){ .rc = ERR_CERT_NONE, .proof = "", .hint = "" };
 	p.leaf = SSL_get0_peer_certificate(t->ssl);
 	p.sent = SSL_get_peer_cert_chain(t->ssl);
 	if (!p.leaf)
 		return;
 	describe(p.leaf, out);
+	if (d->sip && !d->pin.n) { /* neither DANE nor POSH is defined for it */
+		out->proof = "pkix";
+		out->rc = decide_sip(t, d, &p, out);
+		return;
+	}
 	out->rc = decide(t, d, &p, &out->proof);
+}
+
+void tls_sip_identities(struct tls *t, bool allow_common_name, char *out, size_t room)
+{
+	X509 *leaf = SSL_get0_peer_certificate(t->ssl);
+
+	if (leaf)
+		(void)certname_sip_list(leaf, allow_common_name, out, room); /* how many does not matter here */
+	else if (room)
+		out[0] = 0;
 }

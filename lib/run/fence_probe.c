@@ -284,6 +284,20 @@ static bool lacks_own_folder(const struct service *row)
 	return rename("gh-fence-probe", "gh-fence-probe2") || unlink("gh-fence-probe2") || !can_open(".", O_RDONLY);
 }
 
+/* SIP's datagrams are read and written many at a time. */
+static bool lacks_datagram_batches(const struct service *row)
+{
+	int room = 4096;
+
+	(void)row;
+	errno = 0;
+	if (recvmmsg(-1, NULL, 0, MSG_DONTWAIT, NULL) >= 0 || errno == EPERM)
+		return true;
+	if (sendmmsg(-1, NULL, 0, MSG_DONTWAIT) >= 0 || errno == EPERM)
+		return true;
+	return setsockopt(-1, SOL_SOCKET, SO_RCVBUF, &room, sizeof room) == 0 || errno == EPERM;
+}
+
 static const struct probe probes[] = {
 	{ "root", 0, is_root },
 	{ "limits", 0, has_loose_limits },
@@ -320,6 +334,8 @@ unsigned fence_probe(const struct service *row, struct buf *report)
 			open += say(report, probes[i].name, probes[i].is_open(row));
 	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++)
 		open += say(report, calls[i].name, is_reached(i));
+	if (row->may & FENCE_ACCEPT)
+		open += say(report, "datagram-batches", lacks_datagram_batches(row));
 	if (row->may & FENCE_FILES)
 		open += say(report, "own-folder", lacks_own_folder(row));
 	return open;

@@ -5,6 +5,13 @@
 #include "base/err.h"
 #include "base/map.h"
 
+static const struct {
+	enum setting mode, action;
+} kinds[PEER_POLICY_KIND_COUNT] = {
+	[PEER_POLICY_XMPP] = { SET_FED_MODE, SET_FED_PEER_ACTION },
+	[PEER_POLICY_SIP] = { SET_SIP_MODE, SET_SIP_PEER_ACTION },
+};
+
 /* Places of the values in the ranges of their rows in run/settings.def. */
 enum { MODE_OFF, MODE_ALLOW_LIST, MODE_OPEN };
 enum { ACTION_ALLOW, ACTION_DENY };
@@ -22,26 +29,26 @@ struct peer_policy {
 	struct map by_key;
 };
 
-static size_t count_rows(const struct settings *s)
+static size_t count_rows(const struct settings *s, enum setting action)
 {
 	size_t at = 0, n = 0;
 	struct bytes key;
 
-	while (settings_next_key(s, SET_FED_PEER_ACTION, &at, &key))
+	while (settings_next_key(s, action, &at, &key))
 		n++;
 	return n;
 }
 
-static int read_rows(struct peer_policy *p, const struct settings *s)
+static int read_rows(struct peer_policy *p, const struct settings *s, enum setting action)
 {
 	size_t at = 0;
 	struct bytes key;
 
-	while (settings_next_key(s, SET_FED_PEER_ACTION, &at, &key)) {
+	while (settings_next_key(s, action, &at, &key)) {
 		struct row *r = &p->rows[p->n_rows++];
 		r->key = key;
-		r->is_denied = settings_enum_at(s, SET_FED_PEER_ACTION, key) == ACTION_DENY;
-		r->is_action_set = settings_is_set(s, SET_FED_PEER_ACTION, key);
+		r->is_denied = settings_enum_at(s, action, key) == ACTION_DENY;
+		r->is_action_set = settings_is_set(s, action, key);
 		int rc = map_add(&p->by_key, r->key, r);
 		if (rc)
 			return rc;
@@ -49,19 +56,19 @@ static int read_rows(struct peer_policy *p, const struct settings *s)
 	return 0;
 }
 
-int peer_policy_new(const struct settings *s, struct peer_policy **out)
+int peer_policy_new(const struct settings *s, enum peer_policy_kind kind, struct peer_policy **out)
 {
 	struct peer_policy *p = calloc(1, sizeof *p);
-	size_t n = count_rows(s);
+	size_t n = count_rows(s, kinds[kind].action);
 	int rc = ERR_NOMEM;
 
 	if (!p)
 		return rc;
 	map_init(&p->by_key);
-	p->mode = settings_enum(s, SET_FED_MODE);
+	p->mode = settings_enum(s, kinds[kind].mode);
 	if (n && !(p->rows = calloc(n, sizeof *p->rows)))
 		goto fail;
-	rc = read_rows(p, s);
+	rc = read_rows(p, s, kinds[kind].action);
 	if (rc)
 		goto fail;
 	*out = p;

@@ -1,4 +1,4 @@
-/* run/peer_policy.h - which `federation peer` row governs a remote domain, and may it federate.
+/* run/peer_policy.h - which `federation peer` or `sip peer` row governs a remote domain, and may it federate.
  * The one place where rows are matched, so that the door and the switch never disagree (lesson 16
  * of spec/xmpp.md).
  *
@@ -13,8 +13,11 @@
 
 struct peer_policy;
 
+/* `federation mode` and its peers, or `sip mode` and its. */
+enum peer_policy_kind { PEER_POLICY_XMPP, PEER_POLICY_SIP, PEER_POLICY_KIND_COUNT };
+
 /* Reads the rows once. s must outlive the policy. ERR_NOMEM. */
-int peer_policy_new(const struct settings *s, struct peer_policy **out);
+int peer_policy_new(const struct settings *s, enum peer_policy_kind kind, struct peer_policy **out);
 void peer_policy_free(struct peer_policy *p); /* NULL is fine */
 
 struct peer_verdict {

@@ -53,9 +53,18 @@ static const struct policy_case {
 	{ "allow-list", ROWS, "b.example.", "", "no-row", false },
 };
 
-static void policy_table(void **state)
+/* The same rows as lines of the other protocol. */
+static void put_rows(struct buf *text, const char *rows, const char *word)
 {
-	(void)state;
+	for (const char *end; *rows; rows = end + 1) {
+		end = strchr(rows, '\n');
+		buf_put_str(text, word);
+		buf_put_bytes(text, bytes_make(rows + strlen("federation"), (size_t)(end + 1 - rows) - strlen("federation")));
+	}
+}
+
+static void judge_cases(enum peer_policy_kind kind, const char *word)
+{
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		const struct policy_case *c = &cases[i];
 		struct settings *s;
@@ -65,9 +74,10 @@ static void policy_table(void **state)
 		unsigned line;
 
 		buf_init(&text, 4096);
-		buf_putf(&text, "federation mode = %s\n%s", c->mode, c->rows);
+		buf_putf(&text, "%s mode = %s\n", word, c->mode);
+		put_rows(&text, c->rows, word);
 		assert_int_equal(settings_parse(buf_bytes(&text), &s, &line), 0);
-		assert_int_equal(peer_policy_new(s, &p), 0);
+		assert_int_equal(peer_policy_new(s, kind, &p), 0);
 		peer_policy_judge(p, bytes_of(c->domain), &v);
 		assert_string_equal(v.why, c->why);
 		assert_int_equal(v.is_allowed, c->is_allowed);
@@ -78,8 +88,42 @@ static void policy_table(void **state)
 	}
 }
 
+static void xmpp_table(void **state)
+{
+	(void)state;
+	judge_cases(PEER_POLICY_XMPP, "federation");
+}
+
+static void sip_table(void **state)
+{
+	(void)state;
+	judge_cases(PEER_POLICY_SIP, "sip");
+}
+
+/* The rows of one protocol say nothing about the other. */
+static void tables_are_apart(void **state)
+{
+	struct settings *s;
+	struct peer_policy *p;
+	struct peer_verdict v;
+	unsigned line;
+
+	(void)state;
+	assert_int_equal(settings_parse(BYTES("federation mode = open\nfederation peer b.example action = allow\n"), &s, &line), 0);
+	assert_int_equal(peer_policy_new(s, PEER_POLICY_SIP, &p), 0);
+	peer_policy_judge(p, BYTES("b.example"), &v);
+	assert_string_equal(v.why, "no-row");
+	assert_int_equal(v.key.n, 0);
+	peer_policy_free(p);
+	settings_free(s);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(policy_table) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(xmpp_table),
+		cmocka_unit_test(sip_table),
+		cmocka_unit_test(tables_are_apart),
+	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,9 @@ enum session_flag {
 	SESSION_TLS = 1 << 4,
 };
 
+/* Set in `conn` of sessions that gh-xlate carries. */
+#define SESSION_CONN_SIP (1ull << 63)
+
 /* Flags of AUTH_START and DELIVER. */
 enum { AUTH_HAS_INITIAL = 1, AUTH_TLS = 2, AUTH_SASL2 = 4 };
 enum { DELIVER_TELL = 1, DELIVER_URGENT = 2 };

@@ -1,4 +1,4 @@
-/* run/store_op.h - what gh-im may ask of gh-store (first byte of STORE_ASK). The bodies stand in
+/* run/store_op.h - what gh-im and gh-xlate (WATCH_*) may ask of gh-store (first byte of STORE_ASK). The bodies stand in
  * core/store/README.md, and as code in core/store/op_*.c and core/im/store_*.c.
  * Every write may be asked again after a crash of either side: it then changes nothing more. */
 #ifndef RUN_STORE_OP_H
@@ -23,11 +23,17 @@ enum store_op {
 	STORE_JOURNAL_ADD,
 	STORE_JOURNAL_DROP,
 	STORE_JOURNAL_SETTLE, /* once at gh-im's start */
+	STORE_WATCH_PUT,      /* presence subscriptions between SIP and XMPP */
+	STORE_WATCH_DEL,
+	STORE_WATCH_LIST,
 	STORE_OP_COUNT
 };
 
 /* STORE_ACCOUNT_PUT's mode. */
 enum { STORE_ACCOUNT_NEW, STORE_ACCOUNT_CHANGE };
+/* A verifier's hash: enum scram_hash, or one of digest authentication, whose stored key is the HA1 of
+ * RFC 7616 3.4.2 with the domain as realm, and whose other fields are empty. */
+enum { STORE_HASH_DIGEST = 16 /* and enum digest_algorithm */ };
 /* First byte of a STORE_USER_GET item. */
 enum { STORE_USER_VERSION, STORE_USER_CONTACT, STORE_USER_BLOCK };
 

@@ -3,7 +3,7 @@
  *
  * Texts that come out are views into the message and stay until it is changed or freed. A header field
  * that may be a list (Via, Route, Contact, Accept, ...) is counted by its elements. Header texts keep
- * their escapes; header parameters' names are compared without case (RFC 3261 7.3.1). */
+ * their escapes and are UTF-8; header parameters' names are compared without case (RFC 3261 7.3.1). */
 #ifndef SIP_MESSAGE_H
 #define SIP_MESSAGE_H
 
@@ -39,7 +39,8 @@ enum { SIPMSG_MAX_BYTES = 65535, SIPMSG_HEADERS_MAX = 256, SIPMSG_VIAS_MAX = 72 
 /* Parses one whole message; bytes behind its Content-Length are left out (RFC 3261 18.3). ERR_SYNTAX: not SIP, or
  * nothing in it can be answered; ERR_LIMIT: larger than the limit; ERR_NOMEM. A request that is wrong but can be
  * answered (there is a Via) comes out with a fault: then of From, To, Call-ID and CSeq only the text is sure, and of
- * more headers than the limit only what an answer needs is kept. A response that must be dropped has a fault too.
+ * more headers than the limit only what an answer needs is kept. A response that must be dropped has a fault too
+ * (only for what leads back to its request: Via, From, To, Call-ID, CSeq, framing).
  * Folding has become one space; a header that does not parse and need not is kept and printed as it came. */
 int sipmsg_parse(struct bytes in, struct sipmsg **out);
 void sipmsg_free(struct sipmsg *m); /* NULL is fine */
@@ -110,5 +111,7 @@ void sipmsg_set_received(struct sipmsg *m, const char *address, uint16_t port);
 void sipmsg_set_body(struct sipmsg *m, const char *content_type, struct bytes body); /* NULL: no body */
 /* Appends the message with a right Content-Length. ERR_SYNTAX, ERR_NOMEM: a change failed. */
 int sipmsg_print(const struct sipmsg *m, struct buf *out);
+/* The same with a Via in front of the others, which m itself does not get. */
+int sipmsg_print_with_via(const struct sipmsg *m, struct bytes via, struct buf *out);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "base/text.h"
 #include "sip/message_text.h"
 #include "sip/uri.h"
 
@@ -96,31 +97,32 @@ static void blame(struct sipmsg *m, uint16_t status, const char *reason)
 static const struct {
 	enum siphdr header;
 	const char *reason;
+	bool of_response; /* a response is dropped for it: nothing else is worth a time-out */
 } strict[] = {
-	{ SIPH_VIA, "Bad Via" },
-	{ SIPH_FROM, "Bad From" },
-	{ SIPH_TO, "Bad To" },
-	{ SIPH_CALL_ID, "Bad Call-ID" },
-	{ SIPH_CSEQ, "Bad CSeq" },
-	{ SIPH_MAX_FORWARDS, "Bad Max-Forwards" },
-	{ SIPH_CONTENT_LENGTH, "Bad Content-Length" },
-	{ SIPH_CONTENT_TYPE, "Bad Content-Type" },
-	{ SIPH_CONTACT, "Bad Contact" },
-	{ SIPH_ROUTE, "Bad Route" },
-	{ SIPH_RECORD_ROUTE, "Bad Record-Route" },
-	{ SIPH_PATH, "Bad Path" },
-	{ SIPH_SERVICE_ROUTE, "Bad Service-Route" },
-	{ SIPH_EXPIRES, "Bad Expires" },
-	{ SIPH_MIN_EXPIRES, "Bad Min-Expires" },
-	{ SIPH_EVENT, "Bad Event" },
-	{ SIPH_SUBSCRIPTION_STATE, "Bad Subscription-State" },
-	{ SIPH_REQUIRE, "Bad Require" },
-	{ SIPH_PROXY_REQUIRE, "Bad Proxy-Require" },
-	{ SIPH_REFER_TO, "Bad Refer-To" },
-	{ SIPH_SIP_IF_MATCH, "Bad SIP-If-Match" },
-	{ SIPH_AUTHORIZATION, "Bad Authorization" },
-	{ SIPH_PROXY_AUTHORIZATION, "Bad Proxy-Authorization" },
-	{ SIPH_DATE, "Bad Date" },
+	{ SIPH_VIA, "Bad Via", true },
+	{ SIPH_FROM, "Bad From", true },
+	{ SIPH_TO, "Bad To", true },
+	{ SIPH_CALL_ID, "Bad Call-ID", true },
+	{ SIPH_CSEQ, "Bad CSeq", true },
+	{ SIPH_MAX_FORWARDS, "Bad Max-Forwards", false },
+	{ SIPH_CONTENT_LENGTH, "Bad Content-Length", true },
+	{ SIPH_CONTENT_TYPE, "Bad Content-Type", false },
+	{ SIPH_CONTACT, "Bad Contact", false },
+	{ SIPH_ROUTE, "Bad Route", false },
+	{ SIPH_RECORD_ROUTE, "Bad Record-Route", false },
+	{ SIPH_PATH, "Bad Path", false },
+	{ SIPH_SERVICE_ROUTE, "Bad Service-Route", false },
+	{ SIPH_EXPIRES, "Bad Expires", false },
+	{ SIPH_MIN_EXPIRES, "Bad Min-Expires", false },
+	{ SIPH_EVENT, "Bad Event", false },
+	{ SIPH_SUBSCRIPTION_STATE, "Bad Subscription-State", false },
+	{ SIPH_REQUIRE, "Bad Require", false },
+	{ SIPH_PROXY_REQUIRE, "Bad Proxy-Require", false },
+	{ SIPH_REFER_TO, "Bad Refer-To", false },
+	{ SIPH_SIP_IF_MATCH, "Bad SIP-If-Match", false },
+	{ SIPH_AUTHORIZATION, "Bad Authorization", false },
+	{ SIPH_PROXY_AUTHORIZATION, "Bad Proxy-Authorization", false },
+	{ SIPH_DATE, "Bad Date", false },
 };
 
 static bool is_error_of(const sip_error_t *e, enum siphdr h)
@@ -139,7 +141,7 @@ static void judge_errors(struct sipmsg *m)
 
 	for (const sip_error_t *e = m->sip->sip_error; e; e = e->er_next)
 		for (size_t i = 0; i < sizeof strict / sizeof strict[0]; i++) {
-			if (!is_error_of(e, strict[i].header))
+			if (!is_error_of(e, strict[i].header) || (!m->is_request && !strict[i].of_response))
 				continue;
 			if (strict[i].header == SIPH_CSEQ && !m->sip->sip_cseq && sipmsg_cseq(m, &number, &method))
 				continue; /* a method that only Sofia-SIP dislikes */
@@ -221,14 +223,14 @@ static void judge_addresses(struct sipmsg *m)
 
 enum { MAX_FORWARDS_MOST = 255 }; /* RFC 3261 20.22 */
 
-static void judge_numbers(struct sipmsg *m)
+static void judge_request(struct sipmsg *m)
 {
 	uint32_t n;
 
+	judge_addresses(m);
 	if (sipmsg_number(m, SIPH_MAX_FORWARDS, &n) && n > MAX_FORWARDS_MOST)
 		blame(m, 400, "Bad Max-Forwards");
-	if (sipmsg_count(m, SIPH_VIA) > SIPMSG_VIAS_MAX)
-		blame(m, 400, "Too Many Via");
+	judge_uri(m);
 }
 
 static void judge_text(struct sipmsg *m, const struct message_fields *f)
@@ -239,7 +241,9 @@ static void judge_text(struct sipmsg *m, const struct message_fields *f)
 		blame(m, 400, "No End Of Headers");
 	if (f->is_rough)
 		blame(m, 400, "Bad Octets In Headers");
-	if (f->is_nameless)
+	if (f->is_foreign && m->is_request)
+		blame(m, 400, "Headers Not In UTF-8");
+	if (f->is_nameless && m->is_request)
 		blame(m, 400, "Header Without Name");
 }
 
@@ -286,6 +290,15 @@ static void take_body(struct sipmsg *m, struct bytes fields, struct bytes rest)
 	m->body = rest;
 }
 
+/* What is shown to people and put into other protocols. */
+static bool is_clean_text(struct bytes v)
+{
+	for (size_t i = 0; i < v.n; i++)
+		if (v.p[i] < ' ' || v.p[i] == 0x7f)
+			return false;
+	return text_is_utf8(v);
+}
+
 static void take_start(struct sipmsg *m, const struct message_start *s)
 {
 	m->is_request = s->is_request;
@@ -293,7 +306,7 @@ static void take_start(struct sipmsg *m, const struct message_start *s)
 	m->method = method_of(s->method);
 	m->uri = s->uri;
 	m->status = s->status;
-	m->reason = s->reason;
+	m->reason = is_clean_text(s->reason) ? s->reason : BYTES_NONE;
 	m->fault = s->fault;
 }
 
@@ -319,10 +332,10 @@ static void judge(struct sipmsg *m, const struct message_fields *f)
 	judge_text(m, f);
 	judge_errors(m);
 	judge_needed(m);
-	judge_addresses(m);
-	judge_numbers(m);
+	if (sipmsg_count(m, SIPH_VIA) > SIPMSG_VIAS_MAX)
+		blame(m, 400, "Too Many Via");
 	if (m->is_request)
-		judge_uri(m);
+		judge_request(m);
 	else if (sipmsg_cseq(m, &number, &method))
 		m->method = method_of(method);
 }

@@ -64,13 +64,18 @@ static void put_start(const struct sipmsg *m, struct buf *out)
 	}
 }
 
-int sipmsg_print(const struct sipmsg *m, struct buf *out)
+int sipmsg_print_with_via(const struct sipmsg *m, struct bytes via, struct buf *out)
 {
 	size_t before = buf_len(out);
 
 	if (m->edit_rc < 0)
 		return m->edit_rc;
 	put_start(m, out);
+	if (via.n) {
+		buf_put_str(out, "Via: ");
+		buf_put_bytes(out, via);
+		buf_put(out, "\r\n", 2);
+	}
 	for (msg_header_t *f = *msg_chain_head(m->msg); f; f = f->sh_succ)
 		if (!is_ours(f))
 			field_print((sip_header_t *)f, out);
@@ -80,6 +85,11 @@ int sipmsg_print(const struct sipmsg *m, struct buf *out)
 		return 0;
 	buf_truncate(out, before);
 	return ERR_NOMEM;
+}
+
+int sipmsg_print(const struct sipmsg *m, struct buf *out)
+{
+	return sipmsg_print_with_via(m, BYTES_NONE, out);
 }
 
 struct sipmsg *sipmsg_copy(const struct sipmsg *m)

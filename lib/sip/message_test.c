@@ -273,7 +273,7 @@ static void octets_that_no_header_may_have(void **state)
 	check_fault(BYTES(HEAD "Subject: a\0b\r\n\r\n"), 400, "Bad Octets In Headers");
 	check_fault(BYTES(HEAD "Subject: a\rb\r\n\r\n"), 400, "Bad Octets In Headers");
 	check_fault(BYTES(HEAD "Subject: a\nVia: b\r\n\r\n"), 400, "Bad Octets In Headers");
-	check_fault(BYTES(HEAD "Subject: \xff\xfe\r\n\r\n"), 400, "Bad Octets In Headers");
+	check_fault(BYTES(HEAD "Subject: \xff\xfe\r\n\r\n"), 400, "Headers Not In UTF-8");
 	check_fault(BYTES(HEAD "Subject: \xc3\xa9\r\n\r\n"), 0, NULL);
 	check_fault(BYTES(HEAD "no colon here\r\n\r\n"), 400, "Header Without Name");
 	check_fault(BYTES(HEAD "Subject: a\r\n"), 400, "No End Of Headers");
@@ -302,6 +302,21 @@ static void fields_that_need_not_be_right_pass(void **state)
 	assert_non_null(strstr(buf_cstr(&out), "Warning: nonsense\r\nTimestamp: ?\r\n"));
 	buf_fini(&out);
 	sipmsg_free(m);
+}
+
+#define RESPONSE "SIP/2.0 200 O\xffK\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKx\r\nFrom: <sip:c@d>;tag=1\r\nTo: <sip:a@b.example>;tag=2\r\n" \
+		 "Call-ID: x\r\nCSeq: 1 OPTIONS\r\n"
+
+static void a_response_is_dropped_for_little(void **state)
+{
+	(void)state;
+	struct sipmsg *m = parsed(BYTES(RESPONSE "Date: yesterday\r\nContact: \"\r\nSubject: \xff\r\nno colon\r\n\r\n"));
+	assert_int_equal(sipmsg_fault(m).status, 0);
+	assert_int_equal(sipmsg_reason(m).n, 0);
+	check_value(m, SIPH_SUBJECT, 0, "?");
+	sipmsg_free(m);
+	check_fault(BYTES(RESPONSE "Subject: \0\r\n\r\n"), 400, NULL);
+	check_fault(BYTES(RESPONSE "CSeq: 1 OPTIONS\r\n\r\n"), 400, NULL);
 }
 
 static void a_flood_of_headers_is_refused_with_few(void **state)
@@ -503,6 +518,7 @@ int main(void)
 		cmocka_unit_test(octets_that_no_header_may_have),
 		cmocka_unit_test(lengths_that_cannot_be),
 		cmocka_unit_test(fields_that_need_not_be_right_pass),
+		cmocka_unit_test(a_response_is_dropped_for_little),
 		cmocka_unit_test(a_flood_of_headers_is_refused_with_few),
 		cmocka_unit_test(a_flood_of_elements_is_refused),
 		cmocka_unit_test(too_many_vias_are_refused),

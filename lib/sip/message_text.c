@@ -198,7 +198,7 @@ static bool has_too_many_elements(struct bytes v)
 
 /* Folding becomes one space (RFC 3261 7.3.1); NUL and bare CR or LF would end a text behind us. A quoted
  * NUL is right in a quoted string (RFC 4475 3.1.1.2), but shown to nobody. */
-static void put_unfolded(struct buf *out, struct bytes v, struct message_fields *f)
+static void put_unfolded(struct buf *out, struct bytes v, bool is_foreign, struct message_fields *f)
 {
 	for (size_t i = 0; i < v.n; i++) {
 		uint8_t c = v.p[i];
@@ -208,6 +208,8 @@ static void put_unfolded(struct buf *out, struct bytes v, struct message_fields 
 			c = ' ';
 		} else if (c == 0 || c == '\r' || c == '\n') {
 			f->is_rough |= c || !i || v.p[i - 1] != '\\';
+			c = '?';
+		} else if (c >= 0x80 && is_foreign) {
 			c = '?';
 		}
 		buf_put_u8(out, c);
@@ -221,12 +223,15 @@ static bool is_plain(struct bytes v)
 
 static void put_field(struct buf *out, struct bytes name, struct bytes value, struct message_fields *f)
 {
+	bool is_foreign = !is_ascii(value) && !text_is_utf8(value);
+
+	f->is_foreign |= is_foreign;
 	buf_put_bytes(out, name);
 	buf_put(out, ": ", 2);
-	if (!value.n || is_plain(value))
+	if (!value.n || (is_plain(value) && !is_foreign))
 		buf_put_bytes(out, value);
 	else
-		put_unfolded(out, value, f);
+		put_unfolded(out, value, is_foreign, f);
 	buf_put(out, "\r\n", 2);
 }
 
@@ -258,7 +263,6 @@ static size_t copy_fields(struct bytes *fields, struct buf *out, struct message_
 		if (is_bad || kept > SIPMSG_HEADERS_MAX || (only_needed && !is_needed(name)))
 			continue;
 		kept++;
-		f->is_rough |= !is_ascii(value) && !text_is_utf8(value);
 		put_field(out, name, value, f);
 	}
 	return n;

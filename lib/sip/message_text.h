@@ -35,6 +35,7 @@ struct message_fields {
 	struct bytes body; /* what follows the empty line */
 	bool is_ended;     /* the empty line was there */
 	bool is_rough;     /* octets that no header may have; they have become '?' */
+	bool is_foreign;   /* a value is not UTF-8; what is no ASCII in it has become '?' */
 	bool is_flood;     /* more than SIPMSG_HEADERS_MAX: only what an answer needs was copied */
 	bool is_nameless;  /* a line without a colon */
 };

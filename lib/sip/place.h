@@ -10,12 +10,23 @@
 enum siptransport { SIPT_UDP, SIPT_TCP, SIPT_TLS, SIPT_COUNT };
 const char *siptransport_name(enum siptransport t); /* "UDP", as in Via */
 int siptransport_of(struct bytes name, enum siptransport *out); /* without case; ERR_UNKNOWN */
+/* 5060, with TLS 5061 (RFC 3261 19.1.2). */
+uint16_t siptransport_port(enum siptransport t);
 
 union sip_sockaddr {
 	struct sockaddr any;
 	struct sockaddr_in v4;
 	struct sockaddr_in6 v6;
 };
+
+enum { SIP_ADDR_TEXT_BYTES = 46 };
+/* From "192.0.2.1", "2001:db8::1" or "[2001:db8::1]". ERR_SYNTAX: not numeric; nothing is looked up. */
+int sip_sockaddr_of(struct bytes host, uint16_t port, union sip_sockaddr *out);
+/* Without brackets and port; "" for a family that is none. */
+void sip_sockaddr_text(const union sip_sockaddr *a, char out[static SIP_ADDR_TEXT_BYTES]);
+socklen_t sip_sockaddr_len(const union sip_sockaddr *a);
+uint16_t sip_sockaddr_port(const union sip_sockaddr *a);
+void sip_sockaddr_set_port(union sip_sockaddr *a, uint16_t port);
 
 /* One place to send to (a target of RFC 3263). */
 struct sip_place {
@@ -26,13 +37,20 @@ struct sip_place {
 	char name[256];
 	/* TLS: our domain whose certificate is shown. */
 	char local[256];
+	/* UDP: the socket of ours that it leaves by (sip_source.listener: a client behind a NAT hears no other);
+	 * 0, or one that has gone: the first of the family. */
+	unsigned listener;
 };
+
+/* What makes two places the same for a connection: transport, address, port; with TLS also both names. */
+enum { SIP_PLACE_KEY_MAX = 544 };
+struct bytes sip_place_key(const struct sip_place *p, uint8_t out[static SIP_PLACE_KEY_MAX]);
 
 /* Where a message came from. */
 struct sip_source {
 	enum siptransport transport;
 	uint64_t flow;      /* connection id, of TCP and TLS; 0 for UDP. Never used twice */
-	unsigned listener;  /* which of our sockets (UDP answers leave by the same one) */
+	unsigned listener;  /* which of our sockets (UDP answers leave by the same one); 0: a connection of ours */
 	union sip_sockaddr addr;
 	bool is_mutual;     /* came in on a listener that demands a certificate */
 };

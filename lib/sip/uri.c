@@ -297,10 +297,19 @@ static bool is_same_number(struct bytes a, struct bytes b)
 	}
 }
 
+/* Also right for what has no other equal: a parameter that is there twice. */
+static bool is_identical(const struct sipuri *a, const struct sipuri *b)
+{
+	return bytes_eq(a->user, b->user) && bytes_eq(a->host, b->host) && bytes_eq(a->path, b->path) &&
+	       bytes_eq(a->params, b->params) && bytes_eq(a->headers, b->headers);
+}
+
 bool sipuri_equal(const struct sipuri *a, const struct sipuri *b)
 {
 	if (a->scheme != b->scheme || a->scheme == SIPURI_OTHER || a->port != b->port)
 		return false;
+	if (is_identical(a, b))
+		return true;
 	if (!bytes_eq_nocase(a->host, b->host) || !bytes_eq(a->path, b->path))
 		return false;
 	if (a->scheme == SIPURI_TEL ? !is_same_number(a->user, b->user) : !is_same_text(a->user, b->user, false))

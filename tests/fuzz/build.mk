@@ -23,7 +23,7 @@ bus_fuzz_LD := -levent_core
 FUZZ += im_fuzz
 $(O)/obj/tests/fuzz/im_fuzz.o: CPPFLAGS += -Icore/im
 im_fuzz_SRCS := $(im_SRCS) $(im_PLAY)
-im_fuzz_LIBS := run proto base
+im_fuzz_LIBS := sip run proto base
 im_fuzz_LD := -levent_core $(proto_LD)
 
 FUZZ += store_fuzz
@@ -43,6 +43,15 @@ $(O)/obj/tests/fuzz/conf_text_fuzz.o: CPPFLAGS += -Ifirmware/conf
 conf_text_fuzz_SRCS := firmware/conf/conf_text.c firmware/conf/rows.c firmware/conf/entry.c
 conf_text_fuzz_LIBS := run proto base
 conf_text_fuzz_LD := -levent_core $(proto_LD)
+
+FUZZ += sipmsg_fuzz sipstream_fuzz sipendpoint_fuzz
+sipmsg_fuzz_LIBS := sip base
+sipmsg_fuzz_LD := $(SIP_LD)
+sipstream_fuzz_LIBS := sip base
+sipstream_fuzz_LD := $(SIP_LD)
+sipendpoint_fuzz_SRCS := lib/sip/endpoint_fixture.c
+sipendpoint_fuzz_LIBS := sip net run base
+sipendpoint_fuzz_LD := $(SIP_LD) -levent_core
 
 # Without libFuzzer the targets get a main that replays files. Order only: it comes as a linker flag.
 ifneq ($(VARIANT),fuzz)

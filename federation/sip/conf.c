@@ -1,0 +1,126 @@
+#include "conf.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "proto/jid.h"
+
+enum { MODE_OFF = 0 };
+
+static void read_servers(struct sip_conf *c, const struct settings *s)
+{
+	size_t at = 0;
+	struct bytes key;
+	char host[256];
+	uint16_t port;
+
+	c->dns_validates = settings_bool(s, SET_DNS_VALIDATES);
+	c->dns_query_ms = (uint32_t)settings_int(s, SET_DNS_QUERY_TIMEOUT);
+	c->dns_budget_ms = (uint32_t)settings_int(s, SET_DNS_BUDGET);
+	while (c->n_dns_servers < CONF_DNS_SERVERS_MAX && settings_next_key(s, SET_DNS_SERVER, &at, &key)) {
+		if (setting_split_host(settings_text_at(s, SET_DNS_SERVER, key), 53, host, &port) < 0)
+			continue;
+		(void)snprintf(c->dns_servers[c->n_dns_servers++], CONF_DNS_SERVER_BYTES,
+		               strchr(host, ':') ? "[%.60s]:%u" : "%.60s:%u", host, port);
+	}
+}
+
+static void read_host(struct sip_conf *c, const struct settings *s)
+{
+	struct bytes value = settings_text(s, SET_SIP_HOST);
+	char ascii[254];
+
+	if (!value.n || setting_split_host(value, 0, c->host, &c->host_port) < 0)
+		c->host[0] = '\0';
+	else if (jid_domain_to_ascii(bytes_of(c->host), ascii) == 0)
+		(void)snprintf(c->host, sizeof c->host, "%s", ascii);
+}
+
+static int add_domain(struct sip_conf *c, const struct settings *s, struct bytes key)
+{
+	struct conf_domain *d = calloc(1, sizeof *d);
+	int rc;
+
+	if (!d)
+		return ERR_NOMEM;
+	d->domain = key;
+	d->certificate = settings_text_at(s, SET_DOMAIN_FEDERATION, key);
+	if (!d->certificate.n)
+		d->certificate = settings_text_at(s, SET_DOMAIN_CERTIFICATE, key);
+	d->second = settings_text_at(s, SET_DOMAIN_SECOND, key);
+	if (!settings_is_set(s, SET_DOMAIN_CERTIFICATE, key) || jid_domain_to_ascii(key, d->ascii) < 0) {
+		free(d);
+		return 0;
+	}
+	rc = map_add(&c->domains, d->domain, d);
+	if (rc < 0)
+		free(d);
+	else if (!c->first)
+		c->first = d;
+	return rc;
+}
+
+/* The map's values only say that they are there. */
+static int read_debug_domains(struct sip_conf *c, const struct settings *s)
+{
+	static bool is_there;
+	size_t at = 0;
+	struct bytes key;
+	int rc = 0;
+
+	while (rc == 0 && settings_next_key(s, SET_LOG_DEBUG_DOMAIN, &at, &key))
+		if (settings_bool_at(s, SET_LOG_DEBUG_DOMAIN, key))
+			rc = map_add(&c->debug_domains, key, &is_there);
+	return rc;
+}
+
+int conf_init(struct sip_conf *c, const struct settings *s)
+{
+	size_t at = 0;
+	struct bytes key;
+	int rc;
+
+	*c = (struct sip_conf){ .is_off = settings_enum(s, SET_SIP_MODE) == MODE_OFF };
+	read_servers(c, s);
+	read_host(c, s);
+	rc = peers_init(&c->peers, s);
+	if (rc == 0)
+		rc = routes_init(&c->routes, s);
+	if (rc == 0)
+		rc = read_debug_domains(c, s);
+	while (rc == 0 && settings_next_key(s, SET_DOMAIN_CERTIFICATE, &at, &key))
+		rc = add_domain(c, s, key);
+	if (rc < 0)
+		conf_fini(c);
+	return rc;
+}
+
+void conf_fini(struct sip_conf *c)
+{
+	size_t at = 0;
+	struct conf_domain *d;
+
+	while ((d = map_next(&c->domains, &at)))
+		free(d);
+	map_fini(&c->domains);
+	map_fini(&c->debug_domains);
+	routes_fini(&c->routes);
+	peers_fini(&c->peers);
+	*c = (struct sip_conf){ 0 };
+}
+
+bool conf_is_watched(const struct sip_conf *c, struct bytes domain)
+{
+	return c->debug_domains.count && domain.n && map_get(&c->debug_domains, domain);
+}
+
+const struct conf_domain *conf_domain(const struct sip_conf *c, struct bytes domain)
+{
+	return domain.n ? map_get(&c->domains, domain) : NULL;
+}
+
+const char *conf_name(const struct sip_conf *c)
+{
+	return c->host[0] ? c->host : c->first ? c->first->ascii : "";
+}

@@ -1,0 +1,239 @@
+/* RFC 3261 10.2, 10.3 and RFC 5626 6; penalties of strangers. */
+#include "location.h"
+#include "stranger.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+
+#include "base/err.h"
+
+static struct location l;
+static char news[512]; /* what the owner heard, in order */
+
+static void note(char sign, const char *contact, int n)
+{
+	size_t at = strlen(news);
+
+	(void)snprintf(news + at, sizeof news - at, "%c%s:%d ", sign, contact, n);
+}
+
+static void placed(void *arg, const struct binding *b, bool is_new)
+{
+	(void)arg;
+	note(is_new ? '+' : '=', b->contact, 0);
+}
+
+static void gone(void *arg, const struct binding *b, enum line_gone why)
+{
+	(void)arg;
+	note('-', b->contact, (int)why);
+}
+
+static const struct location_owner owner = { placed, gone };
+
+static int start(void **state)
+{
+	(void)state;
+	location_init(&l, &owner, NULL, 100);
+	l.per_user_max = 3;
+	l.max = 4;
+	news[0] = '\0';
+	return 0;
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	location_fini(&l);
+	return 0;
+}
+
+static struct sip_source by_flow(uint64_t flow)
+{
+	return (struct sip_source){ .transport = SIPT_TLS, .flow = flow };
+}
+
+static struct sip_source by_udp(uint16_t port)
+{
+	struct sip_source s = { .transport = SIPT_UDP };
+
+	s.addr.v4 = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = { htonl(0x7f000001) } };
+	return s;
+}
+
+struct one {
+	const char *jid, *call_id, *uri, *instance;
+	uint32_t cseq, expires_s;
+	uint64_t flow;
+};
+
+static int put(const struct one *o, uint64_t now_ms)
+{
+	const struct location_contact c = { bytes_of(o->uri), bytes_of(o->instance), o->expires_s, 1000 };
+	const struct location_update u = { .jid = bytes_of(o->jid), .call_id = bytes_of(o->call_id), .cseq = o->cseq,
+					   .from = by_flow(o->flow), .n = 1, .contacts = &c };
+
+	return location_update(&l, &u, now_ms);
+}
+
+static void comes_stays_and_goes(void **state)
+{
+	(void)state;
+	assert_int_equal(put(&(struct one){ "a@x", "c1", "sip:a@h:1", "", 1, 60, 7 }, 0), 0);
+	const struct binding *b = location_next(&l, BYTES("a@x"), NULL);
+	uint64_t reg = b->reg;
+	assert_int_equal(reg, 101);
+	assert_int_equal(strncmp(b->resource, "sip-", 4), 0);
+	assert_int_equal(put(&(struct one){ "a@x", "c1", "sip:a@H:1", "", 2, 60, 8 }, 30000), 0); /* 19.1.4: the same */
+	assert_ptr_equal(location_of_reg(&l, reg), location_next(&l, BYTES("a@x"), NULL));
+	assert_int_equal(location_of_reg(&l, reg)->from.flow, 8);
+	location_expire(&l, 89999);
+	assert_non_null(location_of_reg(&l, reg));
+	location_expire(&l, 90000);
+	assert_null(location_of_reg(&l, reg));
+	assert_string_equal(news, "+sip:a@h:1:0 =sip:a@H:1:0 -sip:a@H:1:1 ");
+	assert_int_equal(l.users.count, 0);
+}
+
+static void old_ones_change_nothing(void **state)
+{
+	(void)state;
+	assert_int_equal(put(&(struct one){ "a@x", "c1", "sip:a@h:1", "", 5, 60, 7 }, 0), 0);
+	assert_int_equal(put(&(struct one){ "a@x", "c1", "sip:a@h:1", "", 5, 60, 7 }, 0), ERR_BAD_STATE); /* 10.3 7 */
+	assert_int_equal(put(&(struct one){ "a@x", "c1", "sip:a@h:1", "", 4, 0, 7 }, 0), ERR_BAD_STATE);
+	assert_int_equal(put(&(struct one){ "a@x", "c2", "sip:a@h:1", "", 1, 60, 7 }, 0), 0); /* it has started anew */
+	assert_int_equal(location_count(&l, BYTES("a@x")), 1);
+}
+
+/* One bad contact of several: none is taken. */
+static void all_or_nothing(void **state)
+{
+	const struct location_contact two[] = { { BYTES("sip:new@h"), BYTES_NONE, 60, 1000 },
+						{ BYTES("sip:a@h:1"), BYTES_NONE, 60, 1000 } };
+	const struct location_update u = { .jid = BYTES("a@x"), .call_id = BYTES("c1"), .cseq = 5, .n = 2, .contacts = two };
+
+	(void)state;
+	assert_int_equal(put(&(struct one){ "a@x", "c1", "sip:a@h:1", "", 5, 60, 7 }, 0), 0);
+	assert_int_equal(location_update(&l, &u, 0), ERR_BAD_STATE);
+	assert_int_equal(location_count(&l, BYTES("a@x")), 1);
+}
+
+static void star_takes_all(void **state)
+{
+	const struct location_update u = { .jid = BYTES("a@x"), .call_id = BYTES("c9"), .cseq = 1, .removes_all = true };
+
+	(void)state;
+	assert_int_equal(put(&(struct one){ "a@x", "c1", "sip:a@h:1", "", 1, 60, 7 }, 0), 0);
+	assert_int_equal(put(&(struct one){ "a@x", "c2", "sip:a@h:2", "", 1, 60, 8 }, 0), 0);
+	assert_int_equal(put(&(struct one){ "b@x", "c3", "sip:b@h:2", "", 1, 60, 9 }, 0), 0);
+	assert_int_equal(location_update(&l, &u, 0), 0);
+	assert_int_equal(location_count(&l, BYTES("a@x")), 0);
+	assert_int_equal(location_count(&l, BYTES("b@x")), 1);
+}
+
+/* RFC 5626 6: a client that comes back by another connection, with another contact, is the same one. */
+static void an_instance_is_one_client(void **state)
+{
+	(void)state;
+	assert_int_equal(put(&(struct one){ "a@x", "c1", "sip:a@h:1", "urn:uuid:1", 1, 60, 7 }, 0), 0);
+	uint64_t reg = location_next(&l, BYTES("a@x"), NULL)->reg;
+	assert_int_equal(put(&(struct one){ "a@x", "c2", "sip:a@other:9", "urn:uuid:1", 1, 60, 8 }, 0), 0);
+	assert_int_equal(location_count(&l, BYTES("a@x")), 1);
+	assert_string_equal(location_of_reg(&l, reg)->contact, "sip:a@other:9");
+	assert_ptr_equal(location_of_resource(&l, BYTES("a@x"), BYTES("urn:uuid:1")), location_of_reg(&l, reg));
+	location_flow_gone(&l, 7); /* the old connection: not its way any more */
+	assert_non_null(location_of_reg(&l, reg));
+	location_flow_gone(&l, 8);
+	assert_null(location_of_reg(&l, reg));
+}
+
+static void has_limits(void **state)
+{
+	struct one o = { "a@x", "c", "sip:a@h:1", "", 1, 60, 7 };
+	const char *uris[] = { "sip:a@h:1", "sip:a@h:2", "sip:a@h:3", "sip:a@h:4" };
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		o.uri = uris[i];
+		assert_int_equal(put(&o, 0), i < 3 ? 0 : ERR_FULL);
+	}
+	assert_int_equal(put(&(struct one){ "b@x", "c", "sip:b@h", "", 1, 60, 7 }, 0), 0);
+	assert_int_equal(put(&(struct one){ "c@x", "c", "sip:c@h", "", 1, 60, 7 }, 0), ERR_LIMIT);
+	assert_int_equal(location_count(&l, BYTES("c@x")), 0);
+	o.uri = uris[0];
+	o.cseq = 2;
+	assert_int_equal(put(&o, 0), 0); /* who is there may stay */
+}
+
+static void knows_who_sends(void **state)
+{
+	const struct location_contact c = { BYTES("sip:u@h"), BYTES_NONE, 60, 1000 };
+	struct location_update u = { .jid = BYTES("u@x"), .call_id = BYTES("c"), .cseq = 1, .from = by_udp(5060), .n = 1, .contacts = &c };
+	struct sip_source here = by_udp(5060), there = by_udp(5061), flow = by_flow(7);
+
+	(void)state;
+	assert_int_equal(location_update(&l, &u, 0), 0);
+	assert_non_null(location_of_source(&l, BYTES("u@x"), &here));
+	assert_null(location_of_source(&l, BYTES("u@x"), &there));
+	assert_null(location_of_source(&l, BYTES("u@x"), &flow));
+	assert_null(location_of_source(&l, BYTES("v@x"), &here));
+}
+
+static void strangers_are_slowed_and_shut_out(void **state)
+{
+	const struct sip_source a = by_udp(1), b = by_udp(2);
+	struct strangers s;
+
+	(void)state;
+	strangers_init(&s);
+	s.rate_per_s = 2;
+	s.tries = 3;
+	s.penalty_ms = 1000;
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(stranger_asks(&s, &a.addr.any, 1000), STRANGER_WELCOME);
+	assert_int_equal(stranger_asks(&s, &a.addr.any, 1000), STRANGER_TOO_FAST);
+	assert_int_equal(stranger_asks(&s, &b.addr.any, 1000), STRANGER_TOO_FAST); /* another port is the same one */
+	assert_int_equal(stranger_asks(&s, &a.addr.any, 1600), STRANGER_WELCOME);
+	assert_false(stranger_failed(&s, &a.addr.any, 2000));
+	assert_false(stranger_failed(&s, &a.addr.any, 2000));
+	stranger_proved(&s, &a.addr.any);
+	assert_false(stranger_failed(&s, &a.addr.any, 2000));
+	assert_false(stranger_failed(&s, &a.addr.any, 2000));
+	assert_true(stranger_failed(&s, &a.addr.any, 2000));
+	assert_int_equal(stranger_asks(&s, &a.addr.any, 2999), STRANGER_PENALTY);
+	assert_int_equal(stranger_asks(&s, &a.addr.any, 3000), STRANGER_WELCOME);
+	strangers_fini(&s);
+}
+
+static void strangers_are_bounded(void **state)
+{
+	struct sip_source a = by_udp(1);
+	struct strangers s;
+
+	(void)state;
+	strangers_init(&s);
+	for (uint32_t i = 0; i < STRANGERS_MAX + 10; i++) {
+		a.addr.v4.sin_addr.s_addr = htonl(0x0a000000 + i);
+		(void)stranger_asks(&s, &a.addr.any, i);
+	}
+	assert_int_equal(s.map.count, STRANGERS_MAX);
+	strangers_fini(&s);
+}
+
+int main(void)
+{
+#define PLAY(fn) cmocka_unit_test_setup_teardown(fn, start, stop)
+	const struct CMUnitTest tests[] = {
+		PLAY(comes_stays_and_goes), PLAY(old_ones_change_nothing), PLAY(all_or_nothing), PLAY(star_takes_all),
+		PLAY(an_instance_is_one_client), PLAY(has_limits), PLAY(knows_who_sends),
+		cmocka_unit_test(strangers_are_slowed_and_shut_out), cmocka_unit_test(strangers_are_bounded),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

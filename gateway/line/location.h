@@ -1,0 +1,85 @@
+/* location.h - the location service (RFC 3261 10, RFC 5626 6): which clients of a user are registered, and by
+ * which way they are reached. Knows no messages; the time is told. */
+#ifndef LINE_LOCATION_H
+#define LINE_LOCATION_H
+
+#include "base/list.h"
+#include "base/map.h"
+#include "sip/line.h"
+#include "sip/place.h"
+
+enum { LOCATION_CONTACTS_MAX = 20, LOCATION_TEXT_MAX = 1024, LOCATION_RESOURCE_MAX = 512 };
+
+struct registrant; /* a user with bindings */
+
+struct binding {
+	struct list node;          /* of its user, newest registration first */
+	struct list all;
+	struct registrant *user;
+	uint64_t reg;              /* names it to gh-xlate; never used twice */
+	uint64_t expires_at_ms;
+	uint32_t cseq;
+	uint16_t q_milli;          /* RFC 3261 10.2.1.2; 1000: not said */
+	struct sip_source from;    /* the way to it: its connection, or its address by UDP */
+	/* texts of its own */
+	char *contact;             /* URI, as the client wrote it */
+	char *instance;            /* +sip.instance without brackets; "" none */
+	char *resource;            /* the instance, or a name that the contact always gives */
+	char *call_id, *agent;
+};
+struct bytes binding_jid(const struct binding *b); /* the user's bare JID */
+
+struct location_owner {
+	/* It is new, or its contact, way or expiry is (is_new false). */
+	void (*placed)(void *arg, const struct binding *b, bool is_new);
+	void (*gone)(void *arg, const struct binding *b, enum line_gone why);
+};
+
+struct location {
+	const struct location_owner *owner;
+	void *arg;
+	uint64_t sequence; /* of reg */
+	struct map users;  /* bare JID -> struct registrant */
+	struct map regs;   /* reg -> struct binding */
+	struct list all;
+	uint32_t per_user_max, max;
+};
+
+/* first: where numbers of bindings begin. */
+void location_init(struct location *l, const struct location_owner *o, void *arg, uint64_t first);
+void location_fini(struct location *l); /* without telling the owner */
+
+/* One REGISTER that has been found good. */
+struct location_contact {
+	struct bytes uri, instance; /* instance empty: none */
+	uint32_t expires_s;         /* 0: it goes */
+	uint16_t q_milli;
+};
+struct location_update {
+	struct bytes jid, call_id, agent;
+	uint32_t cseq;
+	struct sip_source from;
+	bool removes_all; /* Contact: * */
+	size_t n;
+	const struct location_contact *contacts;
+};
+/* All of it or nothing (RFC 3261 10.3 7). ERR_BAD_STATE: older than what is there (CSeq); ERR_FULL: the user has
+ * too many; ERR_LIMIT: all have, or a text is too long; ERR_NOMEM. */
+int location_update(struct location *l, const struct location_update *u, uint64_t now_ms);
+
+/* NULL: none. */
+struct binding *location_of_reg(const struct location *l, uint64_t reg);
+/* The one that sends from there, as this user. */
+struct binding *location_of_source(const struct location *l, struct bytes jid, const struct sip_source *from);
+struct binding *location_of_resource(const struct location *l, struct bytes jid, struct bytes resource);
+/* Walks a user's bindings, newest first; NULL begins. */
+struct binding *location_next(const struct location *l, struct bytes jid, const struct binding *after);
+size_t location_count(const struct location *l, struct bytes jid);
+
+void location_remove(struct location *l, struct binding *b, enum line_gone why);
+/* Its connection has ended. */
+void location_flow_gone(struct location *l, uint64_t flow);
+/* Those that are due go. */
+void location_expire(struct location *l, uint64_t now_ms);
+
+#endif

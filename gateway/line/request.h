@@ -1,0 +1,49 @@
+/* request.h - a request of a client until it is answered or handed on. */
+#ifndef LINE_REQUEST_H
+#define LINE_REQUEST_H
+
+#include "line.h"
+
+/* What a server transaction of ours waits for: the first member of each kind. */
+struct waiting {
+	void (*cancelled)(struct waiting *w); /* NULL: nothing to be done */
+};
+
+struct request {
+	struct waiting waiting;
+	struct line *line;
+	struct list node;    /* in line->check_order */
+	struct sipserver *t; /* NULL: an ACK */
+	struct sipmsg *m;
+	struct sip_source from;
+	uint64_t due_ms, check_id;
+	char nonce[128];     /* of its credentials, while gh-im looks at them */
+	uint32_t nc;
+	size_t jid_n, local_n;
+	char jid[];          /* the user that From (REGISTER: To) names, bare */
+};
+static inline struct bytes request_jid(const struct request *r)
+{
+	return bytes_make(r->jid, r->jid_n);
+}
+static inline struct bytes request_domain(const struct request *r)
+{
+	return bytes_skip(request_jid(r), r->local_n + 1);
+}
+static inline struct bytes request_local(const struct request *r)
+{
+	return bytes_make(r->jid, r->local_n);
+}
+
+/* Takes m. NULL without memory. */
+struct request *request_new(struct line *l, struct sipserver *t, struct sipmsg *m, const struct sip_source *from,
+                            const struct jid *who);
+/* Without an answer: an ACK, or t and m were taken over (then t and m are NULL). */
+void request_free(struct request *r);
+/* A response to be filled in and sent with request_respond; NULL without memory (r is gone then). */
+struct sipmsg *request_response(struct request *r, unsigned status, const char *reason);
+void request_respond(struct request *r, struct sipmsg *response);
+/* Answers and frees it. why: a word for the log, or NULL for no line. */
+void request_refuse(struct request *r, unsigned status, const char *reason, const char *why);
+
+#endif

@@ -1,0 +1,108 @@
+#include "stranger.h"
+
+#include "base/rate.h"
+
+#include <stdlib.h>
+
+enum { KEY_BYTES = 9 };
+
+struct stranger {
+	struct list node;
+	struct rate rate;
+	uint32_t failures;
+	uint64_t failed_ms, until_ms;
+	uint8_t key[KEY_BYTES];
+};
+
+/* family, then IPv4 or the /64 of IPv6: whoever has one address of it has all. */
+static struct bytes key_of(const struct sockaddr *from, uint8_t out[static KEY_BYTES])
+{
+	struct peer_address a;
+
+	peer_address_of(from, &a);
+	memset(out, 0, KEY_BYTES);
+	out[0] = a.family;
+	memcpy(out + 1, a.bytes, a.family == 4 ? 4 : 8);
+	return bytes_make(out, KEY_BYTES);
+}
+
+void strangers_init(struct strangers *s)
+{
+	*s = (struct strangers){ .rate_per_s = 0 };
+	list_init(&s->order);
+}
+
+static void forget(struct strangers *s, struct stranger *a)
+{
+	map_del(&s->map, bytes_make(a->key, KEY_BYTES));
+	list_del(&a->node);
+	free(a);
+}
+
+void strangers_fini(struct strangers *s)
+{
+	while (!list_is_empty(&s->order))
+		forget(s, LIST_OWNER(s->order.next, struct stranger, node));
+	map_fini(&s->map);
+}
+
+static struct stranger *stranger_of(struct strangers *s, const struct sockaddr *from, uint64_t now_ms)
+{
+	uint8_t key[KEY_BYTES];
+	struct stranger *a = map_get(&s->map, key_of(from, key));
+
+	if (!a) {
+		if (s->map.count >= STRANGERS_MAX)
+			forget(s, LIST_OWNER(s->order.next, struct stranger, node));
+		a = calloc(1, sizeof *a);
+		if (!a)
+			return NULL;
+		memcpy(a->key, key, KEY_BYTES);
+		if (map_add(&s->map, bytes_make(a->key, KEY_BYTES), a)) {
+			free(a);
+			return NULL;
+		}
+		rate_init(&a->rate, s->rate_per_s, s->rate_per_s * 2, now_ms);
+	}
+	list_del(&a->node);
+	list_add_tail(&s->order, &a->node);
+	if (a->rate.per_s != s->rate_per_s) /* the setting has changed */
+		rate_init(&a->rate, s->rate_per_s, s->rate_per_s * 2, now_ms);
+	return a;
+}
+
+enum stranger_verdict stranger_asks(struct strangers *s, const struct sockaddr *from, uint64_t now_ms)
+{
+	struct stranger *a = stranger_of(s, from, now_ms);
+
+	if (!a)
+		return STRANGER_TOO_FAST; /* no memory */
+	if (a->until_ms > now_ms)
+		return STRANGER_PENALTY;
+	return !s->rate_per_s || rate_take(&a->rate, 1, now_ms) ? STRANGER_WELCOME : STRANGER_TOO_FAST;
+}
+
+bool stranger_failed(struct strangers *s, const struct sockaddr *from, uint64_t now_ms)
+{
+	struct stranger *a = stranger_of(s, from, now_ms);
+
+	if (!a || !s->tries)
+		return false;
+	if (now_ms - a->failed_ms > STRANGER_MEMORY_MS)
+		a->failures = 0;
+	a->failed_ms = now_ms;
+	if (++a->failures < s->tries)
+		return false;
+	a->failures = 0;
+	a->until_ms = now_ms + s->penalty_ms;
+	return true;
+}
+
+void stranger_proved(struct strangers *s, const struct sockaddr *from)
+{
+	uint8_t key[KEY_BYTES];
+	struct stranger *a = map_get(&s->map, key_of(from, key));
+
+	if (a)
+		a->failures = 0;
+}

@@ -1,0 +1,28 @@
+/* stranger.h - what is known of addresses that have not proved a user: how often they ask and how often their
+ * digests were wrong. Bounded; the oldest is forgotten. The time is told. */
+#ifndef LINE_STRANGER_H
+#define LINE_STRANGER_H
+
+#include "base/list.h"
+#include "base/map.h"
+#include "net/address.h"
+
+enum { STRANGERS_MAX = 20000, STRANGER_MEMORY_MS = 600000 };
+
+struct strangers {
+	struct map map;    /* address (IPv6: its /64) -> struct stranger */
+	struct list order; /* least lately seen first */
+	uint32_t rate_per_s;               /* 0: no limit */
+	uint32_t tries, penalty_ms;        /* tries 0: no penalty */
+};
+void strangers_init(struct strangers *s);
+void strangers_fini(struct strangers *s);
+/* May this address ask now, without proof? */
+enum stranger_verdict { STRANGER_WELCOME, STRANGER_TOO_FAST, STRANGER_PENALTY };
+enum stranger_verdict stranger_asks(struct strangers *s, const struct sockaddr *from, uint64_t now_ms);
+/* A wrong digest; true: this one has brought the penalty. */
+bool stranger_failed(struct strangers *s, const struct sockaddr *from, uint64_t now_ms);
+/* A right one: failures are forgotten. */
+void stranger_proved(struct strangers *s, const struct sockaddr *from);
+
+#endif

@@ -1,0 +1,532 @@
+#include "sip/endpoint_impl.h"
+
+#include <assert.h>
+
+enum server_state { SS_TRYING, SS_PROCEEDING, SS_COMPLETED, SS_CONFIRMED, SS_ACCEPTED, SS_TERMINATED, SS_COUNT };
+enum server_event {
+	SE_REQUEST, /* again */
+	SE_ACK,
+	SE_PROVISIONAL,
+	SE_2XX,
+	SE_FINAL,
+	SE_GIVE_UP, /* what the owner says may not be sent (RFC 4320 4.2) */
+	SE_AGAIN,
+	SE_END,
+	SE_COUNT
+};
+static const char *const state_names[] = { "Trying", "Proceeding", "Completed", "Confirmed", "Accepted", "Terminated" };
+static const char *const event_names[] = { "request", "ACK", "1xx", "2xx", "3xx-6xx", "given up", "again", "end" };
+static_assert(sizeof state_names / sizeof state_names[0] == SS_COUNT, "a name for each state");
+static_assert(sizeof event_names / sizeof event_names[0] == SE_COUNT, "a name for each event");
+
+struct sipserver {
+	struct sipendpoint *e;
+	struct list node; /* over, but its owner has not answered */
+	void *user;
+	struct life life;
+	struct sip_source from;
+	uint8_t *last; /* the response that is sent again; before the first, our 100 */
+	uint32_t last_n;
+	uint8_t state;
+	bool is_invite, is_owned, is_sent;
+	uint16_t key_n;
+	uint8_t key[];
+};
+
+/* ---- sending ---- */
+
+static void answer_text(struct sipendpoint *e, const struct sip_source *to, struct bytes text)
+{
+	struct sipmsg *m = NULL;
+
+	if (sipmsg_parse(text, &m) < 0)
+		return;
+	(void)endpoint_answer(e, to, m, text); /* a lost response comes again when the request does */
+	sipmsg_free(m);
+}
+
+static struct bytes last_of(const struct sipserver *t)
+{
+	return bytes_make(t->last, t->last_n);
+}
+
+static bool is_datagram(const struct sipserver *t)
+{
+	return t->from.transport == SIPT_UDP;
+}
+
+static int srv_resend(void *machine, void *event)
+{
+	struct sipserver *t = machine;
+
+	(void)event;
+	if (t->is_sent && t->last_n) {
+		t->e->counts.retransmitted_out++;
+		answer_text(t->e, &t->from, last_of(t));
+	}
+	return 0;
+}
+
+/* Our 100: the owner is slow. */
+static int srv_trying(void *machine, void *event)
+{
+	struct sipserver *t = machine;
+
+	(void)event;
+	life_no_more(&t->life);
+	if (!t->is_sent)
+		answer_text(t->e, &t->from, last_of(t));
+	t->is_sent = true;
+	return 0;
+}
+
+struct response {
+	const struct sipmsg *m;
+	struct bytes text;
+};
+
+/* The owner's response. It is kept where the request can come again: on a stream it cannot. */
+static void send_response(struct sipserver *t, const struct response *r)
+{
+	bool is_kept = is_datagram(t) || t->is_invite;
+
+	(void)endpoint_answer(t->e, &t->from, r->m, r->text); /* if it does not leave, the request comes again */
+	(void)held_text(t->e, &t->last, &t->last_n, is_kept ? r->text : BYTES_NONE); /* without memory: silence */
+	t->is_sent = true;
+	life_no_more(&t->life);
+}
+
+static int srv_send(void *machine, void *event)
+{
+	send_response(machine, event);
+	return 0;
+}
+
+static int srv_accept(void *machine, void *event)
+{
+	struct sipserver *t = machine;
+
+	send_response(t, event);
+	life_end_in(t->e, &t->life, TIMER_L_MS);
+	return 0;
+}
+
+static int srv_complete(void *machine, void *event)
+{
+	struct sipserver *t = machine;
+
+	send_response(t, event);
+	if (is_datagram(t))
+		life_again_in(t->e, &t->life, T1_MS); /* Timer G */
+	life_end_in(t->e, &t->life, TIMER_H_MS);
+	return 0;
+}
+
+static int srv_repeat(void *machine, void *event)
+{
+	struct sipserver *t = machine;
+
+	life_again_doubled(t->e, &t->life, T2_MS);
+	return srv_resend(t, event);
+}
+
+static int srv_confirm(void *machine, void *event)
+{
+	struct sipserver *t = machine;
+
+	(void)event;
+	life_no_more(&t->life);
+	life_end_in(t->e, &t->life, is_datagram(t) ? T4_MS : 0); /* Timer I */
+	(void)held_text(t->e, &t->last, &t->last_n, BYTES_NONE);
+	return 0;
+}
+
+static int srv_unconfirmed(void *machine, void *event)
+{
+	struct sipserver *t = machine;
+
+	(void)event;
+	t->e->counts.timeouts++;
+	return 0;
+}
+
+static int srv_finish(void *machine, void *event)
+{
+	struct sipserver *t = machine;
+
+	send_response(t, event);
+	life_end_in(t->e, &t->life, is_datagram(t) ? TIMER_J_MS : 0);
+	return 0;
+}
+
+static int srv_unanswered(void *machine, void *event)
+{
+	struct sipserver *t = machine;
+
+	(void)event;
+	t->e->counts.timeouts++;
+	return 0;
+}
+
+static const struct fsm_row invite_rows[] = { /* RFC 3261 17.2.1 as RFC 6026 7.1 has it */
+	{ SS_PROCEEDING, SE_REQUEST,     srv_resend,      SS_PROCEEDING },
+	{ SS_PROCEEDING, SE_PROVISIONAL, srv_send,        SS_PROCEEDING },
+	{ SS_PROCEEDING, SE_2XX,         srv_accept,      SS_ACCEPTED },
+	{ SS_PROCEEDING, SE_FINAL,       srv_complete,    SS_COMPLETED },
+	{ SS_PROCEEDING, SE_AGAIN,       srv_trying,      SS_PROCEEDING },
+	{ SS_PROCEEDING, SE_GIVE_UP,     srv_unanswered,  SS_TERMINATED },
+	{ SS_PROCEEDING, SE_END,         srv_unanswered,  SS_TERMINATED },
+
+	{ SS_COMPLETED,  SE_REQUEST,     srv_resend,      SS_COMPLETED },
+	{ SS_COMPLETED,  SE_AGAIN,       srv_repeat,      SS_COMPLETED },  /* Timer G */
+	{ SS_COMPLETED,  SE_ACK,         srv_confirm,     SS_CONFIRMED },
+	{ SS_COMPLETED,  SE_END,         srv_unconfirmed, SS_TERMINATED }, /* Timer H */
+
+	{ SS_CONFIRMED,  SE_END,         NULL,            SS_TERMINATED }, /* Timer I */
+
+	/* The user agent repeats its 2xx until the ACK comes; a lost one is healed here too. */
+	{ SS_ACCEPTED,   SE_REQUEST,     srv_resend,      SS_ACCEPTED },
+	{ SS_ACCEPTED,   SE_END,         NULL,            SS_TERMINATED }, /* Timer L */
+};
+
+static const struct fsm_row other_rows[] = { /* RFC 3261 17.2.2 as RFC 4320 4 has it */
+	{ SS_TRYING,     SE_AGAIN,       srv_trying,      SS_PROCEEDING },
+	{ SS_TRYING,     SE_2XX,         srv_finish,      SS_COMPLETED },
+	{ SS_TRYING,     SE_FINAL,       srv_finish,      SS_COMPLETED },
+	{ SS_TRYING,     SE_GIVE_UP,     srv_unanswered,  SS_TERMINATED },
+	{ SS_TRYING,     SE_END,         srv_unanswered,  SS_TERMINATED },
+
+	{ SS_PROCEEDING, SE_REQUEST,     srv_resend,      SS_PROCEEDING },
+	{ SS_PROCEEDING, SE_2XX,         srv_finish,      SS_COMPLETED },
+	{ SS_PROCEEDING, SE_FINAL,       srv_finish,      SS_COMPLETED },
+	{ SS_PROCEEDING, SE_GIVE_UP,     srv_unanswered,  SS_TERMINATED },
+	{ SS_PROCEEDING, SE_END,         srv_unanswered,  SS_TERMINATED },
+
+	{ SS_COMPLETED,  SE_REQUEST,     srv_resend,      SS_COMPLETED },
+	{ SS_COMPLETED,  SE_END,         NULL,            SS_TERMINATED }, /* Timer J */
+};
+
+const struct fsm server_invite_fsm = {
+	"server INVITE", invite_rows, sizeof invite_rows / sizeof invite_rows[0], state_names, event_names,
+};
+const struct fsm server_other_fsm = {
+	"server non-INVITE", other_rows, sizeof other_rows / sizeof other_rows[0], state_names, event_names,
+};
+
+/* ---- life ---- */
+
+static void unlink_server(struct sipserver *t)
+{
+	if (map_get(&t->e->servers, bytes_make(t->key, t->key_n)) == t)
+		(void)map_del(&t->e->servers, bytes_make(t->key, t->key_n));
+	loop_timer_del(t->e->loop, &t->life.timer);
+	(void)held_text(t->e, &t->last, &t->last_n, BYTES_NONE);
+}
+
+/* One that its owner still holds stays in memory until it is answered, in vain. */
+static void end_if_over(struct sipserver *t)
+{
+	if (t->state != SS_TERMINATED && life_wait(t->e, &t->life) == 0)
+		return;
+	t->state = SS_TERMINATED;
+	unlink_server(t);
+	list_del(&t->node);
+	if (t->is_owned)
+		list_add_tail(&t->e->late, &t->node);
+	else
+		held_free(t->e, t);
+}
+
+/* An event that has no row is one that the machine does not mind. t may be gone after it. */
+static void step(struct sipserver *t, enum server_event event, struct response *r)
+{
+	(void)fsm_step(t->is_invite ? &server_invite_fsm : &server_other_fsm, &t->state, event, t, r);
+	end_if_over(t);
+}
+
+static void on_timer(void *arg)
+{
+	struct sipserver *t = arg;
+
+	if (life_is_over(t->e, &t->life)) {
+		step(t, SE_END, NULL);
+		return;
+	}
+	life_no_more(&t->life);
+	step(t, SE_AGAIN, NULL);
+}
+
+static bool keep_trying(struct sipserver *t, const struct sipmsg *m)
+{
+	struct sipmsg *trying = sipmsg_response_new(m, 100, NULL, NULL);
+	struct buf text;
+	bool is_kept;
+
+	buf_init(&text, 2 * SIPMSG_MAX_BYTES);
+	is_kept = trying && sipmsg_print(trying, &text) == 0 && held_text(t->e, &t->last, &t->last_n, buf_bytes(&text));
+	buf_fini(&text);
+	sipmsg_free(trying);
+	return is_kept;
+}
+
+static void start(struct sipserver *t)
+{
+	t->state = t->is_invite ? SS_PROCEEDING : SS_TRYING;
+	loop_timer_init(&t->life.timer, on_timer, t);
+	life_again_in(t->e, &t->life, t->is_invite ? TRYING_INVITE_MS : TRYING_OTHER_MS);
+	life_end_in(t->e, &t->life, t->is_invite ? INVITE_ANSWER_MS : TIMER_J_MS);
+}
+
+static struct sipserver *server_new(struct sipendpoint *e, const struct sipmsg *m, const struct sip_source *from, struct bytes key)
+{
+	struct sipserver *t = NULL;
+
+	if (e->servers.count < e->servers_max)
+		t = held_alloc(e, sizeof *t + key.n);
+	if (!t)
+		return NULL;
+	t->e = e;
+	t->from = *from;
+	t->is_invite = sipmsg_method(m) == SIPM_INVITE;
+	t->key_n = (uint16_t)key.n;
+	memcpy(t->key, key.p, key.n);
+	start(t);
+	if (keep_trying(t, m) && map_add(&e->servers, bytes_make(t->key, t->key_n), t) == 0) {
+		if (life_wait(e, &t->life) == 0)
+			return t;
+	}
+	unlink_server(t);
+	held_free(e, t);
+	return NULL;
+}
+
+void server_free_all(struct sipendpoint *e)
+{
+	size_t at = 0;
+	struct sipserver *t;
+
+	while ((t = map_next(&e->servers, &at))) {
+		t->is_owned = true; /* to the list: the map may not change while it is walked */
+		loop_timer_del(e->loop, &t->life.timer);
+		list_add_tail(&e->late, &t->node);
+	}
+	LIST_EACH(it, &e->late) {
+		t = LIST_OWNER(it, struct sipserver, node);
+		(void)held_text(e, &t->last, &t->last_n, BYTES_NONE);
+		held_free(e, t);
+	}
+}
+
+/* ---- the owner ---- */
+
+void sipserver_set_user(struct sipserver *t, void *user)
+{
+	t->user = user;
+}
+
+void *sipserver_user(const struct sipserver *t)
+{
+	return t->user;
+}
+
+static void respond(struct sipserver *t, unsigned status, struct response *r)
+{
+	enum server_event event = status < 200 ? SE_PROVISIONAL : status < 300 ? SE_2XX : SE_FINAL;
+
+	if (event == SE_FINAL && status == 408 && !t->is_invite) /* RFC 4320 4.2 */
+		event = SE_GIVE_UP;
+	if (event != SE_PROVISIONAL)
+		t->is_owned = false;
+	step(t, event, r);
+}
+
+/* m: of ours, which can be printed unless memory is short; NULL for that too. */
+static void send_text_or_end(struct sipserver *t, const struct sipmsg *m)
+{
+	struct response r = { .m = m };
+	struct buf text;
+
+	buf_init(&text, 2 * SIPMSG_MAX_BYTES);
+	if (m && sipmsg_print(m, &text) == 0) {
+		r.text = buf_bytes(&text);
+		respond(t, sipmsg_status(m), &r);
+	} else {
+		t->is_owned = false;
+		step(t, SE_GIVE_UP, NULL);
+	}
+	buf_fini(&text);
+}
+
+struct sipmsg *sipserver_response_new(const struct sipserver *t, unsigned status, const char *reason, const char *to_tag)
+{
+	struct sipmsg *kept = NULL, *m = NULL;
+
+	if (t->last_n && sipmsg_parse(last_of(t), &kept) == 0)
+		m = sipmsg_response_new(kept, status, reason, to_tag);
+	sipmsg_free(kept);
+	return m;
+}
+
+void sipserver_refuse(struct sipserver *t, const struct sipmsg *m, unsigned status, const char *reason)
+{
+	char tag[SIP_TAG_BYTES];
+	struct sipmsg *response;
+
+	sip_new_tag(tag);
+	response = m ? sipmsg_response_new(m, status, reason, tag) : sipserver_response_new(t, status, reason, tag);
+	send_text_or_end(t, response);
+	sipmsg_free(response);
+}
+
+void sipserver_drop(struct sipserver *t)
+{
+	t->is_owned = false;
+	step(t, SE_GIVE_UP, NULL);
+}
+
+/* A response that cannot be printed is one of 500: the other side must not wait for nothing. */
+void sipserver_respond(struct sipserver *t, const struct sipmsg *response)
+{
+	struct response r = { .m = response };
+	struct buf text;
+
+	buf_init(&text, 2 * SIPMSG_MAX_BYTES);
+	if (sipmsg_print(response, &text) == 0) {
+		r.text = buf_bytes(&text);
+		respond(t, sipmsg_status(response), &r);
+	} else if (sipmsg_status(response) >= 200) {
+		sipserver_refuse(t, NULL, 500, NULL);
+	}
+	buf_fini(&text);
+}
+
+/* ---- what comes ---- */
+
+static void log_refusal(struct sipendpoint *e, const struct sipmsg *m, const struct sip_source *from, unsigned status, const char *reason)
+{
+	char address[SIP_ADDR_TEXT_BYTES];
+	uint32_t held = 0;
+
+	if (!log_limit_pass(&e->refusals, REFUSED_LINES, loop_now(e->loop), &held))
+		return;
+	sip_sockaddr_text(&from->addr, address);
+	log_warn("sip.request.refused", LOG_STR("from", address), LOG_STR("transport", siptransport_name(from->transport)),
+		 LOG_BYTES("method", sipmsg_method_text(m)), LOG_BYTES("call", sipmsg_value(m, SIPH_CALL_ID, 0)),
+		 LOG_INT("status", status), LOG_STR("reason", reason), LOG_INT("more", held));
+}
+
+/* Without a transaction: costs nothing that lasts. */
+static void answer_statelessly(struct sipendpoint *e, const struct sipmsg *m, const struct sip_source *from, unsigned status, const char *reason)
+{
+	char tag[SIP_TAG_BYTES];
+	struct sipmsg *response;
+	struct buf text;
+
+	sip_new_tag(tag);
+	response = sipmsg_response_new(m, status, reason, tag);
+	buf_init(&text, 2 * SIPMSG_MAX_BYTES);
+	if (response && status == 503)
+		sipmsg_append(response, SIPH_RETRY_AFTER, BYTES("10"));
+	if (response && sipmsg_print(response, &text) == 0)
+		(void)endpoint_answer(e, from, m, buf_bytes(&text));
+	buf_fini(&text);
+	sipmsg_free(response);
+}
+
+/* For what is wrong or too much. An ACK is never answered. */
+static void refuse_statelessly(struct sipendpoint *e, const struct sipmsg *m, const struct sip_source *from, unsigned status, const char *reason)
+{
+	log_refusal(e, m, from, status, reason);
+	if (sipmsg_method(m) != SIPM_ACK)
+		answer_statelessly(e, m, from, status, reason);
+}
+
+void sipserver_dismiss(struct sipserver *t, const struct sipmsg *m, unsigned status, const char *reason)
+{
+	answer_statelessly(t->e, m, &t->from, status, reason);
+	sipserver_drop(t);
+}
+
+static struct sipserver *find(struct sipendpoint *e, const struct sipmsg *m, enum sipmsg_method as)
+{
+	struct sipserver *t = NULL;
+	struct buf key;
+
+	buf_init(&key, KEY_MAX);
+	if (key_of_request(m, as, &key) == 0)
+		t = map_get(&e->servers, buf_bytes(&key));
+	buf_fini(&key);
+	return t;
+}
+
+/* ACK to a 2xx, or to nothing that we know of, is the owner's (RFC 6026 7.1). */
+static void take_ack(struct sipendpoint *e, struct sipmsg *m, const struct sip_source *from)
+{
+	struct sipserver *t = find(e, m, SIPM_INVITE);
+
+	if (t && t->is_invite && t->state != SS_ACCEPTED) {
+		sipmsg_free(m);
+		step(t, SE_ACK, NULL);
+		return;
+	}
+	e->owner->request(e->arg, NULL, m, from);
+}
+
+/* RFC 3261 9.2 */
+static void take_cancel(struct sipendpoint *e, struct sipserver *own, struct sipmsg *m)
+{
+	struct sipserver *invite = find(e, m, SIPM_INVITE);
+
+	sipserver_refuse(own, m, invite ? 200 : 481, NULL);
+	sipmsg_free(m);
+	if (invite && invite->state == SS_PROCEEDING && invite->is_owned && e->owner->cancelled)
+		e->owner->cancelled(e->arg, invite);
+}
+
+static void take_new(struct sipendpoint *e, struct sipmsg *m, const struct sip_source *from, struct bytes key)
+{
+	struct sipserver *t = server_new(e, m, from, key);
+
+	if (!t) {
+		refuse_statelessly(e, m, from, 503, "Too Many Transactions");
+		sipmsg_free(m);
+	} else if (sipmsg_method(m) == SIPM_CANCEL) {
+		take_cancel(e, t, m);
+	} else {
+		t->is_owned = true;
+		e->owner->request(e->arg, t, m, from);
+	}
+}
+
+static void take_keyed(struct sipendpoint *e, struct sipmsg *m, const struct sip_source *from, struct bytes key)
+{
+	struct sipserver *t = map_get(&e->servers, key);
+
+	if (!t) {
+		take_new(e, m, from, key);
+		return;
+	}
+	e->counts.retransmitted_in++;
+	sipmsg_free(m);
+	step(t, SE_REQUEST, NULL);
+}
+
+void server_take(struct sipendpoint *e, struct sipmsg *m, const struct sip_source *from)
+{
+	struct sipmsg_fault fault = sipmsg_fault(m);
+	struct buf key;
+
+	buf_init(&key, KEY_MAX);
+	if (fault.status) {
+		refuse_statelessly(e, m, from, fault.status, fault.reason);
+		sipmsg_free(m);
+	} else if (sipmsg_method(m) == SIPM_ACK) {
+		take_ack(e, m, from);
+	} else if (key_of_request(m, sipmsg_method(m), &key) < 0) {
+		refuse_statelessly(e, m, from, 400, "Branch Too Long");
+		sipmsg_free(m);
+	} else {
+		take_keyed(e, m, from, buf_bytes(&key));
+	}
+	buf_fini(&key);
+}
