@@ -6,8 +6,6 @@ gsip_DOOR := $(gsip_PURE) federation/sip/gsip.c federation/sip/held.c federation
 	federation/sip/trip.c federation/sip/door.c federation/sip/hand.c federation/sip/relay.c federation/sip/errand.c \
 	federation/sip/ping.c federation/sip/apply.c federation/sip/listener.c federation/sip/walk.c
 
-gsip_MSRP := federation/sip/msrp_door.c federation/sip/msrp_session.c federation/sip/msrp_conn.c
-
 PROGS += gh-sip
 gh-sip_SRCS := $(gsip_DOOR) federation/sip/show.c federation/sip/main.c
 gh-sip_LIBS := sip net run proto base
@@ -32,6 +30,10 @@ UNIT += federation/sip/gsip_door_test
 gsip_door_test_SRCS := $(gsip_DOOR) federation/sip/gsip_world.c
 gsip_door_test_LIBS := sip net run proto base
 gsip_door_test_LD := $(gsip_TEST_LD)
+UNIT += federation/sip/gsip_relay_test
+gsip_relay_test_SRCS := $(gsip_DOOR) federation/sip/gsip_world.c
+gsip_relay_test_LIBS := sip net run proto base
+gsip_relay_test_LD := $(gsip_TEST_LD)
 
 # MSRP: connections of chat sessions.
 UNIT += federation/sip/gsip_msrp_test

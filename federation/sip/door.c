@@ -196,7 +196,7 @@ static bool is_our_route(struct visit *v, struct bytes uri, struct bytes *mark)
 	struct sipuri u;
 
 	*mark = BYTES_NONE;
-	if (sipuri_parse(uri, &u) < 0 || u.user.n || !gsip_is_us(v->g, u.host))
+	if (sipuri_parse(uri, &u) < 0 || u.user.n || !gsip_is_us(v->g, u.host, u.port))
 		return false;
 	(void)sip_param(u.params, "gh", mark); /* absent: a preloaded Route, which allows nothing */
 	return true;
@@ -289,7 +289,7 @@ static enum refusal try_routes(struct visit *v, const struct sipuri *u, struct b
 
 static bool is_ping(const struct visit *v, const struct sipuri *u)
 {
-	return sipmsg_method(v->m) == SIPM_OPTIONS && !u->user.n && gsip_is_us(v->g, u->host) && !sipmsg_count(v->m, SIPH_ROUTE);
+	return sipmsg_method(v->m) == SIPM_OPTIONS && !u->user.n && gsip_is_us(v->g, u->host, u->port) && !sipmsg_count(v->m, SIPH_ROUTE);
 }
 
 static enum refusal answer_ping(struct visit *v)
@@ -314,13 +314,13 @@ static enum refusal forward(struct visit *v, const struct sipuri *u, struct byte
 		return answer_ping(v);
 	if (sipmsg_count(v->m, SIPH_ROUTE))
 		return relay_to_peer(v);
-	if (!v->is_in_dialog || !(is_here || gsip_is_us(v->g, u->host)))
+	if (!v->is_in_dialog || !(is_here || gsip_is_us(v->g, u->host, u->port)))
 		why = try_routes(v, u, user, &is_taken);
 	if (is_taken)
 		return why;
 	if (is_here)
 		return hand_request(v);
-	return gsip_is_us(v->g, u->host) ? hand_by_to(v) : relay_to_peer(v);
+	return gsip_is_us(v->g, u->host, u->port) ? hand_by_to(v) : relay_to_peer(v);
 }
 
 static enum refusal route(struct visit *v)

@@ -41,7 +41,6 @@ static void answer_raw(struct errand *e, struct sipmsg *m, uint64_t flow)
 {
 	struct buf text;
 
-	sipmsg_remove(m, SIPH_VIA, 0);
 	buf_init(&text, SIPMSG_MAX_BYTES * 2);
 	if (sipmsg_print(m, &text) == 0 && !buf_failed(&text))
 		answer(e->g, &(struct sip_answer){ .id = e->id, .flags = UNIT_RAW, .status = (uint16_t)sipmsg_status(m),
@@ -167,7 +166,7 @@ int errand_on_request(void *program, struct chan *from, const struct frame *f)
 	arena_reset(&g->arena);
 	if (sip_unit_decode(f->body, &o.u) < 0)
 		return ERR_PROTOCOL;
-	rc = sipmsg_parse(o.u.message, &o.m);
+	rc = sipmsg_parse_inside(o.u.message, &o.m);
 	if (rc < 0) {
 		answer_made_up(g, o.u.id, rc == ERR_NOMEM ? 500 : 400, rc);
 		return 0;

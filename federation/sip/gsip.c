@@ -46,7 +46,12 @@ int gsip_domain(struct gsip *g, struct bytes host, char out[static GSIP_DOMAIN_M
 	return 0;
 }
 
-static bool is_our_address(const struct gsip *g, struct bytes host)
+static bool is_our_port(uint16_t ours, uint16_t port)
+{
+	return port ? ours == port : ours == siptransport_port(SIPT_TCP) || ours == siptransport_port(SIPT_TLS);
+}
+
+static bool is_our_address(const struct gsip *g, struct bytes host, uint16_t port)
 {
 	char text[SIP_ADDR_TEXT_BYTES], ours[SIP_ADDR_TEXT_BYTES];
 	union sip_sockaddr a;
@@ -55,7 +60,7 @@ static bool is_our_address(const struct gsip *g, struct bytes host)
 		return false;
 	sip_sockaddr_text(&a, text);
 	for (size_t i = 0; i < GSIP_LISTENERS_MAX; i++) {
-		if (!g->listeners[i].is_there)
+		if (!g->listeners[i].is_there || !is_our_port(g->listeners[i].port, port))
 			continue;
 		sip_sockaddr_text(&g->listeners[i].sockaddr, ours);
 		if (strcmp(text, ours) == 0)
@@ -64,13 +69,13 @@ static bool is_our_address(const struct gsip *g, struct bytes host)
 	return false;
 }
 
-bool gsip_is_us(const struct gsip *g, struct bytes host)
+bool gsip_is_us(const struct gsip *g, struct bytes host, uint16_t port)
 {
 	char domain[GSIP_DOMAIN_MAX];
 
 	if (g->conf.host[0] && bytes_eq_nocase(host, bytes_of(g->conf.host)))
 		return true;
-	if (is_our_address(g, host))
+	if (is_our_address(g, host, port))
 		return true;
 	/* the arena is only room for the look-up */
 	return gsip_domain((struct gsip *)g, host, domain) == 0 && conf_domain(&g->conf, bytes_of(domain));

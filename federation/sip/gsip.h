@@ -107,8 +107,8 @@ uint64_t gsip_next_id(struct gsip *g);
 struct chan *gsip_gateway(struct gsip *g);
 /* A host of a URI as a normalised domain, NUL-terminated. ERR_SYNTAX. */
 int gsip_domain(struct gsip *g, struct bytes host, char out[static GSIP_DOMAIN_MAX]);
-/* Is this host this box: `sip host`, a hosted domain, or an address it listens on? */
-bool gsip_is_us(const struct gsip *g, struct bytes host);
+/* Is this host this box: `sip host`, a hosted domain, or an address it listens on? port: 0: none was given. */
+bool gsip_is_us(const struct gsip *g, struct bytes host, uint16_t port);
 /* One line why a request of this domain was refused and what to do; rate-limited by domain, and for domains
  * without a row all together. The counters too. identities: of the certificate, or "". */
 struct refused {

@@ -21,7 +21,7 @@ void held_fini(struct gsip *g, struct held *h)
 
 struct sipmsg *held_message(struct held *h)
 {
-	if (!h->m && h->text && sipmsg_parse(bytes_make(h->text, h->n), &h->m) < 0)
+	if (!h->m && h->text && sipmsg_parse_inside(bytes_make(h->text, h->n), &h->m) < 0)
 		h->m = NULL;
 	return h->m;
 }

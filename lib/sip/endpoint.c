@@ -73,6 +73,7 @@ void sipendpoint_free(struct sipendpoint *e)
 	client_free_all(e);
 	siptransports_free(e->transports);
 	map_fini(&e->servers);
+	map_fini(&e->claims);
 	map_fini(&e->clients);
 	free(e);
 }
@@ -99,7 +100,7 @@ void sipendpoint_counts(const struct sipendpoint *e, struct sipendpoint_counts *
 	*out = e->counts;
 	out->servers = e->servers.count;
 	out->clients = e->clients.count;
-	out->held_bytes += (e->servers.cap + e->clients.cap) * sizeof(struct map_slot);
+	out->held_bytes += (e->servers.cap + e->claims.cap + e->clients.cap) * sizeof(struct map_slot);
 }
 
 void sipendpoint_print_machines(struct buf *out)

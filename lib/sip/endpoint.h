@@ -15,7 +15,7 @@ struct sipendpoint_owner {
 	/* A new request (retransmissions never come here; faults are answered already). m is the owner's. t is
 	 * NULL for ACK to a 2xx, or to what nobody knows. The owner must answer t with a final response, now or
 	 * later: until then t stays valid, even when after 64*T1 an unanswered non-INVITE was let go in silence (RFC
-	 * 4320 4.2). Requests of one sender that came on two ways (RFC 3261 8.2.2.2) are two: a proxy passes both. */
+	 * 4320 4.2). A request that came on two ways is two, as a proxy passes both: see sipserver_claim. */
 	void (*request)(void *arg, struct sipserver *t, struct sipmsg *m, const struct sip_source *from);
 	/* CANCEL for an INVITE that is not answered (the 200 to CANCEL is sent already). */
 	void (*cancelled)(void *arg, struct sipserver *t);
@@ -36,7 +36,8 @@ struct siptransports *sipendpoint_transports(struct sipendpoint *e);
 /* sent-by of our Vias: host (or address) and port; port 0: none is written. Without it (NULL): the local
  * address of the socket. */
 void sipendpoint_set_sent_by(struct sipendpoint *e, const char *host, uint16_t port);
-/* Most held transactions of each side (100,000 each): over it a request gets 503, sipclient_start ERR_FULL. */
+/* Most held transactions of each side (100,000 each, and never more than 256 MiB): over it a request gets 503,
+ * sipclient_start ERR_FULL. */
 void sipendpoint_set_limits(struct sipendpoint *e, uint32_t servers, uint32_t clients);
 
 /* ---- server side ---- */
@@ -64,6 +65,11 @@ void sipserver_drop(struct sipserver *t);
 /* A new tag for From or To (RFC 3261 19.3), 16 hex digits. */
 enum { SIP_TAG_BYTES = 17 };
 void sip_new_tag(char out[static SIP_TAG_BYTES]);
+
+/* For a user agent, once it takes a request: ERR_EXISTS when it has one of the same sender, call and number already,
+ * that came on another way and is held: to be refused with 482 (RFC 3261 8.2.2.2). ERR_NOMEM. m is the request; one with
+ * a To tag is never merged. */
+int sipserver_claim(struct sipserver *t, const struct sipmsg *m);
 
 /* ---- client side ---- */
 struct sipclient_owner {

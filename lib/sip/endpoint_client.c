@@ -581,7 +581,7 @@ int sipclient_start(struct sipendpoint *e, const struct sipmsg *m, const struct 
 	struct sipclient *t;
 	struct buf text;
 
-	if (e->clients.count >= e->clients_max)
+	if (e->clients.count >= e->clients_max || e->counts.held_bytes >= HELD_BYTES_MAX)
 		return ERR_FULL;
 	uint64_t id = new_id(e);
 	buf_init(&text, 2 * SIPMSG_MAX_BYTES);

@@ -33,6 +33,7 @@ enum {
 	KEY_MAX = 1024,           /* ours: a longer identity is refused */
 	SERVERS_MAX = 100000,
 	CLIENTS_MAX = 100000,
+	HELD_BYTES_MAX = 256 << 20, /* ours: of long messages there are fewer */
 	BRANCH_WORDS_MAX = 64,
 	REFUSED_LINES = 20,       /* log lines a minute */
 };
@@ -44,6 +45,7 @@ struct sipendpoint {
 	struct siptransport_owner transport_owner;
 	struct siptransports *transports;
 	struct map servers; /* by key */
+	struct map claims;  /* servers of user agents, by what makes a request the same on two ways */
 	struct list late;   /* servers that are over and whose owner has not answered */
 	struct map clients; /* by id */
 	uint32_t servers_max, clients_max;
@@ -81,6 +83,8 @@ bool held_text(struct sipendpoint *e, uint8_t **text, uint32_t *n, struct bytes 
 /* What makes a request the same as another (RFC 3261 17.2.3), of branch or without one; ACK and CANCEL look like
  * their INVITE for method SIPM_INVITE. ERR_LIMIT: longer than KEY_MAX. */
 int key_of_request(const struct sipmsg *m, enum sipmsg_method as, struct buf *out);
+/* The same sender, call and number (RFC 3261 8.2.2.2). False: it has a To tag. */
+bool key_of_claim(const struct sipmsg *m, struct buf *out);
 /* Our branch and the id in it. */
 void branch_of_id(uint64_t id, const char *words, struct buf *out);
 bool branch_to_id(struct bytes branch, uint64_t *id);

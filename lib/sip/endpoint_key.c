@@ -71,6 +71,24 @@ int key_of_request(const struct sipmsg *m, enum sipmsg_method as, struct buf *ou
 	return buf_failed(out) ? ERR_LIMIT : 0;
 }
 
+static bool has_to_tag(const struct sipmsg *m)
+{
+	struct sip_address to;
+	struct bytes tag;
+
+	return sipmsg_address(m, SIPH_TO, 0, &to) && sip_param(to.params, "tag", &tag);
+}
+
+bool key_of_claim(const struct sipmsg *m, struct buf *out)
+{
+	if (has_to_tag(m))
+		return false;
+	put_tag(m, out);
+	put_part(out, sipmsg_value(m, SIPH_CALL_ID, 0));
+	put_part(out, sipmsg_value(m, SIPH_CSEQ, 0));
+	return true;
+}
+
 void branch_of_id(uint64_t id, const char *words, struct buf *out)
 {
 	buf_putf(out, COOKIE "%016llx", (unsigned long long)id);

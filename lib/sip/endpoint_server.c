@@ -26,7 +26,8 @@ struct sipserver {
 	struct life life;
 	struct sip_source from;
 	uint8_t *last; /* the response that is sent again; before the first, our 100 */
-	uint32_t last_n;
+	uint32_t last_n, claim_n;
+	uint8_t *claim; /* its key among those of user agents; NULL: none */
 	uint8_t state;
 	bool is_invite, is_owned, is_sent;
 	uint16_t key_n;
@@ -215,8 +216,16 @@ const struct fsm server_other_fsm = {
 
 /* ---- life ---- */
 
+static void unclaim(struct sipserver *t)
+{
+	if (t->claim)
+		(void)map_del(&t->e->claims, bytes_make(t->claim, t->claim_n));
+	(void)held_text(t->e, &t->claim, &t->claim_n, BYTES_NONE);
+}
+
 static void unlink_server(struct sipserver *t)
 {
+	unclaim(t);
 	if (map_get(&t->e->servers, bytes_make(t->key, t->key_n)) == t)
 		(void)map_del(&t->e->servers, bytes_make(t->key, t->key_n));
 	loop_timer_del(t->e->loop, &t->life.timer);
@@ -281,7 +290,7 @@ static struct sipserver *server_new(struct sipendpoint *e, const struct sipmsg *
 {
 	struct sipserver *t = NULL;
 
-	if (e->servers.count < e->servers_max)
+	if (e->servers.count < e->servers_max && e->counts.held_bytes < HELD_BYTES_MAX)
 		t = held_alloc(e, sizeof *t + key.n);
 	if (!t)
 		return NULL;
@@ -306,9 +315,9 @@ void server_free_all(struct sipendpoint *e)
 	struct sipserver *t;
 
 	while ((t = map_next(&e->servers, &at))) {
-		t->is_owned = true; /* to the list: the map may not change while it is walked */
+		unclaim(t);
 		loop_timer_del(e->loop, &t->life.timer);
-		list_add_tail(&e->late, &t->node);
+		list_add_tail(&e->late, &t->node); /* the map may not change while it is walked */
 	}
 	LIST_EACH(it, &e->late) {
 		t = LIST_OWNER(it, struct sipserver, node);
@@ -338,6 +347,28 @@ static void respond(struct sipserver *t, unsigned status, struct response *r)
 	if (event != SE_PROVISIONAL)
 		t->is_owned = false;
 	step(t, event, r);
+}
+
+int sipserver_claim(struct sipserver *t, const struct sipmsg *m)
+{
+	struct buf key;
+	int rc = 0;
+
+	buf_init(&key, KEY_MAX);
+	if (!t->claim && t->state != SS_TERMINATED && key_of_claim(m, &key)) {
+		if (buf_failed(&key)) /* a sender with such names is not worth the memory */
+			rc = 0;
+		else if (map_get(&t->e->claims, buf_bytes(&key)))
+			rc = ERR_EXISTS;
+		else if (!held_text(t->e, &t->claim, &t->claim_n, buf_bytes(&key)))
+			rc = ERR_NOMEM;
+		else
+			rc = map_add(&t->e->claims, bytes_make(t->claim, t->claim_n), t);
+		if (rc == ERR_NOMEM)
+			(void)held_text(t->e, &t->claim, &t->claim_n, BYTES_NONE);
+	}
+	buf_fini(&key);
+	return rc;
 }
 
 /* m: of ours, which can be printed unless memory is short; NULL for that too. */

@@ -429,6 +429,30 @@ static void a_stranger_is_not_remembered(void **state)
 	assert_int_equal(fake_wire.n, 1);
 }
 
+/* RFC 3261 8.2.2.2 */
+static void a_request_on_two_ways_is_claimed_once(void **state)
+{
+	(void)state;
+	come("MESSAGE", SIPT_UDP);
+	assert_int_equal(sipserver_claim(told.t, told.m), 0);
+	assert_int_equal(sipserver_claim(told.t, told.m), 0);
+	respond(200);
+	deliver(&(struct words){ .method = "MESSAGE", .branch = "z9hG4bKother" });
+	assert_int_equal(told.requests, 2);
+	assert_int_equal(sipserver_claim(told.t, told.m), ERR_EXISTS);
+	respond(482);
+	deliver(&(struct words){ .method = "MESSAGE", .branch = "z9hG4bKnext", .cseq = 2 });
+	assert_int_equal(sipserver_claim(told.t, told.m), 0);
+	respond(200);
+	deliver(&(struct words){ .method = "MESSAGE", .branch = "z9hG4bKin", .to_tag = "ours" });
+	assert_int_equal(sipserver_claim(told.t, told.m), 0);
+	respond(200);
+	loop_fake_advance(loop, 32000);
+	deliver(&(struct words){ .method = "MESSAGE", .branch = "z9hG4bKlater" });
+	assert_int_equal(sipserver_claim(told.t, told.m), 0);
+	respond(200);
+}
+
 static void the_request_need_not_be_held(void **state)
 {
 	(void)state;
@@ -614,6 +638,7 @@ int main(void)
 		T(a_refusal_is_short),
 		T(one_that_is_not_worth_it_is_dropped),
 		T(a_stranger_is_not_remembered),
+		T(a_request_on_two_ways_is_claimed_once),
 		T(the_request_need_not_be_held),
 		T(the_user_word_is_kept),
 		T(what_is_open_is_freed_with_the_endpoint),

@@ -43,6 +43,8 @@ enum { SIPMSG_MAX_BYTES = 65535, SIPMSG_HEADERS_MAX = 256, SIPMSG_VIAS_MAX = 72 
  * (only for what leads back to its request: Via, From, To, Call-ID, CSeq, framing).
  * Folding has become one space; a header that does not parse and need not is kept and printed as it came. */
 int sipmsg_parse(struct bytes in, struct sipmsg **out);
+/* The same for a request of another program of ours, which has no Via yet (sip/unit.h). */
+int sipmsg_parse_inside(struct bytes in, struct sipmsg **out);
 void sipmsg_free(struct sipmsg *m); /* NULL is fine */
 struct sipmsg *sipmsg_copy(const struct sipmsg *m); /* NULL without memory */
 

@@ -20,6 +20,7 @@ struct sipmsg {
 	msg_t *msg;
 	sip_t *sip;
 	bool is_request;
+	bool is_inside; /* of another program of ours: no Via yet */
 	enum sipmsg_method method;
 	struct bytes method_text, uri, reason, body;
 	uint16_t status;

@@ -154,7 +154,7 @@ static void judge_needed(struct sipmsg *m)
 	struct bytes method;
 	uint32_t number;
 
-	if (!m->sip->sip_via)
+	if (!m->sip->sip_via && !m->is_inside)
 		blame(m, 400, "Missing Via");
 	if (!m->sip->sip_from)
 		blame(m, 400, "Missing From");
@@ -352,7 +352,7 @@ static const uint8_t *line_end(struct bytes in)
 	return in.n ? memmem(in.p, in.n, "\r\n", 2) : NULL;
 }
 
-static int build(struct bytes fields, const struct message_start *s, struct buf *copy, struct sipmsg **out)
+static int build(struct bytes fields, const struct message_start *s, bool is_inside, struct buf *copy, struct sipmsg **out)
 {
 	struct message_fields f;
 	struct sipmsg *m;
@@ -362,15 +362,16 @@ static int build(struct bytes fields, const struct message_start *s, struct buf 
 	if (!m)
 		return ERR_NOMEM;
 	take_start(m, s);
+	m->is_inside = is_inside && m->is_request;
 	take_body(m, fields, f.body);
 	if (!keep_texts(m)) {
 		sipmsg_free(m);
 		return ERR_NOMEM;
 	}
 	judge(m, &f);
-	if (!m->sip->sip_via && m->is_request)
+	if (!m->sip->sip_via && m->is_request && !m->is_inside)
 		rescue_via(m);
-	if (!m->sip->sip_via) { /* nobody to answer to */
+	if (!m->sip->sip_via && !m->is_inside) { /* nobody to answer to */
 		sipmsg_free(m);
 		return ERR_SYNTAX;
 	}
@@ -378,7 +379,7 @@ static int build(struct bytes fields, const struct message_start *s, struct buf 
 	return 0;
 }
 
-int sipmsg_parse(struct bytes in, struct sipmsg **out)
+static int parse(struct bytes in, bool is_inside, struct sipmsg **out)
 {
 	struct message_start s;
 	struct buf copy;
@@ -395,9 +396,19 @@ int sipmsg_parse(struct bytes in, struct sipmsg **out)
 	if (rc < 0)
 		return rc;
 	buf_init(&copy, 2 * SIPMSG_MAX_BYTES);
-	rc = build(bytes_skip(in, n + 2), &s, &copy, out);
+	rc = build(bytes_skip(in, n + 2), &s, is_inside, &copy, out);
 	buf_fini(&copy);
 	return rc;
+}
+
+int sipmsg_parse(struct bytes in, struct sipmsg **out)
+{
+	return parse(in, false, out);
+}
+
+int sipmsg_parse_inside(struct bytes in, struct sipmsg **out)
+{
+	return parse(in, true, out);
 }
 
 void message_lost_framing(struct sipmsg *m, int rc)

@@ -9,7 +9,7 @@
  * what the door cannot know: status, extra header lines ("Name: value\r\n"...), body. The door puts Via,
  * From, To (with to_tag), Call-ID and CSeq of the request.
  *
- * From gh-xlate, `message` is a request without Via and Content-Length; Route is the dialog's route set; the door
+ * From gh-xlate, `message` is a request without Via (sipmsg_parse_inside) and Content-Length; Route is the dialog's route set; the door
  * finds the way (flow when it is not 0, Route, static route, RFC 3263), puts Via and sends it statefully.
  * `peer` is then the domain (or "" for the Request-URI's) whose row governs. The answer carries the whole
  * response in `body` with `headers` empty when one came (flag UNIT_RAW), and only a status and `why` (an ERR_ code) when

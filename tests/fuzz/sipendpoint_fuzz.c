@@ -28,7 +28,6 @@ static struct world {
 	} client[MOST_CLIENTS];
 	struct { /* theirs; NULL: answered */
 		struct sipserver *t;
-		bool is_invite;
 	} server[MOST_SERVERS];
 	size_t n_clients;
 	uint8_t mood; /* what owners do in callbacks */
@@ -70,7 +69,8 @@ static void on_request(void *arg, struct sipserver *t, struct sipmsg *m, const s
 		sipserver_refuse(t, m, 503, NULL);
 	} else if (t) {
 		w.server[i].t = t;
-		w.server[i].is_invite = sipmsg_method(m) == SIPM_INVITE;
+		if (w.mood & 8)
+			(void)sipserver_claim(t, m); /* merged ones are answered like others here */
 		if (w.mood & 1)
 			answer(i, status_of(w.mood));
 	}
