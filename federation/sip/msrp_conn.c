@@ -235,7 +235,7 @@ static bool host_of(struct msrp_conn *c, char host[static 256])
 
 static int start_tls(struct msrp_conn *c)
 {
-	struct tls_options o = { .side = c->is_ours ? TLS_CLIENT : TLS_SERVER, .domain = c->door->domain };
+	struct tls_options o = { .side = c->is_ours ? TLS_CLIENT : TLS_SERVER, .domain = c->door->domain[0] ? c->door->domain : NULL };
 	char host[256];
 	struct tls *t;
 

@@ -106,6 +106,12 @@ bool msrp_door_listener(struct msrp_door *d, const char *name, const char *addr,
 	return true;
 }
 
+void msrp_door_unlisten(struct msrp_door *d)
+{
+	for (unsigned i = 0; i < MSRP_LISTENERS_MAX; i++)
+		listener_close(&d->listeners[i]);
+}
+
 /* ---- gh-xlate ---- */
 
 int msrp_door_on_open(struct msrp_door *d, const struct frame *f)
@@ -190,8 +196,7 @@ void msrp_door_free(struct msrp_door *d)
 	if (!d)
 		return;
 	loop_timer_del(d->loop, &d->accept_pause);
-	for (unsigned i = 0; i < MSRP_LISTENERS_MAX; i++)
-		listener_close(&d->listeners[i]);
+	msrp_door_unlisten(d);
 	msrp_door_down(d);
 	while (!list_is_empty(&d->conns))
 		msrp_conn_free(LIST_OWNER(d->conns.next, struct msrp_conn, node));
@@ -204,7 +209,7 @@ void msrp_door_free(struct msrp_door *d)
 void msrp_door_set_tls(struct msrp_door *d, struct tls_store *store, const char *domain)
 {
 	d->store = store;
-	snprintf(d->domain, sizeof d->domain, "%s", domain);
+	snprintf(d->domain, sizeof d->domain, "%s", domain ? domain : "");
 }
 
 void msrp_door_pause(struct msrp_door *d, bool is_paused)

@@ -17,10 +17,12 @@ struct msrp_door;
 struct msrp_door *msrp_door_new(struct loop *l, struct bus *bus, struct dns *dns);
 void msrp_door_free(struct msrp_door *d); /* NULL is fine */
 /* Certificates and trust for connections from now on (not taken over), and the domain of ours that is shown
- * when the other side names none. */
+ * when the other side names none (NULL: none). */
 void msrp_door_set_tls(struct msrp_door *d, struct tls_store *store, const char *domain);
 /* A listener row "msrp" or "msrp-tls" comes (fd is taken over), or goes (fd -1). False: another row. */
 bool msrp_door_listener(struct msrp_door *d, const char *name, const char *addr, uint16_t port, int fd);
+/* No new ones any more. */
+void msrp_door_unlisten(struct msrp_door *d);
 /* Stops and resumes reading of all connections. */
 void msrp_door_pause(struct msrp_door *d, bool is_paused);
 

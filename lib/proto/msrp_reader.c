@@ -278,7 +278,7 @@ static void give(struct msrp_reader *r, struct bytes in, struct end e, struct ms
 int msrp_reader_next(struct msrp_reader *r, struct msrp_frame *out)
 {
 	struct msrp_frame f = { 0 };
-	struct end e;
+	struct end e = { 0, 0 };
 
 	drop_given(r);
 	struct bytes in = buf_bytes(&r->in);
