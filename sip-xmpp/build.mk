@@ -19,8 +19,15 @@ xlate_PURE += sip-xmpp/date.c sip-xmpp/letter.c
 xlate_SRCS += sip-xmpp/conversation.c sip-xmpp/typing.c sip-xmpp/message.c sip-xmpp/message_in.c sip-xmpp/message_out.c \
 	sip-xmpp/message_build.c sip-xmpp/message_write.c sip-xmpp/receipt.c sip-xmpp/date.c sip-xmpp/letter.c
 
+# SIP clients of our own people, and phones.
+xlate_SRCS += sip-xmpp/client.c sip-xmpp/client_stanza.c sip-xmpp/client_publish.c
+
 # Dialogs: subscriptions and sessions.
 xlate_SRCS += sip-xmpp/dialog.c
+UNIT += sip-xmpp/dialog_test
+dialog_test_SRCS := sip-xmpp/dialog.c
+dialog_test_LIBS := sip proto base
+dialog_test_LD := $(proto_LD) $(SIP_LD)
 
 # Sessions.
 xlate_SRCS += sip-xmpp/session.c sip-xmpp/session_in.c sip-xmpp/session_out.c sip-xmpp/session_stanza.c \
@@ -46,6 +53,16 @@ pidf_fuzz_LIBS := proto base
 pidf_fuzz_LD := $(proto_LD)
 UNIT += sip-xmpp/watch_test sip-xmpp/notifier_test
 $(foreach t,watch_test notifier_test,$(eval $(t)_SRCS = $$(xlate_SRCS) sip-xmpp/play.c)$(eval $(t)_LIBS := sip run proto base)$(eval $(t)_LD := -levent_core $$(proto_LD) $$(SIP_LD)))
+# Pictures: GATEHOUSE_UPDATE_DOCS=1 build/asan/test/presence_fsm_test
+UNIT += sip-xmpp/presence_fsm_test
+presence_fsm_test_SRCS = $(xlate_SRCS)
+presence_fsm_test_LIBS := sip run proto base
+presence_fsm_test_LD := -levent_core $(proto_LD) $(SIP_LD)
+FUZZ += presence_fuzz
+$(O)/obj/tests/fuzz/presence_fuzz.o: CPPFLAGS += -iquote sip-xmpp
+presence_fuzz_SRCS = $(xlate_SRCS) sip-xmpp/play.c
+presence_fuzz_LIBS := sip run proto base
+presence_fuzz_LD := -levent_core $(proto_LD) $(SIP_LD)
 
 # Plays: the whole of gh-xlate between peers that are played (page_play.h).
 page_PLAY := sip-xmpp/page_play.c sip-xmpp/page_play_assert.c
@@ -61,8 +78,3 @@ letter_fuzz_LD := -levent_core $(proto_LD) $(SIP_LD)
 xlate_fuzz_SRCS = $(xlate_SRCS) sip-xmpp/page_play.c
 xlate_fuzz_LIBS := sip run proto base
 xlate_fuzz_LD := -levent_core $(proto_LD) $(SIP_LD)
-FUZZ += presence_fuzz
-$(O)/obj/tests/fuzz/presence_fuzz.o: CPPFLAGS += -iquote sip-xmpp
-presence_fuzz_SRCS = $(xlate_SRCS) sip-xmpp/play.c
-presence_fuzz_LIBS := sip run proto base
-presence_fuzz_LD := -levent_core $(proto_LD) $(SIP_LD)

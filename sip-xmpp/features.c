@@ -1,5 +1,6 @@
 #include "features.h"
 
+#include "client.h"
 #include "conversation.h"
 #include "iq.h"
 #include "message.h"
@@ -16,6 +17,7 @@ static const struct feature message_feature = {
 };
 
 static const struct feature *const features[] = {
+	&client_feature,
 	&message_feature,
 	&presence_feature,
 	&session_feature,
@@ -25,6 +27,7 @@ static const struct request_row request_rows[] = {
 	{ SIPM_OPTIONS, NULL, "", options_on_request },
 	{ SIPM_SUBSCRIBE, "presence", "", presence_on_subscribe },
 	{ SIPM_NOTIFY, "presence", "", presence_on_notify },
+	{ SIPM_PUBLISH, "presence", "", client_on_publish },
 	{ SIPM_PUBLISH, "presence", "", presence_on_publish },
 	{ SIPM_INVITE, NULL, " timer ", session_on_invite },
 	{ SIPM_ACK, NULL, " timer ", session_on_ack },

@@ -181,7 +181,7 @@ static int transmit(struct word *w)
 	if (rc)
 		return rc;
 	const struct request_to to = { .m = m, .trace = w->s ? w->s->e.trace : xlate_next_id(c->x), .peer = domain_of(c->sip),
-				       .flow = c->flow, .flags = c->flags & UNIT_CLIENT, .max_bytes = max_bytes(c) };
+				       .flow = w->s ? w->s->flow : c->flow, .flags = (w->s ? w->s->flags : c->flags) & UNIT_CLIENT, .max_bytes = max_bytes(c) };
 	rc = request_out_send(c->x, &to, on_outcome, w, &w->request);
 	w->is_sent = !rc;
 	sipmsg_free(m);

@@ -97,23 +97,16 @@ static void answer_unit(struct play *p, struct play_unit *u, unsigned status, co
 	sipmsg_free(r);
 }
 
-/* The door's Via, which sipmsg_parse and an answer need. */
+/* As a door reads it, and with its Via. */
 static struct sipmsg *with_via(struct bytes message)
 {
-	size_t n = bytes_find(message, '\n') + 1;
 	struct sipmsg *m = NULL;
-	struct buf b;
 
-	must(n <= message.n, "gh-xlate sent what is not SIP");
-	buf_init(&b, SIPMSG_MAX_BYTES);
-	buf_put(&b, message.p, n);
-	buf_put_str(&b, "Via: SIP/2.0/TLS gw.example.com;branch=z9hG4bKplay\r\n");
-	buf_put_bytes(&b, bytes_skip(message, n));
-	if (sipmsg_parse(buf_bytes(&b), &m) || sipmsg_fault(m).status) {
-		fprintf(stderr, "%s\n%s\n", buf_cstr(&b), m ? sipmsg_fault(m).reason : "");
+	if (sipmsg_parse_inside(message, &m) || sipmsg_fault(m).status) {
+		fprintf(stderr, "%.*s\n%s\n", BYTES_FMT(message), m ? sipmsg_fault(m).reason : "");
 		must(false, "gh-xlate sent what is not SIP");
 	}
-	buf_fini(&b);
+	sipmsg_prepend(m, SIPH_VIA, BYTES("SIP/2.0/TLS gw.example.com;branch=z9hG4bKplay"));
 	return m;
 }
 

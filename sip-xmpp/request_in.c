@@ -3,6 +3,7 @@
 #include "address.h"
 #include "dialog.h"
 #include "base/err.h"
+#include "client.h"
 #include "features.h"
 
 #include <stdlib.h>
@@ -191,7 +192,8 @@ static unsigned judge(struct request_in *r, const char **why)
 		return 416;
 	}
 	struct jid from, to;
-	int rc = sender_of(x, r->m, may_be_sips, &from);
+	bool is_client = r->flags & UNIT_CLIENT;
+	int rc = is_client ? client_sender(x, r->flow, &from) : sender_of(x, r->m, may_be_sips, &from);
 	if (!rc)
 		rc = address_to_jid(addressee_uri(r->m), may_be_sips, &x->arena, &to);
 	*why = "address";
@@ -199,11 +201,12 @@ static unsigned judge(struct request_in *r, const char **why)
 		return address_status(rc);
 	r->from = from;
 	r->to = to;
-	if (!xlate_is_hosted(x, jid_domain(&to))) {
+	if (!is_client && !xlate_is_hosted(x, jid_domain(&to))) {
 		*why = "not-hosted";
 		return 404;
 	}
-	if (!(r->flags & UNIT_CLIENT) && xlate_is_hosted(x, jid_domain(&from))) {
+	bool is_trunk = r->flags & UNIT_TRUNK && sipmsg_method(r->m) == SIPM_PUBLISH; /* B-PUB-01 */
+	if (!is_client && !is_trunk && xlate_is_hosted(x, jid_domain(&from))) {
 		*why = "forged";
 		return 403;
 	}
@@ -272,7 +275,7 @@ int request_in_on_request(void *program, struct chan *from, const struct frame *
 		answer_early(x, from, &u, rc == ERR_SYNTAX ? 400 : rc == ERR_LIMIT ? 513 : 500);
 		return 0;
 	}
-	struct request_in judged = { .x = x, .id = u.id, .key = u.id, .trace = u.trace, .flags = u.flags, .peer = u.peer, .m = m,
+	struct request_in judged = { .x = x, .id = u.id, .key = u.id, .trace = u.trace, .flags = u.flags, .flow = u.flow, .peer = u.peer, .m = m,
 				     .door = chan_prog(from), .instance = (uint8_t)chan_instance(from) };
 	unsigned status = sipmsg_is_request(m) ? judge(&judged, &why) : 400;
 	if (!status) {

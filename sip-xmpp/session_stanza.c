@@ -202,13 +202,13 @@ static bool is_lync(struct xlate *x, const struct jid *remote)
 {
 	enum { PEER_LYNC = 1 };
 
-	return settings_enum_at(x->settings, SET_SIP_PEER_TYPE, xlate_peer_key(x, jid_domain(remote))) == PEER_LYNC;
+	return !xlate_is_hosted(x, jid_domain(remote)) && settings_enum_at(x->settings, SET_SIP_PEER_TYPE, xlate_peer_key(x, jid_domain(remote))) == PEER_LYNC;
 }
 
-/* SES-01: the first chat message of a thread. */
+/* SES-01: the first chat message of a thread. SIP clients of our own users call by themselves. */
 static bool calls_for_msrp(struct xlate *x, const struct stanza_in *st)
 {
-	return msrp_may_offer(x) && st->e.type == TYPE_CHAT && xml_text(xml_child(st->node, "thread", NS_CLIENT)).n &&
+	return msrp_may_offer(x) && !xlate_is_hosted(x, jid_domain(&st->to)) && st->e.type == TYPE_CHAT && xml_text(xml_child(st->node, "thread", NS_CLIENT)).n &&
 	       !session_is_paged(x, &st->to);
 }
 

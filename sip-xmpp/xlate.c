@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/random.h"
+#include "client.h"
 #include "features.h"
 #include "presence.h"
 #include "request_in.h"
@@ -26,6 +27,13 @@ const struct bus_handler xlate_handlers[] = {
 	{ MSG_MSRP_OPENED, session_on_msrp_opened },
 	{ MSG_MSRP_FRAME, session_on_msrp_frame },
 	{ MSG_MSRP_CLOSE, session_on_msrp_close },
+	{ MSG_LINE_REGISTERED, client_on_registered },
+	{ MSG_LINE_GONE, client_on_gone },
+	{ MSG_SESSION_OPENED, client_on_opened },
+	{ MSG_SESSION_REFUSED, client_on_refused },
+	{ MSG_SESSION_CLOSE, client_on_close },
+	{ MSG_DELIVER, client_on_deliver },
+	{ MSG_SM_ANSWER, client_on_answer },
 	{ MSG_STORE_ITEM, presence_on_store_item },
 	{ MSG_STORE_DONE, presence_on_store_done },
 };

@@ -121,7 +121,7 @@ static int read_enter(struct login *l, struct wire *w)
 	l->jid = login_dup(wire_str(w));
 	l->resource = login_dup(wire_str(w));
 	l->tag = login_dup(BYTES("sip"));
-	l->session_flags = wire_u32(w) & SESSION_TLS;
+	l->session_flags = wire_u32(w) & (SESSION_TLS | SESSION_SM);
 	if (wire_end(w))
 		return ERR_SYNTAX;
 	return l->jid && l->resource && l->tag ? 0 : ERR_NOMEM;

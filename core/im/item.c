@@ -193,8 +193,10 @@ static void from_client(struct im *im, struct session *s, struct item *it)
 	if (s->user->n_blocks && blocking_refuses_out(im, s->user, it))
 		return;
 	if (it->e.kind == STANZA_PRESENCE) {
-		if (it->e.type == TYPE_PROBE)
-			return; /* RFC 6121 4.3: servers probe, clients do not */
+		if (it->e.type == TYPE_PROBE && s->door_prog == PROG_ACCESS)
+			return; /* RFC 6121 4.3: servers probe, clients do not; gh-xlate is one for SIP clients */
+		if (it->e.type == TYPE_SUBSCRIBE && s->door_prog != PROG_ACCESS && subscribe_is_held(im, s, it))
+			return;
 		if (subscribe_is((enum stanza_type)it->e.type)) {
 			if (!subscribe_out(im, s, it))
 				return;

@@ -98,6 +98,23 @@ bool subscribe_out(struct im *im, struct session *s, struct item *it)
 	return passes;
 }
 
+bool subscribe_is_held(struct im *im, struct session *s, const struct item *it)
+{
+	struct jid to = jid_of_normal(it->e.to);
+	struct bytes bare = arena_dup(&im->arena, jid_bare(&to));
+	const struct contact *c = bare.n ? user_contact(s->user, bare) : NULL;
+
+	if (!c || !(c->bits & CONTACT_TO))
+		return false;
+	buf_clear(&im->out);
+	buf_put_str(&im->out, "<presence type='subscribed'");
+	xml_write_attr(&im->out, "from", bare);
+	xml_write_attr(&im->out, "to", session_full(s));
+	buf_put_str(&im->out, "/>");
+	session_send(im, s, STANZA_PRESENCE, buf_bytes(&im->out));
+	return true;
+}
+
 void subscribe_sent(struct im *im, struct session *s, const struct item *it)
 {
 	/* RFC 6121 3.1.5: the contact sees the user from now on. */

@@ -13,6 +13,8 @@ static inline bool subscribe_is(enum stanza_type t)
 
 /* From a client of ours. true: it goes on to the contact; it->e is rewritten to bare addresses. */
 bool subscribe_out(struct im *im, struct session *s, struct item *it);
+/* A SIP client asks for what its user has: it is told so, and nothing goes on. False: the user has it not. */
+bool subscribe_is_held(struct im *im, struct session *s, const struct item *it);
 /* It has gone on: what follows it. */
 void subscribe_sent(struct im *im, struct session *s, const struct item *it);
 /* To a user here. */

@@ -17,12 +17,14 @@
 enum { ROUNDS = 12, ASKS_A_ROUND = 3000, WINDOW = 200 };
 
 struct client {
+	enum prog prog;
 	struct loop *loop;
 	struct bus *bus;
 	bool is_answered[ROUNDS * ASKS_A_ROUND + 1];
 	uint32_t n_answers, items, last_item;
 	int last_rc;
 	bool is_down;
+	char last_key[64];
 };
 
 static char dir[] = "/tmp/store_testXXXXXX";
@@ -47,7 +49,12 @@ static int on_item(void *arg, struct chan *from, const struct frame *f)
 	struct wire w = wire_of(f->body);
 
 	(void)from;
-	c->last_item = (uint32_t)wire_u64(&w);
+	if (c->prog == PROG_XLATE) {
+		struct bytes key = wire_str(&w), value = wire_bytes(&w);
+		snprintf(c->last_key, sizeof c->last_key, "%.*s=%.*s", BYTES_FMT(key), BYTES_FMT(value));
+	} else {
+		c->last_item = (uint32_t)wire_u64(&w);
+	}
 	c->items++;
 	return 0;
 }
@@ -61,7 +68,7 @@ static void on_down(void *arg, struct chan *c)
 static const struct bus_handler client_handlers[] = { { MSG_STORE_DONE, on_done }, { MSG_STORE_ITEM, on_item } };
 static const struct bus_handler store_handlers[] = { { MSG_STORE_ASK, store_on_ask } };
 
-static _Noreturn void run_store(int fd)
+static _Noreturn void run_store(enum prog who, int fd)
 {
 	struct store *s = calloc(1, sizeof *s);
 	struct bus_hooks hooks = { .program = s, .handlers = store_handlers, .n_handlers = 1 };
@@ -69,7 +76,7 @@ static _Noreturn void run_store(int fd)
 
 	s->loop = loop_new(LOOP_POLL);
 	s->bus = bus_new(s->loop, PROG_STORE, 0, &hooks);
-	if (store_open(s, path, &why) || bus_attach(s->bus, PROG_IM, 0, fd))
+	if (store_open(s, path, &why) || bus_attach(s->bus, who, 0, fd))
 		_exit(3);
 	loop_run(s->loop);
 	_exit(0);
@@ -83,7 +90,7 @@ static pid_t start(struct client *c)
 	pid_t pid = fork();
 	if (pid == 0) {
 		close(fds[0]);
-		run_store(fds[1]);
+		run_store(c->prog, fds[1]);
 	}
 	close(fds[1]);
 	c->is_down = false;
@@ -144,14 +151,20 @@ static void add_offline(struct client *c, uint32_t uid, uint32_t per_user, uint3
 	add_offline_from(c, uid, BYTES_NONE, (uint32_t[]){ per_user, 0, total });
 }
 
-static struct client *client_new(void)
+static struct client *client_of(enum prog prog)
 {
 	struct client *c = calloc(1, sizeof *c);
 	struct bus_hooks hooks = { .program = c, .handlers = client_handlers, .n_handlers = 2, .down = on_down };
 
 	c->loop = loop_new(LOOP_POLL);
-	c->bus = bus_new(c->loop, PROG_IM, 0, &hooks);
+	c->prog = prog;
+	c->bus = bus_new(c->loop, prog, 0, &hooks);
 	return c;
+}
+
+static struct client *client_new(void)
+{
+	return client_of(PROG_IM);
 }
 
 static void stop(struct client *c, pid_t pid)
@@ -315,6 +328,79 @@ static void test_other_domains_have_a_share(void **state)
 	client_free(c);
 }
 
+/* What gh-xlate keeps: put, put again, listed in order and in pages, deleted; the same twice is fine. */
+static void test_watches(void **state)
+{
+	static const char *const keys[] = { "a b", "c d", "e f" };
+	struct client *c = client_of(PROG_XLATE);
+	pid_t pid = start(c);
+
+	(void)state;
+	for (int again = 0; again < 2; again++) {
+		struct buf *b = ask(c, 1, STORE_WATCH_PUT);
+		wire_put_u32(b, 3);
+		for (int i = 0; i < 3; i++) {
+			wire_put_str(b, bytes_of(keys[i]));
+			wire_put_bytes(b, again ? BYTES("new") : BYTES("old"));
+		}
+		sent(c);
+	}
+	wait_answers(c, 2);
+	assert_int_equal(c->last_rc, 0);
+	stop(c, pid);
+	pid = start(c);
+	for (int again = 0; again < 2; again++) {
+		struct buf *b = ask(c, 2, STORE_WATCH_DEL);
+		wire_put_u32(b, 2);
+		wire_put_str(b, BYTES("a b"));
+		wire_put_str(b, BYTES("not there"));
+		sent(c);
+	}
+	c->n_answers = c->items = 0;
+	wait_answers(c, 2);
+	assert_int_equal(c->last_rc, 0);
+	static const char *const wanted[] = { "c d=new", "e f=new", "" };
+	for (int page = 0; page < 3; page++) {
+		struct buf *b = ask(c, 3, STORE_WATCH_LIST);
+		wire_put_str(b, page ? bytes_of(keys[page]) : BYTES_NONE);
+		wire_put_u32(b, 1);
+		c->last_key[0] = 0;
+		sent(c);
+		c->n_answers = 0;
+		wait_answers(c, 1);
+		assert_string_equal(c->last_key, wanted[page]);
+	}
+	stop(c, pid);
+	client_free(c);
+}
+
+/* Each asks for its own only. */
+static void test_askers(void **state)
+{
+	static const struct {
+		enum prog prog;
+		enum store_op op;
+	} rows[] = { { PROG_IM, STORE_WATCH_LIST }, { PROG_XLATE, STORE_SECRET } };
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct client *c = client_of(rows[i].prog);
+		pid_t pid = start(c);
+		struct buf *b = ask(c, 1, rows[i].op);
+		if (rows[i].op == STORE_WATCH_LIST) {
+			wire_put_str(b, BYTES_NONE);
+			wire_put_u32(b, 1);
+		}
+		sent(c);
+		for (int t = 0; t < 500 && !c->is_down; t++)
+			loop_turn(c->loop, 10);
+		assert_true(c->is_down);
+		assert_int_equal(c->n_answers, 0);
+		stop(c, pid);
+		client_free(c);
+	}
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -343,6 +429,8 @@ int main(void)
 		cmocka_unit_test(test_offline_limits),
 		cmocka_unit_test(test_journal_settles),
 		cmocka_unit_test(test_other_domains_have_a_share),
+		cmocka_unit_test(test_watches),
+		cmocka_unit_test(test_askers),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -131,6 +131,8 @@ static void prove_tls(struct gsip *g, struct tls *t, struct bytes domain, const 
 	if (s && was_proved(s, domain))
 		return;
 	judge_certificate(g, t, domain, row, out);
+	if (out->why == REFUSED_NOT)
+		siptransports_know(sipendpoint_transports(g->endpoint), from->flow);
 	if (s && out->why == REFUSED_NOT)
 		remember(s, domain);
 }

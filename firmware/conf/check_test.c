@@ -144,12 +144,58 @@ static void a_silent_gh_keys_does_not_stop_changes(void **state)
 	EVP_PKEY_free(m.key);
 }
 
+/* `text` is among what is found about `path`, as error or warning; NULL: nothing is. */
+static void expect_sip(const char *lines, const char *path, bool is_error, const char *text)
+{
+	struct conf_text_error e;
+	struct keyring none = { .is_known = true };
+	struct rows r = { 0 }, empty = { 0 };
+	struct check_against against = { &empty, &none, NOW_S };
+	struct check found;
+	bool is_found = false;
+
+	if (conf_text_parse(bytes_of(lines), &r, &e) < 0)
+		fail_msg("%s", lines);
+	check_rows(&r, &against, &found);
+	for (size_t i = 0; i < found.n; i++) {
+		if (strcmp(found.v[i].path, path) != 0)
+			continue;
+		if (!text || !strstr(found.v[i].text, text) || found.v[i].is_error != is_error)
+			fail_msg("%s: %s", path, found.v[i].text);
+		is_found = true;
+	}
+	if (is_found != (text != NULL))
+		fail_msg("%s: nothing found", path);
+	rows_fini(&r);
+}
+
+static void sip_rows(void **state)
+{
+	(void)state;
+	expect_sip("set sip route a pattern 1*\n", "sip route a pattern", true, "no next-hop");
+	expect_sip("set sip route a pattern 1*\nset sip route a block on\n", "sip route a pattern", true, NULL);
+	expect_sip("set sip route a next-hop h\n", "sip route a next-hop", true, "no pattern");
+	expect_sip("set sip route a pattern 1*\nset sip route a next-hop h\nset sip route a block on\n", "sip route a next-hop", false, "the route blocks");
+	expect_sip("set sip route a pattern 1*\nset sip route a next-hop h\nset sip route a port 0\n", "sip route a next-hop", false, "SRV record");
+	expect_sip("set sip route a pattern 1*\nset sip route a next-hop _sip._tcp.h\nset sip route a port 0\n", "sip route a next-hop", false, NULL);
+	expect_sip("set sip peer b.example authority x\n", "sip peer b.example authority", true, "no trust anchor x");
+	expect_sip("set sip peer b.example user u\n", "sip peer b.example user", true, "password");
+	expect_sip("set sip peer b.example password p\n", "sip peer b.example password", true, "user");
+	expect_sip("set sip peer b.example tls optional\n", "sip peer b.example tls", false, "nothing but a certificate");
+	expect_sip("set sip peer b.example tls optional\nset sip peer b.example addresses 192.0.2.1\n", "sip peer b.example tls", false, NULL);
+	expect_sip("set sip peer * addresses 192.0.2.1\n", "sip peer * addresses", true, "every domain");
+	expect_sip("set sip peer b.example action allow\n", "sip peer", false, "cannot reach this box");
+	expect_sip("set sip listen-tls a 127.0.0.1 5061\n", "sip host", false, "not set");
+	expect_sip("set sip mode open\n", "sip mode", false, "no denying row");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_hosted_domain_needs_its_key_and_name),
 		cmocka_unit_test(an_end_is_told_in_days),
 		cmocka_unit_test(a_silent_gh_keys_does_not_stop_changes),
+		cmocka_unit_test(sip_rows),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -38,9 +38,16 @@ const struct command command_table[] = {
 	{ "federation check <domain> [own-domain]", OPER_OPERATOR, RELAY(PROG_S2S), "Walk to a partner step by step: policy, DNS, TCP, TLS, certificate, authentication" },
 	{ "federation retry [domain]", OPER_OPERATOR, RELAY(PROG_S2S), "Forget pauses and remembered failures, try again now" },
 	{ "federation close <domain>", OPER_OPERATOR, RELAY(PROG_S2S), "Close the streams with a partner in order" },
+	{ "show gateway subscriptions", OPER_AUDITOR, RELAY(PROG_XLATE), "Presence subscriptions between SIP and XMPP: who watches whom, state, rest of the time" },
 	{ "show routes", OPER_AUDITOR, RELAY(PROG_SWITCH), "Where envelopes go" },
 	{ "show gateway", OPER_AUDITOR, RELAY(PROG_XLATE), "Translation between SIP and XMPP: what is under way, who writes to whom" },
 	{ "trace domain <domain> [seconds]", OPER_OPERATOR, OWN(cmd_trace), "Envelopes from and to a domain as they pass, without their content" },
+
+	/* ---- SIP federation ---- */
+	{ "show sip [domain]", OPER_AUDITOR, RELAY(PROG_SIP), "The SIP door: peers, last trouble, next hops that are down, transactions" },
+	{ "show sip routes", OPER_AUDITOR, RELAY(PROG_SIP), "Static routes, and why one is not used" },
+	{ "sip check <domain>", OPER_OPERATOR, RELAY(PROG_SIP), "Walk to a SIP partner step by step: policy, route, DNS, TCP, TLS, certificate, OPTIONS" },
+	{ "sip retry", OPER_OPERATOR, RELAY(PROG_SIP), "Forget next hops that are down and remembered DNS failures" },
 
 	/* ---- clients and people ---- */
 	{ "show connections [user]", OPER_AUDITOR, RELAY(PROG_ACCESS), "Client connections of each door" },

@@ -105,7 +105,8 @@ static void say_domains(struct completion *c)
 
 	for (size_t i = 0; i < c->rows->n; i++) {
 		const struct row_item *item = &c->rows->v[i];
-		bool is_domain = item->row->id == sources[1] || strncmp(item->row->path, "federation peer ", 16) == 0;
+		bool is_domain = item->row->id == sources[1] || strncmp(item->row->path, "federation peer ", 16) == 0 ||
+		                 strncmp(item->row->path, "sip peer ", 9) == 0;
 		if (is_domain && bytes_find(item->key, '*') == item->key.n)
 			say(c, item->key, "");
 	}

@@ -19,6 +19,7 @@ static const struct {
 	{ "domain ", KEY_DOMAIN },
 	{ "federation peer ", KEY_PATTERN },
 	{ "log debug domain ", KEY_DOMAIN },
+	{ "sip peer ", KEY_PATTERN },
 };
 
 static enum key_kind key_kind_of(const char *pattern)

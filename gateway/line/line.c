@@ -133,6 +133,7 @@ struct line_way line_way_of(const struct binding *b)
 
 	w.place.transport = b->from.transport;
 	w.place.addr = b->from.addr;
+	w.place.listener = b->from.listener; /* a client behind a NAT hears no other socket */
 	return w;
 }
 

@@ -217,10 +217,12 @@ static void update(struct request *r, const struct wish *w)
 		u.agent.n = LOCATION_TEXT_MAX;
 	(void)sipmsg_cseq(r->m, &u.cseq, &method); /* one without it is answered by the endpoint */
 	int rc = location_update(&l->location, &u, loop_now(l->loop));
-	if (rc)
+	if (rc) {
 		refuse_update(r, rc);
-	else
-		answer_bindings(r, w->is_outbound);
+		return;
+	}
+	siptransports_know(sipendpoint_transports(l->sip), r->from.flow);
+	answer_bindings(r, w->is_outbound);
 }
 
 /* RFC 3261 10.3 1 and 5: the Request-URI names the domain (COMPAT: or the box). */

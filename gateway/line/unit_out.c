@@ -43,7 +43,6 @@ static void on_response(void *arg, struct sipmsg *m, const struct sip_source *fr
 	if (sipmsg_status(m) < 200)
 		return;
 	buf_init(&text, SIPMSG_MAX_BYTES);
-	sipmsg_remove(m, SIPH_VIA, 0);
 	if (sipmsg_print(m, &text) || buf_failed(&text))
 		answer_failure(u->line, u->id, 500, ERR_SYNTAX);
 	else
@@ -61,12 +60,13 @@ static void on_failed(void *arg, int rc, const char *words)
 	struct line *l = u->line;
 	struct binding *b = location_of_reg(&l->location, u->reg);
 
-	answer_failure(l, u->id, rc == ERR_TIMEOUT ? 408 : 503, rc);
+	/* First of all: what it had not taken then goes to storage, and is not refused. */
 	if (b) {
 		log_info("line.client.lost", LOG_BYTES("user", binding_jid(b)), LOG_STR("contact", b->contact),
 			 LOG_STR("reason", err_name(rc)), LOG_STR("words", words));
 		location_remove(&l->location, b, LINE_FLOW_LOST);
 	}
+	answer_failure(l, u->id, rc == ERR_TIMEOUT ? 408 : 503, rc);
 	unit_free(u);
 }
 
@@ -120,8 +120,14 @@ int unit_out_on_request(void *program, struct chan *from, const struct frame *f)
 
 	(void)from;
 	arena_reset(&l->arena);
-	if (sip_unit_decode(f->body, &u) || sipmsg_parse(u.message, &m))
+	if (sip_unit_decode(f->body, &u))
 		return ERR_PROTOCOL;
+	int parsed = sipmsg_parse_inside(u.message, &m);
+	if (parsed) {
+		if (u.id)
+			answer_failure(l, u.id, 500, parsed);
+		return 0;
+	}
 	struct binding *b = client_of(l, &u, m);
 	int rc = b ? 0 : ERR_NOT_FOUND;
 	if (b)

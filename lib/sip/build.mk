@@ -2,8 +2,8 @@ LIBS += sip
 SIP_LD := -lsofia-sip-ua
 lib_sip_SRCS += lib/sip/message_text.c lib/sip/message_headers.c lib/sip/message_parse.c lib/sip/message_address.c \
 	lib/sip/message_edit.c lib/sip/message_print.c lib/sip/stream.c lib/sip/uri.c lib/sip/sdp.c
-lib_sip_SRCS += lib/sip/endpoint.c lib/sip/endpoint_server.c lib/sip/endpoint_client.c lib/sip/endpoint_key.c \
-	lib/sip/endpoint_time.c
+lib_sip_SRCS += lib/sip/endpoint.c lib/sip/endpoint_server.c lib/sip/endpoint_server_machine.c lib/sip/endpoint_client.c \
+	lib/sip/endpoint_client_machine.c lib/sip/endpoint_key.c lib/sip/endpoint_time.c lib/sip/endpoint_via.c
 lib_sip_SRCS += lib/sip/unit.c
 lib_sip_SRCS += lib/sip/place.c lib/sip/transport.c lib/sip/transport_conn.c lib/sip/transport_listen.c \
 	lib/sip/transport_table.c lib/sip/transport_time.c lib/sip/transport_udp.c lib/sip/locate.c
@@ -29,7 +29,10 @@ UNIT += lib/sip/locate_test
 locate_test_SRCS := lib/net/dns_fixture.c
 locate_test_LIBS := sip net run base
 locate_test_LD := $(SIP_NET_LD)
-UNIT += lib/sip/transport_test lib/sip/transport_tls_test
+UNIT += lib/sip/transport_test lib/sip/transport_tls_test lib/sip/transport_churn_test
+transport_churn_test_SRCS := lib/sip/transport_fixture.c lib/net/pki_fixture.c
+transport_churn_test_LIBS := sip net run base
+transport_churn_test_LD := $(SIP_NET_LD)
 transport_tls_test_SRCS := lib/sip/transport_fixture.c lib/net/pki_fixture.c
 transport_tls_test_LIBS := sip net run base
 transport_tls_test_LD := $(SIP_NET_LD)

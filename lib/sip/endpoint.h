@@ -46,10 +46,11 @@ void sipserver_set_user(struct sipserver *t, void *user);
 void *sipserver_user(const struct sipserver *t);
 /* Sends a response made with sipmsg_response_new (or a proxied one with our Via taken off). A final one ends
  * t. Not taken over. A 408 to a non-INVITE is not sent, nor is a provisional one (RFC 4320 4.1, 4.2): 100 is sent
- * by the transaction. One that cannot be printed goes as 500.
- * The 2xx to an INVITE of a user agent is to be sent again until its ACK comes (RFC 3261 13.3.1.4) with
- * sipendpoint_pass_response. */
+ * by the transaction. One that cannot be printed goes as 500. */
 void sipserver_respond(struct sipserver *t, const struct sipmsg *response);
+/* The same for a user agent: its 2xx to an INVITE is sent again until the ACK comes, or for 64*T1 (RFC 3261
+ * 13.3.1.4); the ACK is the owner's as ever. */
+void sipserver_accept(struct sipserver *t, const struct sipmsg *response);
 /* Sends a response without a transaction to where its topmost Via came from, by the flow of `to`. */
 int sipendpoint_pass_response(struct sipendpoint *e, const struct sip_source *to, const struct sipmsg *response);
 /* A response made from what the transaction keeps, so that its owner need not hold the request (a parsed message

@@ -83,11 +83,18 @@ bool held_text(struct sipendpoint *e, uint8_t **text, uint32_t *n, struct bytes 
 /* What makes a request the same as another (RFC 3261 17.2.3), of branch or without one; ACK and CANCEL look like
  * their INVITE for method SIPM_INVITE. ERR_LIMIT: longer than KEY_MAX. */
 int key_of_request(const struct sipmsg *m, enum sipmsg_method as, struct buf *out);
-/* The same sender, call and number (RFC 3261 8.2.2.2). False: it has a To tag. */
-bool key_of_claim(const struct sipmsg *m, struct buf *out);
+/* The same sender, call and number (RFC 3261 8.2.2.2); an ACK has those of its INVITE. ERR_LIMIT: longer than KEY_MAX. */
+int key_of_claim(const struct sipmsg *m, struct bytes method, struct buf *out);
+bool has_to_tag(const struct sipmsg *m);
 /* Our branch and the id in it. */
 void branch_of_id(uint64_t id, const char *words, struct buf *out);
 bool branch_to_id(struct bytes branch, uint64_t *id);
+
+/* ---- endpoint_via.c ---- */
+/* Prints m with our Via in front. place: NULL for a flow. */
+int endpoint_print(const struct sipendpoint *e, const struct sipmsg *m, enum siptransport transport, const struct sip_place *place,
+                   uint64_t id, const char *branch, struct buf *out);
+enum siptransport endpoint_flow_transport(struct sipendpoint *e, uint64_t flow);
 
 /* ---- endpoint_server.c, endpoint_client.c ---- */
 void server_take(struct sipendpoint *e, struct sipmsg *m, const struct sip_source *from);

@@ -71,7 +71,7 @@ int key_of_request(const struct sipmsg *m, enum sipmsg_method as, struct buf *ou
 	return buf_failed(out) ? ERR_LIMIT : 0;
 }
 
-static bool has_to_tag(const struct sipmsg *m)
+bool has_to_tag(const struct sipmsg *m)
 {
 	struct sip_address to;
 	struct bytes tag;
@@ -79,14 +79,17 @@ static bool has_to_tag(const struct sipmsg *m)
 	return sipmsg_address(m, SIPH_TO, 0, &to) && sip_param(to.params, "tag", &tag);
 }
 
-bool key_of_claim(const struct sipmsg *m, struct buf *out)
+int key_of_claim(const struct sipmsg *m, struct bytes method, struct buf *out)
 {
-	if (has_to_tag(m))
-		return false;
+	struct bytes own;
+	uint32_t number = 0;
+
 	put_tag(m, out);
 	put_part(out, sipmsg_value(m, SIPH_CALL_ID, 0));
-	put_part(out, sipmsg_value(m, SIPH_CSEQ, 0));
-	return true;
+	(void)sipmsg_cseq(m, &number, &own); /* it has one: without, it has a fault */
+	buf_putf(out, "%u\n", number);
+	buf_put_bytes(out, method);
+	return buf_failed(out) ? ERR_LIMIT : 0;
 }
 
 void branch_of_id(uint64_t id, const char *words, struct buf *out)

@@ -1,218 +1,4 @@
-#include "sip/endpoint_impl.h"
-
-#include <assert.h>
-
-enum server_state { SS_TRYING, SS_PROCEEDING, SS_COMPLETED, SS_CONFIRMED, SS_ACCEPTED, SS_TERMINATED, SS_COUNT };
-enum server_event {
-	SE_REQUEST, /* again */
-	SE_ACK,
-	SE_PROVISIONAL,
-	SE_2XX,
-	SE_FINAL,
-	SE_GIVE_UP, /* what the owner says may not be sent (RFC 4320 4.2) */
-	SE_AGAIN,
-	SE_END,
-	SE_COUNT
-};
-static const char *const state_names[] = { "Trying", "Proceeding", "Completed", "Confirmed", "Accepted", "Terminated" };
-static const char *const event_names[] = { "request", "ACK", "1xx", "2xx", "3xx-6xx", "given up", "again", "end" };
-static_assert(sizeof state_names / sizeof state_names[0] == SS_COUNT, "a name for each state");
-static_assert(sizeof event_names / sizeof event_names[0] == SE_COUNT, "a name for each event");
-
-struct sipserver {
-	struct sipendpoint *e;
-	struct list node; /* over, but its owner has not answered */
-	void *user;
-	struct life life;
-	struct sip_source from;
-	uint8_t *last; /* the response that is sent again; before the first, our 100 */
-	uint32_t last_n, claim_n;
-	uint8_t *claim; /* its key among those of user agents; NULL: none */
-	uint8_t state;
-	bool is_invite, is_owned, is_sent;
-	uint16_t key_n;
-	uint8_t key[];
-};
-
-/* ---- sending ---- */
-
-static void answer_text(struct sipendpoint *e, const struct sip_source *to, struct bytes text)
-{
-	struct sipmsg *m = NULL;
-
-	if (sipmsg_parse(text, &m) < 0)
-		return;
-	(void)endpoint_answer(e, to, m, text); /* a lost response comes again when the request does */
-	sipmsg_free(m);
-}
-
-static struct bytes last_of(const struct sipserver *t)
-{
-	return bytes_make(t->last, t->last_n);
-}
-
-static bool is_datagram(const struct sipserver *t)
-{
-	return t->from.transport == SIPT_UDP;
-}
-
-static int srv_resend(void *machine, void *event)
-{
-	struct sipserver *t = machine;
-
-	(void)event;
-	if (t->is_sent && t->last_n) {
-		t->e->counts.retransmitted_out++;
-		answer_text(t->e, &t->from, last_of(t));
-	}
-	return 0;
-}
-
-/* Our 100: the owner is slow. */
-static int srv_trying(void *machine, void *event)
-{
-	struct sipserver *t = machine;
-
-	(void)event;
-	life_no_more(&t->life);
-	if (!t->is_sent)
-		answer_text(t->e, &t->from, last_of(t));
-	t->is_sent = true;
-	return 0;
-}
-
-struct response {
-	const struct sipmsg *m;
-	struct bytes text;
-};
-
-/* The owner's response. It is kept where the request can come again: on a stream it cannot. */
-static void send_response(struct sipserver *t, const struct response *r)
-{
-	bool is_kept = is_datagram(t) || t->is_invite;
-
-	(void)endpoint_answer(t->e, &t->from, r->m, r->text); /* if it does not leave, the request comes again */
-	(void)held_text(t->e, &t->last, &t->last_n, is_kept ? r->text : BYTES_NONE); /* without memory: silence */
-	t->is_sent = true;
-	life_no_more(&t->life);
-}
-
-static int srv_send(void *machine, void *event)
-{
-	send_response(machine, event);
-	return 0;
-}
-
-static int srv_accept(void *machine, void *event)
-{
-	struct sipserver *t = machine;
-
-	send_response(t, event);
-	life_end_in(t->e, &t->life, TIMER_L_MS);
-	return 0;
-}
-
-static int srv_complete(void *machine, void *event)
-{
-	struct sipserver *t = machine;
-
-	send_response(t, event);
-	if (is_datagram(t))
-		life_again_in(t->e, &t->life, T1_MS); /* Timer G */
-	life_end_in(t->e, &t->life, TIMER_H_MS);
-	return 0;
-}
-
-static int srv_repeat(void *machine, void *event)
-{
-	struct sipserver *t = machine;
-
-	life_again_doubled(t->e, &t->life, T2_MS);
-	return srv_resend(t, event);
-}
-
-static int srv_confirm(void *machine, void *event)
-{
-	struct sipserver *t = machine;
-
-	(void)event;
-	life_no_more(&t->life);
-	life_end_in(t->e, &t->life, is_datagram(t) ? T4_MS : 0); /* Timer I */
-	(void)held_text(t->e, &t->last, &t->last_n, BYTES_NONE);
-	return 0;
-}
-
-static int srv_unconfirmed(void *machine, void *event)
-{
-	struct sipserver *t = machine;
-
-	(void)event;
-	t->e->counts.timeouts++;
-	return 0;
-}
-
-static int srv_finish(void *machine, void *event)
-{
-	struct sipserver *t = machine;
-
-	send_response(t, event);
-	life_end_in(t->e, &t->life, is_datagram(t) ? TIMER_J_MS : 0);
-	return 0;
-}
-
-static int srv_unanswered(void *machine, void *event)
-{
-	struct sipserver *t = machine;
-
-	(void)event;
-	t->e->counts.timeouts++;
-	return 0;
-}
-
-static const struct fsm_row invite_rows[] = { /* RFC 3261 17.2.1 as RFC 6026 7.1 has it */
-	{ SS_PROCEEDING, SE_REQUEST,     srv_resend,      SS_PROCEEDING },
-	{ SS_PROCEEDING, SE_PROVISIONAL, srv_send,        SS_PROCEEDING },
-	{ SS_PROCEEDING, SE_2XX,         srv_accept,      SS_ACCEPTED },
-	{ SS_PROCEEDING, SE_FINAL,       srv_complete,    SS_COMPLETED },
-	{ SS_PROCEEDING, SE_AGAIN,       srv_trying,      SS_PROCEEDING },
-	{ SS_PROCEEDING, SE_GIVE_UP,     srv_unanswered,  SS_TERMINATED },
-	{ SS_PROCEEDING, SE_END,         srv_unanswered,  SS_TERMINATED },
-
-	{ SS_COMPLETED,  SE_REQUEST,     srv_resend,      SS_COMPLETED },
-	{ SS_COMPLETED,  SE_AGAIN,       srv_repeat,      SS_COMPLETED },  /* Timer G */
-	{ SS_COMPLETED,  SE_ACK,         srv_confirm,     SS_CONFIRMED },
-	{ SS_COMPLETED,  SE_END,         srv_unconfirmed, SS_TERMINATED }, /* Timer H */
-
-	{ SS_CONFIRMED,  SE_END,         NULL,            SS_TERMINATED }, /* Timer I */
-
-	/* The user agent repeats its 2xx until the ACK comes; a lost one is healed here too. */
-	{ SS_ACCEPTED,   SE_REQUEST,     srv_resend,      SS_ACCEPTED },
-	{ SS_ACCEPTED,   SE_END,         NULL,            SS_TERMINATED }, /* Timer L */
-};
-
-static const struct fsm_row other_rows[] = { /* RFC 3261 17.2.2 as RFC 4320 4 has it */
-	{ SS_TRYING,     SE_AGAIN,       srv_trying,      SS_PROCEEDING },
-	{ SS_TRYING,     SE_2XX,         srv_finish,      SS_COMPLETED },
-	{ SS_TRYING,     SE_FINAL,       srv_finish,      SS_COMPLETED },
-	{ SS_TRYING,     SE_GIVE_UP,     srv_unanswered,  SS_TERMINATED },
-	{ SS_TRYING,     SE_END,         srv_unanswered,  SS_TERMINATED },
-
-	{ SS_PROCEEDING, SE_REQUEST,     srv_resend,      SS_PROCEEDING },
-	{ SS_PROCEEDING, SE_2XX,         srv_finish,      SS_COMPLETED },
-	{ SS_PROCEEDING, SE_FINAL,       srv_finish,      SS_COMPLETED },
-	{ SS_PROCEEDING, SE_GIVE_UP,     srv_unanswered,  SS_TERMINATED },
-	{ SS_PROCEEDING, SE_END,         srv_unanswered,  SS_TERMINATED },
-
-	{ SS_COMPLETED,  SE_REQUEST,     srv_resend,      SS_COMPLETED },
-	{ SS_COMPLETED,  SE_END,         NULL,            SS_TERMINATED }, /* Timer J */
-};
-
-const struct fsm server_invite_fsm = {
-	"server INVITE", invite_rows, sizeof invite_rows / sizeof invite_rows[0], state_names, event_names,
-};
-const struct fsm server_other_fsm = {
-	"server non-INVITE", other_rows, sizeof other_rows / sizeof other_rows[0], state_names, event_names,
-};
+#include "sip/endpoint_server_impl.h"
 
 /* ---- life ---- */
 
@@ -247,7 +33,7 @@ static void end_if_over(struct sipserver *t)
 }
 
 /* An event that has no row is one that the machine does not mind. t may be gone after it. */
-static void step(struct sipserver *t, enum server_event event, struct response *r)
+static void step(struct sipserver *t, enum server_event event, struct server_response *r)
 {
 	(void)fsm_step(t->is_invite ? &server_invite_fsm : &server_other_fsm, &t->state, event, t, r);
 	end_if_over(t);
@@ -338,7 +124,7 @@ void *sipserver_user(const struct sipserver *t)
 	return t->user;
 }
 
-static void respond(struct sipserver *t, unsigned status, struct response *r)
+static void respond(struct sipserver *t, unsigned status, struct server_response *r)
 {
 	enum server_event event = status < 200 ? SE_PROVISIONAL : status < 300 ? SE_2XX : SE_FINAL;
 
@@ -349,32 +135,38 @@ static void respond(struct sipserver *t, unsigned status, struct response *r)
 	step(t, event, r);
 }
 
-int sipserver_claim(struct sipserver *t, const struct sipmsg *m)
+/* m: the request, or its response. A sender with endless names is not worth the memory. */
+static int claim(struct sipserver *t, const struct sipmsg *m)
 {
 	struct buf key;
 	int rc = 0;
 
 	buf_init(&key, KEY_MAX);
-	if (!t->claim && t->state != SS_TERMINATED && key_of_claim(m, &key)) {
-		if (buf_failed(&key)) /* a sender with such names is not worth the memory */
-			rc = 0;
-		else if (map_get(&t->e->claims, buf_bytes(&key)))
-			rc = ERR_EXISTS;
-		else if (!held_text(t->e, &t->claim, &t->claim_n, buf_bytes(&key)))
-			rc = ERR_NOMEM;
-		else
-			rc = map_add(&t->e->claims, bytes_make(t->claim, t->claim_n), t);
-		if (rc == ERR_NOMEM)
-			(void)held_text(t->e, &t->claim, &t->claim_n, BYTES_NONE);
-	}
+	if (key_of_claim(m, sipmsg_method_text(m), &key) < 0)
+		;
+	else if (map_get(&t->e->claims, buf_bytes(&key)))
+		rc = ERR_EXISTS;
+	else if (!held_text(t->e, &t->claim, &t->claim_n, buf_bytes(&key)))
+		rc = ERR_NOMEM;
+	else
+		rc = map_add(&t->e->claims, bytes_make(t->claim, t->claim_n), t);
+	if (rc == ERR_NOMEM)
+		(void)held_text(t->e, &t->claim, &t->claim_n, BYTES_NONE);
 	buf_fini(&key);
 	return rc;
+}
+
+int sipserver_claim(struct sipserver *t, const struct sipmsg *m)
+{
+	if (t->claim || t->state == SS_TERMINATED || has_to_tag(m))
+		return 0;
+	return claim(t, m);
 }
 
 /* m: of ours, which can be printed unless memory is short; NULL for that too. */
 static void send_text_or_end(struct sipserver *t, const struct sipmsg *m)
 {
-	struct response r = { .m = m };
+	struct server_response r = { .m = m };
 	struct buf text;
 
 	buf_init(&text, 2 * SIPMSG_MAX_BYTES);
@@ -392,7 +184,7 @@ struct sipmsg *sipserver_response_new(const struct sipserver *t, unsigned status
 {
 	struct sipmsg *kept = NULL, *m = NULL;
 
-	if (t->last_n && sipmsg_parse(last_of(t), &kept) == 0)
+	if (t->last_n && sipmsg_parse(server_last(t), &kept) == 0)
 		m = sipmsg_response_new(kept, status, reason, to_tag);
 	sipmsg_free(kept);
 	return m;
@@ -418,7 +210,7 @@ void sipserver_drop(struct sipserver *t)
 /* A response that cannot be printed is one of 500: the other side must not wait for nothing. */
 void sipserver_respond(struct sipserver *t, const struct sipmsg *response)
 {
-	struct response r = { .m = response };
+	struct server_response r = { .m = response };
 	struct buf text;
 
 	buf_init(&text, 2 * SIPMSG_MAX_BYTES);
@@ -429,6 +221,14 @@ void sipserver_respond(struct sipserver *t, const struct sipmsg *response)
 		sipserver_refuse(t, NULL, 500, NULL);
 	}
 	buf_fini(&text);
+}
+
+void sipserver_accept(struct sipserver *t, const struct sipmsg *response)
+{
+	t->is_repeated = t->is_invite;
+	if (t->is_invite && !t->claim)
+		(void)claim(t, response); /* without it the ACK is not recognised, and the 2xx goes on for 32 s */
+	sipserver_respond(t, response);
 }
 
 /* ---- what comes ---- */
@@ -490,6 +290,20 @@ static struct sipserver *find(struct sipendpoint *e, const struct sipmsg *m, enu
 	return t;
 }
 
+/* An ACK to a 2xx is a transaction of its own. */
+static void acknowledge(struct sipendpoint *e, const struct sipmsg *ack)
+{
+	struct sipserver *t = NULL;
+	struct buf key;
+
+	buf_init(&key, KEY_MAX);
+	if (e->claims.count && key_of_claim(ack, BYTES("INVITE"), &key) == 0)
+		t = map_get(&e->claims, buf_bytes(&key));
+	buf_fini(&key);
+	if (t && t->state == SS_ACCEPTED)
+		step(t, SE_ACK, NULL);
+}
+
 /* ACK to a 2xx, or to nothing that we know of, is the owner's (RFC 6026 7.1). */
 static void take_ack(struct sipendpoint *e, struct sipmsg *m, const struct sip_source *from)
 {
@@ -500,6 +314,7 @@ static void take_ack(struct sipendpoint *e, struct sipmsg *m, const struct sip_s
 		step(t, SE_ACK, NULL);
 		return;
 	}
+	acknowledge(e, m);
 	e->owner->request(e->arg, NULL, m, from);
 }
 

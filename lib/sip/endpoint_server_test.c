@@ -311,6 +311,48 @@ static void ack_to_a_2xx_is_the_owners(void **state)
 	assert_int_equal(held(), 1);
 }
 
+/* RFC 3261 13.3.1.4 */
+static void a_user_agents_2xx_is_repeated_until_the_ack(void **state)
+{
+	static const uint32_t at[] = { 500, 1500, 3500, 7500, 11500 };
+	uint32_t now = 0;
+
+	(void)state;
+	come("INVITE", SIPT_TCP);
+	struct sipmsg *r = sipmsg_response_new(told.m, 200, NULL, "ours");
+	sipserver_accept(told.t, r);
+	sipmsg_free(r);
+	for (size_t i = 0; i < sizeof at / sizeof at[0]; i++) {
+		loop_fake_advance(loop, at[i] - now);
+		now = at[i];
+		assert_int_equal(fake_wire.n, i + 2);
+	}
+	assert_string_equal(fake_text(5), fake_text(0));
+	deliver(&(struct words){ .method = "ACK", .branch = "z9hG4bKack", .to_tag = "ours", .call = "another" });
+	loop_fake_advance(loop, 4000);
+	assert_int_equal(fake_wire.n, 7);
+	deliver(&(struct words){ .method = "ACK", .branch = "z9hG4bKack", .to_tag = "ours" });
+	loop_fake_advance(loop, 40000);
+	assert_int_equal(fake_wire.n, 7);
+	assert_int_equal(told.acks, 2);
+	assert_int_equal(held(), 0);
+}
+
+static void without_an_ack_it_ends(void **state)
+{
+	(void)state;
+	come("INVITE", SIPT_UDP);
+	assert_int_equal(sipserver_claim(told.t, told.m), 0);
+	struct sipmsg *r = sipmsg_response_new(told.m, 200, NULL, "ours");
+	sipserver_accept(told.t, r);
+	sipmsg_free(r);
+	loop_fake_advance(loop, 31999);
+	assert_int_equal(fake_wire.n, 11);
+	assert_int_equal(held(), 1);
+	loop_fake_advance(loop, 1);
+	assert_int_equal(held(), 0);
+}
+
 /* ---- CANCEL, 9.2 ---- */
 
 static void cancel_is_answered_and_told(void **state)
@@ -628,6 +670,8 @@ int main(void)
 		T(ack_ends_the_repetition),
 		T(ack_of_rfc2543_is_matched_without_to_tag),
 		T(ack_to_a_2xx_is_the_owners),
+		T(a_user_agents_2xx_is_repeated_until_the_ack),
+		T(without_an_ack_it_ends),
 		T(cancel_is_answered_and_told),
 		T(cancel_after_the_answer_does_nothing),
 		T(cancel_of_nothing_is_481),

@@ -34,7 +34,12 @@ enum siphdr {
 };
 const char *siphdr_name(enum siphdr h); /* "Call-ID" */
 
-enum { SIPMSG_MAX_BYTES = 65535, SIPMSG_HEADERS_MAX = 256, SIPMSG_VIAS_MAX = 72 };
+enum {
+	SIPMSG_MAX_BYTES = 65535,
+	SIPMSG_HEADERS_MAX = 256,   /* fields, and elements of one */
+	SIPMSG_ELEMENTS_MAX = 1024, /* of all fields */
+	SIPMSG_VIAS_MAX = 72,
+};
 
 /* Parses one whole message; bytes behind its Content-Length are left out (RFC 3261 18.3). ERR_SYNTAX: not SIP, or
  * nothing in it can be answered; ERR_LIMIT: larger than the limit; ERR_NOMEM. A request that is wrong but can be

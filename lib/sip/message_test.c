@@ -349,6 +349,15 @@ static void a_flood_of_elements_is_refused(void **state)
 		buf_put_str(&text, ",a/b");
 	buf_put_str(&text, "\r\n\r\n");
 	check_fault(buf_bytes(&text), 513, NULL);
+	buf_clear(&text);
+	buf_put_str(&text, HEAD);
+	for (int i = 0; i < 200; i++)
+		buf_put_str(&text, "Allow: A,B,C,D,E,F,G,H,I,J\r\nVia: SIP/2.0/UDP h,SIP/2.0/UDP h,SIP/2.0/UDP h,SIP/2.0/UDP h,SIP/2.0/UDP h\r\n");
+	buf_put_str(&text, "\r\n");
+	struct sipmsg *m = parsed(buf_bytes(&text));
+	assert_int_equal(sipmsg_fault(m).status, 513);
+	assert_true(sipmsg_count(m, SIPH_VIA) <= SIPMSG_ELEMENTS_MAX);
+	sipmsg_free(m);
 	buf_fini(&text);
 }
 

@@ -181,19 +181,26 @@ static bool is_ascii(struct bytes v)
 	return true;
 }
 
-/* Elements of one list are parsed by recursion. */
-static bool has_too_many_elements(struct bytes v)
+static size_t count_commas(struct bytes v)
 {
 	size_t n = 0;
 
-	for (;;) {
-		size_t at = bytes_find(v, ',');
-		if (at == v.n)
-			return false;
-		if (++n > SIPMSG_HEADERS_MAX)
-			return true;
+	for (size_t at = bytes_find(v, ','); at < v.n; at = bytes_find(v, ',')) {
+		n++;
 		v = bytes_skip(v, at + 1);
 	}
+	return n;
+}
+
+/* Elements of one list are parsed by recursion, and found by walking. */
+static bool is_within(struct bytes value, size_t *n_elements)
+{
+	size_t n = count_commas(value) + 1;
+
+	if (n > SIPMSG_HEADERS_MAX || *n_elements + n > SIPMSG_ELEMENTS_MAX)
+		return false;
+	*n_elements += n;
+	return true;
 }
 
 /* Folding becomes one space (RFC 3261 7.3.1); NUL and bare CR or LF would end a text behind us. A quoted
@@ -246,23 +253,22 @@ static bool is_needed(struct bytes name)
 	return false;
 }
 
-/* Returns how many fields there were in `fields`; those over `most` are not copied. */
+/* Returns how many fields there were; those with too many elements are not copied. */
 static size_t copy_fields(struct bytes *fields, struct buf *out, struct message_fields *f, bool only_needed)
 {
 	struct bytes name, value;
-	size_t n = 0, kept = 0;
+	size_t n = 0, elements = 0;
 	bool is_bad;
 
 	while (message_text_field(fields, &name, &value, &is_bad)) {
 		n++;
-		if (has_too_many_elements(value)) {
+		f->is_nameless |= is_bad;
+		if (is_bad || (only_needed && !is_needed(name)))
+			continue;
+		if (!is_within(value, &elements)) {
 			f->is_flood = true;
 			continue;
 		}
-		f->is_nameless |= is_bad;
-		if (is_bad || kept > SIPMSG_HEADERS_MAX || (only_needed && !is_needed(name)))
-			continue;
-		kept++;
 		put_field(out, name, value, f);
 	}
 	return n;
@@ -274,8 +280,7 @@ void message_text_copy(struct bytes fields, struct buf *out, struct message_fiel
 	size_t before = buf_len(out);
 
 	*f = (struct message_fields){ 0 };
-	if (copy_fields(&rest, out, f, false) > SIPMSG_HEADERS_MAX)
-		f->is_flood = true;
+	f->is_flood |= copy_fields(&rest, out, f, false) > SIPMSG_HEADERS_MAX;
 	if (f->is_flood) {
 		buf_truncate(out, before);
 		rest = fields;

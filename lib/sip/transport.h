@@ -19,9 +19,9 @@ struct siptransport_owner {
 	 * request's topmost Via are set already. */
 	void (*message)(void *arg, struct sipmsg *m, const struct sip_source *from);
 	/* What was sent under this token did not leave (ERR_CONN_*, ERR_TLS, ERR_CERT_*, ERR_TIMEOUT, ERR_FULL),
-	 * or its connection ended before anything came back on it: the peer may have closed it at the same
-	 * moment (RFC 3261 8.1.3.1: as if 503). It may come late, for a transaction that is long over. Never
-	 * from inside the call that sent it. words: for the log, may be "". */
+	 * or its connection ended within 32 s (Timer F) of it: the peer may have closed it at the same moment (RFC
+	 * 3261 8.1.3.1: as if 503). What was answered before then is not told apart here: the owner ignores what
+	 * it does not wait for. Never from inside the call that sent it. words: for the log, may be "". */
 	void (*failed)(void *arg, uint64_t token, int rc, const char *words);
 	/* A connection has ended; optional. */
 	void (*closed)(void *arg, uint64_t flow, int why);

@@ -8,7 +8,8 @@
 #include "base/err.h"
 
 enum {
-	TOKENS_MAX = 16384, /* 256 KiB of them */
+	TOKENS_MAX = 16384,
+	ANSWER_MS = 32000, /* Timer F: who has waited so long waits no more */
 	PONG_ROOM = 64, /* of the queue, beyond what messages may fill */
 	DEAF_MS = 20000, /* no acknowledgement of the peer's kernel: below Timer F, so that the next request goes another way */
 	PROBE_IDLE_S = 60, PROBE_EVERY_S = 10,
@@ -17,12 +18,13 @@ enum {
 struct sent {
 	uint64_t token;
 	uint64_t end; /* it has left when so many bytes have */
+	uint64_t at_ms;
 };
 
 /* ---- what was sent ---- */
 
-/* Forgets the oldest up to what has left: the peer has answered since, or there is no room. */
-static void forget_sent(struct sipconn *c)
+/* Forgets what has left and was sent before, from the oldest. Which of it was answered is not known here. */
+static void forget_sent(struct sipconn *c, uint64_t before_ms)
 {
 	struct bytes b = buf_bytes(&c->tokens);
 	size_t n = 0;
@@ -30,11 +32,18 @@ static void forget_sent(struct sipconn *c)
 
 	for (; n + sizeof s <= b.n; n += sizeof s) {
 		memcpy(&s, b.p + n, sizeof s);
-		if (s.end > c->link.bytes_out)
+		if (s.end > c->link.bytes_out || s.at_ms >= before_ms)
 			break;
 	}
 	buf_consume(&c->tokens, n);
 	buf_release_if_empty(&c->tokens);
+}
+
+void sipconn_forget_answered(struct sipconn *c)
+{
+	uint64_t now = loop_now(c->t->loop);
+
+	forget_sent(c, now > ANSWER_MS ? now - ANSWER_MS : 0);
 }
 
 /* Makes room for one more. */
@@ -43,7 +52,7 @@ static int reserve_token(struct sipconn *c)
 	size_t before = buf_len(&c->tokens);
 
 	if (before + sizeof(struct sent) > TOKENS_MAX * sizeof(struct sent))
-		forget_sent(c);
+		forget_sent(c, UINT64_MAX);
 	before = buf_len(&c->tokens);
 	if (before + sizeof(struct sent) > TOKENS_MAX * sizeof(struct sent))
 		return ERR_FULL;
@@ -331,7 +340,6 @@ static void on_data(void *arg, struct bytes in)
 {
 	struct sipconn *c = arg;
 
-	forget_sent(c);
 	int rc = sipstream_feed(&c->in, in);
 	if (!rc) {
 		sipconn_drain(c);
@@ -434,7 +442,7 @@ static int put(struct sipconn *c, struct bytes message)
 
 int sipconn_send(struct sipconn *c, uint64_t token, struct bytes message)
 {
-	struct sent s = { token, c->put + message.n };
+	struct sent s = { token, c->put + message.n, loop_now(c->t->loop) };
 
 	if (link_queued(&c->link) + buf_len(&c->waiting) + message.n > c->queue_max)
 		return ERR_FULL;

@@ -113,6 +113,8 @@ void sipconn_wind_down(struct sipconn *c, int why);
 void sipconn_cut(struct sipconn *c, int why, const char *words);
 /* Hands in what has come whole. */
 void sipconn_drain(struct sipconn *c);
+/* Lets go of what was sent so long ago that nobody waits for an answer. */
+void sipconn_forget_answered(struct sipconn *c);
 void sipconn_pause(struct sipconn *c, bool is_paused);
 /* At once, nobody is told. */
 void sipconn_free(struct sipconn *c);

@@ -3,6 +3,8 @@
 
 #include "base/err.h"
 
+enum { TIDY_MS = 33000 }; /* an idle connection then keeps no word of what it sent */
+
 static uint64_t deadline(const struct sipconn *c)
 {
 	const struct siptransport_config *g = &c->t->config;
@@ -30,6 +32,8 @@ static void watch(struct sipconn *c)
 {
 	uint64_t now = loop_now(c->t->loop), at = deadline(c);
 
+	if (buf_len(&c->tokens) && at > now + TIDY_MS)
+		at = now + TIDY_MS;
 	if (loop_timer_is_set(&c->timer) && c->timer.at_ms <= at)
 		return;
 	if (loop_timer_set(c->t->loop, &c->timer, at > now ? at - now : 0))
@@ -44,6 +48,7 @@ static void on_timer(void *arg)
 	if (c->state != SIPCONN_READY)
 		return;
 	note_movement(c);
+	sipconn_forget_answered(c);
 	if (c->t->is_paused) /* we are the one who is silent */
 		c->active_ms = c->begun_ms = c->opened_ms = now;
 	if (now < deadline(c))

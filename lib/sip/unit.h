@@ -12,7 +12,7 @@
  * From gh-xlate, `message` is a request without Via (sipmsg_parse_inside) and Content-Length; Route is the dialog's route set; the door
  * finds the way (flow when it is not 0, Route, static route, RFC 3263), puts Via and sends it statefully.
  * `peer` is then the domain (or "" for the Request-URI's) whose row governs. The answer carries the whole
- * response in `body` with `headers` empty when one came (flag UNIT_RAW), and only a status and `why` (an ERR_ code) when
+ * response, with the door's Via, in `body` with `headers` empty when one came (flag UNIT_RAW), and only a status and `why` (an ERR_ code) when
  * the door had to make it up: 408 for no answer, 503 for no connection, 404 for no such domain (ERR-11). */
 #ifndef SIP_UNIT_H
 #define SIP_UNIT_H

@@ -49,7 +49,9 @@ static void answer(size_t i, unsigned status)
 	if (status >= 200)
 		w.server[i].t = NULL;
 	struct sipmsg *r = sipserver_response_new(t, status, NULL, "ours");
-	if (r)
+	if (r && (w.mood & 16))
+		sipserver_accept(t, r);
+	else if (r)
 		sipserver_respond(t, r);
 	else if (status >= 200)
 		sipserver_refuse(t, NULL, status, NULL);

@@ -1,19 +1,20 @@
-/* gh-store asked by a gh-im that was broken into: any bodies, one behind the other, each after a byte
- * with its length. What is well formed is answered once; what is not ends the channel, and the store
- * goes on for the next gh-im with its sums right. */
+/* gh-store asked by a gh-im and a gh-xlate that were broken into: any bodies, one behind the other, each
+ * after a byte with its length. What is well formed is answered once; what is not ends the channel, and
+ * the store goes on for the next of them with its sums right. */
 #include <stdlib.h>
 #include <sys/socket.h>
 
 #include "store.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "run/store_op.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct stage {
 	struct loop *loop;
 	struct store store;
-	struct bus *im;
+	struct bus *im, *xlate;
 	unsigned n_asked, n_done;
 	uint32_t last_done;
 };
@@ -47,13 +48,13 @@ static int on_item(void *program, struct chan *from, const struct frame *f)
 static const struct bus_handler store_handlers[] = { { MSG_STORE_ASK, store_on_ask } };
 static const struct bus_handler im_handlers[] = { { MSG_STORE_DONE, on_done }, { MSG_STORE_ITEM, on_item } };
 
-static void join(struct stage *g)
+static void join(struct stage *g, struct bus *asker)
 {
 	int fds[2];
 
 	must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0);
-	must(bus_attach(g->im, PROG_STORE, 0, fds[0]) == 0);
-	must(bus_attach(g->store.bus, PROG_IM, 0, fds[1]) == 0);
+	must(bus_attach(asker, PROG_STORE, 0, fds[0]) == 0);
+	must(bus_attach(g->store.bus, asker == g->im ? PROG_IM : PROG_XLATE, 0, fds[1]) == 0);
 }
 
 static void stage_open(struct stage *g)
@@ -66,13 +67,16 @@ static void stage_open(struct stage *g)
 	g->store.loop = g->loop;
 	g->store.bus = bus_new(g->loop, PROG_STORE, 0, &store_hooks);
 	g->im = bus_new(g->loop, PROG_IM, 0, &im_hooks);
+	g->xlate = bus_new(g->loop, PROG_XLATE, 0, &im_hooks);
 	must(store_open(&g->store, ":memory:", &why) == 0);
-	join(g);
+	join(g, g->im);
+	join(g, g->xlate);
 }
 
 static void stage_close(struct stage *g)
 {
 	bus_free(g->im);
+	bus_free(g->xlate);
 	store_close(&g->store);
 	bus_free(g->store.bus);
 	loop_free(g->loop);
@@ -82,16 +86,17 @@ static void stage_close(struct stage *g)
 /* One ask; true: it was answered. */
 static void ask(struct stage *g, struct bytes body)
 {
-	struct chan *store = bus_chan(g->im, PROG_STORE, 0);
+	struct bus *asker = body.n && body.p[0] >= STORE_WATCH_PUT ? g->xlate : g->im;
+	struct chan *store = bus_chan(asker, PROG_STORE, 0);
 
 	buf_put_bytes(chan_begin(store, MSG_STORE_ASK, ++g->n_asked), body);
 	must(chan_end(store) == 0);
 	unsigned before = g->n_done;
 	loop_fake_advance(g->loop, 0);
-	if (bus_chan(g->im, PROG_STORE, 0))
+	if (bus_chan(asker, PROG_STORE, 0))
 		must(g->n_done == before + 1 && g->last_done == g->n_asked);
 	else
-		join(g); /* it was malformed: gh-super has started another gh-im */
+		join(g, asker); /* it was malformed: gh-super has started another */
 }
 
 static int64_t count_offline(struct stage *g)

@@ -1,4 +1,8 @@
-TOOLS += gh-load
+TOOLS += gh-load gh-sipload
 gh-load_SRCS := tests/load/main.c tests/load/client.c tests/load/auth.c tests/load/meter.c
 gh-load_LIBS := base
 gh-load_LD := -lssl -lcrypto
+gh-sipload_SRCS := tests/load/sipload.c tests/load/sip_side.c tests/load/sip_wire.c tests/load/sip_text.c \
+	tests/load/sip_subscribe.c tests/load/meter.c
+gh-sipload_LIBS := net run proto base
+gh-sipload_LD := -lssl -lcrypto -lcares -lresolv -levent_core -lseccomp $(proto_LD)

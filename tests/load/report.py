@@ -3,6 +3,7 @@ import json
 import statistics
 
 NAMES = ("gatehouse", "prosody", "ejabberd")
+SIP_NAMES = ("gatehouse", "kamailio")
 
 
 def number(x):
@@ -30,13 +31,13 @@ class Figures:
             return "-"
         return "%.2f" % (statistics.median(ours) / statistics.median(theirs))
 
-    def table(self, part):
+    def table(self, part, names=NAMES):
         """Markdown; the last columns say how many times the other's figure ours is."""
-        lines = ["", "| clients | kind | figure | Gatehouse | Prosody | ejabberd | to Prosody | to ejabberd |",
-                 "|---|---|---|---|---|---|---|---|"]
+        lines = ["", "| clients | kind | figure | %s |" % " | ".join(list(names) + ["to " + n for n in names[1:]]),
+                 "|---" * (2 + 2 * len(names)) + "|"]
         for (p, clients, kind, what), row in self.rows.items():
             if p == part:
-                cells = [cell(row.get(n)) for n in NAMES] + [self._ratio(row, n) for n in NAMES[1:]]
+                cells = [cell(row.get(n)) for n in names] + [self._ratio(row, n) for n in names[1:]]
                 lines.append("| %d | %s | %s | %s |" % (clients, kind, what, " | ".join(cells)))
         return "%s\n%s" % (part, "\n".join(lines))
 

@@ -322,3 +322,147 @@ class Calls(Line):
         self.invite(a, gruu)
         b.wait_method("INVITE")
         self.assertIsNone(c.receive(0.5))
+
+
+PIDF = ("<?xml version='1.0' encoding='UTF-8'?><presence xmlns='urn:ietf:params:xml:ns:pidf' xmlns:dm='urn:ietf:params:xml:ns:pidf:"
+        "data-model' xmlns:rpid='urn:ietf:params:xml:ns:pidf:rpid' entity='pres:%s'><tuple id='t'><status><basic>open</basic>"
+        "</status><note>%s</note></tuple><dm:person id='p'><rpid:activities><rpid:%s/></rpid:activities></dm:person></presence>")
+
+
+class Translated(Line):
+    """A SIP client is a session of its user: what it does XMPP users see, and the other way round."""
+
+    def xmpp(self, user, priority=0):
+        s = self.client(user)
+        s.send("<presence><priority>%d</priority></presence>" % priority)
+        return s
+
+    def phone_of(self, user, transport="tcp", **options):
+        p = self.registered(user, transport, **options)
+        self.wait_session(user)
+        return p
+
+    def wait_session(self, user, word="available", resource=""):
+        for _ in range(100):
+            rows = [r for r in self.gh.records("show", "sessions", "%s@%s" % (user, DOMAIN))
+                    if r["door"] == "gh-xlate" and r["presence"] == word and resource in r["session"]]
+            if rows:
+                return rows[0]
+            time.sleep(0.05)
+        self.fail("no session of the SIP client: %r" % self.gh.records("show", "sessions"))
+
+    def test_messages(self):
+        for transport in ("tcp", "udp", "tls"):
+            with self.subTest(transport):
+                u, v = self.people("u", "v")
+                a, p = self.xmpp(u), self.phone_of(v, transport)
+                a.message("%s@%s" % (v, DOMAIN), "to the phone é")
+                got = p.wait_method("MESSAGE", part="to the phone é")
+                self.assertIn("%s@%s" % (u, DOMAIN), header(got, "From"))
+                ok = p.request("MESSAGE", "sip:%s@%s" % (u, DOMAIN), extra=["Content-Type: text/plain"], text="from the phone")
+                self.assertEqual(status(ok), 200, ok)
+                got = a.wait_body("from the phone")
+                self.assertTrue(got.get("from").startswith("%s@%s/" % (v, DOMAIN)), got.get("from"))
+                a.message(got.get("from"), "to this client of yours")
+                p.wait_method("MESSAGE", part="to this client of yours")
+                ok = p.request("MESSAGE", "sip:nobody-here@%s" % DOMAIN, extra=["Content-Type: text/plain"], text="x")
+                self.assertGreaterEqual(status(ok), 400, ok)
+
+    def test_two_phones_talk(self):
+        u, v = self.people("u", "v")
+        p, q = self.phone_of(u), self.phone_of(v, "tls")
+        ok = p.request("MESSAGE", "sip:%s@%s" % (v, DOMAIN), extra=["Content-Type: text/plain"], text="hello phone")
+        self.assertEqual(status(ok), 200, ok)
+        got = q.wait_method("MESSAGE", part="hello phone")
+        self.assertIn("sip:%s@%s" % (u, DOMAIN), header(got, "From"))
+
+    def test_lost_phone_loses_nothing(self):
+        u, v = self.people("u", "v")
+        a, p = self.xmpp(u), self.phone_of(v)
+        p.answers["MESSAGE"] = None  # it is there and says nothing
+        a.message("%s@%s" % (v, DOMAIN), "held")
+        p.wait_method("MESSAGE", part="held")
+        p.close()
+        q = self.phone_of(v)
+        q.wait_method("MESSAGE", part="held")
+        self.gh.kill("gh-xlate")
+        self.wait_session(v)
+        a.message("%s@%s" % (v, DOMAIN), "after a restart")
+        q.wait_method("MESSAGE", part="after a restart")
+
+    def test_presence_of_a_phone(self):
+        u, v = self.people("u", "v")
+        a, b = self.client(u), self.client(v)
+        a.send("<presence/>")
+        b.send("<presence/>")
+        self.befriend(a, b)
+        b.close()
+        p = self.phone_of(v, instance="urn:uuid:v")
+        full = "%s@%s/urn:uuid:v" % (v, DOMAIN)
+        a.wait(lambda e: e.get("from") == full and e.get("type") is None, what="available by registration")
+        got = p.request("PUBLISH", p.aor, extra=["Event: presence", "Expires: 120", "Content-Type: application/pidf+xml"],
+                        text=PIDF % (v, "lunch", "meal"))
+        self.assertEqual(status(got), 200, got)
+        etag = header(got, "SIP-ETag")
+        a.wait(lambda e: e.get("from") == full and e.findtext("{*}status") == "lunch", what="the published note")
+        got = p.request("PUBLISH", p.aor, extra=["Event: presence", "SIP-If-Match: " + etag, "Expires: 120"])
+        self.assertEqual(status(got), 200, got)
+        self.assertNotEqual(header(got, "SIP-ETag"), etag)
+        stale = p.request("PUBLISH", p.aor, extra=["Event: presence", "SIP-If-Match: " + etag, "Expires: 120"])
+        self.assertEqual(status(stale), 412)
+        brief = p.request("PUBLISH", p.aor, extra=["Event: presence", "Expires: 1", "Content-Type: application/pidf+xml"],
+                          text=PIDF % (v, "x", "away"))
+        self.assertEqual((status(brief), header(brief, "Min-Expires")), (423, "60"))
+        for type_, text, code in (("text/plain", "x", 415), ("application/pidf+xml", "<x", 400)):
+            bad = p.request("PUBLISH", p.aor, extra=["Event: presence", "Expires: 120", "Content-Type: " + type_], text=text)
+            self.assertEqual(status(bad), code)
+        other = p.request("PUBLISH", "sip:%s@%s" % (u, DOMAIN), extra=["Event: presence", "Content-Type: application/pidf+xml"],
+                          text=PIDF % (u, "x", "away"))
+        self.assertEqual(status(other), 403)
+        end = p.request("PUBLISH", p.aor, extra=["Event: presence", "SIP-If-Match: " + header(got, "SIP-ETag"), "Expires: 0"])
+        self.assertEqual(status(end), 200, end)
+        a.wait(lambda e: e.get("from") == full and e.get("type") is None and e.find("{*}status") is None, what="as registered")
+        p.register(expires=0)
+        a.wait(lambda e: e.get("from") == full and e.get("type") == "unavailable", what="gone")
+
+    def test_a_phone_watches(self):
+        u, v = self.people("u", "v")
+        a, b = self.client(u), self.client(v)
+        a.send("<presence/>")
+        b.send("<presence/>")
+        self.befriend(a, b)
+        b.close()
+        p = self.phone_of(v)
+        for transport in ("tcp",):
+            got = p.request("SUBSCRIBE", "sip:%s@%s" % (u, DOMAIN),
+                            extra=["Event: presence", "Accept: application/pidf+xml", "Expires: 600", "Contact: <%s>" % p.contact],
+                            call_id=os.urandom(6).hex())
+            self.assertIn(status(got), (200, 202), got)
+            p.wait(lambda m: phone.method(m) == "NOTIFY" and "<basic>open</basic>" in m, what="a NOTIFY with her state")
+            a.send("<presence><show>dnd</show><status>busy now</status></presence>")
+            p.wait(lambda m: phone.method(m) == "NOTIFY" and "busy now" in m, 15, what="a NOTIFY of the change")
+            a.send("<presence type='unavailable'/>")
+            p.wait(lambda m: phone.method(m) == "NOTIFY" and "closed" in m, 15, what="a NOTIFY of her going")
+
+    def test_a_phone_asks_to_watch(self):
+        u, v = self.people("u", "v")
+        a, p = self.xmpp(u), self.phone_of(v)
+        got = p.request("SUBSCRIBE", "sip:%s@%s" % (u, DOMAIN), call_id=os.urandom(6).hex(),
+                        extra=["Event: presence", "Accept: application/pidf+xml", "Expires: 600", "Contact: <%s>" % p.contact])
+        self.assertIn(status(got), (200, 202), got)
+        ask = a.wait(lambda e: e.get("type") == "subscribe", what="a subscription request")
+        self.assertEqual(ask.get("from"), "%s@%s" % (v, DOMAIN))
+        p.wait(lambda m: phone.method(m) == "NOTIFY" and "pending" in header(m, "Subscription-State"), what="pending")
+        a.send("<presence to='%s' type='subscribed'/>" % ask.get("from"))
+        p.wait(lambda m: phone.method(m) == "NOTIFY" and "<basic>open</basic>" in m, what="a NOTIFY with her state")
+
+
+class Approving(Translated):
+    more = ("set gateway clients-approve on",)
+
+    def test_who_asks_is_let(self):
+        u, v = self.people("u", "v")
+        a, p = self.xmpp(u), self.phone_of(v)
+        a.send("<presence to='%s@%s' type='subscribe'/>" % (v, DOMAIN))
+        a.wait(lambda e: e.get("type") == "subscribed", what="subscribed")
+        a.wait(lambda e: (e.get("from") or "").startswith("%s@%s/" % (v, DOMAIN)) and e.get("type") is None, what="the phone's presence")

@@ -11,7 +11,7 @@ import struct
 import threading
 import time
 
-from dnslib import A, AAAA, CNAME, DNSRecord, QTYPE, RCODE, RD, RR, SRV
+from dnslib import A, AAAA, CNAME, NAPTR, DNSRecord, QTYPE, RCODE, RD, RR, SRV
 
 PORT = 5353
 
@@ -51,8 +51,11 @@ class Dns:
     def cname(self, name, target):
         self._add(name, "CNAME", CNAME(target))
 
-    def srv(self, domain, target, port, service="_xmpp-server", priority=0, weight=0):
-        self._add("%s._tcp.%s" % (service, domain), "SRV", SRV(priority, weight, port, target))
+    def srv(self, domain, target, port, service="_xmpp-server", priority=0, weight=0, proto="_tcp"):
+        self._add("%s.%s.%s" % (service, proto, domain), "SRV", SRV(priority, weight, port, target))
+
+    def naptr(self, domain, service, replacement, order=10, preference=10, flags="s"):
+        self._add(domain, "NAPTR", NAPTR(order, preference, flags.encode(), service.encode(), b"", replacement))
 
     def tlsa(self, host, port, usage, selector, matching, data):
         self._add("_%d._tcp.%s" % (port, host), "TLSA", RD(bytes([usage, selector, matching]) + data))

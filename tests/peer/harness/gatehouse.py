@@ -11,15 +11,20 @@ PROGRAMS = ("gh-conf", "gh-keys", "gh-switch", "gh-s2s", "gh-access", "gh-im", "
 
 
 class Gatehouse:
-    """peers: {domain: {"action": "allow", ...}}. settings: further lines for ghsh."""
+    """peers: {domain: {"action": "allow", ...}}. settings: further lines for ghsh.
+    sip_peers, sip_routes: rows of `sip peer` and `sip route` likewise; either opens the SIP listeners
+    (5060 UDP and TCP, 5061 TLS, 5062 mutual). line: SIP clients of our users (5070 UDP and TCP, 5071 TLS)."""
 
     def __init__(self, place, domain, cert, ca, dns, addr=None, mode="allow-list", peers=None,
-                 settings=(), port6=None, domains=(), name=None, files=None):
+                 settings=(), port6=None, domains=(), name=None, files=None, sip_peers=None,
+                 sip_routes=None, line=False):
         self.place, self.domain, self.cert, self.ca, self.dns = place, domain, cert, ca, dns
         self.addr = addr or place.addr()
         self.name = name or "gatehouse-" + domain
         self.mode, self.peers, self.settings = mode, peers or {}, list(settings)
         self.port6 = port6
+        self.sip_peers, self.sip_routes, self.line = sip_peers or {}, sip_routes or {}, line
+        self.has_sip = sip_peers is not None or sip_routes is not None
         self.files = files          # most descriptors of each program
         self.domains = domains      # further (domain, cert) pairs
         self.state, self.run = place.path(self.name, "state"), place.path(self.name, "run")
@@ -80,7 +85,21 @@ class Gatehouse:
         for peer, rows in self.peers.items():
             for key, value in rows.items():
                 out.append("set federation peer %s %s %s" % (peer, key, value))
-        return out + self.settings + ["commit"]
+        return out + self._sip() + self.settings + ["commit"]
+
+    def _sip(self):
+        out = []
+        if self.has_sip:
+            out += ["set sip listen-%s v4 %s %d" % (how, self.addr, port) for how, port in
+                    (("udp", 5060), ("tcp", 5060), ("tls", 5061), ("mutual", 5062))]
+            out.append("set sip host " + self.addr)
+        if self.line:
+            out += ["set line listen-%s v4 %s %d" % (how, self.addr, port) for how, port in
+                    (("udp", 5070), ("tcp", 5070), ("tls", 5071))]
+        for kind, table in (("peer", self.sip_peers), ("route", self.sip_routes)):
+            for key, rows in table.items():
+                out += ["set sip %s %s %s %s" % (kind, key, k, v) for k, v in rows.items()]
+        return out
 
     # ---- life
     def start(self, wait=True, is_empty=False):
@@ -96,6 +115,8 @@ class Gatehouse:
         if wait:
             wait_for("%s listens" % self.name,
                      lambda: port_open(self.addr, 5222) and port_open(self.addr, 5269), 10)
+            for what, port in self.has_sip * (("SIP", 5061),) + self.line * (("SIP clients", 5071),):
+                wait_for("%s listens for %s" % (self.name, what), lambda: port_open(self.addr, port), 10)
         for name, password in self.users.items():
             self._retry(lambda: self.ghsh("user add %s@%s %s\n" % (name, self.domain, password)), 10)
         return self
@@ -131,6 +152,15 @@ class Gatehouse:
         dns.srv(self.domain, host, self.port6 or port)
         if direct:
             dns.srv(self.domain, host, 5270, service="_xmpps-server")
+        return self
+
+    def sip_publish(self, dns=None):
+        """Where SIP partners find us (RFC 3263)."""
+        dns = dns or self.dns
+        host = "sip." + self.domain
+        dns.a(host, self.addr)
+        dns.naptr(self.domain, "SIPS+D2T", "_sips._tcp." + self.domain)
+        dns.srv(self.domain, host, 5061, service="_sips")
         return self
 
     def log(self):
