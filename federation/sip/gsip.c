@@ -189,7 +189,8 @@ int gsip_init(struct gsip *g, struct loop *l, struct bus *bus, unsigned instance
 	loop_timer_init(&g->tick, on_tick, g);
 	g->dns = dns_new(l);
 	g->endpoint = sipendpoint_new(l, &endpoint_owner, g);
-	return g->dns && g->endpoint ? loop_timer_set(l, &g->tick, TICK_MS) : ERR_NOMEM;
+	g->msrp = g->dns ? msrp_door_new(l, bus, g->dns) : NULL;
+	return g->msrp && g->endpoint ? loop_timer_set(l, &g->tick, TICK_MS) : ERR_NOMEM;
 }
 
 void gsip_fini(struct gsip *g)
@@ -202,6 +203,7 @@ void gsip_fini(struct gsip *g)
 	trip_fini_all(g);
 	if (g->endpoint)
 		sipendpoint_free(g->endpoint);
+	msrp_door_free(g->msrp);
 	prove_fini_all(g);
 	partner_fini_all(g);
 	hops_fini(&g->hops);
