@@ -271,31 +271,44 @@ static void try_place(struct trip *t)
 	next_hop(t);
 }
 
-static void on_located(void *arg, const struct sip_places *p)
+static int keep_places(struct trip *t, const struct sip_place *places, size_t n)
 {
-	struct trip *t = arg;
-	size_t n;
-
-	t->locating = NULL;
-	if (t->is_cancelled) {
-		finish(t);
-		return;
-	}
 	free(t->places);
 	t->n_places = t->place = 0;
-	t->places = p->rc == 0 && p->n ? calloc(p->n + 1, sizeof *t->places) : NULL;
-	if (p->rc < 0 || !t->places) {
-		note(t, p->rc < 0 ? p->rc : p->n ? ERR_NOMEM : ERR_NOT_FOUND, "dns");
+	t->places = malloc(n * sizeof *t->places);
+	if (!t->places)
+		return ERR_NOMEM;
+	memcpy(t->places, places, n * sizeof *t->places);
+	return 0;
+}
+
+/* rc: why there are none. */
+static void try_places(struct trip *t, int rc, const struct sip_place *places, size_t n)
+{
+	if (rc == 0)
+		rc = n ? keep_places(t, places, n) : ERR_NOT_FOUND;
+	if (rc < 0) {
+		note(t, rc, "dns");
 		prove_log_failed(t->g, bytes_of(t->domain), NULL, t->why, "", t->trace);
 		next_hop(t);
 		return;
 	}
-	memcpy(t->places, p->places, p->n * sizeof *t->places);
-	n = hops_order(&t->g->hops, t->places, p->n, loop_now(t->g->loop));
+	n = hops_order(&t->g->hops, t->places, n, loop_now(t->g->loop));
 	if (n == 0)
 		note(t, ERR_AGAIN, "asked for a pause");
 	t->n_places = n;
 	try_place(t);
+}
+
+static void on_located(void *arg, const struct sip_places *p)
+{
+	struct trip *t = arg;
+
+	t->locating = NULL;
+	if (t->is_cancelled)
+		finish(t);
+	else
+		try_places(t, p->rc, p->places, p->n);
 }
 
 /* ---- to a next hop ---- */
@@ -324,6 +337,11 @@ static bool locate(struct trip *t, const char *host, uint16_t port, int transpor
 		/* COMPAT: OCS, Lync and Skype for Business federate by an SRV record of their own (FED-07) */
 		.is_lync = is_lync, .name = name_for(t, host, ascii), .local = local,
 	};
+	struct sip_place place;
+	if (siplocate_at_once(&ask, &place)) {
+		try_places(t, 0, &place, 1);
+		return true;
+	}
 	t->locating = siplocate(t->g->dns, &ask, on_located, t);
 	if (!t->locating)
 		note(t, ERR_NOMEM, "");

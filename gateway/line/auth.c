@@ -13,6 +13,8 @@ enum {
 	FAILED_LINES = 60, /* a minute */
 };
 
+enum { OFFER_SHA256, OFFER_BOTH, OFFER_MD5 }; /* places in the range of `line digest` */
+
 /* RFC 7616 3.4: a count may not come twice, so a request that was overheard is of no use. */
 struct used_nonce {
 	struct list node;
@@ -132,8 +134,10 @@ static void challenge(struct request *r, bool is_stale)
 	if (!m)
 		return;
 	line_stats[STAT_CHALLENGED]++;
-	put_challenge(r, m, DIGEST_SHA256, is_stale);
-	if (settings_bool(l->settings, SET_LINE_DIGEST_MD5))
+	unsigned which = settings_enum(l->settings, SET_LINE_DIGEST);
+	if (which != OFFER_MD5) /* COMPAT: libre up to 1.1 (baresip 1.0) gives up when one is unknown to it */
+		put_challenge(r, m, DIGEST_SHA256, is_stale);
+	if (which != OFFER_SHA256)
 		put_challenge(r, m, DIGEST_MD5, is_stale);
 	request_respond(r, m);
 }
@@ -235,8 +239,11 @@ void auth_begin(struct request *r)
 		router_proved(r);
 		return;
 	}
-	if (!r->t) {
-		request_free(r); /* an ACK of nobody */
+	if (!r->t) { /* an ACK cannot be challenged (RFC 3261 22.1): it must come from where its user registered */
+		if (location_of_source(&l->location, request_jid(r), &r->from))
+			router_proved(r);
+		else
+			request_free(r);
 		return;
 	}
 	enum stranger_verdict v = stranger_asks(&l->strangers, &r->from.addr.any, loop_now(l->loop));

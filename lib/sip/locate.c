@@ -42,8 +42,8 @@ struct siplocate {
 	enum round round;
 	struct dns_query *naptr;
 	size_t n_waiting, n_services, n_targets;
-	struct service services[SERVICES_MAX];
-	struct target targets[TARGETS_MAX];
+	struct service *services[SERVICES_MAX]; /* each has room for a whole answer: only what is asked is made */
+	struct target *targets[TARGETS_MAX];
 	bool is_refused[SIPT_COUNT]; /* RFC 2782: "." */
 	int rc;                      /* why there is nothing */
 	uint32_t ttl_s;
@@ -64,28 +64,46 @@ static void next_round(struct siplocate *q);
 
 /* ---- the end ---- */
 
-static void cancel_all(struct siplocate *q)
+static void drop_services(struct siplocate *q)
+{
+	while (q->n_services) {
+		struct service *s = q->services[--q->n_services];
+		dns_cancel(s->query);
+		free(s);
+	}
+}
+
+static void locate_free(struct siplocate *q)
 {
 	dns_cancel(q->naptr);
-	for (size_t i = 0; i < q->n_services; i++)
-		dns_cancel(q->services[i].query);
-	for (size_t i = 0; i < q->n_targets; i++)
-		dns_cancel(q->targets[i].query);
+	drop_services(q);
+	while (q->n_targets) {
+		struct target *t = q->targets[--q->n_targets];
+		dns_cancel(t->query);
+		free(t);
+	}
+	free(q);
 }
 
 void siplocate_cancel(struct siplocate *q)
 {
-	if (!q)
-		return;
-	cancel_all(q);
-	free(q);
+	if (q)
+		locate_free(q);
+}
+
+static void write_place(struct sip_place *p, enum siptransport transport, uint16_t port, const char *name, const char *local)
+{
+	p->transport = transport;
+	sip_sockaddr_set_port(&p->addr, port);
+	snprintf(p->name, sizeof p->name, "%s", name);
+	snprintf(p->local, sizeof p->local, "%s", local);
 }
 
 static void add_place(const struct siplocate *q, const struct target *t, const struct dns_addr *a, struct sip_places *out)
 {
 	struct sip_place *p = &out->places[out->n++];
 
-	*p = (struct sip_place){ .transport = t->transport };
+	*p = (struct sip_place){ 0 };
 	if (a->family == 6) {
 		p->addr.v6.sin6_family = AF_INET6;
 		memcpy(&p->addr.v6.sin6_addr, a->bytes, 16);
@@ -93,18 +111,18 @@ static void add_place(const struct siplocate *q, const struct target *t, const s
 		p->addr.v4.sin_family = AF_INET;
 		memcpy(&p->addr.v4.sin_addr, a->bytes, 4);
 	}
-	sip_sockaddr_set_port(&p->addr, t->port);
-	snprintf(p->name, sizeof p->name, "%s", t->is_named ? t->host : q->name);
-	snprintf(p->local, sizeof p->local, "%s", q->local);
+	write_place(p, t->transport, t->port, t->is_named ? t->host : q->name, q->local);
 }
 
 static void finish(struct siplocate *q)
 {
-	struct sip_places out = { .rc = q->rc };
+	struct sip_places out;
 
+	out.rc = q->rc;
+	out.n = 0;
 	for (size_t i = 0; i < q->n_targets; i++)
-		for (size_t j = 0; j < q->targets[i].answer.n && out.n < SIP_PLACES_MAX; j++)
-			add_place(q, &q->targets[i], &q->targets[i].answer.addrs[j], &out);
+		for (size_t j = 0; j < q->targets[i]->answer.n && out.n < SIP_PLACES_MAX; j++)
+			add_place(q, q->targets[i], &q->targets[i]->answer.addrs[j], &out);
 	if (out.n)
 		out.rc = 0;
 	else if (!out.rc || out.rc == ERR_DNS_NXDOMAIN)
@@ -112,7 +130,7 @@ static void finish(struct siplocate *q)
 	out.ttl_s = out.n && q->ttl_s != UINT32_MAX ? q->ttl_s : 0;
 	siplocate_fn fn = q->fn;
 	void *arg = q->arg;
-	free(q); /* no question runs any more */
+	locate_free(q);
 	fn(arg, &out);
 }
 
@@ -133,10 +151,20 @@ static void note_ttl(struct siplocate *q, uint32_t ttl_s)
 
 static void add_target(struct siplocate *q, const char *host, uint16_t port, enum siptransport transport, bool is_named)
 {
-	if (q->n_targets == TARGETS_MAX || strlen(host) >= sizeof q->targets[0].host)
+	struct target *t;
+
+	if (q->n_targets == TARGETS_MAX || strlen(host) >= sizeof t->host)
 		return;
-	struct target *t = &q->targets[q->n_targets++];
-	*t = (struct target){ .q = q, .port = port, .transport = transport, .is_named = is_named };
+	t = calloc(1, sizeof *t);
+	if (!t) {
+		q->rc = ERR_NOMEM;
+		return;
+	}
+	q->targets[q->n_targets++] = t;
+	t->q = q;
+	t->port = port;
+	t->transport = transport;
+	t->is_named = is_named;
 	snprintf(t->host, sizeof t->host, "%s", host);
 }
 
@@ -156,7 +184,7 @@ static void on_addresses(void *arg, const struct dns_addr_answer *a)
 static void ask_addresses(struct siplocate *q)
 {
 	for (size_t i = 0; i < q->n_targets; i++) {
-		struct target *t = &q->targets[i];
+		struct target *t = q->targets[i];
 		t->query = dns_addr(q->dns, t->host, on_addresses, t);
 		if (t->query)
 			q->n_waiting++;
@@ -171,8 +199,14 @@ static void add_service(struct siplocate *q, const char *prefix, const char *hos
 {
 	if (q->n_services == SERVICES_MAX)
 		return;
-	struct service *s = &q->services[q->n_services++];
-	*s = (struct service){ .q = q, .transport = transport };
+	struct service *s = calloc(1, sizeof *s);
+	if (!s) {
+		q->rc = ERR_NOMEM;
+		return;
+	}
+	q->services[q->n_services++] = s;
+	s->q = q;
+	s->transport = transport;
 	snprintf(s->owner, sizeof s->owner, "%s%s", prefix, host);
 }
 
@@ -188,7 +222,7 @@ static void on_service(void *arg, const struct dns_srv_answer *a)
 static void ask_services(struct siplocate *q)
 {
 	for (size_t i = 0; i < q->n_services; i++) {
-		struct service *s = &q->services[i];
+		struct service *s = q->services[i];
 		s->answer.rc = ERR_NOMEM;
 		s->query = dns_service(q->dns, s->owner, on_service, s);
 		q->n_waiting += s->query != NULL;
@@ -222,8 +256,8 @@ static void take_service(struct siplocate *q, const struct service *s)
 static void take_services(struct siplocate *q)
 {
 	for (size_t i = 0; i < q->n_services; i++)
-		take_service(q, &q->services[i]);
-	q->n_services = 0;
+		take_service(q, q->services[i]);
+	drop_services(q);
 }
 
 static bool may_use(const struct siplocate *q, enum siptransport transport)
@@ -272,16 +306,16 @@ static void on_naptr(void *arg, const struct dns_naptr_answer *a)
 }
 
 /* RFC 3263 4.1: without any record, TLS for what must be secure and UDP for the rest. */
-static enum siptransport plain_transport(const struct siplocate *q)
+static enum siptransport plain_transport(const struct siplocate_ask *ask)
 {
-	if (q->ask.transport >= 0)
-		return (enum siptransport)q->ask.transport;
-	return q->ask.is_tls_only ? SIPT_TLS : SIPT_UDP;
+	if (ask->transport >= 0)
+		return ask->is_tls_only ? SIPT_TLS : (enum siptransport)ask->transport;
+	return ask->is_tls_only ? SIPT_TLS : SIPT_UDP;
 }
 
 static void add_host_itself(struct siplocate *q)
 {
-	enum siptransport t = plain_transport(q);
+	enum siptransport t = plain_transport(&q->ask);
 
 	if (q->is_refused[t])
 		q->rc = ERR_NOT_FOUND;
@@ -379,6 +413,19 @@ static enum round first_round(struct siplocate *q)
 	if (q->ask.is_lync)
 		return ROUND_LYNC;
 	return q->ask.transport >= 0 ? ROUND_USUAL : ROUND_NAPTR;
+}
+
+bool siplocate_at_once(const struct siplocate_ask *ask, struct sip_place *out)
+{
+	enum siptransport t = plain_transport(ask);
+	struct sip_place p = { 0 };
+
+	if (sip_sockaddr_of(bytes_of(ask->host), 0, &p.addr) < 0)
+		return false;
+	write_place(&p, t, ask->port ? ask->port : siptransport_port(t), ask->name ? ask->name : ask->host,
+	            ask->local ? ask->local : "");
+	*out = p;
+	return true;
 }
 
 struct siplocate *siplocate(struct dns *d, const struct siplocate_ask *ask, siplocate_fn fn, void *arg)

@@ -32,6 +32,8 @@ struct siplocate;
  * texts are copied. It takes at most five times the resolver's budget for a question. */
 typedef void (*siplocate_fn)(void *arg, const struct sip_places *p);
 struct siplocate *siplocate(struct dns *d, const struct siplocate_ask *ask, siplocate_fn fn, void *arg);
+/* The one place of a numeric host, for which nothing need be asked. False: any other host. */
+bool siplocate_at_once(const struct siplocate_ask *ask, struct sip_place *out);
 void siplocate_cancel(struct siplocate *q); /* NULL is fine */
 
 #endif
