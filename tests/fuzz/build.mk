@@ -63,3 +63,9 @@ fuzz-replay:
 	@tests/fuzz/replay
 fuzz-list:
 	@echo $(FUZZ)
+
+FUZZ += gsip_fuzz
+$(O)/obj/tests/fuzz/gsip_fuzz.o: CPPFLAGS += -Ifederation/sip
+gsip_fuzz_SRCS := federation/sip/pattern.c federation/sip/target.c federation/sip/loopmark.c federation/sip/login.c
+gsip_fuzz_LIBS := sip run proto base
+gsip_fuzz_LD := $(SIP_LD) -lcrypto $(proto_LD)
