@@ -288,20 +288,27 @@ void item_resume(struct im *im, struct parcel *p)
 
 /* ---- answers ---- */
 
-void post(struct im *im, enum stanza_kind kind, enum stanza_type type, struct bytes from, struct bytes to,
-          struct bytes stanza)
+/* sid: the stanza's id, by which the other side finds what an error is about. */
+static void post_with_id(struct im *im, enum stanza_kind kind, enum stanza_type type, struct bytes from, struct bytes to,
+			 struct bytes sid, struct bytes stanza)
 {
 	struct jid j = jid_of_normal(to);
 
 	if (!domain_of(im, jid_domain(&j))) {
 		const struct envelope e = { .door = DOOR_CORE, .kind = (uint8_t)kind, .type = (uint8_t)type,
-					    .from = from, .to = to, .stanza = stanza };
+					    .from = from, .to = to, .sid = sid, .stanza = stanza };
 		remote_post(im, &e);
 		return;
 	}
 	struct session *s = session_by_full(im, to);
 	if (s)
 		session_send(im, s, kind, stanza);
+}
+
+void post(struct im *im, enum stanza_kind kind, enum stanza_type type, struct bytes from, struct bytes to,
+	  struct bytes stanza)
+{
+	post_with_id(im, kind, type, from, to, BYTES_NONE, stanza);
 }
 
 void item_refuse(struct im *im, const struct item *it, enum stanza_error why, const char *text)
@@ -317,5 +324,5 @@ void item_refuse(struct im *im, const struct item *it, enum stanza_error why, co
 	    buf_failed(&im->out))
 		return;
 	im_stats[STAT_BOUNCED]++;
-	post(im, (enum stanza_kind)e->kind, TYPE_ERROR, from, e->from, buf_bytes(&im->out));
+	post_with_id(im, (enum stanza_kind)e->kind, TYPE_ERROR, from, e->from, e->sid, buf_bytes(&im->out));
 }

@@ -155,12 +155,18 @@ class Loops(PeerCase):
         cls.a = Party(cls.place, A, "udp", auto={"NOTIFY": 200})
         cls.b = Party(cls.place, B, "udp")
         cls.gh = cls.gatehouse("near.example", sip_peers={
-            A: {"action": "allow", "tls": "optional", "addresses": cls.a.addr},
+            # b.example sends back what a.example sent: for that it must be allowed to speak for it
+            A: {"action": "allow", "tls": "optional", "addresses": '"%s %s"' % (cls.a.addr, cls.b.addr)},
             B: {"action": "allow", "tls": "optional", "addresses": cls.b.addr}}, sip_routes={
             "b": {"pattern": B, "type": "domain", "next-hop": cls.b.addr, "port": 5060, "protocol": "udp"},
             "a": {"pattern": A, "type": "domain", "next-hop": cls.a.addr, "port": 5060, "protocol": "udp"}})
         cls.gh.start()
         cls.a.server = cls.b.server = (cls.gh.addr, 5060)
+
+    def setUp(self):
+        super().setUp()
+        self.a.got.clear()
+        self.b.got.clear()
 
     def test_483_max_forwards(self):
         got = self.a.ask("MESSAGE", "sip:x@" + B, body="far", max_forwards=0)
