@@ -249,7 +249,7 @@ void auth_begin(struct request *r)
 	enum stranger_verdict v = stranger_asks(&l->strangers, &r->from.addr.any, loop_now(l->loop));
 	if (v != STRANGER_WELCOME) {
 		line_stats[v == STRANGER_PENALTY ? STAT_PENALTY : STAT_TOO_FAST]++;
-		request_refuse(r, v == STRANGER_PENALTY ? 403 : 503, NULL, v == STRANGER_PENALTY ? "penalty" : "rate");
+		request_dismiss(r, v == STRANGER_PENALTY ? 403 : 503, v == STRANGER_PENALTY ? "penalty" : "rate");
 		return;
 	}
 	if (!find_credentials(r, &c))

@@ -334,8 +334,8 @@ PIDF = ("<?xml version='1.0' encoding='UTF-8'?><presence xmlns='urn:ietf:params:
         "</status><note>%s</note></tuple><dm:person id='p'><rpid:activities><rpid:%s/></rpid:activities></dm:person></presence>")
 
 
-class Translated(Line):
-    """A SIP client is a session of its user: what it does XMPP users see, and the other way round."""
+class Sessions(Line):
+    """Helpers where a SIP client meets XMPP users."""
 
     def xmpp(self, user, priority=0):
         s = self.client(user)
@@ -355,6 +355,10 @@ class Translated(Line):
                 return rows[0]
             time.sleep(0.05)
         self.fail("no session of the SIP client: %r" % self.gh.records("show", "sessions"))
+
+
+class Translated(Sessions):
+    """A SIP client is a session of its user: what it does XMPP users see, and the other way round."""
 
     def test_messages(self):
         for transport in ("tcp", "udp", "tls"):
@@ -462,7 +466,7 @@ class Translated(Line):
         p.wait(lambda m: phone.method(m) == "NOTIFY" and "<basic>open</basic>" in m, what="a NOTIFY with her state")
 
 
-class Approving(Translated):
+class Approving(Sessions):
     more = ("set gateway clients-approve on",)
 
     def test_who_asks_is_let(self):
@@ -473,7 +477,7 @@ class Approving(Translated):
         a.wait(lambda e: (e.get("from") or "").startswith("%s@%s/" % (v, DOMAIN)) and e.get("type") is None, what="the phone's presence")
 
 
-class OtherPeoplesClient(Translated):
+class OtherPeoplesClient(Sessions):
     """baresip: registers, is written to, writes, watches, is called, and leaves. It speaks MD5 only."""
     more = ("set line digest md5",)
 
