@@ -45,6 +45,7 @@ class Company:
     def __init__(self, site):
         self.site, self.uas = site, site.place.addr()
         self.cert = site.pki.make("good", CALLER, extra=(CALLED,))
+        site.dns.a(CALLER, self.uas)
         self.bundle = site.place.write("load.pem", self.cert.text() + self.cert.key_text())
 
     def gatehouse(self, how, users=()):
@@ -102,7 +103,10 @@ class Answering(threading.Thread):
             sel.register(s.sock, selectors.EVENT_READ, s)
         while not self.is_over:
             for key, _ in sel.select(0.2):
-                self._answer(key.data)
+                try:
+                    self._answer(key.data)
+                except raw.Closed:
+                    sel.unregister(key.fileobj)
 
     @staticmethod
     def _answer(s):
@@ -150,7 +154,8 @@ def subscriptions(plan, out):
         people = Answering(gh, users)
         people.start()
         say("sip: %d subscriptions" % count)
-        for r in company.load("subscribe", gh, "tls", to=gh.domain, count=count, users=n_users, hold=10)["rounds"]:
+        for r in company.load("subscribe", gh, "tls", to=gh.domain, count=count, users=n_users, hold=10,
+                              contact=CALLER + ":7000")["rounds"]:
             key = ("sip", count, "subscriptions, " + r["phase"])
             for what, k, scale in (("active", "active", 1), ("failed", "failed", 1), ("KiB each", "kib_each", 1),
                                    ("MiB of all programs", "pss_kib", 1 / 1024), ("CPU microseconds each", "us_each", 1)):

@@ -12,6 +12,7 @@ struct sipside {
 	enum sipwire_kind kind;
 	struct sockaddr_in server, local;
 	const char *from, *to; /* domains */
+	const char *contact;   /* host and port of our Contact in dialogs */
 	unsigned users;        /* messages go to user0 .. user(users-1); 0: to one a slot */
 	char host[INET_ADDRSTRLEN];
 	unsigned port;

@@ -17,11 +17,11 @@ static void send_subscribe(struct subscriptions *s, unsigned i)
 	buf_init(&out, 8192);
 	buf_putf(&out, "SUBSCRIBE %s SIP/2.0\r\nVia: SIP/2.0/%s %s:%u;branch=z9hG4bK%u.%u;rport\r\nMax-Forwards: 70\r\n%s"
 		 "From: <sip:w%u@%s>;tag=f%u\r\nTo: <sip:user%u@%s>%s%s\r\nCall-ID: s%u@load\r\nCSeq: %u SUBSCRIBE\r\n"
-		 "Contact: <sip:w%u@%s:%u;transport=%s>\r\nEvent: presence\r\nAccept: application/pidf+xml\r\nExpires: %u\r\n"
+		 "Contact: <sip:w%u@%s;transport=%s>\r\nEvent: presence\r\nAccept: application/pidf+xml\r\nExpires: %u\r\n"
 		 "Content-Length: 0\r\n\r\n",
 		 d->is_made ? d->target : uri, sipwire_name(side->kind), side->host, side->port, i, d->cseq, d->route, i,
-		 side->from, i, i % s->users, side->to, d->is_made ? ";tag=" : "", d->tag, i, d->cseq, i, side->host,
-		 side->port, side->kind == SIPWIRE_UDP ? "udp" : side->kind == SIPWIRE_TCP ? "tcp" : "tls", s->expires_s);
+		 side->from, i, i % s->users, side->to, d->is_made ? ";tag=" : "", d->tag, i, d->cseq, i, side->contact,
+		 side->kind == SIPWIRE_UDP ? "udp" : side->kind == SIPWIRE_TCP ? "tcp" : "tls", s->expires_s);
 	sipside_send(s->side, buf_bytes(&out));
 	buf_fini(&out);
 	d->is_waiting = true;

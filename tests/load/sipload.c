@@ -7,6 +7,7 @@
  *
  * Common: --server HOW:ADDR:PORT (HOW: udp, tcp, tls) --uas HOW:ADDR:PORT (where the server finds us)
  *         --local ADDR --from DOMAIN --to DOMAIN --window W --seconds S --rounds R --pids 1,2 --hold S
+ *         --contact HOST:PORT (subscribe: as --uas, with a name of the certificate)
  *         --certificate FILE (PEM with key, shown on both sides) --server-name NAME
  * Prints one JSON object. Figures are those of the processes in --pids and their children. */
 #include "meter.h"
@@ -280,7 +281,8 @@ static const struct option options[] = {
 	{ "pids", required_argument, NULL, 'i' },    { "certificate", required_argument, NULL, 'c' },
 	{ "server-name", required_argument, NULL, 'n' }, { "count", required_argument, NULL, 'N' },
 	{ "users", required_argument, NULL, 'U' },   { "hold", required_argument, NULL, 'H' },
-	{ "expires", required_argument, NULL, 'E' }, { 0 }
+	{ "expires", required_argument, NULL, 'E' },  { "contact", required_argument, NULL, 'C' },
+	{ 0 }
 };
 
 static int apply_option(int o, const char *v)
@@ -290,6 +292,7 @@ static int apply_option(int o, const char *v)
 	case 'u': return sipwire_parse(v, &run.uas_kind, &run.uas_at);
 	case 'l': return inet_pton(AF_INET, v, &run.side.local.sin_addr) == 1 ? 0 : ERR_SYNTAX;
 	case 'f': run.side.from = v; return 0;
+	case 'C': run.side.contact = v; return 0;
 	case 't': run.side.to = v; return 0;
 	case 'w': run.window = (unsigned)atoi(v); return run.window && run.window <= WINDOW_MAX ? 0 : ERR_RANGE;
 	case 'S': run.seconds = atof(v); return 0;
@@ -328,6 +331,7 @@ int main(int argc, char **argv)
 	run.side.local = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	run.side.from = "a.example";
 	run.side.to = "b.example";
+	run.side.contact = "127.0.0.1";
 	run.window = 100;
 	run.rounds = 1;
 	run.seconds = 5;

@@ -10,7 +10,8 @@ class BaresipClient(Box):
     @classmethod
     def build(cls):
         cls.count = 0
-        cls.gh = cls.gatehouse(DOMAIN, line=True)
+        # COMPAT: baresip 1.0 knows no digest but MD5.
+        cls.gh = cls.gatehouse(DOMAIN, line=True, settings=["set line digest-md5 on"])
         cls.gh.start()
 
     def phone(self, user, contact, **options):
