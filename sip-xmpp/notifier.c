@@ -328,7 +328,7 @@ static void answer(struct notifier *n, struct request_in *r, uint32_t expires_s)
 
 	buf_init(&b, 1 << 15);
 	buf_putf(&b, "Expires: %u\r\nContact: <", expires_s);
-	(void)presence_put_contact(n->pair->p, &b, pair_xmpp(n->pair)); /* it was made once already: the dialog has it */
+	(void)notify_put_contact(n, &b); /* an address that is too long was refused by the door */
 	buf_put_str(&b, ">\r\n");
 	for (size_t i = 0; i < sipmsg_count(r->m, SIPH_RECORD_ROUTE); i++) {
 		buf_put_str(&b, "Record-Route: ");

@@ -186,13 +186,21 @@ static void put_state(const struct notifier *n, struct sipmsg *m)
 	buf_fini(&b);
 }
 
+/* A client of ours comes back through its own door, by the domain. */
+bool notify_put_contact(const struct notifier *n, struct buf *b)
+{
+	if (n->flags & UNIT_CLIENT)
+		return presence_put_uri(b, pair_xmpp(n->pair));
+	return presence_put_contact(n->pair->p, b, pair_xmpp(n->pair), n->flags & UNIT_TLS);
+}
+
 static struct sipmsg *make_notify(struct notifier *n, enum body what)
 {
 	struct sipmsg *m = NULL;
 	struct buf contact;
 
 	buf_init(&contact, 2048);
-	if (presence_put_contact(n->pair->p, &contact, pair_xmpp(n->pair)))
+	if (notify_put_contact(n, &contact))
 		m = dialog_request(&n->dialog, "NOTIFY", buf_bytes(&contact));
 	buf_fini(&contact);
 	if (!m)

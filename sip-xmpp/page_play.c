@@ -91,6 +91,7 @@ static void answer_unit(struct play *p, struct play_unit *u, unsigned status, co
 	buf_init(&b, SIPMSG_MAX_BYTES);
 	if (body)
 		sipmsg_set_body(r, "application/octet-stream", bytes_of(body));
+	sipmsg_remove_all(r, SIPH_VIA); /* the door's own */
 	must(sipmsg_print(r, &b) == 0, "a response does not print");
 	put_answer(p, u, &(struct sip_answer){ .id = u->id, .flags = UNIT_RAW, .status = (uint16_t)status, .body = buf_bytes(&b) });
 	buf_fini(&b);
@@ -354,7 +355,8 @@ static void put_envelope(struct play *p, struct buf *b, const char *text, uint64
 	buf_init(&out, 1 << 20);
 	stanza_write(&out, &s, from.full, to.full);
 	const struct envelope e = { .id = id, .trace = 7, .door = DOOR_ACCESS, .kind = (uint8_t)s.kind, .type = (uint8_t)s.type,
-				    .facts = s.facts, .from = from.full, .to = to.full, .sid = s.id, .stanza = buf_bytes(&out) };
+				    .facts = s.facts, .from = from.full, .to = to.full, .sid = s.type == TYPE_ERROR ? BYTES_NONE : s.id, /* as gh-im does */
+				    .stanza = buf_bytes(&out) };
 	envelope_encode(b, &e);
 	buf_fini(&out);
 	arena_reset(&p->arena);

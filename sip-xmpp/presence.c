@@ -247,7 +247,7 @@ bool presence_put_uri(struct buf *b, struct bytes bare)
 	return address_of_bare(&j, SIPURI_SIP, b) == 0 && !buf_failed(b);
 }
 
-bool presence_put_contact(struct presence *p, struct buf *b, struct bytes bare)
+bool presence_put_contact(struct presence *p, struct buf *b, struct bytes bare, bool is_tls)
 {
 	size_t start = buf_len(b);
 	char host[256];
@@ -263,6 +263,8 @@ bool presence_put_contact(struct presence *p, struct buf *b, struct bytes bare)
 	buf_putf(b, strchr(host, ':') ? "@[%s]" : "@%s", host);
 	if (port)
 		buf_putf(b, ":%u", port);
+	if (is_tls)
+		buf_put_str(b, ";transport=tls");
 	return !buf_failed(b);
 }
 

@@ -151,8 +151,9 @@ void presence_tell(struct presence *p, const struct tell *t);
 void presence_tell_plain(struct presence *p, enum stanza_type type, struct bytes from, struct bytes to);
 /* "sip:juliet@example.com" */
 bool presence_put_uri(struct buf *b, struct bytes bare);
-/* The same at `sip host`, when that is set: the URI of our Contact, which must be reached (SUB-X01). */
-bool presence_put_contact(struct presence *p, struct buf *b, struct bytes bare);
+/* The same at `sip host`, when that is set: the URI of our Contact, which a partner must reach (SUB-X01). A
+ * host and port alone mean UDP (RFC 3263 4.1), so is_tls says otherwise. */
+bool presence_put_contact(struct presence *p, struct buf *b, struct bytes bare, bool is_tls);
 bool presence_is_on(const struct presence *p);
 
 extern const struct feature presence_feature;
@@ -264,6 +265,7 @@ const char *notifier_state_name(uint8_t state);
 /* Sends a NOTIFY of the state n is in, or marks it due. */
 void notify_send(struct notifier *n);
 void notify_init(struct notifier *n);
+bool notify_put_contact(const struct notifier *n, struct buf *b);
 /* A change that may wait its turn (PRE-X13). */
 void notify_change(struct notifier *n);
 /* The XMPP user's resource is now so; false: nothing changed. */

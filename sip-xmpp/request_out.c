@@ -117,7 +117,7 @@ static void outcome_of(const struct sip_answer *a, struct sipmsg **m, struct out
 {
 	*m = NULL;
 	*o = (struct outcome){ .status = a->status, .why = a->why, .reason = a->reason, .flow = a->flow };
-	if (a->flags & UNIT_RAW && sipmsg_parse(a->body, m) == 0 && sipmsg_status(*m) >= 200) {
+	if (a->flags & UNIT_RAW && sipmsg_parse_inside(a->body, m) == 0 && sipmsg_status(*m) >= 200) {
 		o->m = *m;
 		o->status = sipmsg_status(*m);
 		o->reason = sipmsg_reason(*m);

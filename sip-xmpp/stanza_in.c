@@ -155,6 +155,9 @@ static void offer(struct stanza_in *s)
 
 	list_add_tail(&x->stanzas_in_order, &s->node_order);
 	s->node = stanza_in_tree(s);
+	/* gh-im's errors are labelled without id; they are dealt with before the tree goes. */
+	if (s->node && !s->e.sid.n && (s->e.type == TYPE_ERROR || s->e.type == TYPE_RESULT))
+		s->e.sid = xml_attr(s->node, "id");
 	if (!s->node)
 		stanza_in_refuse_with(s, STANZA_BAD_REQUEST, "");
 	else if (s->e.type == TYPE_ERROR && stanza_out_on_error(x, s))

@@ -172,6 +172,13 @@ static int send_request(struct watch *w, struct sipmsg *m, request_out_fn fn, vo
 	return rc;
 }
 
+static bool is_tls_peer(const struct watch *w)
+{
+	struct xlate *x = w->pair->p->x;
+
+	return settings_enum_at(x->settings, SET_SIP_PEER_TLS, xlate_peer_key(x, jid_domain_of(pair_sip(w->pair)))) == 0;
+}
+
 static struct sipmsg *make_subscribe(struct watch *w, struct dialog *d, uint32_t expires_s)
 {
 	struct presence *p = w->pair->p;
@@ -179,7 +186,7 @@ static struct sipmsg *make_subscribe(struct watch *w, struct dialog *d, uint32_t
 	struct buf b;
 
 	buf_init(&b, 4096);
-	if (presence_put_contact(p, &b, pair_xmpp(w->pair)))
+	if (presence_put_contact(p, &b, pair_xmpp(w->pair), is_tls_peer(w)))
 		m = dialog_request(d, "SUBSCRIBE", buf_bytes(&b));
 	buf_clear(&b);
 	buf_putf(&b, "%u", expires_s);

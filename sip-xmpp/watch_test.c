@@ -143,7 +143,11 @@ static void test_contact_at_sip_host(void **state)
 	play_close(&p);
 	play_open(&p, "sip host = gate.example.com 5061\n");
 	subscribe();
-	assert_string_equal(play_header(&p, "Contact"), "<sip:juliet@gate.example.com:5061>");
+	assert_string_equal(play_header(&p, "Contact"), "<sip:juliet@gate.example.com:5061;transport=tls>");
+	play_close(&p);
+	play_open(&p, "sip host = gate.example.com 5060\nsip peer example.net tls = optional\n");
+	subscribe();
+	assert_string_equal(play_header(&p, "Contact"), "<sip:juliet@gate.example.com:5060>");
 }
 
 static void test_early_notify(void **state)

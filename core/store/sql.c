@@ -22,8 +22,8 @@ const char *const sql_steps[] = {
 	"CREATE TABLE journal(id INTEGER PRIMARY KEY AUTOINCREMENT, uid INTEGER NOT NULL UNIQUE,"
 	"  at INTEGER NOT NULL, jid TEXT NOT NULL, envelope BLOB NOT NULL);",
 	/* 1: from which other domain a waiting message came; '' from here */
-	"ALTER TABLE offline ADD COLUMN sender TEXT NOT NULL DEFAULT '';"
-	"CREATE INDEX offline_sender ON offline(sender) WHERE sender<>'';",
+	("ALTER TABLE offline ADD COLUMN sender TEXT NOT NULL DEFAULT '';"
+	 "CREATE INDEX offline_sender ON offline(sender) WHERE sender<>'';"),
 	/* 2: presence subscriptions between SIP and XMPP; the value is gh-xlate's */
 	"CREATE TABLE watch(key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;",
 };

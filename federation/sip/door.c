@@ -241,8 +241,8 @@ static void strip_routes(struct visit *v)
 
 /* ---- where to? ---- */
 
-/* COMPAT: OCS and Lync send NOTIFY and other requests of a dialog to our server's name: the domain is in To
- * (spec/sip.md 3, "catch-all"). */
+/* To our Contact, whose host may be the server's name: the domain is in To. COMPAT: OCS and Lync also send what
+ * begins a dialog there (spec/sip.md 3, "catch-all"). */
 static enum refusal hand_by_to(struct visit *v)
 {
 	char domain[GSIP_DOMAIN_MAX];

@@ -193,6 +193,39 @@ static void handed(void **state)
 	world_close(&w);
 }
 
+/* The partner comes back as it came: our Contact says so. */
+static void contacts(void **state)
+{
+	static const struct {
+		const char *in, *want;
+	} rows[] = {
+		{ "<sip:a@our.example;gr=x>", "<sip:a@our.example;gr=x;transport=udp>" },
+		{ "<sip:a@sip.our.example:5060>;expires=5", "<sip:a@sip.our.example:5060;transport=udp>;expires=5" },
+		{ "<sip:a@our.example;transport=tls;lr>", "<sip:a@our.example;lr;transport=udp>" },
+		{ "<sip:a@else.example>", "<sip:a@else.example>" },
+	};
+	struct world w;
+	struct world_peer p;
+
+	(void)state;
+	world_open(&w, SETTINGS);
+	peer_open(&p);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		char line[256];
+		size_t n = w.n_units;
+		request(&w, &p, "SUBSCRIBE", "sip:a@our.example", "sip:x@b.example", "sip:a@our.example", "Event: presence\n");
+		while (w.n_units == n)
+			loop_turn(w.loop, 5);
+		(void)snprintf(line, sizeof line, "Contact: %s\r\n", rows[i].in);
+		world_answer(&w, &(struct sip_answer){ .id = w.units[n].u.id, .status = 200, .headers = bytes_of(line) });
+		struct bytes got = sipmsg_value(peer_receive(&w, &p), SIPH_CONTACT, 0);
+		if (!bytes_eq_str(got, rows[i].want))
+			fail_msg("row %zu: %.*s", i, BYTES_FMT(got));
+	}
+	peer_close(&p);
+	world_close(&w);
+}
+
 /* COMPAT: Lync's NOTIFY to the server's name. */
 static void catch_all(void **state)
 {
@@ -308,7 +341,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refused), cmocka_unit_test(strangers_flood), cmocka_unit_test(rate),
-		cmocka_unit_test(ping), cmocka_unit_test(handed), cmocka_unit_test(catch_all), cmocka_unit_test(trunk),
+		cmocka_unit_test(ping), cmocka_unit_test(handed), cmocka_unit_test(contacts), cmocka_unit_test(catch_all), cmocka_unit_test(trunk),
 		cmocka_unit_test(gateway_dies), cmocka_unit_test(invite_cancelled), cmocka_unit_test(settings_change),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

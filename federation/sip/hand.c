@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/random.h"
+#include "contact.h"
 #include "sip/unit.h"
 #include "waiting.h"
 
@@ -15,6 +16,7 @@ struct handed {
 	struct gsip *g;
 	uint64_t id;
 	struct sipserver *t;
+	enum siptransport transport;
 };
 
 static void handed_free(struct handed *h)
@@ -66,7 +68,8 @@ static enum refusal keep(struct visit *v, struct handed **out)
 
 	if (!h)
 		return REFUSED_MEMORY;
-	*h = (struct handed){ .waiting = { on_cancel }, .g = v->g, .id = gsip_next_id(v->g), .t = v->t };
+	*h = (struct handed){ .waiting = { on_cancel }, .g = v->g, .id = gsip_next_id(v->g), .t = v->t,
+			     .transport = v->from->transport };
 	if (map_add_u64(&v->g->handed, h->id, h) < 0) {
 		free(h);
 		return REFUSED_MEMORY;
@@ -180,11 +183,14 @@ int hand_on_response(void *program, struct chan *from, const struct frame *f)
 	struct handed *h = map_get_u64(&g->handed, a.id);
 	if (!h)
 		return 0; /* of before gh-xlate's or our restart */
+	arena_reset(&g->arena);
 	int rc = make(h, &a, &r);
-	if (rc == 0)
+	if (rc == 0) {
+		contact_set_transport(g, r, h->transport);
 		sipserver_respond(h->t, r);
-	else /* the transaction is over, or memory is short */
+	} else { /* the transaction is over, or memory is short */
 		sipserver_refuse(h->t, NULL, 500, NULL);
+	}
 	sipmsg_free(r);
 	handed_free(h);
 	return rc == ERR_PROTOCOL ? rc : 0;

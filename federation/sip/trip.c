@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "contact.h"
 #include "held.h"
 #include "login.h"
 #include "partner.h"
@@ -235,6 +236,8 @@ static int transmit(struct trip *t)
 		return ERR_NOMEM;
 	if (t->is_ack)
 		return sipendpoint_send_ack(t->g->endpoint, m, here(t), t->flow);
+	if (t->is_gateway && !t->flow)
+		contact_set_transport(t->g, m, here(t)->transport);
 	t->g->counts[STAT_REQUESTS_OUT]++;
 	return sipclient_start(t->g->endpoint, m, here(t), t->flow, t->mark, &client_owner, t, &t->client);
 }

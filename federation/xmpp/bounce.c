@@ -4,8 +4,18 @@
 #include "handover.h"
 #include "proto/jid.h"
 
+static bool is_elsewhere(const struct s2s *s, const struct queue_item *i, const struct reason *why)
+{
+	return s->conf.may_be_sip && i->id && why->rung == RUNG_DNS && (why->rc == ERR_DNS_NXDOMAIN || why->rc == ERR_DNS_NODATA);
+}
+
 void bounce_item(struct s2s *s, struct pair *p, struct queue_item *i, const struct reason *why)
 {
+	if (is_elsewhere(s, i, why)) {
+		handover_elsewhere(s, i);
+		return;
+	}
+
 	struct buf text, b;
 	struct jid to = jid_of_normal(i->to);
 	struct stanza_refusal refusal = { .error = reason_stanza_error(why), .by = jid_domain(&to) };

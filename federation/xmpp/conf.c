@@ -7,6 +7,8 @@
 #include "base/err.h"
 #include "proto/jid.h"
 
+enum { SIP_MODE_OPEN = 2 }; /* place in the setting's range */
+
 static uint32_t ms(const struct settings *s, enum setting id)
 {
 	return (uint32_t)settings_int(s, id) * 1000;
@@ -34,6 +36,7 @@ static void read_numbers(struct s2s_conf *c, const struct settings *s)
 	c->has_bidi = settings_bool(s, SET_FED_BIDI);
 	c->has_sm = settings_bool(s, SET_FED_SM);
 	c->has_posh = settings_bool(s, SET_FED_POSH);
+	c->may_be_sip = settings_enum(s, SET_SIP_MODE) == SIP_MODE_OPEN;
 	c->dns_validates = settings_bool(s, SET_DNS_VALIDATES);
 	c->dns_query_ms = number(s, SET_DNS_QUERY_TIMEOUT);
 	c->dns_budget_ms = number(s, SET_DNS_BUDGET);

@@ -26,6 +26,7 @@ struct s2s_conf {
 	uint32_t backoff_min_ms, backoff_max_ms;
 	uint32_t streams_max, unauth_max, user_attempts;
 	bool has_bidi, has_sm, has_posh;
+	bool may_be_sip; /* a domain that is not to be found may be one of SIP (ADR-27) */
 	struct map debug_domains; /* by remote domain: its debug lines are written at every level */
 	bool dns_validates;
 	uint32_t dns_query_ms, dns_budget_ms;

@@ -13,19 +13,22 @@ static struct chan *switch_chan(struct s2s *s)
 
 /* ---- gh-switch gave it to us ---- */
 
-static void put_done(struct s2s *s, uint64_t id)
+static int tell(struct s2s *s, uint64_t id, int rc)
 {
 	struct chan *c = switch_chan(s);
 	struct buf *b;
 
-	if (!c) { /* said when it is back */
-		wire_put_u64(&s->dones, id);
-		return;
-	}
+	if (!c)
+		return ERR_CLOSED;
 	b = chan_begin(c, MSG_ROUTE_DONE, 0);
 	wire_put_u64(b, id);
-	wire_put_u32(b, 0);
-	if (chan_end(c) < 0)
+	wire_put_u32(b, (uint32_t)rc);
+	return chan_end(c);
+}
+
+static void put_done(struct s2s *s, uint64_t id)
+{
+	if (tell(s, id, 0) < 0) /* said when gh-switch is back */
 		wire_put_u64(&s->dones, id);
 }
 
@@ -37,6 +40,13 @@ void handover_done(struct s2s *s, struct queue_item *i)
 		s->recent[s->recent_at++ % S2S_RECENT_MAX] = i->id;
 		put_done(s, i->id);
 	}
+	queue_item_free(i);
+}
+
+void handover_elsewhere(struct s2s *s, struct queue_item *i)
+{
+	(void)map_del_u64(&s->outgoing, i->id); /* it comes back, to another program */
+	(void)tell(s, i->id, ERR_UNSUPPORTED);  /* a gh-switch that has gone asks again */
 	queue_item_free(i);
 }
 

@@ -11,6 +11,8 @@
 bool handover_is_repeat(struct s2s *s, uint64_t id);
 /* The item is dealt with: sent and safe, or answered. Says so and frees it. */
 void handover_done(struct s2s *s, struct queue_item *i);
+/* XMPP has no such domain, but SIP may (ADR-27): its origin sends it again, another way. Says so and frees it. */
+void handover_elsewhere(struct s2s *s, struct queue_item *i);
 
 /* ---- what we give to gh-switch ---- */
 /* A stanza from connection `conn` (0: of our own making); counts: for the peer's h. Gives e its id.

@@ -6,6 +6,8 @@
 
 struct item {
 	uint64_t id;
+	size_t n;
+	uint8_t domain[];
 };
 
 void flight_fini(struct flight *f)
@@ -15,18 +17,28 @@ void flight_fini(struct flight *f)
 	map_fini(&f->by_id);
 }
 
-int flight_add(struct flight *f, uint64_t id)
+int flight_add(struct flight *f, uint64_t id, struct bytes domain)
 {
 	if (f->by_id.count >= FLIGHT_MAX)
 		return ERR_FULL;
-	struct item *it = malloc(sizeof *it);
+	struct item *it = malloc(sizeof *it + domain.n);
 	if (!it)
 		return ERR_NOMEM;
 	it->id = id;
+	it->n = domain.n;
+	if (domain.n)
+		memcpy(it->domain, domain.p, domain.n);
 	int rc = map_add_u64(&f->by_id, id, it);
 	if (rc)
 		free(it);
 	return rc == ERR_EXISTS ? 0 : rc;
+}
+
+struct bytes flight_domain(const struct flight *f, uint64_t id)
+{
+	const struct item *it = map_get_u64(&f->by_id, id);
+
+	return it ? bytes_make(it->domain, it->n) : BYTES_NONE;
 }
 
 bool flight_del(struct flight *f, uint64_t id)

@@ -13,7 +13,9 @@ struct flight {
 
 void flight_fini(struct flight *f);
 /* Notes one. Noting the same again changes nothing. ERR_FULL, ERR_NOMEM. */
-int flight_add(struct flight *f, uint64_t id);
+int flight_add(struct flight *f, uint64_t id, struct bytes domain);
+/* The domain that one goes to; empty when it is not under way. */
+struct bytes flight_domain(const struct flight *f, uint64_t id);
 /* It was confirmed or refused; true when it was under way. */
 bool flight_del(struct flight *f, uint64_t id);
 /* Takes any one out; 0 when there is none. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 enum { RATE_BURST_S = 2 };
+enum { SIP_MODE_OFF, SIP_MODE_ALLOW_LIST, SIP_MODE_OPEN }; /* places in the setting's range */
 
 struct bytes hub_domain(struct bytes jid)
 {
@@ -76,10 +77,13 @@ enum hub_side hub_side_of(const struct hub *h, struct bytes domain)
 {
 	struct peer_verdict xmpp, sip;
 
-	peer_policy_judge(h->policy[HUB_SIP], domain, &sip);
-	if (!sip.key.n || settings_enum(h->settings, SET_SIP_MODE) == 0)
+	unsigned mode = settings_enum(h->settings, SET_SIP_MODE);
+	if (mode == SIP_MODE_OFF)
 		return HUB_XMPP;
+	peer_policy_judge(h->policy[HUB_SIP], domain, &sip);
 	peer_policy_judge(h->policy[HUB_XMPP], domain, &xmpp);
+	if (!sip.key.n)
+		return mode == SIP_MODE_OPEN && !xmpp.key.n && elsewhere_has(&h->elsewhere, domain, loop_now(h->loop)) ? HUB_SIP : HUB_XMPP;
 	return nearness(sip.key, domain) >= nearness(xmpp.key, domain) ? HUB_SIP : HUB_XMPP;
 }
 
@@ -120,7 +124,10 @@ enum route_verdict hub_judge(struct hub *h, const struct envelope *e, enum prog 
 		return ROUTE_NOT_HOSTED;
 	if (by == PROG_XLATE && is_xmpp_by_row(h, from))
 		return ROUTE_FORGED;
-	return judge_remote(h, *side, from, false, why);
+	enum route_verdict v = judge_remote(h, *side, from, false, why);
+	if (by == PROG_XLATE && v == ROUTE_PASSED)
+		elsewhere_add(&h->elsewhere, from, loop_now(h->loop)); /* answers go the same way */
+	return v;
 }
 
 static void free_rates(struct hub *h)
@@ -172,6 +179,7 @@ int hub_set_policy(struct hub *h, const struct settings *s)
 	free_policies(h->policy);
 	memcpy(h->policy, policy, sizeof policy);
 	h->settings = s;
+	elsewhere_fini(&h->elsewhere); /* other rows, other name servers */
 	h->is_any_watched = is_any_watched(s);
 	free_rates(h);
 	return 0;
@@ -180,5 +188,6 @@ int hub_set_policy(struct hub *h, const struct settings *s)
 void hub_free_policy(struct hub *h)
 {
 	free_rates(h);
+	elsewhere_fini(&h->elsewhere);
 	free_policies(h->policy);
 }

@@ -97,7 +97,7 @@ static enum route_verdict try_pass(struct hub *h, const struct envelope *e, enum
 	if (!to)
 		return ROUTE_AWAY;
 	/* Nobody waits for an envelope without an id. */
-	if (e->id && flight_add(flight, e->id))
+	if (e->id && flight_add(flight, e->id, from_core ? hub_domain(e->to) : BYTES_NONE))
 		return ROUTE_FULL;
 	if (pass(to, e) == 0)
 		return ROUTE_PASSED;
@@ -158,6 +158,11 @@ int hub_on_route_done(void *arg, struct chan *from, const struct frame *f)
 	/* What a side sent, the core confirms; what the core sent, a side. */
 	if (is_of_core == is_by_core || !side_of_prog(is_of_core ? chan_prog(from) : (enum prog)prog, &side))
 		return 0;
+	/* gh-s2s found nobody: the core sends it again, and then it goes the other way. */
+	if (is_of_core && side == HUB_XMPP && (int32_t)rc == ERR_UNSUPPORTED) {
+		elsewhere_add(&h->elsewhere, flight_domain(&h->to_door[side], id), loop_now(h->loop));
+		rc = (uint32_t)ERR_AGAIN;
+	}
 	/* Also one that is not known to be under way: this program may have been started again since. */
 	flight_del(is_of_core ? &h->to_door[side] : &h->to_core[side], id);
 	put_done(bus_chan(h->bus, (enum prog)prog, instance), id, rc);

@@ -11,6 +11,7 @@
 #include "run/peer_policy.h"
 #include "run/proc.h"
 
+#include "elsewhere.h"
 #include "flight.h"
 
 enum route_verdict {
@@ -55,6 +56,7 @@ struct hub {
 	bool is_any_watched; /* some "log debug domain" is on */
 	struct map rates[HUB_SIDES]; /* by key of the governing row */
 	struct flight to_door[HUB_SIDES], to_core[HUB_SIDES]; /* to and from each side: handed over and not confirmed */
+	struct elsewhere elsewhere; /* while `sip mode` is open */
 	struct switch_tap taps[SWITCH_TAPS_MAX];
 	struct log_limit refusals;
 };

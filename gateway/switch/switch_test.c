@@ -377,6 +377,47 @@ static void sip_modes(void **state)
 	world_free(w);
 }
 
+static void done_with(struct world *w, struct end *e, uint64_t id, int rc)
+{
+	struct chan *c = bus_chan(e->bus, PROG_SWITCH, 0);
+	struct buf *b = chan_begin(c, MSG_ROUTE_DONE, 0);
+
+	wire_put_u64(b, id);
+	wire_put_u32(b, (uint32_t)rc);
+	assert_int_equal(chan_end(c), 0);
+	for (int i = 0; i < 4; i++)
+		loop_turn(w->loop, 0);
+}
+
+/* ADR-27: without a row XMPP is tried first. */
+static void found_elsewhere(void **state)
+{
+	struct world *w = world_new();
+	uint64_t id = (uint64_t)PROG_IM << 56 | 7;
+
+	(void)state;
+	configure(w, "domain here.example certificate = here\nsip mode = open\nfederation mode = open\n");
+	send_from(w, &w->core, PROG_IM, "b@here.example", "a@unknown.example");
+	assert_int_equal(w->door.routes, 1);
+	done_with(w, &w->door, id, ERR_UNSUPPORTED);
+	assert_int_equal(w->core.last_rc, ERR_AGAIN);
+	send_from(w, &w->core, PROG_IM, "b@here.example", "a@unknown.example");
+	assert_int_equal(w->sip.routes, 1);
+	send_from(w, &w->core, PROG_IM, "b@here.example", "a@other.example");
+	assert_int_equal(w->door.routes, 2);
+	loop_fake_advance(w->loop, ELSEWHERE_MS + 1);
+	send_from(w, &w->core, PROG_IM, "b@here.example", "a@unknown.example");
+	assert_int_equal(w->door.routes, 3); /* DNS may say something else by now */
+	/* One that writes by SIP is answered by SIP. */
+	send_from(w, &w->sip, PROG_XLATE, "a@writes.example", "b@here.example");
+	send_from(w, &w->core, PROG_IM, "b@here.example", "a@writes.example");
+	assert_int_equal(w->sip.routes, 2);
+	configure(w, "domain here.example certificate = here\nsip mode = allow-list\nfederation mode = open\n");
+	send_from(w, &w->core, PROG_IM, "b@here.example", "a@writes.example");
+	assert_int_equal(w->door.routes, 4);
+	world_free(w);
+}
+
 static void a_rate_holds_for_sip(void **state)
 {
 	struct world *w = world_new();
@@ -492,6 +533,7 @@ int main(void)
 		cmocka_unit_test(a_change_of_policy_is_live),
 		cmocka_unit_test(sip_domains),
 		cmocka_unit_test(sip_modes),
+		cmocka_unit_test(found_elsewhere),
 		cmocka_unit_test(a_rate_holds_for_sip),
 		cmocka_unit_test(each_side_has_its_flights),
 		cmocka_unit_test(sip_confirmations_find_their_origin),
