@@ -69,6 +69,16 @@ static int confirm(void *machine, void *event)
 	return rc == ERR_LIMIT ? rc : 0; /* without a Contact the target stays as it was */
 }
 
+/* COMPAT: Lync says there what its status does not. */
+static void log_diagnostics(const struct session *s, const struct outcome *o)
+{
+	struct bytes text = o->m ? sipmsg_value(o->m, SIPH_MS_DIAGNOSTICS, 0) : BYTES_NONE;
+
+	if (text.n)
+		log_info("session.diagnostics", LOG_ID("session", s->key), LOG_STR("remote", s->remote), LOG_INT("status", o->status),
+			 LOG_BYTES("text", text));
+}
+
 /* The messages go to page mode (SES-02), or their senders hear why (MSG-X20). */
 static int refuse(void *machine, void *event)
 {
@@ -79,6 +89,7 @@ static int refuse(void *machine, void *event)
 	               (why->status == 488 || why->status == 415 || why->status == 405 || why->status == 501);
 	struct outgoing *o;
 
+	log_diagnostics(s, why);
 	session_leave(s);
 	if (is_page)
 		session_set_paged(s->x, &remote);

@@ -894,6 +894,17 @@ static void lost_media_ends_the_dialog(void **state)
 	assert_true(p.n_requests > before);
 }
 
+/* `sip host`: in-dialog requests come back to this box. */
+static void contact_names_this_box(void **state)
+{
+	tear_down(state);
+	play_open(&p, "sip host = gw.example.com 5061\n");
+	from_juliet("m1", "<body>Hello</body>");
+	assert_string_equal(play_header(&p, "Contact"), "<sip:juliet@gw.example.com:5061;gr=balcony>");
+	(void)lync_calls("");
+	assert_has(p.headers, "Contact: <sip:juliet@gw.example.com:5061>\r\n");
+}
+
 static void session_without_thread_is_page_mode(void **state)
 {
 	(void)state;
@@ -947,6 +958,7 @@ int main(void)
 		msrp_test(cpim_for_who_takes_nothing_else),
 		msrp_test(lost_media_ends_the_dialog),
 		msrp_test(session_without_thread_is_page_mode),
+		play_test(contact_names_this_box),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
