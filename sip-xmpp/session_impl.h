@@ -145,8 +145,9 @@ void deliveries_fini(struct sessions *all);
 /* ---- session_stanza.c ---- */
 /* A message to the XMPP user; fn may be NULL. text: UTF-8. 0 or ERR_*. */
 int session_tell_text(struct session *s, struct bytes text, stanza_out_fn fn, void *arg);
-/* The same with elements beside the body, as they are (may be empty). */
-int session_tell_with(struct session *s, struct bytes text, struct bytes beside, stanza_out_fn fn, void *arg);
+/* The same with elements beside the body, as they are, and what they are (enum stanza_fact). Nobody hears of
+ * its outcome. */
+int session_tell_with(struct session *s, struct bytes text, struct bytes beside, uint32_t facts);
 /* Elements without a body. */
 void session_tell_bare(struct session *s, struct bytes elements, uint32_t facts);
 void session_tell_state(struct session *s, enum chat_state state);
