@@ -174,7 +174,7 @@ static const struct fsm_row rows[] = {
 static const char *const state_names[SESSION_STATE_COUNT] = { SESSION_STATES(NAME) };
 static const char *const event_names[SESSION_EVENT_COUNT] = { SESSION_EVENTS(NAME) };
 #undef NAME
-static const struct fsm machine = { "session", rows, sizeof rows / sizeof rows[0], state_names, event_names };
+const struct fsm session_fsm = { "session", rows, sizeof rows / sizeof rows[0], state_names, event_names };
 
 /* ---- ending ---- */
 
@@ -253,7 +253,7 @@ void session_step(struct session *s, enum session_event e, void *arg)
 {
 	uint8_t before = s->state;
 
-	if (fsm_step(&machine, &s->state, e, s, arg))
+	if (fsm_step(&session_fsm, &s->state, e, s, arg))
 		return; /* what does not fit the state changes nothing */
 	if (s->state == SESSION_OVER) {
 		log_end(s, e);

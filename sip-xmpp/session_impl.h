@@ -3,6 +3,7 @@
 #ifndef XLATE_SESSION_IMPL_H
 #define XLATE_SESSION_IMPL_H
 
+#include "base/fsm.h"
 #include "composing.h"
 #include "dialog.h"
 #include "features.h"
@@ -90,6 +91,7 @@ struct sessions {
 };
 
 /* ---- session.c ---- */
+extern const struct fsm session_fsm;
 struct session *session_new(struct xlate *x, enum session_kind kind, struct bytes user, struct bytes remote, struct bytes thread);
 /* The dialog is begun: the session is found by it. ERR_NOMEM, ERR_EXISTS. */
 int session_enter(struct session *s);
