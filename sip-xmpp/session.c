@@ -69,6 +69,16 @@ static int confirm(void *machine, void *event)
 	return rc == ERR_LIMIT ? rc : 0; /* without a Contact the target stays as it was */
 }
 
+/* COMPAT: Lync says there what its status does not. */
+static void log_diagnostics(const struct session *s, const struct outcome *o)
+{
+	struct bytes text = o->m ? sipmsg_value(o->m, SIPH_MS_DIAGNOSTICS, 0) : BYTES_NONE;
+
+	if (text.n)
+		log_info("session.diagnostics", LOG_ID("session", s->key), LOG_STR("remote", s->remote), LOG_INT("status", o->status),
+			 LOG_BYTES("text", text));
+}
+
 /* The messages go to page mode (SES-02), or their senders hear why (MSG-X20). */
 static int refuse(void *machine, void *event)
 {
@@ -79,6 +89,7 @@ static int refuse(void *machine, void *event)
 	               (why->status == 488 || why->status == 415 || why->status == 405 || why->status == 501);
 	struct outgoing *o;
 
+	log_diagnostics(s, why);
 	session_leave(s);
 	if (is_page)
 		session_set_paged(s->x, &remote);
@@ -163,7 +174,7 @@ static const struct fsm_row rows[] = {
 static const char *const state_names[SESSION_STATE_COUNT] = { SESSION_STATES(NAME) };
 static const char *const event_names[SESSION_EVENT_COUNT] = { SESSION_EVENTS(NAME) };
 #undef NAME
-static const struct fsm machine = { "session", rows, sizeof rows / sizeof rows[0], state_names, event_names };
+const struct fsm session_fsm = { "session", rows, sizeof rows / sizeof rows[0], state_names, event_names };
 
 /* ---- ending ---- */
 
@@ -242,7 +253,7 @@ void session_step(struct session *s, enum session_event e, void *arg)
 {
 	uint8_t before = s->state;
 
-	if (fsm_step(&machine, &s->state, e, s, arg))
+	if (fsm_step(&session_fsm, &s->state, e, s, arg))
 		return; /* what does not fit the state changes nothing */
 	if (s->state == SESSION_OVER) {
 		log_end(s, e);

@@ -3,6 +3,7 @@
 #ifndef XLATE_SESSION_IMPL_H
 #define XLATE_SESSION_IMPL_H
 
+#include "base/fsm.h"
 #include "composing.h"
 #include "dialog.h"
 #include "features.h"
@@ -90,6 +91,7 @@ struct sessions {
 };
 
 /* ---- session.c ---- */
+extern const struct fsm session_fsm;
 struct session *session_new(struct xlate *x, enum session_kind kind, struct bytes user, struct bytes remote, struct bytes thread);
 /* The dialog is begun: the session is found by it. ERR_NOMEM, ERR_EXISTS. */
 int session_enter(struct session *s);
@@ -145,8 +147,9 @@ void deliveries_fini(struct sessions *all);
 /* ---- session_stanza.c ---- */
 /* A message to the XMPP user; fn may be NULL. text: UTF-8. 0 or ERR_*. */
 int session_tell_text(struct session *s, struct bytes text, stanza_out_fn fn, void *arg);
-/* The same with elements beside the body, as they are (may be empty). */
-int session_tell_with(struct session *s, struct bytes text, struct bytes beside, stanza_out_fn fn, void *arg);
+/* The same with elements beside the body, as they are, and what they are (enum stanza_fact). Nobody hears of
+ * its outcome. */
+int session_tell_with(struct session *s, struct bytes text, struct bytes beside, uint32_t facts);
 /* Elements without a body. */
 void session_tell_bare(struct session *s, struct bytes elements, uint32_t facts);
 void session_tell_state(struct session *s, enum chat_state state);

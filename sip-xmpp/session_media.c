@@ -172,16 +172,19 @@ static unsigned tell_text(struct session *s, const struct mime_type *type, struc
 			  const struct msrp_whole *w)
 {
 	struct buf text, beside;
+	uint32_t facts = w->wants_success ? FACT_RECEIPT : 0;
 
 	buf_init(&text, 3 * SESSION_SIZE_MAX);
 	buf_init(&beside, 4096);
 	int rc = charset_to_utf8(mime_param(type, "charset"), body, &text);
 	if (date_time.n)
 		put_delay(s, date_time, &beside);
+	if (buf_len(&beside))
+		facts |= FACT_DELAYED;
 	if (w->wants_success)
 		buf_put_str(&beside, "<request xmlns='" NS_RECEIPTS "'/>"); /* RCP-03 */
 	if (!rc && buf_len(&text)) {
-		rc = session_tell_with(s, buf_bytes(&text), buf_bytes(&beside), NULL, NULL);
+		rc = session_tell_with(s, buf_bytes(&text), buf_bytes(&beside), facts);
 		if (!rc && w->wants_success)
 			note(s->msrp->got, &s->msrp->n_got, (const char *)w->message_id.p, bytes_of(s->last_sid), w->body.n);
 	}

@@ -22,12 +22,28 @@ static int send(struct session *s, struct sipmsg *m, request_out_fn fn, struct r
 	return rc;
 }
 
-/* The address of the XMPP user's device (BUG-01: gr is inside). */
+/* The XMPP user's device, by way of this box; gh-sip adds the transport. */
 bool session_put_contact(const struct session *s, struct buf *out)
 {
+	const struct settings *set = s->x->settings;
 	struct jid user = jid_of_normal(bytes_of(s->user));
+	size_t start = buf_len(out);
+	char host[256];
+	uint16_t port;
 
-	return address_of_jid(&user, SIPURI_SIP, out) == 0;
+	if (address_of_bare(&user, SIPURI_SIP, out))
+		return false;
+	if (settings_is_set(set, SET_SIP_HOST, BYTES_NONE) && setting_split_host(settings_text(set, SET_SIP_HOST), 0, host, &port) == 0) {
+		buf_truncate(out, start + bytes_find(bytes_skip(buf_bytes(out), start), '@'));
+		buf_putf(out, strchr(host, ':') ? "@[%s]" : "@%s", host);
+		if (port)
+			buf_putf(out, ":%u", port);
+	}
+	if (user.resource_n) {
+		buf_put_str(out, ";gr="); /* BUG-01: inside the brackets */
+		address_put_gr(jid_resource(&user), out);
+	}
+	return !buf_failed(out);
 }
 
 static struct sipmsg *request(struct session *s, const char *method, bool has_contact)

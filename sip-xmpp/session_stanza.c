@@ -96,7 +96,7 @@ static void close_message(struct session *s, struct buf *b)
 	buf_put_str(b, "</message>");
 }
 
-int session_tell_with(struct session *s, struct bytes text, struct bytes beside, stanza_out_fn fn, void *arg)
+static int tell(struct session *s, struct bytes text, struct bytes beside, uint32_t facts, stanza_out_fn fn, void *arg)
 {
 	struct buf b;
 
@@ -108,7 +108,7 @@ int session_tell_with(struct session *s, struct bytes text, struct bytes beside,
 	buf_put_str(&b, "</body>");
 	buf_put_bytes(&b, beside);
 	close_message(s, &b);
-	int rc = post(s, &b, bytes_of(s->last_sid), FACT_BODY | FACT_PAYLOAD, fn, arg);
+	int rc = post(s, &b, bytes_of(s->last_sid), facts | FACT_BODY | FACT_PAYLOAD, fn, arg);
 	buf_fini(&b);
 	session_typing_message(&s->to_xmpp);
 	return rc;
@@ -116,7 +116,12 @@ int session_tell_with(struct session *s, struct bytes text, struct bytes beside,
 
 int session_tell_text(struct session *s, struct bytes text, stanza_out_fn fn, void *arg)
 {
-	return session_tell_with(s, text, BYTES_NONE, fn, arg);
+	return tell(s, text, BYTES_NONE, 0, fn, arg);
+}
+
+int session_tell_with(struct session *s, struct bytes text, struct bytes beside, uint32_t facts)
+{
+	return tell(s, text, beside, facts, NULL, NULL);
 }
 
 void session_tell_bare(struct session *s, struct bytes elements, uint32_t facts)

@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -894,11 +895,49 @@ static void lost_media_ends_the_dialog(void **state)
 	assert_true(p.n_requests > before);
 }
 
+/* `sip host`: in-dialog requests come back to this box. */
+static void contact_names_this_box(void **state)
+{
+	tear_down(state);
+	play_open(&p, "sip host = gw.example.com 5061\n");
+	from_juliet("m1", "<body>Hello</body>");
+	assert_string_equal(play_header(&p, "Contact"), "<sip:juliet@gw.example.com:5061;gr=balcony>");
+	(void)lync_calls("");
+	assert_has(p.headers, "Contact: <sip:juliet@gw.example.com:5061>\r\n");
+}
+
 static void session_without_thread_is_page_mode(void **state)
 {
 	(void)state;
 	to_bob("m1", "<body>x</body>");
 	assert_null(strstr(p.request, "INVITE "));
+}
+
+/* The picture in docs/ is that of the table. Run from the top of the tree with GATEHOUSE_UPDATE_DOCS set, this
+ * writes it anew. */
+static void picture_is_of_the_table(void **state)
+{
+	static const char path[] = "docs/architecture/sip-session.dot";
+	static char have[16384];
+	struct buf want;
+	FILE *f;
+
+	(void)state;
+	buf_init(&want, sizeof have);
+	fsm_print(&session_fsm, &want);
+	if (getenv("GATEHOUSE_UPDATE_DOCS")) {
+		f = fopen(path, "w");
+		assert_non_null(f);
+		assert_int_equal(fwrite(buf_bytes(&want).p, 1, buf_len(&want), f), buf_len(&want));
+		assert_int_equal(fclose(f), 0);
+	}
+	f = fopen(path, "r");
+	assert_non_null(f);
+	size_t n = fread(have, 1, sizeof have, f);
+	(void)fclose(f); /* it was only read */
+	assert_int_equal(n, buf_len(&want));
+	assert_memory_equal(have, buf_bytes(&want).p, n);
+	buf_fini(&want);
 }
 
 #define msrp_test(f) cmocka_unit_test_setup_teardown(f, set_up_msrp, tear_down)
@@ -947,6 +986,8 @@ int main(void)
 		msrp_test(cpim_for_who_takes_nothing_else),
 		msrp_test(lost_media_ends_the_dialog),
 		msrp_test(session_without_thread_is_page_mode),
+		play_test(contact_names_this_box),
+		cmocka_unit_test(picture_is_of_the_table),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,7 +3,8 @@ gsip_PURE := federation/sip/pattern.c federation/sip/route.c federation/sip/pref
 	federation/sip/conf.c federation/sip/hop.c federation/sip/refusal.c federation/sip/loopmark.c \
 	federation/sip/target.c federation/sip/login.c
 gsip_MSRP := federation/sip/msrp_door.c federation/sip/msrp_session.c federation/sip/msrp_conn.c
-gsip_DOOR := $(gsip_PURE) $(gsip_MSRP) federation/sip/gsip.c federation/sip/held.c federation/sip/contact.c federation/sip/partner.c federation/sip/prove.c \
+gsip_DOOR := $(gsip_PURE) $(gsip_MSRP) federation/sip/gsip.c federation/sip/held.c federation/sip/contact.c \
+	federation/sip/partner.c federation/sip/prove.c \
 	federation/sip/trip.c federation/sip/door.c federation/sip/hand.c federation/sip/relay.c federation/sip/errand.c \
 	federation/sip/ping.c federation/sip/apply.c federation/sip/listener.c federation/sip/walk.c
 
