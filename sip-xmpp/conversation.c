@@ -69,9 +69,11 @@ struct note *note_of_message(struct conversation *c, struct bytes message_id)
 
 struct note *note_of_call(struct conversation *c, struct bytes call_id)
 {
+	if (!call_id.n)
+		return NULL;
 	LIST_EACH (it, &c->notes) {
 		struct note *n = LIST_OWNER(it, struct note, node);
-		if (n->is_from_sip && call_id.n && bytes_eq(n->call_id, call_id))
+		if (n->is_from_sip && bytes_eq(n->call_id, call_id))
 			return n;
 	}
 	return NULL;

@@ -39,10 +39,12 @@ uint32_t random_below(uint32_t bound)
 
 void random_hex(char *out, size_t n)
 {
-	uint8_t raw[32];
+	uint64_t raw64[4];
+	uint8_t *raw = (uint8_t *)raw64;
 
 	if (n > 64)
 		n = 64;
-	random_bytes(raw, n / 2);
+	for (size_t i = 0; i * sizeof raw64[0] < n / 2; i++)
+		raw64[i] = random_u64();
 	text_hex(bytes_make(raw, n / 2), out);
 }

@@ -53,14 +53,12 @@ static void on_timer(void *arg)
 
 static bool keep_trying(struct sipserver *t, const struct sipmsg *m)
 {
-	struct sipmsg *trying = sipmsg_response_new(m, 100, NULL, NULL);
 	struct buf text;
 	bool is_kept;
 
 	buf_init(&text, 2 * SIPMSG_MAX_BYTES);
-	is_kept = trying && sipmsg_print(trying, &text) == 0 && held_text(t->e, &t->last, &t->last_n, buf_bytes(&text));
+	is_kept = sipmsg_print_trying(m, &text) == 0 && held_text(t->e, &t->last, &t->last_n, buf_bytes(&text));
 	buf_fini(&text);
-	sipmsg_free(trying);
 	return is_kept;
 }
 
@@ -182,12 +180,7 @@ static void send_text_or_end(struct sipserver *t, const struct sipmsg *m)
 
 struct sipmsg *sipserver_response_new(const struct sipserver *t, unsigned status, const char *reason, const char *to_tag)
 {
-	struct sipmsg *kept = NULL, *m = NULL;
-
-	if (t->last_n && sipmsg_parse(server_last(t), &kept) == 0)
-		m = sipmsg_response_new(kept, status, reason, to_tag);
-	sipmsg_free(kept);
-	return m;
+	return t->last_n ? sipmsg_response_after(server_last(t), status, reason, to_tag) : NULL;
 }
 
 void sipserver_refuse(struct sipserver *t, const struct sipmsg *m, unsigned status, const char *reason)

@@ -106,6 +106,11 @@ struct sipmsg *sipmsg_request_new(const char *method, struct bytes uri); /* NULL
 /* RFC 3261 8.2.6: Via, From, To, Call-ID, CSeq of the request. to_tag is added where To has none and
  * status is over 100; NULL: none. reason NULL: the standard's. */
 struct sipmsg *sipmsg_response_new(const struct sipmsg *request, unsigned status, const char *reason, const char *to_tag);
+/* The same from the text of an earlier response (RFC 3261 8.2.6.2: a 100 has all of them but the tag). NULL: without
+ * memory, or the text is none. */
+struct sipmsg *sipmsg_response_after(struct bytes before, unsigned status, const char *reason, const char *to_tag);
+/* Appends the text of a 100. ERR_NOMEM. */
+int sipmsg_print_trying(const struct sipmsg *request, struct buf *out);
 void sipmsg_set_uri(struct sipmsg *m, struct bytes uri);
 void sipmsg_prepend(struct sipmsg *m, enum siphdr h, struct bytes value); /* in front of all of its kind */
 void sipmsg_append(struct sipmsg *m, enum siphdr h, struct bytes value);

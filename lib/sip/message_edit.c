@@ -109,18 +109,90 @@ static void put_to(const struct sipmsg *request, unsigned status, const char *to
 	buf_putf(out, ";tag=%s\r\n", to_tag);
 }
 
+static void put_response_fields(const struct sipmsg *request, unsigned status, const char *to_tag, struct buf *out)
+{
+	for (sip_header_t *via = (sip_header_t *)request->sip->sip_via; via; via = via->sh_next)
+		field_print(via, out);
+	put_field(out, SIPH_FROM, header_raw(request, SIPH_FROM));
+	put_to(request, status, to_tag, out);
+	put_field(out, SIPH_CALL_ID, header_raw(request, SIPH_CALL_ID));
+	put_field(out, SIPH_CSEQ, header_raw(request, SIPH_CSEQ));
+}
+
+int sipmsg_print_trying(const struct sipmsg *request, struct buf *out)
+{
+	size_t before = buf_len(out);
+
+	buf_put_str(out, "SIP/2.0 100 Trying\r\n");
+	put_response_fields(request, 100, NULL, out);
+	buf_put_str(out, "Content-Length: 0\r\n\r\n");
+	if (!buf_failed(out))
+		return 0;
+	buf_truncate(out, before);
+	return ERR_NOMEM;
+}
+
+/* Behind the text as it came. */
+static void add_to_tag(struct sipmsg *m, const char *to_tag)
+{
+	sip_to_t *to = m->sip->sip_to;
+	struct buf line, param;
+
+	if (!to || to->a_tag || !to_tag || m->status == 100)
+		return;
+	buf_init(&line, SIPMSG_MAX_BYTES);
+	buf_init(&param, SIPMSG_MAX_BYTES);
+	put_to(m, m->status, to_tag, &line);
+	buf_putf(&param, "tag=%s", to_tag);
+	char *text = buf_failed(&line) ? NULL : sipmsg_text(m, buf_bytes(&line));
+	char *tag = buf_failed(&param) ? NULL : sipmsg_text(m, buf_bytes(&param));
+	if (!text || !tag || msg_header_replace_param(msg_home(m->msg), to->a_common, tag) < 0) {
+		fail(m, ERR_NOMEM);
+	} else {
+		to->a_common->h_data = text;
+		to->a_common->h_len = (unsigned)buf_len(&line);
+	}
+	buf_fini(&line);
+	buf_fini(&param);
+}
+
+static void remove_others(struct sipmsg *m)
+{
+	static const enum siphdr needed[] = { SIPH_VIA, SIPH_FROM, SIPH_TO, SIPH_CALL_ID, SIPH_CSEQ };
+	msg_header_t *next;
+
+	for (msg_header_t *f = *msg_chain_head(m->msg); f; f = next) {
+		bool is_needed = f->sh_class == sip_request_class;
+		next = f->sh_succ;
+		for (size_t i = 0; !is_needed && i < sizeof needed / sizeof needed[0]; i++)
+			is_needed = field_is_named((sip_header_t *)f, bytes_of(siphdr_name(needed[i])));
+		if (!is_needed)
+			(void)msg_header_remove(m->msg, (msg_pub_t *)m->sip, f); /* it is a field */
+	}
+	m->body = BYTES_NONE;
+}
+
+struct sipmsg *sipmsg_response_after(struct bytes before, unsigned status, const char *reason, const char *to_tag)
+{
+	struct sipmsg *m;
+
+	if (sipmsg_parse(before, &m) < 0)
+		return NULL;
+	remove_others(m);
+	m->status = (uint16_t)status;
+	m->reason = kept(m, bytes_of(reason ? reason : reason_of(status)));
+	m->fault = (struct sipmsg_fault){ 0, NULL };
+	add_to_tag(m, to_tag);
+	return m;
+}
+
 struct sipmsg *sipmsg_response_new(const struct sipmsg *request, unsigned status, const char *reason, const char *to_tag)
 {
 	struct sipmsg *m;
 	struct buf fields;
 
 	buf_init(&fields, 2 * SIPMSG_MAX_BYTES);
-	for (sip_header_t *via = (sip_header_t *)request->sip->sip_via; via; via = via->sh_next)
-		field_print(via, &fields);
-	put_field(&fields, SIPH_FROM, header_raw(request, SIPH_FROM));
-	put_to(request, status, to_tag, &fields);
-	put_field(&fields, SIPH_CALL_ID, header_raw(request, SIPH_CALL_ID));
-	put_field(&fields, SIPH_CSEQ, header_raw(request, SIPH_CSEQ));
+	put_response_fields(request, status, to_tag, &fields);
 	m = hold_or_free(&fields);
 	if (!m)
 		return NULL;

@@ -64,12 +64,22 @@ static void put_start(const struct sipmsg *m, struct buf *out)
 	}
 }
 
+/* Of a usual message at once, so that the buffer does not grow in steps. */
+static void make_room(struct buf *out, size_t body)
+{
+	enum { USUAL_HEAD_BYTES = 768 };
+
+	if (buf_len(out) + USUAL_HEAD_BYTES + body <= out->max)
+		(void)buf_reserve(out, USUAL_HEAD_BYTES + body); /* without memory the print fails */
+}
+
 int sipmsg_print_with_via(const struct sipmsg *m, struct bytes via, struct buf *out)
 {
 	size_t before = buf_len(out);
 
 	if (m->edit_rc < 0)
 		return m->edit_rc;
+	make_room(out, m->body.n);
 	put_start(m, out);
 	if (via.n) {
 		buf_put_str(out, "Via: ");

@@ -67,7 +67,7 @@ bool message_text_field(struct bytes *rest, struct bytes *name, struct bytes *va
 
 static bool is_length_name(struct bytes name)
 {
-	return bytes_eq_nocase(name, BYTES("Content-Length")) || bytes_eq_nocase(name, BYTES("l"));
+	return (name.n == 14 && bytes_eq_nocase(name, BYTES("Content-Length"))) || (name.n == 1 && (*name.p | 0x20) == 'l');
 }
 
 enum message_length message_text_length(struct bytes fields, uint32_t *out)
@@ -90,8 +90,13 @@ enum message_length message_text_length(struct bytes fields, uint32_t *out)
 
 bool message_text_is_token(struct bytes v)
 {
+	static const bool is_token[256] = {
+		['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true, ['-'] = true, ['.'] = true, ['!'] = true,
+		['%'] = true, ['*'] = true, ['_'] = true, ['+'] = true, ['`'] = true, ['\''] = true, ['~'] = true,
+	};
+
 	for (size_t i = 0; i < v.n; i++)
-		if (!isalnum(v.p[i]) && (!v.p[i] || !strchr("-.!%*_+`'~", v.p[i])))
+		if (!is_token[v.p[i]])
 			return false;
 	return v.n > 0;
 }
@@ -274,12 +279,16 @@ static size_t copy_fields(struct bytes *fields, struct buf *out, struct message_
 	return n;
 }
 
+enum { SPACES_BYTES = 64 }; /* a space behind each colon */
+
 void message_text_copy(struct bytes fields, struct buf *out, struct message_fields *f)
 {
 	struct bytes rest = fields;
 	size_t before = buf_len(out);
 
 	*f = (struct message_fields){ 0 };
+	if (before + fields.n + SPACES_BYTES <= out->max)
+		(void)buf_reserve(out, fields.n + SPACES_BYTES); /* it grows in steps otherwise */
 	f->is_flood |= copy_fields(&rest, out, f, false) > SIPMSG_HEADERS_MAX;
 	if (f->is_flood) {
 		buf_truncate(out, before);

@@ -10,6 +10,7 @@ enum {
 	BATCHES_A_TURN = 4,
 	DATAGRAM_MAX = 65507,      /* RFC 768 in RFC 791 */
 	QUEUE_BYTES = 4 << 20,     /* that the kernel did not take */
+	QUEUE_KEPT_BYTES = 256 << 10, /* not given back between turns: sockets are few */
 	KERNEL_BYTES = 4 << 20,    /* asked of it for what has come; it gives what its administrator allows */
 };
 
@@ -145,7 +146,8 @@ static void flush(void *arg)
 	s->is_blocked = false;
 	while (write_batch(s))
 		;
-	buf_release_if_empty(&s->out);
+	if (s->out.cap > QUEUE_KEPT_BYTES)
+		buf_release_if_empty(&s->out);
 	if (s->fd >= 0 && loop_watch_set(&s->watch, sipudp_events(s)))
 		s->is_blocked = false; /* without memory: with the next datagram */
 }
