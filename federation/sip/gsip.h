@@ -78,6 +78,7 @@ struct gsip {
 	struct sipendpoint *endpoint;
 	struct msrp_door *msrp; /* connections of chat sessions */
 	struct arena arena; /* one call from the loop */
+	struct sip_place place; /* of trip.c: the place at hand, unpacked */
 	struct loopmark_key marks;
 	struct hops hops;
 	struct map partners;  /* struct partner by domain; owned */

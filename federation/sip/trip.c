@@ -22,6 +22,15 @@ struct try_hop {
 	enum siptransport transport;
 };
 
+/* A place without the room for the longest names: thousands wait for an answer. Behind it name and local,
+ * each with its NUL. */
+struct kept_place {
+	enum siptransport transport;
+	union sip_sockaddr addr;
+	unsigned listener;
+	uint16_t name_n, local_n; /* with the NUL */
+};
+
 struct trip {
 	struct gsip *g;
 	struct list node;
@@ -34,7 +43,7 @@ struct trip {
 	struct try_hop *hops; /* static next hops that are left */
 	size_t n_hops, hop;
 	struct siplocate *locating;
-	struct sip_place *places;
+	uint8_t *places; /* n_places times struct kept_place and its names */
 	size_t n_places, place;
 	struct sipclient *client;
 	/* What to say when all have failed. */
@@ -116,12 +125,27 @@ static void note(struct trip *t, int rc, const char *words)
 
 /* ---- what came of one place ---- */
 
-/* Where client is, or the ACK went; with flow it does not matter. */
+/* Where client is, or the ACK went; with flow it does not matter. Until it is asked for again. */
 static const struct sip_place *here(const struct trip *t)
 {
 	static const struct sip_place nowhere;
+	const uint8_t *at = t->places;
+	struct sip_place *p = &t->g->place;
+	struct kept_place k;
 
-	return t->places && t->place ? &t->places[t->place - 1] : &nowhere;
+	if (!at || !t->place)
+		return &nowhere;
+	for (size_t i = 1;; i++, at += sizeof k + k.name_n + k.local_n) {
+		memcpy(&k, at, sizeof k);
+		if (i == t->place)
+			break;
+	}
+	p->transport = k.transport;
+	p->addr = k.addr;
+	p->listener = k.listener;
+	memcpy(p->name, at + sizeof k, k.name_n);
+	memcpy(p->local, at + sizeof k + k.name_n, k.local_n);
+	return p;
 }
 
 static void place_failed(struct trip *t, int rc, const char *words)
@@ -271,15 +295,43 @@ static void try_place(struct trip *t)
 	next_hop(t);
 }
 
+static int pack_places(struct trip *t, const struct sip_place *places, size_t n)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < n; i++)
+		bytes += sizeof(struct kept_place) + strlen(places[i].name) + strlen(places[i].local) + 2;
+	uint8_t *p = t->places = malloc(bytes);
+	if (!p)
+		return ERR_NOMEM;
+	for (size_t i = 0; i < n; i++) {
+		struct kept_place k = { .transport = places[i].transport, .addr = places[i].addr, .listener = places[i].listener,
+					.name_n = (uint16_t)(strlen(places[i].name) + 1), .local_n = (uint16_t)(strlen(places[i].local) + 1) };
+		memcpy(p, &k, sizeof k);
+		memcpy(p + sizeof k, places[i].name, k.name_n);
+		memcpy(p + sizeof k + k.name_n, places[i].local, k.local_n);
+		p += sizeof k + k.name_n + k.local_n;
+	}
+	t->n_places = n;
+	return 0;
+}
+
+/* Those that may be asked now, the best first. None: all have asked for a pause. */
 static int keep_places(struct trip *t, const struct sip_place *places, size_t n)
 {
+	struct sip_place *sorted = malloc(n * sizeof *sorted);
+	int rc = sorted ? 0 : ERR_NOMEM;
+
 	free(t->places);
+	t->places = NULL;
 	t->n_places = t->place = 0;
-	t->places = malloc(n * sizeof *t->places);
-	if (!t->places)
-		return ERR_NOMEM;
-	memcpy(t->places, places, n * sizeof *t->places);
-	return 0;
+	if (sorted) {
+		memcpy(sorted, places, n * sizeof *sorted);
+		n = hops_order(&t->g->hops, sorted, n, loop_now(t->g->loop));
+		rc = n ? pack_places(t, sorted, n) : 0;
+	}
+	free(sorted);
+	return rc;
 }
 
 /* rc: why there are none. */
@@ -293,10 +345,8 @@ static void try_places(struct trip *t, int rc, const struct sip_place *places, s
 		next_hop(t);
 		return;
 	}
-	n = hops_order(&t->g->hops, t->places, n, loop_now(t->g->loop));
-	if (n == 0)
+	if (t->n_places == 0)
 		note(t, ERR_AGAIN, "asked for a pause");
-	t->n_places = n;
 	try_place(t);
 }
 
@@ -363,11 +413,23 @@ static bool locate_target(struct trip *t)
 	return locate(t, target.host, target.port, target.transport, false);
 }
 
+/* With the last one the list goes. */
+static struct try_hop take_hop(struct trip *t)
+{
+	struct try_hop h = t->hops[t->hop++];
+
+	if (t->hop == t->n_hops) {
+		free(t->hops);
+		t->hops = NULL;
+	}
+	return h;
+}
+
 static void next_hop(struct trip *t)
 {
 	while (may_go_on(t) && t->hop < t->n_hops) {
-		const struct try_hop *h = &t->hops[t->hop++];
-		if (locate(t, h->host, h->port, (int)h->transport, h->port == 0))
+		struct try_hop h = take_hop(t);
+		if (locate(t, h.host, h.port, (int)h.transport, h.port == 0))
 			return;
 	}
 	/* B-STR-01: where a static route matches, there is no other way. */

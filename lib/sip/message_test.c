@@ -475,6 +475,32 @@ static void a_response_is_made(void **state)
 	sipmsg_free(m);
 }
 
+/* What a server transaction keeps is enough for its answer; of an earlier answer only the five fields go on. */
+static void a_response_is_made_of_another(void **state)
+{
+	(void)state;
+	struct sipmsg *m = parsed(BYTES(HEAD "\r\n")), *r, *again;
+	struct buf text;
+
+	buf_init(&text, 4096);
+	assert_int_equal(sipmsg_print_trying(m, &text), 0);
+	assert_true(bytes_eq_str(buf_bytes(&text), "SIP/2.0 100 Trying\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKx\r\nFrom: <sip:c@d>;tag=1\r\n"
+				     "To: <sip:a@b.example>\r\nCall-ID: x\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"));
+	r = sipmsg_response_after(buf_bytes(&text), 180, NULL, "t");
+	sipmsg_append(r, SIPH_CONTACT, BYTES("<sip:e@f>"));
+	sipmsg_set_body(r, "text/plain", BYTES("body"));
+	buf_clear(&text);
+	assert_int_equal(sipmsg_print(r, &text), 0);
+	again = sipmsg_response_after(buf_bytes(&text), 404, NULL, "other");
+	check_print(again, "SIP/2.0 404 Not Found\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKx\r\nFrom: <sip:c@d>;tag=1\r\n"
+			   "To: <sip:a@b.example>;tag=t\r\nCall-ID: x\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n");
+	assert_null(sipmsg_response_after(BYTES("x"), 404, NULL, "t"));
+	sipmsg_free(again);
+	sipmsg_free(r);
+	sipmsg_free(m);
+	buf_fini(&text);
+}
+
 static void check_edit_fails(void (*edit)(struct sipmsg *m))
 {
 	struct sipmsg *m = parsed(BYTES(HEAD "\r\n"));
@@ -536,6 +562,7 @@ int main(void)
 		cmocka_unit_test(elements_of_one_line_change_alone),
 		cmocka_unit_test(received_is_marked),
 		cmocka_unit_test(a_response_is_made),
+		cmocka_unit_test(a_response_is_made_of_another),
 		cmocka_unit_test(a_wrong_change_is_remembered),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
