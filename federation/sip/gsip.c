@@ -18,7 +18,7 @@
 
 /* Lines a minute: of one domain, of all strangers. Answers a second to strangers over UDP. */
 enum { REFUSED_LINES = 3, STRANGER_LINES = 60, STRANGER_ANSWERS = 20 };
-enum { TICK_MS = 500, SWEEP_EVERY = 20 };
+enum { TICK_MS = 100, SWEEP_EVERY = 100 };
 
 #define GSIP_STAT_MEMBER(id, name) name,
 static const char *const stat_names[] = { GSIP_STAT_TABLE(GSIP_STAT_MEMBER) };
@@ -184,7 +184,7 @@ int gsip_init(struct gsip *g, struct loop *l, struct bus *bus, unsigned instance
 	g->bus = bus;
 	g->instance = instance;
 	g->sequence = random_u64() & 0x7fffffffffff;
-	random_bytes(&g->marks, sizeof g->marks);
+	loopmark_key_init(&g->marks);
 	arena_init(&g->arena, GSIP_ARENA_BYTES);
 	hops_init(&g->hops);
 	list_init(&g->trips);
@@ -222,4 +222,5 @@ void gsip_fini(struct gsip *g)
 	conf_fini(&g->conf);
 	tls_store_free(g->certificates);
 	arena_fini(&g->arena);
+	loopmark_key_fini(&g->marks);
 }

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-static const struct loopmark_key key = { { 1, 2, 3 } }, other_key = { { 3, 2, 1 } };
+static const struct loopmark_key key = { .bytes = { 1, 2, 3 } }, other_key = { .bytes = { 3, 2, 1 } };
 
 static struct sipmsg *request(const char *uri, const char *from_tag, const char *call_id, const char *via)
 {
@@ -50,6 +50,27 @@ static void relayed(void **state)
 	assert_int_equal(find(&other_key, false, "sip:c@d.example", "1"), LOOPMARK_SPIRAL);
 }
 
+/* A prepared key marks as its bytes do, also the second time. */
+static void prepared(void **state)
+{
+	(void)state;
+	struct loopmark_key k, bare;
+	struct sipmsg *m = request("sip:c@d.example", "1", "i@b.example", "");
+	char one[LOOPMARK_CHARS + 1], other[LOOPMARK_CHARS + 1];
+
+	loopmark_key_init(&k);
+	assert_non_null(k.mac);
+	bare = k;
+	bare.mac = NULL;
+	loopmark_make(&bare, false, m, other);
+	for (int i = 0; i < 2; i++) {
+		loopmark_make(&k, false, m, one);
+		assert_string_equal(one, other);
+	}
+	loopmark_key_fini(&k);
+	sipmsg_free(m);
+}
+
 static void from_gateway(void **state)
 {
 	(void)state;
@@ -85,7 +106,7 @@ static void dialogs(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(relayed), cmocka_unit_test(from_gateway), cmocka_unit_test(none),
+	const struct CMUnitTest tests[] = { cmocka_unit_test(relayed), cmocka_unit_test(prepared), cmocka_unit_test(from_gateway), cmocka_unit_test(none),
 					    cmocka_unit_test(dialogs) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,7 +8,7 @@
 
 struct gsip;
 
-enum { HELD_PARSED_MS = 500 };
+enum { HELD_PARSED_MS = 250 };
 
 struct held {
 	struct list node;

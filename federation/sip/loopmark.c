@@ -3,9 +3,12 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/params.h>
 
+#include "base/random.h"
 #include "base/secret.h"
 #include "base/text.h"
 
@@ -22,14 +25,42 @@ static void put(struct buf *b, struct bytes v)
 	buf_put_bytes(b, v);
 }
 
+void loopmark_key_init(struct loopmark_key *k)
+{
+	EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	OSSL_PARAM sha256[] = { OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char[]){ "SHA256" }, 0), OSSL_PARAM_END };
+
+	random_bytes(k->bytes, sizeof k->bytes);
+	k->mac = hmac ? EVP_MAC_CTX_new(hmac) : NULL;
+	EVP_MAC_free(hmac);
+	if (k->mac && !EVP_MAC_init(k->mac, k->bytes, sizeof k->bytes, sha256))
+		loopmark_key_fini(k);
+}
+
+void loopmark_key_fini(struct loopmark_key *k)
+{
+	EVP_MAC_CTX_free(k->mac);
+	k->mac = NULL;
+}
+
+static bool hmac(const struct loopmark_key *k, struct bytes in, uint8_t mac[static EVP_MAX_MD_SIZE])
+{
+	size_t n;
+	unsigned n_once;
+
+	if (!k->mac)
+		return HMAC(EVP_sha256(), k->bytes, sizeof k->bytes, in.p, in.n, mac, &n_once);
+	/* without a key: with the one it has */
+	return EVP_MAC_init(k->mac, NULL, 0, NULL) && EVP_MAC_update(k->mac, in.p, in.n) &&
+	       EVP_MAC_final(k->mac, mac, &n, EVP_MAX_MD_SIZE);
+}
+
 static void digest(const struct loopmark_key *k, struct buf *b, char *hex)
 {
 	uint8_t mac[EVP_MAX_MD_SIZE] = { 0 };
-	unsigned n = 0;
-	struct bytes in = buf_bytes(b);
 
 	/* Without memory the mark is that of nothing: it matches no other. */
-	if (buf_failed(b) || !HMAC(EVP_sha256(), k->bytes, sizeof k->bytes, in.p, in.n, mac, &n))
+	if (buf_failed(b) || !hmac(k, buf_bytes(b), mac))
 		memset(mac, 0, sizeof mac);
 	text_hex(bytes_make(mac, MAC_BYTES), hex);
 	buf_fini(b);

@@ -12,7 +12,11 @@
 enum { LOOPMARK_CHARS = 36, LOOPMARK_KEY_BYTES = 32, DIALOGMARK_CHARS = 32 };
 struct loopmark_key {
 	uint8_t bytes[LOOPMARK_KEY_BYTES];
+	struct evp_mac_ctx_st *mac; /* under these bytes already; NULL: made for each mark, which costs more than the mark */
 };
+/* Fresh bytes. */
+void loopmark_key_init(struct loopmark_key *k);
+void loopmark_key_fini(struct loopmark_key *k);
 
 void loopmark_make(const struct loopmark_key *k, bool is_gateway, const struct sipmsg *m, char out[static LOOPMARK_CHARS + 1]);
 enum loopmark_found { LOOPMARK_NONE, LOOPMARK_SPIRAL, LOOPMARK_LOOP };
