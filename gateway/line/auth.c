@@ -123,6 +123,15 @@ static void put_challenge(struct request *r, struct sipmsg *m, enum digest_algor
 	buf_fini(&b);
 }
 
+/* COMPAT: baresip 1 (Debian 12) gives up at a challenge with any algorithm but MD5, wherever it stands. */
+static bool knows_md5_only(const struct request *r)
+{
+	struct bytes agent = sipmsg_value(r->m, SIPH_USER_AGENT, 0);
+
+	return settings_bool(r->line->settings, SET_LINE_DIGEST_MD5) &&
+	       (bytes_starts(agent, BYTES("baresip v0.")) || bytes_starts(agent, BYTES("baresip v1.")));
+}
+
 static void challenge(struct request *r, bool is_stale)
 {
 	struct line *l = r->line;
@@ -132,7 +141,8 @@ static void challenge(struct request *r, bool is_stale)
 	if (!m)
 		return;
 	line_stats[STAT_CHALLENGED]++;
-	put_challenge(r, m, DIGEST_SHA256, is_stale);
+	if (!knows_md5_only(r))
+		put_challenge(r, m, DIGEST_SHA256, is_stale);
 	if (settings_bool(l->settings, SET_LINE_DIGEST_MD5))
 		put_challenge(r, m, DIGEST_MD5, is_stale);
 	request_respond(r, m);
