@@ -29,6 +29,14 @@ dialog_test_SRCS := sip-xmpp/dialog.c
 dialog_test_LIBS := sip proto base
 dialog_test_LD := $(proto_LD) $(SIP_LD)
 
+# Sessions.
+xlate_SRCS += sip-xmpp/session.c sip-xmpp/session_in.c sip-xmpp/session_out.c sip-xmpp/session_stanza.c \
+	sip-xmpp/session_msrp.c sip-xmpp/session_media.c sip-xmpp/session_typing.c sip-xmpp/room.c
+UNIT += sip-xmpp/sip_session_test
+sip_session_test_SRCS = sip-xmpp/session_play.c $(xlate_SRCS)
+sip_session_test_LIBS := sip run proto base
+sip_session_test_LD := -levent_core $(proto_LD) $(SIP_LD)
+
 # Presence: the pure parts, and the subscriptions.
 pidf_PARTS := sip-xmpp/pres.c sip-xmpp/rpid.c sip-xmpp/pidf_read.c sip-xmpp/pidf_write.c
 pidf_SRCS := $(pidf_PARTS) sip-xmpp/stamp.c
@@ -43,6 +51,10 @@ $(O)/obj/tests/fuzz/pidf_fuzz.o: CPPFLAGS += -iquote sip-xmpp
 pidf_fuzz_SRCS := $(pidf_SRCS)
 pidf_fuzz_LIBS := proto base
 pidf_fuzz_LD := $(proto_LD)
+UNIT += sip-xmpp/client_test
+client_test_SRCS = $(xlate_SRCS) sip-xmpp/play.c
+client_test_LIBS := sip run proto base
+client_test_LD := -levent_core $(proto_LD) $(SIP_LD)
 UNIT += sip-xmpp/watch_test sip-xmpp/notifier_test
 $(foreach t,watch_test notifier_test,$(eval $(t)_SRCS = $$(xlate_SRCS) sip-xmpp/play.c)$(eval $(t)_LIBS := sip run proto base)$(eval $(t)_LD := -levent_core $$(proto_LD) $$(SIP_LD)))
 # Pictures: GATEHOUSE_UPDATE_DOCS=1 build/asan/test/presence_fsm_test

@@ -7,6 +7,8 @@
 #include "message_in.h"
 #include "options.h"
 #include "presence.h"
+#include "room.h"
+#include "session.h"
 
 /* ---- the tables: a standard adds its rows here ---- */
 
@@ -18,6 +20,7 @@ static const struct feature *const features[] = {
 	&client_feature,
 	&message_feature,
 	&presence_feature,
+	&session_feature,
 };
 
 static const struct request_row request_rows[] = {
@@ -26,11 +29,20 @@ static const struct request_row request_rows[] = {
 	{ SIPM_NOTIFY, "presence", "", presence_on_notify },
 	{ SIPM_PUBLISH, "presence", "", client_on_publish },
 	{ SIPM_PUBLISH, "presence", "", presence_on_publish },
+	{ SIPM_INVITE, NULL, " timer ", session_on_invite },
+	{ SIPM_ACK, NULL, " timer ", session_on_ack },
+	{ SIPM_BYE, NULL, "", session_on_bye },
+	{ SIPM_UPDATE, NULL, " timer ", session_on_update },
+	{ SIPM_INFO, NULL, "", session_on_info },
+	{ SIPM_MESSAGE, NULL, "", session_on_message }, /* those in a session */
 	{ SIPM_MESSAGE, NULL, "", message_in_on_request },
 };
 
 static const struct stanza_row stanza_rows[] = {
 	/* What is to go another way than page mode (sessions, rooms) stands before it. */
+	{ STANZA_MESSAGE, ~(1u << TYPE_ERROR), room_on_invitation },
+	{ STANZA_MESSAGE, 1u << TYPE_NORMAL | 1u << TYPE_CHAT, session_on_stanza },
+	{ STANZA_MESSAGE, 1u << TYPE_ERROR, session_on_error },
 	{ STANZA_MESSAGE, 1u << TYPE_NORMAL | 1u << TYPE_CHAT | 1u << TYPE_HEADLINE, message_on_stanza }, /* MSG-X09 */
 	{ STANZA_MESSAGE, 1u << TYPE_ERROR, message_on_error },
 	{ STANZA_IQ, 1u << TYPE_GET | 1u << TYPE_SET, iq_on_request },

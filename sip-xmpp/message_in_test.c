@@ -353,19 +353,15 @@ static void a_reply_keeps_the_call_id(void **state)
 	assert_has(sip_got(p), "Call-ID: call1@nurse%40example.com\r\n");
 }
 
-/* A SIP client of our own is reached by its flow, through gh-line. */
-static void a_client_of_ours_is_answered_on_its_flow(void **state)
+/* What a SIP client of ours says is its registration's; there is none here. */
+static void an_unknown_client_is_refused(void **state)
 {
 	(void)state;
 	p->from_door = PROG_LINE;
 	p->from_flow = 77;
 	p->from_flags = UNIT_CLIENT;
-	uint64_t unit = sip_message(p, "", "text/plain", "x");
-	assert_int_equal(status_of(unit), 200);
-	refuse(hub_got(p), "juliet@example.com", "service-unavailable");
-	assert_int_equal(sip_last(p, 0)->door, PROG_LINE);
-	assert_int_equal(sip_last(p, 0)->flow, 77);
-	assert_int_equal(sip_last(p, 0)->flags, UNIT_CLIENT);
+	assert_int_equal(status_of(sip_message(p, "", "text/plain", "x")), 400);
+	assert_string_equal(hub_got(p), "");
 }
 
 /* ---- typing ---- */
@@ -496,7 +492,7 @@ int main(void)
 		PLAY(sips_where_the_row_says_so), PLAY(to_a_resource), PLAY(ids_are_unique), PLAY(what_says_nothing), PLAY(times), PLAY(utf16),
 		PLAY(settings_shape_it), PLAY(the_answer_waits_for_who_takes_it), PLAY(nobody_takes_it), PLAY(an_error_is_the_answer),
 		PLAY(a_late_error_is_told), PLAY(an_answer_that_is_held), PLAY(a_door_that_dies_is_not_answered),
-		PLAY(a_reply_keeps_the_call_id), PLAY(a_client_of_ours_is_answered_on_its_flow), PLAY(typing_is_shown),
+		PLAY(a_reply_keeps_the_call_id), PLAY(an_unknown_client_is_refused), PLAY(typing_is_shown),
 		PLAY(a_text_ends_typing), PLAY(receipts_go_back), PLAY(receipts_switched_off), PLAY(options_are_told),
 		PLAY(requests_by_iq),
 	};

@@ -91,7 +91,6 @@ static void answer_unit(struct play *p, struct play_unit *u, unsigned status, co
 	buf_init(&b, SIPMSG_MAX_BYTES);
 	if (body)
 		sipmsg_set_body(r, "application/octet-stream", bytes_of(body));
-	sipmsg_remove_all(r, SIPH_VIA); /* the door's own */
 	must(sipmsg_print(r, &b) == 0, "a response does not print");
 	put_answer(p, u, &(struct sip_answer){ .id = u->id, .flags = UNIT_RAW, .status = (uint16_t)status, .body = buf_bytes(&b) });
 	buf_fini(&b);

@@ -66,7 +66,7 @@ struct watch {
 	struct loop_timer timer;   /* what for: its state says */
 	struct loop_timer offline; /* SUB-X14: grace after the last resource has gone */
 	struct request_out *out;   /* SUBSCRIBE under way */
-	uint64_t expires_at_ms, asked_ms;
+	uint64_t expires_at_ms, asked_ms, online_ms;
 	uint32_t expires_s, wanted_s, retry_s;
 	char *sid;                 /* of the <presence type='subscribe'/>, until it is answered */
 	char *prober;              /* SUB-P01: a look without a subscription; full JID of who asked */

@@ -10,7 +10,7 @@
 enum {
 	EXPIRES_S = 3600,         /* SUB-X01 */
 	EXPIRES_MAX_S = 604800,   /* an answer or Min-Expires beyond this is a mistake */
-	REFRESH_MIN_MS = 10000,
+	REFRESH_MIN_MS = 5000,
 	AGAIN_SOON_MS = 5000,     /* SUB-X12: two resources, one refresh */
 	GRACE_MS = 60000,         /* SUB-X14 */
 	LINGER_MS = 32000,        /* SUB-X15: 64*T1 */
@@ -267,7 +267,6 @@ static int act_ask(void *machine, void *arg)
 
 	(void)arg;
 	presence_stats[PSTAT_WATCHES_ASKED]++;
-	w->is_told = false;
 	w->is_held_off = false;
 	if (begin_dialog(w))
 		w->next_event = V_FAILED;
@@ -283,7 +282,7 @@ static int act_want(void *machine, void *arg)
 	struct watch *w = machine;
 
 	w->is_wanted = true;
-	w->is_authorised = false;
+	w->is_authorised = w->is_told = false;
 	w->intervals = 0;
 	free(w->prober);
 	w->prober = NULL;
@@ -321,11 +320,24 @@ static int act_refresh(void *machine, void *arg)
 	return 0;
 }
 
+static int act_online_ask(void *machine, void *arg)
+{
+	struct watch *w = machine;
+
+	w->online_ms = presence_now(w->pair->p);
+	return act_ask(w, arg);
+}
+
 static int act_online(void *machine, void *arg)
 {
 	struct watch *w = machine;
 
-	return presence_now(w->pair->p) < w->asked_ms + AGAIN_SOON_MS ? ERR_AGAIN : act_refresh(w, arg);
+	uint64_t now = presence_now(w->pair->p);
+
+	if (w->online_ms && now < w->online_ms + AGAIN_SOON_MS)
+		return ERR_AGAIN;
+	w->online_ms = now;
+	return act_refresh(w, arg);
 }
 
 /* While the other side is not well: she who comes online may ask sooner, not whoever was told when. */
@@ -416,6 +428,7 @@ static int act_leave(void *machine, void *arg)
 	(void)arg;
 	subscribe(w, 0);
 	watch_forget(w); /* who comes back is told all of it */
+	w->is_told = false;
 	pair_save(w->pair);
 	return 0;
 }
@@ -608,7 +621,7 @@ static int act_freeze(void *machine, void *arg)
 static const struct fsm_row rows[] = {
 	/* state         event           action              next */
 	{ W_IDLE,        V_SUBSCRIBE,    act_want,           W_ASKING },     /* SUB-X01 */
-	{ W_IDLE,        V_ONLINE,       act_ask,            W_ASKING },     /* SUB-X12; SUB-P01 */
+	{ W_IDLE,        V_ONLINE,       act_online_ask,     W_ASKING },     /* SUB-X12; SUB-P01 */
 	{ W_IDLE,        V_UNSUBSCRIBE,  act_forget,         W_IDLE },       /* SUB-X16 */
 
 	{ W_ASKING,      V_SUBSCRIBE,    act_want,           W_ASKING },
@@ -747,6 +760,7 @@ void watch_restore(struct watch *w, uint8_t state)
 	if (dialog_is_begun(&w->dialog) && map_add_u64(&p->watches, tag_number(dialog_get(&w->dialog, w->dialog.local_tag)), w))
 		drop_dialog(w);
 	bool has_dialog = dialog_is_confirmed(&w->dialog) && w->expires_at_ms > now;
+	w->is_told = w->is_authorised && state != W_IDLE;
 	if (state == W_FROZEN || state == W_IDLE) {
 		w->state = state;
 		return;

@@ -252,7 +252,7 @@ static void test_refresh_times(void **state)
 {
 	static const struct {
 		unsigned expires, at_s;
-	} rows[] = { { 3600, 3240 }, { 600, 540 }, { 200, 168 }, { 64, 32 }, { 60, 30 }, { 10, 10 } };
+	} rows[] = { { 3600, 3240 }, { 600, 540 }, { 200, 168 }, { 64, 32 }, { 60, 30 }, { 12, 6 }, { 5, 5 } };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -310,6 +310,22 @@ static void test_lost_dialog(void **state)
 	play_respond(&p, 200, OK);
 	assert_int_equal(notify("active;expires=3600", PIDF(OPEN("ID-dr4"))), 200);
 	assert_string_equal(play_got(&p), ""); /* PRE-S15: it is as it was */
+}
+
+/* SUB-X09: nothing is said in XMPP, even when nothing is known. */
+static void test_lost_dialog_of_unknown_state(void **state)
+{
+	(void)state;
+	subscribe();
+	play_respond(&p, 200, OK);
+	(void)notify("active;expires=3600", NULL);
+	(void)play_got(&p);
+	refresh_is_due();
+	play_respond(&p, 481, "");
+	learn();
+	play_respond(&p, 200, OK);
+	assert_int_equal(notify("active;expires=3600", NULL), 200);
+	assert_string_equal(play_got(&p), "");
 }
 
 static void test_absent(void **state)
@@ -723,7 +739,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		T(test_subscribe), T(test_contact_at_sip_host), T(test_early_notify), T(test_fork), T(test_refused), T(test_interval),
-		T(test_refresh), T(test_refresh_times), T(test_notify_shortens), T(test_no_refresh_without_server), T(test_lost_dialog),
+		T(test_refresh), T(test_refresh_times), T(test_notify_shortens), T(test_no_refresh_without_server), T(test_lost_dialog), T(test_lost_dialog_of_unknown_state),
 		T(test_absent), T(test_back_off), T(test_online), T(test_offline), T(test_unsubscribe), T(test_unsubscribe_without_dialog),
 		T(test_unsubscribe_while_asking), T(test_ends), T(test_bad_notify), T(test_who_may), T(test_documents), T(test_notes_of_lync),
 		T(test_look), T(test_no_leak), T(test_restart), T(test_restart_is_no_storm), T(test_waits_for_store), T(test_limits),

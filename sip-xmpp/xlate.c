@@ -7,6 +7,7 @@
 #include "presence.h"
 #include "request_in.h"
 #include "request_out.h"
+#include "session.h"
 #include "stanza_in.h"
 #include "stanza_out.h"
 
@@ -23,6 +24,9 @@ const struct bus_handler xlate_handlers[] = {
 	{ MSG_SIP_REQUEST, request_in_on_request },
 	{ MSG_SIP_RESPONSE, request_out_on_response },
 	{ MSG_SIP_CANCEL, request_in_on_cancel },
+	{ MSG_MSRP_OPENED, session_on_msrp_opened },
+	{ MSG_MSRP_FRAME, session_on_msrp_frame },
+	{ MSG_MSRP_CLOSE, session_on_msrp_close },
 	{ MSG_LINE_REGISTERED, client_on_registered },
 	{ MSG_LINE_GONE, client_on_gone },
 	{ MSG_SESSION_OPENED, client_on_opened },

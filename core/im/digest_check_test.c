@@ -46,7 +46,7 @@ static void md5_is_a_setting(void **state)
 	const struct digest_try t = { "bob", PLAY_PASSWORD, NULL, DIGEST_MD5 };
 
 	(void)state;
-	play_open(&p, "line digest-md5 = on\n");
+	play_open(&p, "line digest = both\n");
 	line_check(&p, &t);
 	assert_int_equal(p.verdict, 0);
 	assert_string_equal(p.verdict_jid, "bob@a.example");

@@ -15,6 +15,7 @@
 #include "sm.h"
 #include "user.h"
 
+enum { LINE_DIGEST_SHA256 }; /* first in the range of `line digest` */
 enum { ARENA_BYTES_MAX = 32 << 20, OUT_BYTES_MAX = 16 << 20, PARSERS_MAX = 4 };
 
 #define STAT_NAME(id, name) name,
@@ -107,7 +108,7 @@ void im_apply(struct im *im, const struct settings *s)
 		.has_presence = has_presence,
 		.has_offline = settings_bool(s, SET_IM_OFFLINE),
 		.has_plain = settings_bool(s, SET_IM_PLAIN),
-		.has_digest_md5 = settings_bool(s, SET_LINE_DIGEST_MD5),
+		.has_digest_md5 = settings_enum(s, SET_LINE_DIGEST) != LINE_DIGEST_SHA256,
 		.offline_user = (uint32_t)settings_int(s, SET_IM_OFFLINE_USER),
 		.offline_domain = (uint32_t)settings_int(s, SET_IM_OFFLINE_DOMAIN),
 		.offline_total = (uint32_t)settings_int(s, SET_IM_OFFLINE_NODE),

@@ -139,6 +139,7 @@ int apply_to(struct gsip *g, const struct settings *set)
 	g->settings = set;
 	siptransports_set_tls(sipendpoint_transports(g->endpoint), store);
 	siptransports_set_default_domain(sipendpoint_transports(g->endpoint), g->conf.first ? g->conf.first->ascii : NULL);
+	msrp_door_set_tls(g->msrp, store, g->conf.first ? g->conf.first->ascii : NULL);
 	tls_store_free(g->certificates); /* open connections keep it */
 	g->certificates = store;
 	sipendpoint_set_sent_by(g->endpoint, conf_name(&g->conf)[0] ? conf_name(&g->conf) : NULL, g->conf.host_port);

@@ -2,7 +2,9 @@
 gsip_PURE := federation/sip/pattern.c federation/sip/route.c federation/sip/prefix.c federation/sip/peers.c \
 	federation/sip/conf.c federation/sip/hop.c federation/sip/refusal.c federation/sip/loopmark.c \
 	federation/sip/target.c federation/sip/login.c
-gsip_DOOR := $(gsip_PURE) federation/sip/gsip.c federation/sip/held.c federation/sip/contact.c federation/sip/partner.c federation/sip/prove.c \
+gsip_MSRP := federation/sip/msrp_door.c federation/sip/msrp_session.c federation/sip/msrp_conn.c
+gsip_DOOR := $(gsip_PURE) $(gsip_MSRP) federation/sip/gsip.c federation/sip/held.c federation/sip/contact.c \
+	federation/sip/partner.c federation/sip/prove.c \
 	federation/sip/trip.c federation/sip/door.c federation/sip/hand.c federation/sip/relay.c federation/sip/errand.c \
 	federation/sip/ping.c federation/sip/apply.c federation/sip/listener.c federation/sip/walk.c
 
@@ -38,3 +40,9 @@ UNIT += federation/sip/gsip_tls_test
 gsip_tls_test_SRCS := $(gsip_DOOR) federation/sip/gsip_world.c lib/net/pki_fixture.c
 gsip_tls_test_LIBS := sip net run proto base
 gsip_tls_test_LD := $(gsip_TEST_LD)
+
+# MSRP: connections of chat sessions.
+UNIT += federation/sip/gsip_msrp_test
+gsip_msrp_test_SRCS := $(gsip_MSRP) lib/net/pki_fixture.c lib/net/link_fixture.c
+gsip_msrp_test_LIBS := net run proto base
+gsip_msrp_test_LD := -lssl -lcrypto -lcares -lresolv -levent_core $(proto_LD)

@@ -134,6 +134,9 @@ static enum refusal prove(struct visit *v, struct proof *p)
 	*p = (struct proof){ .hint = "" };
 	if (why != REFUSED_NOT)
 		return why;
+	/* FED-14. Before the rest: who sends back what was ours cannot prove its From. */
+	if (loopmark_find(&v->g->marks, v->m) == LOOPMARK_LOOP)
+		return REFUSED_LOOP;
 	v->rule = peers_for(&v->g->conf.peers, bytes_of(v->domain));
 	if (is_forged(v))
 		return REFUSED_FORGED;
@@ -173,8 +176,6 @@ static enum refusal check(struct visit *v)
 
 	if (sipmsg_number(v->m, SIPH_MAX_FORWARDS, &hops) && hops == 0)
 		return REFUSED_HOPS; /* ERR-16 */
-	if (loopmark_find(&v->g->marks, v->m) == LOOPMARK_LOOP)
-		return REFUSED_LOOP; /* FED-14 */
 	if (bytes_to_u64(sipmsg_value(v->m, SIPH_MAX_BREADTH, 0), UINT32_MAX, &breadth) == 0 && breadth == 0)
 		return REFUSED_BREADTH; /* RFC 5393 5.3.3 */
 	return sipmsg_method(v->m) == SIPM_REGISTER ? REFUSED_METHOD : REFUSED_NOT;

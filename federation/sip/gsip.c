@@ -171,6 +171,13 @@ static const struct sipendpoint_owner endpoint_owner = {
 	.prove = prove_server,
 };
 
+/* FED-13 for the three times. A partner behind one address may be a cluster; idle connections stay as long as
+ * firewalls between usually let them. */
+static const struct siptransport_config transport_config = {
+	.connections_max = 5000, .per_address_max = 500, .idle_ms = 900000, .handshake_ms = 10000, .half_ms = 30000,
+	.first_ms = 10000, .queue_max = 1 << 20,
+};
+
 int gsip_init(struct gsip *g, struct loop *l, struct bus *bus, unsigned instance)
 {
 	g->loop = l;
@@ -189,7 +196,11 @@ int gsip_init(struct gsip *g, struct loop *l, struct bus *bus, unsigned instance
 	loop_timer_init(&g->tick, on_tick, g);
 	g->dns = dns_new(l);
 	g->endpoint = sipendpoint_new(l, &endpoint_owner, g);
-	return g->dns && g->endpoint ? loop_timer_set(l, &g->tick, TICK_MS) : ERR_NOMEM;
+	g->msrp = g->dns ? msrp_door_new(l, bus, g->dns) : NULL;
+	if (!g->msrp || !g->endpoint)
+		return ERR_NOMEM;
+	siptransports_configure(sipendpoint_transports(g->endpoint), &transport_config);
+	return loop_timer_set(l, &g->tick, TICK_MS);
 }
 
 void gsip_fini(struct gsip *g)
@@ -202,6 +213,7 @@ void gsip_fini(struct gsip *g)
 	trip_fini_all(g);
 	if (g->endpoint)
 		sipendpoint_free(g->endpoint);
+	msrp_door_free(g->msrp);
 	prove_fini_all(g);
 	partner_fini_all(g);
 	hops_fini(&g->hops);

@@ -11,6 +11,7 @@
 #include "conf.h"
 #include "hop.h"
 #include "loopmark.h"
+#include "msrp_door.h"
 #include "net/dns.h"
 #include "net/keyproxy.h"
 #include "net/tls.h"
@@ -75,6 +76,7 @@ struct gsip {
 	struct tls_store *certificates;
 	struct dns *dns;
 	struct sipendpoint *endpoint;
+	struct msrp_door *msrp; /* connections of chat sessions */
 	struct arena arena; /* one call from the loop */
 	struct loopmark_key marks;
 	struct hops hops;

@@ -308,7 +308,7 @@ static void gateway_loop(void **state)
 	struct bytes via = sipmsg_value(s.c.m, SIPH_VIA, 0);
 	(void)snprintf(text, sizeof text,
 	               "MESSAGE sip:z@our.example SIP/2.0\nVia: SIP/2.0/UDP 127.0.0.1:%u;branch=z9hG4bKq;rport\nVia: %.*s\n"
-	               "From: <sip:a@c.example>;tag=1\nTo: <sip:y@c.example>\nCall-ID: i7@our.example\nCSeq: 5 MESSAGE\n"
+	               "From: <sip:a@our.example>;tag=1\nTo: <sip:y@c.example>\nCall-ID: i7@our.example\nCSeq: 5 MESSAGE\n"
 	               "Max-Forwards: 70\nContent-Length: 0\n\n", s.c.port, BYTES_FMT(via));
 	peer_send(&s.w, &s.c, text);
 	assert_int_equal(sipmsg_status(peer_receive(&s.w, &s.c)), 482);

@@ -56,6 +56,8 @@ void listener_change(void *program, const char *name, const char *addr, uint16_t
 	struct gsip_listener *l = find(g, name, addr, port);
 	int rc = ERR_FULL;
 
+	if (msrp_door_listener(g->msrp, name, addr, port, fd))
+		return;
 	if (l)
 		close_one(g, l);
 	if (fd < 0)
@@ -83,4 +85,5 @@ void listener_close_all(struct gsip *g)
 	for (size_t i = 0; i < GSIP_LISTENERS_MAX; i++)
 		if (g->listeners[i].is_there)
 			close_one(g, &g->listeners[i]);
+	msrp_door_unlisten(g->msrp);
 }

@@ -52,6 +52,8 @@ static void down(void *program, struct chan *c)
 	if (chan_prog(c) != PROG_XLATE)
 		return;
 	siptransports_pause(sipendpoint_transports(g->endpoint), false);
+	msrp_door_pause(g->msrp, false);
+	msrp_door_down(g->msrp);
 	hand_gateway_down(g);
 	errand_gateway_down(g);
 }
@@ -67,8 +69,10 @@ static void pressure(void *program, struct chan *c, bool is_full)
 {
 	struct gsip *g = program;
 
-	if (chan_prog(c) == PROG_XLATE)
-		siptransports_pause(sipendpoint_transports(g->endpoint), is_full);
+	if (chan_prog(c) != PROG_XLATE)
+		return;
+	siptransports_pause(sipendpoint_transports(g->endpoint), is_full);
+	msrp_door_pause(g->msrp, is_full);
 }
 
 static int on_key_signed(void *program, struct chan *from, const struct frame *f)
@@ -81,6 +85,24 @@ static int on_key_failed(void *program, struct chan *from, const struct frame *f
 {
 	(void)from;
 	return keyproxy_failed(((struct gsip *)program)->keys, f);
+}
+
+static int on_msrp_open(void *program, struct chan *from, const struct frame *f)
+{
+	(void)from;
+	return msrp_door_on_open(((struct gsip *)program)->msrp, f);
+}
+
+static int on_msrp_frame(void *program, struct chan *from, const struct frame *f)
+{
+	(void)from;
+	return msrp_door_on_frame(((struct gsip *)program)->msrp, f);
+}
+
+static int on_msrp_close(void *program, struct chan *from, const struct frame *f)
+{
+	(void)from;
+	return msrp_door_on_close(((struct gsip *)program)->msrp, f);
 }
 
 /* New requests are refused with a time to come again; those that are held have a moment to be answered. */
@@ -99,6 +121,9 @@ static const struct bus_handler handlers[] = {
 	{ MSG_SIP_REQUEST, errand_on_request },
 	{ MSG_SIP_RESPONSE, hand_on_response },
 	{ MSG_SIP_CANCEL, errand_on_cancel },
+	{ MSG_MSRP_OPEN, on_msrp_open },
+	{ MSG_MSRP_FRAME, on_msrp_frame },
+	{ MSG_MSRP_CLOSE, on_msrp_close },
 	{ MSG_KEY_SIGNED, on_key_signed },
 	{ MSG_KEY_FAILED, on_key_failed },
 };

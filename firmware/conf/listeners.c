@@ -12,6 +12,8 @@ static const struct {
 	{ SET_SIP_LISTEN_UDP, "sip-udp", PROG_SIP },
 	{ SET_SIP_LISTEN_TCP, "sip-tcp", PROG_SIP },
 	{ SET_SIP_LISTEN_TLS, "sip-tls", PROG_SIP },
+	{ SET_SIP_LISTEN_MSRP, "msrp", PROG_SIP },
+	{ SET_SIP_LISTEN_MSRP_TLS, "msrp-tls", PROG_SIP },
 	{ SET_SIP_LISTEN_MUTUAL, "sip-mtls", PROG_SIP },
 	{ SET_LINE_LISTEN_UDP, "line-udp", PROG_LINE },
 	{ SET_LINE_LISTEN_TCP, "line-tcp", PROG_LINE },

@@ -13,6 +13,8 @@ enum {
 	FAILED_LINES = 60, /* a minute */
 };
 
+enum { OFFER_SHA256, OFFER_BOTH, OFFER_MD5 }; /* places in the range of `line digest` */
+
 /* RFC 7616 3.4: a count may not come twice, so a request that was overheard is of no use. */
 struct used_nonce {
 	struct list node;
@@ -123,15 +125,6 @@ static void put_challenge(struct request *r, struct sipmsg *m, enum digest_algor
 	buf_fini(&b);
 }
 
-/* COMPAT: baresip 1 (Debian 12) gives up at a challenge with any algorithm but MD5, wherever it stands. */
-static bool knows_md5_only(const struct request *r)
-{
-	struct bytes agent = sipmsg_value(r->m, SIPH_USER_AGENT, 0);
-
-	return settings_bool(r->line->settings, SET_LINE_DIGEST_MD5) &&
-	       (bytes_starts(agent, BYTES("baresip v0.")) || bytes_starts(agent, BYTES("baresip v1.")));
-}
-
 static void challenge(struct request *r, bool is_stale)
 {
 	struct line *l = r->line;
@@ -141,9 +134,10 @@ static void challenge(struct request *r, bool is_stale)
 	if (!m)
 		return;
 	line_stats[STAT_CHALLENGED]++;
-	if (!knows_md5_only(r))
+	unsigned which = settings_enum(l->settings, SET_LINE_DIGEST);
+	if (which != OFFER_MD5) /* COMPAT: libre up to 1.1 (baresip 1.0) gives up when one is unknown to it */
 		put_challenge(r, m, DIGEST_SHA256, is_stale);
-	if (settings_bool(l->settings, SET_LINE_DIGEST_MD5))
+	if (which != OFFER_SHA256)
 		put_challenge(r, m, DIGEST_MD5, is_stale);
 	request_respond(r, m);
 }
@@ -245,14 +239,17 @@ void auth_begin(struct request *r)
 		router_proved(r);
 		return;
 	}
-	if (!r->t) {
-		request_free(r); /* an ACK of nobody */
+	if (!r->t) { /* an ACK cannot be challenged (RFC 3261 22.1): it must come from where its user registered */
+		if (location_of_source(&l->location, request_jid(r), &r->from))
+			router_proved(r);
+		else
+			request_free(r);
 		return;
 	}
 	enum stranger_verdict v = stranger_asks(&l->strangers, &r->from.addr.any, loop_now(l->loop));
 	if (v != STRANGER_WELCOME) {
 		line_stats[v == STRANGER_PENALTY ? STAT_PENALTY : STAT_TOO_FAST]++;
-		request_refuse(r, v == STRANGER_PENALTY ? 403 : 503, NULL, v == STRANGER_PENALTY ? "penalty" : "rate");
+		request_dismiss(r, v == STRANGER_PENALTY ? 403 : 503, v == STRANGER_PENALTY ? "penalty" : "rate");
 		return;
 	}
 	if (!find_credentials(r, &c))

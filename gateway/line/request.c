@@ -61,7 +61,7 @@ void request_respond(struct request *r, struct sipmsg *response)
 	request_free(r);
 }
 
-void request_refuse(struct request *r, unsigned status, const char *reason, const char *why)
+static void log_refused(struct request *r, unsigned status, const char *why)
 {
 	struct line *l = r->line;
 	char address[SIP_ADDR_TEXT_BYTES];
@@ -73,9 +73,22 @@ void request_refuse(struct request *r, unsigned status, const char *reason, cons
 			 LOG_BYTES("method", sipmsg_method_text(r->m)), LOG_INT("status", status), LOG_STR("reason", why),
 			 LOG_STR("address", address), LOG_INT("suppressed", held));
 	}
+}
+
+void request_refuse(struct request *r, unsigned status, const char *reason, const char *why)
+{
+	log_refused(r, status, why);
 	if (r->t) {
 		sipserver_set_user(r->t, NULL);
 		sipserver_refuse(r->t, r->m, status, reason);
 	}
+	request_free(r);
+}
+
+void request_dismiss(struct request *r, unsigned status, const char *why)
+{
+	log_refused(r, status, why);
+	sipserver_set_user(r->t, NULL);
+	sipserver_dismiss(r->t, r->m, status, NULL);
 	request_free(r);
 }

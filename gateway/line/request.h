@@ -45,5 +45,7 @@ struct sipmsg *request_response(struct request *r, unsigned status, const char *
 void request_respond(struct request *r, struct sipmsg *response);
 /* Answers and frees it. why: a word for the log, or NULL for no line. */
 void request_refuse(struct request *r, unsigned status, const char *reason, const char *why);
+/* The same for strangers, of whom nothing is kept. Not for an ACK. */
+void request_dismiss(struct request *r, unsigned status, const char *why);
 
 #endif

@@ -73,7 +73,7 @@ void router_request(struct line *l, struct sipserver *t, struct sipmsg *m, const
 		if (is_welcome(l, from))
 			answer_options(t, m);
 		else
-			sipserver_refuse(t, m, 503, NULL);
+			sipserver_dismiss(t, m, 503, NULL);
 		sipmsg_free(m);
 		return;
 	}
@@ -85,7 +85,7 @@ void router_request(struct line *l, struct sipserver *t, struct sipmsg *m, const
 	if (t && status && !is_welcome(l, from))
 		status = 503;
 	if (t)
-		sipserver_refuse(t, m, status ? status : 500, status == 400 || status == 403 ? why : NULL);
+		sipserver_dismiss(t, m, status ? status : 500, status == 400 || status == 403 ? why : NULL);
 	sipmsg_free(m);
 }
 

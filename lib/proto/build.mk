@@ -3,7 +3,8 @@ lib_proto_SRCS := lib/proto/xmpp.c lib/proto/xml_pool.c lib/proto/xml_build.c li
 	lib/proto/xml_header.c lib/proto/xml_stream.c \
 	lib/proto/xml_tree.c lib/proto/xml_write.c lib/proto/stanza.c lib/proto/envelope.c \
 	lib/proto/jid.c lib/proto/jid_precis.c lib/proto/jid_dns.c lib/proto/jid_escape.c \
-	lib/proto/scram.c lib/proto/dialback.c lib/proto/disco.c
+	lib/proto/scram.c lib/proto/dialback.c lib/proto/disco.c \
+	lib/proto/msrp.c lib/proto/msrp_uri.c lib/proto/msrp_reader.c lib/proto/msrp_writer.c lib/proto/msrp_join.c
 
 # For the users of the layer.
 proto_LD := -lexpat -lidn2 -licuuc -lcrypto
@@ -32,6 +33,9 @@ stanza_test_LD := $(proto_LD)
 UNIT += lib/proto/envelope_test
 envelope_test_LIBS := proto base
 envelope_test_LD := $(proto_LD)
+
+UNIT += lib/proto/msrp_test
+msrp_test_LIBS := proto base
 
 # Figures for docs/performance.md.
 TOOLS += xml-bench

@@ -28,6 +28,8 @@ static const struct service_listener listeners[] = {
 	{ "sip-tcp", PROG_SIP,    false, false, false }, /* 5060 */
 	{ "sip-tls", PROG_SIP,    false, false, false }, /* server-authenticated, 5061 (B-PRX-01) */
 	{ "sip-mtls", PROG_SIP,   false, false, false }, /* mutual, 5062 (B-PRX-01) */
+	{ "msrp",    PROG_SIP,    false, false, false }, /* RFC 4975; 2855 */
+	{ "msrp-tls", PROG_SIP,   false, false, false },
 	{ "line-udp", PROG_LINE,  false, false, true }, /* SIP clients */
 	{ "line-tcp", PROG_LINE,  false, false, false },
 	{ "line-tls", PROG_LINE,  false, false, false },

@@ -1,7 +1,7 @@
 LIBS += sip
 SIP_LD := -lsofia-sip-ua
 lib_sip_SRCS += lib/sip/message_text.c lib/sip/message_headers.c lib/sip/message_parse.c lib/sip/message_address.c \
-	lib/sip/message_edit.c lib/sip/message_print.c lib/sip/stream.c lib/sip/uri.c
+	lib/sip/message_edit.c lib/sip/message_print.c lib/sip/stream.c lib/sip/uri.c lib/sip/sdp.c
 lib_sip_SRCS += lib/sip/endpoint.c lib/sip/endpoint_server.c lib/sip/endpoint_server_machine.c lib/sip/endpoint_client.c \
 	lib/sip/endpoint_client_machine.c lib/sip/endpoint_key.c lib/sip/endpoint_time.c lib/sip/endpoint_via.c
 lib_sip_SRCS += lib/sip/unit.c
@@ -20,6 +20,9 @@ message_test_LIBS := sip base
 message_test_LD := $(SIP_LD)
 stream_test_LIBS := sip base
 stream_test_LD := $(SIP_LD)
+UNIT += lib/sip/sdp_test
+sdp_test_LIBS := sip base
+sdp_test_LD := $(SIP_LD)
 
 SIP_NET_LD := -lssl -lcrypto -lcares -lresolv -levent_core $(SIP_LD)
 UNIT += lib/sip/locate_test

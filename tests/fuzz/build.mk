@@ -1,8 +1,12 @@
 # A target NAME is tests/fuzz/NAME.c with seeds in tests/fuzz/corpus/NAME; add it to this list and
 # name its layers (NAME_LIBS), flags (NAME_LD) and, from product folders, sources (NAME_SRCS).
-PROTO_FUZZ := xml_fuzz xml_parse_fuzz stanza_fuzz jid_fuzz envelope_fuzz scram_fuzz dialback_fuzz
+PROTO_FUZZ := xml_fuzz xml_parse_fuzz stanza_fuzz jid_fuzz envelope_fuzz scram_fuzz dialback_fuzz msrp_fuzz
 FUZZ += $(PROTO_FUZZ)
 $(foreach t,$(PROTO_FUZZ),$(eval $(t)_LIBS := proto base)$(eval $(t)_LD := $(proto_LD)))
+
+FUZZ += sdp_fuzz
+sdp_fuzz_LIBS := sip base
+sdp_fuzz_LD := $(SIP_LD)
 
 FUZZ += certname_fuzz
 certname_fuzz_LIBS := net base
@@ -59,3 +63,9 @@ fuzz-replay:
 	@tests/fuzz/replay
 fuzz-list:
 	@echo $(FUZZ)
+
+FUZZ += gsip_fuzz
+$(O)/obj/tests/fuzz/gsip_fuzz.o: CPPFLAGS += -Ifederation/sip
+gsip_fuzz_SRCS := federation/sip/pattern.c federation/sip/target.c federation/sip/loopmark.c federation/sip/login.c
+gsip_fuzz_LIBS := sip run proto base
+gsip_fuzz_LD := $(SIP_LD) -lcrypto $(proto_LD)

@@ -323,8 +323,10 @@ static void settle(struct stage *g)
 	g->p.is_sip_silent = g->p.is_hub_silent = false;
 	if (!g->p.sip)
 		sip_join(&g->p);
-	if (!g->p.hub)
+	/* What it was silent about is sent again when it is new. */
+	if (g->p.hub)
 		hub_comes_and_goes(g);
+	hub_comes_and_goes(g);
 	for (unsigned i = 0; i < 4; i++) {
 		play_wait(&g->p, 50000);
 		look(g);

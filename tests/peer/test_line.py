@@ -4,7 +4,9 @@ import re
 import time
 
 from harness import phone
+from harness.baresip import Baresip
 from harness.people import DOMAIN, Box
+from harness.place import wait_for
 from harness.phone import Phone, body, header, headers, status, tag
 
 PORT, TLS_PORT = 5070, 5071
@@ -197,7 +199,7 @@ class Fast(Line):
 
 
 class Old(Line):
-    more = ("set line digest-md5 on",)
+    more = ("set line digest both",)
 
     def test_md5(self):
         u = self.people("u")
@@ -250,12 +252,15 @@ class Calls(Line):
                 b.send(b.response(invite, 200, ["Contact: <%s>" % b.contact, "Content-Type: application/sdp"], SDP))
                 ok = a.answer_of(sent)
                 self.assertEqual((status(ok), body(ok)), (200, SDP))
-                if ta == "udp":
-                    continue  # an ACK cannot be challenged: by UDP it is not passed on
                 a.send(self.in_dialog(a, "ACK", ok, sent, cseq))
                 b.wait_method("ACK")
                 bye = self.in_dialog(a, "BYE", ok, sent, cseq + 1)
                 a.send(bye)
+                if ta == "udp":
+                    challenge = header(a.answer_of(bye), "Proxy-Authenticate")
+                    proof = a.credentials(challenge, "BYE", bye.split(" ")[1])
+                    bye = self.in_dialog(a, "BYE", ok, sent, cseq + 2, ["Proxy-Authorization: " + proof])
+                    a.send(bye)
                 b.wait_method("BYE")
                 self.assertEqual(status(a.answer_of(bye)), 200)
 
@@ -329,8 +334,8 @@ PIDF = ("<?xml version='1.0' encoding='UTF-8'?><presence xmlns='urn:ietf:params:
         "</status><note>%s</note></tuple><dm:person id='p'><rpid:activities><rpid:%s/></rpid:activities></dm:person></presence>")
 
 
-class Translated(Line):
-    """A SIP client is a session of its user: what it does XMPP users see, and the other way round."""
+class Sessions(Line):
+    """Helpers where a SIP client meets XMPP users."""
 
     def xmpp(self, user, priority=0):
         s = self.client(user)
@@ -350,6 +355,10 @@ class Translated(Line):
                 return rows[0]
             time.sleep(0.05)
         self.fail("no session of the SIP client: %r" % self.gh.records("show", "sessions"))
+
+
+class Translated(Sessions):
+    """A SIP client is a session of its user: what it does XMPP users see, and the other way round."""
 
     def test_messages(self):
         for transport in ("tcp", "udp", "tls"):
@@ -457,7 +466,7 @@ class Translated(Line):
         p.wait(lambda m: phone.method(m) == "NOTIFY" and "<basic>open</basic>" in m, what="a NOTIFY with her state")
 
 
-class Approving(Translated):
+class Approving(Sessions):
     more = ("set gateway clients-approve on",)
 
     def test_who_asks_is_let(self):
@@ -466,3 +475,106 @@ class Approving(Translated):
         a.send("<presence to='%s@%s' type='subscribe'/>" % (v, DOMAIN))
         a.wait(lambda e: e.get("type") == "subscribed", what="subscribed")
         a.wait(lambda e: (e.get("from") or "").startswith("%s@%s/" % (v, DOMAIN)) and e.get("type") is None, what="the phone's presence")
+
+
+class OtherPeoplesClient(Sessions):
+    """baresip: registers, is written to, writes, watches, is called, and leaves. It speaks MD5 only."""
+    more = ("set line digest md5",)
+
+    def test_baresip(self):
+        for how in ("tcp", "udp"):
+            with self.subTest(how):
+                self.talk(how)
+
+    def talk(self, how):
+        u, v = self.people("u", "v")
+        a, b = self.client(u), self.client(v)
+        a.send("<presence/>")
+        b.send("<presence/>")
+        self.befriend(a, b)
+        b.close()
+        other = Baresip(self.place, v, DOMAIN, "%s:%d" % (self.gh.addr, PORT), how, contacts=["sip:%s@%s" % (u, DOMAIN)], presence=True)
+        self.addCleanup(other.stop)
+        other.start()
+        self.wait_session(v)
+        self.assertEqual(self.bindings(v)[0]["transport"], how.upper())
+        a.message("%s@%s" % (v, DOMAIN), "are you a baresip")
+        other.wait_message("are you a baresip")
+        other.message("I am a baresip")
+        got = a.wait_body("I am a baresip")
+        self.assertTrue(got.get("from").startswith("%s@%s/" % (v, DOMAIN)), got.get("from"))
+        wait_for("baresip sees her", lambda: "Online" in other.do("contacts"), 15)
+        a.send("<presence type='unavailable'/>")
+        wait_for("baresip sees her go", lambda: "Offline" in other.do("contacts"), 15)
+        p = self.registered(self.people("w"), algorithm="MD5")
+        sent = p.build("INVITE", "sip:%s@%s" % (v, DOMAIN), call_id=os.urandom(6).hex(), text=SDP,
+                       extra=["Contact: <%s>" % p.contact, "Content-Type: application/sdp"])
+        p.send(sent)
+        other.wait_event(lambda e: e.get("type") == "CALL_INCOMING", what="the call")
+        other.do("accept")
+        ok = p.answer_of(sent)
+        self.assertEqual(status(ok), 200, ok)
+        self.assertIn("m=audio", body(ok))
+        other.stop()
+
+
+class PhonePresence(Line):
+    """The call manager publishes the state of people's lines (A-01.01, B-PUB-01)."""
+
+    @classmethod
+    def build(cls):
+        cls.count = 0
+        cls.gh = cls.gatehouse(DOMAIN)
+        cls.manager = cls.place.addr()
+        cls.gh.settings = ["set sip listen-tcp v4 %s 5060" % cls.gh.addr, "set sip peer %s tls optional" % DOMAIN,
+                           "set sip peer %s addresses %s" % (DOMAIN, cls.manager)]
+        cls.gh.start()
+
+    def manage(self, user, source=None):
+        p = Phone(self.gh.addr, 5060, user, DOMAIN, source=source or self.manager)
+        self.streams.append(p)
+        return p
+
+    def publish(self, p, activity, note="", more=(), expires=120):
+        extra = ["Event: presence", "Expires: %d" % expires] + list(more)
+        text = ""
+        if activity:
+            extra.append("Content-Type: application/pidf+xml")
+            text = (PIDF % (p.user, note, activity)).replace("<note></note>", "")
+        return p.request("PUBLISH", p.aor, extra=extra, text=text)
+
+    def test_on_the_phone(self):
+        u, v = self.people("u", "v")
+        a, b = self.client(u), self.client(v)
+        a.send("<presence/>")
+        b.send("<presence/>")
+        self.befriend(a, b)
+        p = self.manage(v)
+        phone_jid = "%s@%s/phone" % (v, DOMAIN)
+        got = self.publish(p, "on-the-phone")
+        self.assertEqual(status(got), 200, got)
+        seen = a.wait(lambda e: e.get("from") == phone_jid, what="the phone's presence")
+        self.assertEqual((seen.findtext("{*}show"), seen.findtext("{*}status"), seen.findtext("{*}priority")),
+                         ("dnd", "On the phone", "-1"))
+        a.message("%s@%s" % (v, DOMAIN), "to a person, not to a phone")
+        b.wait_body("to a person, not to a phone")
+        second = self.publish(p, "away", "a second line")  # an idle line does not hide the busy one
+        self.assertEqual(status(second), 200, second)
+        end = self.publish(p, "", more=["SIP-If-Match: " + header(got, "SIP-ETag")], expires=0)
+        self.assertEqual(status(end), 200, end)
+        a.wait(lambda e: e.get("from") == phone_jid and e.findtext("{*}status") == "a second line", what="the other line")
+        end = self.publish(p, "", more=["SIP-If-Match: " + header(second, "SIP-ETag")], expires=0)
+        self.assertEqual(status(end), 200, end)
+        a.wait(lambda e: e.get("from") == phone_jid and e.get("type") == "unavailable", what="the phone's end")
+        self.assertEqual(status(self.publish(p, "", more=["SIP-If-Match: gone"])), 412)
+
+    def test_nobody_else_publishes(self):
+        u = self.people("u")
+        stranger = self.manage(u, source=self.place.addr())
+        self.assertEqual(status(self.publish(stranger, "on-the-phone")), 403)
+        manager = self.manage(u)
+        got = manager.request("MESSAGE", manager.aor, extra=["Content-Type: text/plain"], text="x")
+        self.assertEqual(status(got), 403, got)
+        got = self.publish(self.manage("nobody-here"), "on-the-phone")
+        self.assertLess(status(got), 500, got)
+        self.assertEqual([r for r in self.gh.records("show", "sessions") if "/phone" in r["session"]], [])

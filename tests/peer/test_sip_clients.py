@@ -11,7 +11,7 @@ class BaresipClient(Box):
     def build(cls):
         cls.count = 0
         # COMPAT: baresip 1.0 knows no digest but MD5.
-        cls.gh = cls.gatehouse(DOMAIN, line=True, settings=["set line digest-md5 on", "set line expires-min 10"])
+        cls.gh = cls.gatehouse(DOMAIN, line=True, settings=["set line digest md5", "set line expires-min 10"])
         cls.gh.start()
 
     def phone(self, user, contact, **options):

@@ -275,6 +275,7 @@ class Failover(SipBox):
         time.sleep(2.2)  # for the next test the hop is well again
 
     def test_first_dies_with_its_connection(self):
+        self.gh.records("sip", "retry")  # ERR_15's pause is over
         self._routes(self.sip.addr, 5061)
         j, r = self.juliet(), self.romeo()
         j.message("%s@%s" % (r, PARTNER), "first")
@@ -304,3 +305,51 @@ class Failover(SipBox):
             self.gh.commit("set sip route 1 pattern " + PARTNER, "set sip route 1 type domain",
                            "set sip route 1 next-hop " + self.sip.addr, "set sip route 1 port 5061",
                            "set sip route 1 protocol tls")
+
+
+class Operators(SipBox):
+    """What an operator sees and asks of the SIP door."""
+
+    def test_check_walks_to_the_end(self):
+        self.sip.auto = {"OPTIONS": 200}
+        got = self.gh.records("sip", "check", PARTNER)
+        self.assertEqual([(r["step"], r["result"]) for r in got],
+                         [("policy", "ok"), ("route", "ok"), ("dns", "ok"), ("tls", "ok"), ("certificate", "ok"),
+                          ("options", "ok")])
+        self.assertIn(PARTNER, got[4]["detail"])
+
+    def test_check_says_where_it_ends(self):
+        self.gh.commit("set sip route 1 port 7999")
+        try:
+            got = self.gh.operator("sip", "check", PARTNER)
+            self.assertNotEqual(got.returncode, 0)
+            self.assertIn("nothing listens at the partner's address and port", got.stdout + got.stderr)
+        finally:
+            self.gh.commit("set sip route 1 port 5061")
+        got = self.gh.operator("sip", "check", "elsewhere.example")
+        self.assertIn("set sip peer DOMAIN action allow", got.stdout + got.stderr)
+
+    def test_show(self):
+        j, r = self.juliet(), self.romeo()
+        self.sip.auto = {"MESSAGE": 200}
+        j.message("%s@%s" % (r, PARTNER), "count me")
+        self.reaches(r)
+        self.assertEqual(self.ask(r, body="me too", to=j).status, 200)
+        peer = [x for x in self.gh.records("show", "sip") if x.get("domain") == PARTNER and x["type"] == "peer"][0]
+        self.assertEqual((peer["state"], peer["tls"]), ("allowed", "required"))
+        self.assertGreaterEqual(int(peer["in"]), 1)
+        self.assertGreaterEqual(int(peer["out"]), 1)
+        door = [x for x in self.gh.records("show", "sip") if x["type"] == "door"][0]
+        self.assertEqual(door["gateway"], "up")
+        self.assertGreaterEqual(int(door["connections"]), 1)
+        route = self.gh.records("show", "sip", "routes")[0]
+        self.assertEqual((route["pattern"], route["state"]), (PARTNER, "in service"))
+
+    def test_bad_rows_do_not_come_in(self):
+        """B-STR-03, B-STR-13: at the commit, with the row's name."""
+        for lines, what in ((["set sip route 9 pattern 1*2", "set sip route 9 next-hop h"], "at the end only"),
+                            (["set sip peer x.example addresses 192.0.2.1/24"], "prefixes"),
+                            (["set sip route 9 pattern 12"], "no next-hop")):
+            got = self.gh.ghsh("\n".join(lines) + "\ncommit\n", check=False)
+            self.assertIn(what, got)
+            self.gh.ghsh("discard\n", check=False)

@@ -150,3 +150,31 @@ class SipMessages(Box):
         while status(self.partner.send("%s@%s" % (u, DOMAIN), "still here")) != 200:
             self.assertLess(time.monotonic(), deadline)
         j.wait(lambda e: e.findtext("{*}body") == "still here", what="message from SIP")
+
+
+class SipElsewhere(Box):
+    """ADR-27: a domain without a row that has no XMPP server is tried by SIP."""
+
+    @classmethod
+    def build(cls):
+        cls.count = 0
+        cls.gh = cls.gatehouse(DOMAIN, mode="open")
+        far = cls.place.addr()
+        cls.gh.settings = [
+            "set sip listen-tcp v4 %s %d" % (cls.gh.addr, PORT), "set sip mode open",
+            "set sip route r pattern " + PARTNER, "set sip route r type domain", "set sip route r next-hop " + far,
+            "set sip route r port %d" % PARTNER_PORT, "set sip route r protocol tcp"]
+        cls.partner = Partner(far, cls.gh.addr)
+        cls.gh.start()
+
+    wait_message = SipMessages.wait_message
+
+    def test_found_by_sip(self):
+        u = self.people("juliet")
+        j = self.client(u, "balcony")
+        j.send("<presence/>")
+        j.send("<message type='chat' id='m1' to='romeo@%s'><body>where art thou</body></message>" % PARTNER)
+        self.wait_message("where art thou")
+        j.send("<message type='chat' id='m2' to='romeo@nowhere.example'><body>lost</body></message>")
+        e = j.wait(lambda e: e.get("id") == "m2", what="the error")
+        self.assertError(e, "remote-server-not-found")

@@ -155,6 +155,7 @@ class Loops(PeerCase):
         cls.a = Party(cls.place, A, "udp", auto={"NOTIFY": 200})
         cls.b = Party(cls.place, B, "udp")
         cls.gh = cls.gatehouse("near.example", sip_peers={
+            # b.example sends back what a.example sent: for that it must be allowed to speak for it
             A: {"action": "allow", "tls": "optional", "addresses": '"%s %s"' % (cls.a.addr, cls.b.addr)},
             B: {"action": "allow", "tls": "optional", "addresses": cls.b.addr}}, sip_routes={
             "b": {"pattern": B, "type": "domain", "next-hop": cls.b.addr, "port": 5060, "protocol": "udp"},
