@@ -86,6 +86,8 @@ enum refusal hand_request(struct visit *v)
 
 	if (v->t && v->g->handed.count >= GSIP_HELD_MAX)
 		return REFUSED_BUSY;
+	if (v->t && sipserver_claim(v->t, v->m) == ERR_EXISTS)
+		return REFUSED_MERGED;
 	if (v->t)
 		why = keep(v, &h);
 	if (why != REFUSED_NOT)
@@ -187,7 +189,7 @@ int hand_on_response(void *program, struct chan *from, const struct frame *f)
 	int rc = make(h, &a, &r);
 	if (rc == 0) {
 		contact_set_transport(g, r, h->transport);
-		sipserver_respond(h->t, r);
+		sipserver_accept(h->t, r);
 	} else { /* the transaction is over, or memory is short */
 		sipserver_refuse(h->t, NULL, 500, NULL);
 	}
