@@ -188,7 +188,8 @@ int hand_on_response(void *program, struct chan *from, const struct frame *f)
 	arena_reset(&g->arena);
 	int rc = make(h, &a, &r);
 	if (rc == 0) {
-		contact_set_transport(g, r, h->transport);
+		if (a.status < 300) /* a redirect names another, who may be anywhere (ERR-02, ERR-03) */
+			contact_set_transport(g, r, h->transport);
 		sipserver_accept(h->t, r);
 	} else { /* the transaction is over, or memory is short */
 		sipserver_refuse(h->t, NULL, 500, NULL);
