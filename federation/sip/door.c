@@ -79,8 +79,11 @@ static void answer_refusal(struct visit *v, const struct refusal_row *row)
 	if (is_to_be_silent(v)) {
 		v->g->counts[STAT_STRANGERS_SILENT]++;
 		sipserver_drop(v->t);
-	} else {
+	} else if (v->is_proved) {
 		respond(v, row->status, row->phrase);
+	} else {
+		/* A stranger fills no table, and makes us repeat nothing to an address that he may have forged. */
+		sipserver_dismiss(v->t, v->m, row->status, row->phrase);
 	}
 }
 
@@ -359,6 +362,7 @@ static void enter(struct visit *v)
 	}
 	why = prove(v, &proof);
 	if (why == REFUSED_NOT) {
+		v->is_proved = true;
 		note_alias(v);
 		why = partner_take(v->g, bytes_of(v->domain), v->rule.row) ? check(v) : REFUSED_RATE;
 	}

@@ -14,6 +14,7 @@ struct visit {
 	char domain[GSIP_DOMAIN_MAX]; /* of From, proved */
 	char host[GSIP_DOMAIN_MAX];   /* of the Request-URI, normalised; "" when it is no domain */
 	struct peer_rule rule;
+	bool is_proved;      /* its sender is */
 	bool is_in_dialog;
 	bool has_our_route;  /* with the mark that allows this dialog */
 	uint64_t trace;

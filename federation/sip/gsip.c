@@ -93,6 +93,7 @@ static enum gsip_stat stat_of(enum refusal why)
 	case REFUSED_MEMORY:
 		return STAT_REFUSED_BUSY;
 	case REFUSED_LOOP:
+	case REFUSED_MERGED:
 	case REFUSED_HOPS:
 	case REFUSED_BREADTH:
 		return STAT_REFUSED_LOOP;
@@ -168,7 +169,7 @@ static void on_flow_closed(void *arg, uint64_t flow, int why)
 
 static const struct sipendpoint_owner endpoint_owner = {
 	.request = door_request, .cancelled = door_cancelled, .stray = relay_stray, .closed = on_flow_closed,
-	.prove = prove_server,
+	.prove = prove_server, .admit = prove_client,
 };
 
 /* FED-13 for the three times. A partner behind one address may be a cluster; idle connections stay as long as

@@ -100,6 +100,79 @@ static void refused(void **state)
 	world_close(&w);
 }
 
+static uint64_t transactions(struct world *w)
+{
+	struct sipendpoint_counts c;
+
+	sipendpoint_counts(w->g.endpoint, &c);
+	return c.servers;
+}
+
+/* RFC 3261 8.2.7: of strangers nothing is kept, and nothing is repeated to where they say they are. */
+static void strangers_leave_nothing(void **state)
+{
+	struct world w;
+	struct world_peer p;
+
+	(void)state;
+	world_open(&w, SETTINGS);
+	peer_open(&p);
+	request(&w, &p, "INVITE", "sip:a@our.example", "sip:x@stranger.example", "sip:a@our.example", "");
+	assert_int_equal(sipmsg_status(peer_receive(&w, &p)), 403);
+	assert_int_equal(transactions(&w), 0);
+	request(&w, &p, "MESSAGE", "sip:a@nowhere.example", "sip:x@b.example", "sip:a@nowhere.example", "");
+	assert_int_equal(sipmsg_status(peer_receive(&w, &p)), 404);
+	assert_int_equal(transactions(&w), 1); /* who is proved has his transaction */
+	peer_close(&p);
+	world_close(&w);
+}
+
+static void invite_by(struct world *w, struct world_peer *p, const char *method, const char *branch, const char *to_tag)
+{
+	char text[2048];
+
+	(void)snprintf(text, sizeof text,
+	               "%s sip:a@our.example SIP/2.0\nVia: SIP/2.0/UDP 127.0.0.1:%u;branch=z9hG4bK%s;rport\n"
+	               "From: <sip:x@b.example>;tag=1\nTo: <sip:a@our.example>%s\nCall-ID: same@b.example\nCSeq: 1 %s\n"
+	               "Max-Forwards: 70\nContent-Length: 0\n\n",
+	               method, p->port, branch, to_tag, method);
+	peer_send(w, p, text);
+}
+
+/* RFC 3261 8.2.2.2, and 13.3.1.4: gh-xlate's 2xx is repeated until the ACK comes. */
+static void gateway_is_a_user_agent(void **state)
+{
+	struct world w;
+	struct world_peer p;
+	size_t n = 0;
+
+	(void)state;
+	world_open(&w, SETTINGS);
+	peer_open(&p);
+	invite_by(&w, &p, "INVITE", "one", "");
+	assert_true(world_until(&w, &w.n_units));
+	invite_by(&w, &p, "INVITE", "two", "");
+	struct sipmsg *m;
+	do
+		m = peer_receive(&w, &p);
+	while (sipmsg_status(m) == 100);
+	assert_int_equal(sipmsg_status(m), 482);
+	assert_int_equal(w.n_units, 1);
+	invite_by(&w, &p, "ACK", "two", "");
+	world_answer(&w, &(struct sip_answer){ .id = w.units[0].u.id, .status = 200, .to_tag = BYTES("t") });
+	for (unsigned got = 0; got < 3; got += sipmsg_status(m) == 200) /* at 0, 0.5 and 1.5 s */
+		m = peer_receive(&w, &p);
+	invite_by(&w, &p, "ACK", "three", ";tag=t");
+	while (w.n_units < 2)
+		loop_turn(w.loop, 5);
+	assert_int_equal(w.units[1].u.id, 0);
+	for (uint64_t end = loop_now(w.loop) + 2500; loop_now(w.loop) < end;)
+		n += !peer_is_silent(&w, &p);
+	assert_int_equal(n, 0);
+	peer_close(&p);
+	world_close(&w);
+}
+
 /* FED-06: over the rate strangers' datagrams are dropped. */
 static void strangers_flood(void **state)
 {
@@ -340,7 +413,7 @@ static void settings_change(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(refused), cmocka_unit_test(strangers_flood), cmocka_unit_test(rate),
+		cmocka_unit_test(refused), cmocka_unit_test(strangers_flood), cmocka_unit_test(strangers_leave_nothing), cmocka_unit_test(gateway_is_a_user_agent), cmocka_unit_test(rate),
 		cmocka_unit_test(ping), cmocka_unit_test(handed), cmocka_unit_test(contacts), cmocka_unit_test(catch_all), cmocka_unit_test(trunk),
 		cmocka_unit_test(gateway_dies), cmocka_unit_test(invite_cancelled), cmocka_unit_test(settings_change),
 	};

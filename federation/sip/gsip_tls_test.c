@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/err.h"
+#include "base/text.h"
 #include "net/pki_fixture.h"
 #include "partner.h"
 
@@ -138,7 +139,7 @@ static void partner_close(struct partner_end *p)
 }
 
 /* The door's TLS port, with our certificate. */
-static uint16_t secure(struct world *w, const struct pki *k)
+static uint16_t secure_at(struct world *w, const struct pki *k, bool is_mutual)
 {
 	struct siptransports *t = sipendpoint_transports(w->g.endpoint);
 	unsigned listener;
@@ -146,11 +147,17 @@ static uint16_t secure(struct world *w, const struct pki *k)
 	int fd = listening_socket(&port);
 
 	siptransports_set_tls(t, k->store);
-	assert_int_equal(siptransports_listen(t, SIPT_TLS, false, fd, &listener), 0);
+	assert_int_equal(siptransports_listen(t, SIPT_TLS, is_mutual, fd, &listener), 0);
 	return port;
 }
 
-static unsigned ask(struct partner_end *p, uint16_t port, const char *domain)
+static uint16_t secure(struct world *w, const struct pki *k)
+{
+	return secure_at(w, k, false);
+}
+
+/* The status, or 0: the connection failed. */
+static unsigned try_ask(struct partner_end *p, uint16_t port, const char *domain)
 {
 	static const struct sipclient_owner owner = { .response = on_response, .failed = on_failed };
 	static unsigned counter;
@@ -181,8 +188,15 @@ static unsigned ask(struct partner_end *p, uint16_t port, const char *domain)
 		}
 	}
 	assert_int_equal(p->n_responses, 1);
+	return p->failed ? 0 : p->status;
+}
+
+static unsigned ask(struct partner_end *p, uint16_t port, const char *domain)
+{
+	unsigned status = try_ask(p, port, domain);
+
 	assert_int_equal(p->failed, 0);
-	return p->status;
+	return status;
 }
 
 static void incoming(void **state)
@@ -309,8 +323,62 @@ static void outgoing(void **state)
 	pki_close(&k);
 }
 
+static void pin_text(const struct pki_cert *c, char out[static 65])
+{
+	uint8_t digest[32], *der = NULL;
+	int n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(c->x), &der);
+
+	assert_true(n > 0);
+	assert_int_equal(EVP_Digest(der, (size_t)n, digest, NULL, EVP_sha256(), NULL), 1);
+	OPENSSL_free(der);
+	text_hex(bytes_make(digest, sizeof digest), out);
+}
+
+/* The port that demands a certificate: a trusted chain, or a key that a row pins. */
+static void mutual(void **state)
+{
+	static const struct {
+		enum { NONE, TRUSTED, SELF, OTHER_ROOT } by;
+		bool is_pinned;
+		const char *from;
+		unsigned status; /* 0: not even a connection */
+	} rows[] = {
+		{ TRUSTED, false, "b.example", 202 },
+		{ NONE, false, "b.example", 0 },
+		{ NONE, false, "near.example", 0 },
+		{ SELF, false, "b.example", 0 },
+		{ OTHER_ROOT, false, "b.example", 0 },
+		{ SELF, true, "b.example", 202 },
+		{ SELF, true, "other.example", 403 }, /* the pin is b.example's */
+	};
+	struct pki k;
+
+	(void)state;
+	pki_open(&k);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		const struct pki_cert *by[] = { [NONE] = NULL, [TRUSTED] = &k.root, [SELF] = NULL, [OTHER_ROOT] = &k.other_root };
+		struct pki_cert leaf = pki_make(&(struct pki_wish){ .cn = "b", .san = "DNS:b.example" }, by[rows[i].by]);
+		char pin[65], settings[2048];
+		struct partner_end b;
+		struct world w;
+		pin_text(&leaf, pin);
+		(void)snprintf(settings, sizeof settings, ROWS "%s%s%s", rows[i].is_pinned ? "sip peer b.example pin = " : "",
+		               rows[i].is_pinned ? pin : "", rows[i].is_pinned ? "\n" : "");
+		world_open(&w, settings);
+		uint16_t port = secure_at(&w, &k, true);
+		partner_open(&b, &w, &k, rows[i].by == NONE ? NULL : &leaf);
+		unsigned status = try_ask(&b, port, rows[i].from);
+		if (status != rows[i].status)
+			fail_msg("row %zu: %u", i, status);
+		partner_close(&b);
+		world_close(&w);
+		pki_free(&leaf);
+	}
+	pki_close(&k);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(incoming), cmocka_unit_test(each_request), cmocka_unit_test(outgoing) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(incoming), cmocka_unit_test(each_request), cmocka_unit_test(outgoing), cmocka_unit_test(mutual) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

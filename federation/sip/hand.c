@@ -86,6 +86,8 @@ enum refusal hand_request(struct visit *v)
 
 	if (v->t && v->g->handed.count >= GSIP_HELD_MAX)
 		return REFUSED_BUSY;
+	if (v->t && sipserver_claim(v->t, v->m) == ERR_EXISTS)
+		return REFUSED_MERGED;
 	if (v->t)
 		why = keep(v, &h);
 	if (why != REFUSED_NOT)
@@ -188,7 +190,7 @@ int hand_on_response(void *program, struct chan *from, const struct frame *f)
 	if (rc == 0) {
 		if (a.status < 300) /* a redirect names another, who may be anywhere (ERR-02, ERR-03) */
 			contact_set_transport(g, r, h->transport);
-		sipserver_respond(h->t, r);
+		sipserver_accept(h->t, r);
 	} else { /* the transaction is over, or memory is short */
 		sipserver_refuse(h->t, NULL, 500, NULL);
 	}

@@ -233,6 +233,38 @@ int prove_server(void *arg, struct tls *t, const struct sip_place *to, const cha
 	return v.rc;
 }
 
+/* A pin stands for the chain only: what the certificate names is judged by From. */
+static bool is_pinned(const struct gsip *g, struct tls *t)
+{
+	const struct peer_row *row;
+	size_t at = 0;
+
+	while ((row = map_next(&g->conf.peers.rows, &at))) {
+		struct tls_verdict v = { .rc = ERR_CERT_NONE };
+		if (!row->has_pin)
+			continue;
+		struct tls_demand d = { .sip = &(struct tls_sip_demand){ 0 }, .pin = bytes_make(row->pin, sizeof row->pin) };
+		tls_verify(t, &d, &v);
+		if (v.rc == 0)
+			return true;
+	}
+	return false;
+}
+
+int prove_client(void *arg, struct tls *t, const struct sip_source *from, const char **words)
+{
+	static const struct tls_sip_demand sip;
+	struct gsip *g = arg;
+	struct tls_demand d = { .sip = &sip };
+	struct tls_verdict v = { .rc = ERR_CERT_NONE };
+
+	(void)from;
+	g->counts[STAT_CERTIFICATES]++;
+	tls_verify(t, &d, &v);
+	*words = v.hint ? v.hint : "";
+	return v.rc != 0 && is_pinned(g, t) ? 0 : v.rc;
+}
+
 struct bytes prove_local_domain(struct gsip *g, const struct sipmsg *m)
 {
 	const struct conf_domain *d = NULL;

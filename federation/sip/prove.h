@@ -16,6 +16,9 @@ void prove_sender(struct gsip *g, struct bytes domain, const struct peer_rule *r
                   struct proof *out);
 /* Hooks of sip/endpoint.h. */
 int prove_server(void *g, struct tls *t, const struct sip_place *to, const char **words);
+/* On a listener that demands a certificate: a trusted chain, or a key that a row pins (whose domain it may speak for,
+ * and no other, prove_sender says for each request). */
+int prove_client(void *g, struct tls *t, const struct sip_source *from, const char **words);
 void prove_flow_closed(void *g, uint64_t flow, int why);
 void prove_fini_all(struct gsip *g);
 /* Has this connection, which proved itself, not yet been made an alias (RFC 5923)? It counts as one then. */

@@ -20,6 +20,7 @@
 	X(REFUSED_BUSY, "busy", 503, NULL, "too many requests are held: look at show processes and show sip")   \
 	X(REFUSED_HOPS, "hops", 483, NULL, "Max-Forwards is used up: a loop between servers, ask the partner")   \
 	X(REFUSED_LOOP, "loop", 482, NULL, "the request has been here before: a route or a sip peer row leads back to this box") \
+	X(REFUSED_MERGED, "merged", 482, "Merged Request", "a server before this box sent the request on two ways (RFC 3261 8.2.2.2): one is enough") \
 	X(REFUSED_BREADTH, "max-breadth", 440, "Max-Breadth Exceeded", "the request was forked too often before it came here: ask the partner") \
 	X(REFUSED_SCHEME, "scheme", 416, NULL, "only sip: and sips: addresses are routed here")                  \
 	X(REFUSED_EXTENSION, "proxy-require", 420, NULL, "the partner demands an extension of SIP proxies that this box does not have") \

@@ -259,7 +259,7 @@ static int transmit(struct trip *t)
 	if (!m)
 		return ERR_NOMEM;
 	if (t->is_ack)
-		return sipendpoint_send_ack(t->g->endpoint, m, here(t), t->flow);
+		return (t->is_gateway ? sipendpoint_acknowledge : sipendpoint_send_ack)(t->g->endpoint, m, here(t), t->flow);
 	if (t->is_gateway && !t->flow)
 		contact_set_transport(t->g, m, here(t)->transport);
 	t->g->counts[STAT_REQUESTS_OUT]++;

@@ -90,6 +90,28 @@ static bool is_wildcard(const char *addr)
 	return !strcmp(addr, "0.0.0.0") || !strcmp(addr, "::");
 }
 
+/* Our Vias to clients name what clients know us by: `line host`, an address we listen at, a domain of ours. Answers
+ * come on the flow, or by rport (RFC 3581). */
+static void set_sent_by(struct line *l)
+{
+	const struct line_listener *ls = NULL;
+	struct bytes key, domain;
+	char host[256];
+	uint16_t port = 0;
+	size_t at = 0;
+
+	for (size_t i = 0; i < LINE_LISTENERS_MAX && !ls; i++)
+		if (l->listeners[i].id && !is_wildcard(l->listeners[i].addr))
+			ls = &l->listeners[i];
+	if (own_host(l, host, &port))
+		sipendpoint_set_sent_by(l->sip, host, port);
+	else if (ls)
+		sipendpoint_set_sent_by(l->sip, ls->addr, 0);
+	else if (l->settings && settings_next_key(l->settings, SET_DOMAIN_CERTIFICATE, &at, &key) &&
+	         jid_parse_domain(key, &l->arena, &domain) == 0 && jid_domain_to_ascii(domain, host) == 0)
+		sipendpoint_set_sent_by(l->sip, host, 0);
+}
+
 void line_put_host(struct line *l, const struct sip_source *at, struct bytes domain, struct buf *out)
 {
 	const struct line_listener *ls = listener_of(l, at->listener);
@@ -219,6 +241,7 @@ void line_listener(struct line *l, const char *name, const char *addr, uint16_t 
 	*ls = (struct line_listener){ .port = port, .id = id };
 	memcpy(ls->name, name, strnlen(name, sizeof ls->name - 1));
 	memcpy(ls->addr, addr, strnlen(addr, sizeof ls->addr - 1));
+	set_sent_by(l);
 	log_info("line.listening", LOG_STR("name", name), LOG_STR("address", addr), LOG_INT("port", port));
 }
 
@@ -332,6 +355,7 @@ void line_apply(struct line *l, const struct settings *s)
 	arena_reset(&l->arena);
 	l->settings = s;
 	apply_limits(l, s);
+	set_sent_by(l);
 	line_apply_tls(l, s);
 	registered_check_domains(l);
 }

@@ -70,6 +70,11 @@ void unit_in_begin(struct request *r, const struct binding *b)
 		request_refuse(r, 503, NULL, "units-max");
 		return;
 	}
+	if (sipserver_claim(r->t, r->m) == ERR_EXISTS) { /* RFC 3261 8.2.2.2 */
+		free(u);
+		request_refuse(r, 482, "Merged Request", "merged");
+		return;
+	}
 	*u = (struct unit_in){ .waiting = { on_cancelled }, .line = l, .id = line_next_id(l), .t = r->t };
 	int rc = hand_over(l, r, b, u->id);
 	if (!rc)
@@ -165,7 +170,7 @@ int unit_in_on_response(void *program, struct chan *from, const struct frame *f)
 		return 0;
 	}
 	sipserver_set_user(u->t, NULL);
-	sipserver_respond(u->t, m);
+	sipserver_accept(u->t, m);
 	sipmsg_free(m);
 	unit_free(u);
 	return 0;

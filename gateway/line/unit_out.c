@@ -136,7 +136,7 @@ int unit_out_on_request(void *program, struct chan *from, const struct frame *f)
 		rc = start(l, &u, m, b);
 	} else if (b) {
 		struct line_way way = line_way_of(b);
-		(void)sipendpoint_send_ack(l->sip, m, &way.place, way.flow); /* an ACK that is lost is asked for again */
+		(void)sipendpoint_acknowledge(l->sip, m, &way.place, way.flow); /* an ACK that is lost is asked for again */
 	}
 	sipmsg_free(m);
 	if (rc && u.id)

@@ -3,7 +3,8 @@ SIP_LD := -lsofia-sip-ua
 lib_sip_SRCS += lib/sip/message_text.c lib/sip/message_headers.c lib/sip/message_parse.c lib/sip/message_address.c \
 	lib/sip/message_edit.c lib/sip/message_print.c lib/sip/stream.c lib/sip/uri.c lib/sip/sdp.c
 lib_sip_SRCS += lib/sip/endpoint.c lib/sip/endpoint_server.c lib/sip/endpoint_server_machine.c lib/sip/endpoint_client.c \
-	lib/sip/endpoint_client_machine.c lib/sip/endpoint_key.c lib/sip/endpoint_time.c lib/sip/endpoint_via.c
+	lib/sip/endpoint_client_machine.c lib/sip/endpoint_key.c lib/sip/endpoint_time.c lib/sip/endpoint_via.c \
+	lib/sip/endpoint_ack.c
 lib_sip_SRCS += lib/sip/unit.c
 lib_sip_SRCS += lib/sip/place.c lib/sip/transport.c lib/sip/transport_conn.c lib/sip/transport_listen.c \
 	lib/sip/transport_table.c lib/sip/transport_time.c lib/sip/transport_udp.c lib/sip/locate.c

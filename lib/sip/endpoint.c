@@ -48,6 +48,7 @@ struct sipendpoint *sipendpoint_new(struct loop *l, const struct sipendpoint_own
 	e->owner = o;
 	e->arg = arg;
 	list_init(&e->late);
+	ack_init(e);
 	e->servers_max = SERVERS_MAX;
 	e->clients_max = CLIENTS_MAX;
 	e->transport_owner = (struct siptransport_owner){
@@ -71,6 +72,7 @@ void sipendpoint_free(struct sipendpoint *e)
 		return;
 	server_free_all(e);
 	client_free_all(e);
+	ack_fini(e);
 	siptransports_free(e->transports);
 	map_fini(&e->servers);
 	map_fini(&e->claims);

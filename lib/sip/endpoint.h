@@ -20,7 +20,8 @@ struct sipendpoint_owner {
 	/* CANCEL for an INVITE that is not answered (the 200 to CANCEL is sent already). */
 	void (*cancelled)(void *arg, struct sipserver *t);
 	/* An INVITE's 2xx that came again, or of another branch of a fork (RFC 6026 7.2), or that belongs to nothing:
-	 * a proxy passes it on with sipendpoint_pass_response, a user agent answers with ACK. m is the owner's.
+	 * a proxy passes it on with sipendpoint_pass_response, a user agent answers with ACK (what sipendpoint_acknowledge
+	 * has answered is not told). m is the owner's.
 	 * Optional. */
 	void (*stray)(void *arg, struct sipmsg *m, const struct sip_source *from);
 	/* A connection ended; optional. */
@@ -93,6 +94,9 @@ void sipclient_cancel(struct sipclient *t);
 /* Lets go: owner is not called any more; the transaction goes on by itself. */
 void sipclient_drop(struct sipclient *t);
 int sipendpoint_send_ack(struct sipendpoint *e, const struct sipmsg *ack, const struct sip_place *place, uint64_t flow);
+/* The same for a user agent: for 64*T1 it is sent again when its 2xx comes again (RFC 3261 13.2.2.4), which `stray` is
+ * not told of then. */
+int sipendpoint_acknowledge(struct sipendpoint *e, const struct sipmsg *ack, const struct sip_place *place, uint64_t flow);
 
 struct sipendpoint_counts {
 	uint64_t servers, clients;   /* held now */

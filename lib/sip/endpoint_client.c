@@ -240,21 +240,6 @@ void sipclient_drop(struct sipclient *t)
 	t->owner = NULL;
 }
 
-int sipendpoint_send_ack(struct sipendpoint *e, const struct sipmsg *ack, const struct sip_place *place, uint64_t flow)
-{
-	enum siptransport transport = flow ? endpoint_flow_transport(e, flow) : place->transport;
-	struct buf text;
-
-	buf_init(&text, 2 * SIPMSG_MAX_BYTES);
-	int rc = endpoint_print(e, ack, transport, flow ? NULL : place, new_id(e), NULL, &text);
-	if (rc == 0 && flow)
-		rc = siptransports_send_flow(e->transports, flow, 0, buf_bytes(&text));
-	else if (rc == 0)
-		rc = siptransports_send(e->transports, place, 0, buf_bytes(&text));
-	buf_fini(&text);
-	return rc;
-}
-
 /* ---- what comes ---- */
 
 /* RFC 3261 17.1.3, and 18.1.2: nobody but who got our request knows its branch. */
@@ -275,7 +260,7 @@ static void take_stray(struct sipendpoint *e, struct sipmsg *m, const struct sip
 {
 	unsigned status = sipmsg_status(m);
 
-	if (sipmsg_method(m) == SIPM_INVITE && status >= 200 && status < 300 && e->owner->stray)
+	if (sipmsg_method(m) == SIPM_INVITE && status >= 200 && status < 300 && !ack_again(e, m) && e->owner->stray)
 		e->owner->stray(e->arg, m, from);
 	else
 		sipmsg_free(m);

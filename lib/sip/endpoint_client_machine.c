@@ -174,7 +174,7 @@ static int cl_stray(void *machine, void *event)
 	struct sipclient *t = machine;
 	struct client_news *n = event;
 
-	if (t->e->owner->stray) {
+	if (!ack_again(t->e, n->m) && t->e->owner->stray) {
 		t->e->owner->stray(t->e->arg, n->m, n->from);
 		n->m = NULL;
 	}

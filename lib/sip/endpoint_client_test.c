@@ -124,6 +124,14 @@ static void respond_to(size_t i, unsigned status, enum siptransport transport)
 	sipmsg_free(m);
 }
 
+static uint64_t held_bytes(void)
+{
+	struct sipendpoint_counts c;
+
+	sipendpoint_counts(e, &c);
+	return c.held_bytes;
+}
+
 static uint64_t held(void)
 {
 	struct sipendpoint_counts c;
@@ -455,6 +463,38 @@ static void ack_to_a_2xx_is_sent_once(void **state)
 	sipmsg_free(m);
 }
 
+/* RFC 3261 13.2.2.4, while the transaction lives and behind it; another branch of a fork is not acknowledged by it. */
+static void a_user_agents_ack_is_sent_again(void **state)
+{
+	struct sip_place place = fake_place(SIPT_UDP);
+	struct sipmsg *m = request("ACK", 0);
+
+	(void)state;
+	sipmsg_replace(m, SIPH_TO, BYTES("<sip:juliet@b.example>;tag=their"));
+	send_on("INVITE", SIPT_UDP, 0, 10, NULL); /* the tables have room then */
+	respond_to(0, 200, SIPT_UDP);
+	loop_fake_advance(loop, 33000);
+	fake_clear();
+	uint64_t bytes = held_bytes();
+	send_on("INVITE", SIPT_UDP, 0, 10, NULL);
+	respond_to(0, 200, SIPT_UDP);
+	assert_int_equal(sipendpoint_acknowledge(e, m, &place, 0), 0);
+	assert_int_equal(count_sent("ACK"), 1);
+	for (unsigned i = 0; i < 2; i++)
+		respond_to(0, 200, SIPT_UDP);
+	assert_int_equal(count_sent("ACK"), 3);
+	assert_string_equal(fake_text(1), fake_text(3));
+	assert_int_equal(told.strays, 0);
+	sipmsg_replace(m, SIPH_TO, BYTES("<sip:juliet@b.example>;tag=other"));
+	loop_fake_advance(loop, 33000);
+	assert_int_equal(held_bytes(), bytes); /* nothing stays */
+	assert_int_equal(sipendpoint_acknowledge(e, m, &place, 0), 0);
+	respond_to(0, 200, SIPT_UDP);
+	assert_int_equal(told.strays, 1);
+	assert_int_equal(count_sent("ACK"), 4);
+	sipmsg_free(m);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, open_endpoint, close_endpoint)
 int main(void)
 {
@@ -477,6 +517,7 @@ int main(void)
 		T(large_requests_leave_udp_and_come_back),
 		T(small_requests_stay_on_udp),
 		T(ack_to_a_2xx_is_sent_once),
+		T(a_user_agents_ack_is_sent_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,6 +33,7 @@ enum {
 	KEY_MAX = 1024,           /* ours: a longer identity is refused */
 	SERVERS_MAX = 100000,
 	CLIENTS_MAX = 100000,
+	ACKS_MAX = 10000,         /* ours */
 	HELD_BYTES_MAX = 256 << 20, /* ours: of long messages there are fewer */
 	BRANCH_WORDS_MAX = 64,
 	REFUSED_LINES = 20,       /* log lines a minute */
@@ -48,6 +49,9 @@ struct sipendpoint {
 	struct map claims;  /* servers of user agents, by what makes a request the same on two ways */
 	struct list late;   /* servers that are over and whose owner has not answered */
 	struct map clients; /* by id */
+	struct map acks;    /* of user agents, by dialog and number; owned */
+	struct list ack_order;
+	struct loop_timer ack_timer;
 	uint32_t servers_max, clients_max;
 	char host[256]; /* "": the socket's */
 	uint16_t port;
@@ -102,6 +106,12 @@ void server_free_all(struct sipendpoint *e);
 void client_take(struct sipendpoint *e, struct sipmsg *m, const struct sip_source *from);
 void client_failed(struct sipendpoint *e, uint64_t id, int rc, const char *words);
 void client_free_all(struct sipendpoint *e);
+
+/* ---- endpoint_ack.c ---- */
+void ack_init(struct sipendpoint *e);
+void ack_fini(struct sipendpoint *e);
+/* For a 2xx to INVITE that came again. False: no ACK of ours is kept for it. */
+bool ack_again(struct sipendpoint *e, const struct sipmsg *m);
 
 /* Sends a response along its topmost Via. */
 int endpoint_answer(struct sipendpoint *e, const struct sip_source *to, const struct sipmsg *response, struct bytes text);

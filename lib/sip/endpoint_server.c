@@ -1,5 +1,7 @@
 #include "sip/endpoint_server_impl.h"
 
+#include <stdio.h>
+
 /* ---- life ---- */
 
 static void unclaim(struct sipserver *t)
@@ -311,12 +313,38 @@ static void take_ack(struct sipendpoint *e, struct sipmsg *m, const struct sip_s
 	e->owner->request(e->arg, NULL, m, from);
 }
 
+/* To's tag of what the INVITE was answered with; a new one: nothing but 100 yet. */
+static void tag_of_last(const struct sipserver *invite, char *tag, size_t room)
+{
+	struct sipmsg *last = NULL;
+	struct sip_address to;
+	struct bytes v;
+
+	if (!invite->last_n || sipmsg_parse(server_last(invite), &last) < 0)
+		return;
+	if (sipmsg_address(last, SIPH_TO, 0, &to) && sip_param(to.params, "tag", &v) && v.n && v.n < room)
+		(void)snprintf(tag, room, "%.*s", BYTES_FMT(v)); /* it fits */
+	sipmsg_free(last);
+}
+
+static void answer_cancel(struct sipserver *own, const struct sipmsg *m, const struct sipserver *invite)
+{
+	char tag[128];
+
+	sip_new_tag(tag);
+	if (invite)
+		tag_of_last(invite, tag, sizeof tag);
+	struct sipmsg *response = sipmsg_response_new(m, invite ? 200 : 481, NULL, tag);
+	send_text_or_end(own, response);
+	sipmsg_free(response);
+}
+
 /* RFC 3261 9.2 */
 static void take_cancel(struct sipendpoint *e, struct sipserver *own, struct sipmsg *m)
 {
 	struct sipserver *invite = find(e, m, SIPM_INVITE);
 
-	sipserver_refuse(own, m, invite ? 200 : 481, NULL);
+	answer_cancel(own, m, invite);
 	sipmsg_free(m);
 	if (invite && invite->state == SS_PROCEEDING && invite->is_owned && e->owner->cancelled)
 		e->owner->cancelled(e->arg, invite);

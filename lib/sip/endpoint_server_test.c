@@ -380,6 +380,17 @@ static void cancel_after_the_answer_does_nothing(void **state)
 	assert_true(is_status(1, 200));
 }
 
+/* RFC 3261 9.2: the same tag as in the INVITE's own answers. */
+static void cancel_has_the_tag_of_the_invite(void **state)
+{
+	(void)state;
+	come("INVITE", SIPT_UDP);
+	respond(180);
+	come("CANCEL", SIPT_UDP);
+	assert_true(is_status(1, 200) && strstr(fake_text(1), "CSeq: 1 CANCEL"));
+	assert_non_null(strstr(fake_text(1), ";tag=ours"));
+}
+
 static void cancel_of_nothing_is_481(void **state)
 {
 	(void)state;
@@ -674,6 +685,7 @@ int main(void)
 		T(without_an_ack_it_ends),
 		T(cancel_is_answered_and_told),
 		T(cancel_after_the_answer_does_nothing),
+		T(cancel_has_the_tag_of_the_invite),
 		T(cancel_of_nothing_is_481),
 		T(faults_are_answered_without_the_owner),
 		T(an_endless_branch_is_refused),

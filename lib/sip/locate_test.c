@@ -194,6 +194,33 @@ static void numeric_hosts_ask_nobody(void **state)
 	assert_true(w->server.asked > 0);
 }
 
+static void numeric_hosts_are_found_at_once(void **state)
+{
+	static const struct {
+		struct siplocate_ask ask;
+		const char *want; /* "": it has to be asked */
+	} table[] = {
+		{ { .host = "127.0.0.20", .transport = -1 }, "UDP 127.0.0.20 5060 127.0.0.20" },
+		{ { .host = "127.0.0.20", .transport = -1, .is_tls_only = true, .name = "b.example" }, "TLS 127.0.0.20 5061 b.example" },
+		{ { .host = "[::1]", .port = 5070, .transport = SIPT_TCP }, "TCP ::1 5070 [::1]" },
+		{ { .host = "::1", .transport = SIPT_TLS }, "TLS ::1 5061 ::1" },
+		{ { .host = "bare.example", .transport = -1 }, "" },
+		{ { .host = "bare.example", .port = 7000, .transport = SIPT_TCP }, "" },
+	};
+	struct world *w = *state;
+
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		struct sip_places p = { .n = 1 };
+		char text[400] = "";
+		bool is_found = siplocate_at_once(&table[i].ask, &p.places[0]);
+		if (is_found)
+			places_text(&p, text, sizeof text);
+		if (is_found != (table[i].want[0] != 0) || strcmp(text, table[i].want) != 0)
+			fail_msg("row %zu: %s", i, text);
+	}
+	assert_int_equal(w->server.asked, 0);
+}
+
 /* Whatever a name server says, there are at most so many places. */
 static void places_are_bounded(void **state)
 {
@@ -249,6 +276,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(places_come_in_order),
 		TEST(numeric_hosts_ask_nobody),
+		TEST(numeric_hosts_are_found_at_once),
 		TEST(places_are_bounded),
 		TEST(a_cancelled_question_is_silent),
 	};
