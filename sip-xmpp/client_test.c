@@ -313,6 +313,32 @@ static void a_lost_phone_gives_back(void **state)
 	assert_int_equal(im.acked, 0);
 }
 
+/* One client that does not answer says nothing of the user's other one. */
+static void the_other_client_has_its_own(void **state)
+{
+	(void)state;
+	registered(5);
+	opened();
+	uint64_t first = im.conn;
+	registered(6);
+	opened();
+	uint64_t second = im.conn;
+	im.conn = first;
+	deliver(HELLO);
+	deliver(HELLO); /* waits behind it, and for the same client */
+	im.conn = second;
+	deliver(HELLO);
+	assert_int_equal(line.n_requests, 1);
+	assert_int_equal(line.flow, 5);
+	const struct sip_answer a = { .id = line.id, .flags = UNIT_CLIENT, .status = 408, .why = ERR_TIMEOUT };
+	sip_answer_encode(to_xlate(line.bus, MSG_SIP_RESPONSE), &a);
+	sent(line.bus);
+	assert_int_equal(line.n_requests, 2);
+	assert_int_equal(line.flow, 6);
+	phone_says(200);
+	assert_int_equal(line.n_requests, 2);
+}
+
 /* 2xx only when gh-im has taken it (RFC 7572 5). */
 static void answered_when_taken(void **state)
 {
@@ -389,7 +415,7 @@ int main(void)
 {
 #define PLAY(fn) cmocka_unit_test_setup_teardown(fn, start, stop)
 	const struct CMUnitTest tests[] = {
-		PLAY(registration_is_a_session), PLAY(taken_when_the_phone_has_it), PLAY(a_lost_phone_gives_back),
+		PLAY(registration_is_a_session), PLAY(taken_when_the_phone_has_it), PLAY(a_lost_phone_gives_back), PLAY(the_other_client_has_its_own),
 		PLAY(answered_when_taken), PLAY(unregistered_is_nobody), PLAY(core_comes_back), PLAY(closed_by_the_core),
 		PLAY(publication_ends_by_itself),
 	};

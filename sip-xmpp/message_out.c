@@ -59,13 +59,28 @@ static void give_back_all(struct conversation *c)
 	}
 }
 
-/* Nobody answers there: those behind would wait as long for nothing. */
-static void refuse_all(struct conversation *c, const struct stanza_fault *f)
+static uint8_t client_flag(const struct word *w)
 {
-	struct word *w;
+	return (w->s ? w->s->flags : w->c->flags) & UNIT_CLIENT;
+}
 
-	while ((w = first_of(c)))
-		end_refused(w, f);
+static uint64_t flow_of(const struct word *w)
+{
+	return w->s ? w->s->flow : w->c->flow;
+}
+
+/* Nobody answers there: those behind would wait as long for nothing. Another client of this user may answer. */
+static void refuse_alike(struct word *failed, const struct stanza_fault *f)
+{
+	struct conversation *c = failed->c;
+	uint64_t flow = flow_of(failed);
+	uint8_t client = client_flag(failed);
+
+	LIST_EACH (it, &c->queue) {
+		struct word *w = LIST_OWNER(it, struct word, node);
+		if (client_flag(w) == client && flow_of(w) == flow)
+			end_refused(w, f);
+	}
 }
 
 void message_out_drop_all(struct conversation *c)
@@ -149,7 +164,7 @@ static void on_outcome(void *arg, const struct outcome *o)
 	} else if (!unwrap(w, o) && !follow(w, o)) {
 		struct stanza_fault f = fault_of(w, o);
 		if (o->why)
-			refuse_all(c, &f);
+			refuse_alike(w, &f);
 		else
 			end_refused(w, &f);
 	}
@@ -181,7 +196,7 @@ static int transmit(struct word *w)
 	if (rc)
 		return rc;
 	const struct request_to to = { .m = m, .trace = w->s ? w->s->e.trace : xlate_next_id(c->x), .peer = domain_of(c->sip),
-				       .flow = w->s ? w->s->flow : c->flow, .flags = (w->s ? w->s->flags : c->flags) & UNIT_CLIENT, .max_bytes = max_bytes(c) };
+				       .flow = flow_of(w), .flags = client_flag(w), .max_bytes = max_bytes(c) };
 	rc = request_out_send(c->x, &to, on_outcome, w, &w->request);
 	w->is_sent = !rc;
 	sipmsg_free(m);
