@@ -11,7 +11,7 @@ class BaresipClient(Box):
     def build(cls):
         cls.count = 0
         # COMPAT: baresip 1.0 knows no digest but MD5.
-        cls.gh = cls.gatehouse(DOMAIN, line=True, settings=["set line digest-md5 on"])
+        cls.gh = cls.gatehouse(DOMAIN, line=True, settings=["set line digest both", "set line expires-min 10"])
         cls.gh.start()
 
     def phone(self, user, contact, **options):
@@ -52,10 +52,10 @@ class BaresipClient(Box):
     def test_gh_line_restarts(self):
         romeo, juliet = self.people("romeo", "juliet")
         j = self.client(juliet, "balcony")
-        b = self.phone(romeo, juliet, interval=5)
+        b = self.phone(romeo, juliet, interval=10)
         b.registered()
         self.gh.kill("gh-line")
-        b.registered(30)
+        b.registered_again()
         j.message("%s@%s" % (romeo, DOMAIN), "after the restart")
         b.wait_message("after the restart", 10)
         b.stop()

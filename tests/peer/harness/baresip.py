@@ -129,6 +129,12 @@ class Baresip:
             seen.append(got)
 
     def registered(self, seconds=10):
+        """For the first time: it may have been before anybody listened to its events."""
+        return wait_for("%s is registered" % self.name, lambda: "200 OK" in self.program.text(), seconds)
+
+    def registered_again(self, seconds=30):
+        while not self.events.empty():
+            self.events.get()
         return self.wait_event(lambda e: e.get("type") == "REGISTER_OK", seconds, "registration")
 
     def message(self, text):
