@@ -52,7 +52,7 @@ static void try_marks(const struct loopmark_key *k, struct sipmsg *m)
 
 static void try_message(struct sipmsg *m, struct bytes line)
 {
-	static const struct loopmark_key key = { { 1 } };
+	static const struct loopmark_key key = { .bytes = { 1 } };
 	struct peer_row row = { .user = BYTES("u"), .password = BYTES("p") };
 	struct target t;
 	struct sipuri u;

@@ -5,6 +5,7 @@ import socket
 import ssl
 import time
 
+from harness.gatehouse import PROGRAMS
 from harness.place import TOP, Failed, wait_for
 from harness.sipbox import PARTNER, SipBox
 from harness.sipclient import Msg, Party, subscribe, token
@@ -20,7 +21,13 @@ class Bad(SipBox):
 
     def setUp(self):
         super().setUp()
-        self.pids = self.gh.pids()
+        # gh-s2s is started anew by the first settings that name its source address
+        self.pids = wait_for("all programs run", self.all_pids, 15)
+
+    def all_pids(self):
+        pids = self.gh.pids()
+        rows = {r["program"]: r["state"] for r in self.gh.records("show", "processes")}
+        return pids if all(p + "/0" in pids and rows.get(p) == "running" for p in PROGRAMS) else None
 
     def still_good(self, within=1.5):
         """A good request is answered in time, and no program has died."""
