@@ -381,6 +381,47 @@ class Refreshing(SipBox):
         self.sip.answer(m, 200, headers=["Expires: 3600"])
         self.keeps(j)
 
+    def test_SUB_X13_short(self):
+        """However short the partner's expiry is: not more often than every 5 s."""
+        j, r = self.juliet(), self.romeo()
+        d = self.watches(j, r, headers=["Expires: 8"])
+        began = time.monotonic()
+        d.notify("active;expires=8")
+        self.presence(j, r, "subscribed")
+        m = self.sip.wait_request("SUBSCRIBE", 8, lambda m: m.get("call-id") == d.call_id)
+        self.assertTrue(4.5 <= time.monotonic() - began <= 7.5, "refreshed after %.1f s" % (time.monotonic() - began))
+        self.assertEqual(m.tag_of("to"), d.local_tag)
+        self.sip.answer(m, 200, headers=["Expires: 3600"])
+        self.keeps(j)
+
+    def test_SUB_P01_known_is_told_at_once(self):
+        j, r = self.juliet(), self.romeo()
+        d = self.sees(j, r)
+        d.notify("active;expires=3600", pidf("%s@%s" % (r, PARTNER), ("ID-dr4", "open", "", "<note>here</note>")))
+        self.presence(j, r)
+        self.sip.auto = {"NOTIFY": 200, "SUBSCRIBE": 408}  # the partner says nothing of use now
+        other = self.again(j, "orchard")
+        p = self.presence(other, r)
+        self.assertEqual((p.get("from"), p.findtext("{*}status")), ("%s@%s/dr4" % (r, PARTNER), "here"))
+        other.close()
+
+    def test_SUB_X14_nobody_is_there(self):
+        j, r = self.juliet(), self.romeo()
+        d = self.sees(j, r)
+        j.send("<presence type='unavailable'/>")
+        began = time.monotonic()
+        m = self.sip.wait_request("SUBSCRIBE", 75, lambda m: m.get("call-id") == d.call_id)
+        self.assertTrue(50 <= time.monotonic() - began, "ended after %.1f s" % (time.monotonic() - began))
+        self.assertEqual((m.get("expires"), m.tag_of("to")), ("0", d.local_tag))
+        self.sip.answer(m, 200, headers=["Expires: 0"])
+        d.notify("terminated;reason=timeout")
+        self.assertTrue(self.nothing_reaches(r))
+        j.send("<presence/>")  # the authorisation stands: she asks for it anew
+        m = self.reaches(r, "SUBSCRIBE")
+        self.assertIsNone(m.tag_of("to"))
+        self.sip.answer(m, 200, headers=["Expires: 3600", self.sip.contact(r)])
+        self.keeps(j)
+
     def test_SUB_X09_dialog_unknown_at_refresh(self):
         j, r = self.juliet(), self.romeo()
         d = self.watches(j, r, headers=["Expires: 20"])
@@ -468,6 +509,39 @@ class Watched(SipBox):
         self.assertIn("reason=timeout", n.get("subscription-state"))
         self.assertNotIn("<basic>open", n.body)
         self.presence(j, r, "unavailable")
+
+    def test_SUB_S07_runs_out(self):
+        j, r = self.juliet(), self.romeo()
+        d = self.watched(r, j, expires=60)
+        self.document(d)
+        n = self.sip.wait_notify("terminated", 80, d.call_id)
+        self.assertIn("reason=timeout", n.get("subscription-state"))
+        self.assertNotIn("<basic>open", n.body)
+        self.presence(j, r, "unavailable")
+        self.assertEqual(d.subscribe(3600).status, 481)
+
+    def _fails(self, condition, kind, want):
+        j, r = self.juliet(), self.romeo()
+        d = self.watched(r, j, state="pending")
+        j.send("<presence to='%s@%s' type='error'><error type='%s'><%s %s/></error></presence>" % (r, PARTNER, kind, condition, STANZAS))
+        n = self.sip.wait_notify("terminated", call_id=d.call_id)
+        self.assertIn(want, n.get("subscription-state"))
+
+    def test_SUB_S13_not_found(self):
+        self._fails("item-not-found", "cancel", "reason=noresource")
+
+    def test_SUB_S13_forbidden(self):
+        self._fails("forbidden", "auth", "reason=rejected")
+
+    def test_SUB_S13_later(self):
+        self._fails("resource-constraint", "wait", "reason=giveup;retry-after=300")
+
+    def test_ADR_29_contact_of_lync(self):
+        j, r = self.juliet(), self.romeo()
+        uri = "sip:%s@%s;opaque=user:epid:Xy_1;gruu" % (r, PARTNER)
+        got, d = subscribe(self.sip, "sip:" + j.bare, user=r, headers=["Contact: <%s>" % uri])
+        self.assertEqual(got.status, 200)
+        self.assertEqual(self.sip.wait_notify(call_id=d.call_id).uri, uri)
 
     def test_SUB_S08_too_brief(self):
         j, r = self.juliet(), self.romeo()
@@ -749,6 +823,13 @@ class PresenceFromSip(SipBox):
         d = self.sees(j, r)
         got = d.notify("active;expires=3600", "<x/>", content_type="application/pidf-diff+xml")
         self.assertEqual(got.status, 415)
+
+    def test_PRE_S01_with_comments(self):
+        j, r = self.juliet(), self.romeo()
+        d = self.sees(j, r)
+        text = pidf("%s@%s" % (r, PARTNER), ("a", "open", "", "<note>at <!-- no -->home</note>"), more="<!-- <note>no</note> -->")
+        self.assertEqual(d.notify("active;expires=3600", text + "\r\n<!-- end -->\r\n").status, 200)
+        self.assertEqual(self.presence(j, r).findtext("{*}status"), "at home")
 
     def test_PRE_S19_bombs(self):
         j, r = self.juliet(), self.romeo()
