@@ -435,8 +435,9 @@ static void a_peer_that_takes_no_states(void **state)
 	assert_has(sip_got(p), "isComposing");
 	assert_string_equal(hub_got(p), ""); /* CMP-08: nothing is shown */
 	p->sip_status = 0;
+	say("type='chat' id='m3'", STATE("paused"));
 	play_wait(p, 60000);
-	sip_got(p);
+	assert_string_equal(sip_got(p), ""); /* neither what waited nor idle */
 	sip_types();
 	say("type='chat' id='m2'", STATE("composing"));
 	assert_string_equal(sip_got(p), "");

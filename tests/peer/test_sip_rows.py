@@ -405,6 +405,26 @@ class Refreshing(SipBox):
         self.assertEqual((p.get("from"), p.findtext("{*}status")), ("%s@%s/dr4" % (r, PARTNER), "here"))
         other.close()
 
+    def test_SUB_X11_partner_is_not_well(self):
+        j, r = self.juliet(), self.romeo()
+        d = self.sees(j, r)
+        d.notify("active;expires=3600", pidf("%s@%s" % (r, PARTNER), ("ID-dr4", "open")))
+        self.presence(j, r)
+        time.sleep(5.5)
+        other = self.again(j, "orchard")
+        self.sip.answer(self.reaches(r, "SUBSCRIBE"), 480, headers=["Retry-After: 2"])
+        self.assertEqual(self.presence(j, r, "unavailable").get("from"), "%s@%s/dr4" % (r, PARTNER))
+        m = self.reaches(r, "SUBSCRIBE")
+        self.sip.answer(m, 200, headers=["Expires: 3600", self.sip.contact(r)])
+        self.keeps(j)
+        other.close()
+
+    def test_SUB_X16_no_dialog(self):
+        j, r = self.juliet(), self.romeo()
+        self.watches(j, r, 480, ["Retry-After: 2"])
+        j.send("<presence to='%s@%s' type='unsubscribe'/>" % (r, PARTNER))
+        self.assertTrue(self.nothing_reaches(r, 3))
+
     def test_SUB_X14_nobody_is_there(self):
         j, r = self.juliet(), self.romeo()
         self.watched(r, j)  # her server tells the gateway that she goes only if he watches her too
@@ -843,6 +863,25 @@ class PresenceFromSip(SipBox):
         self.presence(j, r)
 
 
+    def test_PRE_S20_older(self):
+        j, r, d, p = self.shown(("a", "open", "", "<note>new</note><timestamp>2026-01-02T03:04:05Z</timestamp>"))
+        old = ("a", "open", "", "<note>old</note><timestamp>2026-01-02T03:04:04Z</timestamp>")
+        self.assertEqual(d.notify("active;expires=3600", pidf("%s@%s" % (r, PARTNER), old)).status, 200)
+        self.assertTrue(self.nothing_comes(j))
+
+
+class PresenceOfLync(SipBox):
+    peer = {"type": "lync"}
+
+    def test_PRE_S18_notes(self):
+        j, r = self.juliet(), self.romeo()
+        d = self.sees(j, r)
+        for note, show in (("Be right back", "away"), ("In a Meeting", "dnd")):
+            d.notify("active;expires=3600", pidf("%s@%s" % (r, PARTNER), ("a", "open", "", "<note>%s</note>" % note)))
+            p = self.presence(j, r)
+            self.assertEqual((p.findtext("{*}show"), p.findtext("{*}status")), (show, note))
+
+
 class MessagesToSip(SipBox):
     """MSG-X: page mode, XMPP to SIP (RFC 7572 4)."""
 
@@ -945,6 +984,35 @@ class MessagesToSip(SipBox):
         self.assertEqual(m.get("date"), "Fri, 02 Jan 2026 03:04:05 GMT")
 
 
+    def test_ADR_26_too_long(self):
+        j, r = self.juliet(), self.romeo()
+        j.message("%s@%s/%s" % (r, PARTNER, "\u00e9" * 500), "hi", id_="m1")  # 3,000 bytes as gr
+        self.assertEqual(raw.stanza_error(j.wait_error("m1")), "policy-violation")
+        self.assertTrue(self.nothing_reaches(r, 0.5))
+
+    def test_MSG_X12_copies(self):
+        j, r = self.juliet(), self.romeo()
+        inner = ("<forwarded xmlns='urn:xmpp:forward:0'><message xmlns='jabber:client' to='x@%s'><body>copy</body></message>"
+                 "</forwarded>" % PARTNER)
+        for copy in ("<sent xmlns='urn:xmpp:carbons:2'>%s</sent>", "<received xmlns='urn:xmpp:carbons:2'>%s</received>",
+                     "<result xmlns='urn:xmpp:mam:2' id='1'>%s</result>"):
+            j.send("<message to='%s@%s'>%s</message>" % (r, PARTNER, copy % inner))
+        self.assertTrue(self.nothing_reaches(r))
+
+    def test_MSG_X18_two_answers(self):
+        j, r = self.juliet(), self.romeo()
+        j.message("%s@%s" % (r, PARTNER), "forked", id_="m1")
+        m = self.reaches(r)
+        self.sip.answer(m, 200, tag="one")
+        self.sip.answer(m, 200, tag="two")
+        self.assertTrue(self.nothing_comes(j))
+
+    def test_DLY_02_oldest(self):
+        delay = "<delay xmlns='urn:xmpp:delay' from='%s' stamp='2026-01-02T03:04:0%dZ'/>"
+        j, m = self.sent("<message to='{to}'><body>late</body>%s%s</message>" % (delay % ("a.example", 7), delay % ("b.example", 5)))
+        self.assertEqual(m.get("date"), "Fri, 02 Jan 2026 03:04:05 GMT")
+
+
 class MessagesFromSip(SipBox):
     """MSG-S: page mode, SIP to XMPP (RFC 7572 5)."""
 
@@ -998,6 +1066,12 @@ class MessagesFromSip(SipBox):
         self.assertEqual(self.ask(r, "MESSAGE", cpim, to=j, content_type="message/cpim").status, 200)
         m = j.wait_body("wrapped")
         self.assertEqual(m.find("{urn:xmpp:delay}delay").get("stamp").rstrip("Z")[:19], "2026-01-02T02:04:05")
+
+    def test_ADR_15_im_uri(self):
+        j, r = self.juliet(), self.romeo()
+        cpim = "From: <im:%s@partner.example>\r\nTo: <im:%s>\r\n\r\nContent-Type: text/plain\r\n\r\nby im" % (r, j.bare)
+        self.assertEqual(self.ask(r, "MESSAGE", cpim, to=j, content_type="message/cpim").status, 200)
+        self.assertEqual(j.wait_body("by im").get("from"), "%s@%s" % (r, PARTNER))
 
     def test_MSG_S10_cpim_of_another(self):
         j, r = self.juliet(), self.romeo()
@@ -1120,6 +1194,16 @@ class States(SipBox):
         m = self.reaches(r, seconds=20)
         self.assertIn("<state>idle</state>", m.body)
         self.sip.answer(m, 200)
+
+    def test_CMP_08_refused(self):
+        j, r = self.juliet(), self.romeo()
+        state = "<message to='%s@%s' type='chat'><%s xmlns='http://jabber.org/protocol/chatstates'/></message>"
+        self.typing(j, r, "active")
+        j.send(state % (r, PARTNER, "composing"))
+        self.sip.answer(self.reaches(r, seconds=12), 415)
+        j.send(state % (r, PARTNER, "paused"))
+        self.assertTrue(self.nothing_reaches(r, 12))
+        self.assertEqual([e for e in arrived(j) if e.get("type") == "error"], [])
 
     def test_CMP_10_broken(self):
         j, r = self.juliet(), self.romeo()

@@ -2,6 +2,7 @@
 import base64
 import re
 import socket
+import time
 
 from harness import raw
 from harness.people import arrived
@@ -133,7 +134,7 @@ class Device:
             self.left += got
 
 
-class OverMsrp(Calls):
+class Msrp(Calls):
     @classmethod
     def build(cls):
         super().build()
@@ -147,6 +148,8 @@ class OverMsrp(Calls):
         theirs = re.search(r"a=path:(\S+)", got.body).group(1)
         return got, d, Device(socket.create_connection((self.gh.addr, 2855), 8, (self.sip.addr, 0)), ours, theirs)
 
+
+class OverMsrp(Msrp):
     def test_ses_04_they_call(self):
         j, r = self.juliet(), self.romeo()
         got, d, dev = self.calls(r, j)
@@ -264,6 +267,24 @@ class OverMsrp(Calls):
         self.assertEqual(sock.recv(10), b"")
         listener.close()
 
+    def test_rcp_01_report(self):
+        j, r = self.juliet(), self.romeo()
+        _, d, dev = self.calls(r, j)
+        dev.send("t001", "hello")
+        e = j.wait_body("hello")
+        j.send("<message to='%s' type='chat' id='ask1'><body>got it?</body><request xmlns='urn:xmpp:receipts'/></message>" % e.get("from"))
+        asked = dev.frame()
+        while " SEND\r\n" not in asked:
+            asked = dev.frame()
+        self.assertIn("Success-Report: yes\r\n", asked)
+        self.assertIn("Failure-Report: no\r\n", asked)  # RCP-05
+        dev.sock.sendall(("MSRP rep01 REPORT\r\nTo-Path: %s\r\nFrom-Path: %s\r\nMessage-ID: %s\r\nByte-Range: 1-7/7\r\n"
+                          "Status: 000 200 OK\r\n-------rep01$\r\n" % (
+                              dev.theirs, dev.ours, re.search(r"Message-ID: (\S+)", asked).group(1))).encode())
+        got = j.wait(lambda e: e.find("{urn:xmpp:receipts}received") is not None, 8, "receipt")  # RCP-02, BUG-05
+        self.assertEqual(got.find("{urn:xmpp:receipts}received").get("id"), "ask1")
+        d.ask("BYE")
+
     def test_ses_02_refused(self):
         j, r = self.juliet(), self.romeo()
         for text in ("one", "two"):
@@ -275,6 +296,25 @@ class OverMsrp(Calls):
             self.assertEqual(m.body, text)
             self.sip.answer(m, 200)
         self.assertTrue(self.nothing_reaches(r, 0.5))
+
+
+class Idle(Msrp):
+    """SES-09: a minute is the least that can be set."""
+
+    @classmethod
+    def build(cls):
+        super().build()
+        cls.gh.commit("set gateway session-idle 60")
+
+    def test_ses_09_idle(self):
+        j, r = self.juliet(), self.romeo()
+        _, d, dev = self.calls(r, j)
+        dev.send("t001", "last words")
+        j.wait_body("last words")
+        began = time.monotonic()
+        self.sip.answer(self.sip.wait_request("BYE", 80, lambda m: m.get("call-id") == d.call_id), 200)
+        self.assertTrue(55 <= time.monotonic() - began <= 75)
+        self.gone(j)
 
 
 class OverMsrps(Calls):
