@@ -1231,6 +1231,27 @@ class States(SipBox):
         self.assertIn("<delivered", n.body)
         self.assertNotIn("Disposition-Notification", n.body)
 
+    def test_RCP_06_07_11_asked_by_xmpp(self):
+        j, r = self.juliet(), self.romeo()
+        self.ask(r, "MESSAGE", self._cpim(r, j, "positive-delivery"), to=j, content_type="message/cpim")
+        j.wait_body("please")  # now it is known that CPIM is taken there
+        j.send("<message to='%s@%s' type='chat' id='q1'><body>seen it?</body><request xmlns='urn:xmpp:receipts'/>"
+               "<markable xmlns='urn:xmpp:chat-markers:0'/></message>" % (r, PARTNER))
+        m = self.reaches(r)
+        self.sip.answer(m, 200)
+        self.assertEqual(m.get("content-type").split(";")[0].lower(), "message/cpim")
+        self.assertRegex(m.body, r"imdn\.Disposition-Notification: positive-delivery, ?display\r\n")
+        self.assertTrue(m.body.endswith("seen it?"))
+        id_ = re.search(r"imdn\.Message-ID: (\S+)", m.body).group(1)
+        body = ('<?xml version="1.0"?><!-- a phone --><imdn xmlns="urn:ietf:params:xml:ns:imdn"><message-id>%s</message-id>'
+                "<datetime>2026-01-02T03:04:05Z</datetime><%s-notification><status><%s/></status></%s-notification></imdn>")
+        for kind, status, name in (("delivery", "delivered", "{urn:xmpp:receipts}received"),
+                                   ("display", "displayed", "{urn:xmpp:chat-markers:0}displayed")):
+            got = self.ask(r, "MESSAGE", body % (id_, kind, status, kind), to=j, content_type="message/imdn+xml")
+            self.assertEqual(got.status, 200, got.data)
+            e = j.wait(lambda e: e.find(name) is not None, 8, name)
+            self.assertEqual(e.find(name).get("id"), "q1")
+
     def test_RCP_08_not_invented(self):
         j, r = self.juliet(), self.romeo()
         j.send("<message to='%s@%s' type='chat' id='q1'><body>did you get it</body><request xmlns='urn:xmpp:receipts'/>"
