@@ -399,7 +399,7 @@ class Refreshing(SipBox):
         d = self.sees(j, r)
         d.notify("active;expires=3600", pidf("%s@%s" % (r, PARTNER), ("ID-dr4", "open", "", "<note>here</note>")))
         self.presence(j, r)
-        time.sleep(1)  # her server has the new roster item on disk, and probes him at her next login
+        time.sleep(1)  # a probe that is sent while programs of a new box still start is lost
         other = self.again(j, "orchard")
         p = self.presence(other, r)  # no NOTIFY has come meanwhile
         self.assertEqual((p.get("from"), p.findtext("{*}status")), ("%s@%s/dr4" % (r, PARTNER), "here"))
