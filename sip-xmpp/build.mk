@@ -10,7 +10,7 @@ gh-xlate_LIBS := sip run proto base
 gh-xlate_LD := -levent_core -lseccomp $(proto_LD) $(SIP_LD)
 
 UNIT += sip-xmpp/vectors_test
-vectors_test_SRCS := $(xlate_PURE)
+vectors_test_SRCS := $(xlate_PURE) sip-xmpp/pres.c
 vectors_test_LIBS := sip proto base
 vectors_test_LD := $(proto_LD) $(SIP_LD)
 
@@ -39,7 +39,7 @@ sip_session_test_LD := -levent_core $(proto_LD) $(SIP_LD)
 
 # Presence: the pure parts, and the subscriptions.
 pidf_PARTS := sip-xmpp/pres.c sip-xmpp/rpid.c sip-xmpp/pidf_read.c sip-xmpp/pidf_write.c
-pidf_SRCS := $(pidf_PARTS) sip-xmpp/stamp.c
+pidf_SRCS := $(pidf_PARTS) sip-xmpp/stamp.c sip-xmpp/xmldoc.c
 xlate_SRCS += $(pidf_PARTS) sip-xmpp/texts.c sip-xmpp/presence.c sip-xmpp/presence_store.c sip-xmpp/watch.c \
 	sip-xmpp/watch_notify.c sip-xmpp/notifier.c sip-xmpp/notify.c
 UNIT += sip-xmpp/pidf_test

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "charset.h"
 #include "mime.h"
+#include "xmldoc.h"
 
 #include <stdlib.h>
 
@@ -331,11 +332,10 @@ bool session_on_message(struct xlate *x, struct request_in *r)
 
 static bool read_activity(struct xlate *x, struct bytes body, bool *is_typing)
 {
-	static const struct xml_limits limits = { .stanza_bytes = 4096, .depth = 4, .attrs = 8, .nodes = 8 };
 	struct xml_node *root;
 
 	/* COMPAT: the document of OCS and Lync has no namespace. */
-	if (xml_pool_parse(x->parsers, body, "", &limits, &x->arena, &root) || strcmp(root->name, "KeyboardActivity"))
+	if (xmldoc_parse(body, &xmldoc_small, &x->arena, &root) || strcmp(root->name, "KeyboardActivity"))
 		return false;
 	*is_typing = bytes_eq_nocase(xml_attr(xml_child(root, "status", NULL), "status"), BYTES("type"));
 	return true;

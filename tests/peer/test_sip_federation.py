@@ -198,6 +198,39 @@ class Certificates(SipBox):
         self.assertTrue(way.is_open and p.out is way)
 
 
+class CertificateNames(SipBox):
+    """What counts in a certificate, and a new one of ours (FED-01, FED-03, FED-10)."""
+    _client, _refused = Certificates._client, Certificates._refused
+
+    def test_FED_01_uri(self):
+        j = self.juliet()
+        p = self._client(self.pki.make("sip-uri", PARTNER))
+        self.assertEqual(p.ask("MESSAGE", "sip:" + j.bare, body="by URI").status, 200)
+        j.wait_body("by URI")
+
+    def test_FED_01_uri_goes_before_dns_name(self):
+        self.assertEqual(self._refused("sip-other"), 403)
+
+    def test_FED_03_no_identity(self):
+        self.assertEqual(self._refused("sip-user"), 403)
+
+    def test_FED_10_new_certificate(self):
+        """A new certificate is shown at once; who is connected stays."""
+        def shown():
+            p = self._client(self.pki.make("good", PARTNER))
+            return p, p.connect().sock.getpeercert(True)
+        j = self.juliet()
+        p, old = shown()
+        self.assertEqual(p.ask("MESSAGE", "sip:" + j.bare, body="before").status, 200)
+        way = p.out
+        new = self.pki.make("rsa", self.gh.domain)
+        pem = self.place.write("new.pem", new.text() + new.key_text(), 0o600)
+        self.gh.commit("certificate import new " + pem, "set domain near.example certificate new")
+        wait_for("the new certificate", lambda: shown()[1] != old, 8)
+        self.assertEqual(p.ask("MESSAGE", "sip:" + j.bare, body="after").status, 200)
+        self.assertTrue(way.is_open and p.out is way)
+
+
 class WrongServer(SipBox):
     """We connect and the other side shows a wrong certificate (FED-04, ERR-11)."""
 
@@ -305,6 +338,24 @@ class Failover(SipBox):
             self.gh.commit("set sip route 1 pattern " + PARTNER, "set sip route 1 type domain",
                            "set sip route 1 next-hop " + self.sip.addr, "set sip route 1 port 5061",
                            "set sip route 1 protocol tls")
+
+
+class LyncRecords(SipBox):
+    """FED-07: an SRV record of their own comes before NAPTR, and their certificate has the name of its target."""
+    peer = {"type": "lync"}
+
+    def test_FED_07_found(self):
+        pool = self.party("pool." + PARTNER, contact_host="pool." + PARTNER, port=7061, auto={"INVITE": 480})
+        self.dns.a("pool." + PARTNER, pool.addr)
+        self.dns.naptr(PARTNER, "SIPS+D2T", "_sips._tcp." + PARTNER)
+        self.dns.srv(PARTNER, PARTNER, 5061, service="_sips")
+        self.dns.srv(PARTNER, "pool." + PARTNER, 7061, service="_sipfederationtls")
+        self.gh.commit("delete sip route 1")
+        j, r = self.juliet(), self.romeo()
+        j.message("%s@%s" % (r, PARTNER), "by their record", id_="m1")
+        self.assertTrue(pool.wait_request("INVITE", 15).uri.startswith("sip:" + r))
+        self.assertEqual(raw.stanza_error(j.wait_error("m1")), "recipient-unavailable")
+        pool.close()
 
 
 class Operators(SipBox):
