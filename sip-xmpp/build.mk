@@ -82,3 +82,15 @@ letter_fuzz_LD := -levent_core $(proto_LD) $(SIP_LD)
 xlate_fuzz_SRCS = $(xlate_SRCS) sip-xmpp/page_play.c
 xlate_fuzz_LIBS := sip run proto base
 xlate_fuzz_LD := -levent_core $(proto_LD) $(SIP_LD)
+
+# Rooms: the pure part.
+conference_SRCS := sip-xmpp/conference.c sip-xmpp/charset.c
+UNIT += sip-xmpp/conference_test
+conference_test_SRCS := $(conference_SRCS)
+conference_test_LIBS := proto base
+conference_test_LD := $(proto_LD)
+FUZZ += conference_fuzz
+$(O)/obj/tests/fuzz/conference_fuzz.o: CPPFLAGS += -iquote sip-xmpp
+conference_fuzz_SRCS := $(conference_SRCS)
+conference_fuzz_LIBS := proto base
+conference_fuzz_LD := $(proto_LD)
