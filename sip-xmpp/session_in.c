@@ -68,6 +68,7 @@ static void note_refresh(struct session *s, const struct sipmsg *m, struct buf *
 	if (seconds < REFRESH_FLOOR_S)
 		seconds = REFRESH_FLOOR_S;
 	s->refresh_ms = loop_now(s->x->loop) + seconds * 1000;
+	s->renew_ms = 0; /* from now on they do it */
 	buf_putf(headers, "Require: timer\r\nSession-Expires: %llu;refresher=uac\r\n", (unsigned long long)seconds);
 }
 
