@@ -77,7 +77,7 @@ static void keep_tag(char *out, size_t size)
 /* Says status to the last frame. */
 static void respond(unsigned status)
 {
-	char id[64], text[128];
+	char id[64], text[256];
 
 	assert_int_equal(sscanf(p.frame, "MSRP %63s", id), 1);
 	snprintf(text, sizeof text, "MSRP %s %u Said\n-------%s$\n", id, status, id);
@@ -109,7 +109,7 @@ static void notify(const char *state, const char *document)
 	cseq++;
 	snprintf(text, sizeof text,
 		 "NOTIFY sip:juliet@example.com;gr=balcony SIP/2.0\nVia: SIP/2.0/TLS conf.example.net;branch=z9hG4bKn%u\nMax-Forwards: 70\n"
-		 "From: <sip:" ROOM ">;tag=theirs\nTo: <sip:" JULIET ">;tag=%s\nCall-ID: %s\nCSeq: %u NOTIFY\nEvent: conference\n"
+		 "From: <sip:" ROOM ">;tag=theirs\nTo: <sip:juliet@example.com;gr=balcony>;tag=%s\nCall-ID: %s\nCSeq: %u NOTIFY\nEvent: conference\n"
 		 "Contact: <sip:" ROOM ">\nSubscription-State: %s\n%s\n%s",
 		 cseq, subscribe_tag, subscribe_call_id, cseq, state, *document ? "Content-Type: application/conference-info+xml\n" : "", document);
 	play_request(&p, text);
@@ -397,7 +397,7 @@ static void others_are_heard(void **state)
 	assert_has(got, "<x xmlns='http://jabber.org/protocol/muc#user'/>");
 	cpim_send("t003", "<sip:juliet@example.com;gr=balcony>", "<sip:" ROOM ">", "her own");
 	assert_string_equal(play_stanzas(&p), "");
-	play_frame(&p, "MSRP t004 SEND\nMessage-ID: m4\nByte-Range: 1-2/2\nContent-Type: text/plain\n\nhi\n-------t004$\n");
+	play_frame(&p, "MSRP t004 SEND\nMessage-ID: m444\nByte-Range: 1-2/2\nContent-Type: text/plain\n\nhi\n-------t004$\n");
 	assert_has(p.frame, "MSRP t004 415");
 }
 
@@ -466,9 +466,9 @@ static void new_nickname(void **state)
 	respond(200);
 	const char *got = play_stanzas(&p);
 	assert_has(got, "<presence type='unavailable' from='" ROOM "/JuliC'");
-	assert_has(got, "nick='Ju&quot;li'");
+	assert_has(got, "nick='Ju\"li'");
 	assert_has(got, "<status code='110'/><status code='303'/>");
-	assert_has(got, "<presence from='" ROOM "/Ju&quot;li'");
+	assert_has(got, "<presence from='" ROOM "/Ju\"li'");
 }
 
 /* MUC-S11 */
@@ -535,7 +535,8 @@ static void muc_x09_leaving(void **state)
 	assert_int_equal(p.n_media_closes, 1);
 	assert_int_equal(p.x.foci->count, 0);
 	assert_int_equal(p.x.sessions->count, 0);
-	assert_has((const char *)buf_bytes(&p.requests).p, "SUBSCRIBE ");
+	struct bytes sent = buf_bytes(&p.requests);
+	assert_non_null(memmem(sent.p, sent.n, "\r\nExpires: 0\r\n", 14)); /* the subscription ends too */
 }
 
 static void leaving_before_the_answer(void **state)
