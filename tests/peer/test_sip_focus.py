@@ -1,5 +1,8 @@
 """Users of ours in rooms of a SIP conference focus (RFC 7702 5, MUC-X01 to MUC-X10), on the wire."""
+import socket
 import time
+
+import slixmpp
 
 from harness import raw
 from harness.client import SlixClient
@@ -120,7 +123,7 @@ class Focused(Rooms):
     def test_the_media_is_lost(self):
         j, f = self.juliet(), self.focus()
         self.join(j, f, "JuliC")
-        list(f.members.values())[0].sock.close()
+        list(f.members.values())[0].sock.shutdown(socket.SHUT_RDWR)
         self.assertIn("333", self.codes(self.from_(j, f.jid + "/JuliC", "unavailable")))
         f.wait(lambda: not f.members, "BYE")
 
@@ -132,14 +135,14 @@ class Focused(Rooms):
         self.gh.user(name)
         c = SlixClient(self.gh, name, ca=self.pki.ca)
         try:
-            c.call(c.register, "xep_0045")
-            c.call(c.plugin["xep_0045"].join_muc, f.jid, "Benvolio")
+            c.call(c.x.register_plugin, "xep_0045")
+            got = c.do(lambda: c.x.plugin["xep_0045"].join_muc_wait(slixmpp.JID(f.jid), "Benvolio"))
+            self.assertEqual(str(got[0]["from"]), f.jid + "/Benvolio")  # its own presence
+            self.assertEqual([str(p["from"]) for p in got[2]], [f.jid + "/JuliC"])
             self.from_(j, f.jid + "/Benvolio")
-            c.wait_presence(f.jid + "/JuliC", "available")
-            c.wait_presence(f.jid + "/Benvolio", "available")
             j.send("<message to='%s' type='groupchat' id='g1'><body>hello, cousin</body></message>" % f.jid)
             c.wait_body("hello, cousin")
-            c.call(c.send_message, f.jid, "well met", mtype="groupchat")
+            c.call(c.x.send_message, f.jid, "well met", mtype="groupchat")
             self.assertEqual(self.said(j, "well met").get("from"), f.jid + "/Benvolio")
         finally:
             c.close()
