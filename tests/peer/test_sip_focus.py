@@ -138,7 +138,7 @@ class Focused(Rooms):
             c.call(c.x.register_plugin, "xep_0045")
             got = c.do(lambda: c.x.plugin["xep_0045"].join_muc_wait(slixmpp.JID(f.jid), "Benvolio"))
             self.assertEqual(str(got[0]["from"]), f.jid + "/Benvolio")  # its own presence
-            self.assertEqual([str(p["from"]) for p in got[2]], [f.jid + "/JuliC"])
+            self.assertEqual([str(p["from"]) for p in got[2]], [f.jid + "/JuliC", f.jid + "/Benvolio"])
             self.from_(j, f.jid + "/Benvolio")
             j.send("<message to='%s' type='groupchat' id='g1'><body>hello, cousin</body></message>" % f.jid)
             c.wait_body("hello, cousin")
