@@ -48,6 +48,7 @@ struct occupant {
 	struct list node;
 	char *entity;
 	char *nick;     /* as in the room's JIDs */
+	char *nick_key; /* as it is compared (MUC-S11) */
 	bool is_us, is_named; /* is_named: by the document that is being read */
 };
 

@@ -27,6 +27,7 @@ static void occupant_free(struct focus *f, struct occupant *o)
 	f->n_occupants--;
 	free(o->entity);
 	free(o->nick);
+	free(o->nick_key);
 	free(o);
 }
 
@@ -76,13 +77,23 @@ static struct bytes wanted_nick(struct focus *f, const struct conference_user *u
 	return BYTES_NONE;
 }
 
+/* MUC-S11; what is no nickname is compared as it stands. */
+static struct bytes key_of(struct focus *f, struct bytes nick)
+{
+	struct bytes key;
+
+	return jid_nickname_key(nick, &f->x->arena, &key) == 0 ? key : nick;
+}
+
 static bool is_nick_free(struct focus *f, const struct occupant *of, struct bytes nick)
 {
-	if (!of->is_us && bytes_eq_str(nick, f->nick))
+	struct bytes key = key_of(f, nick);
+
+	if (!of->is_us && bytes_eq(key, key_of(f, bytes_of(f->nick))))
 		return false;
 	LIST_EACH (it, &f->occupants) {
 		const struct occupant *o = LIST_OWNER(it, struct occupant, node);
-		if (o != of && o->nick && bytes_eq_str(nick, o->nick))
+		if (o != of && o->nick_key && bytes_eq_str(key, o->nick_key))
 			return false;
 	}
 	return true;
@@ -114,7 +125,7 @@ static bool is_ours(struct focus *f, const struct conference_user *u, struct byt
 		return false;
 	if (j.resource_n && bytes_eq(jid_resource(&j), jid_resource(&user)))
 		return true;
-	return !j.resource_n || bytes_eq_str(nick, f->nick);
+	return !j.resource_n || bytes_eq(key_of(f, nick), key_of(f, bytes_of(f->nick)));
 }
 
 /* ---- what a document changes ---- */
@@ -132,7 +143,8 @@ static void rename_to(struct focus *f, struct occupant *o, struct bytes nick)
 	char *old = o->nick;
 
 	o->nick = NULL;
-	if (!session_set(&o->nick, nick)) {
+	if (!session_set(&o->nick, nick) || !session_set(&o->nick_key, key_of(f, nick))) {
+		free(o->nick);
 		o->nick = old; /* the old one serves as well */
 		return;
 	}

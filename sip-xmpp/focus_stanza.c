@@ -222,7 +222,7 @@ bool focus_on_message(struct xlate *x, struct stanza_in *st)
 	struct focus *f = focus_of_pair(x, &st->from, &st->to);
 	struct bytes whom = xml_attr(xml_child(xml_child(st->node, "x", NS_MUC_USER), "invite", NS_MUC_USER), "to");
 
-	if (!f && st->e.type == TYPE_GROUPCHAT) {
+	if (!f && st->e.type == TYPE_GROUPCHAT && !st->to.resource_n && msrp_may_offer(x)) {
 		stanza_in_refuse_with(st, STANZA_NOT_ACCEPTABLE, "you are not in that room"); /* XEP-0045 7.4 */
 		return true;
 	}

@@ -478,12 +478,12 @@ static void display_text_is_the_nickname(void **state)
 	inside();
 	notify("active", DOC("state='partial' version='2'",
 			     "<users state='partial'>" USER("sip:romeo@example.net;gr=dr4", "Montague", "state='full'")
-			     USER("sip:other@example.net", " Montague ", "state='full'") "<user entity='sip:nurse@example.net' state='full'/></users>"));
+			     USER("sip:other@example.net", " MONTAGUE ", "state='full'") "<user entity='sip:nurse@example.net' state='full'/></users>"));
 	const char *got = play_stanzas(&p);
 	assert_has(got, "<presence type='unavailable' from='" ROOM "/Romeo'");
 	assert_has(got, "nick='Montague'/><status code='303'/>");
 	assert_has(got, "<presence from='" ROOM "/Montague'");
-	assert_has(got, "<presence from='" ROOM "/Montague 2'");
+	assert_has(got, "<presence from='" ROOM "/MONTAGUE 2'");
 	assert_has(got, "<presence from='" ROOM "/nurse'");
 }
 
