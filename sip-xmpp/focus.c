@@ -110,6 +110,8 @@ static int show(void *machine, void *event)
 
 	(void)event;
 	f->list_ms = 0;
+	log_info("room.joined", LOG_ID("session", f->session->key), LOG_STR("user", f->user), LOG_STR("room", f->room),
+		 LOG_INT("occupants", (int64_t)f->n_occupants));
 	focus_tell_room(f);
 	return 0;
 }

@@ -230,10 +230,10 @@ bool focus_on_message(struct xlate *x, struct stanza_in *st)
 		return false;
 	if (st->e.type == TYPE_ERROR)
 		stanza_in_done(st); /* one message that did not arrive */
-	else if (st->to.resource_n && st->e.type == TYPE_GROUPCHAT)
-		stanza_in_refuse_with(st, STANZA_BAD_REQUEST, ""); /* XEP-0045 7.5 */
 	else if (whom.n)
 		invite(f, st, whom);
+	else if ((st->e.type == TYPE_GROUPCHAT) == (st->to.resource_n != 0))
+		stanza_in_refuse_with(st, STANZA_BAD_REQUEST, ""); /* XEP-0045 7.4, 7.5: to all, or to one */
 	else
 		say(f, st, jid_resource(&st->to));
 	return true;

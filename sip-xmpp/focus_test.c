@@ -709,6 +709,43 @@ static void client_that_forgot_is_told_again(void **state)
 	assert_int_equal(p.n_requests, before);
 }
 
+static void messages_to_nobody(void **state)
+{
+	(void)state;
+	inside();
+	unsigned before = p.n_frames;
+	play_stanza(&p, STANZA_MESSAGE, TYPE_GROUPCHAT, JULIET, ROOM "/Romeo", "g1", "<body>hi</body>");
+	assert_has(play_stanzas(&p), "<bad-request");
+	play_stanza(&p, STANZA_MESSAGE, TYPE_CHAT, JULIET, ROOM, "g2", "<body>hi</body>");
+	assert_has(play_stanzas(&p), "<bad-request");
+	assert_int_equal(p.n_frames, before);
+}
+
+/* What another device of hers, or another user, sends is not in her name. */
+static void devices_are_apart(void **state)
+{
+	(void)state;
+	inside();
+	unsigned before = p.n_frames;
+	play_stanza(&p, STANZA_MESSAGE, TYPE_GROUPCHAT, "juliet@example.com/chamber", ROOM, "g1", "<body>hi</body>");
+	assert_has(play_stanzas(&p), "<not-acceptable");
+	play_stanza(&p, STANZA_PRESENCE, TYPE_UNAVAILABLE, "nurse@example.com/x", ROOM "/JuliC", "u1", "");
+	assert_int_equal(p.n_frames, before);
+	assert_int_equal(p.x.foci->count, 1);
+}
+
+/* The door dies: everybody hears of it. */
+static void door_that_falls(void **state)
+{
+	(void)state;
+	inside();
+	xlate_down(&p.x, bus_chan(p.bus, PROG_SIP, 0));
+	play_run(&p);
+	assert_has(play_stanzas(&p), "<status code='333'/>");
+	assert_int_equal(p.x.foci->count, 0);
+	assert_int_equal(p.x.sessions->count, 0);
+}
+
 static void who_is_not_inside(void **state)
 {
 	(void)state;
@@ -793,6 +830,9 @@ int main(void)
 		test(session_that_is_not_refreshed_ends),
 		test(rooms_of_a_user_are_bounded),
 		test(client_that_forgot_is_told_again),
+		test(messages_to_nobody),
+		test(devices_are_apart),
+		test(door_that_falls),
 		test(who_is_not_inside),
 		cmocka_unit_test_setup_teardown(muc_00_off, set_up_off, tear_down),
 		cmocka_unit_test(picture_is_of_the_table),
