@@ -144,7 +144,10 @@ int session_describe(struct session *s, const struct imsdp *offer); /* makes s->
 struct sipmsg *session_request(struct session *s, const char *method, bool has_contact);
 int session_send(struct session *s, struct sipmsg *m, request_out_fn fn, void *arg, struct request_out **out);
 
-/* ---- session_refresh.c: RFC 4028 for the one who called ---- */
+/* ---- session_refresh.c: RFC 4028 ---- */
+/* Session-Expires, within our bounds; is_ours: refresher is uac, or not said. False: there is none. */
+bool session_refresh_read(const struct sipmsg *m, uint32_t *seconds, bool *is_ours);
+/* Of the one who called: what the answer says; the refresh. */
 void session_refresh_note(struct session *s, const struct sipmsg *answer);
 void session_refresh_send(struct session *s);
 

@@ -4,7 +4,7 @@
 
 enum { REFRESH_FLOOR_S = 90, REFRESH_CEILING_S = 86400 };
 
-static bool read_interval(const struct sipmsg *m, uint32_t *seconds, bool *is_ours)
+bool session_refresh_read(const struct sipmsg *m, uint32_t *seconds, bool *is_ours)
 {
 	struct bytes value = sipmsg_value(m, SIPH_SESSION_EXPIRES, 0);
 	size_t n = bytes_find(value, ';');
@@ -29,7 +29,7 @@ void session_refresh_note(struct session *s, const struct sipmsg *answer)
 
 	s->renew_ms = s->refresh_ms = 0;
 	s->interval_s = 0;
-	if (!read_interval(answer, &seconds, &is_ours))
+	if (!session_refresh_read(answer, &seconds, &is_ours))
 		return;
 	s->interval_s = seconds;
 	s->refresh_ms = now + seconds * 1000ull;
