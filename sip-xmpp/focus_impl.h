@@ -22,6 +22,8 @@ enum {
 	FOCUS_EXPIRES_S = 600,    /* MUC-X02 */
 	FOCUS_EXPIRES_MAX_S = 86400,
 	FOCUS_AGAIN_MS = 30000,   /* after a subscription that failed for now */
+	FOCUS_HASTY_MAX = 3,      /* SUBSCRIBEs within that time that were sent at once, whatever the focus says */
+	FOCUS_REFRESH_MIN_MS = 5000,
 };
 
 #define FOCUS_STATES(X)                                                                            \
@@ -79,6 +81,8 @@ struct focus {
 	char *watch_key;         /* NULL: none */
 	struct request_out *subscribing;
 	uint32_t expires_s;
+	uint64_t hasty_ms;       /* until then n_hasty counts */
+	unsigned n_hasty;
 	bool has_version;
 	uint32_t version;
 	struct loop_timer timer;

@@ -650,6 +650,25 @@ static void subscription_is_refreshed(void **state)
 	assert_string_equal(play_stanzas(&p), "");
 }
 
+/* Whatever the focus does, SUBSCRIBEs do not chase each other. */
+static void focus_that_never_has_enough(void **state)
+{
+	(void)state;
+	inside();
+	unsigned before = p.n_requests;
+	for (unsigned i = 0; i < 50; i++) {
+		notify("active", DOC("state='partial' version='70'", "<users state='partial'>" ROMEO_USER "</users>"));
+		assert_int_equal(p.status, 200);
+		if (p.n_requests > before + i)
+			play_answer(&p, 200, "Contact: <sip:" ROOM ">\nExpires: 0\n");
+	}
+	assert_int_equal(p.n_requests, before + FOCUS_HASTY_MAX);
+	play_wait(&p, FOCUS_AGAIN_MS - 1000);
+	assert_int_equal(p.n_requests, before + FOCUS_HASTY_MAX);
+	play_wait(&p, 2000);
+	assert_int_equal(p.n_requests, before + FOCUS_HASTY_MAX + 1);
+}
+
 static void session_is_refreshed(void **state)
 {
 	(void)state;
@@ -826,6 +845,7 @@ int main(void)
 		test(lost_media_is_told),
 		test(user_who_is_gone_leaves),
 		test(subscription_is_refreshed),
+		test(focus_that_never_has_enough),
 		test(session_is_refreshed),
 		test(session_that_is_not_refreshed_ends),
 		test(rooms_of_a_user_are_bounded),

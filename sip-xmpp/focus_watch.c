@@ -65,7 +65,9 @@ static void set_refresh(struct focus *f, uint32_t expires_s)
 {
 	if (expires_s > FOCUS_EXPIRES_MAX_S)
 		expires_s = FOCUS_EXPIRES_MAX_S;
-	f->refresh_ms = loop_now(f->x->loop) + (expires_s - margin_s(expires_s)) * 1000 + 1;
+	uint64_t wait_ms = (expires_s - margin_s(expires_s)) * 1000 + 1;
+
+	f->refresh_ms = loop_now(f->x->loop) + (wait_ms < FOCUS_REFRESH_MIN_MS ? FOCUS_AGAIN_MS : wait_ms);
 	focus_arm(f);
 }
 
@@ -76,12 +78,33 @@ static void again_later(struct focus *f)
 	focus_arm(f);
 }
 
+/* A focus that answers each SUBSCRIBE with a reason for the next one is not followed. */
+static bool may_ask_now(struct focus *f)
+{
+	uint64_t now = loop_now(f->x->loop);
+
+	if (f->hasty_ms <= now) {
+		f->hasty_ms = now + FOCUS_AGAIN_MS;
+		f->n_hasty = 0;
+	}
+	return f->n_hasty++ < FOCUS_HASTY_MAX;
+}
+
+static void begin_again(struct focus *f)
+{
+	forget_dialog(f);
+	if (may_ask_now(f))
+		focus_watch_begin(f);
+	else
+		again_later(f);
+}
+
 static void on_too_short(struct focus *f, const struct sipmsg *m)
 {
 	uint32_t least;
 	bool is_more = sipmsg_number(m, SIPH_MIN_EXPIRES, &least) && least > f->expires_s && least <= FOCUS_EXPIRES_MAX_S;
 
-	if (is_more) {
+	if (is_more && may_ask_now(f)) {
 		f->expires_s = least;
 		subscribe(f);
 	} else {
@@ -99,8 +122,7 @@ static void on_refused(struct focus *f, const struct outcome *o)
 		return;
 	}
 	if (o->status == 481 && was_confirmed) { /* RFC 6665 4.1.2.2 */
-		forget_dialog(f);
-		focus_watch_begin(f);
+		begin_again(f);
 		return;
 	}
 	log_info("room.watch.refused", LOG_STR("user", f->user), LOG_STR("room", f->room), LOG_INT("status", o->status));
@@ -234,8 +256,9 @@ static void take_document(struct focus *f, const struct conference *c)
 		return;
 	if (fit == FIT_GAP) {
 		f->has_version = false;
-		subscribe(f); /* answered with all of it */
-		return;
+		if (may_ask_now(f))
+			subscribe(f); /* answered with all of it */
+		return; /* else the next refresh is */
 	}
 	if (c->state == CONFERENCE_DELETED) {
 		focus_step(f, FOCUS_DESTROYED, NULL);
@@ -258,7 +281,7 @@ static void on_terminated(struct focus *f, struct bytes params, bool is_room_gon
 	if (is_room_gone) {
 		focus_step(f, FOCUS_DESTROYED, NULL);
 	} else if (has_reason && (bytes_eq_nocase(reason, BYTES("deactivated")) || bytes_eq_nocase(reason, BYTES("timeout")))) {
-		focus_watch_begin(f);
+		begin_again(f);
 	} else if (has_reason && (bytes_eq_nocase(reason, BYTES("probation")) || bytes_eq_nocase(reason, BYTES("giveup")))) {
 		again_later(f);
 	} else {
