@@ -31,7 +31,13 @@ dialog_test_LD := $(proto_LD) $(SIP_LD)
 
 # Sessions.
 xlate_SRCS += sip-xmpp/session.c sip-xmpp/session_in.c sip-xmpp/session_out.c sip-xmpp/session_stanza.c \
-	sip-xmpp/session_msrp.c sip-xmpp/session_media.c sip-xmpp/session_typing.c sip-xmpp/room.c
+	sip-xmpp/session_msrp.c sip-xmpp/session_media.c sip-xmpp/session_typing.c sip-xmpp/session_refresh.c sip-xmpp/room.c
+xlate_SRCS += sip-xmpp/conference.c sip-xmpp/focus.c sip-xmpp/focus_stanza.c sip-xmpp/focus_media.c sip-xmpp/focus_watch.c \
+	sip-xmpp/focus_roster.c sip-xmpp/focus_tell.c
+UNIT += sip-xmpp/focus_test
+focus_test_SRCS = sip-xmpp/session_play.c $(xlate_SRCS)
+focus_test_LIBS := sip run proto base
+focus_test_LD := -levent_core $(proto_LD) $(SIP_LD)
 UNIT += sip-xmpp/sip_session_test
 sip_session_test_SRCS = sip-xmpp/session_play.c $(xlate_SRCS)
 sip_session_test_LIBS := sip run proto base
@@ -82,3 +88,15 @@ letter_fuzz_LD := -levent_core $(proto_LD) $(SIP_LD)
 xlate_fuzz_SRCS = $(xlate_SRCS) sip-xmpp/page_play.c
 xlate_fuzz_LIBS := sip run proto base
 xlate_fuzz_LD := -levent_core $(proto_LD) $(SIP_LD)
+
+# Rooms: the pure part.
+conference_SRCS := sip-xmpp/conference.c sip-xmpp/charset.c
+UNIT += sip-xmpp/conference_test
+conference_test_SRCS := $(conference_SRCS)
+conference_test_LIBS := proto base
+conference_test_LD := $(proto_LD)
+FUZZ += conference_fuzz
+$(O)/obj/tests/fuzz/conference_fuzz.o: CPPFLAGS += -iquote sip-xmpp
+conference_fuzz_SRCS := $(conference_SRCS)
+conference_fuzz_LIBS := proto base
+conference_fuzz_LD := $(proto_LD)

@@ -37,6 +37,8 @@ static int open_media(void *machine, void *event)
 
 	if (s->msrp)
 		msrp_joined(s);
+	if (s->owner)
+		s->owner->opened(s->owner_arg);
 	return flush(machine, event);
 }
 
@@ -79,6 +81,15 @@ static void log_diagnostics(const struct session *s, const struct outcome *o)
 			 LOG_BYTES("text", text));
 }
 
+static void tell_owner(struct session *s, enum session_event e, const struct outcome *why)
+{
+	const struct session_owner *owner = s->owner;
+
+	s->owner = NULL;
+	if (owner)
+		owner->over(s->owner_arg, e, why);
+}
+
 /* The messages go to page mode (SES-02), or their senders hear why (MSG-X20). */
 static int refuse(void *machine, void *event)
 {
@@ -91,6 +102,10 @@ static int refuse(void *machine, void *event)
 
 	log_diagnostics(s, why);
 	session_leave(s);
+	if (s->owner) {
+		tell_owner(s, SESSION_REFUSED, why);
+		return 0;
+	}
 	if (is_page)
 		session_set_paged(s->x, &remote);
 	while ((o = take(s)))
@@ -124,7 +139,10 @@ static int bye(void *machine, void *event)
 
 static int gone(void *machine, void *event)
 {
-	session_tell_state(machine, CHAT_GONE); /* CMP-04, SES-08 */
+	struct session *s = machine;
+
+	if (!s->owner)
+		session_tell_state(s, CHAT_GONE); /* CMP-04, SES-08 */
 	return leave(machine, event);
 }
 
@@ -257,6 +275,7 @@ void session_step(struct session *s, enum session_event e, void *arg)
 		return; /* what does not fit the state changes nothing */
 	if (s->state == SESSION_OVER) {
 		log_end(s, e);
+		tell_owner(s, e, NULL);
 		session_free(s);
 		return;
 	}
@@ -274,7 +293,7 @@ void session_touch(struct session *s)
 {
 	int64_t idle_s = settings_int(s->x->settings, SET_GATEWAY_IDLE);
 
-	s->idle_ms = loop_now(s->x->loop) + (uint64_t)idle_s * 1000;
+	s->idle_ms = s->owner ? 0 : loop_now(s->x->loop) + (uint64_t)idle_s * 1000; /* rooms are quiet at times */
 }
 
 static void sooner(uint64_t *next, uint64_t at)
@@ -289,6 +308,7 @@ void session_arm(struct session *s)
 
 	sooner(&next, s->late_ms);
 	sooner(&next, s->refresh_ms);
+	sooner(&next, s->renew_ms);
 	if (s->state == SESSION_OPEN) {
 		sooner(&next, s->idle_ms);
 		sooner(&next, session_typing_next(&s->to_sip));
@@ -312,8 +332,10 @@ static void on_timer(void *arg)
 		session_tell_typing(s, is_typing);
 	if (session_typing_due(&s->to_xmpp, now, &is_typing))
 		session_tell_state(s, is_typing ? CHAT_COMPOSING : CHAT_ACTIVE);
+	if (s->renew_ms && s->renew_ms <= now)
+		session_refresh_send(s);
 	bool is_late = (s->late_ms && s->late_ms <= now) || (s->refresh_ms && s->refresh_ms <= now) ||
-	               (s->state == SESSION_OPEN && s->idle_ms <= now);
+	               (s->state == SESSION_OPEN && s->idle_ms && s->idle_ms <= now);
 	if (is_late)
 		session_step(s, SESSION_LATE, NULL);
 	else
@@ -393,6 +415,8 @@ int session_enter(struct session *s)
 	int rc = map_add(&all->by_dialog, bytes_of(s->dialog_key), s);
 	if (rc)
 		return rc;
+	if (s->owner)
+		return 0; /* not where the messages of two users go */
 	struct session *old = map_get(&all->by_pair, bytes_of(s->pair_key));
 	if (old)
 		session_leave(old); /* it ends by itself */

@@ -24,6 +24,21 @@ enum {
 	SESSION_TYPING_MS = COMPOSING_REFRESH_S * 1000,
 };
 
+struct session;
+struct msrp_whole;
+struct msrp_frame;
+/* Who deals with what passes in an MSRP session that is no chat of two users (group chat: focus.h). None of
+ * these steps the session, but for response, which does it last. */
+struct session_owner {
+	/* Their 200: false, it is not what we called for, or nobody waits for it any more. */
+	bool (*is_wanted)(void *arg, const struct sipmsg *m);
+	void (*opened)(void *arg);
+	unsigned (*message)(void *arg, const struct msrp_whole *w); /* the status of its response */
+	void (*response)(void *arg, const struct msrp_frame *f);    /* to a request of ours */
+	/* The session goes, and is not to be touched. why: with SESSION_REFUSED. */
+	void (*over)(void *arg, unsigned event, const struct outcome *why);
+};
+
 enum session_kind { SESSION_LYNC, SESSION_MSRP };
 
 #define SESSION_STATES(X)                                                                          \
@@ -67,6 +82,9 @@ struct session {
 	char *thread;
 	char *sdp;            /* ours */
 	struct session_msrp *msrp; /* NULL with Lync */
+	const struct session_owner *owner; /* NULL: a chat of two */
+	void *owner_arg;
+	const char *name;     /* shown in From of our INVITE; NULL: none. The owner's */
 	char last_sid[20];    /* of the last message to XMPP */
 	uint8_t flags;        /* of the requests: UNIT_CLIENT */
 	uint64_t flow;
@@ -77,6 +95,8 @@ struct session {
 	struct outgoing *sending;
 	struct loop_timer timer;
 	uint64_t late_ms, idle_ms, refresh_ms; /* 0: no such end */
+	uint64_t renew_ms;    /* when we refresh the session (RFC 4028 10); 0: they do, or nobody */
+	uint32_t interval_s;  /* Session-Expires; 0: none */
 	struct session_typing to_sip, to_xmpp;
 };
 
@@ -120,6 +140,16 @@ void session_flush(struct session *s);
 void session_tell_typing(struct session *s, bool is_typing);
 bool session_put_contact(const struct session *s, struct buf *out);
 int session_describe(struct session *s, const struct imsdp *offer); /* makes s->sdp */
+/* The next request of the dialog; NULL without memory. Sends and frees it (request_out_send). */
+struct sipmsg *session_request(struct session *s, const char *method, bool has_contact);
+int session_send(struct session *s, struct sipmsg *m, request_out_fn fn, void *arg, struct request_out **out);
+
+/* ---- session_refresh.c: RFC 4028 ---- */
+/* Session-Expires, within our bounds; is_ours: refresher is uac, or not said. False: there is none. */
+bool session_refresh_read(const struct sipmsg *m, uint32_t *seconds, bool *is_ours);
+/* Of the one who called: what the answer says; the refresh. */
+void session_refresh_note(struct session *s, const struct sipmsg *answer);
+void session_refresh_send(struct session *s);
 
 /* ---- session_msrp.c: the media of an MSRP session ---- */
 bool msrp_may_offer(const struct xlate *x);

@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-enum { HEADERS_MAX = 8192, REFRESH_FLOOR_S = 90 };
+enum { HEADERS_MAX = 8192 };
 
 #define ALLOW "Allow: INVITE, ACK, BYE, CANCEL, MESSAGE, INFO, UPDATE, OPTIONS\r\n"
 
@@ -59,17 +59,14 @@ static int read_offer(struct request_in *r, struct imsdp *offer)
 /* RFC 4028 9: whoever called refreshes; without that the session ends. */
 static void note_refresh(struct session *s, const struct sipmsg *m, struct buf *headers)
 {
-	struct bytes value = sipmsg_value(m, SIPH_SESSION_EXPIRES, 0), digits = bytes_make(value.p, bytes_find(value, ';'));
-	uint64_t seconds;
+	uint32_t seconds;
+	bool is_theirs;
 
-	while (digits.n && digits.p[digits.n - 1] == ' ')
-		digits.n--;
-	if (!value.n || bytes_to_u64(digits, UINT32_MAX, &seconds) != 0)
+	if (!session_refresh_read(m, &seconds, &is_theirs))
 		return;
-	if (seconds < REFRESH_FLOOR_S)
-		seconds = REFRESH_FLOOR_S;
-	s->refresh_ms = loop_now(s->x->loop) + seconds * 1000;
-	buf_putf(headers, "Require: timer\r\nSession-Expires: %llu;refresher=uac\r\n", (unsigned long long)seconds);
+	s->refresh_ms = loop_now(s->x->loop) + seconds * 1000ull;
+	s->renew_ms = 0; /* from now on they do it */
+	buf_putf(headers, "Require: timer\r\nSession-Expires: %u;refresher=uac\r\n", seconds);
 }
 
 static void accept_with(struct session *s, struct request_in *r, bool has_sdp)

@@ -35,15 +35,12 @@ static struct msrp_note *note_of(struct msrp_note *notes, struct bytes message_i
 
 /* ---- to the SIP user ---- */
 
-/* Fills in what all our requests have and sends it. id: of the transaction, or empty for a fresh one; the body
- * may hold what would end the frame under that id. */
-static int put(struct session *s, struct msrp_frame *f, struct bytes id)
+int msrp_put(struct session *s, struct msrp_frame *f, char text[static MSRP_ID_MAX_BYTES + 1])
 {
-	char text[MSRP_ID_MAX_BYTES + 1];
 	struct buf b;
 	int rc = ERR_EXISTS;
 
-	if (msrp_id_of(id, text) != 0)
+	if (!*text)
 		random_hex(text, ID_DIGITS);
 	f->to_path = bytes_of(s->msrp->path);
 	f->from_path = bytes_of(s->msrp->ours);
@@ -59,6 +56,16 @@ static int put(struct session *s, struct msrp_frame *f, struct bytes id)
 		rc = msrp_put_frame(s, buf_bytes(&b));
 	buf_fini(&b);
 	return rc;
+}
+
+/* id: of the transaction, or empty for a fresh one. */
+static int put(struct session *s, struct msrp_frame *f, struct bytes id)
+{
+	char text[MSRP_ID_MAX_BYTES + 1];
+
+	if (msrp_id_of(id, text) != 0)
+		*text = 0;
+	return msrp_put(s, f, text);
 }
 
 /* SES-03, RCP-05 */
@@ -153,8 +160,7 @@ static void respond(struct session *s, const struct msrp_frame *f, unsigned stat
 	buf_fini(&b);
 }
 
-/* DLY-04 */
-static void put_delay(struct session *s, struct bytes date_time, struct buf *out)
+void msrp_put_delay(struct session *s, struct bytes date_time, struct buf *out)
 {
 	struct jid user = jid_of_normal(bytes_of(s->user));
 	char stamp[TEXT_TIME_BYTES];
@@ -178,7 +184,7 @@ static unsigned tell_text(struct session *s, const struct mime_type *type, struc
 	buf_init(&beside, 4096);
 	int rc = charset_to_utf8(mime_param(type, "charset"), body, &text);
 	if (date_time.n)
-		put_delay(s, date_time, &beside);
+		msrp_put_delay(s, date_time, &beside);
 	if (buf_len(&beside))
 		facts |= FACT_DELAYED;
 	if (w->wants_success)
@@ -225,6 +231,8 @@ static unsigned tell(struct session *s, const struct msrp_whole *w)
 {
 	struct mime_type type = mime_type_of(w->content_type);
 
+	if (s->owner)
+		return s->owner->message(s->owner_arg, w);
 	if (mime_is(&type, "message/cpim"))
 		return tell_cpim(s, w);
 	if (mime_is(&type, "application/im-iscomposing+xml"))
@@ -290,6 +298,11 @@ void msrp_take_frame(struct session *s, const struct msrp_frame *f)
 	if (f->status) {
 		if (f->status == 481 || f->status == 506) {
 			session_step(s, SESSION_LOST, NULL);
+			return;
+		}
+		if (s->owner) {
+			session_arm(s);
+			s->owner->response(s->owner_arg, f);
 			return;
 		}
 	} else if (f->fault) {

@@ -75,6 +75,7 @@ static int door_on_msrp_frame(void *arg, struct chan *from, const struct frame *
 
 	(void)from;
 	assert_true(wire_u64(&w) == p->media);
+	memcpy(p->frame_before, p->frame, sizeof p->frame);
 	keep(p->frame, sizeof p->frame, wire_bytes(&w));
 	p->n_frames++;
 	return 0;

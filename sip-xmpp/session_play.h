@@ -27,7 +27,7 @@ struct play {
 	unsigned n_media_opens, n_media_closes, n_frames;
 	uint8_t media_flags;
 	char media_ours[512], media_theirs[512];
-	char frame[16384];      /* the last */
+	char frame[16384], frame_before[16384]; /* the last two */
 	/* gh-switch: stanzas since the last look. */
 	struct buf stanzas;
 	unsigned n_stanzas, n_done;

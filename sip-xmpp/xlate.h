@@ -29,6 +29,7 @@
 struct message;  /* message.c */
 struct presence; /* presence.c */
 struct sessions; /* session.c */
+struct foci;     /* focus.c */
 struct clients;  /* client.c */
 
 struct xlate {
@@ -60,6 +61,7 @@ struct xlate {
 	struct message *message;
 	struct presence *presence;
 	struct sessions *sessions;
+	struct foci *foci;
 	struct clients *clients;
 	/* Stanzas whose sender lives here are of a SIP client of ours and pass to gh-im by its session (set by
 	 * the feature that holds those sessions; NULL: there are none). 0 or ERR_*; the outcome is told with
