@@ -76,8 +76,7 @@ static void trip_free(struct trip *t)
 
 static void finish_with(struct trip *t, struct sipmsg *m, unsigned status, int why, uint64_t flow)
 {
-	struct trip_end end = { .status = status, .why = why, .reason = t->words, .flow = flow,
-				.request = held_message(&t->request) };
+	struct trip_end end = { .status = status, .why = why, .reason = t->words, .flow = flow };
 	const struct trip_owner *owner = t->owner;
 
 	t->owner = NULL;
@@ -164,11 +163,18 @@ static bool may_go_on(const struct trip *t)
 	return !t->is_cancelled && loop_now(t->g->loop) < t->begun_ms + TRIP_TRIES_MS;
 }
 
+/* Without a final answer; or with one that is no end. */
+static void client_is_over(struct trip *t)
+{
+	held_take_back(t->g, &t->request, t->client);
+	t->client = NULL;
+}
+
 static void on_failed(void *arg, int rc, const char *words)
 {
 	struct trip *t = arg;
 
-	t->client = NULL;
+	client_is_over(t);
 	if (t->flow) {
 		/* The connection has gone; the partner's own door is still there. */
 		t->flow = 0;
@@ -210,7 +216,7 @@ static void on_unavailable(struct trip *t, struct sipmsg *m, uint64_t flow)
 static bool answer_challenge(struct trip *t, struct sipmsg *m)
 {
 	const struct peer_row *row = peers_for(&t->g->conf.peers, bytes_of(t->domain)).row;
-	struct sipmsg *request = held_message(&t->request);
+	struct sipmsg *request = held_message(t->g, &t->request);
 
 	if (t->was_challenged || t->is_cancelled || !t->is_gateway || !row->user.n || !request)
 		return false;
@@ -236,6 +242,8 @@ static void on_response(void *arg, struct sipmsg *m, const struct sip_source *fr
 			t->owner->provisional(t->arg, m);
 		return;
 	}
+	if (status == 503 || status == 401 || status == 407)
+		client_is_over(t);
 	t->client = NULL;
 	if (status == 503) {
 		on_unavailable(t, m, from->flow);
@@ -254,7 +262,7 @@ static const struct sipclient_owner client_owner = { .response = on_response, .f
 
 static int transmit(struct trip *t)
 {
-	struct sipmsg *m = held_message(&t->request);
+	struct sipmsg *m = held_message(t->g, &t->request);
 
 	if (!m)
 		return ERR_NOMEM;
@@ -263,7 +271,10 @@ static int transmit(struct trip *t)
 	if (t->is_gateway && !t->flow)
 		contact_set_transport(t->g, m, here(t)->transport);
 	t->g->counts[STAT_REQUESTS_OUT]++;
-	return sipclient_start(t->g->endpoint, m, here(t), t->flow, t->mark, &client_owner, t, &t->client);
+	int rc = sipclient_start(t->g->endpoint, m, here(t), t->flow, t->mark, &client_owner, t, &t->client);
+	if (rc == 0)
+		held_lend(&t->request, t->client);
+	return rc;
 }
 
 /* True: it is on its way, or it was an ACK and all is over. */
@@ -375,7 +386,7 @@ static const char *name_for(struct trip *t, const char *host, char ascii[static 
 static bool locate(struct trip *t, const char *host, uint16_t port, int transport, bool is_srv_name)
 {
 	struct peer_rule rule = peers_for(&t->g->conf.peers, bytes_of(t->domain));
-	struct bytes from = prove_local_domain(t->g, held_message(&t->request));
+	struct bytes from = prove_local_domain(t->g, held_message(t->g, &t->request));
 	char ascii[254], local[GSIP_DOMAIN_MAX];
 	bool is_tls_only = t->is_tls_only || (!t->is_static && rule.row->is_tls_required);
 	bool is_lync = rule.row->is_lync && !t->is_static && transport < 0 && !port;
@@ -400,7 +411,7 @@ static bool locate(struct trip *t, const char *host, uint16_t port, int transpor
 
 static bool locate_target(struct trip *t)
 {
-	struct sipmsg *m = held_message(&t->request);
+	struct sipmsg *m = held_message(t->g, &t->request);
 	struct target target;
 	int rc = m ? target_of(m, &target) : ERR_NOMEM;
 
@@ -441,7 +452,7 @@ static void next_hop(struct trip *t)
 static void on_begin(void *arg)
 {
 	struct trip *t = arg;
-	struct sipmsg *m = held_message(&t->request);
+	struct sipmsg *m = held_message(t->g, &t->request);
 
 	arena_reset(&t->g->arena);
 	if (!m || t->is_cancelled) {

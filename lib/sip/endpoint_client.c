@@ -235,6 +235,21 @@ void sipclient_cancel(struct sipclient *t)
 	(void)life_wait(t->e, &t->life); /* it waits already: the old end stays */
 }
 
+bool sipclient_is_kept(const struct sipclient *t)
+{
+	return t->text_n > 0;
+}
+
+struct sipmsg *sipclient_request(const struct sipclient *t)
+{
+	struct sipmsg *m = NULL;
+
+	if (!t->text_n || sipmsg_parse(client_text(t), &m) < 0)
+		return NULL;
+	sipmsg_remove(m, SIPH_VIA, 0); /* ours */
+	return m;
+}
+
 void sipclient_drop(struct sipclient *t)
 {
 	t->owner = NULL;
