@@ -418,7 +418,7 @@ static void gateway_dies(void **state)
 	close_scene(&s);
 }
 
-/* Long waiters are kept as text, and still get on. */
+/* What waits for long is kept by its transaction only, and still gets on. */
 static void packed(void **state)
 {
 	struct scene s;

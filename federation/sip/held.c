@@ -44,10 +44,9 @@ struct sipmsg *held_message(struct gsip *g, struct held *h)
 	return h->m;
 }
 
-void held_lend(struct held *h, const struct sipclient *c)
+void held_lend(struct held *h)
 {
-	if (sipclient_is_kept(c))
-		forget(h);
+	forget(h);
 }
 
 void held_take_back(struct gsip *g, struct held *h, const struct sipclient *c)

@@ -1,5 +1,5 @@
-/* held.h - a request that waits for its answer. While its client transaction keeps the text to repeat it, that is
- * the only one; else it is parsed while young, and kept as text, a fraction of that, when it waits longer. */
+/* held.h - a request that waits for a way, or for its answer. While it is out, its client transaction has the only
+ * text of it. Before, it is parsed while young, and kept as text, a fraction of that, when it waits longer. */
 #ifndef GSIP_HELD_H
 #define GSIP_HELD_H
 
@@ -24,8 +24,8 @@ void held_init(struct gsip *g, struct held *h, struct sipmsg *m);
 void held_fini(struct gsip *g, struct held *h);
 /* The request, h's; NULL without memory, or while it is lent. */
 struct sipmsg *held_message(struct gsip *g, struct held *h);
-/* It was sent by c: what c keeps need not be kept here. */
-void held_lend(struct held *h, const struct sipclient *c);
+/* It is out: a client transaction keeps it now. */
+void held_lend(struct held *h);
 /* c is about to end, and the request may have to go elsewhere. */
 void held_take_back(struct gsip *g, struct held *h, const struct sipclient *c);
 /* Packs what is old enough. */

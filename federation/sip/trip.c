@@ -14,7 +14,7 @@
 #include "target.h"
 
 /* Behind it no other hop is tried: whoever asked has given up (RFC 4320 4.2). */
-enum { TRIP_TRIES_MS = 30000 };
+enum { TRIP_TRIES_MS = 30000, WORDS_MAX = 80 };
 
 struct try_hop {
 	char host[256];
@@ -36,20 +36,18 @@ struct trip {
 	struct list node;
 	struct loop_defer begin;
 	struct held request;
-	char mark[LOOPMARK_CHARS + 1];
 	uint64_t flow, trace, begun_ms;
 	bool is_tls_only, is_gateway, is_ack, is_static;
 	bool was_target_tried, was_challenged, is_cancelled;
 	struct try_hop *hops; /* static next hops that are left */
-	size_t n_hops, hop;
+	uint16_t n_hops, hop, n_places, place;
 	struct siplocate *locating;
 	uint8_t *places; /* n_places times struct kept_place and its names */
-	size_t n_places, place;
 	struct sipclient *client;
 	/* What to say when all have failed. */
 	unsigned status;
 	int why;
-	char words[80];
+	char *words; /* NULL: none */
 	struct sipmsg *best; /* a 503: kept while others are tried */
 	uint64_t best_flow;
 	const struct trip_owner *owner; /* NULL: dropped */
@@ -71,16 +69,17 @@ static void trip_free(struct trip *t)
 	sipmsg_free(t->best);
 	free(t->hops);
 	free(t->places);
+	free(t->words);
 	free(t);
 }
 
 static void finish_with(struct trip *t, struct sipmsg *m, unsigned status, int why, uint64_t flow)
 {
-	struct trip_end end = { .status = status, .why = why, .reason = t->words, .flow = flow };
+	struct trip_end end = { .status = status, .why = why, .reason = t->words ? t->words : "", .flow = flow };
 	const struct trip_owner *owner = t->owner;
 
 	t->owner = NULL;
-	partner_note_end(t->g, bytes_of(t->domain), status, why, t->words);
+	partner_note_end(t->g, bytes_of(t->domain), status, why, end.reason);
 	if (owner)
 		owner->final(t->arg, m, &end);
 	trip_free(t);
@@ -117,9 +116,13 @@ static unsigned status_of(int rc)
 
 static void note(struct trip *t, int rc, const char *words)
 {
+	char cut[WORDS_MAX];
+
 	t->status = status_of(rc);
 	t->why = rc;
-	(void)snprintf(t->words, sizeof t->words, "%s", words ? words : ""); /* cut is fine */
+	free(t->words);
+	(void)snprintf(cut, sizeof cut, "%s", words ? words : ""); /* cut is fine */
+	t->words = cut[0] ? strdup(cut) : NULL; /* for the log only */
 }
 
 /* ---- what came of one place ---- */
@@ -263,6 +266,7 @@ static const struct sipclient_owner client_owner = { .response = on_response, .f
 static int transmit(struct trip *t)
 {
 	struct sipmsg *m = held_message(t->g, &t->request);
+	char mark[LOOPMARK_CHARS + 1];
 
 	if (!m)
 		return ERR_NOMEM;
@@ -271,9 +275,10 @@ static int transmit(struct trip *t)
 	if (t->is_gateway && !t->flow)
 		contact_set_transport(t->g, m, here(t)->transport);
 	t->g->counts[STAT_REQUESTS_OUT]++;
-	int rc = sipclient_start(t->g->endpoint, m, here(t), t->flow, t->mark, &client_owner, t, &t->client);
+	loopmark_make(&t->g->marks, t->is_gateway, m, mark);
+	int rc = sipclient_start(t->g->endpoint, m, here(t), t->flow, mark, &client_owner, t, &t->client);
 	if (rc == 0)
-		held_lend(&t->request, t->client);
+		held_lend(&t->request);
 	return rc;
 }
 
@@ -323,7 +328,7 @@ static int pack_places(struct trip *t, const struct sip_place *places, size_t n)
 		memcpy(p + sizeof k + k.name_n, places[i].local, k.local_n);
 		p += sizeof k + k.name_n + k.local_n;
 	}
-	t->n_places = n;
+	t->n_places = (uint16_t)n; /* SIP_PLACES_MAX at most */
 	return 0;
 }
 
@@ -462,7 +467,6 @@ static void on_begin(void *arg)
 	}
 	if (t->is_gateway && peers_for(&t->g->conf.peers, bytes_of(t->domain)).row->user.n)
 		login_double_cseq(m);
-	loopmark_make(&t->g->marks, t->is_gateway, m, t->mark);
 	try_place(t);
 }
 
@@ -484,7 +488,7 @@ static int copy_hops(struct trip *t, const struct route_answer *routes)
 		t->hops[i].port = r->port;
 		t->hops[i].transport = transports[r->protocol];
 	}
-	t->n_hops = routes->n;
+	t->n_hops = (uint16_t)routes->n; /* ROUTE_TRIES_MAX at most */
 	t->is_static = true;
 	return 0;
 }

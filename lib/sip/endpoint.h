@@ -91,10 +91,8 @@ int sipclient_start(struct sipendpoint *e, const struct sipmsg *m, const struct 
                     const char *branch, const struct sipclient_owner *o, void *arg, struct sipclient **out);
 /* CANCEL (INVITE only), once a provisional response is there (RFC 3261 9.1). The transaction goes on. */
 void sipclient_cancel(struct sipclient *t);
-/* The request as it was given, made from what is kept for its repetition, until its final response or its failure has
- * been told (in these calls too), so that its owner need not hold it meanwhile. is_kept: can that be done? Not of one
- * that a stream takes once. NULL without memory. */
-bool sipclient_is_kept(const struct sipclient *t);
+/* The request as it was given, made from the text that is kept until its final response or its failure has been told
+ * (in these calls too), so that its owner need not hold it meanwhile. NULL without memory. */
 struct sipmsg *sipclient_request(const struct sipclient *t);
 /* Lets go: owner is not called any more; the transaction goes on by itself. */
 void sipclient_drop(struct sipclient *t);
