@@ -3,6 +3,7 @@
 #include "client.h"
 #include "conversation.h"
 #include "iq.h"
+#include "manager.h"
 #include "message.h"
 #include "message_in.h"
 #include "options.h"
@@ -20,6 +21,7 @@ static const struct feature *const features[] = {
 	&client_feature,
 	&message_feature,
 	&presence_feature,
+	&manager_feature,
 	&session_feature,
 };
 

@@ -30,6 +30,7 @@ struct message;  /* message.c */
 struct presence; /* presence.c */
 struct sessions; /* session.c */
 struct clients;  /* client.c */
+struct manager;  /* manager.c */
 
 struct xlate {
 	struct loop *loop;
@@ -61,6 +62,7 @@ struct xlate {
 	struct presence *presence;
 	struct sessions *sessions;
 	struct clients *clients;
+	struct manager *manager;
 	/* Stanzas whose sender lives here are of a SIP client of ours and pass to gh-im by its session (set by
 	 * the feature that holds those sessions; NULL: there are none). 0 or ERR_*; the outcome is told with
 	 * stanza_out_result under e->id. */
