@@ -20,7 +20,7 @@ xlate_SRCS += sip-xmpp/conversation.c sip-xmpp/typing.c sip-xmpp/message.c sip-x
 	sip-xmpp/message_build.c sip-xmpp/message_write.c sip-xmpp/receipt.c sip-xmpp/date.c sip-xmpp/letter.c
 
 # SIP clients of our own people, and phones.
-xlate_SRCS += sip-xmpp/client.c sip-xmpp/client_stanza.c sip-xmpp/client_publish.c
+xlate_SRCS += sip-xmpp/client.c sip-xmpp/client_stanza.c sip-xmpp/client_publish.c sip-xmpp/manager.c
 
 # Dialogs: subscriptions and sessions.
 xlate_SRCS += sip-xmpp/dialog.c

@@ -4,6 +4,7 @@
 #include "conversation.h"
 #include "focus.h"
 #include "iq.h"
+#include "manager.h"
 #include "message.h"
 #include "message_in.h"
 #include "options.h"
@@ -21,6 +22,7 @@ static const struct feature *const features[] = {
 	&client_feature,
 	&message_feature,
 	&presence_feature,
+	&manager_feature,
 	&session_feature,
 	&focus_feature,
 };

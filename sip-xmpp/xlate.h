@@ -31,6 +31,7 @@ struct presence; /* presence.c */
 struct sessions; /* session.c */
 struct foci;     /* focus.c */
 struct clients;  /* client.c */
+struct manager;  /* manager.c */
 
 struct xlate {
 	struct loop *loop;
@@ -63,6 +64,7 @@ struct xlate {
 	struct sessions *sessions;
 	struct foci *foci;
 	struct clients *clients;
+	struct manager *manager;
 	/* Stanzas whose sender lives here are of a SIP client of ours and pass to gh-im by its session (set by
 	 * the feature that holds those sessions; NULL: there are none). 0 or ERR_*; the outcome is told with
 	 * stanza_out_result under e->id. */
