@@ -57,10 +57,13 @@ $(O)/obj/tests/fuzz/pidf_fuzz.o: CPPFLAGS += -iquote sip-xmpp
 pidf_fuzz_SRCS := $(pidf_SRCS)
 pidf_fuzz_LIBS := proto base
 pidf_fuzz_LD := $(proto_LD)
-UNIT += sip-xmpp/client_test
+UNIT += sip-xmpp/client_test sip-xmpp/manager_test
 client_test_SRCS = $(xlate_SRCS) sip-xmpp/play.c
 client_test_LIBS := sip run proto base
 client_test_LD := -levent_core $(proto_LD) $(SIP_LD)
+manager_test_SRCS = $(xlate_SRCS) sip-xmpp/play.c
+manager_test_LIBS := sip run proto base
+manager_test_LD := -levent_core $(proto_LD) $(SIP_LD)
 UNIT += sip-xmpp/watch_test sip-xmpp/notifier_test
 $(foreach t,watch_test notifier_test,$(eval $(t)_SRCS = $$(xlate_SRCS) sip-xmpp/play.c)$(eval $(t)_LIBS := sip run proto base)$(eval $(t)_LD := -levent_core $$(proto_LD) $$(SIP_LD)))
 # Pictures: GATEHOUSE_UPDATE_DOCS=1 build/asan/test/presence_fsm_test

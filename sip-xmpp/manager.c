@@ -33,6 +33,12 @@ static void set_timer(struct liner *l, uint64_t ms)
 		xlate_stats[STAT_NO_MEMORY]++; /* his next coming or going acts */
 }
 
+/* Not all at once. */
+static uint64_t spread_ms(void)
+{
+	return 1 + random_below(MANAGER_SPREAD_MS);
+}
+
 /* ---- his watch ---- */
 
 /* His address at the call manager (B-PGW-02). */
@@ -82,13 +88,14 @@ static void begin(struct liner *l)
 	if (!l->m->host[0] || !presence_is_on(p))
 		return;
 	if (!p->is_loaded) {
-		set_timer(l, MANAGER_WAIT_MS);
+		set_timer(l, MANAGER_WAIT_MS + spread_ms());
 		return;
 	}
 	if (!w)
 		w = watch_begin(l);
 	if (!w) {
-		set_timer(l, MANAGER_AGAIN_MS); /* over the limits: others may go */
+		log_warn("gateway.phones.full", LOG_BYTES("user", bare_of(l)), LOG_STR("advice", "raise gateway subscriptions-max and subscriptions-domain"));
+		set_timer(l, MANAGER_AGAIN_MS + spread_ms()); /* others may go */
 		return;
 	}
 	w->is_line_shown = true;
@@ -163,7 +170,7 @@ static void came(struct liner *l, uint64_t wait_ms)
 }
 
 /* A client that is lost comes again (as SUB-X14); his phone is not seen meanwhile. */
-static void went(struct liner *l)
+static void went(struct liner *l, uint64_t wait_ms)
 {
 	struct watch *w = watch_of(l);
 
@@ -173,12 +180,7 @@ static void went(struct liner *l)
 	if (w)
 		w->is_line_shown = false;
 	phone_watched(l->m->x, bare_of(l), NULL);
-	set_timer(l, MANAGER_GRACE_MS);
-}
-
-static uint64_t spread_ms(void)
-{
-	return 1 + random_below(MANAGER_SPREAD_MS);
+	set_timer(l, MANAGER_GRACE_MS + wait_ms);
 }
 
 int manager_on_online(void *program, struct chan *from, const struct frame *f)
@@ -191,11 +193,11 @@ int manager_on_online(void *program, struct chan *from, const struct frame *f)
 	(void)from;
 	xlate_begin(x);
 	if (wire_end(&w) || !bare.n || bare.n > JID_MAX_BYTES)
-		return ERR_SYNTAX;
+		return ERR_PROTOCOL;
 	struct liner *l = map_get(&x->manager->liners, bare);
 	if (!(flags & ONLINE_NOW)) {
 		if (l)
-			went(l);
+			went(l, 0);
 		return 0;
 	}
 	if (!l)
@@ -259,7 +261,7 @@ static void down(struct xlate *x, enum prog p)
 	if (p != PROG_IM)
 		return;
 	for (struct liner *l; (l = map_next(&x->manager->liners, &at));)
-		went(l);
+		went(l, spread_ms());
 }
 
 static void show(struct xlate *x, struct proc_ask *ask)
