@@ -71,16 +71,6 @@ static int confirm(void *machine, void *event)
 	return rc == ERR_LIMIT ? rc : 0; /* without a Contact the target stays as it was */
 }
 
-/* COMPAT: Lync says there what its status does not. */
-static void log_diagnostics(const struct session *s, const struct outcome *o)
-{
-	struct bytes text = o->m ? sipmsg_value(o->m, SIPH_MS_DIAGNOSTICS, 0) : BYTES_NONE;
-
-	if (text.n)
-		log_info("session.diagnostics", LOG_ID("session", s->key), LOG_STR("remote", s->remote), LOG_INT("status", o->status),
-			 LOG_BYTES("text", text));
-}
-
 static void tell_owner(struct session *s, enum session_event e, const struct outcome *why)
 {
 	const struct session_owner *owner = s->owner;
@@ -100,7 +90,6 @@ static int refuse(void *machine, void *event)
 	               (why->status == 488 || why->status == 415 || why->status == 405 || why->status == 501);
 	struct outgoing *o;
 
-	log_diagnostics(s, why);
 	session_leave(s);
 	if (s->owner) {
 		tell_owner(s, SESSION_REFUSED, why);
