@@ -31,7 +31,7 @@ dialog_test_LD := $(proto_LD) $(SIP_LD)
 
 # Sessions.
 xlate_SRCS += sip-xmpp/session.c sip-xmpp/session_in.c sip-xmpp/session_out.c sip-xmpp/session_stanza.c \
-	sip-xmpp/session_msrp.c sip-xmpp/session_media.c sip-xmpp/session_typing.c sip-xmpp/session_refresh.c sip-xmpp/room.c
+	sip-xmpp/session_msrp.c sip-xmpp/session_media.c sip-xmpp/session_typing.c sip-xmpp/session_refresh.c sip-xmpp/room.c sip-xmpp/fork.c
 xlate_SRCS += sip-xmpp/conference.c sip-xmpp/focus.c sip-xmpp/focus_stanza.c sip-xmpp/focus_media.c sip-xmpp/focus_watch.c \
 	sip-xmpp/focus_roster.c sip-xmpp/focus_tell.c
 UNIT += sip-xmpp/focus_test

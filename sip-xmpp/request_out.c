@@ -1,6 +1,7 @@
 #include "request_out.h"
 
 #include "base/err.h"
+#include "fork.h"
 
 #include <stdlib.h>
 
@@ -140,6 +141,13 @@ int request_out_on_response(void *program, struct chan *from, const struct frame
 	if (sip_answer_decode(f->body, &a))
 		return ERR_PROTOCOL;
 	struct request_out *r = map_get_u64(&x->requests_out, a.id);
+	if (!a.id) {
+		outcome_of(&a, &m, &o);
+		if (m)
+			fork_answered(x, m, a.flow);
+		sipmsg_free(m);
+		return 0;
+	}
 	if (!r || r->door != chan_prog(from))
 		return 0; /* we have given up */
 	outcome_of(&a, &m, &o);

@@ -412,15 +412,29 @@ int session_enter(struct session *s)
 	return map_add(&all->by_pair, bytes_of(s->pair_key), s);
 }
 
-struct session *session_of_request(struct xlate *x, const struct sipmsg *m)
+static struct session *find_by_dialog(struct xlate *x, const struct sipmsg *m, bool is_answer)
 {
 	struct buf key;
 
 	buf_init(&key, DIALOG_BYTES_MAX);
-	dialog_key_of(m, false, &key);
+	dialog_key_of(m, is_answer, &key);
 	struct session *s = buf_failed(&key) ? NULL : map_get(&x->sessions->by_dialog, buf_bytes(&key));
 	buf_fini(&key);
+	return s;
+}
+
+struct session *session_of_request(struct xlate *x, const struct sipmsg *m)
+{
+	struct session *s = find_by_dialog(x, m, false);
+
 	return s && dialog_has(&s->dialog, m) ? s : NULL;
+}
+
+struct session *session_of_answer(struct xlate *x, const struct sipmsg *m)
+{
+	struct session *s = find_by_dialog(x, m, true);
+
+	return s && bytes_eq(dialog_get(&s->dialog, s->dialog.remote_tag), dialog_tag(m, SIPH_TO)) ? s : NULL;
 }
 
 struct session *session_of_pair(struct xlate *x, const struct jid *user, const struct jid *remote)
