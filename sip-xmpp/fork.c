@@ -24,10 +24,10 @@ static int begin_dialog(struct dialog *d, const struct sipmsg *m)
 	return rc || sipmsg_cseq(m, &d->local_cseq, &method) ? rc : ERR_SYNTAX;
 }
 
-static void hang_up(struct xlate *x, struct dialog *d, uint64_t flow)
+static void hang_up(struct xlate *x, struct dialog *d, uint64_t flow, uint8_t flags)
 {
 	struct sipmsg *ack = dialog_ack(d, d->local_cseq), *bye = dialog_request(d, "BYE", BYTES_NONE);
-	struct request_to to = { .trace = xlate_next_id(x), .flow = flow };
+	struct request_to to = { .trace = xlate_next_id(x), .flow = flow, .flags = flags };
 	struct sipuri u;
 
 	if (sipuri_parse(dialog_get(d, d->remote_uri), &u) == 0)
@@ -43,7 +43,7 @@ static void hang_up(struct xlate *x, struct dialog *d, uint64_t flow)
 	sipmsg_free(bye);
 }
 
-void fork_answered(struct xlate *x, const struct sipmsg *m, uint64_t flow)
+void fork_answered(struct xlate *x, const struct sipmsg *m, uint64_t flow, uint8_t flags)
 {
 	struct dialog d;
 
@@ -51,6 +51,6 @@ void fork_answered(struct xlate *x, const struct sipmsg *m, uint64_t flow)
 		return;
 	dialog_init(&d);
 	if (begin_dialog(&d, m) == 0)
-		hang_up(x, &d, flow);
+		hang_up(x, &d, flow, flags);
 	dialog_fini(&d);
 }
