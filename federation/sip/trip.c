@@ -237,11 +237,11 @@ static bool answer_challenge(struct trip *t, struct sipmsg *m)
 /* COMPAT: Lync and its kin say there what the status does not. */
 static void log_diagnostics(const struct trip *t, const struct sipmsg *m)
 {
-	struct partner *p = partner_find(t->g, bytes_of(t->domain));
 	struct bytes text = sipmsg_value(m, SIPH_MS_DIAGNOSTICS, 0);
+	struct partner *p = text.n ? partner_get(t->g, bytes_of(t->domain)) : NULL;
 	uint32_t held;
 
-	if (text.n && p && log_limit_pass(&p->failed_log, DIAGNOSTICS_LINES, loop_now(t->g->loop), &held))
+	if (p && log_limit_pass(&p->failed_log, DIAGNOSTICS_LINES, loop_now(t->g->loop), &held))
 		log_info("sip.out.diagnostics", LOG_ID("trace", t->trace), LOG_STR("domain", t->domain),
 		         LOG_INT("status", sipmsg_status(m)), LOG_BYTES("text", text), LOG_INT("held", held));
 }

@@ -437,13 +437,16 @@ class Operators(SipBox):
         j.message("%s@%s" % (r, PARTNER), "count me")
         self.reaches(r)
         self.assertEqual(self.ask(r, body="me too", to=j).status, 200)
-        peer = [x for x in self.gh.records("show", "sip") if x.get("domain") == PARTNER and x["type"] == "peer"][0]
-        self.assertEqual((peer["state"], peer["tls"]), ("allowed", "required"))
-        self.assertGreaterEqual(int(peer["in"]), 1)
-        self.assertGreaterEqual(int(peer["out"]), 1)
+        def peer():
+            return [x for x in self.gh.records("show", "sip") if x.get("domain") == PARTNER and x["type"] == "peer"][0]
+
+        wait_for("the partner's 200 is counted", lambda: int(peer()["out"]) >= 1, 5)
+        self.assertEqual((peer()["state"], peer()["tls"]), ("allowed", "required"))
+        self.assertGreaterEqual(int(peer()["in"]), 1)
         door = [x for x in self.gh.records("show", "sip") if x["type"] == "door"][0]
         self.assertEqual(door["gateway"], "up")
         self.assertGreaterEqual(int(door["connections"]), 1)
+        self.assertEqual((door["msrp-sessions"], door["msrp-frames-in"]), ("0", "0"))
         route = self.gh.records("show", "sip", "routes")[0]
         self.assertEqual((route["pattern"], route["state"]), (PARTNER, "in service"))
 
