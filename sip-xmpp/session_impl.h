@@ -6,7 +6,7 @@
 #include "base/fsm.h"
 #include "composing.h"
 #include "dialog.h"
-#include "features.h"
+#include "service_features.h"
 #include "request_out.h"
 #include "session.h"
 #include "sip/sdp.h"

@@ -3,7 +3,7 @@
 #ifndef XLATE_SESSION_PLAY_H
 #define XLATE_SESSION_PLAY_H
 
-#include "features.h"
+#include "service_features.h"
 #include "request_out.h"
 #include "stanza_out.h"
 #include "xlate.h"

@@ -3,7 +3,7 @@
 #include "base/err.h"
 #include "base/random.h"
 #include "client.h"
-#include "features.h"
+#include "service_features.h"
 #include "presence.h"
 #include "request_in.h"
 #include "request_out.h"
