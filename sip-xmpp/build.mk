@@ -1,7 +1,7 @@
 # The parts of gh-xlate, a group of lines each.
 xlate_PURE := sip-xmpp/address.c sip-xmpp/error.c sip-xmpp/charset.c sip-xmpp/mime.c sip-xmpp/cpim.c \
 	sip-xmpp/imdn.c sip-xmpp/composing.c sip-xmpp/xmldoc.c sip-xmpp/xhtml.c sip-xmpp/stamp.c
-xlate_SRCS := sip-xmpp/xlate.c sip-xmpp/features.c sip-xmpp/request_in.c sip-xmpp/request_out.c \
+xlate_SRCS := sip-xmpp/xlate.c sip-xmpp/service_features.c sip-xmpp/request_in.c sip-xmpp/request_out.c \
 	sip-xmpp/stanza_in.c sip-xmpp/stanza_out.c sip-xmpp/iq.c sip-xmpp/options.c $(xlate_PURE)
 
 PROGS += gh-xlate
@@ -31,7 +31,7 @@ dialog_test_LD := $(proto_LD) $(SIP_LD)
 
 # Sessions.
 xlate_SRCS += sip-xmpp/session.c sip-xmpp/session_in.c sip-xmpp/session_out.c sip-xmpp/session_stanza.c \
-	sip-xmpp/session_msrp.c sip-xmpp/session_media.c sip-xmpp/session_typing.c sip-xmpp/session_refresh.c sip-xmpp/room.c
+	sip-xmpp/session_msrp.c sip-xmpp/session_media.c sip-xmpp/session_typing.c sip-xmpp/session_refresh.c sip-xmpp/room.c sip-xmpp/fork.c
 xlate_SRCS += sip-xmpp/conference.c sip-xmpp/focus.c sip-xmpp/focus_stanza.c sip-xmpp/focus_media.c sip-xmpp/focus_watch.c \
 	sip-xmpp/focus_roster.c sip-xmpp/focus_tell.c
 UNIT += sip-xmpp/focus_test
@@ -53,7 +53,7 @@ pidf_test_SRCS := $(pidf_SRCS)
 pidf_test_LIBS := proto base
 pidf_test_LD := $(proto_LD)
 FUZZ += pidf_fuzz
-$(O)/obj/tests/fuzz/pidf_fuzz.o: CPPFLAGS += -iquote sip-xmpp
+$(O)/obj/tests/fuzz/pidf_fuzz.o: CPPFLAGS += -Isip-xmpp
 pidf_fuzz_SRCS := $(pidf_SRCS)
 pidf_fuzz_LIBS := proto base
 pidf_fuzz_LD := $(proto_LD)
@@ -72,7 +72,7 @@ presence_fsm_test_SRCS = $(xlate_SRCS)
 presence_fsm_test_LIBS := sip run proto base
 presence_fsm_test_LD := -levent_core $(proto_LD) $(SIP_LD)
 FUZZ += presence_fuzz
-$(O)/obj/tests/fuzz/presence_fuzz.o: CPPFLAGS += -iquote sip-xmpp
+$(O)/obj/tests/fuzz/presence_fuzz.o: CPPFLAGS += -Isip-xmpp
 presence_fuzz_SRCS = $(xlate_SRCS) sip-xmpp/play.c
 presence_fuzz_LIBS := sip run proto base
 presence_fuzz_LD := -levent_core $(proto_LD) $(SIP_LD)
@@ -84,7 +84,7 @@ UNIT += $(addprefix sip-xmpp/,$(page_PLAYS))
 $(foreach t,$(page_PLAYS),$(eval $(t)_SRCS = $$(xlate_SRCS) $$(page_PLAY))$(eval $(t)_LIBS := sip run proto base)$(eval $(t)_LD := -levent_core $(proto_LD) $(SIP_LD)))
 
 FUZZ += letter_fuzz xlate_fuzz
-$(O)/obj/tests/fuzz/letter_fuzz.o $(O)/obj/tests/fuzz/xlate_fuzz.o: CPPFLAGS += -iquote sip-xmpp
+$(O)/obj/tests/fuzz/letter_fuzz.o $(O)/obj/tests/fuzz/xlate_fuzz.o: CPPFLAGS += -Isip-xmpp
 letter_fuzz_SRCS = $(xlate_SRCS)
 letter_fuzz_LIBS := sip run proto base
 letter_fuzz_LD := -levent_core $(proto_LD) $(SIP_LD)
@@ -99,7 +99,7 @@ conference_test_SRCS := $(conference_SRCS)
 conference_test_LIBS := proto base
 conference_test_LD := $(proto_LD)
 FUZZ += conference_fuzz
-$(O)/obj/tests/fuzz/conference_fuzz.o: CPPFLAGS += -iquote sip-xmpp
+$(O)/obj/tests/fuzz/conference_fuzz.o: CPPFLAGS += -Isip-xmpp
 conference_fuzz_SRCS := $(conference_SRCS)
 conference_fuzz_LIBS := proto base
 conference_fuzz_LD := $(proto_LD)

@@ -5,7 +5,7 @@
 #ifndef XLATE_CLIENT_H
 #define XLATE_CLIENT_H
 
-#include "features.h"
+#include "service_features.h"
 #include "pres.h"
 #include "stanza_out.h"
 

@@ -88,7 +88,7 @@ static void begin(struct liner *l)
 	if (!l->m->host[0] || !presence_is_on(p))
 		return;
 	if (!p->is_loaded) {
-		set_timer(l, MANAGER_WAIT_MS + spread_ms());
+		set_timer(l, MANAGER_WAIT_MS);
 		return;
 	}
 	if (!w)

@@ -4,7 +4,7 @@
 #ifndef XLATE_MANAGER_H
 #define XLATE_MANAGER_H
 
-#include "features.h"
+#include "service_features.h"
 
 enum { MANAGER_GRACE_MS = 60000, MANAGER_SPREAD_MS = 60000, MANAGER_AGAIN_MS = 300000, MANAGER_WAIT_MS = 5000 };
 

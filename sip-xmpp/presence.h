@@ -10,7 +10,7 @@
 #define XLATE_PRESENCE_H
 
 #include "dialog.h"
-#include "features.h"
+#include "service_features.h"
 #include "pidf.h"
 #include "request_out.h"
 #include "stanza_out.h"

@@ -4,7 +4,7 @@
 #include "dialog.h"
 #include "base/err.h"
 #include "client.h"
-#include "features.h"
+#include "service_features.h"
 
 #include <stdlib.h>
 

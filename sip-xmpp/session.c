@@ -71,16 +71,6 @@ static int confirm(void *machine, void *event)
 	return rc == ERR_LIMIT ? rc : 0; /* without a Contact the target stays as it was */
 }
 
-/* COMPAT: Lync says there what its status does not. */
-static void log_diagnostics(const struct session *s, const struct outcome *o)
-{
-	struct bytes text = o->m ? sipmsg_value(o->m, SIPH_MS_DIAGNOSTICS, 0) : BYTES_NONE;
-
-	if (text.n)
-		log_info("session.diagnostics", LOG_ID("session", s->key), LOG_STR("remote", s->remote), LOG_INT("status", o->status),
-			 LOG_BYTES("text", text));
-}
-
 static void tell_owner(struct session *s, enum session_event e, const struct outcome *why)
 {
 	const struct session_owner *owner = s->owner;
@@ -100,7 +90,6 @@ static int refuse(void *machine, void *event)
 	               (why->status == 488 || why->status == 415 || why->status == 405 || why->status == 501);
 	struct outgoing *o;
 
-	log_diagnostics(s, why);
 	session_leave(s);
 	if (s->owner) {
 		tell_owner(s, SESSION_REFUSED, why);
@@ -423,15 +412,29 @@ int session_enter(struct session *s)
 	return map_add(&all->by_pair, bytes_of(s->pair_key), s);
 }
 
-struct session *session_of_request(struct xlate *x, const struct sipmsg *m)
+static struct session *find_by_dialog(struct xlate *x, const struct sipmsg *m, bool is_answer)
 {
 	struct buf key;
 
 	buf_init(&key, DIALOG_BYTES_MAX);
-	dialog_key_of(m, false, &key);
+	dialog_key_of(m, is_answer, &key);
 	struct session *s = buf_failed(&key) ? NULL : map_get(&x->sessions->by_dialog, buf_bytes(&key));
 	buf_fini(&key);
+	return s;
+}
+
+struct session *session_of_request(struct xlate *x, const struct sipmsg *m)
+{
+	struct session *s = find_by_dialog(x, m, false);
+
 	return s && dialog_has(&s->dialog, m) ? s : NULL;
+}
+
+struct session *session_of_answer(struct xlate *x, const struct sipmsg *m)
+{
+	struct session *s = find_by_dialog(x, m, true);
+
+	return s && bytes_eq(dialog_get(&s->dialog, s->dialog.remote_tag), dialog_tag(m, SIPH_TO)) ? s : NULL;
 }
 
 struct session *session_of_pair(struct xlate *x, const struct jid *user, const struct jid *remote)

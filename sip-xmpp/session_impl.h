@@ -6,7 +6,7 @@
 #include "base/fsm.h"
 #include "composing.h"
 #include "dialog.h"
-#include "features.h"
+#include "service_features.h"
 #include "request_out.h"
 #include "session.h"
 #include "sip/sdp.h"
@@ -126,6 +126,8 @@ void session_drop(struct session *s); /* one that never came to be */
 void session_leave(struct session *s);
 void session_touch(struct session *s); /* there was traffic */
 struct session *session_of_request(struct xlate *x, const struct sipmsg *m);
+/* Of a response to a request of ours that came from who is in it. */
+struct session *session_of_answer(struct xlate *x, const struct sipmsg *m);
 struct session *session_of_pair(struct xlate *x, const struct jid *user, const struct jid *remote);
 bool session_is_paged(struct xlate *x, const struct jid *remote);
 void session_set_paged(struct xlate *x, const struct jid *remote);

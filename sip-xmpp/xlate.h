@@ -7,7 +7,7 @@
  *   request_out  a SIP request of ours, which has one outcome
  *   stanza_in    a stanza from gh-switch, which must be taken or refused once
  *   stanza_out   a stanza of ours, kept until somebody has taken it
- * What a request or stanza means is up to features, which are rows in features.c. */
+ * What a request or stanza means is up to features, which are rows in service_features.c. */
 #ifndef XLATE_H
 #define XLATE_H
 

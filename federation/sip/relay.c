@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/random.h"
+#include "errand.h"
 #include "sip/uri.h"
 #include "trip.h"
 #include "waiting.h"
@@ -119,8 +120,11 @@ void relay_stray(void *arg, struct sipmsg *m, const struct sip_source *from)
 	struct sip_via via;
 	struct echo *e = NULL;
 
-	(void)from;
 	g->counts[STAT_STRAYS]++;
+	if (errand_stray(g, m, from->flow)) {
+		sipmsg_free(m);
+		return;
+	}
 	if (sipmsg_via(m, 0, &via) && via.branch.n)
 		e = map_get(&g->echoes, via.branch);
 	if (e && loop_now(g->loop) < e->until_ms && take_via(m))

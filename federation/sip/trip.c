@@ -14,7 +14,7 @@
 #include "target.h"
 
 /* Behind it no other hop is tried: whoever asked has given up (RFC 4320 4.2). */
-enum { TRIP_TRIES_MS = 30000, WORDS_MAX = 80 };
+enum { TRIP_TRIES_MS = 30000, WORDS_MAX = 80, DIAGNOSTICS_LINES = 20 };
 
 struct try_hop {
 	char host[256];
@@ -234,6 +234,18 @@ static bool answer_challenge(struct trip *t, struct sipmsg *m)
 	return true;
 }
 
+/* COMPAT: Lync and its kin say there what the status does not. */
+static void log_diagnostics(const struct trip *t, const struct sipmsg *m)
+{
+	struct bytes text = sipmsg_value(m, SIPH_MS_DIAGNOSTICS, 0);
+	struct partner *p = text.n ? partner_get(t->g, bytes_of(t->domain)) : NULL;
+	uint32_t held;
+
+	if (p && log_limit_pass(&p->failed_log, DIAGNOSTICS_LINES, loop_now(t->g->loop), &held))
+		log_info("sip.out.diagnostics", LOG_ID("trace", t->trace), LOG_STR("domain", t->domain),
+		         LOG_INT("status", sipmsg_status(m)), LOG_BYTES("text", text), LOG_INT("held", held));
+}
+
 static void on_response(void *arg, struct sipmsg *m, const struct sip_source *from)
 {
 	struct trip *t = arg;
@@ -245,6 +257,8 @@ static void on_response(void *arg, struct sipmsg *m, const struct sip_source *fr
 			t->owner->provisional(t->arg, m);
 		return;
 	}
+	if (status >= 300)
+		log_diagnostics(t, m);
 	if (status == 503 || status == 401 || status == 407)
 		client_is_over(t);
 	t->client = NULL;
@@ -394,13 +408,14 @@ static bool locate(struct trip *t, const char *host, uint16_t port, int transpor
 	struct bytes from = prove_local_domain(t->g, held_message(t->g, &t->request));
 	char ascii[254], local[GSIP_DOMAIN_MAX];
 	bool is_tls_only = t->is_tls_only || (!t->is_static && rule.row->is_tls_required);
-	bool is_lync = rule.row->is_lync && !t->is_static && transport < 0 && !port;
+	bool is_lync = rule.row->is_lync && !t->is_static;
 
 	(void)snprintf(local, sizeof local, "%.*s", BYTES_FMT(from));
 	struct siplocate_ask ask = {
 		.host = host, .port = port, .is_srv_name = is_srv_name, .is_tls_only = is_tls_only,
 		.transport = is_tls_only && transport >= 0 ? (int)SIPT_TLS : transport,
-		/* COMPAT: OCS, Lync and Skype for Business federate by an SRV record of their own (FED-07) */
+		/* COMPAT: OCS, Lync and Skype for Business federate by an SRV record of their own (FED-07), and their
+		 * Contacts and Record-Routes have their servers' names */
 		.is_lync = is_lync, .name = name_for(t, host, ascii), .local = local,
 	};
 	struct sip_place place;

@@ -44,6 +44,35 @@ class Rooms(SipBox):
         return j.wait(lambda e: e.get("type") == kind and e.findtext("{*}body") == text, 8, text)
 
 
+class Unanswered(Rooms):
+    """A focus that does not answer yet (RFC 3261 9.1): who leaves cancels the call."""
+
+    def called(self):
+        j, r = self.juliet(), self.romeo()
+        j.send("<presence to='%s@%s/JuliC'>%s</presence>" % (r, PARTNER, MUC))
+        invite = self.reaches(r, "INVITE")
+        self.sip.answer(invite, 180)
+        time.sleep(0.3)
+        j.send("<presence to='%s@%s/JuliC' type='unavailable'/>" % (r, PARTNER))
+        cancel = self.reaches(r, "CANCEL")
+        self.assertEqual((cancel.branch, cancel.cseq), (invite.branch, invite.cseq))
+        self.sip.answer(cancel, 200)
+        return invite
+
+    def test_cancelled(self):
+        invite = self.called()
+        self.sip.answer(invite, 487)
+        self.sip.wait_request("ACK", 8, lambda m: m.get("call-id") == invite.get("call-id"))
+
+    def test_answered_meanwhile(self):
+        invite = self.called()
+        sdp = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=message 7394 TCP/MSRP *\r\n" \
+              "a=accept-types:message/cpim\r\na=path:msrp://192.0.2.1:7394/s;tcp\r\na=chatroom:nickname\r\n"
+        self.sip.answer(invite, 200, headers=[self.sip.contact("room")], body=sdp, content_type="application/sdp")
+        self.sip.wait_request("ACK", 8, lambda m: m.get("call-id") == invite.get("call-id"))
+        self.sip.answer(self.sip.wait_request("BYE", 8, lambda m: m.get("call-id") == invite.get("call-id")), 200)
+
+
 class Focused(Rooms):
     def test_muc_x01_x02_x03_join(self):
         j, f = self.juliet(), self.focus()

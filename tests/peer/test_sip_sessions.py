@@ -96,6 +96,29 @@ class Lync(Calls):
         self.assertEqual(d.ask("BYE").status, 200)
         self.gone(j)
 
+    def test_a_second_fork_is_hung_up(self):
+        """RFC 3261 13.2.2.4: the first has the session; the other one has ACK and BYE."""
+        j, r = self.juliet(), self.romeo()
+        j.message("%s@%s" % (r, PARTNER), "hello")
+        invite = self.reaches(r, "INVITE")
+        words = dict(headers=[self.sip.contact(r)], body=LYNC, content_type="application/sdp")
+        self.sip.answer(invite, 200, **words)
+        first = Dialog.taken(self.sip, r, invite)
+        self.sip.wait_request("ACK", 8, lambda m: m.tag_of("to") == first.local_tag)
+        self.sip.answer(self.reaches(r), 200)
+        self.sip.answer(invite, 200, **words)  # only again: its ACK comes again
+        self.sip.wait_request("ACK", 8, lambda m: m.tag_of("to") == first.local_tag)
+        invite.headers = [(n, re.sub(";tag=.*", "", v) if n == "to" else v) for n, v in invite.headers]
+        self.sip.answer(invite, 200, tag="second", **words)
+        ack = self.sip.wait_request("ACK", 8, lambda m: m.tag_of("to") == "second")
+        bye = self.sip.wait_request("BYE")
+        self.assertEqual((bye.tag_of("to"), bye.get("call-id"), ack.cseq), ("second", invite.get("call-id"), invite.cseq))
+        self.assertGreater(bye.cseq, invite.cseq)
+        self.sip.answer(bye, 200)
+        self.assertEqual(first.ask("MESSAGE", body="still here").status, 200)
+        j.wait_body("still here")
+        self.assertEqual(first.ask("BYE").status, 200)
+
     def test_msg_x20_refused(self):
         j, r = self.juliet(), self.romeo()
         j.message("%s@%s" % (r, PARTNER), "hello", id_="m1")

@@ -1,4 +1,4 @@
-#include "features.h"
+#include "service_features.h"
 
 #include "client.h"
 #include "conversation.h"
