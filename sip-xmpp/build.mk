@@ -34,6 +34,13 @@ xlate_SRCS += sip-xmpp/session.c sip-xmpp/session_in.c sip-xmpp/session_out.c si
 	sip-xmpp/session_msrp.c sip-xmpp/session_media.c sip-xmpp/session_typing.c sip-xmpp/session_refresh.c sip-xmpp/room.c sip-xmpp/fork.c
 xlate_SRCS += sip-xmpp/conference.c sip-xmpp/focus.c sip-xmpp/focus_stanza.c sip-xmpp/focus_media.c sip-xmpp/focus_watch.c \
 	sip-xmpp/focus_roster.c sip-xmpp/focus_tell.c
+
+# SIP users in rooms of XMPP.
+xlate_SRCS += sip-xmpp/guest.c sip-xmpp/guest_in.c sip-xmpp/guest_media.c sip-xmpp/guest_stanza.c sip-xmpp/guest_watch.c
+UNIT += sip-xmpp/guest_test
+guest_test_SRCS = sip-xmpp/session_play.c $(xlate_SRCS)
+guest_test_LIBS := sip run proto base
+guest_test_LD := -levent_core $(proto_LD) $(SIP_LD)
 UNIT += sip-xmpp/focus_test
 focus_test_SRCS = sip-xmpp/session_play.c $(xlate_SRCS)
 focus_test_LIBS := sip run proto base

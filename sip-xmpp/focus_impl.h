@@ -116,7 +116,7 @@ void focus_sent_expire(struct focus *f, uint64_t now_ms);
 int focus_name(struct focus *f, struct bytes nick, struct stanza_in *st);
 /* Sends a text to the room (nick empty), or to one in it. ERR_LIMIT: longer than they take; else as above. */
 int focus_say(struct focus *f, struct bytes nick, struct bytes text, struct stanza_in *st);
-unsigned focus_on_text(void *f, const struct msrp_whole *w);
+unsigned focus_on_text(void *f, const struct msrp_whole *w, const struct msrp_frame *frame);
 void focus_on_response(void *f, const struct msrp_frame *r);
 
 /* ---- focus_watch.c ---- */

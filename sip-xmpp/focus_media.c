@@ -252,13 +252,14 @@ static unsigned tell(struct focus *f, const struct cpim *c, struct bytes nick, s
 	return is_whole ? 200 : 413;
 }
 
-unsigned focus_on_text(void *arg, const struct msrp_whole *w)
+unsigned focus_on_text(void *arg, const struct msrp_whole *w, const struct msrp_frame *frame)
 {
 	struct focus *f = arg;
 	struct mime_type type = mime_type_of(w->content_type), inner;
 	struct cpim c;
 	struct buf text;
 
+	(void)frame;
 	if (!f || f->state != FOCUS_INSIDE)
 		return 200; /* nothing comes before the list (XEP-0045 7.2); who is not inside misses it */
 	if (!mime_is(&type, "message/cpim"))

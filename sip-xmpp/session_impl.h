@@ -33,7 +33,10 @@ struct session_owner {
 	/* Their 200: false, it is not what we called for, or nobody waits for it any more. */
 	bool (*is_wanted)(void *arg, const struct sipmsg *m);
 	void (*opened)(void *arg);
-	unsigned (*message)(void *arg, const struct msrp_whole *w); /* the status of its response */
+	bool is_focus; /* we hold the conference: our Contact says so (RFC 4579 5.1) */
+	/* The status of its response, which is the one to f; 0: the owner answers later (msrp_answer). */
+	unsigned (*message)(void *arg, const struct msrp_whole *w, const struct msrp_frame *f);
+	unsigned (*nickname)(void *arg, const struct msrp_frame *f); /* the same of NICKNAME; NULL: there are none */
 	void (*response)(void *arg, const struct msrp_frame *f);    /* to a request of ours */
 	/* The session goes, and is not to be touched. why: with SESSION_REFUSED. */
 	void (*over)(void *arg, unsigned event, const struct outcome *why);
@@ -174,6 +177,12 @@ uint64_t msrp_next(const struct session *s); /* when half a message is to be giv
 void msrp_sweep(struct session *s, uint64_t now_ms);
 
 /* ---- session_in.c ---- */
+/* The offer of an INVITE, when it is one of chat that we can answer as the settings are. */
+bool session_read_offer(struct request_in *r, struct imsdp *offer);
+void session_refuse_media(struct request_in *r, const char *code_and_text); /* 488 */
+/* Takes the call; owner NULL: a chat of two. NULL: it was refused. r is answered in any case. */
+struct session *session_accept(struct xlate *x, struct request_in *r, enum session_kind kind, const struct imsdp *offer,
+			       const struct session_owner *owner, void *owner_arg);
 void deliveries_fini(struct sessions *all);
 
 /* ---- session_stanza.c ---- */

@@ -38,6 +38,8 @@ int msrp_put_frame(struct session *s, struct bytes frame);
 bool msrp_takes(const struct session_msrp *m, const char *type);
 void msrp_take_frame(struct session *s, const struct msrp_frame *f); /* the session may be gone afterwards */
 void msrp_send_empty(struct session *s);
+/* The response to a request of theirs, when one is due (RFC 4975 7.2). */
+void msrp_answer(struct session *s, const struct msrp_frame *f, unsigned status);
 /* Fills in paths, flag and id of a request of ours and sends it. id: taken when it is not "" and the body has
  * not its end-line, else made; it is told. ERR_AGAIN, ERR_LIMIT, ERR_SYNTAX. */
 int msrp_put(struct session *s, struct msrp_frame *f, char id[static MSRP_ID_MAX_BYTES + 1]);

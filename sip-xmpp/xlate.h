@@ -30,6 +30,7 @@ struct message;  /* message.c */
 struct presence; /* presence.c */
 struct sessions; /* session.c */
 struct foci;     /* focus.c */
+struct guests;   /* guest.c */
 struct clients;  /* client.c */
 struct manager;  /* manager.c */
 
@@ -63,6 +64,7 @@ struct xlate {
 	struct presence *presence;
 	struct sessions *sessions;
 	struct foci *foci;
+	struct guests *guests;
 	struct clients *clients;
 	struct manager *manager;
 	/* Stanzas whose sender lives here are of a SIP client of ours and pass to gh-im by its session (set by
