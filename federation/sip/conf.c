@@ -38,10 +38,38 @@ static void read_host(struct sip_conf *c, const struct settings *s)
 		(void)snprintf(c->host, sizeof c->host, "%s", ascii);
 }
 
+static int keep_domain(struct sip_conf *c, struct conf_domain *d)
+{
+	int rc = map_add(&c->domains, d->domain, d);
+
+	if (rc < 0)
+		free(d);
+	else if (!c->first)
+		c->first = d;
+	return rc;
+}
+
+/* A service of rooms (MUC-S01) lives here as far as SIP goes. One without a certificate of its own is proved by
+ * that of the first domain. */
+static int add_room_service(struct sip_conf *c, const struct settings *s, struct bytes key)
+{
+	if (!settings_bool_at(s, SET_GATEWAY_ROOM_SERVICE, key) || map_get(&c->domains, key) || !c->first)
+		return 0;
+	struct conf_domain *d = calloc(1, sizeof *d);
+	if (!d)
+		return ERR_NOMEM;
+	d->domain = key;
+	d->certificate = c->first->certificate;
+	d->second = c->first->second;
+	if (jid_domain_to_ascii(key, d->ascii) == 0)
+		return keep_domain(c, d);
+	free(d);
+	return 0;
+}
+
 static int add_domain(struct sip_conf *c, const struct settings *s, struct bytes key)
 {
 	struct conf_domain *d = calloc(1, sizeof *d);
-	int rc;
 
 	if (!d)
 		return ERR_NOMEM;
@@ -54,12 +82,7 @@ static int add_domain(struct sip_conf *c, const struct settings *s, struct bytes
 		free(d);
 		return 0;
 	}
-	rc = map_add(&c->domains, d->domain, d);
-	if (rc < 0)
-		free(d);
-	else if (!c->first)
-		c->first = d;
-	return rc;
+	return keep_domain(c, d);
 }
 
 int conf_init(struct sip_conf *c, const struct settings *s)
@@ -78,6 +101,9 @@ int conf_init(struct sip_conf *c, const struct settings *s)
 		rc = debug_domains_read(&c->debug_domains, s);
 	while (rc == 0 && settings_next_key(s, SET_DOMAIN_CERTIFICATE, &at, &key))
 		rc = add_domain(c, s, key);
+	at = 0;
+	while (rc == 0 && settings_next_key(s, SET_GATEWAY_ROOM_SERVICE, &at, &key))
+		rc = add_room_service(c, s, key);
 	if (rc < 0)
 		conf_fini(c);
 	return rc;

@@ -58,13 +58,12 @@ class MappingPage(unittest.TestCase):
         self.assertEqual([l[0] for l in lines if len(l) != 4 or not l[2]], [])
 
     def test_every_row_is_proved_or_waived(self):
-        """A binding row needs a test; any other may do with a reason; rooms may wait for theirs."""
+        """A binding row needs a test; any other may do with a reason."""
         for id_, kind, _, proof in lines_of_page():
             reason = re.search(r"Waived: (.*)", proof)
             if reason:
                 self.assertGreater(len(reason.group(1).split()), 5, id_)
-            if not ROOMS.match(id_):
-                self.assertTrue(named(proof) or (reason and kind not in BINDING), id_)
+            self.assertTrue(named(proof) or (reason and kind not in BINDING), id_)
 
     def test_named_tests_exist(self):
         in_c, missing = tests_in_c(), []
