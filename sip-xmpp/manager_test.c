@@ -167,6 +167,21 @@ static void who_is_online_is_asked_about(void **state)
 	assert_int_equal(im.n_closed, 0);
 }
 
+#define LINES(a, b) PHONE("<tuple id='l1'><status><basic>" a "</basic></status></tuple><tuple id='l2'><status><basic>" b "</basic></status></tuple>")
+
+static void a_phone_with_several_lines(void **state)
+{
+	(void)state;
+	watched();
+	assert_int_equal(notify("active;expires=3600", LINES("closed", "open")), 200);
+	assert_int_equal(im.n_entered, 1);
+	let_in();
+	assert_int_equal(notify("active;expires=3600", LINES("open", "closed")), 200);
+	assert_int_equal(im.n_closed, 0);
+	assert_int_equal(notify("active;expires=3600", LINES("closed", "closed")), 200);
+	assert_int_equal(im.n_closed, 1);
+}
+
 static void who_goes_is_let_go_after_a_while(void **state)
 {
 	(void)state;
@@ -300,7 +315,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		T(who_is_online_is_asked_about), T(who_goes_is_let_go_after_a_while), T(it_is_refreshed),
+		T(who_is_online_is_asked_about), T(a_phone_with_several_lines), T(who_goes_is_let_go_after_a_while), T(it_is_refreshed),
 		T(refusals_do_not_end_in_a_storm), T(too_short_is_made_longer), T(a_dialog_that_is_gone_is_begun_again),
 		T(all_who_are_online_are_spread), T(gh_im_dies_and_says_it_again), T(without_the_setting_nobody_is_asked),
 	};

@@ -64,13 +64,14 @@ static void tell_one(struct watch *w, const struct pres *p, struct bytes to)
 /* A phone with several lines is as busy as the busiest. */
 void watch_show_line(struct watch *w)
 {
-	struct pres best, p;
+	struct pres best = { 0 }, p;
 	bool any = false;
 
 	for (unsigned i = 0; w->is_line_shown && i < w->n_tuples; i++) {
 		if (pres_decode(text_bytes(w->tuples[i]), &p))
 			continue;
-		if (any && (best.show == PRES_DND || !p.is_open) && best.is_open)
+		/* An open line before a closed one; then by show, whose order is that of being busy. */
+		if (any && (p.is_open < best.is_open || (p.is_open == best.is_open && p.show <= best.show)))
 			continue;
 		best = p;
 		any = true;
