@@ -1,8 +1,8 @@
-/* turn/nonce.h - nonces that cost no memory (RFC 8489 9.2, 14.10): stamp and MAC over the client's
- * address under the box's key, behind the security feature cookie (RFC 8489 9.2.1). Every worker has
- * the same key, so a client may meet another one. Pure.
+/* turn/nonce.h - nonces that cost no memory (RFC 8489 9.2, 14.10): a stamp and a MAC over the client's
+ * address, port and transport under the box's key, behind the security feature cookie (RFC 8489 9.2.1).
+ * Every worker has the same key, so a client may meet another one. Pure.
  *
- *	"obMatJos2" features(4, base64 of 24 bits)  stamp  mac      all printable */
+ *	"obMatJos2" features(4)  stamp(8, hex)  MAC(24, hex)      all printable */
 #ifndef TURN_NONCE_H
 #define TURN_NONCE_H
 
@@ -11,21 +11,22 @@
 enum {
 	NONCE_KEY_BYTES = 32,
 	NONCE_TEXT_MAX = 64,
-	NONCE_LIFE_S = 3600,   /* a client gets a new one by 438 then; shorter ones break clients (turn.md 5) */
-	NONCE_GRACE_S = 600,   /* an old one is honoured so long for Refresh of an allocation made with it */
+	NONCE_COOKIE_BYTES = 13,
+	NONCE_LIFE_S = 3600, /* shorter ones break clients (turn.md 5) */
 };
 enum nonce_verdict { NONCE_GOOD, NONCE_STALE, NONCE_FORGED }; /* the last two: 438 with a fresh one */
 
 struct nonce_key {
 	uint8_t key[2][NONCE_KEY_BYTES]; /* now, and the one before */
 };
-/* Bound to the client's address, port and transport. offers_algorithms: the feature bit of RFC 8489 18.1. */
+/* offers_algorithms: sets the feature bit for password algorithms (RFC 8489 18.1). now_s: any clock that
+ * all workers share. Returns the length; 0 when libcrypto fails. */
 size_t nonce_make(const struct nonce_key *k, const struct stunaddr *client, uint8_t transport, bool offers_algorithms,
                   uint64_t now_s, char out[static NONCE_TEXT_MAX]);
 enum nonce_verdict nonce_check(const struct nonce_key *k, struct bytes nonce, const struct stunaddr *client,
                                uint8_t transport, uint64_t now_s);
 /* Has the nonce the bit for password algorithms? A client that answers such a nonce without
- * PASSWORD-ALGORITHM(S) was bid down or is old: RFC 8489 9.2.4. */
+ * PASSWORD-ALGORITHM(S) may have been bid down: RFC 8489 9.2.4. */
 bool nonce_offers_algorithms(struct bytes nonce);
 
 #endif

@@ -10,13 +10,13 @@
 #define TURN_SERVER_H
 
 #include "run/loop.h"
-#include "turn/budget.h"
-#include "turn/claim.h"
-#include "turn/credentials.h"
-#include "turn/io.h"
-#include "turn/nonce.h"
-#include "turn/peer_rules.h"
-#include "turn/quota.h"
+#include "budget.h"
+#include "claim.h"
+#include "credentials.h"
+#include "io.h"
+#include "nonce.h"
+#include "peer_rules.h"
+#include "quota.h"
 
 enum turn_binding { TURN_BINDING_OPEN, TURN_BINDING_AUTHENTICATED, TURN_BINDING_OFF };
 
