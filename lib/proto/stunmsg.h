@@ -17,6 +17,7 @@ enum {
 	STUNMSG_HEADER = 20,
 	STUNMSG_COOKIE = 0x2112A442,
 	STUNMSG_MAX = 65535 + 20,      /* of a Send or Data indication */
+	STUNMSG_SIGNED_MAX = 4096,     /* a longer signed message does not verify: no request is */
 	STUNMSG_USERNAME_MAX = 508,    /* RFC 8489 14.3: shorter than 509 */
 	STUNMSG_REALM_MAX = 763,       /* RFC 8489 14.9 */
 	STUNMSG_NONCE_MAX = 763,       /* RFC 8489 14.10 */
@@ -80,11 +81,10 @@ struct stunmsg {
 	bool is_classic;  /* RFC 3489: no magic cookie; the id is 16 bytes then */
 	uint8_t id[16];   /* as echoed: cookie (or its place) and transaction id */
 	uint64_t has;     /* bits of enum stunmsg_has */
-	struct bytes username, userhash, realm, nonce, software, data, ticket, access_token, origin;
+	struct bytes username, userhash, realm, nonce, software, data, ticket, access_token;
 	struct bytes password_algorithms; /* the value, whole, for the comparison of RFC 8489 9.2.4 */
 	uint16_t algorithm;               /* of PASSWORD-ALGORITHM, with its parameters: */
 	struct bytes algorithm_parameters;
-	struct stunaddr peers[STUNMSG_PEERS_MAX];
 	uint8_t n_peers;
 	bool has_more_peers;
 	uint32_t lifetime_s, change, connection_id;
@@ -97,10 +97,14 @@ struct stunmsg {
 	uint16_t unknown[STUNMSG_UNKNOWN_MAX]; /* required and not known to us */
 	uint8_t n_unknown;
 	bool has_fingerprint;
-	/* of responses (tests, the box's own client) */
+	struct bytes padding;
+	/* of responses and Data indications: for tests and the box's own client */
 	struct stunaddr mapped, relayed, relayed2, other, response_origin, alternate;
-	uint16_t error; /* 300..699 */
-	struct bytes reason;
+	struct bytes reason, authorization;
+	uint16_t error, address_error; /* 300..699 */
+	uint8_t address_error_family, icmp_type, icmp_code;
+	uint32_t icmp_data;
+	struct stunaddr peers[STUNMSG_PEERS_MAX]; /* n_peers of them are valid; last: parsing leaves the rest alone */
 };
 enum stunmsg_has {
 	STUN_HAS_LIFETIME = 1 << 0, STUN_HAS_CHANNEL = 1 << 1, STUN_HAS_TRANSPORT = 1 << 2,
@@ -110,7 +114,7 @@ enum stunmsg_has {
 	STUN_HAS_DATA = 1 << 12, STUN_HAS_TICKET = 1 << 13, STUN_HAS_USERNAME = 1 << 14,
 	STUN_HAS_USERHASH = 1 << 15, STUN_HAS_REALM = 1 << 16, STUN_HAS_NONCE = 1 << 17,
 	STUN_HAS_ALGORITHM = 1 << 18, STUN_HAS_ALGORITHMS = 1 << 19, STUN_HAS_ACCESS_TOKEN = 1 << 20,
-	STUN_HAS_ERROR = 1 << 21, STUN_HAS_PEER = 1 << 22,
+	STUN_HAS_ERROR = 1 << 21, STUN_HAS_PEER = 1 << 22, STUN_HAS_XOR_MAPPED = 1 << 23, STUN_HAS_ICMP = 1 << 24,
 };
 
 /* Could these bytes be STUN (RFC 7983: first byte 0..3, RFC 8489 5: length a multiple of 4)? */
@@ -127,10 +131,10 @@ bool stunmsg_verify(const struct stunmsg *m, struct bytes key);
 /* ---- keys (RFC 8489 9.2.2, 14.4, 18.5.1) ---- */
 enum { STUNMSG_KEY_MAX = 32 };
 /* user ":" realm ":" password under the algorithm; inputs are OpaqueString prepared by the caller
- * (lib/proto jid_precis). *n is 16 or 32. */
-void stunmsg_long_term_key(enum stunmsg_algorithm a, struct bytes user, struct bytes realm, struct bytes password,
+ * (proto/jid_precis.h). *n is 16 or 32. Negative when libcrypto refuses (MD5 in FIPS mode). */
+int stunmsg_long_term_key(enum stunmsg_algorithm a, struct bytes user, struct bytes realm, struct bytes password,
                            uint8_t out[static STUNMSG_KEY_MAX], size_t *n);
-void stunmsg_userhash(struct bytes user, struct bytes realm, uint8_t out[static 32]);
+int stunmsg_userhash(struct bytes user, struct bytes realm, uint8_t out[static 32]);
 
 /* ---- writing: into the caller's room, never past it; sticky error ---- */
 struct stunmsg_writer {
