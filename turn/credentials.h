@@ -23,8 +23,9 @@ int credentials_add_secret(struct credentials *c, struct bytes secret);
 int credentials_add_oauth(struct credentials *c, struct bytes kid, struct bytes key_base64);
 
 struct credentials_result {
-	char user[STUNMSG_USERNAME_MAX + 1]; /* the account that is counted: a time-limited name's tag when it has one */
+	char user[STUNMSG_USERNAME_MAX]; /* the account that is counted: a time-limited name's tag when it has one */
 	uint8_t key[STUNMSG_KEY_MAX];        /* under which the request was signed, and the answer is */
+	uint16_t user_n;
 	uint8_t key_n;
 	uint64_t expires_s; /* wall clock; 0: never. A token bounds the allocation's life; a name's expiry only its start */
 	bool is_token;      /* of RFC 7635 */

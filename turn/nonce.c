@@ -1,5 +1,6 @@
 #include "nonce.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
@@ -7,88 +8,86 @@
  * significant. We have no other feature. */
 static const char cookie[2][NONCE_COOKIE_BYTES + 1] = { "obMatJos2AAAA", "obMatJos2gAAA" };
 
-enum { STAMP_DIGITS = 8, MAC_BYTES = 12, MAC_DIGITS = 2 * MAC_BYTES };
-enum { STAMP_AT = NONCE_COOKIE_BYTES, MAC_AT = STAMP_AT + STAMP_DIGITS, NONCE_BYTES = MAC_AT + MAC_DIGITS };
+enum { STAMP_BYTES = 4, MAC_BYTES = 9, STAMP_AT = NONCE_COOKIE_BYTES };
+enum { DIGITS = ((STAMP_BYTES + MAC_BYTES) * 8 + 5) / 6, NONCE_BYTES = STAMP_AT + DIGITS };
 _Static_assert((int)NONCE_BYTES <= (int)NONCE_TEXT_MAX, "a nonce fits");
 
-static void hex(const uint8_t *p, size_t n, char *out)
+/* Six bits a character: short answers are what makes the relay a poor amplifier. */
+static void digits(const uint8_t in[static STAMP_BYTES + MAC_BYTES], char out[static DIGITS])
 {
-	static const char digits[] = "0123456789abcdef";
+	static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-	for (size_t i = 0; i < n; i++) {
-		out[2 * i] = digits[p[i] >> 4];
-		out[2 * i + 1] = digits[p[i] & 15];
+	for (unsigned i = 0; i < DIGITS; i++) {
+		unsigned bit = i * 6, at = bit / 8, pair = (unsigned)in[at] << 8;
+		if (at + 1 < STAMP_BYTES + MAC_BYTES)
+			pair |= in[at + 1];
+		out[i] = set[pair >> (10 - bit % 8) & 63];
 	}
 }
 
-static int unhex32(const uint8_t *p, uint32_t *out)
+/* The stamp of a nonce; what is no digit gives one that no MAC goes with. */
+static uint32_t stamp_of(const uint8_t *p)
 {
-	uint32_t v = 0;
+	uint64_t v = 0;
 
-	for (unsigned i = 0; i < STAMP_DIGITS; i++) {
-		unsigned c = p[i], d = c - '0' < 10 ? c - '0' : c - 'a' < 6 ? c - 'a' + 10 : 16;
-		if (d == 16)
-			return -1;
-		v = v << 4 | d;
+	for (unsigned i = 0; i < 6; i++) {
+		unsigned c = p[i];
+		v = v << 6 | (c - 'A' < 26   ? c - 'A'
+		              : c - 'a' < 26 ? c - 'a' + 26
+		              : c - '0' < 10 ? c - '0' + 52
+		                             : 62 + (c == '/'));
 	}
-	*out = v;
-	return 0;
+	return (uint32_t)(v >> 4);
 }
 
-/* text: cookie and stamp, which the MAC covers with the client's side of the 5-tuple. */
-static bool mac(const uint8_t key[static NONCE_KEY_BYTES], const char text[static MAC_AT], const struct stunaddr *client,
-                uint8_t transport, char out[static MAC_DIGITS])
+static void set32(uint8_t *p, uint32_t v)
 {
-	uint8_t in[MAC_AT + 4 + sizeof client->ip], md[EVP_MAX_MD_SIZE];
+	for (unsigned i = 0; i < 4; i++)
+		p[i] = (uint8_t)(v >> (24 - 8 * i));
+}
+
+/* The MAC covers the stamp, the offer and the client's side of the 5-tuple. */
+static bool text(const uint8_t key[static NONCE_KEY_BYTES], uint32_t stamp, bool offers_algorithms,
+                 const struct stunaddr *client, uint8_t transport, char out[static NONCE_BYTES])
+{
+	uint8_t in[9 + sizeof client->ip], md[EVP_MAX_MD_SIZE], both[STAMP_BYTES + MAC_BYTES];
 	unsigned n = 0;
 
-	memcpy(in, text, MAC_AT);
-	in[MAC_AT] = client->family;
-	in[MAC_AT + 1] = transport;
-	in[MAC_AT + 2] = (uint8_t)(client->port >> 8);
-	in[MAC_AT + 3] = (uint8_t)client->port;
-	memcpy(in + MAC_AT + 4, client->ip, sizeof client->ip);
+	set32(in, stamp);
+	in[4] = offers_algorithms;
+	in[5] = client->family;
+	in[6] = transport;
+	in[7] = (uint8_t)(client->port >> 8);
+	in[8] = (uint8_t)client->port;
+	memcpy(in + 9, client->ip, sizeof client->ip);
 	if (!HMAC(EVP_sha256(), key, NONCE_KEY_BYTES, in, sizeof in, md, &n) || n < MAC_BYTES)
 		return false;
-	hex(md, MAC_BYTES, out);
+	memcpy(both, in, STAMP_BYTES);
+	memcpy(both + STAMP_BYTES, md, MAC_BYTES);
+	memcpy(out, cookie[offers_algorithms], NONCE_COOKIE_BYTES);
+	digits(both, out + STAMP_AT);
 	return true;
 }
 
 size_t nonce_make(const struct nonce_key *k, const struct stunaddr *client, uint8_t transport, bool offers_algorithms,
                   uint64_t now_s, char out[static NONCE_TEXT_MAX])
 {
-	uint32_t stamp = (uint32_t)now_s;
-	uint8_t wire[4] = { (uint8_t)(stamp >> 24), (uint8_t)(stamp >> 16), (uint8_t)(stamp >> 8), (uint8_t)stamp };
-
-	memcpy(out, cookie[offers_algorithms], NONCE_COOKIE_BYTES);
-	hex(wire, sizeof wire, out + STAMP_AT);
-	return mac(k->key[0], out, client, transport, out + MAC_AT) ? NONCE_BYTES : 0;
-}
-
-static bool is_ours(const struct nonce_key *k, const char *text, const struct stunaddr *client, uint8_t transport)
-{
-	char want[MAC_DIGITS];
-	uint8_t differ = 1;
-
-	for (unsigned i = 0; i < 2 && differ; i++) {
-		if (!mac(k->key[i], text, client, transport, want))
-			return false;
-		differ = 0;
-		for (unsigned j = 0; j < MAC_DIGITS; j++)
-			differ |= (uint8_t)(want[j] ^ text[MAC_AT + j]);
-	}
-	return !differ;
+	return text(k->key[0], (uint32_t)now_s, offers_algorithms, client, transport, out) ? NONCE_BYTES : 0;
 }
 
 enum nonce_verdict nonce_check(const struct nonce_key *k, struct bytes nonce, const struct stunaddr *client,
                                uint8_t transport, uint64_t now_s)
 {
-	uint32_t stamp;
+	char want[NONCE_BYTES];
 
-	if (nonce.n != NONCE_BYTES || unhex32(nonce.p + STAMP_AT, &stamp) < 0 ||
-	    !is_ours(k, (const char *)nonce.p, client, transport))
+	if (nonce.n != NONCE_BYTES)
 		return NONCE_FORGED;
-	return (uint32_t)now_s - stamp <= NONCE_LIFE_S ? NONCE_GOOD : NONCE_STALE;
+	uint32_t stamp = stamp_of(nonce.p + STAMP_AT);
+	for (unsigned i = 0; i < 2; i++)
+		if (text(k->key[i], stamp, nonce_offers_algorithms(nonce), client, transport, want) &&
+		    CRYPTO_memcmp(want, nonce.p, NONCE_BYTES) == 0)
+			return (uint32_t)now_s - stamp <= NONCE_LIFE_S ? NONCE_GOOD : NONCE_STALE;
+	return NONCE_FORGED;
 }
 
 bool nonce_offers_algorithms(struct bytes nonce)

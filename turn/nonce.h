@@ -2,7 +2,7 @@
  * address, port and transport under the box's key, behind the security feature cookie (RFC 8489 9.2.1).
  * Every worker has the same key, so a client may meet another one. Pure.
  *
- *	"obMatJos2" features(4)  stamp(8, hex)  MAC(24, hex)      all printable */
+ *	"obMatJos2" features(4)  stamp and MAC, 13 bytes in base64's digits */
 #ifndef TURN_NONCE_H
 #define TURN_NONCE_H
 
