@@ -59,9 +59,14 @@ struct turn_io {
 	/* A socket that came out of a reservation or from another worker now has this owner. */
 	int (*relay_adopt)(void *io, struct turn_relay *r, void *owner);
 	void (*relay_close)(void *io, struct turn_relay *r); /* sets fd to -1; harmless without */
+	/* The descriptor leaves this worker: no longer watched, not closed. Sets r->fd to -1. */
+	void (*relay_release)(void *io, struct turn_relay *r);
 	/* RFC 6062: connects from the relayed address; turn_server_connected tells. 0 or ERR_*. */
 	int (*peer_connect)(void *io, struct turn_relay *r, const struct stunaddr *peer, uint32_t connection_id);
 	void (*peer_close)(void *io, uint32_t connection_id);
+	/* Gives the peer's connection away (the descriptor, or -1), and takes one that another worker gave. */
+	int (*peer_release)(void *io, uint32_t connection_id);
+	int (*peer_adopt)(void *io, uint32_t connection_id, int fd); /* takes fd, on failure too */
 	/* Client's connection and peer's become one; what either sends passes. The client's connection is
 	 * the driver's alone from then on. */
 	int (*join)(void *io, const struct turn_path *client, uint32_t connection_id);
