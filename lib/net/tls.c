@@ -147,14 +147,15 @@ static bool set_client(struct tls *t, const struct tls_options *o)
 int tls_new(struct tls_store *s, const struct tls_options *o, struct tls **out)
 {
 	struct tls_domain *d = o->domain ? tls_store_domain(s, o->domain) : NULL;
-	struct tls *t = calloc(1, sizeof *t);
+	SSL_CTX *ctx = o->is_datagram ? tls_store_datagram(s) : o->side == TLS_CLIENT && d ? d->ctx : s->base;
+	struct tls *t = ctx ? calloc(1, sizeof *t) : NULL;
 
 	if (!t)
 		return ERR_NOMEM;
 	t->store = tls_store_hold(s);
 	t->fallback = d;
 	t->alpn = o->alpn;
-	t->ssl = SSL_new(o->side == TLS_CLIENT && d ? d->ctx : s->base);
+	t->ssl = SSL_new(ctx);
 	if (!t->ssl || SSL_set_app_data(t->ssl, t) != 1 || SSL_set_async_callback_arg(t->ssl, t) != 1 ||
 	    !(o->side == TLS_SERVER ? set_server(t, o) : set_client(t, o))) {
 		tls_free(t);
