@@ -4,7 +4,8 @@
  *
  * Nothing is kept for an address that has not answered a cookie (RFC 6347 4.2.1): the cookie is an HMAC
  * over the client's address and port under a key that changes every few minutes; the one before it is
- * honoured too. Private keys are in gh-keys (net/keyproxy.h), as for net/tls.h. */
+ * honoured too. Private keys are in gh-keys (net/keyproxy.h), as for net/tls.h; but OpenSSL 3.0 takes no
+ * Ed25519 certificate for DTLS ("no shared cipher"): the domain needs an ECDSA or RSA one. */
 #ifndef NET_DTLS_H
 #define NET_DTLS_H
 

@@ -557,6 +557,21 @@ static void who_is_served(void **state)
 	assert_false(connects(w, foreign_alpn));
 }
 
+/* COMPAT: OpenSSL 3.0 counts Ed25519 as ECDSA in TLS 1.2 only. */
+static void ed25519_alone_serves_nobody(void **state)
+{
+	struct world *w = *state;
+	struct pki_cert c = pki_make(&(struct pki_wish){ .cn = "a", .san = "DNS:a.example", .key = PKI_ED25519 }, NULL);
+	struct tls_store *s = tls_store_new(NULL);
+
+	assert_int_equal(tls_store_add_certificate(s, BYTES("c"), pki_pem(&c)), 0);
+	assert_int_equal(tls_store_add_domain(s, "a.example", BYTES("c")), 0);
+	assert_int_equal(dtls_door_store(w->net.door, s, "a.example"), 0);
+	tls_store_free(s);
+	assert_false(connects(w, nothing));
+	pki_free(&c);
+}
+
 static void a_store_of_tls_13_has_no_dtls(void **state)
 {
 	struct world *w = *state;
@@ -710,6 +725,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_same_hello_again_is_no_new_client, up, down),
 		cmocka_unit_test_setup_teardown(a_half_open_client_begins_anew, up, down),
 		cmocka_unit_test_setup_teardown(who_is_served, up, down),
+		cmocka_unit_test_setup_teardown(ed25519_alone_serves_nobody, up, down),
 		cmocka_unit_test_setup_teardown(a_store_of_tls_13_has_no_dtls, up, down),
 		cmocka_unit_test_setup_teardown(renegotiation_is_refused, up, down),
 		cmocka_unit_test_setup_teardown(tickets_open_sessions, up, down),
