@@ -36,3 +36,7 @@ UNIT += lib/net/dtls_test
 dtls_test_SRCS := lib/net/pki_fixture.c lib/net/dtls_fixture.c
 dtls_test_LIBS := net run base
 dtls_test_LD := $(NET_LD)
+UNIT += lib/net/dtls_openssl_test
+dtls_openssl_test_SRCS := lib/net/pki_fixture.c
+dtls_openssl_test_LIBS := net run base
+dtls_openssl_test_LD := $(NET_LD)

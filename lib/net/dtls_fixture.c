@@ -178,7 +178,7 @@ static void on_closed(void *arg, int why, const char *words)
 {
 	struct guest *g = arg;
 
-	assert_true(why == ERR_TLS || words[0] == 0);printf("DBG words %s\n", words);
+	assert_true(why == ERR_TLS || words[0] == 0);
 	g->t = NULL;
 	g->is_closed = true;
 	g->why = why;
