@@ -114,7 +114,7 @@ static void read_records(struct dtls *t)
 {
 	size_t n;
 
-	while (t->state == DTLS_SECURE) {
+	do {
 		if (!warm(t))
 			return; /* lost, as a datagram may be */
 		switch (tls_read(t->tls, scratch, sizeof scratch, &n)) {
@@ -131,7 +131,7 @@ static void read_records(struct dtls *t)
 		default:
 			return;
 		}
-	}
+	} while (t->state == DTLS_SECURE && tls_has_pending(t->tls));
 }
 
 /* ---- handshake ---- */
@@ -156,7 +156,8 @@ static void secured(struct dtls *t)
 	loop_timer_del(t->door->loop, &t->timer);
 	t->state = DTLS_SECURE;
 	t->owner->secured(t->arg);
-	read_records(t); /* that came before their time */
+	if (t->state == DTLS_SECURE)
+		read_records(t); /* that came before their time */
 }
 
 static void step_handshake(struct dtls *t)

@@ -12,7 +12,7 @@ enum {
 	 * time costs a buffer of OpenSSL's. */
 	DTLS_HANDSHAKE_DATAGRAMS_MAX = 48,
 	/* OpenSSL keeps 33 kB of record buffers for each association: only those that were busy last do. */
-	DTLS_WARM_MAX = 64,
+	DTLS_WARM_MAX = 256,
 	DTLS_ANSWER_MAX_BYTES = 128, /* of a HelloVerifyRequest */
 };
 
