@@ -25,3 +25,13 @@ UNIT += turn/server_test
 server_test_SRCS := turn/server_play.c $(turn_ENGINE)
 server_test_LIBS := net run proto base
 server_test_LD := -lssl -lcrypto -lcares -levent_core
+
+turn_SOCKETS := turn/endpoint.c turn/batch.c turn/batch_read.c turn/batch_write.c turn/relay_socket.c turn/relay_icmp.c
+UNIT += turn/batch_test
+batch_test_SRCS := turn/endpoint.c turn/batch.c turn/batch_read.c turn/batch_write.c
+batch_test_LIBS := run base
+batch_test_LD := -levent_core
+UNIT += turn/relay_socket_test
+relay_socket_test_SRCS := $(turn_SOCKETS)
+relay_socket_test_LIBS := run base
+relay_socket_test_LD := -levent_core
