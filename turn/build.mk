@@ -35,3 +35,8 @@ UNIT += turn/relay_socket_test
 relay_socket_test_SRCS := $(turn_SOCKETS)
 relay_socket_test_LIBS := run base
 relay_socket_test_LD := -levent_core
+
+PROGS += gh-turn
+gh-turn_SRCS := turn/main.c turn/worker.c turn/door_udp.c turn/claims.c turn/conf.c turn/show.c $(turn_SOCKETS) $(turn_ENGINE)
+gh-turn_LIBS := net run proto base
+gh-turn_LD := -levent_core -lseccomp -lssl -lcrypto -lcares $(proto_LD)

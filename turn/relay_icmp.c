@@ -1,6 +1,8 @@
 #include "relay_icmp.h"
 
 #include <errno.h>
+#include <time.h>
+
 #include <linux/errqueue.h>
 #include <netinet/icmp6.h>
 #include <netinet/ip_icmp.h>
