@@ -29,12 +29,12 @@ server_test_LD := -lssl -lcrypto -lcares -levent_core
 turn_SOCKETS := turn/endpoint.c turn/batch.c turn/batch_read.c turn/batch_write.c turn/relay_socket.c turn/relay_icmp.c
 UNIT += turn/batch_test
 batch_test_SRCS := turn/endpoint.c turn/batch.c turn/batch_read.c turn/batch_write.c
-batch_test_LIBS := run base
-batch_test_LD := -levent_core
+batch_test_LIBS := run proto base
+batch_test_LD := -levent_core -lcrypto
 UNIT += turn/relay_socket_test
 relay_socket_test_SRCS := $(turn_SOCKETS)
-relay_socket_test_LIBS := run base
-relay_socket_test_LD := -levent_core
+relay_socket_test_LIBS := run proto base
+relay_socket_test_LD := -levent_core -lcrypto
 
 PROGS += gh-turn
 gh-turn_SRCS := turn/main.c turn/worker.c turn/door_udp.c turn/claims.c turn/conf.c turn/show.c $(turn_SOCKETS) $(turn_ENGINE)

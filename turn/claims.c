@@ -206,14 +206,15 @@ static int on_grant(void *program, struct chan *from, const struct frame *f)
 /* What it missed: the key and who has how many here. */
 void claims_up(struct worker *w, struct chan *c)
 {
-	struct turn_seen seen;
+	struct bytes user;
+	uint32_t allocations;
 	size_t at = 0;
 
 	if (chan_prog(c) != PROG_TURN)
 		return;
 	send_key(w, c);
-	while (turn_server_next(w->server, &at, &seen))
-		put_usage(c, seen.user, seen.user_allocations);
+	while (turn_server_next_user(w->server, &at, &user, &allocations))
+		put_usage(c, user, allocations);
 }
 
 void claims_down(struct worker *w, struct chan *c)

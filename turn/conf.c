@@ -20,7 +20,7 @@ static const enum setting range_rows[] = { SET_TURN_ALLOW_PEER, SET_TURN_DENY_PE
 
 static int refuse(char path[static CONF_PATH_BYTES], const char **why, const char *words, struct bytes key, const char *text)
 {
-	(void)snprintf(path, CONF_PATH_BYTES, "%s %.*s", words, BYTES_FMT(key)); /* a cut path still says which */
+	(void)snprintf(path, CONF_PATH_BYTES, "%s %.*s", words, BYTES_FMT(key.n ? key : BYTES(""))); /* a cut path still says which */
 	*why = text;
 	return ERR_RANGE;
 }

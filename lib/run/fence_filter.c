@@ -162,7 +162,7 @@ static int refuse_files(scmp_filter_ctx f)
 static int allow_relay(scmp_filter_ctx f)
 {
 	static const struct socket_option options[] = {
-		{ SOL_SOCKET, SO_RXQ_OVFL }, { SOL_UDP, UDP_GRO },
+		{ SOL_SOCKET, SO_RXQ_OVFL }, { IPPROTO_UDP, UDP_GRO },
 		{ IPPROTO_IP, IP_RECVERR },  { IPPROTO_IP, IP_MTU_DISCOVER },
 		{ IPPROTO_IPV6, IPV6_RECVERR }, { IPPROTO_IPV6, IPV6_MTU_DISCOVER },
 	};
