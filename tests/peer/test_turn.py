@@ -20,8 +20,7 @@ def own_network():
     if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET | (0 if os.getuid() == 0 else CLONE_NEWUSER)):
         raise Failed("no network namespace: errno %d" % ctypes.get_errno())
     ip = need("ip")
-    for words in (("link", "set", "lo", "up"), ("link", "add", "t0", "type", "dummy"), ("link", "set", "t0", "up"),
-                  *(("addr", "add", a + "/24", "dev", "t0") for a in (SERVER, PEER, CLIENT))):
+    for words in (("link", "set", "lo", "up"), *(("addr", "add", a + "/24", "dev", "lo") for a in (SERVER, PEER, CLIENT))):
         subprocess.run((ip,) + words, check=True)
 
 
