@@ -166,6 +166,10 @@ int relays_adopt(struct relays *s, struct turn_relay *r, void *owner)
 
 	if (room_for(s, r->fd))
 		return ERR_NOMEM;
+	if (!owner) { /* reserved: what comes waits in the kernel, or is lost there */
+		hold(s, r);
+		return 0;
+	}
 	if (epoll_ctl(s->epoll, EPOLL_CTL_ADD, r->fd, &e) && errno != EEXIST)
 		return ERR_SYS;
 	s->places[r->fd] = (struct place){ r, owner };

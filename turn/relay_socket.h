@@ -37,6 +37,7 @@ void relays_set(struct relays *s, const struct relays_conf *c);
 /* As in struct turn_io. */
 int relays_open(struct relays *s, uint8_t family, bool is_tcp, enum turn_port_want want, struct turn_relay *r,
                 struct turn_relay *pair, void *owner);
+/* owner NULL: a reserved one, not watched until it has an owner. */
 int relays_adopt(struct relays *s, struct turn_relay *r, void *owner);
 void relays_close(struct relays *s, struct turn_relay *r);
 void relays_release(struct relays *s, struct turn_relay *r);

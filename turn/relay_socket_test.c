@@ -73,7 +73,7 @@ static void world_close(struct world *w)
 
 static int any(struct world *w, struct turn_relay *r, void *owner)
 {
-	return relays_open(w->relays, 4, false, TURN_PORT_ANY, r, NULL, owner);
+	return relays_open(w->relays, 4, false, TURN_PORT_ANY, r, NULL, owner ? owner : w);
 }
 
 static void turns(struct world *w)
@@ -113,7 +113,7 @@ static void test_pool_keeps_its_size(void **state)
 	set_range(&w, 41000, 41009);
 	for (int i = 0; i < 200; i++) {
 		enum turn_port_want want = (enum turn_port_want)(i % 3);
-		assert_int_equal(relays_open(w.relays, 4, false, want, &r, &pair, NULL), 0);
+		assert_int_equal(relays_open(w.relays, 4, false, want, &r, &pair, &w), 0);
 		assert_int_equal(relays_used(w.relays), want == TURN_PORT_EVEN_PAIR ? 2 : 1);
 		assert_int_equal(relays_held(w.relays), relays_used(w.relays));
 		relays_close(w.relays, &r);
@@ -154,10 +154,10 @@ static void test_even_and_pair(void **state)
 	world_open(&w);
 	set_range(&w, 41201, 41205);
 	for (int i = 0; i < 20; i++) {
-		assert_int_equal(relays_open(w.relays, 4, false, TURN_PORT_EVEN, &r, NULL, NULL), 0);
+		assert_int_equal(relays_open(w.relays, 4, false, TURN_PORT_EVEN, &r, NULL, &w), 0);
 		assert_int_equal(r.at.port % 2, 0);
 		relays_close(w.relays, &r);
-		assert_int_equal(relays_open(w.relays, 4, false, TURN_PORT_EVEN_PAIR, &r, &pair, NULL), 0);
+		assert_int_equal(relays_open(w.relays, 4, false, TURN_PORT_EVEN_PAIR, &r, &pair, &w), 0);
 		assert_int_equal(r.at.port % 2, 0);
 		assert_int_equal(pair.at.port, r.at.port + 1);
 		assert_in_range(pair.at.port, 41201, 41205);
@@ -178,7 +178,7 @@ static void test_pair_is_both_or_none(void **state)
 	set_range(&w, 41211, 41211);
 	assert_int_equal(any(&w, &odd, NULL), 0);
 	set_range(&w, 41210, 41211);
-	assert_int_equal(relays_open(w.relays, 4, false, TURN_PORT_EVEN_PAIR, &r, &pair, NULL), ERR_FULL);
+	assert_int_equal(relays_open(w.relays, 4, false, TURN_PORT_EVEN_PAIR, &r, &pair, &w), ERR_FULL);
 	assert_int_equal(relays_used(w.relays), 1);
 	relays_close(w.relays, &odd);
 	world_close(&w);
@@ -193,7 +193,7 @@ static void test_no_such_family(void **state)
 	(void)state;
 	world_open(&w);
 	relays_set(w.relays, &c);
-	assert_int_equal(relays_open(w.relays, 6, false, TURN_PORT_ANY, &r, NULL, NULL), ERR_NOT_FOUND);
+	assert_int_equal(relays_open(w.relays, 6, false, TURN_PORT_ANY, &r, NULL, &w), ERR_NOT_FOUND);
 	world_close(&w);
 }
 
@@ -276,6 +276,11 @@ static void test_release_and_adopt(void **state)
 	relays_release(w.relays, &a);
 	assert_int_equal(a.fd, -1);
 	assert_int_equal(relays_used(w.relays), 0);
+	assert_int_equal(relays_adopt(w.relays, &moved, NULL), 0); /* reserved: nobody is told */
+	assert_int_equal(relays_used(w.relays), 1);
+	batch_send(w.batch, moved.fd, &moved.at, BYTES("early"), false);
+	turns(&w);
+	assert_int_equal(w.peers, 0);
 	assert_int_equal(relays_adopt(w.relays, &moved, &owner), 0);
 	batch_send(w.batch, moved.fd, &moved.at, BYTES("self"), false);
 	batch_flush(w.batch);

@@ -1,8 +1,12 @@
 #include "worker.h"
 
+#include <errno.h>
+
 #include "base/err.h"
 
 /* What the engine asks for, carried out; what the settings and listeners say, handed to it. */
+
+enum { REFUSAL_LINES = 30 }; /* of one kind a minute */
 
 /* ---- packets ---- */
 
@@ -44,7 +48,14 @@ const struct relays_hooks worker_relay_hooks = { .peer = on_peer, .icmp = on_icm
 static int relay_open(void *io, uint8_t family, bool is_tcp, enum turn_port_want want, struct turn_relay *r,
                       struct turn_relay *pair, void *owner)
 {
-	return relays_open(((struct worker *)io)->relays, family, is_tcp, want, r, pair, owner);
+	struct worker *w = io;
+	uint32_t held;
+	int rc = relays_open(w->relays, family, is_tcp, want, r, pair, owner);
+
+	if (rc && rc != ERR_NOT_FOUND && log_limit_pass(&w->failures, REFUSAL_LINES, loop_now(w->loop), &held))
+		log_warn("turn.relay.failed", LOG_STR("reason", err_name(rc)), LOG_INT("errno", errno),
+		         LOG_INT("ports-used", relays_used(w->relays)), LOG_INT("not-shown", held));
+	return rc;
 }
 
 static int relay_adopt(void *io, struct turn_relay *r, void *owner)
@@ -109,8 +120,6 @@ static void tell_usage(void *io, struct bytes user, uint32_t allocations)
 {
 	claims_tell_usage(io, user, allocations);
 }
-
-enum { REFUSAL_LINES = 30 }; /* a minute */
 
 static void refused(void *io, const struct turn_path *from, struct bytes user, const char *what, const char *why)
 {
