@@ -87,6 +87,7 @@ int claims_ask(struct worker *w, unsigned other, const struct turn_claim *c)
 		turn_server_claimed(w->server, &a);
 		return 0;
 	}
+	log_debug("turn.claim.asked", LOG_INT("worker", other), LOG_INT("kind", c->kind), LOG_INT("number", c->number));
 	struct chan *to = other < QUOTA_WORKERS_MAX ? bus_chan(proc_bus(w->proc), PROG_TURN, other) : NULL;
 	if (!to)
 		return ERR_NOT_FOUND;
@@ -137,6 +138,8 @@ static int on_claim(void *program, struct chan *from, const struct frame *f)
 		return ERR_PROTOCOL;
 	buf_clear(&w->claim_room);
 	turn_server_claim(w->server, &c, &a, &w->claim_room);
+	log_debug("turn.claim.answered", LOG_INT("worker", chan_instance(from)), LOG_INT("kind", c.kind), LOG_INT("number", c.number),
+	          LOG_INT("error", a.error));
 	if (a.error)
 		put_refusal(from, &a);
 	else

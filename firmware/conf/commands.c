@@ -52,7 +52,7 @@ const struct command command_table[] = {
 	/* ---- relay ---- */
 	{ "show turn", OPER_AUDITOR, RELAY(PROG_TURN), "The relay's workers: doors, allocations, ports" },
 	{ "show turn allocations", OPER_AUDITOR, RELAY(PROG_TURN), "Allocations: client, user, relayed address, time left, traffic" },
-	{ "turn end <number>", OPER_OPERATOR, RELAY(PROG_TURN), "End one allocation, by its number in show turn allocations" },
+	{ "turn end <allocation>", OPER_OPERATOR, RELAY(PROG_TURN), "End one allocation, by its number in show turn allocations" },
 
 	/* ---- clients and people ---- */
 	{ "show connections [user]", OPER_AUDITOR, RELAY(PROG_ACCESS), "Client connections of each door" },

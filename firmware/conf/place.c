@@ -96,7 +96,6 @@ static const struct {
 	{ "domain", PLACE_DOMAIN, check_domain },      { "jid", PLACE_JID, check_jid },
 	{ "user", PLACE_JID, check_jid },              { "minutes", PLACE_NUMBER, check_number },
 	{ "seconds", PLACE_NUMBER, check_number },     { "generation", PLACE_NUMBER, check_number },
-	{ "number", PLACE_NUMBER, check_number },
 	{ "own-domain", PLACE_DOMAIN, check_domain },  { "verifier", PLACE_VERIFIER, check_word },
 	{ "password", PLACE_SECRET, check_word },      { "file", PLACE_FILE, check_any },
 	{ "setting", PLACE_SETTING, check_any },       { "program", PLACE_PROGRAM, check_program },
