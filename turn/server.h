@@ -90,7 +90,7 @@ void turn_server_worker_gone(struct turn_server *s, unsigned worker);
 
 /* ---- to be seen ---- */
 struct turn_seen {
-	uint64_t number;
+	uint64_t number; /* the worker's number in the upper 16 bits */
 	struct turn_path client;
 	struct bytes user;
 	struct stunaddr relayed, relayed2;

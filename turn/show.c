@@ -74,15 +74,16 @@ static void show_allocations(void *program, struct proc_ask *ask, const struct b
 	proc_done(ask, 0, n == RECORDS_MAX ? "there may be more" : "");
 }
 
-/* Each worker is asked; that which has it ends it. */
+/* Each worker is asked; the number begins with the one that has it (server.h). */
 static void end_allocation(void *program, struct proc_ask *ask, const struct bytes *args, size_t n_args)
 {
+	struct worker *w = program;
 	uint64_t number;
 	int rc = n_args == 1 && bytes_to_u64(args[0], UINT64_MAX, &number) == 0 ? 0 : ERR_SYNTAX;
 
-	if (rc == 0)
-		rc = turn_server_end(((struct worker *)program)->server, number);
-	proc_done(ask, rc, rc == ERR_NOT_FOUND ? "no such allocation here" : "");
+	if (rc == 0 && number >> 48 == w->number)
+		rc = turn_server_end(w->server, number);
+	proc_done(ask, rc, rc == ERR_NOT_FOUND ? "no such allocation" : "");
 }
 
 const struct proc_command turn_commands[] = {
