@@ -40,3 +40,7 @@ PROGS += gh-turn
 gh-turn_SRCS := turn/main.c turn/worker.c turn/door_udp.c turn/claims.c turn/conf.c turn/show.c $(turn_SOCKETS) $(turn_ENGINE)
 gh-turn_LIBS := net run proto base
 gh-turn_LD := -levent_core -lseccomp -lssl -lcrypto -lcares $(proto_LD)
+UNIT += turn/turn_conf_test
+turn_conf_test_SRCS := turn/conf.c turn/endpoint.c $(turn_PURE)
+turn_conf_test_LIBS := net run proto base
+turn_conf_test_LD := -lssl -lcrypto -lcares -levent_core $(proto_LD)

@@ -91,7 +91,7 @@ static int check_credentials(const struct settings *s, char path[static CONF_PAT
 	if (!c)
 		return refuse(path, why, "turn realm", BYTES_NONE, "out of memory");
 	if (add_credentials(c, s, SET_TURN_USER_KEY, &key))
-		rc = refuse(path, why, "turn user", key, "md5=<32 hex digits> sha256=<64 hex digits> are wanted: see turn user");
+		rc = refuse(path, why, "turn user", key, "md5=<32 hex digits> sha256=<64 hex digits> are wanted: the digest of user:realm:password");
 	else if (add_credentials(c, s, SET_TURN_SECRET, &key))
 		rc = refuse(path, why, "turn secret", key, "too many secrets, or an empty one");
 	else if (add_credentials(c, s, SET_TURN_OAUTH_KEY, &key))
