@@ -30,3 +30,22 @@ $(O)/obj/tests/fuzz/turn_fuzz.o: CPPFLAGS += -Iturn
 turn_fuzz_SRCS := turn/server_play.c $(turn_ENGINE)
 turn_fuzz_LIBS := net run proto base
 turn_fuzz_LD := -lssl -lcrypto -lcares -levent_core -lcmocka
+
+turn_SOCKETS := turn/endpoint.c turn/batch.c turn/batch_read.c turn/batch_write.c turn/relay_socket.c turn/relay_icmp.c
+UNIT += turn/batch_test
+batch_test_SRCS := turn/endpoint.c turn/batch.c turn/batch_read.c turn/batch_write.c
+batch_test_LIBS := run proto base
+batch_test_LD := -levent_core -lcrypto
+UNIT += turn/relay_socket_test
+relay_socket_test_SRCS := $(turn_SOCKETS)
+relay_socket_test_LIBS := run proto base
+relay_socket_test_LD := -levent_core -lcrypto
+
+PROGS += gh-turn
+gh-turn_SRCS := turn/main.c turn/worker.c turn/door_udp.c turn/claims.c turn/conf.c turn/show.c $(turn_SOCKETS) $(turn_ENGINE)
+gh-turn_LIBS := net run proto base
+gh-turn_LD := -levent_core -lseccomp -lssl -lcrypto -lcares $(proto_LD)
+UNIT += turn/turn_conf_test
+turn_conf_test_SRCS := turn/conf.c turn/endpoint.c $(turn_PURE)
+turn_conf_test_LIBS := net run proto base
+turn_conf_test_LD := -lssl -lcrypto -lcares -levent_core $(proto_LD)

@@ -320,6 +320,17 @@ bool turn_server_next(struct turn_server *s, size_t *at, struct turn_seen *out)
 	return true;
 }
 
+bool turn_server_next_user(struct turn_server *s, size_t *at, struct bytes *user, uint32_t *allocations)
+{
+	const struct quota_user *u = quota_next(s->quota, at);
+
+	if (!u)
+		return false;
+	*user = quota_user_name(u);
+	*allocations = quota_user_count(s->quota, u);
+	return true;
+}
+
 size_t turn_server_count(const struct turn_server *s)
 {
 	return s->table.by_number.count;

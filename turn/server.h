@@ -90,7 +90,7 @@ void turn_server_worker_gone(struct turn_server *s, unsigned worker);
 
 /* ---- to be seen ---- */
 struct turn_seen {
-	uint64_t number;
+	uint64_t number; /* the worker's number in the upper 16 bits */
 	struct turn_path client;
 	struct bytes user;
 	struct stunaddr relayed, relayed2;
@@ -99,6 +99,8 @@ struct turn_seen {
 };
 /* Walks the allocations: start with *at = 0. False at the end. */
 bool turn_server_next(struct turn_server *s, size_t *at, struct turn_seen *out);
+/* Walks the accounts that have allocations here, to tell a worker that has just come: as above. */
+bool turn_server_next_user(struct turn_server *s, size_t *at, struct bytes *user, uint32_t *allocations);
 size_t turn_server_count(const struct turn_server *s);
 uint64_t *turn_server_stats(struct turn_server *s); /* TURN_STAT_COUNT of them */
 extern const char *const turn_stat_names[TURN_STAT_COUNT];
