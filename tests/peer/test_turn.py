@@ -42,7 +42,7 @@ class Turn(PeerCase):
     def build(cls):
         own_network()
         cls.gh = cls.gatehouse("near.example", settings=(
-            "set log level debug", "set turn listen-udp v4 %s 3478" % SERVER, "set turn realm " + REALM,
+            "set turn listen-udp v4 %s 3478" % SERVER, "set turn realm " + REALM,
             "set turn relay-address v4 " + SERVER, "set turn port-min 50000", "set turn port-max 50999",
             "set turn workers %d" % cls.WORKERS, 'set turn user %s key "%s"' % (USER, keys(USER, PASSWORD)),
             "set turn allow-peer test %s/32" % PEER, "set turn allow-peer client %s/32" % CLIENT))
