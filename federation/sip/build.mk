@@ -1,5 +1,5 @@
 # The pure part: tables; unit tests link it.
-gsip_PURE := federation/sip/pattern.c federation/sip/route.c federation/sip/prefix.c federation/sip/peers.c \
+gsip_PURE := federation/sip/pattern.c federation/sip/route.c federation/sip/peers.c \
 	federation/sip/conf.c federation/sip/hop.c federation/sip/refusal.c federation/sip/loopmark.c \
 	federation/sip/target.c federation/sip/login.c
 gsip_MSRP := federation/sip/msrp_door.c federation/sip/msrp_session.c federation/sip/msrp_conn.c
@@ -16,8 +16,8 @@ UNIT += federation/sip/gsip_route_test
 gsip_route_test_SRCS := federation/sip/pattern.c federation/sip/route.c
 gsip_route_test_LIBS := run base
 UNIT += federation/sip/gsip_peers_test
-gsip_peers_test_SRCS := federation/sip/peers.c federation/sip/prefix.c
-gsip_peers_test_LIBS := sip run proto base
+gsip_peers_test_SRCS := federation/sip/peers.c
+gsip_peers_test_LIBS := sip net run proto base
 gsip_peers_test_LD := $(proto_LD) -lsofia-sip-ua
 UNIT += federation/sip/gsip_hop_test
 gsip_hop_test_SRCS := federation/sip/hop.c

@@ -144,7 +144,7 @@ struct peer_rule peers_for(const struct peers *p, struct bytes domain)
 bool peer_is_from(const struct peer_row *r, const union sip_sockaddr *a)
 {
 	for (size_t i = 0; i < r->n_prefixes; i++)
-		if (prefix_has(&r->prefixes[i], a))
+		if (prefix_has_sockaddr(&r->prefixes[i], &a->any))
 			return true;
 	return false;
 }

@@ -4,7 +4,8 @@
 #define GSIP_PEERS_H
 
 #include "base/map.h"
-#include "prefix.h"
+#include "net/prefix.h"
+#include "sip/place.h"
 #include "run/peer_policy.h"
 
 enum { PEER_SUBJECTS_MAX = 32, PEER_PREFIXES_MAX = 32 };

@@ -13,6 +13,7 @@
 
 int conn_start_tls(struct conn *c)
 {
+	static const char *const alpn[] = { "xmpp-server", NULL };
 	struct s2s *s = c->s2s;
 	const struct conf_domain *own = conf_domain(&s->conf, bytes_of(c->stream.local));
 	struct peer *p = c->is_out ? s2s_peer(s, bytes_of(c->stream.remote)) : NULL;
@@ -20,7 +21,7 @@ int conn_start_tls(struct conn *c)
 		.side = c->is_out ? TLS_CLIENT : TLS_SERVER,
 		.domain = own && own->has_certificate ? own->ascii : NULL,
 		.server_name = p && p->ascii[0] ? p->ascii : NULL,
-		.alpn = c->is_direct_tls ? "xmpp-server" : NULL, /* XEP-0368 4 */
+		.alpn = c->is_direct_tls ? alpn : NULL, /* XEP-0368 4 */
 		.wants_peer_certificate = true,
 	};
 	struct tls *t = NULL;

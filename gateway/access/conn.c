@@ -282,12 +282,13 @@ static void on_timer(void *arg)
 
 static int start_direct_tls(struct conn *c)
 {
+	static const char *const alpn[] = { "xmpp-client", NULL }; /* XEP-0368 */
 	struct door *d = c->door;
 	struct tls *t;
 	const struct tls_options o = {
 		.side = TLS_SERVER,
 		.domain = d->default_domain[0] ? d->default_domain : NULL,
-		.alpn = "xmpp-client", /* XEP-0368 */
+		.alpn = alpn,
 	};
 
 	int rc = d->tls ? tls_new(d->tls, &o, &t) : ERR_AGAIN;

@@ -53,7 +53,8 @@
 	X(ERR_CONN_REFUSED, "connection refused")                                                  \
 	X(ERR_CONN_UNREACHABLE, "host or network unreachable")                                     \
 	X(ERR_CONN_RESET, "connection reset")                                                      \
-	X(ERR_XML_TEXT, "text between stanzas")
+	X(ERR_XML_TEXT, "text between stanzas")                                                    \
+	X(ERR_CHECKSUM, "checksum is wrong")
 
 #define ERR_ENUM_MEMBER(name, text) name##_INDEX,
 enum err_index { ERR_NONE_INDEX, ERR_TABLE(ERR_ENUM_MEMBER) ERR_INDEX_COUNT };

@@ -4,8 +4,9 @@ UNIT += lib/net/dns_test
 dns_test_SRCS := lib/net/dns_fixture.c
 dns_test_LIBS := net run base
 dns_test_LD := -lcares -lresolv -levent_core
-lib_net_SRCS += lib/net/address.c lib/net/certname.c lib/net/certname_sip.c lib/net/link.c lib/net/tls.c lib/net/tls_store.c \
-	lib/net/tls_ticket.c lib/net/tls_verify.c lib/net/tls_ocsp.c lib/net/keyproxy.c lib/net/keyproxy_provider.c
+lib_net_SRCS += lib/net/address.c lib/net/certname.c lib/net/certname_sip.c lib/net/prefix.c lib/net/link.c lib/net/tls.c lib/net/tls_store.c \
+	lib/net/tls_ticket.c lib/net/tls_verify.c lib/net/tls_ocsp.c lib/net/dtls.c lib/net/dtls_door.c \
+	lib/net/dtls_bio.c lib/net/dtls_cookie.c lib/net/keyproxy.c lib/net/keyproxy_provider.c
 
 NET_LD := -lssl -lcrypto -lcares -levent_core
 UNIT += lib/net/certname_test lib/net/certname_sip_test lib/net/tls_test lib/net/tls_sip_test
@@ -22,7 +23,7 @@ tls_test_SRCS := lib/net/pki_fixture.c lib/net/link_fixture.c
 tls_test_LIBS := net run base
 tls_test_LD := $(NET_LD)
 UNIT += lib/net/keyproxy_test
-keyproxy_test_SRCS := lib/net/pki_fixture.c lib/net/link_fixture.c
+keyproxy_test_SRCS := lib/net/pki_fixture.c lib/net/link_fixture.c lib/net/dtls_fixture.c
 keyproxy_test_LIBS := net run base
 keyproxy_test_LD := $(NET_LD)
 UNIT += lib/net/link_test
@@ -31,3 +32,11 @@ link_test_LIBS := net run base
 link_test_LD := $(NET_LD)
 UNIT += lib/net/address_test
 address_test_LIBS := net base
+UNIT += lib/net/dtls_test
+dtls_test_SRCS := lib/net/pki_fixture.c lib/net/dtls_fixture.c
+dtls_test_LIBS := net run base
+dtls_test_LD := $(NET_LD)
+UNIT += lib/net/dtls_openssl_test
+dtls_openssl_test_SRCS := lib/net/pki_fixture.c
+dtls_openssl_test_LIBS := net run base
+dtls_openssl_test_LD := $(NET_LD)

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "net/dtls_fixture.h"
 #include "net/link_fixture.h"
 #include "net/pki_fixture.h"
 #include "net/tls_conn.h"
@@ -124,17 +125,27 @@ static void keys_start(struct world *w)
 	attach(w);
 }
 
-static int up(void **state)
+static int up_on(void **state, enum loop_backend backend)
 {
 	static struct world w;
 
-	w = (struct world){ .loop = loop_new(LOOP_LIBEVENT) };
+	w = (struct world){ .loop = loop_new(backend) };
 	w.bus = bus_new(w.loop, PROG_S2S, 0, hooks(&w, &door_hooks, false));
 	w.proxy = keyproxy_new(w.loop, w.bus);
 	assert_non_null(w.proxy);
 	keys_start(&w);
 	*state = &w;
 	return 0;
+}
+
+static int up(void **state)
+{
+	return up_on(state, LOOP_LIBEVENT);
+}
+
+static int up_fake(void **state)
+{
+	return up_on(state, LOOP_FAKE);
 }
 
 static int down(void **state)
@@ -353,6 +364,97 @@ static void signs_outside_a_job(void **state)
 	pki_free(&c);
 }
 
+/* ---- DTLS ---- */
+
+struct dtls_meeting {
+	struct pki_cert cert;
+	struct tls_store *store;
+	struct guest_net net;
+	struct guest g;
+};
+
+static void meet_dtls(struct world *w, struct dtls_meeting *m, enum pki_key type)
+{
+	m->cert = pki_make(&(struct pki_wish){ .cn = "a", .san = "DNS:a.example", .key = type }, NULL);
+	w->keys.key = m->cert.key;
+	m->store = tls_store_new(w->proxy);
+	assert_int_equal(tls_store_add_certificate(m->store, BYTES("key"), certificate_only(pki_pem(&m->cert))), 0);
+	assert_int_equal(tls_store_add_domain(m->store, "a.example", BYTES("key")), 0);
+	guest_clock(w->loop);
+	guest_net_up(&m->net, w->loop, m->store, NULL);
+	guest_up(&m->g, &m->net, 4000);
+}
+
+static void part_dtls(struct dtls_meeting *m)
+{
+	guest_down(&m->g);
+	guest_net_down(&m->net);
+	tls_store_free(m->store);
+	guest_clock(NULL);
+	pki_free(&m->cert);
+}
+
+static void keys_sign_for_dtls(void **state)
+{
+	static const enum pki_key types[] = { PKI_P256, PKI_RSA };
+	struct world *w = *state;
+	static struct dtls_meeting m;
+
+	for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+		meet_dtls(w, &m, types[i]);
+		w->keys.n_asked = 0;
+		assert_true(guest_connect(&m.g, 500));
+		assert_int_equal(w->keys.n_asked, 1);
+		guest_say(&m.g, BYTES("hello"));
+		assert_true(bytes_eq_str(buf_bytes(&m.g.heard), "hello"));
+		part_dtls(&m);
+	}
+}
+
+/* gh-keys is slow: the client repeats its ClientHello meanwhile, twice. */
+static void dtls_waits_for_a_key(void **state)
+{
+	struct world *w = *state;
+	static struct dtls_meeting m;
+
+	w->keys.is_mute = true;
+	meet_dtls(w, &m, PKI_P256);
+	assert_false(guest_connect(&m.g, 3500));
+	assert_int_equal(w->keys.n_asked, 1);
+	assert_non_null(m.g.t);
+	bus_free(w->keys.bus); /* dies with the question */
+	w->keys.bus = NULL;
+	guest_pass(&m.g, 50);
+	w->keys.is_mute = false;
+	keys_start(w);
+	assert_true(guest_connect(&m.g, 1000));
+	assert_int_equal(m.g.n_closed, 0);
+	part_dtls(&m);
+}
+
+/* LeakSanitizer sees whether the job's stack goes, by whichever way the association ends. */
+static void dtls_ends_while_a_key_is_asked(void **state)
+{
+	struct world *w = *state;
+	static struct dtls_meeting m;
+
+	w->keys.is_mute = true;
+	meet_dtls(w, &m, PKI_P256);
+	assert_false(guest_connect(&m.g, 100));
+	assert_true(SSL_waiting_for_async(m.g.t->tls->ssl));
+	part_dtls(&m);
+	meet_dtls(w, &m, PKI_P256);
+	m.net.handshake_ms = 1000;
+	assert_false(guest_connect(&m.g, 900));
+	guest_pass(&m.g, 200);
+	assert_int_equal(m.g.why, ERR_TIMEOUT);
+	part_dtls(&m);
+	meet_dtls(w, &m, PKI_P256); /* gh-keys gives no answer in its time */
+	assert_false(guest_connect(&m.g, 5500));
+	assert_int_equal(m.g.why, ERR_TLS);
+	part_dtls(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -363,6 +465,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(closing_while_waiting_leaves_nothing, up, down),
 		cmocka_unit_test_setup_teardown(keys_come_back_and_answer, up, down),
 		cmocka_unit_test_setup_teardown(many_at_once, up, down),
+		cmocka_unit_test_setup_teardown(keys_sign_for_dtls, up_fake, down),
+		cmocka_unit_test_setup_teardown(dtls_waits_for_a_key, up_fake, down),
+		cmocka_unit_test_setup_teardown(dtls_ends_while_a_key_is_asked, up_fake, down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,20 +37,30 @@ static int choose_domain(SSL *ssl, int *alert, void *arg)
 	return SSL_TLSEXT_ERR_OK;
 }
 
-/* A client that offers protocols without ours is refused (RFC 7301 3.2, XEP-0368 ALPN). */
+/* Where `name` is in a client's list, or NULL. */
+static const uint8_t *find_alpn(struct bytes list, struct bytes name)
+{
+	for (size_t at = 0; at < list.n && list.p[at] < list.n - at; at += 1u + list.p[at]) {
+		if (bytes_eq(bytes_make(list.p + at + 1, list.p[at]), name))
+			return list.p + at + 1;
+	}
+	return NULL;
+}
+
+/* A client that offers protocols without ours is refused (RFC 7301 3.2, XEP-0368 ALPN, RFC 7443). */
 static int choose_alpn(SSL *ssl, const uint8_t **out, uint8_t *out_n, const uint8_t *in, unsigned in_n, void *arg)
 {
 	const struct tls *t = SSL_get_app_data(ssl);
-	struct bytes ours = bytes_of(t->alpn);
 
 	(void)arg;
-	if (!ours.n)
+	if (!t->alpn)
 		return SSL_TLSEXT_ERR_NOACK;
-	for (unsigned at = 0; at < in_n && in[at] < in_n - at; at += 1u + in[at]) {
-		if (!bytes_eq(bytes_make(in + at + 1, in[at]), ours))
+	for (const char *const *ours = t->alpn; *ours; ours++) {
+		const uint8_t *p = find_alpn(bytes_make(in, in_n), bytes_of(*ours));
+		if (!p)
 			continue;
-		*out = in + at + 1;
-		*out_n = in[at];
+		*out = p;
+		*out_n = p[-1];
 		return SSL_TLSEXT_ERR_OK;
 	}
 	return SSL_TLSEXT_ERR_ALERT_FATAL;
@@ -107,17 +117,20 @@ static bool set_server(struct tls *t, const struct tls_options *o)
 	return SSL_set_num_tickets(t->ssl, 0) == 1;
 }
 
-static bool set_alpn(SSL *ssl, struct bytes alpn)
+static bool set_alpn(SSL *ssl, const char *const *alpn)
 {
 	uint8_t wire[256];
+	size_t at = 0;
 
-	if (!alpn.n)
-		return true;
-	if (alpn.n > 255)
-		return false;
-	wire[0] = (uint8_t)alpn.n;
-	memcpy(wire + 1, alpn.p, alpn.n);
-	return SSL_set_alpn_protos(ssl, wire, 1 + (unsigned)alpn.n) == 0; /* yes, 0 is success here */
+	for (; alpn && *alpn; alpn++) {
+		struct bytes name = bytes_of(*alpn);
+		if (name.n >= sizeof wire - at)
+			return false;
+		wire[at] = (uint8_t)name.n;
+		memcpy(wire + at + 1, name.p, name.n);
+		at += 1 + name.n;
+	}
+	return at == 0 || SSL_set_alpn_protos(ssl, wire, (unsigned)at) == 0; /* yes, 0 is success here */
 }
 
 static bool set_client(struct tls *t, const struct tls_options *o)
@@ -128,20 +141,21 @@ static bool set_client(struct tls *t, const struct tls_options *o)
 		return false;
 	if (o->server_name && SSL_set_tlsext_host_name(t->ssl, o->server_name) != 1)
 		return false;
-	return set_alpn(t->ssl, bytes_of(o->alpn));
+	return set_alpn(t->ssl, o->alpn);
 }
 
 int tls_new(struct tls_store *s, const struct tls_options *o, struct tls **out)
 {
 	struct tls_domain *d = o->domain ? tls_store_domain(s, o->domain) : NULL;
-	struct tls *t = calloc(1, sizeof *t);
+	SSL_CTX *ctx = o->is_datagram ? tls_store_datagram(s) : o->side == TLS_CLIENT && d ? d->ctx : s->base;
+	struct tls *t = ctx ? calloc(1, sizeof *t) : NULL;
 
 	if (!t)
 		return ERR_NOMEM;
 	t->store = tls_store_hold(s);
 	t->fallback = d;
 	t->alpn = o->alpn;
-	t->ssl = SSL_new(o->side == TLS_CLIENT && d ? d->ctx : s->base);
+	t->ssl = SSL_new(ctx);
 	if (!t->ssl || SSL_set_app_data(t->ssl, t) != 1 || SSL_set_async_callback_arg(t->ssl, t) != 1 ||
 	    !(o->side == TLS_SERVER ? set_server(t, o) : set_client(t, o))) {
 		tls_free(t);
@@ -327,7 +341,11 @@ bool tls_alpn_matched(struct tls *t)
 	unsigned n;
 
 	SSL_get0_alpn_selected(t->ssl, &p, &n);
-	return n && t->alpn && bytes_eq_str(bytes_make(p, n), t->alpn);
+	for (const char *const *ours = t->alpn; n && ours && *ours; ours++) {
+		if (bytes_eq_str(bytes_make(p, n), *ours))
+			return true;
+	}
+	return false;
 }
 
 const char *tls_sni(struct tls *t)

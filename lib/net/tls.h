@@ -47,7 +47,9 @@ struct tls_options {
 	const char *domain;      /* server: certificate when SNI names none of ours; client: our own
 	                            certificate (of the originating domain); NULL: none */
 	const char *server_name; /* client: SNI (A-labels) */
-	const char *alpn;        /* a constant: "xmpp-server", "xmpp-client" or NULL. A client that offers ALPN without it is refused */
+	const char *const *alpn; /* constants, the preferred first, then NULL; or NULL: none. Server: a
+	                            client that offers ALPN without any of them is refused */
+	bool is_datagram;        /* server: DTLS 1.2 (net/dtls.h) */
 	bool wants_peer_certificate; /* server: ask for a client certificate (never demanded here) */
 };
 /* Verification of the peer's chain always runs, never ends the handshake: the door asks for the

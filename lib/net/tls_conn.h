@@ -9,7 +9,7 @@ struct tls {
 	SSL *ssl;
 	struct tls_store *store;     /* held */
 	struct tls_domain *fallback; /* server: when SNI names none of ours */
-	const char *alpn;
+	const char *const *alpn; /* NULL-terminated, or NULL */
 	const char *words; /* of the last error: OpenSSL's static text */
 	void (*key_fn)(void *arg);
 	void *key_arg;

@@ -49,9 +49,9 @@ static X509_STORE *trust_new(void)
 	return t;
 }
 
-static SSL_CTX *context_new(const struct tls_store *s)
+static SSL_CTX *context_new(const struct tls_store *s, const SSL_METHOD *method, int version_min)
 {
-	SSL_CTX *c = SSL_CTX_new(TLS_method());
+	SSL_CTX *c = SSL_CTX_new(method);
 
 	if (!c)
 		return NULL;
@@ -68,7 +68,7 @@ static SSL_CTX *context_new(const struct tls_store *s)
 	SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF); /* resumption by ticket only */
 	(void)SSL_CTX_set_num_tickets(c, 1);
 	(void)SSL_CTX_set_max_cert_list(c, CERT_LIST_MAX_BYTES);
-	if (SSL_CTX_set_min_proto_version(c, s->version_min) != 1 ||
+	if (SSL_CTX_set_min_proto_version(c, version_min) != 1 ||
 	    SSL_CTX_set_cipher_list(c, SUITES_12) != 1 || SSL_CTX_set1_groups_list(c, GROUPS) != 1 ||
 	    SSL_CTX_set1_sigalgs_list(c, SIGNATURES) != 1 ||
 	    SSL_CTX_set_session_id_context(c, (const uint8_t *)"gatehouse", 9) != 1) {
@@ -88,7 +88,7 @@ struct tls_store *tls_store_new(struct keyproxy *keys)
 	s->refs = 1;
 	s->keys = keys;
 	s->version_min = TLS1_2_VERSION;
-	s->base = context_new(s);
+	s->base = context_new(s, TLS_method(), s->version_min);
 	s->trust = trust_new();
 	tls_tickets_init(&s->tickets, time(NULL));
 	if (s->base && s->trust)
@@ -101,6 +101,13 @@ int tls_store_require_13(struct tls_store *s)
 {
 	s->version_min = TLS1_3_VERSION;
 	return SSL_CTX_set_min_proto_version(s->base, s->version_min) == 1 ? 0 : ERR_UNSUPPORTED;
+}
+
+SSL_CTX *tls_store_datagram(struct tls_store *s)
+{
+	if (!s->datagram && s->version_min == TLS1_2_VERSION)
+		s->datagram = context_new(s, DTLS_method(), DTLS1_2_VERSION);
+	return s->datagram;
 }
 
 struct tls_store *tls_store_hold(struct tls_store *s)
@@ -142,6 +149,7 @@ void tls_store_free(struct tls_store *s)
 	map_fini(&s->domains);
 	map_fini(&s->anchors);
 	SSL_CTX_free(s->base);
+	SSL_CTX_free(s->datagram);
 	X509_STORE_free(s->trust);
 	tls_tickets_fini(&s->tickets);
 	free(s);
@@ -314,7 +322,7 @@ static struct tls_domain *domain_new(struct tls_store *s, const char *name)
 	if (!d)
 		return NULL;
 	lower(name, d->name);
-	d->ctx = context_new(s);
+	d->ctx = context_new(s, TLS_method(), s->version_min);
 	if (!d->ctx || map_add(&s->domains, bytes_of(d->name), d)) {
 		SSL_CTX_free(d->ctx);
 		free(d);

@@ -34,6 +34,7 @@ struct tls_store {
 	struct keyproxy *keys;
 	int version_min; /* TLS1_2_VERSION, TLS1_3_VERSION */
 	SSL_CTX *base; /* no certificate: clients without one, and what a server begins with */
+	SSL_CTX *datagram; /* the same for DTLS servers; NULL until the first */
 	X509_STORE *trust;
 	struct tls_tickets tickets;
 	struct map certificates, domains, anchors;
@@ -46,6 +47,9 @@ struct tls_domain *tls_store_domain(struct tls_store *s, const char *name);
 /* The domain of a store that has one only; NULL with several: who names none of them gets no other's
  * certificate. */
 struct tls_domain *tls_store_only_domain(struct tls_store *s);
+/* What a DTLS server begins with; the domains' contexts are those of TLS. NULL without memory and when
+ * the store demands TLS 1.3. */
+SSL_CTX *tls_store_datagram(struct tls_store *s);
 /* Up to TLS_CHAIN_MAX certificates of a PEM text; NULL when there is none or it is damaged. */
 STACK_OF(X509) *tls_pem_certificates(struct bytes pem);
 /* The callbacks that net/tls.c gives every context. */

@@ -4,6 +4,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -64,10 +65,25 @@ static struct tls_store *store_of(struct world *w, const char *domain, const str
 	return s;
 }
 
+/* ALPN names of a test: one or, with a comma, two. */
+static const char *const *alpn_of(const char *text, char room[static 64], const char *list[static 3])
+{
+	if (!text)
+		return NULL;
+	snprintf(room, 64, "%s", text);
+	list[0] = strtok(room, ",");
+	list[1] = strtok(NULL, ",");
+	list[2] = NULL;
+	return list;
+}
+
 static struct tls *server_of(struct tls_store *s, const char *alpn)
 {
+	/* They stay while the connection does; a test has one server at a time. */
+	static char room[64];
+	static const char *list[3];
 	struct tls *t = NULL;
-	struct tls_options o = { .side = TLS_SERVER, .domain = "a.example", .alpn = alpn, .wants_peer_certificate = true };
+	struct tls_options o = { .side = TLS_SERVER, .domain = "a.example", .alpn = alpn_of(alpn, room, list), .wants_peer_certificate = true };
 
 	assert_int_equal(tls_new(s, &o, &t), 0);
 	return t;
@@ -75,8 +91,10 @@ static struct tls *server_of(struct tls_store *s, const char *alpn)
 
 static struct tls *client_of(struct tls_store *s, const char *own, const char *sni, const char *alpn)
 {
+	static char room[64];
+	static const char *list[3];
 	struct tls *t = NULL;
-	struct tls_options o = { .side = TLS_CLIENT, .domain = own, .server_name = sni, .alpn = alpn };
+	struct tls_options o = { .side = TLS_CLIENT, .domain = own, .server_name = sni, .alpn = alpn_of(alpn, room, list) };
 
 	assert_int_equal(tls_new(s, &o, &t), 0);
 	return t;
@@ -560,6 +578,39 @@ static void old_versions_suites_and_protocols_are_refused(void **state)
 	assert_true(secure_with(*state, TLS1_3_VERSION, NULL, NULL, "xmpp-client"));
 }
 
+/* RFC 7443: one door, two names; the server's order decides (RFC 7301 3.2). */
+static void a_door_has_several_protocol_names(void **state)
+{
+	static const struct {
+		const char *ours, *theirs, *chosen;
+	} rows[] = {
+		{ "stun.turn,stun.nat-discovery", "stun.turn", "stun.turn" },
+		{ "stun.turn,stun.nat-discovery", "stun.nat-discovery", "stun.nat-discovery" },
+		{ "stun.turn,stun.nat-discovery", "stun.nat-discovery,stun.turn", "stun.turn" },
+		{ "stun.turn,stun.nat-discovery", "h2,stun.turn", "stun.turn" },
+		{ "stun.turn,stun.nat-discovery", "h2,stun", NULL },
+	};
+	struct world *w = *state;
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct tls_store *s = store_of(w, "a.example", &w->good, &w->mid), *cs = store_of(w, NULL, NULL, NULL);
+		struct pair p;
+		const uint8_t *name;
+		unsigned n;
+		pair_open(&p, w->loop, 4096);
+		bool ok = pair_secure(&p, server_of(s, rows[i].ours), client_of(cs, NULL, "a.example", rows[i].theirs));
+		assert_int_equal(ok, rows[i].chosen != NULL);
+		if (ok) {
+			SSL_get0_alpn_selected(p.client.link.tls->ssl, &name, &n);
+			assert_true(bytes_eq_str(bytes_make(name, n), rows[i].chosen));
+			assert_true(tls_alpn_matched(p.client.link.tls) && tls_alpn_matched(p.server.link.tls));
+		}
+		pair_close(&p);
+		tls_store_free(s);
+		tls_store_free(cs);
+	}
+}
+
 static void renegotiation_is_refused(void **state)
 {
 	struct world *w = *state;
@@ -634,6 +685,7 @@ int main(void)
 		cmocka_unit_test(old_versions_suites_and_protocols_are_refused),
 		cmocka_unit_test(suites_of_both_key_types),
 		cmocka_unit_test(the_floor_can_be_13),
+		cmocka_unit_test(a_door_has_several_protocol_names),
 		cmocka_unit_test(renegotiation_is_refused),
 		cmocka_unit_test(bad_pem_is_refused),
 		cmocka_unit_test(tickets_rotate),

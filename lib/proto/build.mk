@@ -4,7 +4,9 @@ lib_proto_SRCS := lib/proto/xmpp.c lib/proto/xml_pool.c lib/proto/xml_build.c li
 	lib/proto/xml_tree.c lib/proto/xml_write.c lib/proto/stanza.c lib/proto/envelope.c \
 	lib/proto/jid.c lib/proto/jid_precis.c lib/proto/jid_dns.c lib/proto/jid_escape.c \
 	lib/proto/scram.c lib/proto/dialback.c lib/proto/disco.c \
-	lib/proto/msrp.c lib/proto/msrp_uri.c lib/proto/msrp_reader.c lib/proto/msrp_writer.c lib/proto/msrp_join.c
+	lib/proto/msrp.c lib/proto/msrp_uri.c lib/proto/msrp_reader.c lib/proto/msrp_writer.c lib/proto/msrp_join.c \
+	lib/proto/stunmsg_parse.c lib/proto/stunmsg_write.c lib/proto/stunmsg_integrity.c lib/proto/stunmsg_address.c \
+	lib/proto/stunframe.c
 
 # For the users of the layer.
 proto_LD := -lexpat -lidn2 -licuuc -lcrypto
@@ -42,3 +44,15 @@ TOOLS += xml-bench
 xml-bench_SRCS := lib/proto/xml_bench.c
 xml-bench_LIBS := proto base
 xml-bench_LD := $(proto_LD)
+
+UNIT += lib/proto/stunmsg_test lib/proto/stunframe_test
+stunmsg_test_LIBS := proto base
+stunmsg_test_LD := -lcrypto
+stunframe_test_LIBS := proto base
+stunframe_test_LD := -lcrypto
+
+FUZZ += stunmsg_fuzz stunframe_fuzz
+stunmsg_fuzz_LIBS := proto base
+stunmsg_fuzz_LD := -lcrypto
+stunframe_fuzz_LIBS := proto base
+stunframe_fuzz_LD := -lcrypto

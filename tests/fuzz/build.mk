@@ -16,6 +16,11 @@ FUZZ += dns_fuzz
 dns_fuzz_LIBS := net run base
 dns_fuzz_LD := -lcares -lresolv -levent_core
 
+FUZZ += dtls_fuzz
+dtls_fuzz_SRCS := lib/net/pki_fixture.c
+dtls_fuzz_LIBS := net run base
+dtls_fuzz_LD := $(NET_LD) -lcmocka
+
 FUZZ += bus_fuzz
 bus_fuzz_LIBS := run base
 bus_fuzz_LD := -levent_core

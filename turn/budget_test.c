@@ -1,0 +1,68 @@
+#include "budget.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+static unsigned taken(struct budget *b, struct stunaddr from, unsigned tries, uint64_t now_ms)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < tries; i++)
+		n += budget_take(b, &from, now_ms);
+	return n;
+}
+
+static void a_prefix_has_so_many(void **state)
+{
+	struct budget *b = budget_new(10);
+	const struct stunaddr a = { 4, 1, { 9, 9, 9, 1 } }, near = { 4, 77, { 9, 9, 9, 254 } }, far = { 4, 1, { 9, 9, 10, 1 } };
+	const struct stunaddr six = { 6, 1, { 0x20, 1, 5, 5, 5, 5, 1 } }, six_near = { 6, 1, { 0x20, 1, 5, 5, 5, 5, 9, 9 } };
+
+	(void)state;
+	assert_int_equal(taken(b, a, 100, 1000), 20);
+	assert_int_equal(taken(b, near, 100, 1000), 0);
+	assert_int_equal(taken(b, far, 100, 1000), 20);
+	assert_int_equal(taken(b, six, 100, 1000), 20);
+	assert_int_equal(taken(b, six_near, 100, 1000), 0);
+	assert_int_equal(taken(b, near, 100, 1500), 5);
+	assert_int_equal(taken(b, a, 100, 1000000), 20);
+	assert_int_equal(budget_refused(b), 80 + 100 + 80 + 80 + 100 + 95 + 80);
+	assert_int_equal(budget_refused(b), 0);
+	budget_free(b);
+}
+
+static void zero_is_no_limit(void **state)
+{
+	struct budget *b = budget_new(0);
+
+	(void)state;
+	assert_int_equal(taken(b, (struct stunaddr){ .family = 4 }, 100000, 0), 100000);
+	budget_free(b);
+}
+
+/* A flood of forged addresses fills few cells of others: a stranger is still answered mostly. */
+static void a_flood_costs_few_others(void **state)
+{
+	struct budget *b = budget_new(10);
+	unsigned answered = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 200; i++)
+		taken(b, (struct stunaddr){ 4, 1, { 100, (uint8_t)i, 3 } }, 1000, 5000);
+	for (unsigned i = 0; i < 1000; i++)
+		answered += taken(b, (struct stunaddr){ 4, 1, { 50, (uint8_t)(i >> 8), (uint8_t)i } }, 1, 5000);
+	assert_true(answered > 950);
+	budget_free(b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_prefix_has_so_many),
+		cmocka_unit_test(zero_is_no_limit),
+		cmocka_unit_test(a_flood_costs_few_others),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,151 @@
+#include "server_impl.h"
+
+/* The data path (RFC 8656 11, 12): one look-up, no allocation, no copy. */
+
+enum { DATA_HEAD_V4 = STUNMSG_HEADER + 12 + 4, DATA_HEAD_V6 = STUNMSG_HEADER + 24 + 4 };
+_Static_assert((int)DATA_HEAD_V6 <= (int)TURN_HEADROOM, "a Data indication fits around its payload");
+
+static bool may_pass(struct turn_server *s, struct allocation *a, size_t n)
+{
+	if (quota_pass(s->quota, a->hold.user, (uint32_t)n, loop_now(s->loop)))
+		return true;
+	a->dropped++;
+	s->stats[TURN_STAT_RATE_DROPPED]++;
+	return false;
+}
+
+static void no_permission(struct turn_server *s, struct allocation *a)
+{
+	a->dropped++;
+	s->stats[TURN_STAT_NO_PERMISSION]++;
+}
+
+static void pass_to_peer(struct turn_server *s, struct allocation *a, const struct stunaddr *peer, struct bytes data, bool dont_fragment)
+{
+	struct turn_relay *relay = relay_for(a, peer);
+
+	if (!relay || !may_pass(s, a, data.n))
+		return;
+	a->to_peer++;
+	a->to_peer_bytes += data.n;
+	s->stats[TURN_STAT_TO_PEER]++;
+	s->stats[TURN_STAT_TO_PEER_BYTES] += data.n;
+	s->io->to_peer(s->io_arg, relay, peer, data, dont_fragment);
+}
+
+void relay_channel_data(struct turn_server *s, const struct turn_path *from, struct turn_packet *p)
+{
+	struct allocation *a = allocation_of_path(&s->table, from);
+	uint64_t now = loop_now(s->loop);
+	struct bytes data;
+	uint16_t number;
+
+	if (!a || channeldata_parse(bytes_make(p->p, p->n), &number, &data) < 0) {
+		s->stats[a ? TURN_STAT_MALFORMED : TURN_STAT_UNKNOWN]++;
+		return;
+	}
+	const struct channel *c = channel_of_number(a, number, now);
+	/* A channel outlives its permission by up to five minutes: both must hold (RFC 8656 12.6). */
+	if (!c || !permission_holds(a, &c->peer, now)) {
+		no_permission(s, a);
+		return;
+	}
+	pass_to_peer(s, a, &c->peer, data, false);
+}
+
+void relay_send(struct turn_server *s, const struct turn_path *from, const struct stunmsg *m)
+{
+	struct allocation *a = allocation_of_path(&s->table, from);
+	const char *rule;
+
+	if (!a || a->is_tcp || m->n_peers != 1 || !(m->has & STUN_HAS_DATA) || m->n_unknown) {
+		s->stats[a ? TURN_STAT_MALFORMED : TURN_STAT_UNKNOWN]++;
+		return;
+	}
+	struct stunaddr peer = m->peers[0];
+	/* The rules give the canonical form, under which the permission was made. */
+	if (!peer_rules_permit(&s->conf->rules, &peer, &rule)) {
+		s->stats[TURN_STAT_PEER_DENIED]++;
+		return;
+	}
+	if (!permission_holds(a, &peer, loop_now(s->loop))) {
+		no_permission(s, a);
+		return;
+	}
+	pass_to_peer(s, a, &peer, m->data, m->has & STUN_HAS_DONT_FRAGMENT);
+}
+
+static void next_id(struct turn_server *s, uint8_t id[static 16])
+{
+	static const uint8_t cookie[8] = { 0x21, 0x12, 0xa4, 0x42 };
+
+	memcpy(id, cookie, sizeof cookie);
+	memcpy(id + 8, &s->next_indication, 8);
+	s->next_indication++;
+}
+
+/* A Data indication is written around the payload where it lies. */
+static struct bytes data_indication(struct turn_server *s, const struct stunaddr *peer, struct turn_packet *p)
+{
+	size_t head = peer->family == 4 ? DATA_HEAD_V4 : DATA_HEAD_V6;
+	uint8_t id[16], *at = p->p - head;
+	struct stunmsg_writer w;
+
+	next_id(s, id);
+	/* The writer sees the room up to the payload; the length is set for all of it. */
+	stunmsg_begin(&w, at, head - 4, STUN_INDICATION, STUN_DATA, id);
+	stunmsg_put_address(&w, STUN_XOR_PEER_ADDRESS, peer);
+	size_t padded = (p->n + 3) & ~(size_t)3, body = head - STUNMSG_HEADER + padded;
+	at[2] = (uint8_t)(body >> 8);
+	at[3] = (uint8_t)body;
+	uint8_t *attribute = p->p - 4;
+	attribute[0] = STUN_DATA_ATTRIBUTE >> 8;
+	attribute[1] = STUN_DATA_ATTRIBUTE & 0xff;
+	attribute[2] = (uint8_t)(p->n >> 8);
+	attribute[3] = (uint8_t)p->n;
+	memset(p->p + p->n, 0, padded - p->n);
+	return bytes_make(at, head + padded);
+}
+
+void turn_server_peer(struct turn_server *s, void *owner, struct turn_relay *r, const struct stunaddr *peer, struct turn_packet *p)
+{
+	struct allocation *a = owner;
+	uint64_t now = loop_now(s->loop);
+
+	(void)r;
+	if (!permission_holds(a, peer, now)) {
+		no_permission(s, a);
+		return;
+	}
+	if (a->is_orphan || p->n > UINT16_MAX - DATA_HEAD_V6 || !may_pass(s, a, p->n))
+		return;
+	a->to_client++;
+	a->to_client_bytes += p->n;
+	s->stats[TURN_STAT_TO_CLIENT]++;
+	s->stats[TURN_STAT_TO_CLIENT_BYTES] += p->n;
+	const struct channel *c = channel_of_peer(a, peer, now);
+	if (c) {
+		channeldata_header(p->p - CHANNELDATA_HEADER, c->number, p->n);
+		s->io->to_client(s->io_arg, &a->client, bytes_make(p->p - CHANNELDATA_HEADER, p->n + CHANNELDATA_HEADER));
+	} else {
+		s->io->to_client(s->io_arg, &a->client, data_indication(s, peer, p));
+	}
+}
+
+/* RFC 8656 11.5, 18.14: for a peer that has a permission, once for each error that comes. */
+void turn_server_icmp(struct turn_server *s, void *owner, const struct stunaddr *peer, uint8_t type, uint8_t code, uint32_t data)
+{
+	uint8_t id[16];
+	struct allocation *a = owner;
+	struct stunmsg_writer w;
+
+	if (a->is_orphan || !permission_holds(a, peer, loop_now(s->loop)))
+		return;
+	next_id(s, id);
+	stunmsg_begin(&w, s->reply + TURN_HEADROOM, REPLY_MAX, STUN_INDICATION, STUN_DATA, id);
+	stunmsg_put_address(&w, STUN_XOR_PEER_ADDRESS, peer);
+	stunmsg_put_icmp(&w, type, code, data);
+	struct bytes b = stunmsg_end(&w);
+	if (b.n)
+		s->io->to_client(s->io_arg, &a->client, b);
+}

@@ -1,0 +1,68 @@
+#include "server_impl.h"
+
+void reply_begin(struct request *r, struct stunmsg_writer *w, enum stunmsg_class c)
+{
+	stunmsg_begin(w, r->s->reply + TURN_HEADROOM, REPLY_MAX, c, r->m->method, r->m->id);
+}
+
+void reply_send(struct request *r, struct stunmsg_writer *w)
+{
+	if (r->is_authenticated)
+		stunmsg_put_integrity(w, bytes_make(r->who.key, r->who.key_n), r->is_sha256);
+	if (r->m->has_fingerprint)
+		stunmsg_put_fingerprint(w);
+	struct bytes b = stunmsg_end(w);
+	if (b.n)
+		r->s->io->to_client(r->s->io_arg, r->path, b);
+}
+
+void reply_error(struct request *r, unsigned code)
+{
+	struct stunmsg_writer w;
+
+	if (r->m->class != STUN_REQUEST)
+		return;
+	if (!r->is_authenticated && !budget_take(r->s->budget, &r->path->from, loop_now(r->s->loop))) {
+		r->s->stats[TURN_STAT_BUDGET]++;
+		return;
+	}
+	reply_begin(r, &w, STUN_ERROR);
+	stunmsg_put_error(&w, code);
+	if (code == 420)
+		stunmsg_put_unknown(&w, r->m->unknown, r->m->n_unknown);
+	if (code == 300)
+		stunmsg_put_address(&w, STUN_ALTERNATE_SERVER, &r->s->conf->alternate);
+	reply_send(r, &w);
+}
+
+/* No phrase and no SOFTWARE: the answer to a bare Allocate stays small (turn.md 4, reflection). */
+void reply_challenge(struct request *r, unsigned code)
+{
+	const struct turn_conf *c = r->s->conf;
+	const uint8_t bare[4] = { 0, 0, (uint8_t)(code / 100), (uint8_t)(code % 100) };
+	bool offers = c->algorithms & 1 << STUN_ALGORITHM_SHA256;
+	char nonce[NONCE_TEXT_MAX];
+	struct stunmsg_writer w;
+
+	r->is_authenticated = false;
+	if (!budget_take(r->s->budget, &r->path->from, loop_now(r->s->loop))) {
+		r->s->stats[TURN_STAT_BUDGET]++;
+		return;
+	}
+	size_t n = nonce_make(&r->s->key, &r->path->from, r->path->transport, offers, loop_wall_ms(r->s->loop) / 1000, nonce);
+	if (n == 0)
+		return;
+	reply_begin(r, &w, STUN_ERROR);
+	stunmsg_put(&w, STUN_ERROR_CODE, bytes_make(bare, sizeof bare));
+	stunmsg_put(&w, STUN_REALM, c->realm);
+	stunmsg_put(&w, STUN_NONCE, bytes_make(nonce, n));
+	if (offers)
+		stunmsg_put_algorithms(&w, c->algorithms);
+	reply_send(r, &w);
+}
+
+void note_refused(struct request *r, const char *what, const char *why)
+{
+	r->s->stats[TURN_STAT_REFUSED]++;
+	r->s->io->refused(r->s->io_arg, r->path, bytes_make(r->who.user, r->who.user_n), what, why);
+}

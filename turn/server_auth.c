@@ -1,0 +1,75 @@
+#include "server_impl.h"
+
+/* The long-term credential mechanism (RFC 8489 9.2.4), in the standard's order. */
+
+static bool has_integrity(const struct stunmsg *m)
+{
+	return m->integrity_at || m->sha256_at;
+}
+
+static bool is_complete(const struct stunmsg *m)
+{
+	uint64_t user = m->has & (STUN_HAS_USERNAME | STUN_HAS_USERHASH);
+
+	return user && m->has & STUN_HAS_NONCE && (m->has & STUN_HAS_REALM || m->has & STUN_HAS_ACCESS_TOKEN);
+}
+
+/* Bidding down: a client that was offered algorithms and names one must have seen our offer, and chosen
+ * from it; one that names none is taken for an old one, which speaks MD5. */
+static bool algorithm_is_right(const struct turn_conf *c, const struct stunmsg *m)
+{
+	const uint64_t both = STUN_HAS_ALGORITHM | STUN_HAS_ALGORITHMS;
+	struct stunmsg_writer w;
+	uint8_t room[64];
+	static const uint8_t id[16];
+
+	if (!nonce_offers_algorithms(m->nonce) || !(m->has & both))
+		return c->algorithms & 1 << STUN_ALGORITHM_MD5 || m->has & STUN_HAS_ACCESS_TOKEN;
+	if ((m->has & both) != both || m->algorithm > 31 || !(c->algorithms & 1u << m->algorithm))
+		return false;
+	stunmsg_begin(&w, room, sizeof room, STUN_ERROR, STUN_ALLOCATE, id);
+	stunmsg_put_algorithms(&w, c->algorithms);
+	struct bytes offer = bytes_skip(stunmsg_end(&w), STUNMSG_HEADER + 4);
+	return bytes_eq(offer, m->password_algorithms);
+}
+
+static bool challenge(struct request *r, enum turn_stat stat, unsigned code)
+{
+	r->s->stats[stat]++;
+	reply_challenge(r, code);
+	return false;
+}
+
+static bool malformed(struct request *r)
+{
+	r->s->stats[TURN_STAT_MALFORMED]++;
+	reply_error(r, 400);
+	return false;
+}
+
+bool request_authenticate(struct request *r)
+{
+	const struct turn_conf *c = r->s->conf;
+	const struct stunmsg *m = r->m;
+	uint64_t now_s = loop_wall_ms(r->s->loop) / 1000;
+	const char *why;
+
+	if (!has_integrity(m))
+		return challenge(r, TURN_STAT_CHALLENGED, 401);
+	if (!is_complete(m))
+		return malformed(r);
+	if (nonce_check(&r->s->key, m->nonce, &r->path->from, r->path->transport, now_s) != NONCE_GOOD)
+		return challenge(r, TURN_STAT_STALE, 438);
+	if (!algorithm_is_right(c, m))
+		return malformed(r);
+	if ((!(m->has & STUN_HAS_ACCESS_TOKEN) && !bytes_eq(m->realm, c->realm)) ||
+	    credentials_check(c->credentials, m, now_s, &r->who, &why) < 0) {
+		why = bytes_eq(m->realm, c->realm) || m->has & STUN_HAS_ACCESS_TOKEN ? why : "wrong realm";
+		r->who.user_n = 0;
+		note_refused(r, "login", why);
+		return challenge(r, TURN_STAT_AUTH_FAILED, 401);
+	}
+	r->is_authenticated = true;
+	r->is_sha256 = m->sha256_at != 0;
+	return true;
+}

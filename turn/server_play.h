@@ -1,0 +1,80 @@
+/* turn/server_play.h - the engine between a client and peers that a test plays, on the virtual clock. */
+#ifndef TURN_SERVER_PLAY_H
+#define TURN_SERVER_PLAY_H
+
+#include "base/buf.h"
+#include "server.h"
+
+enum { PLAY_OUT_MAX = 64, PLAY_WORKERS = 2 };
+
+struct play_out {
+	enum { OUT_CLIENT, OUT_CLIENT_FROM, OUT_PEER, OUT_CONNECT, OUT_JOIN, OUT_CLOSE } what;
+	unsigned worker;
+	struct turn_path path;
+	uint8_t door;
+	struct stunaddr peer;
+	int fd;
+	uint32_t connection;
+	bool dont_fragment;
+	size_t n;
+	uint8_t bytes[2048];
+};
+
+struct play;
+struct play_worker {
+	struct play *play;
+	unsigned number;
+	struct turn_server *server;
+	void *owner_of[65536]; /* by port */
+	struct turn_relay *relay_of[65536];
+};
+
+struct play {
+	struct loop *loop;
+	struct turn_conf conf;
+	struct nonce_key key;
+	struct play_worker workers[PLAY_WORKERS];
+	struct play_out out[PLAY_OUT_MAX];
+	size_t n_out;
+	unsigned open_ports, refused;
+	char why[256];
+	bool has_no_port, has_no_v6;
+};
+
+/* A client's hand. */
+struct play_client {
+	struct play *play;
+	unsigned worker;
+	struct turn_path path;
+	const char *user, *password;
+	bool is_sha256, by_hash;
+	char nonce[NONCE_TEXT_MAX];
+	size_t nonce_n;
+	uint8_t id[16];
+};
+
+void play_begin(struct play *p);
+void play_end(struct play *p);
+struct play_client play_client(struct play *p, uint8_t last_byte, uint16_t port);
+/* Writes a request of the client's (a new transaction id), signed when it has a nonce. put() adds the
+ * attributes; may be NULL. Sends it, and returns the parsed answer of the engine (of the last one). */
+struct play_ask {
+	uint16_t method;
+	void (*put)(struct stunmsg_writer *w, void *arg);
+	void *arg;
+	bool is_unsigned, is_same_id;
+};
+struct stunmsg play_ask(struct play_client *c, const struct play_ask *a);
+/* Asks for the challenge, then allocates; the relayed address. */
+struct stunaddr play_allocate(struct play_client *c);
+/* The success or error code of one of the usual requests: 0 for success. */
+unsigned play_permit(struct play_client *c, const struct stunaddr *peer);
+unsigned play_bind(struct play_client *c, uint16_t channel, const struct stunaddr *peer);
+unsigned play_refresh(struct play_client *c, int64_t lifetime_s); /* -1: no LIFETIME */
+void play_from_client(struct play_client *c, struct bytes b);
+void play_from_peer(struct play *p, unsigned worker, uint16_t relay_port, const struct stunaddr *peer, struct bytes b);
+/* The last thing that went out; NULL: nothing since play_clear. */
+const struct play_out *play_last(const struct play *p);
+void play_clear(struct play *p);
+
+#endif
