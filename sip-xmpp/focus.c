@@ -193,20 +193,14 @@ void focus_step(struct focus *f, enum focus_event e, void *arg)
 
 /* ---- the clock ---- */
 
-static void sooner(uint64_t *next, uint64_t at)
-{
-	if (at && (!*next || at < *next))
-		*next = at;
-}
-
 void focus_arm(struct focus *f)
 {
 	uint64_t now = loop_now(f->x->loop), next = 0;
 
-	sooner(&next, f->list_ms);
-	sooner(&next, f->refresh_ms);
+	session_sooner(&next, f->list_ms);
+	session_sooner(&next, f->refresh_ms);
 	if (!list_is_empty(&f->sent)) /* oldest first */
-		sooner(&next, LIST_OWNER(f->sent.next, struct focus_sent, node)->due_ms);
+		session_sooner(&next, LIST_OWNER(f->sent.next, struct focus_sent, node)->due_ms);
 	loop_timer_del(f->x->loop, &f->timer);
 	if (next)
 		(void)loop_timer_set(f->x->loop, &f->timer, next > now ? next - now : 0); /* the next event sets it */

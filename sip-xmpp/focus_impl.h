@@ -10,8 +10,6 @@
 #include "session_impl.h"
 #include "session_msrp.h"
 
-#define NS_MUC "http://jabber.org/protocol/muc"
-
 enum {
 	FOCI_MAX = 5000,
 	FOCI_PER_USER_MAX = 50,   /* rooms of one user, devices counted */

@@ -67,23 +67,18 @@ int focus_name(struct focus *f, struct bytes nick, struct stanza_in *st)
 
 static int put_cpim(const struct focus *f, struct bytes nick, struct bytes text, struct buf *out)
 {
-	struct jid room = jid_of_normal(bytes_of(f->room));
 	const struct dialog *d = &f->session->dialog;
 	char stamp[TEXT_TIME_BYTES];
 	struct buf to;
 
 	buf_init(&to, URI_BYTES_MAX);
-	int rc = address_of_bare(&room, SIPURI_SIP, &to);
-	if (nick.n) { /* MUC-X06 */
-		buf_put_str(&to, ";gr=");
-		address_put_gr(nick, &to);
-	}
+	int rc = address_of_occupant(bytes_of(f->room), nick, &to); /* MUC-X06 */
 	text_time(loop_wall_ms(f->x->loop), false, stamp);
 	const struct cpim c = { .from = dialog_get(d, d->local_uri), .to = buf_bytes(&to), .date_time = bytes_of(stamp),
 				.content_type = BYTES("text/plain; charset=utf-8"), .content = text };
 	if (!rc)
 		cpim_write(out, &c);
-	if (!rc && (buf_failed(&to) || buf_failed(out)))
+	if (!rc && buf_failed(out))
 		rc = ERR_LIMIT;
 	buf_fini(&to);
 	return rc;

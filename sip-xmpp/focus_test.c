@@ -48,19 +48,6 @@ static int tear_down(void **state)
 	return 0;
 }
 
-#define assert_has(text, what)                                                                     \
-	do {                                                                                       \
-		const char *text_ = (text);                                                        \
-		if (!strstr(text_, what))                                                          \
-			fail_msg("no \"%s\" in: %s", what, text_);                                 \
-	} while (0)
-#define assert_not(text, what)                                                                     \
-	do {                                                                                       \
-		const char *text_ = (text);                                                        \
-		if (strstr(text_, what))                                                           \
-			fail_msg("\"%s\" in: %s", what, text_);                                    \
-	} while (0)
-
 static void presence(enum stanza_type type, const char *to, const char *inner)
 {
 	play_stanza(&p, STANZA_PRESENCE, type, JULIET, to, "join1", inner);

@@ -2,12 +2,13 @@
 
 #include "base/err.h"
 #include "base/random.h"
+#include "pres.h"
 #include "service_features.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { DEVICE_DIGITS = 8 };
+enum { DEVICE_DIGITS = 8, REASON_TEXT_MAX = 128 };
 
 /* ---- entering and leaving ---- */
 
@@ -34,10 +35,11 @@ void guest_dismiss(struct guest *g, unsigned status, struct bytes text)
 	char reason[256];
 	struct session *s = g->session;
 
+	text = pres_cut(text, REASON_TEXT_MAX);
 	if (status)
-		snprintf(reason, sizeof reason, "SIP;cause=%u;text=\"%.*s\"", status, (int)(text.n < 128 ? text.n : 128), (const char *)text.p);
+		snprintf(reason, sizeof reason, "SIP;cause=%u;text=\"%.*s\"", status, BYTES_FMT(text));
 	else
-		snprintf(reason, sizeof reason, "gatehouse;text=\"%.*s\"", (int)(text.n < 128 ? text.n : 128), (const char *)text.p);
+		snprintf(reason, sizeof reason, "gatehouse;text=\"%.*s\"", BYTES_FMT(text));
 	for (char *c = strchr(reason, '"') + 1; *c && c[1]; c++)
 		if (*c == '"' || *c == '\\' || (unsigned char)*c < ' ')
 			*c = '\'';
@@ -81,22 +83,16 @@ const struct session_owner guest_owner = {
 
 /* ---- the clock ---- */
 
-static void sooner(uint64_t *next, uint64_t at)
-{
-	if (at && (!*next || at < *next))
-		*next = at;
-}
-
 void guest_arm(struct guest *g)
 {
 	uint64_t now = loop_now(g->x->loop), next = 0;
 
-	sooner(&next, g->join_ms);
-	sooner(&next, g->watch_ms);
+	session_sooner(&next, g->join_ms);
+	session_sooner(&next, g->watch_ms);
 	if (g->is_due && !g->telling && dialog_is_begun(&g->watch))
-		sooner(&next, g->tell_ms ? g->tell_ms : now);
+		session_sooner(&next, g->tell_ms ? g->tell_ms : now);
 	if (!list_is_empty(&g->sent)) /* oldest first */
-		sooner(&next, LIST_OWNER(g->sent.next, struct guest_sent, node)->due_ms);
+		session_sooner(&next, LIST_OWNER(g->sent.next, struct guest_sent, node)->due_ms);
 	loop_timer_del(g->x->loop, &g->timer);
 	if (next)
 		(void)loop_timer_set(g->x->loop, &g->timer, next > now ? next - now : 0); /* the next event sets it */

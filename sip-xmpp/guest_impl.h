@@ -8,8 +8,6 @@
 #include "session_impl.h"
 #include "session_msrp.h"
 
-#define NS_MUC "http://jabber.org/protocol/muc"
-
 enum {
 	GUESTS_MAX = 5000,
 	GUEST_PEOPLE_MAX = 200,    /* of one room; who comes later is not shown */

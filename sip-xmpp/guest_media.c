@@ -205,19 +205,6 @@ unsigned guest_on_nickname(void *arg, const struct msrp_frame *f)
 
 /* ---- to the SIP user ---- */
 
-static int put_uri(const struct guest *g, struct bytes nick, struct buf *out)
-{
-	struct jid room = jid_of_normal(bytes_of(g->room));
-
-	buf_init(out, URI_BYTES_MAX);
-	int rc = address_of_bare(&room, SIPURI_SIP, out);
-	if (!rc && nick.n) {
-		buf_put_str(out, ";gr=");
-		address_put_gr(nick, out);
-	}
-	return rc ? rc : buf_failed(out) ? ERR_LIMIT : 0;
-}
-
 static void send_cpim(struct guest *g, const struct cpim *c)
 {
 	char message_id[MESSAGE_ID_DIGITS + 1], id[MSRP_ID_MAX_BYTES + 1] = "";
@@ -245,9 +232,11 @@ void guest_say(struct guest *g, struct bytes nick, struct bytes text, struct byt
 	if (!g->session || !g->session->msrp || !msrp_is_joined(g->session))
 		return;
 	text_time(loop_wall_ms(g->x->loop), false, now);
-	int rc = put_uri(g, nick, &from);
-	if (put_uri(g, BYTES_NONE, &to))
-		rc = ERR_LIMIT;
+	buf_init(&from, URI_BYTES_MAX);
+	buf_init(&to, URI_BYTES_MAX);
+	int rc = address_of_occupant(bytes_of(g->room), nick, &from);
+	if (!rc)
+		rc = address_of_occupant(bytes_of(g->room), BYTES_NONE, &to);
 	const struct dialog *d = &g->session->dialog;
 	const struct cpim c = { .from = buf_bytes(&from), .to = is_private ? dialog_get(d, d->remote_uri) : buf_bytes(&to),
 				.date_time = stamp.n ? stamp : bytes_of(now), /* DLY-06 */

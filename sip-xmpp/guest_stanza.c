@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define NS_STAMPED "urn:xmpp:delay"
-
 enum { POST_BYTES_MAX = 65536 + STANZA_IN_BYTES_MAX, FULL_BYTES_MAX = JID_MAX_BYTES + 1 };
 
 /* ---- to the room ---- */
@@ -222,7 +220,7 @@ static void on_error(struct guest *g, struct stanza_in *st)
 static void on_words(struct guest *g, struct stanza_in *st, struct bytes text)
 {
 	bool is_group = st->e.type == TYPE_GROUPCHAT;
-	struct bytes nick = jid_resource(&st->from), stamp = xml_attr(xml_child(st->node, "delay", NS_STAMPED), "stamp");
+	struct bytes nick = jid_resource(&st->from), stamp = xml_attr(xml_child(st->node, "delay", NS_DELAY), "stamp");
 
 	/* His own words are back: that is their answer, not another message. */
 	if (is_group && bytes_eq_str(nick, g->nick) && (guest_answer(g, st->e.sid, 200) || !stamp.n))

@@ -49,19 +49,6 @@ static int tear_down(void **state)
 	return 0;
 }
 
-#define assert_has(text, what)                                                                     \
-	do {                                                                                       \
-		const char *text_ = (text);                                                        \
-		if (!strstr(text_, what))                                                          \
-			fail_msg("no \"%s\" in: %s", what, text_);                                 \
-	} while (0)
-#define assert_not(text, what)                                                                     \
-	do {                                                                                       \
-		const char *text_ = (text);                                                        \
-		if (strstr(text_, what))                                                           \
-			fail_msg("\"%s\" in: %s", what, text_);                                    \
-	} while (0)
-
 /* call: names the dialog by its Call-ID and From tag; to_tag "" begins one. */
 static void from_romeo(const char *method, const char *call, const char *to_tag, const char *more)
 {

@@ -23,16 +23,11 @@ void guest_watch_fini(struct guest *g)
 
 static struct bytes uri_of(struct guest *g, struct bytes nick)
 {
-	struct jid room = jid_of_normal(bytes_of(g->room));
 	struct buf b;
 
 	buf_init(&b, URI_BYTES_MAX);
-	int rc = address_of_bare(&room, SIPURI_SIP, &b);
-	if (nick.n) {
-		buf_put_str(&b, ";gr=");
-		address_put_gr(nick, &b);
-	}
-	struct bytes uri = rc || buf_failed(&b) ? BYTES_NONE : arena_dup(&g->x->arena, buf_bytes(&b));
+	int rc = address_of_occupant(bytes_of(g->room), nick, &b);
+	struct bytes uri = rc ? BYTES_NONE : arena_dup(&g->x->arena, buf_bytes(&b));
 	buf_fini(&b);
 	return uri;
 }

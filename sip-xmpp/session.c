@@ -285,24 +285,18 @@ void session_touch(struct session *s)
 	s->idle_ms = s->owner ? 0 : loop_now(s->x->loop) + (uint64_t)idle_s * 1000; /* rooms are quiet at times */
 }
 
-static void sooner(uint64_t *next, uint64_t at)
-{
-	if (at && (!*next || at < *next))
-		*next = at;
-}
-
 void session_arm(struct session *s)
 {
 	uint64_t now = loop_now(s->x->loop), next = 0;
 
-	sooner(&next, s->late_ms);
-	sooner(&next, s->refresh_ms);
-	sooner(&next, s->renew_ms);
+	session_sooner(&next, s->late_ms);
+	session_sooner(&next, s->refresh_ms);
+	session_sooner(&next, s->renew_ms);
 	if (s->state == SESSION_OPEN) {
-		sooner(&next, s->idle_ms);
-		sooner(&next, session_typing_next(&s->to_sip));
-		sooner(&next, session_typing_next(&s->to_xmpp));
-		sooner(&next, msrp_next(s));
+		session_sooner(&next, s->idle_ms);
+		session_sooner(&next, session_typing_next(&s->to_sip));
+		session_sooner(&next, session_typing_next(&s->to_xmpp));
+		session_sooner(&next, msrp_next(s));
 	}
 	loop_timer_del(s->x->loop, &s->timer);
 	if (next)

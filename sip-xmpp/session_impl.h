@@ -122,6 +122,12 @@ int session_enter(struct session *s);
 void session_step(struct session *s, enum session_event e, void *arg);
 /* Sets the clock anew. */
 void session_arm(struct session *s);
+/* Of several ends the first; 0: there is none. */
+static inline void session_sooner(uint64_t *next, uint64_t at)
+{
+	if (at && (!*next || at < *next))
+		*next = at;
+}
 /* Begins to wait for what the state needs. */
 void session_begin_wait(struct session *s);
 void session_drop(struct session *s); /* one that never came to be */

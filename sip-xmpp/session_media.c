@@ -12,8 +12,6 @@
 
 enum { FRAME_BYTES_MAX = 1 << 20, ID_DIGITS = 16, DELAY_FROM_MS = 60000 };
 
-#define NS_STAMPED "urn:xmpp:delay"
-
 /* ---- receipts that are awaited or owed ---- */
 
 static void note(struct msrp_note *notes, unsigned *n, const char *message_id, struct bytes sid, size_t size)
@@ -169,7 +167,7 @@ void msrp_put_delay(struct session *s, struct bytes date_time, struct buf *out)
 	if (stamp_parse(date_time, &ms) || ms + DELAY_FROM_MS > loop_wall_ms(s->x->loop))
 		return;
 	text_time(ms, false, stamp);
-	buf_put_str(out, "<delay xmlns='" NS_STAMPED "'");
+	buf_put_str(out, "<delay xmlns='" NS_DELAY "'");
 	xml_write_attr(out, "from", jid_domain(&user));
 	buf_putf(out, " stamp='%s'/>", stamp);
 }

@@ -8,6 +8,20 @@
 #include "stanza_out.h"
 #include "xlate.h"
 
+/* For those who include cmocka. */
+#define assert_has(text, what)                                                                     \
+	do {                                                                                       \
+		const char *text_ = (text);                                                        \
+		if (!strstr(text_, what))                                                          \
+			fail_msg("no \"%s\" in: %s", what, text_);                                 \
+	} while (0)
+#define assert_not(text, what)                                                                     \
+	do {                                                                                       \
+		const char *text_ = (text);                                                        \
+		if (strstr(text_, what))                                                           \
+			fail_msg("\"%s\" in: %s", what, text_);                                    \
+	} while (0)
+
 struct play {
 	struct loop *loop;
 	struct xlate x;

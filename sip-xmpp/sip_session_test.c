@@ -33,14 +33,6 @@ static int tear_down(void **state)
 #define JULIET "juliet@example.com/balcony"
 #define ROMEO "romeo@lync.example"
 
-
-#define assert_has(text, what)                                                                     \
-	do {                                                                                       \
-		const char *text_ = (text);                                                        \
-		if (!strstr(text_, what))                                                          \
-			fail_msg("no \"%s\" in: %s", what, text_);                                 \
-	} while (0)
-
 /* A request from romeo's side; to_params: tag. */
 static void from_romeo(const char *method, unsigned cseq, const char *to_tag, const char *more)
 {
