@@ -128,17 +128,8 @@ static void add_ranges(struct peer_ranges *r, const struct settings *s, enum set
 /* ERR_LIMIT is for more addresses than a box has. */
 static void add_own(struct peer_ranges *r, const struct stunaddr *a)
 {
-	struct prefix p = { .bits = 128 };
-
-	if (!a->family)
-		return;
-	if (a->family == 4) {
-		p.bytes[10] = p.bytes[11] = 0xff;
-		memcpy(p.bytes + 12, a->ip, 4);
-	} else {
-		memcpy(p.bytes, a->ip, 16);
-	}
-	(void)peer_rules_add(r, &p);
+	if (a->family)
+		(void)peer_rules_add_address(r, a);
 }
 
 static void read_addresses(const struct settings *s, enum setting id, struct stunaddr out[2])
@@ -178,7 +169,7 @@ static void read_engine(struct turn_conf *e, const struct settings *s)
 		.binding = (enum turn_binding)settings_enum(s, SET_TURN_BINDING),
 		.lifetime_s = LIFETIME_S, .lifetime_max_s = number(s, SET_TURN_LIFETIME_MAX),
 		.permissions_max = PERMISSIONS_MAX, .channels_max = CHANNELS_MAX, .new_peers_per_s = NEW_PEERS_PER_S,
-		.has_mobility = settings_bool(s, SET_TURN_MOBILITY), .has_even_port = true,
+		.has_mobility = settings_bool(s, SET_TURN_MOBILITY),
 		.limits = {
 			.allocations = number(s, SET_TURN_ALLOCATIONS_MAX), .allocations_user = number(s, SET_TURN_ALLOCATIONS_USER),
 			.allocations_address = number(s, SET_TURN_ALLOCATIONS_ADDRESS),

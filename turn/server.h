@@ -28,8 +28,7 @@ struct turn_conf {
 	uint32_t lifetime_s, lifetime_max_s;      /* RFC 8656 7.2: 600, 3600 */
 	uint32_t permissions_max, channels_max;   /* of one allocation */
 	uint32_t new_peers_per_s;                 /* of one allocation; 0: no limit */
-	bool has_mobility, has_tcp_relay, has_fast_path;
-	bool has_even_port;
+	bool has_mobility, has_tcp_relay;
 	struct peer_rules rules;
 	struct quota_limits limits;
 	const struct credentials *credentials;
@@ -54,7 +53,7 @@ enum turn_stat {
 	TURN_STAT_CHALLENGED, TURN_STAT_AUTH_FAILED, TURN_STAT_STALE, TURN_STAT_QUOTA, TURN_STAT_FULL,
 	TURN_STAT_PEER_DENIED, TURN_STAT_BUDGET, TURN_STAT_MALFORMED, TURN_STAT_UNKNOWN,
 	TURN_STAT_NO_PERMISSION, TURN_STAT_RATE_DROPPED, TURN_STAT_TO_PEER, TURN_STAT_TO_PEER_BYTES,
-	TURN_STAT_TO_CLIENT, TURN_STAT_TO_CLIENT_BYTES, TURN_STAT_FAST, TURN_STAT_FAST_BYTES,
+	TURN_STAT_TO_CLIENT, TURN_STAT_TO_CLIENT_BYTES,
 	TURN_STAT_CONNECTIONS, TURN_STAT_MOVED, TURN_STAT_BINDINGS, TURN_STAT_COUNT
 };
 
@@ -94,7 +93,7 @@ struct turn_seen {
 	struct turn_path client;
 	struct bytes user;
 	struct stunaddr relayed, relayed2;
-	uint32_t age_s, left_s, permissions, channels, fast_channels;
+	uint32_t age_s, left_s, permissions, channels;
 	uint64_t to_peer, to_peer_bytes, to_client, to_client_bytes, dropped;
 };
 /* Walks the allocations: start with *at = 0. False at the end. */

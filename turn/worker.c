@@ -73,42 +73,6 @@ static void relay_release(void *io, struct turn_relay *r)
 	relays_release(((struct worker *)io)->relays, r);
 }
 
-/* ---- RFC 6062 needs clients on streams: without them the engine is told that there is no TCP relay ---- */
-
-static int no_connect(void *io, struct turn_relay *r, const struct stunaddr *peer, uint32_t id)
-{
-	(void)io, (void)r, (void)peer, (void)id;
-	return ERR_UNSUPPORTED;
-}
-
-static void no_close(void *io, uint32_t id)
-{
-	(void)io, (void)id;
-}
-
-static int no_release(void *io, uint32_t id)
-{
-	(void)io, (void)id;
-	return -1;
-}
-
-static int no_adopt(void *io, uint32_t id, int fd)
-{
-	(void)io, (void)id, (void)fd;
-	return ERR_UNSUPPORTED;
-}
-
-static int no_join(void *io, const struct turn_path *client, uint32_t id)
-{
-	(void)io, (void)client, (void)id;
-	return ERR_UNSUPPORTED;
-}
-
-static void no_client_close(void *io, const struct turn_path *client)
-{
-	(void)io, (void)client; /* a datagram's client has no connection */
-}
-
 /* ---- the others, the log ---- */
 
 static int claim(void *io, unsigned worker, const struct turn_claim *c)
@@ -134,11 +98,10 @@ static void refused(void *io, const struct turn_path *from, struct bytes user, c
 	         LOG_INT("not-shown", held));
 }
 
+/* Without clients on streams there is no TCP relay: what it needs is left out (io.h). */
 const struct turn_io worker_io = {
 	.to_client = to_client, .to_client_from = to_client_from, .to_peer = to_peer,
 	.relay_open = relay_open, .relay_adopt = relay_adopt, .relay_close = relay_close, .relay_release = relay_release,
-	.peer_connect = no_connect, .peer_close = no_close, .peer_release = no_release, .peer_adopt = no_adopt,
-	.join = no_join, .client_close = no_client_close,
 	.claim = claim, .tell_usage = tell_usage, .refused = refused,
 };
 
