@@ -21,16 +21,10 @@ class Bad(SipBox):
 
     def setUp(self):
         super().setUp()
-        # gh-s2s is started anew by the first settings that name its source address
         self.pids = wait_for("all programs run", self.all_pids, 15)
 
     def all_pids(self):
         pids = self.gh.pids()
-        if not getattr(self.gh, "is_settled", False):
-            time.sleep(0.7)  # gh-s2s may run and end in a moment, when its first settings came late
-            self.gh.is_settled = pids == self.gh.pids()
-            if not self.gh.is_settled:
-                return None
         rows = {r["program"]: r["state"] for r in self.gh.records("show", "processes")}
         return pids if all(p + "/0" in pids and rows.get(p) == "running" for p in PROGRAMS) else None
 
