@@ -1,12 +1,6 @@
 #include "worker.h"
 
-#include <stdio.h>
-#include <unistd.h>
-
-#include "base/err.h"
-
-/* Listeners for datagrams: each worker has its own socket of each (SO_REUSEPORT), so a client's packets
- * always meet the same worker. */
+/* Clients over UDP. */
 
 enum { KERNEL_BYTES = 4 << 20, READS_A_TURN = 4 };
 
@@ -21,89 +15,24 @@ static bool on_datagram(void *arg, int fd, const struct stunaddr *from, struct t
 	return d->fd == fd;
 }
 
-static void on_readable(void *arg, unsigned events)
+static void readable(struct door *d)
 {
-	struct door *d = arg;
-
-	(void)events;
 	for (int i = 0; i < READS_A_TURN && d->fd >= 0; i++)
 		if (batch_receive(d->worker->batch, d->fd, BATCH_READ_MAX, &d->drops, on_datagram, d) < BATCH_READ_MAX)
 			break;
 }
 
-void doors_init(struct worker *w)
+static int open_door(struct door *d)
 {
-	for (size_t i = 0; i < TURN_DOORS_MAX; i++)
-		w->doors[i] = (struct door){ .worker = w, .fd = -1, .number = (uint8_t)i };
+	batch_prepare(d->fd, KERNEL_BYTES);
+	return 0;
 }
 
-static void door_close(struct door *d)
+static void to_client(struct worker *w, const struct turn_path *to, struct bytes data)
 {
-	if (d->fd < 0)
-		return;
-	batch_flush(d->worker->batch);
-	loop_watch_del(&d->watch);
-	(void)close(d->fd); /* datagrams that wait there are lost, as on the way */
-	d->fd = -1;
-	turn_server_set_door(d->worker->server, d->number, NULL);
+	batch_send(w->batch, w->doors[to->door].fd, &to->from, data, false);
 }
 
-void doors_fini(struct worker *w)
-{
-	for (size_t i = 0; i < TURN_DOORS_MAX; i++)
-		door_close(&w->doors[i]);
-}
-
-static struct door *find(struct worker *w, const char *name, const char *addr, uint16_t port)
-{
-	for (size_t i = 0; i < TURN_DOORS_MAX; i++) {
-		struct door *d = &w->doors[i];
-		if (d->fd >= 0 && d->facts.at.port == port && strcmp(d->name, name) == 0 && strcmp(d->addr, addr) == 0)
-			return d;
-	}
-	return NULL;
-}
-
-static struct door *free_place(struct worker *w)
-{
-	for (size_t i = 0; i < TURN_DOORS_MAX; i++)
-		if (w->doors[i].fd < 0)
-			return &w->doors[i];
-	return NULL;
-}
-
-static int door_open(struct door *d, const char *name, const char *addr, uint16_t port, int fd)
-{
-	int rc = endpoint_parse(addr, port, &d->facts.at);
-
-	if (rc)
-		return rc;
-	d->facts.transport = TURN_UDP;
-	d->facts.seen = d->facts.at;
-	(void)snprintf(d->name, sizeof d->name, "%s", name); /* cut names only fail to match */
-	(void)snprintf(d->addr, sizeof d->addr, "%s", addr);
-	batch_prepare(fd, KERNEL_BYTES);
-	rc = loop_watch_add(d->worker->loop, &d->watch, fd, d->worker->settings ? LOOP_READ : 0, on_readable, d);
-	if (rc == 0)
-		d->fd = fd;
-	return rc;
-}
-
-void door_listener(struct worker *w, const char *name, const char *addr, uint16_t port, int fd)
-{
-	struct door *d = find(w, name, addr, port);
-
-	if (d)
-		door_close(d);
-	if (fd >= 0) {
-		d = free_place(w);
-		int rc = d ? door_open(d, name, addr, port, fd) : ERR_FULL;
-		if (rc) {
-			log_error("turn.listen.failed", LOG_STR("address", addr), LOG_INT("port", port), LOG_STR("reason", err_name(rc)));
-			(void)close(fd); /* as above */
-			return;
-		}
-		log_info("turn.listening", LOG_STR("name", name), LOG_STR("address", addr), LOG_INT("port", port));
-	}
-	worker_refresh(w);
-}
+const struct door_kind door_udp = {
+	.listener = "turn-udp", .transport = TURN_UDP, .open = open_door, .readable = readable, .to_client = to_client,
+};

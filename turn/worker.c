@@ -10,20 +10,20 @@ enum { REFUSAL_LINES = 30 }; /* of one kind a minute */
 
 /* ---- packets ---- */
 
-static void send_from(struct worker *w, uint8_t door, const struct stunaddr *to, struct bytes data)
-{
-	if (door < TURN_DOORS_MAX && w->doors[door].fd >= 0)
-		batch_send(w->batch, w->doors[door].fd, to, data, false);
-}
-
 static void to_client(void *io, const struct turn_path *to, struct bytes data)
 {
-	send_from(io, to->door, &to->from, data);
+	struct worker *w = io;
+
+	if (to->door < TURN_DOORS_MAX && w->doors[to->door].fd >= 0)
+		w->doors[to->door].kind->to_client(w, to, data);
 }
 
 static void to_client_from(void *io, const struct turn_path *to, uint8_t door, struct bytes data)
 {
-	send_from(io, door, &to->from, data);
+	struct turn_path from = *to;
+
+	from.door = door;
+	to_client(io, &from, data);
 }
 
 static void to_peer(void *io, struct turn_relay *r, const struct stunaddr *peer, struct bytes data, bool dont_fragment)
@@ -75,6 +75,14 @@ static void relay_release(void *io, struct turn_relay *r)
 
 /* ---- the others, the log ---- */
 
+static void client_close(void *io, const struct turn_path *client)
+{
+	struct worker *w = io;
+
+	if (w->doors[client->door].fd >= 0 && w->doors[client->door].kind->client_close)
+		w->doors[client->door].kind->client_close(w, client);
+}
+
 static int claim(void *io, unsigned worker, const struct turn_claim *c)
 {
 	return claims_ask(io, worker, c);
@@ -102,7 +110,7 @@ static void refused(void *io, const struct turn_path *from, struct bytes user, c
 const struct turn_io worker_io = {
 	.to_client = to_client, .to_client_from = to_client_from, .to_peer = to_peer,
 	.relay_open = relay_open, .relay_adopt = relay_adopt, .relay_close = relay_close, .relay_release = relay_release,
-	.claim = claim, .tell_usage = tell_usage, .refused = refused,
+	.client_close = client_close, .claim = claim, .tell_usage = tell_usage, .refused = refused,
 };
 
 /* ---- settings and listeners ---- */
@@ -141,6 +149,7 @@ void worker_refresh(struct worker *w)
 	turn_settings_free(w->conf);
 	w->conf = c;
 	set_doors(w);
+	doors_apply(w);
 }
 
 void worker_apply(struct worker *w, const struct settings *s)

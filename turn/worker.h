@@ -12,9 +12,28 @@
 #include "server.h"
 
 struct worker;
+struct door;
+
+/* What a transport does with its listeners and clients: door_*.c. */
+struct door_kind {
+	const char *listener; /* its name in lib/run/service.c */
+	uint8_t transport;    /* enum turn_transport */
+	/* The socket has come: d->fd, d->facts and d->watch are there. 0, or ERR_*: it is closed. Optional. */
+	int (*open)(struct door *d);
+	/* The listener goes: so do its clients (turn_server_client_gone). The socket is closed after. Optional. */
+	void (*close)(struct door *d);
+	void (*readable)(struct door *d);
+	void (*to_client)(struct worker *w, const struct turn_path *to, struct bytes data);
+	/* Ends the client's connection or association; the engine is not told. NULL: there are none. */
+	void (*client_close)(struct worker *w, const struct turn_path *client);
+	/* Settings have changed: certificates, limits. Optional. */
+	void (*apply)(struct worker *w);
+};
 
 struct door {
 	struct worker *worker;
+	const struct door_kind *kind;
+	void *own; /* the kind's */
 	struct turn_door facts;
 	char name[16], addr[64];
 	struct loop_watch watch;
@@ -49,7 +68,10 @@ extern const struct relays_hooks worker_relay_hooks;
 void worker_apply(struct worker *w, const struct settings *s);
 void worker_refresh(struct worker *w);
 
-/* ---- door_udp.c ---- */
+extern const struct door_kind door_udp;
+
+/* ---- doors.c ---- */
+void doors_apply(struct worker *w); /* settings have changed */
 void doors_init(struct worker *w);
 void door_listener(struct worker *w, const char *name, const char *addr, uint16_t port, int fd);
 void doors_fini(struct worker *w);

@@ -35,6 +35,9 @@ static const struct service_listener listeners[] = {
 	{ "line-tcp", PROG_LINE,  false, false, false },
 	{ "line-tls", PROG_LINE,  false, false, false },
 	{ "turn-udp", PROG_TURN,  false, true, true },  /* RFC 8656; 3478 */
+	{ "turn-tcp", PROG_TURN,  false, true, false },
+	{ "turn-tls", PROG_TURN,  false, true, false }, /* 5349, 443 */
+	{ "turn-dtls", PROG_TURN, false, true, true },  /* RFC 7350; 5349 */
 	{ "ghsh",    PROG_CONF,   true,  false, false }, /* operators of this box */
 };
 
