@@ -8,6 +8,18 @@
 
 enum { CLAIM_ROOM_MAX = 64 << 10 };
 
+static int on_key_signed(void *program, struct chan *from, const struct frame *f)
+{
+	(void)from;
+	return keyproxy_signed(((struct worker *)program)->keys, f);
+}
+
+static int on_key_failed(void *program, struct chan *from, const struct frame *f)
+{
+	(void)from;
+	return keyproxy_failed(((struct worker *)program)->keys, f);
+}
+
 static int prepare(struct proc *p, void **program)
 {
 	struct worker *w = calloc(1, sizeof *w);
@@ -18,7 +30,8 @@ static int prepare(struct proc *p, void **program)
 	buf_init(&w->claim_room, CLAIM_ROOM_MAX);
 	random_bytes(w->key.key, sizeof w->key.key);
 	w->key_born_ms = loop_now(w->loop);
-	w->batch = batch_new(w->loop);
+	w->keys = keyproxy_new(w->loop, proc_bus(p));
+	w->batch = w->keys ? batch_new(w->loop) : NULL;
 	w->relays = w->batch ? relays_new(w->loop, w->batch, &worker_relay_hooks, w) : NULL;
 	w->server = w->relays ? turn_server_new(w->loop, w->number, &w->key, &worker_io, w) : NULL;
 	if (!w->server)
@@ -51,12 +64,22 @@ static void listener(void *program, const char *name, const char *addr, uint16_t
 
 static void up(void *program, struct chan *c)
 {
-	claims_up(program, c);
+	struct worker *w = program;
+
+	if (chan_prog(c) == PROG_KEYS)
+		keyproxy_up(w->keys);
+	else
+		claims_up(w, c);
 }
 
 static void down(void *program, struct chan *c)
 {
-	claims_down(program, c);
+	struct worker *w = program;
+
+	if (chan_prog(c) == PROG_KEYS)
+		keyproxy_down(w->keys);
+	else
+		claims_down(w, c);
 }
 
 /* Nobody is told: a client of datagrams finds out by its next Refresh, and comes again (RFC 8656 7.4). */
@@ -72,14 +95,23 @@ static void stop(void *program, uint32_t grace_ms)
 	turn_settings_free(w->conf);
 	batch_free(w->batch);
 	claims_fini(w);
+	certificates_fini(w);
 	proc_exit(w->proc, 0);
 }
 
 int main(int argc, char **argv)
 {
+	/* The workers' handlers and those of the keys. */
+	static struct bus_handler handlers[16];
+	size_t n = 0;
+
+	for (; n < n_claims_handlers; n++)
+		handlers[n] = claims_handlers[n];
+	handlers[n++] = (struct bus_handler){ MSG_KEY_SIGNED, on_key_signed };
+	handlers[n++] = (struct bus_handler){ MSG_KEY_FAILED, on_key_failed };
 	const struct proc_def def = {
 		.prog = PROG_TURN, .backend = LOOP_LIBEVENT,
-		.handlers = claims_handlers, .n_handlers = n_claims_handlers,
+		.handlers = handlers, .n_handlers = n,
 		.commands = turn_commands, .n_commands = n_turn_commands,
 		.prepare = prepare, .check = check, .apply = apply, .listener = listener,
 		.up = up, .down = down, .stop = stop,

@@ -156,6 +156,7 @@ void worker_apply(struct worker *w, const struct settings *s)
 {
 	w->settings = s;
 	log_set_level((enum log_level)settings_enum(s, SET_LOG_LEVEL));
+	certificates_apply(w);
 	worker_refresh(w);
 	if (!w->conf->relays.at[0].family && !w->conf->relays.at[1].family)
 		log_info("turn.no_address", LOG_STR("do", "set turn relay-address: until then there are no allocations"));

@@ -6,6 +6,8 @@
 #include "base/log.h"
 #include "batch.h"
 #include "conf.h"
+#include "net/keyproxy.h"
+#include "net/tls_settings.h"
 #include "relay_socket.h"
 #include "run/proc.h"
 #include "run/stats.h"
@@ -52,6 +54,9 @@ struct worker {
 	struct door doors[TURN_DOORS_MAX];
 	const struct settings *settings; /* NULL before the first */
 	struct turn_settings *conf;
+	struct keyproxy *keys; /* private keys: gh-keys signs */
+	struct tls_store *tls; /* NULL before the first settings */
+	char tls_domain[TLS_DOMAIN_BYTES]; /* shown to clients without SNI; "": none */
 	struct nonce_key key;
 	uint64_t key_born_ms; /* of the box's clock: the oldest that lives is everybody's */
 	struct buf claim_room;
@@ -75,6 +80,11 @@ void doors_apply(struct worker *w); /* settings have changed */
 void doors_init(struct worker *w);
 void door_listener(struct worker *w, const char *name, const char *addr, uint16_t port, int fd);
 void doors_fini(struct worker *w);
+
+/* ---- certificates.c ---- */
+extern const char *const worker_alpn[]; /* RFC 7443 */
+void certificates_apply(struct worker *w); /* settings have changed, not only listeners */
+void certificates_fini(struct worker *w);  /* after all clients */
 
 /* ---- claims.c: the other workers ---- */
 int claims_ask(struct worker *w, unsigned other, const struct turn_claim *c);

@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "net/tls_settings.h"
 #include "proto/disco.h"
 #include "proto/jid.h"
 
@@ -11,7 +12,6 @@
 
 /* Places in the ranges of run/settings.def. */
 enum { TLS_REQUIRED, TLS_OPTIONAL };
-enum { TLS_12, TLS_13 };
 
 struct hosted {
 	char caps[DISCO_HASH_BYTES];
@@ -39,7 +39,6 @@ static void forget_domains(struct door *d)
 	while ((h = map_next(&d->domains, &at)))
 		free(h);
 	map_fini(&d->domains);
-	d->default_domain[0] = '\0';
 }
 
 static int add_domain(struct door *d, struct bytes name, struct bytes contact)
@@ -58,66 +57,34 @@ static int add_domain(struct door *d, struct bytes name, struct bytes contact)
 	return rc;
 }
 
-static void read_certificates(struct tls_store *t, const struct settings *s)
+static void read_domain(struct door *d, const struct settings *s, struct bytes key)
 {
-	size_t at = 0;
-	struct bytes name;
-
-	while (settings_next_key(s, SET_CERTIFICATE_CHAIN, &at, &name)) {
-		int rc = tls_store_add_certificate(t, name, settings_text_at(s, SET_CERTIFICATE_CHAIN, name));
-		if (rc)
-			log_error("c2s.certificate.bad", LOG_BYTES("certificate", name), LOG_STR("reason", err_name(rc)));
-	}
-}
-
-static void read_domain(struct door *d, struct tls_store *t, const struct settings *s, struct bytes key)
-{
-	struct bytes certificate = settings_text_at(s, SET_DOMAIN_CERTIFICATE, key);
-	struct bytes second = settings_text_at(s, SET_DOMAIN_SECOND, key);
 	struct bytes domain;
-	char ascii[254];
 
+	arena_reset(&d->arena);
 	int rc = jid_parse_domain(key, &d->arena, &domain);
 	if (rc == 0)
 		rc = add_domain(d, domain, settings_text_at(s, SET_DOMAIN_CONTACT, key));
-	if (rc == 0)
-		rc = jid_domain_to_ascii(domain, ascii);
-	if (rc == 0) {
-		memcpy(d->default_domain, ascii, sizeof ascii);
-		rc = tls_store_add_domain(t, ascii, certificate);
-	}
-	if (rc == 0 && second.n) {
-		certificate = second;
-		rc = tls_store_add_domain(t, ascii, second);
-	}
-	if (rc) /* lesson 5: say which name is not covered */
-		log_warn("c2s.domain.certificate", LOG_BYTES("domain", key), LOG_BYTES("certificate", certificate),
-			 LOG_STR("reason", err_name(rc)));
+	if (rc)
+		log_warn("c2s.domain", LOG_BYTES("domain", key), LOG_STR("reason", err_name(rc)));
 }
 
 static void read_domains(struct door *d, const struct settings *s)
 {
-	struct tls_store *t = tls_store_new(d->keys);
+	struct tls_store *t;
 	size_t at = 0;
 	struct bytes key;
 
-	if (!t) {
-		log_error("c2s.settings.failed", LOG_STR("reason", err_name(ERR_NOMEM)));
+	/* With several domains a client must say which (SNI): none of them is "the" default (lesson 6). */
+	int rc = tls_settings_store(s, d->keys, d->tls, &t, NULL);
+	if (rc) {
+		log_error("c2s.settings.failed", LOG_STR("reason", err_name(rc)));
 		return;
 	}
 	forget_domains(d);
-	if (settings_enum(s, SET_TLS_MINIMUM) == TLS_13 && tls_store_require_13(t))
-		die("c2s.settings", "TLS 1.3 cannot be required");
-	read_certificates(t, s);
-	while (settings_next_key(s, SET_DOMAIN_CERTIFICATE, &at, &key)) {
-		arena_reset(&d->arena);
+	while (settings_next_key(s, SET_DOMAIN_CERTIFICATE, &at, &key))
 		if (settings_is_set(s, SET_DOMAIN_CERTIFICATE, key))
-			read_domain(d, t, s, key);
-	}
-	/* With several domains a client must say which (SNI): none of them is "the" default (lesson 6). */
-	if (d->domains.count != 1)
-		d->default_domain[0] = '\0';
-	tls_store_keep_tickets(t, d->tls);
+			read_domain(d, s, key);
 	tls_store_free(d->tls);
 	d->tls = t;
 }

@@ -287,7 +287,6 @@ static int start_direct_tls(struct conn *c)
 	struct tls *t;
 	const struct tls_options o = {
 		.side = TLS_SERVER,
-		.domain = d->default_domain[0] ? d->default_domain : NULL,
 		.alpn = alpn,
 	};
 

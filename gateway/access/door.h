@@ -72,7 +72,6 @@ struct door {
 	unsigned instance;
 	struct keyproxy *keys;
 	struct tls_store *tls;
-	char default_domain[254]; /* A-labels; for direct TLS without SNI when one domain is hosted */
 	struct map domains;       /* hosted, normalised: to their struct hosted */
 	struct stream_rules rules;
 	struct door_config config;

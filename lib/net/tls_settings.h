@@ -1,0 +1,18 @@
+/* net/tls_settings.h - what a server presents, out of a settings snapshot: the certificates, the hosted domains
+ * that they prove, the oldest version that is spoken. One way for all doors of clients. */
+#ifndef NET_TLS_SETTINGS_H
+#define NET_TLS_SETTINGS_H
+
+#include "net/tls.h"
+#include "run/settings.h"
+
+enum { TLS_DOMAIN_BYTES = 254 }; /* A-labels and a NUL */
+
+/* A store for servers. before: the one it follows, whose tickets stay good; NULL: none. first: the first domain
+ * that could be loaded, for doors whose clients often send no SNI ("" none); may be NULL. A certificate or domain
+ * that cannot be used is one log line and is left out. ERR_NOMEM. Ends the program when TLS 1.3 alone is set and
+ * cannot be had. */
+int tls_settings_store(const struct settings *s, struct keyproxy *keys, const struct tls_store *before,
+                       struct tls_store **out, char first[TLS_DOMAIN_BYTES]);
+
+#endif
