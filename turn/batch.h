@@ -32,6 +32,9 @@ typedef bool (*batch_fn)(void *arg, int fd, const struct stunaddr *from, struct 
  * on this socket, if it says; may be NULL. Returns how many messages came: fewer than `most`, and it is empty. */
 enum { BATCH_READ_MAX = 32 };
 unsigned batch_receive(struct batch *b, int fd, unsigned most, uint32_t *drops, batch_fn fn, void *arg);
+/* A copy of bytes that came in another way, in a room of the batch's: the engine may write around it, and it is not
+ * copied again. n: up to TURN_PACKET_MAX. */
+struct turn_packet batch_place(struct batch *b, struct bytes data);
 /* Sends to `to` at the end of this turn, or before when much waits. What the kernel does not take is dropped. */
 void batch_send(struct batch *b, int fd, const struct stunaddr *to, struct bytes data, bool dont_fragment);
 /* Now: before a socket closes, for one. */

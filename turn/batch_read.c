@@ -23,18 +23,18 @@ static int segment_size(struct msghdr *m, uint32_t *drops)
 }
 
 /* The engine writes before and behind a packet, where its neighbours lie. */
-static struct turn_packet piece_of(struct batch *b, const uint8_t *p, size_t n)
+struct turn_packet batch_place(struct batch *b, struct bytes data)
 {
-	size_t whole = (TURN_HEADROOM + n + TURN_TAILROOM + 15) & ~(size_t)15;
+	size_t whole = (TURN_HEADROOM + data.n + TURN_TAILROOM + 15) & ~(size_t)15;
 
 	if (whole > PIECES_BYTES - b->pieces_used) {
 		batch_flush(b);
 		b->pieces_used = 0;
 	}
 	uint8_t *at = b->pieces + b->pieces_used + TURN_HEADROOM;
-	memcpy(at, p, n);
+	memcpy(at, data.p, data.n);
 	b->pieces_used += (uint32_t)whole;
-	return (struct turn_packet){ at, n };
+	return (struct turn_packet){ at, data.n };
 }
 
 struct reader {
@@ -55,7 +55,7 @@ static bool deliver(struct batch *b, const struct reader *r, struct mmsghdr *m, 
 		return r->fn(r->arg, r->fd, from, &whole);
 	}
 	while (n) {
-		struct turn_packet piece = piece_of(b, p, n < (size_t)size ? n : (size_t)size);
+		struct turn_packet piece = batch_place(b, bytes_make(p, n < (size_t)size ? n : (size_t)size));
 		size_t used = piece.n;
 		b->stats[BATCH_IN]++;
 		if (!r->fn(r->arg, r->fd, from, &piece))

@@ -185,6 +185,12 @@ static void read_engine(struct turn_conf *e, const struct settings *s)
 		(void)endpoint_parse(host, port, &e->alternate); /* canonical: it is numeric */
 }
 
+/* What the box may have is shared equally by the workers, rounded up. */
+static uint32_t share(const struct turn_conf *e, uint32_t all)
+{
+	return all ? (all - 1) / e->limits.workers + 1 : UINT32_MAX;
+}
+
 struct turn_settings *turn_settings_new(const struct settings *s, const struct stunaddr *own, size_t n_own)
 {
 	struct turn_settings *c = calloc(1, sizeof *c);
@@ -195,6 +201,8 @@ struct turn_settings *turn_settings_new(const struct settings *s, const struct s
 		return NULL;
 	}
 	read_engine(&c->engine, s);
+	c->connections = share(&c->engine, number(s, SET_TURN_CONNECTIONS_MAX));
+	c->connections_address = share(&c->engine, number(s, SET_TURN_CONNECTIONS_ADDRESS));
 	read_addresses(s, SET_TURN_RELAY_ADDRESS, c->relays.at);
 	read_addresses(s, SET_TURN_PUBLIC_ADDRESS, c->public);
 	memcpy(c->relays.seen, c->public, sizeof c->relays.seen);

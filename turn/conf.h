@@ -11,6 +11,7 @@ struct turn_settings {
 	struct relays_conf relays;
 	struct credentials *credentials; /* owned */
 	struct stunaddr public[2];       /* IPv4, IPv6; family 0: none */
+	uint32_t connections, connections_address; /* over TCP and TLS: this worker's share; UINT32_MAX: no limit */
 };
 
 /* Is the snapshot one that can be used? ERR_RANGE with the path (in room) and why. */

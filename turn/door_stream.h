@@ -6,6 +6,19 @@
 
 #include "worker.h"
 
+enum stream_stat {
+	STREAM_STAT_ACCEPTED, STREAM_STAT_TLS, STREAM_STAT_REFUSED_FULL, STREAM_STAT_REFUSED_ADDRESS, STREAM_STAT_PAUSED,
+	STREAM_STAT_MALFORMED, STREAM_STAT_TIMEOUT, STREAM_STAT_TLS_FAILED, STREAM_STAT_DROPPED, STREAM_STAT_CLOSED,
+	STREAM_STAT_COUNT
+};
+extern const char *const stream_stat_names[STREAM_STAT_COUNT];
+
+struct streams *streams_new(struct worker *w); /* NULL without memory */
+void streams_free(struct streams *s);          /* after its doors have closed */
+uint32_t streams_count(const struct streams *s); /* connections there are */
+uint64_t *streams_stats(struct streams *s);      /* STREAM_STAT_COUNT of them */
+
+/* ---- RFC 6062 ---- */
 struct stream_tap {
 	void (*data)(void *arg, struct bytes in); /* valid during the call */
 	void (*drained)(void *arg);               /* what was put is with the kernel */

@@ -2,7 +2,7 @@
 
 #include "base/err.h"
 #include "base/random.h"
-#include "worker.h"
+#include "door_stream.h"
 
 /* gh-turn: the relay. */
 
@@ -32,13 +32,15 @@ static int prepare(struct proc *p, void **program)
 	w->key_born_ms = loop_now(w->loop);
 	w->keys = keyproxy_new(w->loop, proc_bus(p));
 	w->batch = w->keys ? batch_new(w->loop) : NULL;
-	w->relays = w->batch ? relays_new(w->loop, w->batch, &worker_relay_hooks, w) : NULL;
+	w->streams = w->batch ? streams_new(w) : NULL;
+	w->relays = w->streams ? relays_new(w->loop, w->batch, &worker_relay_hooks, w) : NULL;
 	w->server = w->relays ? turn_server_new(w->loop, w->number, &w->key, &worker_io, w) : NULL;
 	if (!w->server)
 		return ERR_NOMEM;
 	doors_init(w);
 	stats_register(&w->engine_stats, turn_stat_names, turn_server_stats(w->server), TURN_STAT_COUNT);
 	stats_register(&w->batch_stats, batch_stat_names, batch_stats(w->batch), BATCH_STAT_COUNT);
+	stats_register(&w->stream_stats, stream_stat_names, streams_stats(w->streams), STREAM_STAT_COUNT);
 	*program = w;
 	return 0;
 }
@@ -90,6 +92,7 @@ static void stop(void *program, uint32_t grace_ms)
 	(void)grace_ms;
 	batch_flush(w->batch);
 	doors_fini(w);
+	streams_free(w->streams);
 	turn_server_free(w->server);
 	relays_free(w->relays);
 	turn_settings_free(w->conf);

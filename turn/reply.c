@@ -16,16 +16,25 @@ void reply_send(struct request *r, struct stunmsg_writer *w)
 		r->s->io->to_client(r->s->io_arg, r->path, b);
 }
 
+/* A connection has proved its address, and on it nobody asks again for an answer that was left out. */
+bool stranger_is_answered(struct request *r)
+{
+	struct turn_server *s = r->s;
+
+	if (r->path->transport != TURN_UDP || budget_take(s->budget, &r->path->from, loop_now(s->loop)))
+		return true;
+	s->stats[TURN_STAT_BUDGET]++;
+	return false;
+}
+
 void reply_error(struct request *r, unsigned code)
 {
 	struct stunmsg_writer w;
 
 	if (r->m->class != STUN_REQUEST)
 		return;
-	if (!r->is_authenticated && !budget_take(r->s->budget, &r->path->from, loop_now(r->s->loop))) {
-		r->s->stats[TURN_STAT_BUDGET]++;
+	if (!r->is_authenticated && !stranger_is_answered(r))
 		return;
-	}
 	reply_begin(r, &w, STUN_ERROR);
 	stunmsg_put_error(&w, code);
 	if (code == 420)
@@ -45,10 +54,8 @@ void reply_challenge(struct request *r, unsigned code)
 	struct stunmsg_writer w;
 
 	r->is_authenticated = false;
-	if (!budget_take(r->s->budget, &r->path->from, loop_now(r->s->loop))) {
-		r->s->stats[TURN_STAT_BUDGET]++;
+	if (!stranger_is_answered(r))
 		return;
-	}
 	size_t n = nonce_make(&r->s->key, &r->path->from, r->path->transport, offers, loop_wall_ms(r->s->loop) / 1000, nonce);
 	if (n == 0)
 		return;

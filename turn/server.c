@@ -275,6 +275,11 @@ void turn_server_client_gone(struct turn_server *s, const struct turn_path *p)
 		allocation_end(s, a);
 }
 
+bool turn_server_has(const struct turn_server *s, const struct turn_path *p)
+{
+	return allocation_of_path(&s->table, p) != NULL;
+}
+
 void turn_server_heard(struct turn_server *s, unsigned worker, struct bytes user, uint32_t allocations)
 {
 	if (quota_hear(s->quota, worker, user, allocations) < 0)

@@ -15,6 +15,7 @@
 
 struct worker;
 struct door;
+struct streams; /* clients over TCP and TLS: door_stream.c */
 
 /* What a transport does with its listeners and clients: door_*.c. */
 struct door_kind {
@@ -50,6 +51,7 @@ struct worker {
 	unsigned number;
 	struct batch *batch;
 	struct relays *relays;
+	struct streams *streams;
 	struct turn_server *server;
 	struct door doors[TURN_DOORS_MAX];
 	const struct settings *settings; /* NULL before the first */
@@ -63,7 +65,7 @@ struct worker {
 	uint64_t pair_number; /* a grant's second descriptor waits for it */
 	int pair_fd;          /* -1: none */
 	struct log_limit refusals, failures;
-	struct stats engine_stats, batch_stats;
+	struct stats engine_stats, batch_stats, stream_stats;
 };
 
 extern const struct turn_io worker_io;
@@ -73,7 +75,7 @@ extern const struct relays_hooks worker_relay_hooks;
 void worker_apply(struct worker *w, const struct settings *s);
 void worker_refresh(struct worker *w);
 
-extern const struct door_kind door_udp;
+extern const struct door_kind door_udp, door_tcp, door_tls;
 
 /* ---- doors.c ---- */
 void doors_apply(struct worker *w); /* settings have changed */
