@@ -5,14 +5,17 @@ import hashlib
 import os
 import re
 import socket
+import ssl
 import struct
 import subprocess
+import time
 
 from harness.case import PeerCase
 from harness.place import Failed, Program, need, wait_for
-from harness.turnclient import Refused, TurnClient
+from harness.turnclient import COOKIE, Refused, StreamClient, TurnClient
 
 SERVER, PEER, CLIENT = "10.77.0.1", "10.77.0.2", "10.77.0.3"
+SERVER6, PEER6, CLIENT6 = "fd77::1", "fd77::2", "fd77::3"
 REALM, USER, PASSWORD = "relay.example", "u1", "correct horse"
 CLONE_NEWNET, CLONE_NEWUSER = 0x40000000, 0x10000000
 
@@ -23,6 +26,8 @@ def own_network():
     ip = need("ip")
     for words in (("link", "set", "lo", "up"), *(("addr", "add", a + "/24", "dev", "lo") for a in (SERVER, PEER, CLIENT))):
         subprocess.run((ip,) + words, check=True)
+    for a in (SERVER6, PEER6, CLIENT6):
+        subprocess.run((ip, "addr", "add", a + "/64", "dev", "lo", "nodad"), check=True)
 
 
 def keys(user, password, realm=REALM):
@@ -30,18 +35,20 @@ def keys(user, password, realm=REALM):
     return "md5=%s sha256=%s" % (hashlib.md5(text).hexdigest(), hashlib.sha256(text).hexdigest())
 
 
-def echo_peer(place):
+def echo_peer(place, at=PEER):
     """coturn's own echo of datagrams, at the peer's address."""
-    return Program(place, "echo-peer", [need("turnutils_peer"), "-L", PEER, "-p", "3480"])
+    return Program(place, "echo-peer-" + at.replace(":", ""), [need("turnutils_peer"), "-L", at, "-p", "3480"])
 
 
-class Turn(PeerCase):
+class Relay(PeerCase):
+    """A box that relays, a peer that echoes, and what clients of all kinds need."""
     WORKERS = 2
+    SETTINGS = ()
 
     @classmethod
     def build(cls):
         own_network()
-        cls.gh = cls.gatehouse("near.example", settings=(
+        cls.gh = cls.gatehouse("near.example", settings=cls.SETTINGS + (
             "set turn listen-udp v4 %s 3478" % SERVER, "set turn realm " + REALM,
             "set turn relay-address v4 " + SERVER, "set turn port-min 50000", "set turn port-max 50999",
             "set turn workers %d" % cls.WORKERS, 'set turn user %s key "%s"' % (USER, keys(USER, PASSWORD)),
@@ -50,8 +57,8 @@ class Turn(PeerCase):
         wait_for("all workers listen", lambda: len(set(re.findall(r"gh-turn\[(\d+)\] turn.listening", cls.gh.log()))) == cls.WORKERS, 10)
         cls.echo = echo_peer(cls.place)
 
-    def client(self, *words, seconds=60):
-        got = subprocess.run([need("turnutils_uclient"), "-u", USER, "-w", PASSWORD, "-L", CLIENT, "-e", PEER] + list(words) + [SERVER],
+    def client(self, *words, seconds=60, local=CLIENT, peer=PEER, server=SERVER):
+        got = subprocess.run([need("turnutils_uclient"), "-u", USER, "-w", PASSWORD, "-L", local, "-e", peer] + list(words) + [server],
                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=seconds)
         self.assertEqual(got.returncode, 0, got.stdout[-2000:])
         return got.stdout
@@ -75,6 +82,8 @@ class Turn(PeerCase):
         self.addCleanup(c.close)
         return c
 
+
+class Turn(Relay):
     # ---- coturn's client
     def test_send_indications(self):
         self.passed(self.client("-c", "-s", "-n", "50", "-m", "10"), 500)
@@ -135,3 +144,188 @@ class Turn(PeerCase):
             got = s.recv(2000)
         self.assertEqual(struct.unpack("!H", got[:2])[0], 0x0101)
         self.assertEqual(got[8:20], b"gatehouse-12")
+
+
+BINDING = struct.pack("!HHI", 1, 0, COOKIE) + b"gatehouse-12"
+
+
+class TurnStreams(Relay):
+    """Clients over TCP and TLS, IPv4 and IPv6."""
+    SETTINGS = ("set turn listen-tcp v4 %s 3478" % SERVER, "set turn listen-tcp v6 %s 3478" % SERVER6,
+                "set turn listen-tls v4 %s 5349" % SERVER, "set turn listen-tls v6 %s 5349" % SERVER6,
+                "set turn listen-tls https %s 443" % SERVER, "set turn listen-udp v6 %s 3478" % SERVER6,
+                "set turn relay-address v6 " + SERVER6, "set turn allow-peer peer6 %s/128" % PEER6)
+
+    @classmethod
+    def build(cls):
+        super().build()
+        cls.echo6 = echo_peer(cls.place, PEER6)
+        wait_for("all doors are open", lambda: {int(r["doors"]) for r in cls.gh.records("show", "turn")} == {7}, 10)
+
+    @classmethod
+    def tls(cls, *alpn):
+        c = ssl.create_default_context(cafile=cls.pki.ca)
+        c.check_hostname = False
+        c.set_alpn_protocols(list(alpn))
+        return c
+
+    def stream(self, server=SERVER, local=CLIENT, port=3478, context=None):
+        c = StreamClient(server, local, USER, PASSWORD, port=port, context=context)
+        self.addCleanup(c.close)
+        return c
+
+    def raw(self, port=3478, local=CLIENT):
+        s = socket.create_connection((SERVER, port), timeout=20, source_address=(local, 0))
+        self.addCleanup(s.close)
+        return s
+
+    def counter(self, name):
+        return sum(int(r["value"]) for r in self.gh.records("show", "counters") if r["name"] == name)
+
+    def closes(self, s, most_seconds):
+        """It is closed before long, and nothing was said on it."""
+        began = time.monotonic()
+        try:
+            self.assertEqual(s.recv(100), b"")
+        except ConnectionResetError:
+            pass
+        self.assertLess(time.monotonic() - began, most_seconds)
+        return time.monotonic() - began
+
+    # ---- coturn's client
+    def test_tcp(self):
+        self.passed(self.client("-t", "-c", "-s", "-n", "50", "-m", "10"), 500)
+
+    def test_tls(self):
+        self.passed(self.client("-t", "-S", "-c", "-s", "-n", "50", "-m", "10"), 500)
+
+    def test_even_ports(self):
+        self.passed(self.client("-t", "-s", "-n", "20", "-m", "8"), 160)
+
+    def test_large(self):
+        self.passed(self.client("-t", "-S", "-c", "-s", "-n", "20", "-m", "2", "-l", "1400"), 40)
+
+    def test_ipv6(self):
+        for words in (("-t",), ("-t", "-S")):
+            with self.subTest(words=words):
+                self.passed(self.client(*words, "-c", "-s", "-x", "-n", "20", "-m", "4", local=CLIENT6, peer=PEER6, server=SERVER6), 80)
+
+    # ---- ours
+    def relays(self, c):
+        c.allocate()
+        c.bind_channel(0x4001, PEER, 3480)
+        for size in (0, 1, 2, 3, 4, 160, 1201, 4001):
+            c.send(0x4001, bytes([size & 255]) * size)
+            self.assertEqual(c.receive(), (0x4001, bytes([size & 255]) * size))
+
+    def test_channels(self):
+        doors = [("tcp", dict()), ("tcp", dict(server=SERVER6, local=CLIENT6)), ("tls", dict(context=self.tls(), port=5349)),
+                 ("tls", dict(context=self.tls(), port=443)), ("tls", dict(context=self.tls(), port=5349, server=SERVER6, local=CLIENT6)),
+                 ("tls", dict(context=self.tls()))]  # the last: TLS on the door of TCP (RFC 7983)
+        for transport, words in doors:
+            with self.subTest(transport=transport, **{k: str(v) for k, v in words.items()}):
+                before = self.ports()
+                c = self.stream(**words)
+                self.relays(c)
+                mine = "%s:%d" % (("[%s]" % CLIENT6 if "server" in words else CLIENT), c.sock.getsockname()[1])
+                rows = [r for r in self.gh.records("show", "turn", "allocations") if r["client"] == mine]
+                self.assertEqual([r["transport"] for r in rows], [transport])
+                c.close()  # the allocation ends with its connection (RFC 8656 2.1)
+                wait_for("the port is free", lambda: self.ports() == before, 5)
+
+    def test_framing_in_pieces(self):
+        c = self.stream()
+        c.allocate()
+        c.bind_channel(0x4001, PEER, 3480)
+        wire = b"".join(struct.pack("!HH", 0x4001, n) + bytes(n + -n % 4) for n in (5, 6, 7)) + BINDING
+        for i in range(len(wire)):
+            c.sock.sendall(wire[i:i + 1])
+        got = [c._message() for _ in range(4)]
+        self.assertEqual(sorted(len(m) - 4 for m in got if m[0] == 0x40), [5, 6, 7])
+        self.assertEqual([m[8:20] for m in got if m[0] == 1], [b"gatehouse-12"])
+
+    def test_garbage_closes_at_once(self):
+        for first in (b"POST / HTTP/1.1\r\n\r\n", b"SSH-2.0-x\r\n", b"GET / HTTP/1.1\r\n\r\n", struct.pack("!HH", 1, 3),
+                      struct.pack("!HHI", 1, 0, 7) + bytes(12), struct.pack("!HHI", 1, 0xfffc, COOKIE), struct.pack("!HH", 0x4001, 0xffff)):
+            with self.subTest(first=first):
+                s = self.raw()
+                s.sendall(first)
+                self.closes(s, 2)
+        self.assertIn("neither STUN nor ChannelData", self.gh.log())
+        s = self.raw(5349)
+        s.sendall(BINDING)
+        self.closes(s, 2)
+        self.assertIn("TLS is spoken here", self.gh.log())
+
+    def test_alpn(self):
+        """RFC 7443, with another program's TLS."""
+        def answer(*words):
+            got = subprocess.run([need("openssl"), "s_client", "-connect", SERVER + ":5349", "-CAfile", self.pki.ca, "-verify_return_error"] +
+                                 list(words), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=20)
+            return got.returncode, got.stdout
+        for alpn in ("stun.turn", "stun.nat-discovery", "h2,stun.turn"):
+            rc, text = answer("-alpn", alpn)
+            self.assertEqual(rc, 0, text)
+            self.assertIn("ALPN protocol: stun.", text)
+        rc, text = answer()
+        self.assertEqual(rc, 0, text)
+        self.assertIn("No ALPN negotiated", text)
+        rc, text = answer("-alpn", "h2,http/1.1")
+        self.assertNotEqual(rc, 0, text)
+        self.assertIn("no application protocol", text)
+        self.assertNotEqual(answer("-tls1_1")[0], 0)
+
+    def test_slow_handshakes(self):
+        """Nobody waits for more than ten seconds for TLS: not for its first byte, not for its end."""
+        silent, slow, half = self.raw(5349), self.raw(5349), self.raw()
+        slow.sendall(b"\x16")
+        half.sendall(b"\x16\x03\x01\x02\x00\x01")
+        began = time.monotonic()
+        for s in (silent, slow, half):
+            self.closes(s, 14)
+            self.assertGreater(time.monotonic() - began, 8)
+
+    def test_most_connections(self):
+        self.gh.commit("set turn connections-address 8", "set turn connections-max 40")
+        try:
+            before = self.counter("turn.stream.refused-address")
+            many = [self.raw() for _ in range(20)]
+            wait_for("some are refused", lambda: self.counter("turn.stream.refused-address") >= before + 12, 5)
+            self.assertLessEqual(sum(int(r["connections"]) for r in self.gh.records("show", "turn")), 8 + 1)
+            other = self.raw(local=PEER)
+            other.sendall(BINDING)
+            self.assertEqual(other.recv(100)[:2], b"\x01\x01")
+            self.assertIn("turn connections-address", self.gh.log())
+            for s in many:
+                s.close()
+        finally:
+            self.gh.commit("delete turn connections-address", "delete turn connections-max")
+
+    def test_slow_reader(self):
+        """Datagrams for a client that does not read are dropped and counted; then it is served again."""
+        c = self.stream()
+        c.allocate()
+        c.bind_channel(0x4001, PEER, 3480)
+        before = self.counter("turn.stream.dropped")
+        end = time.monotonic() + 30
+        while self.counter("turn.stream.dropped") == before and time.monotonic() < end:
+            for _ in range(500):
+                c.send(0x4001, bytes(4000))
+        self.assertGreater(self.counter("turn.stream.dropped"), before)
+        c.sock.settimeout(5)
+        c.send(0x4001, b"the end")
+        while True:
+            if c.receive()[1] == b"the end":
+                break
+            if not self.readable(c.sock):
+                c.send(0x4001, b"the end")
+
+    @staticmethod
+    def readable(s):
+        s.setblocking(False)
+        try:
+            return bool(s.recv(1, socket.MSG_PEEK))
+        except BlockingIOError:
+            return False
+        finally:
+            s.settimeout(5)

@@ -1,4 +1,4 @@
-"""A TURN client over UDP, as small as the tests need: long-term credentials with SHA-1 and MD5 (RFC 8489 9.2),
+"""A TURN client over UDP, TCP or TLS, as small as the tests need: long-term credentials with SHA-1 and MD5 (RFC 8489 9.2),
 Allocate, ChannelBind, ChannelData, Refresh (RFC 8656)."""
 import hashlib
 import hmac
@@ -41,14 +41,22 @@ def parse(message):
 class TurnClient:
     def __init__(self, server, local, user, password, port=3478):
         self.user, self.password = user.encode(), password.encode()
-        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.sock.bind((local, 0))
-        self.sock.connect((server, port))
+        self.sock = self._open(server, local, port)
         self.sock.settimeout(3)
         self.realm = self.nonce = None
 
+    def _open(self, server, local, port):
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        s.bind((local, 0))
+        s.connect((server, port))
+        return s
+
     def close(self):
         self.sock.close()
+
+    def _message(self):
+        """The next one from the server."""
+        return self.sock.recv(65536)
 
     def _ask(self, method, attributes):
         id_ = os.urandom(12)
@@ -58,9 +66,9 @@ class TurnClient:
             key = hashlib.md5(b":".join((self.user, self.realm, self.password))).digest()
             head = struct.pack("!HHI", method, len(body) + 24, COOKIE) + id_
             body += attribute(INTEGRITY, hmac.new(key, head + body, hashlib.sha1).digest())
-        self.sock.send(struct.pack("!HHI", method, len(body), COOKIE) + id_ + body)
+        self.sock.sendall(struct.pack("!HHI", method, len(body), COOKIE) + id_ + body)
         while True:
-            got = self.sock.recv(65536)
+            got = self._message()
             if got[8:20] == id_:
                 return got
 
@@ -96,6 +104,40 @@ class TurnClient:
 
     def receive(self):
         """Number and bytes of the next ChannelData."""
-        got = self.sock.recv(65536)
+        got = self._message()
         number, n = struct.unpack("!HH", got[:4])
         return number, got[4:4 + n]
+
+
+class StreamClient(TurnClient):
+    """The same over TCP, or with a context over TLS. ChannelData is padded both ways (RFC 8656 12.5)."""
+
+    def __init__(self, *args, context=None, **words):
+        self.context = context
+        super().__init__(*args, **words)
+
+    def _open(self, server, local, port):
+        s = socket.create_connection((server, port), timeout=10, source_address=(local, 0))
+        return self.context.wrap_socket(s) if self.context else s
+
+    def _exactly(self, n):
+        got = b""
+        while len(got) < n:
+            part = self.sock.recv(n - len(got))
+            if not part:
+                raise EOFError("the server has closed")
+            got += part
+        return got
+
+    def _message(self):
+        head = self._exactly(4)
+        kind, n = struct.unpack("!HH", head)
+        if kind < 0x4000:
+            return head + self._exactly(n + 16)
+        data = self._exactly(n)
+        if self._exactly(-n % 4) != bytes(-n % 4):
+            raise ValueError("padding that is not zero")
+        return head + data
+
+    def send(self, number, data):
+        self.sock.sendall(struct.pack("!HH", number, len(data)) + data + bytes(-len(data) % 4))
