@@ -50,3 +50,8 @@ UNIT += turn/turn_conf_test
 turn_conf_test_SRCS := turn/conf.c turn/endpoint.c $(turn_PURE)
 turn_conf_test_LIBS := net run proto base
 turn_conf_test_LD := -lssl -lcrypto -lcares -levent_core $(proto_LD)
+UNIT += turn/door_stream_test
+door_stream_test_SRCS := turn/stream_fixture.c lib/net/pki_fixture.c lib/net/link_fixture.c $(turn_STREAMS) \
+	turn/endpoint.c turn/batch.c turn/batch_read.c turn/batch_write.c
+door_stream_test_LIBS := net run proto base
+door_stream_test_LD := -lssl -lcrypto -lcares -levent_core

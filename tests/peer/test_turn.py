@@ -180,7 +180,7 @@ class TurnStreams(Relay):
         return s
 
     def counter(self, name):
-        return sum(int(r["value"]) for r in self.gh.records("show", "counters") if r["name"] == name)
+        return sum(int(r["value"]) for r in self.gh.records("show", "counters") if r["counter"] == name)
 
     def closes(self, s, most_seconds):
         """It is closed before long, and nothing was said on it."""
@@ -194,10 +194,10 @@ class TurnStreams(Relay):
 
     # ---- coturn's client
     def test_tcp(self):
-        self.passed(self.client("-t", "-c", "-s", "-n", "50", "-m", "10"), 500)
+        self.passed(self.client("-t", "-c", "-s", "-n", "20", "-m", "10"), 200)
 
     def test_tls(self):
-        self.passed(self.client("-t", "-S", "-c", "-s", "-n", "50", "-m", "10"), 500)
+        self.passed(self.client("-t", "-S", "-c", "-s", "-n", "20", "-m", "10"), 200)
 
     def test_even_ports(self):
         self.passed(self.client("-t", "-s", "-n", "20", "-m", "8"), 160)
