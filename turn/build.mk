@@ -50,8 +50,11 @@ UNIT += turn/turn_conf_test
 turn_conf_test_SRCS := turn/conf.c turn/endpoint.c $(turn_PURE)
 turn_conf_test_LIBS := net run proto base
 turn_conf_test_LD := -lssl -lcrypto -lcares -levent_core $(proto_LD)
-UNIT += turn/door_stream_test
-door_stream_test_SRCS := turn/stream_fixture.c lib/net/pki_fixture.c lib/net/link_fixture.c $(turn_STREAMS) \
-	turn/endpoint.c turn/batch.c turn/batch_read.c turn/batch_write.c
+UNIT += turn/door_stream_test turn/stream_tap_test
+stream_FIXTURE := turn/stream_fixture.c $(turn_STREAMS) turn/endpoint.c turn/batch.c turn/batch_read.c turn/batch_write.c
+stream_tap_test_SRCS := $(stream_FIXTURE)
+stream_tap_test_LIBS := net run proto base
+stream_tap_test_LD := -lssl -lcrypto -lcares -levent_core
+door_stream_test_SRCS := lib/net/pki_fixture.c lib/net/link_fixture.c $(stream_FIXTURE)
 door_stream_test_LIBS := net run proto base
 door_stream_test_LD := -lssl -lcrypto -lcares -levent_core
