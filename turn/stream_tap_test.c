@@ -13,7 +13,7 @@ struct tapper {
 	struct fixture *f;
 	struct buf in;
 	unsigned n_data, n_drained, n_closed;
-	bool pauses, ends;
+	bool pauses, ends, begins_paused;
 };
 static struct tapper tapper;
 
@@ -52,6 +52,7 @@ static void bind_it(struct fixture *f)
 	assert_int_equal(stream_tap(&f->w, &f->from, &tap, &tapper), 0);
 	assert_int_equal(stream_put(&f->w, &f->from, BYTES("peer")), 0);
 	assert_int_equal(tapper.n_data, 0); /* not in this turn */
+	stream_pause(&f->w, &f->from, tapper.begins_paused);
 }
 
 static int bound_client(struct fixture *f, const char *behind)
@@ -59,7 +60,8 @@ static int bound_client(struct fixture *f, const char *behind)
 	uint8_t b[20 + 64];
 	size_t n = fixture_binding(b);
 
-	tapper = (struct tapper){ .f = f, .pauses = tapper.pauses, .ends = tapper.ends };
+	tapper = (struct tapper){ .f = f, .pauses = tapper.pauses, .ends = tapper.ends,
+		.begins_paused = tapper.begins_paused };
 	buf_init(&tapper.in, 1 << 20);
 	f->on_heard = bind_it;
 	memcpy(b + n, behind, strlen(behind));
@@ -120,12 +122,13 @@ static void reading_stops_and_goes_on(void **state)
 	buf_fini(&tapper.in);
 	/* what came behind the request waits too */
 	f->n_heard = 0;
-	int other = bound_client(f, "");
-	stream_pause(&f->w, &f->from, true);
-	fixture_say(f, other, "three", 5);
+	tapper.begins_paused = true;
+	int other = bound_client(f, "three");
+	fixture_say(f, other, "four", 4);
 	has(f, "");
 	stream_pause(&f->w, &f->from, false);
-	has(f, "three");
+	has(f, "threefour");
+	tapper.begins_paused = false;
 	buf_fini(&tapper.in);
 	close(fd);
 	close(other);
