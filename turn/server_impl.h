@@ -93,6 +93,9 @@ struct request {
 void reply_begin(struct request *r, struct stunmsg_writer *w, enum stunmsg_class c);
 /* Signs (when the request was), and sends. */
 void reply_send(struct request *r, struct stunmsg_writer *w);
+/* The first half of that: the message, n 0 when it did not fit; and what signing adds to it. */
+struct bytes reply_finish(struct request *r, struct stunmsg_writer *w);
+size_t reply_end_bytes(const struct request *r);
 void reply_error(struct request *r, unsigned code);
 /* 401 or 438 with realm, nonce and algorithms; within the budget of who has proved nothing. */
 void reply_challenge(struct request *r, unsigned code);

@@ -556,29 +556,98 @@ static void binding_open_and_classic(void **state)
 	assert_null(play_last(&play));
 }
 
-/* RFC 5780 7.2 */
+static void open_discovery(void)
+{
+	for (uint8_t i = 0; i < 4; i++) {
+		const struct stunaddr at = { 4, (uint16_t)(3478 + (i & 1)), { 9, 1, 1, (uint8_t)(i >> 1) } };
+		const struct turn_door d = { TURN_UDP, .at = at, .seen = at };
+		turn_server_set_door(play.workers[0].server, i, &d);
+		play.conf.discovery[i >> 1][i & 1] = i;
+	}
+}
+
+static struct stunmsg last_message(void)
+{
+	struct stunmsg m;
+
+	assert_non_null(play_last(&play));
+	assert_int_equal(stunmsg_parse(bytes_make(play_last(&play)->bytes, play_last(&play)->n), &m), 0);
+	return m;
+}
+
+/* RFC 5780 7.2: from each of the four, with each change. */
 static void discovery(void **state)
 {
 	struct play_client c = play_client(&play, 1, 1000);
 
 	(void)state;
-	for (uint8_t i = 0; i < 4; i++) {
-		const struct turn_door d = { TURN_UDP, .at = { 4, (uint16_t)(3478 + (i & 1)), { 9, 1, 1, (uint8_t)(i >> 1) } },
-			                     .seen = { 4, (uint16_t)(3478 + (i & 1)), { 9, 1, 1, (uint8_t)(i >> 1) } } };
-		turn_server_set_door(play.workers[0].server, i, &d);
-		play.conf.discovery[i >> 1][i & 1] = i;
-	}
-	for (uint8_t change = 0; change < 4; change++) {
-		uint8_t wire[4] = { 0, 0, 0, (uint8_t)(change << 1) };
+	open_discovery();
+	for (uint8_t i = 0; i < 16; i++) {
+		uint8_t wire[4] = { 0, 0, 0, (uint8_t)(i >> 2 << 1) }, door = i & 3, from = door ^ (i >> 2);
 		struct attribute with[] = { { STUN_CHANGE_REQUEST, bytes_make(wire, 4) }, { 0, BYTES_NONE } };
+		c.path.door = door;
 		struct stunmsg m = ask(&c, STUN_BINDING, with);
 		assert_int_equal(code(m), 0);
-		assert_int_equal(m.other.port, 3479);
-		assert_int_equal(m.other.ip[3], 1);
-		assert_int_equal(m.response_origin.port, 3478 + (change & 1));
-		assert_int_equal(m.response_origin.ip[3], change >> 1);
-		assert_int_equal(play_last(&play)->what, change ? OUT_CLIENT_FROM : OUT_CLIENT);
-		assert_int_equal(play_last(&play)->door, change);
+		assert_int_equal(m.other.port, 3478 + !(door & 1));
+		assert_int_equal(m.other.ip[3], !(door >> 1));
+		assert_int_equal(m.response_origin.port, 3478 + (from & 1));
+		assert_int_equal(m.response_origin.ip[3], from >> 1);
+		assert_int_equal(play_last(&play)->what, from == door ? OUT_CLIENT : OUT_CLIENT_FROM);
+		assert_int_equal(play_last(&play)->door, from == door ? 0 : from);
+	}
+}
+
+/* RFC 3489 11.2: the old names of the attributes. */
+static void discovery_by_a_classic_client(void **state)
+{
+	struct play_client c = play_client(&play, 1, 1000);
+	uint8_t out[64], old[16] = "0123456789abcde";
+	struct stunmsg_writer w;
+
+	(void)state;
+	open_discovery();
+	stunmsg_begin(&w, out, sizeof out, STUN_REQUEST, STUN_BINDING, old);
+	stunmsg_put(&w, STUN_CHANGE_REQUEST, BYTES("\0\0\0\6"));
+	play_from_client(&c, stunmsg_end(&w));
+	struct stunmsg m = last_message();
+	assert_true(m.is_classic);
+	assert_int_equal(play_last(&play)->door, 3);
+	assert_int_equal(m.response_origin.port, 3479);
+	assert_int_equal(m.other.ip[3], 1);
+	turn_server_set_door(play.workers[0].server, 2, NULL); /* one of the four has closed: it is off */
+	play_from_client(&c, stunmsg_end(&w));
+	assert_int_equal(last_message().error, 420);
+}
+
+/* RFC 5780 7.5, 7.6 and the bounds of ours. */
+static void response_port_and_padding(void **state)
+{
+	static const uint8_t zero[1500];
+	struct play_client c = play_client(&play, 1, 1000);
+
+	(void)state;
+	assert_int_equal(code(ask(&c, STUN_BINDING, ALL({ STUN_RESPONSE_PORT, BYTES("\x20\0\0\0") }))), 420);
+	assert_int_equal(code(ask(&c, STUN_BINDING, ALL({ STUN_PADDING, bytes_make(zero, 100) }))), 420);
+	open_discovery();
+	assert_int_equal(code(ask(&c, STUN_BINDING, ALL({ STUN_RESPONSE_PORT, BYTES("\x20\0\0\0") }))), 0);
+	assert_int_equal(play_last(&play)->path.from.port, 0x2000);
+	struct stunmsg m = last_message();
+	assert_true(stunaddr_eq(&m.mapped, &c.path.from));
+	assert_int_equal(code(ask(&c, STUN_BINDING, ALL({ STUN_RESPONSE_PORT, BYTES("\0\x35\0\0") }))), 400);
+	assert_int_equal(code(ask(&c, STUN_BINDING, ALL({ STUN_RESPONSE_PORT, BYTES("\0\0\0\0") }))), 400);
+	assert_int_equal(code(ask(&c, STUN_BINDING, ALL({ STUN_RESPONSE_PORT, BYTES("\x20\0\0\0") }, { STUN_PADDING, BYTES("1234") }))), 400);
+	for (size_t n = 0; n <= sizeof zero; n += 4) {
+		uint8_t out[2000];
+		struct stunmsg_writer w;
+		stunmsg_begin(&w, out, sizeof out, STUN_REQUEST, STUN_BINDING, c.id);
+		stunmsg_put(&w, STUN_PADDING, bytes_make(zero, n));
+		stunmsg_put_fingerprint(&w);
+		play_clear(&play);
+		play_from_client(&c, stunmsg_end(&w));
+		m = last_message();
+		assert_true(m.raw.n <= w.n || m.padding.n == 0);
+		assert_true(n < 100 || m.padding.n > n - 70);
+		assert_true(n < 1500 || m.raw.n == 1500); /* a fragment where the way is of Ethernet */
 	}
 }
 
@@ -648,7 +717,7 @@ int main(void)
 		T(permissions_end_after_five_minutes_channels_after_ten), T(channel_conflicts), T(forbidden_peers_on_every_way_in),
 		T(refresh_ends_and_bounds), T(allocate_twice), T(what_allocate_refuses), T(both_families),
 		T(even_port_and_its_neighbour), T(quotas), T(moves_with_a_ticket), T(tcp_allocations), T(a_peer_connects),
-		T(binding_open_and_classic), T(discovery), T(strangers_are_answered_so_often), T(garbage),
+		T(binding_open_and_classic), T(discovery), T(discovery_by_a_classic_client), T(response_port_and_padding), T(strangers_are_answered_so_often), T(garbage),
 		T(rules_that_change_bind_at_once), T(an_allocation_is_small),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

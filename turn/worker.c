@@ -115,6 +115,20 @@ const struct turn_io worker_io = {
 
 /* ---- settings and listeners ---- */
 
+/* Is it one of the four of RFC 5780? */
+static void set_discovery(struct worker *w, struct door *d)
+{
+	const struct discovery *four = &w->conf->discovery;
+
+	for (unsigned i = 0; four->is_on && d->facts.transport == TURN_UDP && i < 4; i++) {
+		const struct discovery_door *one = &four->door[i >> 1][i & 1];
+		if (!stunaddr_eq(&one->at, &d->facts.at))
+			continue;
+		d->facts.seen = one->seen;
+		w->conf->engine.discovery[i >> 1][i & 1] = d->number;
+	}
+}
+
 static void set_doors(struct worker *w)
 {
 	for (size_t i = 0; i < TURN_DOORS_MAX; i++) {
@@ -125,6 +139,7 @@ static void set_doors(struct worker *w)
 		if (!d->facts.seen.family)
 			d->facts.seen = d->facts.at;
 		d->facts.seen.port = d->facts.at.port;
+		set_discovery(w, d);
 		turn_server_set_door(w->server, d->number, &d->facts);
 		if (loop_watch_set(&d->watch, LOOP_READ))
 			log_error("turn.listen.failed", LOG_STR("address", d->addr));
