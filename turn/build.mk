@@ -1,5 +1,5 @@
 # gh-turn: the engine is pure (server.h); the program around it owns the sockets.
-turn_PURE := turn/peer_rules.c turn/nonce.c turn/budget.c turn/quota.c turn/credentials.c turn/timed.c turn/oauth.c
+turn_PURE := turn/peer_rules.c turn/own_relays.c turn/nonce.c turn/budget.c turn/quota.c turn/credentials.c turn/timed.c turn/oauth.c
 
 UNIT += turn/peer_rules_test
 peer_rules_test_SRCS := turn/peer_rules.c lib/net/prefix.c

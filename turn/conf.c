@@ -250,6 +250,10 @@ struct turn_settings *turn_settings_new(const struct settings *s, const struct s
 	c->relays.port_min = (uint16_t)number(s, SET_TURN_PORT_MIN);
 	c->relays.port_max = (uint16_t)number(s, SET_TURN_PORT_MAX);
 	c->relays.kernel_bytes = KERNEL_BYTES;
+	memcpy(c->engine.own_relays.at, c->relays.at, sizeof c->relays.at);
+	memcpy(c->engine.own_relays.seen, c->relays.seen, sizeof c->relays.seen);
+	c->engine.own_relays.port_min = c->relays.port_min;
+	c->engine.own_relays.port_max = c->relays.port_max;
 	add_ranges(&c->engine.rules.allow, s, SET_TURN_ALLOW_PEER);
 	add_ranges(&c->engine.rules.deny, s, SET_TURN_DENY_PEER);
 	for (size_t i = 0; i < 2; i++) {

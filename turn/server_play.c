@@ -59,6 +59,8 @@ static void open_port(struct play_worker *w, struct turn_relay *r, uint8_t famil
 {
 	*r = (struct turn_relay){ .fd = port, .at = { family, port, { 203, 0, 113, 5 } } };
 	r->seen = r->at;
+	if (w->play->public[family == 6].family)
+		memcpy(r->seen.ip, w->play->public[family == 6].ip, sizeof r->seen.ip);
 	w->owner_of[port] = owner;
 	w->relay_of[port] = r;
 	w->play->open_ports++;
@@ -88,6 +90,14 @@ static int relay_adopt(void *io, struct turn_relay *r, void *owner)
 	w->owner_of[r->at.port] = owner;
 	w->relay_of[r->at.port] = r;
 	return 0;
+}
+
+static void *relay_owner(void *io, uint8_t family, uint16_t port)
+{
+	struct play_worker *w = io;
+	const struct turn_relay *r = w->relay_of[port];
+
+	return r && r->at.family == family && !r->is_tcp ? w->owner_of[port] : NULL;
 }
 
 static void relay_release(void *io, struct turn_relay *r)
@@ -188,7 +198,7 @@ static void refused(void *io, const struct turn_path *from, struct bytes user, c
 
 static const struct turn_io play_io = {
 	.to_client = to_client, .to_client_from = to_client_from, .to_peer = to_peer, .relay_open = relay_open,
-	.relay_adopt = relay_adopt, .relay_close = relay_close, .relay_release = relay_release,
+	.relay_adopt = relay_adopt, .relay_owner = relay_owner, .relay_close = relay_close, .relay_release = relay_release,
 	.peer_connect = peer_connect, .peer_close = peer_close, .peer_release = peer_release, .peer_adopt = peer_adopt,
 	.join = join, .client_close = client_close, .claim = claim, .tell_usage = tell_usage, .refused = refused,
 };

@@ -39,6 +39,7 @@ struct play {
 	unsigned open_ports, refused;
 	char why[256];
 	bool has_no_port, has_no_v6;
+	struct stunaddr public[2]; /* behind static NAT; family 0: not */
 };
 
 /* A client's hand. */

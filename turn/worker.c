@@ -63,6 +63,11 @@ static int relay_adopt(void *io, struct turn_relay *r, void *owner)
 	return relays_adopt(((struct worker *)io)->relays, r, owner);
 }
 
+static void *relay_owner(void *io, uint8_t family, uint16_t port)
+{
+	return relays_owner(((struct worker *)io)->relays, family, port);
+}
+
 static void relay_close(void *io, struct turn_relay *r)
 {
 	relays_close(((struct worker *)io)->relays, r);
@@ -109,7 +114,7 @@ static void refused(void *io, const struct turn_path *from, struct bytes user, c
 /* Without clients on streams there is no TCP relay: what it needs is left out (io.h). */
 const struct turn_io worker_io = {
 	.to_client = to_client, .to_client_from = to_client_from, .to_peer = to_peer,
-	.relay_open = relay_open, .relay_adopt = relay_adopt, .relay_close = relay_close, .relay_release = relay_release,
+	.relay_open = relay_open, .relay_adopt = relay_adopt, .relay_owner = relay_owner, .relay_close = relay_close, .relay_release = relay_release,
 	.client_close = client_close, .claim = claim, .tell_usage = tell_usage, .refused = refused,
 };
 
