@@ -26,27 +26,11 @@ static int end(void **state)
 	return 0;
 }
 
-static unsigned code(struct stunmsg m)
-{
-	return m.class == STUN_SUCCESS ? 0 : m.error ? m.error : 1;
-}
-
-struct attribute {
-	enum stunmsg_attribute type;
-	struct bytes value;
-};
-
-/* Attributes up to one without type. */
-static void put_all(struct stunmsg_writer *w, void *arg)
-{
-	for (const struct attribute *a = arg; a->type; a++)
-		stunmsg_put(w, a->type, a->value);
-}
-
-static struct stunmsg ask(struct play_client *c, uint16_t method, struct attribute *all)
-{
-	return play_ask(c, &(struct play_ask){ .method = method, .put = put_all, .arg = all });
-}
+#define attribute play_attribute
+#define put_all play_put_all
+#define code play_code
+#define ask play_ask_all
+#define last_message() play_last_message(&play)
 
 #define UDP { STUN_REQUESTED_TRANSPORT, BYTES("\x11\0\0\0") }
 #define TCP { STUN_REQUESTED_TRANSPORT, BYTES("\x06\0\0\0") }
@@ -61,8 +45,6 @@ static void a_stranger_is_challenged_and_not_kept(void **state)
 	assert_int_equal(m.error, 401);
 	assert_true(bytes_eq_str(m.realm, "example.org"));
 	assert_true(m.password_algorithms.n == 8);
-	/* turn.md 4: a bare Allocate of 28 bytes is answered with less than four times as much. */
-	assert_true(play_last(&play)->n <= 100);
 	assert_int_equal(turn_server_count(play.workers[0].server), 0);
 }
 
@@ -564,15 +546,6 @@ static void open_discovery(void)
 		turn_server_set_door(play.workers[0].server, i, &d);
 		play.conf.discovery[i >> 1][i & 1] = i;
 	}
-}
-
-static struct stunmsg last_message(void)
-{
-	struct stunmsg m;
-
-	assert_non_null(play_last(&play));
-	assert_int_equal(stunmsg_parse(bytes_make(play_last(&play)->bytes, play_last(&play)->n), &m), 0);
-	return m;
 }
 
 /* RFC 5780 7.2: from each of the four, with each change. */
