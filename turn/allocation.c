@@ -111,11 +111,16 @@ static struct permission *permission_find(struct allocation *a, const struct stu
 	return NULL;
 }
 
-bool permission_holds(struct allocation *a, const struct stunaddr *peer, uint64_t now_ms)
+const struct permission *permission_of(struct allocation *a, const struct stunaddr *peer, uint64_t now_ms)
 {
 	const struct permission *p = permission_find(a, peer);
 
-	return p && p->expires_ms > now_ms;
+	return p && p->expires_ms > now_ms ? p : NULL;
+}
+
+bool permission_holds(struct allocation *a, const struct stunaddr *peer, uint64_t now_ms)
+{
+	return permission_of(a, peer, now_ms) != NULL;
 }
 
 static void permissions_prune(struct allocation *a, uint64_t now_ms)
@@ -144,7 +149,7 @@ static int grow(void **array, size_t size, uint16_t n, uint16_t *room, uint32_t 
 	return 0;
 }
 
-int permission_put(struct allocation *a, const struct stunaddr *peer, uint64_t now_ms, uint32_t most)
+int permission_put(struct allocation *a, const struct stunaddr *peer, bool is_own, uint64_t now_ms, uint32_t most)
 {
 	struct permission *p = permission_find(a, peer);
 
@@ -158,6 +163,7 @@ int permission_put(struct allocation *a, const struct stunaddr *peer, uint64_t n
 		p->peer = *peer;
 		p->peer.port = 0;
 	}
+	p->is_own = is_own;
 	p->expires_ms = now_ms + PERMISSION_MS;
 	return 0;
 }
@@ -222,17 +228,17 @@ int channel_put(struct allocation *a, uint16_t number, const struct stunaddr *pe
 	return 0;
 }
 
-void allocation_revoke(struct allocation *a, bool (*is_permitted)(void *arg, const struct stunaddr *peer), void *arg)
+void allocation_revoke(struct allocation *a, enum peer_verdict (*judge)(void *arg, const struct stunaddr *peer), void *arg)
 {
 	uint16_t n = 0;
 
 	for (uint16_t i = 0; i < a->n_permissions; i++)
-		if (is_permitted(arg, &a->permissions[i].peer))
+		if (judge(arg, &a->permissions[i].peer) == (a->permissions[i].is_own ? PEER_OWN_RELAY : PEER_PERMITTED))
 			a->permissions[n++] = a->permissions[i];
 	a->n_permissions = n;
 	n = 0;
 	for (uint16_t i = 0; i < a->n_channels; i++)
-		if (is_permitted(arg, &a->channels[i].peer))
+		if (judge(arg, &a->channels[i].peer) != PEER_DENIED)
 			a->channels[n++] = a->channels[i];
 	a->n_channels = n;
 }

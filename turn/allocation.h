@@ -6,6 +6,7 @@
 
 #include "base/map.h"
 #include "io.h"
+#include "peer_rules.h"
 #include "quota.h"
 #include "run/loop.h"
 
@@ -19,6 +20,7 @@ enum {
 struct permission {
 	uint64_t expires_ms;
 	struct stunaddr peer; /* port is 0 */
+	bool is_own;          /* relayed addresses of this box (own_relays.h) */
 };
 struct channel {
 	uint64_t expires_ms;
@@ -71,8 +73,9 @@ void allocation_free(struct allocation_table *t, struct allocation *a);
 
 /* ---- permissions: by the peer's address ---- */
 /* Makes or renews. ERR_LIMIT: it has `most` that still hold; ERR_NOMEM. */
-int permission_put(struct allocation *a, const struct stunaddr *peer, uint64_t now_ms, uint32_t most);
-/* Is there one already (then a renewal is no new peer)? */
+int permission_put(struct allocation *a, const struct stunaddr *peer, bool is_own, uint64_t now_ms, uint32_t most);
+/* The one that holds for this peer; NULL: none. */
+const struct permission *permission_of(struct allocation *a, const struct stunaddr *peer, uint64_t now_ms);
 bool permission_holds(struct allocation *a, const struct stunaddr *peer, uint64_t now_ms);
 
 /* ---- channels ---- */
@@ -81,8 +84,8 @@ struct channel *channel_of_peer(struct allocation *a, const struct stunaddr *pee
 /* Binds or renews, with the permission. ERR_EXISTS: number or peer is bound otherwise (400); ERR_LIMIT. */
 int channel_put(struct allocation *a, uint16_t number, const struct stunaddr *peer, uint64_t now_ms, uint32_t most,
                 struct channel **out);
-/* Permissions and channels that the rules forbid now end. */
-void allocation_revoke(struct allocation *a, bool (*is_permitted)(void *arg, const struct stunaddr *peer), void *arg);
+/* Permissions and channels that are denied now, or judged otherwise than when they were made, end. */
+void allocation_revoke(struct allocation *a, enum peer_verdict (*judge)(void *arg, const struct stunaddr *peer), void *arg);
 uint32_t allocation_count_permissions(const struct allocation *a, uint64_t now_ms);
 uint32_t allocation_count_channels(const struct allocation *a, uint64_t now_ms);
 size_t allocation_memory(const struct allocation *a); /* bytes */

@@ -1,10 +1,14 @@
 # gh-turn: the engine is pure (server.h); the program around it owns the sockets.
-turn_PURE := turn/peer_rules.c turn/nonce.c turn/budget.c turn/quota.c turn/credentials.c turn/timed.c turn/oauth.c
+turn_PURE := turn/peer_rules.c turn/own_relays.c turn/nonce.c turn/budget.c turn/quota.c turn/credentials.c turn/timed.c turn/oauth.c
 
 UNIT += turn/peer_rules_test
 peer_rules_test_SRCS := turn/peer_rules.c lib/net/prefix.c
 peer_rules_test_LIBS := proto base
 peer_rules_test_LD := -lcrypto
+UNIT += turn/discovery_test
+discovery_test_SRCS := turn/discovery.c
+discovery_test_LIBS := proto base
+discovery_test_LD := -lcrypto
 UNIT += turn/nonce_test
 nonce_test_SRCS := turn/nonce.c
 nonce_test_LD := -lcrypto
@@ -25,6 +29,10 @@ UNIT += turn/server_test
 server_test_SRCS := turn/server_play.c turn/credentials_fixture.c $(turn_ENGINE)
 server_test_LIBS := net run proto base
 server_test_LD := -lssl -lcrypto -lcares -levent_core
+UNIT += turn/server_rows_test
+server_rows_test_SRCS := turn/server_play.c turn/credentials_fixture.c $(turn_ENGINE)
+server_rows_test_LIBS := net run proto base
+server_rows_test_LD := -lssl -lcrypto -lcares -levent_core
 FUZZ += turn_fuzz
 $(O)/obj/tests/fuzz/turn_fuzz.o: CPPFLAGS += -Iturn
 turn_fuzz_SRCS := turn/server_play.c turn/credentials_fixture.c $(turn_ENGINE)
@@ -43,11 +51,12 @@ relay_socket_test_LIBS := run proto base
 relay_socket_test_LD := -levent_core -lcrypto
 
 PROGS += gh-turn
-gh-turn_SRCS := turn/main.c turn/worker.c turn/doors.c turn/door_udp.c turn/certificates.c $(turn_STREAMS) turn/claims.c turn/conf.c turn/show.c $(turn_SOCKETS) $(turn_ENGINE)
+gh-turn_SRCS := turn/main.c turn/worker.c turn/doors.c turn/door_udp.c turn/certificates.c $(turn_STREAMS) turn/claims.c \
+	turn/conf.c turn/discovery.c turn/show.c $(turn_SOCKETS) $(turn_ENGINE)
 gh-turn_LIBS := net run proto base
 gh-turn_LD := -levent_core -lseccomp -lssl -lcrypto -lcares $(proto_LD)
 UNIT += turn/turn_conf_test
-turn_conf_test_SRCS := turn/conf.c turn/endpoint.c $(turn_PURE)
+turn_conf_test_SRCS := turn/conf.c turn/discovery.c turn/endpoint.c $(turn_PURE)
 turn_conf_test_LIBS := net run proto base
 turn_conf_test_LD := -lssl -lcrypto -lcares -levent_core $(proto_LD)
 UNIT += turn/door_stream_test turn/stream_tap_test

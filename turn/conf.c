@@ -100,6 +100,61 @@ static int check_credentials(const struct settings *s, char path[static CONF_PAT
 	return rc;
 }
 
+static void read_addresses(const struct settings *s, enum setting id, struct stunaddr out[2])
+{
+	struct stunaddr a;
+	struct bytes key;
+
+	for (size_t at = 0; settings_next_key(s, id, &at, &key);)
+		if (read_address(s, id, key, &a) == 0)
+			out[a.family == 6] = a;
+}
+
+/* Doors for datagrams, with what is seen of them: their own public address, or that of the family. */
+static size_t read_doors(const struct settings *s, struct discovery_door out[static TURN_DOORS_MAX])
+{
+	struct stunaddr public[2] = { 0 };
+	struct bytes key;
+	size_t n = 0;
+
+	read_addresses(s, SET_TURN_PUBLIC_ADDRESS, public);
+	for (size_t at = 0; n < TURN_DOORS_MAX && settings_next_key(s, SET_TURN_LISTEN_UDP, &at, &key);) {
+		struct discovery_door *d = &out[n];
+		if (read_address(s, SET_TURN_LISTEN_UDP, key, &d->at))
+			continue;
+		d->seen = public[d->at.family == 6].family ? public[d->at.family == 6] : d->at;
+		if (settings_is_set(s, SET_TURN_DISCOVERY_ADDRESS, key))
+			(void)read_address(s, SET_TURN_DISCOVERY_ADDRESS, key, &d->seen); /* numeric by its type */
+		d->seen.port = d->at.port;
+		n++;
+	}
+	return n;
+}
+
+static int read_discovery(const struct settings *s, struct discovery *out, struct stunaddr *where, const char **why)
+{
+	struct discovery_door doors[TURN_DOORS_MAX];
+
+	return discovery_find(doors, read_doors(s, doors), out, where, why);
+}
+
+static int check_discovery(const struct settings *s, char path[static CONF_PATH_BYTES], const char **why)
+{
+	char text[STUNADDR_TEXT_BYTES] = "";
+	struct discovery d;
+	struct stunaddr where;
+	struct bytes key;
+
+	for (size_t at = 0; settings_next_key(s, SET_TURN_DISCOVERY_ADDRESS, &at, &key);)
+		if (!settings_is_set(s, SET_TURN_LISTEN_UDP, key))
+			return refuse(path, why, "turn discovery-address", key, "there is no turn listen-udp row of this name");
+	if (!settings_bool(s, SET_TURN_DISCOVERY) || read_discovery(s, &d, &where, why) == 0)
+		return 0;
+	if (where.family)
+		stunaddr_text(&where, text);
+	return refuse(path, why, "turn discovery", bytes_of(text), *why);
+}
+
 int turn_settings_check(const struct settings *s, char path[static CONF_PATH_BYTES], const char **why)
 {
 	int rc = 0;
@@ -110,6 +165,8 @@ int turn_settings_check(const struct settings *s, char path[static CONF_PATH_BYT
 		rc = check_ranges(s, range_rows[i], path, why);
 	if (!rc && settings_int(s, SET_TURN_PORT_MIN) >= settings_int(s, SET_TURN_PORT_MAX))
 		rc = refuse(path, why, "turn port-max", BYTES_NONE, "must be above turn port-min");
+	if (!rc)
+		rc = check_discovery(s, path, why);
 	return rc ? rc : check_credentials(s, path, why);
 }
 
@@ -130,16 +187,6 @@ static void add_own(struct peer_ranges *r, const struct stunaddr *a)
 {
 	if (a->family)
 		(void)peer_rules_add_address(r, a);
-}
-
-static void read_addresses(const struct settings *s, enum setting id, struct stunaddr out[2])
-{
-	struct stunaddr a;
-	struct bytes key;
-
-	for (size_t at = 0; settings_next_key(s, id, &at, &key);)
-		if (read_address(s, id, key, &a) == 0)
-			out[a.family == 6] = a;
 }
 
 static unsigned algorithms_of(const struct settings *s)
@@ -194,6 +241,8 @@ static uint32_t share(const struct turn_conf *e, uint32_t all)
 struct turn_settings *turn_settings_new(const struct settings *s, const struct stunaddr *own, size_t n_own)
 {
 	struct turn_settings *c = calloc(1, sizeof *c);
+	struct stunaddr where;
+	const char *why;
 	struct bytes key;
 
 	if (!c || !(c->credentials = credentials_new(settings_text(s, SET_TURN_REALM)))) {
@@ -209,6 +258,10 @@ struct turn_settings *turn_settings_new(const struct settings *s, const struct s
 	c->relays.port_min = (uint16_t)number(s, SET_TURN_PORT_MIN);
 	c->relays.port_max = (uint16_t)number(s, SET_TURN_PORT_MAX);
 	c->relays.kernel_bytes = KERNEL_BYTES;
+	memcpy(c->engine.own_relays.at, c->relays.at, sizeof c->relays.at);
+	memcpy(c->engine.own_relays.seen, c->relays.seen, sizeof c->relays.seen);
+	c->engine.own_relays.port_min = c->relays.port_min;
+	c->engine.own_relays.port_max = c->relays.port_max;
 	add_ranges(&c->engine.rules.allow, s, SET_TURN_ALLOW_PEER);
 	add_ranges(&c->engine.rules.deny, s, SET_TURN_DENY_PEER);
 	for (size_t i = 0; i < 2; i++) {
@@ -217,6 +270,10 @@ struct turn_settings *turn_settings_new(const struct settings *s, const struct s
 	}
 	for (size_t i = 0; i < n_own; i++)
 		add_own(&c->engine.rules.own, &own[i]);
+	if (settings_bool(s, SET_TURN_DISCOVERY))
+		(void)read_discovery(s, &c->discovery, &where, &why); /* checked: it is found */
+	for (size_t i = 0; c->discovery.is_on && i < 2; i++)
+		add_own(&c->engine.rules.own, &c->discovery.door[i][0].seen);
 	c->engine.credentials = c->credentials;
 	if (add_credentials(c->credentials, s, SET_TURN_USER_KEY, &key) || add_credentials(c->credentials, s, SET_TURN_SECRET, &key) ||
 	    add_credentials(c->credentials, s, SET_TURN_OAUTH_KEY, &key)) { /* checked: only memory is left to fail */

@@ -2,6 +2,7 @@
 #ifndef TURN_CONF_H
 #define TURN_CONF_H
 
+#include "discovery.h"
 #include "relay_socket.h"
 #include "run/settings.h"
 #include "server.h"
@@ -12,6 +13,7 @@ struct turn_settings {
 	struct credentials *credentials; /* owned */
 	struct stunaddr public[2];       /* IPv4, IPv6; family 0: none */
 	uint32_t connections, connections_address; /* over TCP and TLS: this worker's share; UINT32_MAX: no limit */
+	struct discovery discovery;
 };
 
 /* Is the snapshot one that can be used? ERR_RANGE with the path (in room) and why. */

@@ -58,6 +58,8 @@ struct turn_io {
 	                  struct turn_relay *pair, void *owner);
 	/* A socket that came out of a reservation or from another worker now has this owner. */
 	int (*relay_adopt)(void *io, struct turn_relay *r, void *owner);
+	/* The owner of this worker's relayed UDP address at this port; NULL: it is another worker's, or nobody's. */
+	void *(*relay_owner)(void *io, uint8_t family, uint16_t port);
 	void (*relay_close)(void *io, struct turn_relay *r); /* sets fd to -1; harmless without */
 	/* The descriptor leaves this worker: no longer watched, not closed. Sets r->fd to -1. */
 	void (*relay_release)(void *io, struct turn_relay *r);

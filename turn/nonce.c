@@ -8,7 +8,7 @@
  * significant. We have no other feature. */
 static const char cookie[2][NONCE_COOKIE_BYTES + 1] = { "obMatJos2AAAA", "obMatJos2gAAA" };
 
-enum { STAMP_BYTES = 4, MAC_BYTES = 9, STAMP_AT = NONCE_COOKIE_BYTES };
+enum { STAMP_BYTES = 3, MAC_BYTES = 5, STAMP_AT = NONCE_COOKIE_BYTES, STAMP_MASK = 0xffffff };
 enum { DIGITS = ((STAMP_BYTES + MAC_BYTES) * 8 + 5) / 6, NONCE_BYTES = STAMP_AT + DIGITS };
 _Static_assert((int)NONCE_BYTES <= (int)NONCE_TEXT_MAX, "a nonce fits");
 
@@ -28,38 +28,38 @@ static void digits(const uint8_t in[static STAMP_BYTES + MAC_BYTES], char out[st
 /* The stamp of a nonce; what is no digit gives one that no MAC goes with. */
 static uint32_t stamp_of(const uint8_t *p)
 {
-	uint64_t v = 0;
+	uint32_t v = 0;
 
-	for (unsigned i = 0; i < 6; i++) {
+	for (unsigned i = 0; i < STAMP_BYTES * 8 / 6; i++) {
 		unsigned c = p[i];
 		v = v << 6 | (c - 'A' < 26   ? c - 'A'
 		              : c - 'a' < 26 ? c - 'a' + 26
 		              : c - '0' < 10 ? c - '0' + 52
 		                             : 62 + (c == '/'));
 	}
-	return (uint32_t)(v >> 4);
+	return v;
 }
 
-static void set32(uint8_t *p, uint32_t v)
+static void set_stamp(uint8_t *p, uint32_t v)
 {
-	for (unsigned i = 0; i < 4; i++)
-		p[i] = (uint8_t)(v >> (24 - 8 * i));
+	for (unsigned i = 0; i < STAMP_BYTES; i++)
+		p[i] = (uint8_t)(v >> (16 - 8 * i));
 }
 
 /* The MAC covers the stamp, the offer and the client's side of the 5-tuple. */
 static bool text(const uint8_t key[static NONCE_KEY_BYTES], uint32_t stamp, bool offers_algorithms,
                  const struct stunaddr *client, uint8_t transport, char out[static NONCE_BYTES])
 {
-	uint8_t in[9 + sizeof client->ip], md[EVP_MAX_MD_SIZE], both[STAMP_BYTES + MAC_BYTES];
+	uint8_t in[STAMP_BYTES + 5 + sizeof client->ip], md[EVP_MAX_MD_SIZE], both[STAMP_BYTES + MAC_BYTES];
 	unsigned n = 0;
 
-	set32(in, stamp);
-	in[4] = offers_algorithms;
-	in[5] = client->family;
-	in[6] = transport;
-	in[7] = (uint8_t)(client->port >> 8);
-	in[8] = (uint8_t)client->port;
-	memcpy(in + 9, client->ip, sizeof client->ip);
+	set_stamp(in, stamp);
+	in[3] = offers_algorithms;
+	in[4] = client->family;
+	in[5] = transport;
+	in[6] = (uint8_t)(client->port >> 8);
+	in[7] = (uint8_t)client->port;
+	memcpy(in + 8, client->ip, sizeof client->ip);
 	if (!HMAC(EVP_sha256(), key, NONCE_KEY_BYTES, in, sizeof in, md, &n) || n < MAC_BYTES)
 		return false;
 	memcpy(both, in, STAMP_BYTES);
@@ -86,7 +86,7 @@ enum nonce_verdict nonce_check(const struct nonce_key *k, struct bytes nonce, co
 	for (unsigned i = 0; i < 2; i++)
 		if (text(k->key[i], stamp, nonce_offers_algorithms(nonce), client, transport, want) &&
 		    CRYPTO_memcmp(want, nonce.p, NONCE_BYTES) == 0)
-			return (uint32_t)now_s - stamp <= NONCE_LIFE_S ? NONCE_GOOD : NONCE_STALE;
+			return ((now_s - stamp) & STAMP_MASK) <= NONCE_LIFE_S ? NONCE_GOOD : NONCE_STALE;
 	return NONCE_FORGED;
 }
 

@@ -2,7 +2,10 @@
  * address, port and transport under the box's key, behind the security feature cookie (RFC 8489 9.2.1).
  * Every worker has the same key, so a client may meet another one. Pure.
  *
- *	"obMatJos2" features(4)  stamp and MAC, 13 bytes in base64's digits */
+ *	"obMatJos2" features(4)  stamp and MAC, 8 bytes in base64's digits
+ *
+ * Short, so that a challenge is no more than three times its request. 40 bits of MAC do: who guesses one has
+ * won a challenge of another kind. The stamp counts seconds and comes round after 194 days. */
 #ifndef TURN_NONCE_H
 #define TURN_NONCE_H
 

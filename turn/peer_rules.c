@@ -147,6 +147,17 @@ int peer_rules_add_address(struct peer_ranges *r, const struct stunaddr *a)
 	return peer_rules_add(r, &p);
 }
 
+bool peer_rules_permit_own(const struct peer_rules *r, const struct stunaddr *peer, const char **rule)
+{
+	uint8_t address[16];
+
+	bytes_of_address(peer, address);
+	*rule = closed_by(address, true);
+	if (!*rule && has(&r->deny, address))
+		*rule = "turn deny-peer";
+	return !*rule;
+}
+
 bool peer_rules_permit(const struct peer_rules *r, struct stunaddr *peer, const char **rule)
 {
 	uint8_t address[16];

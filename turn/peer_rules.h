@@ -15,6 +15,11 @@
 
 enum { PEER_RULES_MAX = 256 };
 
+enum peer_verdict {
+	PEER_DENIED,
+	PEER_PERMITTED,
+	PEER_OWN_RELAY, /* permitted as far as it is a relayed address of this box (own_relays.h) */
+};
 struct peer_ranges {
 	struct prefix ranges[PEER_RULES_MAX];
 	size_t n;
@@ -22,8 +27,7 @@ struct peer_ranges {
 struct peer_rules {
 	struct peer_ranges allow, deny, own;
 };
-/* ERR_LIMIT. An address of the box (own) that an allocation of this relay is behind is reached inside
- * the relay and not asked for here. */
+/* ERR_LIMIT. */
 int peer_rules_add(struct peer_ranges *r, const struct prefix *p);
 int peer_rules_add_address(struct peer_ranges *r, const struct stunaddr *a);
 /* An IPv4-mapped address becomes IPv4: the form in which permissions are kept. */
@@ -31,5 +35,8 @@ void peer_canonical(struct stunaddr *peer);
 /* *peer becomes its canonical form (an IPv4-mapped address becomes IPv4). True: may be talked to. Else
  * *rule names what forbids it, for the log: "loopback", "private network", "turn deny-peer". */
 bool peer_rules_permit(const struct peer_rules *r, struct stunaddr *peer, const char **rule);
+/* The same about an address of this box that its relayed addresses are on: only what stays closed whatever is
+ * set, and `turn deny-peer`, forbid it. Canonical already. */
+bool peer_rules_permit_own(const struct peer_rules *r, const struct stunaddr *peer, const char **rule);
 
 #endif

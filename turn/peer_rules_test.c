@@ -133,6 +133,38 @@ static void disguises_say_what_they_carry(void **state)
 	}
 }
 
+static unsigned common_bits(const uint8_t a[static 16], const uint8_t b[static 16])
+{
+	unsigned n = 0;
+
+	while (n < 128 && (a[n / 8] >> (7 - n % 8) & 1) == (b[n / 8] >> (7 - n % 8) & 1))
+		n++;
+	return n;
+}
+
+/* Another relay compared IPv6 ranges octet by octet: here bit by bit, by an oracle. */
+static void an_ipv6_range_is_a_number(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 20000; i++) {
+		struct peer_rules r = { .deny = { .n = 1 } };
+		struct prefix *p = &r.deny.ranges[0];
+		struct stunaddr a = { .family = 6 };
+		const char *rule = NULL;
+		random_bytes(a.ip, 16);
+		a.ip[0] = 0x2a; /* nothing else forbids it */
+		memset(a.ip + 8, 1, 4);
+		memcpy(p->bytes, a.ip, 16);
+		p->bits = (uint8_t)(9 + random_below(120));
+		unsigned flipped = random_below(128);
+		p->bytes[flipped / 8] ^= (uint8_t)(0x80 >> flipped % 8);
+		for (unsigned bit = p->bits; bit < 128; bit++)
+			p->bytes[bit / 8] &= (uint8_t)~(0x80 >> bit % 8);
+		bool is_in = common_bits(p->bytes, a.ip) >= p->bits;
+		assert_int_equal(peer_rules_permit(&r, &a, &rule), !is_in);
+	}
+}
+
 static void ranges_are_bounded(void **state)
 {
 	static struct peer_ranges r;
@@ -150,6 +182,7 @@ int main(void)
 		cmocka_unit_test(every_disguise_is_refused),     cmocka_unit_test(the_world_is_open),
 		cmocka_unit_test(settings_open_and_close),       cmocka_unit_test(a_mapped_peer_becomes_ipv4),
 		cmocka_unit_test(disguises_say_what_they_carry), cmocka_unit_test(ranges_are_bounded),
+		cmocka_unit_test(an_ipv6_range_is_a_number),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -282,7 +282,8 @@ static void get_allocation(struct request *r, struct wire *w, struct allocation 
 		struct stunaddr peer = { 0 };
 		get_address(w, &peer);
 		uint64_t left = wire_u64(w);
-		if (left && peer_rules_permit(&c->rules, &peer, &rule) && permission_put(a, &peer, now, c->permissions_max) == 0)
+		enum peer_verdict v = peer_judge(c, &peer, &rule);
+		if (left && v && permission_put(a, &peer, v == PEER_OWN_RELAY, now, c->permissions_max) == 0)
 			a->permissions[a->n_permissions - 1].expires_ms = now + left;
 	}
 	for (uint16_t n = wire_u16(w); n > 0 && !wire_failed(w); n--) {
@@ -290,7 +291,7 @@ static void get_allocation(struct request *r, struct wire *w, struct allocation 
 		get_address(w, &peer);
 		uint16_t number = wire_u16(w);
 		uint64_t left = wire_u64(w);
-		if (left && peer_rules_permit(&c->rules, &peer, &rule) && channel_put(a, number, &peer, now, c->channels_max, &channel) == 0)
+		if (left && peer_judge(c, &peer, &rule) && channel_put(a, number, &peer, now, c->channels_max, &channel) == 0)
 			channel->expires_ms = now + left;
 	}
 }

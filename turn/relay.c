@@ -20,17 +20,47 @@ static void no_permission(struct turn_server *s, struct allocation *a)
 	s->stats[TURN_STAT_NO_PERMISSION]++;
 }
 
-static void pass_to_peer(struct turn_server *s, struct allocation *a, const struct stunaddr *peer, struct bytes data, bool dont_fragment)
+/* To another client of this box's relay: within this worker past the kernel, else by the local address, as
+ * not every NAT leads back. */
+static void pass_to_own(struct turn_server *s, struct turn_relay *relay, const struct stunaddr *peer, struct turn_packet *data,
+                        bool dont_fragment)
+{
+	struct allocation *other = s->io->relay_owner(s->io_arg, peer->family, peer->port);
+	const struct turn_relay *there = other ? relay_for(other, peer) : NULL;
+
+	if (there && stunaddr_eq(&there->seen, peer)) {
+		turn_server_peer(s, other, relay, &relay->seen, data);
+		return;
+	}
+	struct stunaddr local = own_relays_local(&s->conf->own_relays, peer);
+	s->io->to_peer(s->io_arg, relay, &local, bytes_make(data->p, data->n), dont_fragment);
+}
+
+static void pass_to_peer(struct turn_server *s, struct allocation *a, const struct stunaddr *peer, bool is_own,
+                         struct turn_packet *data, bool dont_fragment)
 {
 	struct turn_relay *relay = relay_for(a, peer);
 
-	if (!relay || !may_pass(s, a, data.n))
+	if (is_own && !own_relays_have_port(&s->conf->own_relays, peer->port)) {
+		no_permission(s, a);
+		return;
+	}
+	if (!relay || !may_pass(s, a, data->n))
 		return;
 	a->to_peer++;
-	a->to_peer_bytes += data.n;
+	a->to_peer_bytes += data->n;
 	s->stats[TURN_STAT_TO_PEER]++;
-	s->stats[TURN_STAT_TO_PEER_BYTES] += data.n;
-	s->io->to_peer(s->io_arg, relay, peer, data, dont_fragment);
+	s->stats[TURN_STAT_TO_PEER_BYTES] += data->n;
+	if (is_own)
+		pass_to_own(s, relay, peer, data, dont_fragment);
+	else
+		s->io->to_peer(s->io_arg, relay, peer, bytes_make(data->p, data->n), dont_fragment);
+}
+
+/* A part of the packet, with its room before and behind. */
+static struct turn_packet part_of(const struct turn_packet *p, struct bytes part)
+{
+	return (struct turn_packet){ p->p + (part.p - p->p), part.n };
 }
 
 void relay_channel_data(struct turn_server *s, const struct turn_path *from, struct turn_packet *p)
@@ -46,14 +76,25 @@ void relay_channel_data(struct turn_server *s, const struct turn_path *from, str
 	}
 	const struct channel *c = channel_of_number(a, number, now);
 	/* A channel outlives its permission by up to five minutes: both must hold (RFC 8656 12.6). */
-	if (!c || !permission_holds(a, &c->peer, now)) {
+	const struct permission *permission = c ? permission_of(a, &c->peer, now) : NULL;
+	if (!permission) {
 		no_permission(s, a);
 		return;
 	}
-	pass_to_peer(s, a, &c->peer, data, false);
+	struct turn_packet payload = part_of(p, data);
+	pass_to_peer(s, a, &c->peer, permission->is_own, &payload, false);
 }
 
-void relay_send(struct turn_server *s, const struct turn_path *from, const struct stunmsg *m)
+/* The permission for a peer, who may be named by the local address of a relay that clients know by its public one. */
+static const struct permission *permission_for(struct turn_server *s, struct allocation *a, struct stunaddr *peer)
+{
+	uint64_t now = loop_now(s->loop);
+	const struct permission *p = permission_of(a, peer, now);
+
+	return p || !own_relays_have(&s->conf->own_relays, peer) ? p : permission_of(a, peer, now);
+}
+
+void relay_send(struct turn_server *s, const struct turn_path *from, const struct stunmsg *m, struct turn_packet *p)
 {
 	struct allocation *a = allocation_of_path(&s->table, from);
 
@@ -64,11 +105,13 @@ void relay_send(struct turn_server *s, const struct turn_path *from, const struc
 	struct stunaddr peer = m->peers[0];
 	/* The rules have judged the permission, and end it when they change (turn_server_set): not each packet. */
 	peer_canonical(&peer);
-	if (!permission_holds(a, &peer, loop_now(s->loop))) {
+	const struct permission *permission = permission_for(s, a, &peer);
+	if (!permission) {
 		no_permission(s, a);
 		return;
 	}
-	pass_to_peer(s, a, &peer, m->data, m->has & STUN_HAS_DONT_FRAGMENT);
+	struct turn_packet payload = part_of(p, m->data);
+	pass_to_peer(s, a, &peer, permission->is_own, &payload, m->has & STUN_HAS_DONT_FRAGMENT);
 }
 
 static void next_id(struct turn_server *s, uint8_t id[static 16])
@@ -103,13 +146,22 @@ static struct bytes data_indication(struct turn_server *s, const struct stunaddr
 	return bytes_make(at, head + padded);
 }
 
-void turn_server_peer(struct turn_server *s, void *owner, struct turn_relay *r, const struct stunaddr *peer, struct turn_packet *p)
+/* Of this box only relayed addresses are peers, no other port. */
+static bool is_permitted_source(struct turn_server *s, struct allocation *a, struct stunaddr *peer)
+{
+	const struct permission *p = permission_for(s, a, peer);
+
+	return p && (!p->is_own || own_relays_have_port(&s->conf->own_relays, peer->port));
+}
+
+void turn_server_peer(struct turn_server *s, void *owner, struct turn_relay *r, const struct stunaddr *from, struct turn_packet *p)
 {
 	struct allocation *a = owner;
-	uint64_t now = loop_now(s->loop);
+	struct stunaddr source = *from;
+	const struct stunaddr *peer = &source;
 
 	(void)r;
-	if (!permission_holds(a, peer, now)) {
+	if (!is_permitted_source(s, a, &source)) {
 		no_permission(s, a);
 		return;
 	}
@@ -119,7 +171,7 @@ void turn_server_peer(struct turn_server *s, void *owner, struct turn_relay *r, 
 	a->to_client_bytes += p->n;
 	s->stats[TURN_STAT_TO_CLIENT]++;
 	s->stats[TURN_STAT_TO_CLIENT_BYTES] += p->n;
-	const struct channel *c = channel_of_peer(a, peer, now);
+	const struct channel *c = channel_of_peer(a, peer, loop_now(s->loop));
 	if (c) {
 		channeldata_header(p->p - CHANNELDATA_HEADER, c->number, p->n);
 		s->io->to_client(s->io_arg, &a->client, bytes_make(p->p - CHANNELDATA_HEADER, p->n + CHANNELDATA_HEADER));
@@ -129,17 +181,18 @@ void turn_server_peer(struct turn_server *s, void *owner, struct turn_relay *r, 
 }
 
 /* RFC 8656 11.5, 18.14: for a peer that has a permission, once for each error that comes. */
-void turn_server_icmp(struct turn_server *s, void *owner, const struct stunaddr *peer, uint8_t type, uint8_t code, uint32_t data)
+void turn_server_icmp(struct turn_server *s, void *owner, const struct stunaddr *to, uint8_t type, uint8_t code, uint32_t data)
 {
 	uint8_t id[16];
 	struct allocation *a = owner;
+	struct stunaddr peer = *to;
 	struct stunmsg_writer w;
 
-	if (a->is_orphan || !permission_holds(a, peer, loop_now(s->loop)))
+	if (a->is_orphan || !is_permitted_source(s, a, &peer))
 		return;
 	next_id(s, id);
 	stunmsg_begin(&w, s->reply + TURN_HEADROOM, REPLY_MAX, STUN_INDICATION, STUN_DATA, id);
-	stunmsg_put_address(&w, STUN_XOR_PEER_ADDRESS, peer);
+	stunmsg_put_address(&w, STUN_XOR_PEER_ADDRESS, &peer);
 	stunmsg_put_icmp(&w, type, code, data);
 	struct bytes b = stunmsg_end(&w);
 	if (b.n)

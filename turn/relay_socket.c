@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/map.h"
 #include "base/random.h"
 #include "relay_icmp.h"
 
@@ -32,6 +33,7 @@ struct relays {
 	struct loop_watch watch;
 	struct place *places; /* by descriptor */
 	size_t n_places;
+	struct map by_port; /* struct turn_relay of UDP, that have an owner */
 	uint32_t used;
 	uint64_t ports[POOLS][65536 / 64];
 };
@@ -160,6 +162,24 @@ static int room_for(struct relays *s, int fd)
 	return 0;
 }
 
+static uint64_t port_key(uint8_t family, uint16_t port)
+{
+	return (uint64_t)family << 16 | port;
+}
+
+static bool is_listed(const struct relays *s, const struct turn_relay *r)
+{
+	return map_get_u64(&s->by_port, port_key(r->at.family, r->at.port)) == r;
+}
+
+/* One of an address that the settings had before may have the port still: the kernel finds the newcomer. */
+static int list(struct relays *s, struct turn_relay *r)
+{
+	int rc = r->is_tcp || is_listed(s, r) ? 0 : map_add_u64(&s->by_port, port_key(r->at.family, r->at.port), r);
+
+	return rc == ERR_EXISTS ? 0 : rc;
+}
+
 int relays_adopt(struct relays *s, struct turn_relay *r, void *owner)
 {
 	struct epoll_event e = { .events = EPOLLIN, .data.fd = r->fd };
@@ -172,9 +192,20 @@ int relays_adopt(struct relays *s, struct turn_relay *r, void *owner)
 	}
 	if (epoll_ctl(s->epoll, EPOLL_CTL_ADD, r->fd, &e) && errno != EEXIST)
 		return ERR_SYS;
+	if (list(s, r)) {
+		(void)epoll_ctl(s->epoll, EPOLL_CTL_DEL, r->fd, NULL); /* it was there */
+		return ERR_NOMEM;
+	}
 	s->places[r->fd] = (struct place){ r, owner };
 	hold(s, r);
 	return 0;
+}
+
+void *relays_owner(const struct relays *s, uint8_t family, uint16_t port)
+{
+	const struct turn_relay *r = map_get_u64(&s->by_port, port_key(family, port));
+
+	return r ? s->places[r->fd].owner : NULL;
 }
 
 /* True: there was one. */
@@ -186,6 +217,8 @@ static bool forget(struct relays *s, struct turn_relay *r)
 	if (place_of(s, r->fd)) {
 		s->places[r->fd] = (struct place){ 0 };
 		(void)epoll_ctl(s->epoll, EPOLL_CTL_DEL, r->fd, NULL); /* it was there */
+		if (is_listed(s, r))
+			(void)map_del_u64(&s->by_port, port_key(r->at.family, r->at.port)); /* is r */
 	}
 	let_go(s, r);
 	return true;
@@ -359,6 +392,7 @@ void relays_free(struct relays *s)
 		return;
 	loop_watch_del(&s->watch);
 	(void)close(s->epoll); /* empty by contract */
+	map_fini(&s->by_port);
 	free(s->places);
 	free(s);
 }

@@ -1,6 +1,6 @@
 /* turn/relay_socket.h - the sockets of relayed transport addresses (RFC 8656 7.2): ports drawn by getrandom
  * from the administrator's range, opened, watched, read, closed. They wait in a kernel queue of their own
- * behind one descriptor of the loop, so that an allocation costs 16 bytes here.
+ * behind one descriptor of the loop, so that an allocation costs 16 bytes here, and a place in a table by port.
  *
  * Which ports this worker uses is kept in a bitmap and counted apart; both agree at any time
  * (relays_used, relays_held), so that a lost port is seen. */
@@ -39,6 +39,8 @@ int relays_open(struct relays *s, uint8_t family, bool is_tcp, enum turn_port_wa
                 struct turn_relay *pair, void *owner);
 /* owner NULL: a reserved one, not watched until it has an owner. */
 int relays_adopt(struct relays *s, struct turn_relay *r, void *owner);
+/* NULL: no relayed UDP address of this family and port has an owner here. */
+void *relays_owner(const struct relays *s, uint8_t family, uint16_t port);
 void relays_close(struct relays *s, struct turn_relay *r);
 void relays_release(struct relays *s, struct turn_relay *r);
 

@@ -102,6 +102,34 @@ static void test_random_in_range(void **state)
 	world_close(&w);
 }
 
+/* Who has a port of this worker: for clients of one relay. */
+static void test_owner_of_a_port(void **state)
+{
+	struct world w;
+	struct turn_relay r, pair;
+	int one, other;
+
+	(void)state;
+	world_open(&w);
+	assert_int_equal(relays_open(w.relays, 4, false, TURN_PORT_EVEN_PAIR, &r, &pair, &one), 0);
+	assert_ptr_equal(relays_owner(w.relays, 4, r.at.port), &one);
+	assert_null(relays_owner(w.relays, 6, r.at.port));
+	assert_null(relays_owner(w.relays, 4, pair.at.port)); /* reserved: nobody's yet */
+	assert_int_equal(relays_adopt(w.relays, &pair, &other), 0);
+	assert_int_equal(relays_adopt(w.relays, &pair, &other), 0);
+	assert_ptr_equal(relays_owner(w.relays, 4, pair.at.port), &other);
+	relays_close(w.relays, &r);
+	assert_null(relays_owner(w.relays, 4, r.at.port));
+	int fd = pair.fd;
+	relays_release(w.relays, &pair);
+	assert_null(relays_owner(w.relays, 4, pair.at.port));
+	(void)close(fd);
+	assert_int_equal(relays_open(w.relays, 4, true, TURN_PORT_ANY, &r, NULL, &one), 0);
+	assert_null(relays_owner(w.relays, 4, r.at.port)); /* TCP */
+	relays_close(w.relays, &r);
+	world_close(&w);
+}
+
 /* turn.md 4, 5: a pool that loses ports is dead after a while. */
 static void test_pool_keeps_its_size(void **state)
 {
@@ -294,7 +322,7 @@ static void test_release_and_adopt(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_random_in_range),     cmocka_unit_test(test_pool_keeps_its_size),
+		cmocka_unit_test(test_random_in_range),     cmocka_unit_test(test_owner_of_a_port), cmocka_unit_test(test_pool_keeps_its_size),
 		cmocka_unit_test(test_full),                cmocka_unit_test(test_even_and_pair),
 		cmocka_unit_test(test_pair_is_both_or_none), cmocka_unit_test(test_no_such_family),
 		cmocka_unit_test(test_datagrams_both_ways), cmocka_unit_test(test_closed_in_the_middle),

@@ -5,13 +5,26 @@ void reply_begin(struct request *r, struct stunmsg_writer *w, enum stunmsg_class
 	stunmsg_begin(w, r->s->reply + TURN_HEADROOM, REPLY_MAX, c, r->m->method, r->m->id);
 }
 
-void reply_send(struct request *r, struct stunmsg_writer *w)
+size_t reply_end_bytes(const struct request *r)
+{
+	size_t n = r->m->has_fingerprint ? 4 + 4 : 0;
+
+	return r->is_authenticated ? n + 4 + (r->is_sha256 ? 32 : 20) : n;
+}
+
+struct bytes reply_finish(struct request *r, struct stunmsg_writer *w)
 {
 	if (r->is_authenticated)
 		stunmsg_put_integrity(w, bytes_make(r->who.key, r->who.key_n), r->is_sha256);
 	if (r->m->has_fingerprint)
 		stunmsg_put_fingerprint(w);
-	struct bytes b = stunmsg_end(w);
+	return stunmsg_end(w);
+}
+
+void reply_send(struct request *r, struct stunmsg_writer *w)
+{
+	struct bytes b = reply_finish(r, w);
+
 	if (b.n)
 		r->s->io->to_client(r->s->io_arg, r->path, b);
 }

@@ -13,7 +13,7 @@ static unsigned bind_channel(struct request *r)
 	if (r->a->is_tcp || !(m->has & STUN_HAS_CHANNEL) || m->n_peers != 1 || m->channel < CHANNEL_MIN || m->channel > CHANNEL_MAX)
 		return 400;
 	peer = m->peers[0];
-	if (!peer_is_permitted(r, &peer))
+	if (!peer_is_permitted(r, &peer) || !peer_port_is_permitted(r, &peer))
 		return 403;
 	if (!relay_for(r->a, &peer))
 		return 443;
@@ -22,7 +22,7 @@ static unsigned bind_channel(struct request *r)
 	int rc = channel_put(r->a, m->channel, &peer, now, r->s->conf->channels_max, &c);
 	if (rc == ERR_EXISTS)
 		return 400;
-	if (rc < 0 || permission_put(r->a, &peer, now, r->s->conf->permissions_max) < 0)
+	if (rc < 0 || permission_put(r->a, &peer, peer_is_own(r->s, &peer), now, r->s->conf->permissions_max) < 0)
 		return 508;
 	return 0;
 }

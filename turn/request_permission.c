@@ -37,7 +37,7 @@ static unsigned install(struct request *r, const struct stunaddr *peers)
 	for (unsigned i = 0; i < r->m->n_peers; i++) {
 		if (!peer_is_in_time(r, &peers[i]))
 			return 508;
-		if (permission_put(r->a, &peers[i], now, r->s->conf->permissions_max) < 0)
+		if (permission_put(r->a, &peers[i], peer_is_own(r->s, &peers[i]), now, r->s->conf->permissions_max) < 0)
 			return 508;
 	}
 	return 0;

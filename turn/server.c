@@ -76,13 +76,28 @@ void turn_server_set_door(struct turn_server *s, uint8_t door, const struct turn
 		s->doors[door] = *d;
 }
 
-static bool still_permitted(void *arg, const struct stunaddr *peer)
+enum peer_verdict peer_judge(const struct turn_conf *c, struct stunaddr *peer, const char **rule)
+{
+	peer_canonical(peer);
+	if (own_relays_have(&c->own_relays, peer))
+		return peer_rules_permit_own(&c->rules, peer, rule) ? PEER_OWN_RELAY : PEER_DENIED;
+	return peer_rules_permit(&c->rules, peer, rule) ? PEER_PERMITTED : PEER_DENIED;
+}
+
+bool peer_is_own(const struct turn_server *s, const struct stunaddr *peer)
+{
+	struct stunaddr p = *peer;
+
+	return own_relays_have(&s->conf->own_relays, &p);
+}
+
+static enum peer_verdict judge_again(void *arg, const struct stunaddr *peer)
 {
 	struct turn_server *s = arg;
 	struct stunaddr p = *peer;
 	const char *rule;
 
-	return peer_rules_permit(&s->conf->rules, &p, &rule);
+	return peer_judge(s->conf, &p, &rule);
 }
 
 void turn_server_set(struct turn_server *s, const struct turn_conf *c)
@@ -101,7 +116,7 @@ void turn_server_set(struct turn_server *s, const struct turn_conf *c)
 		}
 	}
 	while ((a = map_next(&s->table.by_number, &at)))
-		allocation_revoke(a, still_permitted, s);
+		allocation_revoke(a, judge_again, s);
 }
 
 /* ---- allocations ---- */
@@ -172,18 +187,33 @@ struct turn_relay *relay_for(struct allocation *a, const struct stunaddr *peer)
 	return NULL;
 }
 
-bool peer_is_permitted(struct request *r, struct stunaddr *peer)
+static void note_peer(struct request *r, const struct stunaddr *peer, const char *rule)
 {
 	char text[STUNADDR_TEXT_BYTES + 64];
-	const char *rule;
 
-	if (peer_rules_permit(&r->s->conf->rules, peer, &rule))
-		return true;
 	r->s->stats[TURN_STAT_PEER_DENIED]++;
 	stunaddr_text(peer, text);
 	size_t n = strlen(text);
 	(void)snprintf(text + n, sizeof text - n, ": %s", rule);
 	note_refused(r, "peer", text);
+}
+
+bool peer_is_permitted(struct request *r, struct stunaddr *peer)
+{
+	const char *rule;
+	enum peer_verdict v = peer_judge(r->s->conf, peer, &rule);
+
+	if (v == PEER_PERMITTED || (v == PEER_OWN_RELAY && !r->a->is_tcp))
+		return true;
+	note_peer(r, peer, v == PEER_OWN_RELAY ? "address of this box" : rule);
+	return false;
+}
+
+bool peer_port_is_permitted(struct request *r, const struct stunaddr *peer)
+{
+	if (!peer_is_own(r->s, peer) || own_relays_have_port(&r->s->conf->own_relays, peer->port))
+		return true;
+	note_peer(r, peer, "port of this box outside turn port-min and turn port-max");
 	return false;
 }
 
@@ -246,7 +276,7 @@ static void on_stun(struct turn_server *s, const struct turn_path *from, struct 
 		return;
 	}
 	if (m.class == STUN_INDICATION && m.method == STUN_SEND)
-		relay_send(s, from, &m);
+		relay_send(s, from, &m, p);
 	else if (m.class == STUN_REQUEST) {
 		r.a = allocation_of_path(&s->table, from);
 		on_request(&r);

@@ -15,6 +15,7 @@
 #include "credentials.h"
 #include "io.h"
 #include "nonce.h"
+#include "own_relays.h"
 #include "peer_rules.h"
 #include "quota.h"
 
@@ -30,6 +31,7 @@ struct turn_conf {
 	uint32_t new_peers_per_s;                 /* of one allocation; 0: no limit */
 	bool has_mobility, has_tcp_relay;
 	struct peer_rules rules;
+	struct own_relays own_relays;
 	struct quota_limits limits;
 	const struct credentials *credentials;
 	uint32_t answers_per_s;       /* budget.h */

@@ -33,6 +33,13 @@ static bool algorithm_is_right(const struct turn_conf *c, const struct stunmsg *
 	return bytes_eq(offer, m->password_algorithms);
 }
 
+/* A client begins with an Allocate, which has an attribute at least. Who sends less forges somebody's address, to
+ * have him sent a challenge four times as long: he is sent 400 (turn.md 4, reflection). */
+static bool is_too_short(const struct stunmsg *m)
+{
+	return m->method != STUN_BINDING && m->raw.n < STUNMSG_HEADER + 8;
+}
+
 static bool challenge(struct request *r, enum turn_stat stat, unsigned code)
 {
 	r->s->stats[stat]++;
@@ -55,7 +62,7 @@ bool request_authenticate(struct request *r)
 	const char *why;
 
 	if (!has_integrity(m))
-		return challenge(r, TURN_STAT_CHALLENGED, 401);
+		return is_too_short(m) ? malformed(r) : challenge(r, TURN_STAT_CHALLENGED, 401);
 	if (!is_complete(m))
 		return malformed(r);
 	if (nonce_check(&r->s->key, m->nonce, &r->path->from, r->path->transport, now_s) != NONCE_GOOD)

@@ -72,7 +72,6 @@ struct turn_server {
 	struct map connections; /* by id */
 	uint64_t next_pending;
 	uint64_t stats[TURN_STAT_COUNT];
-	struct peer_rules rules; /* the settings' and the relays' own addresses */
 	uint64_t next_indication; /* transaction ids of indications, which nobody answers */
 	uint8_t reply[TURN_HEADROOM + REPLY_MAX];
 };
@@ -93,6 +92,9 @@ struct request {
 void reply_begin(struct request *r, struct stunmsg_writer *w, enum stunmsg_class c);
 /* Signs (when the request was), and sends. */
 void reply_send(struct request *r, struct stunmsg_writer *w);
+/* The first half of that: the message, n 0 when it did not fit; and what signing adds to it. */
+struct bytes reply_finish(struct request *r, struct stunmsg_writer *w);
+size_t reply_end_bytes(const struct request *r);
 void reply_error(struct request *r, unsigned code);
 /* 401 or 438 with realm, nonce and algorithms; within the budget of who has proved nothing. */
 void reply_challenge(struct request *r, unsigned code);
@@ -112,8 +114,13 @@ void allocation_set_timer(struct turn_server *s, struct allocation *a);
 uint32_t lifetime_granted(const struct request *r);
 /* Is the peer's family one that the allocation relays? NULL: 443. */
 struct turn_relay *relay_for(struct allocation *a, const struct stunaddr *peer);
-/* Canonical form, rules, relays of this box: may it be a peer? Else it is logged. */
+/* Canonical form, rules, relays of this box. *rule: why it is denied. */
+enum peer_verdict peer_judge(const struct turn_conf *c, struct stunaddr *peer, const char **rule);
+/* May it be a peer of the request's allocation? Else it is logged. Of TCP allocations no relay of this box may. */
 bool peer_is_permitted(struct request *r, struct stunaddr *peer);
+/* The same with its port, which counts where the address is this box's. */
+bool peer_port_is_permitted(struct request *r, const struct stunaddr *peer);
+bool peer_is_own(const struct turn_server *s, const struct stunaddr *peer); /* canonical already */
 void tell_usage(struct turn_server *s, const struct quota_user *u);
 
 /* ---- request_*.c: authenticated requests ---- */
@@ -136,7 +143,7 @@ bool peer_is_in_time(struct request *r, const struct stunaddr *peer);
 
 /* ---- relay.c ---- */
 void relay_channel_data(struct turn_server *s, const struct turn_path *from, struct turn_packet *p);
-void relay_send(struct turn_server *s, const struct turn_path *from, const struct stunmsg *m);
+void relay_send(struct turn_server *s, const struct turn_path *from, const struct stunmsg *m, struct turn_packet *p);
 
 /* ---- reservation.c ---- */
 int reservation_put(struct turn_server *s, struct bytes user, struct turn_relay *relay, uint8_t token[static 8]);

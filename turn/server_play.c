@@ -28,10 +28,23 @@ static void keep(struct play_out *o, struct bytes b)
 	memcpy(o->bytes, b.p, b.n);
 }
 
+/* CVE-2020-4067: what pads an answer is zero, whatever the buffer held before. */
+static void check_padding(struct bytes b)
+{
+	if (!stunmsg_is(b))
+		return;
+	for (size_t at = STUNMSG_HEADER; at + 4 <= b.n;) {
+		size_t n = (size_t)b.p[at + 2] << 8 | b.p[at + 3], end = at + 4 + n;
+		for (at = end; at % 4; at++)
+			assert_int_equal(b.p[at], 0);
+	}
+}
+
 static void to_client(void *io, const struct turn_path *to, struct bytes b)
 {
 	struct play_out *o = note(io, OUT_CLIENT);
 
+	check_padding(b);
 	o->path = *to;
 	keep(o, b);
 }
@@ -59,6 +72,8 @@ static void open_port(struct play_worker *w, struct turn_relay *r, uint8_t famil
 {
 	*r = (struct turn_relay){ .fd = port, .at = { family, port, { 203, 0, 113, 5 } } };
 	r->seen = r->at;
+	if (w->play->public[family == 6].family)
+		memcpy(r->seen.ip, w->play->public[family == 6].ip, sizeof r->seen.ip);
 	w->owner_of[port] = owner;
 	w->relay_of[port] = r;
 	w->play->open_ports++;
@@ -88,6 +103,14 @@ static int relay_adopt(void *io, struct turn_relay *r, void *owner)
 	w->owner_of[r->at.port] = owner;
 	w->relay_of[r->at.port] = r;
 	return 0;
+}
+
+static void *relay_owner(void *io, uint8_t family, uint16_t port)
+{
+	struct play_worker *w = io;
+	const struct turn_relay *r = w->relay_of[port];
+
+	return r && r->at.family == family && !r->is_tcp ? w->owner_of[port] : NULL;
 }
 
 static void relay_release(void *io, struct turn_relay *r)
@@ -188,7 +211,7 @@ static void refused(void *io, const struct turn_path *from, struct bytes user, c
 
 static const struct turn_io play_io = {
 	.to_client = to_client, .to_client_from = to_client_from, .to_peer = to_peer, .relay_open = relay_open,
-	.relay_adopt = relay_adopt, .relay_close = relay_close, .relay_release = relay_release,
+	.relay_adopt = relay_adopt, .relay_owner = relay_owner, .relay_close = relay_close, .relay_release = relay_release,
 	.peer_connect = peer_connect, .peer_close = peer_close, .peer_release = peer_release, .peer_adopt = peer_adopt,
 	.join = join, .client_close = client_close, .claim = claim, .tell_usage = tell_usage, .refused = refused,
 };
@@ -313,9 +336,29 @@ struct stunmsg play_ask(struct play_client *c, const struct play_ask *a)
 	return m;
 }
 
-static unsigned code(struct stunmsg m)
+unsigned play_code(struct stunmsg m)
 {
 	return m.class == STUN_SUCCESS ? 0 : m.error ? m.error : 1;
+}
+
+void play_put_all(struct stunmsg_writer *w, void *attributes)
+{
+	for (const struct play_attribute *a = attributes; a->type; a++)
+		stunmsg_put(w, a->type, a->value);
+}
+
+struct stunmsg play_ask_all(struct play_client *c, uint16_t method, struct play_attribute *all)
+{
+	return play_ask(c, &(struct play_ask){ .method = method, .put = play_put_all, .arg = all });
+}
+
+struct stunmsg play_last_message(const struct play *p)
+{
+	struct stunmsg m;
+
+	assert_non_null(play_last(p));
+	assert_int_equal(stunmsg_parse(bytes_make(play_last(p)->bytes, play_last(p)->n), &m), 0);
+	return m;
 }
 
 static void put_udp(struct stunmsg_writer *w, void *arg)
@@ -329,9 +372,9 @@ struct stunaddr play_allocate(struct play_client *c)
 	struct play_ask ask = { .method = STUN_ALLOCATE, .put = put_udp };
 
 	if (!c->nonce_n)
-		assert_int_equal(code(play_ask(c, &ask)), 401);
+		assert_int_equal(play_code(play_ask(c, &ask)), 401);
 	struct stunmsg m = play_ask(c, &ask);
-	assert_int_equal(code(m), 0);
+	assert_int_equal(play_code(m), 0);
 	return m.relayed;
 }
 
@@ -354,14 +397,14 @@ unsigned play_permit(struct play_client *c, const struct stunaddr *peer)
 {
 	struct bind b = { .peer = peer };
 
-	return code(play_ask(c, &(struct play_ask){ .method = STUN_CREATE_PERMISSION, .put = put_peer, .arg = &b }));
+	return play_code(play_ask(c, &(struct play_ask){ .method = STUN_CREATE_PERMISSION, .put = put_peer, .arg = &b }));
 }
 
 unsigned play_bind(struct play_client *c, uint16_t channel, const struct stunaddr *peer)
 {
 	struct bind b = { .channel = channel, .peer = peer };
 
-	return code(play_ask(c, &(struct play_ask){ .method = STUN_CHANNEL_BIND, .put = put_peer, .arg = &b }));
+	return play_code(play_ask(c, &(struct play_ask){ .method = STUN_CHANNEL_BIND, .put = put_peer, .arg = &b }));
 }
 
 static void put_lifetime(struct stunmsg_writer *w, void *arg)
@@ -376,5 +419,5 @@ unsigned play_refresh(struct play_client *c, int64_t lifetime_s)
 {
 	struct bind b = { .lifetime_s = lifetime_s };
 
-	return code(play_ask(c, &(struct play_ask){ .method = STUN_REFRESH, .put = put_lifetime, .arg = &b }));
+	return play_code(play_ask(c, &(struct play_ask){ .method = STUN_REFRESH, .put = put_lifetime, .arg = &b }));
 }

@@ -39,6 +39,7 @@ struct play {
 	unsigned open_ports, refused;
 	char why[256];
 	bool has_no_port, has_no_v6;
+	struct stunaddr public[2]; /* behind static NAT; family 0: not */
 };
 
 /* A client's hand. */
@@ -65,6 +66,15 @@ struct play_ask {
 	bool is_unsigned, is_same_id;
 };
 struct stunmsg play_ask(struct play_client *c, const struct play_ask *a);
+/* The same with attributes up to one without type. */
+struct play_attribute {
+	enum stunmsg_attribute type;
+	struct bytes value;
+};
+void play_put_all(struct stunmsg_writer *w, void *attributes);
+struct stunmsg play_ask_all(struct play_client *c, uint16_t method, struct play_attribute *all);
+unsigned play_code(struct stunmsg m); /* 0: success */
+struct stunmsg play_last_message(const struct play *p); /* it must be one */
 /* Asks for the challenge, then allocates; the relayed address. */
 struct stunaddr play_allocate(struct play_client *c);
 /* The success or error code of one of the usual requests: 0 for success. */

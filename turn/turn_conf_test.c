@@ -9,6 +9,9 @@
 
 #define KEYS "md5=00112233445566778899aabbccddeeff"
 
+#define FOUR_DOORS "turn listen-udp a = 10.0.0.1 3478\nturn listen-udp b = 10.0.0.1 3479\n" \
+	"turn listen-udp c = 10.0.0.2 3478\nturn listen-udp d = 10.0.0.2 3479\n"
+
 static struct settings *parse(const char *text)
 {
 	struct settings *s = NULL;
@@ -29,6 +32,11 @@ static void test_refused(void **state)
 		{ "turn port-min = 50001\nturn port-max = 50001\n", "turn port-max " },
 		{ "turn user u key = hunter2\n", "turn user u" },
 		{ "turn oauth-key k = !!!!\n", "turn oauth-key k" },
+		{ "turn discovery = on\n", "turn discovery " },
+		{ "turn discovery = on\nturn listen-udp a = 192.0.2.1 3478\nturn listen-udp b = 192.0.2.2 3478\n"
+		  "turn listen-udp c = 192.0.2.2 3479\n", "turn discovery 192.0.2.1:3479" },
+		{ "turn discovery = on\n" FOUR_DOORS "turn public-address v4 = 198.51.100.1\n", "turn discovery 10.0.0.2:3479" },
+		{ "turn discovery-address a = 198.51.100.1\n", "turn discovery-address a" },
 	};
 
 	(void)state;
@@ -89,10 +97,34 @@ static void test_connections_are_shared(void **state)
 	settings_free(s);
 }
 
+/* RFC 5780 behind static NAT: two addresses, each with its public one. */
+static void test_discovery_is_taken_over(void **state)
+{
+	struct settings *s = parse(FOUR_DOORS "turn discovery = on\nturn discovery-address a = 198.51.100.1\n"
+	                           "turn discovery-address b = 198.51.100.1\nturn discovery-address c = 198.51.100.2\n"
+	                           "turn discovery-address d = 198.51.100.2\nturn allow-peer x = 198.51.100.0/24\n");
+	struct stunaddr public[2] = { { 4, 9, { 198, 51, 100, 1 } }, { 4, 9, { 198, 51, 100, 2 } } };
+	char path[CONF_PATH_BYTES];
+	const char *why, *rule;
+
+	(void)state;
+	assert_int_equal(turn_settings_check(s, path, &why), 0);
+	struct turn_settings *c = turn_settings_new(s, NULL, 0);
+	assert_true(c->discovery.is_on);
+	assert_int_equal(c->discovery.door[1][1].at.port, 3479);
+	assert_int_equal(c->discovery.door[1][1].at.ip[3], 2);
+	assert_int_equal(c->discovery.door[1][1].seen.port, 3479);
+	for (size_t i = 0; i < 2; i++)
+		assert_false(peer_rules_permit(&c->engine.rules, &public[i], &rule)); /* of the box */
+	turn_settings_free(c);
+	settings_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refused), cmocka_unit_test(test_taken_over), cmocka_unit_test(test_connections_are_shared),
+		cmocka_unit_test(test_discovery_is_taken_over),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -63,6 +63,11 @@ static int relay_adopt(void *io, struct turn_relay *r, void *owner)
 	return relays_adopt(((struct worker *)io)->relays, r, owner);
 }
 
+static void *relay_owner(void *io, uint8_t family, uint16_t port)
+{
+	return relays_owner(((struct worker *)io)->relays, family, port);
+}
+
 static void relay_close(void *io, struct turn_relay *r)
 {
 	relays_close(((struct worker *)io)->relays, r);
@@ -109,11 +114,25 @@ static void refused(void *io, const struct turn_path *from, struct bytes user, c
 /* Without clients on streams there is no TCP relay: what it needs is left out (io.h). */
 const struct turn_io worker_io = {
 	.to_client = to_client, .to_client_from = to_client_from, .to_peer = to_peer,
-	.relay_open = relay_open, .relay_adopt = relay_adopt, .relay_close = relay_close, .relay_release = relay_release,
+	.relay_open = relay_open, .relay_adopt = relay_adopt, .relay_owner = relay_owner, .relay_close = relay_close, .relay_release = relay_release,
 	.client_close = client_close, .claim = claim, .tell_usage = tell_usage, .refused = refused,
 };
 
 /* ---- settings and listeners ---- */
+
+/* Is it one of the four of RFC 5780? */
+static void set_discovery(struct worker *w, struct door *d)
+{
+	const struct discovery *four = &w->conf->discovery;
+
+	for (unsigned i = 0; four->is_on && d->facts.transport == TURN_UDP && i < 4; i++) {
+		const struct discovery_door *one = &four->door[i >> 1][i & 1];
+		if (!stunaddr_eq(&one->at, &d->facts.at))
+			continue;
+		d->facts.seen = one->seen;
+		w->conf->engine.discovery[i >> 1][i & 1] = d->number;
+	}
+}
 
 static void set_doors(struct worker *w)
 {
@@ -125,6 +144,7 @@ static void set_doors(struct worker *w)
 		if (!d->facts.seen.family)
 			d->facts.seen = d->facts.at;
 		d->facts.seen.port = d->facts.at.port;
+		set_discovery(w, d);
 		turn_server_set_door(w->server, d->number, &d->facts);
 		if (loop_watch_set(&d->watch, LOOP_READ))
 			log_error("turn.listen.failed", LOG_STR("address", d->addr));

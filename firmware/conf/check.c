@@ -256,6 +256,39 @@ static bool collide(const struct listener *a, const struct listener *b)
 	                              (is_same_family && (is_any(a->addr) || is_any(b->addr))));
 }
 
+static int64_t number(const struct rows *r, enum setting id)
+{
+	uint64_t n = 0;
+
+	(void)bytes_to_u64(rows_value(r, id, BYTES_NONE), INT64_MAX, &n); /* canonical, or the default */
+	return (int64_t)n;
+}
+
+static bool is_on_relay_address(const struct rows *r, const struct listener *l)
+{
+	struct listener relay = { .name = l->name, .port = l->port };
+	uint16_t port;
+
+	for (size_t i = 0; i < r->n; i++) {
+		if (r->v[i].row->id != SET_TURN_RELAY_ADDRESS || setting_split_host(r->v[i].value, 0, relay.addr, &port))
+			continue;
+		if (collide(l, &relay))
+			return true;
+	}
+	return false;
+}
+
+/* Clients of the relay reach each other's ports of the range on the relay's address: nothing else may listen there. */
+static void check_relay_ports(const struct rows *r, struct check *c)
+{
+	int64_t min = number(r, SET_TURN_PORT_MIN), max = number(r, SET_TURN_PORT_MAX);
+	struct listener l;
+
+	for (size_t i = 0; listeners_next(r, &i, &l);)
+		if (l.port >= min && l.port <= max && is_on_relay_address(r, &l))
+			add(c, true, l.item->path, "a port that turn port-min and turn port-max give to the relay, on turn relay-address");
+}
+
 static void check_listeners(const struct rows *r, struct check *c)
 {
 	struct listener a, b;
@@ -269,14 +302,6 @@ static void check_listeners(const struct rows *r, struct check *c)
 			add(c, true, b.item->path, text);
 		}
 	}
-}
-
-static int64_t number(const struct rows *r, enum setting id)
-{
-	uint64_t n = 0;
-
-	(void)bytes_to_u64(rows_value(r, id, BYTES_NONE), INT64_MAX, &n); /* canonical, or the default */
-	return (int64_t)n;
 }
 
 static void check_federation(const struct rows *r, struct check *c)
@@ -303,6 +328,7 @@ void check_rows(const struct rows *r, const struct check_against *against, struc
 	check_domains(r, against, out);
 	check_peers(r, out);
 	check_listeners(r, out);
+	check_relay_ports(r, out);
 	check_federation(r, out);
 	check_sip(r, out);
 }

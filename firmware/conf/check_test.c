@@ -145,7 +145,7 @@ static void a_silent_gh_keys_does_not_stop_changes(void **state)
 }
 
 /* `text` is among what is found about `path`, as error or warning; NULL: nothing is. */
-static void expect_sip(const char *lines, const char *path, bool is_error, const char *text)
+static void expect_lines(const char *lines, const char *path, bool is_error, const char *text)
 {
 	struct conf_text_error e;
 	struct keyring none = { .is_known = true };
@@ -172,21 +172,47 @@ static void expect_sip(const char *lines, const char *path, bool is_error, const
 static void sip_rows(void **state)
 {
 	(void)state;
-	expect_sip("set sip route a pattern 1*\n", "sip route a pattern", true, "no next-hop");
-	expect_sip("set sip route a pattern 1*\nset sip route a block on\n", "sip route a pattern", true, NULL);
-	expect_sip("set sip route a next-hop h\n", "sip route a next-hop", true, "no pattern");
-	expect_sip("set sip route a pattern 1*\nset sip route a next-hop h\nset sip route a block on\n", "sip route a next-hop", false, "the route blocks");
-	expect_sip("set sip route a pattern 1*\nset sip route a next-hop h\nset sip route a port 0\n", "sip route a next-hop", false, "SRV record");
-	expect_sip("set sip route a pattern 1*\nset sip route a next-hop _sip._tcp.h\nset sip route a port 0\n", "sip route a next-hop", false, NULL);
-	expect_sip("set sip peer b.example authority x\n", "sip peer b.example authority", true, "no trust anchor x");
-	expect_sip("set sip peer b.example user u\n", "sip peer b.example user", true, "password");
-	expect_sip("set sip peer b.example password p\n", "sip peer b.example password", true, "user");
-	expect_sip("set sip peer b.example tls optional\n", "sip peer b.example tls", false, "nothing but a certificate");
-	expect_sip("set sip peer b.example tls optional\nset sip peer b.example addresses 192.0.2.1\n", "sip peer b.example tls", false, NULL);
-	expect_sip("set sip peer * addresses 192.0.2.1\n", "sip peer * addresses", true, "every domain");
-	expect_sip("set sip peer b.example action allow\n", "sip peer", false, "cannot reach this box");
-	expect_sip("set sip listen-tls a 127.0.0.1 5061\n", "sip host", false, "not set");
-	expect_sip("set sip mode open\n", "sip mode", false, "no denying row");
+	expect_lines("set sip route a pattern 1*\n", "sip route a pattern", true, "no next-hop");
+	expect_lines("set sip route a pattern 1*\nset sip route a block on\n", "sip route a pattern", true, NULL);
+	expect_lines("set sip route a next-hop h\n", "sip route a next-hop", true, "no pattern");
+	expect_lines("set sip route a pattern 1*\nset sip route a next-hop h\nset sip route a block on\n", "sip route a next-hop", false, "the route blocks");
+	expect_lines("set sip route a pattern 1*\nset sip route a next-hop h\nset sip route a port 0\n", "sip route a next-hop", false, "SRV record");
+	expect_lines("set sip route a pattern 1*\nset sip route a next-hop _sip._tcp.h\nset sip route a port 0\n", "sip route a next-hop", false, NULL);
+	expect_lines("set sip peer b.example authority x\n", "sip peer b.example authority", true, "no trust anchor x");
+	expect_lines("set sip peer b.example user u\n", "sip peer b.example user", true, "password");
+	expect_lines("set sip peer b.example password p\n", "sip peer b.example password", true, "user");
+	expect_lines("set sip peer b.example tls optional\n", "sip peer b.example tls", false, "nothing but a certificate");
+	expect_lines("set sip peer b.example tls optional\nset sip peer b.example addresses 192.0.2.1\n", "sip peer b.example tls", false, NULL);
+	expect_lines("set sip peer * addresses 192.0.2.1\n", "sip peer * addresses", true, "every domain");
+	expect_lines("set sip peer b.example action allow\n", "sip peer", false, "cannot reach this box");
+	expect_lines("set sip listen-tls a 127.0.0.1 5061\n", "sip host", false, "not set");
+	expect_lines("set sip mode open\n", "sip mode", false, "no denying row");
+}
+
+/* Clients of the relay reach each other there, so they must reach nothing else. */
+static void nothing_listens_among_the_relays_ports(void **state)
+{
+	static const char text[] = "that turn port-min and turn port-max give to the relay";
+	const char *relay = "set turn relay-address a 192.0.2.1\nset turn relay-address b 2001:db8::1\nset turn port-min 50000\nset turn port-max 50999\n";
+	static const struct {
+		const char *path, *value;
+		bool is_refused;
+	} rows[] = {
+		{ "access listen x", "192.0.2.1 50000", true }, { "access listen x", "192.0.2.1 50999", true },
+		{ "access listen x", "192.0.2.1 49999", false }, { "access listen x", "192.0.2.1 51000", false },
+		{ "access listen x", "192.0.2.2 50500", false }, { "access listen x", "0.0.0.0 50500", true },
+		{ "access listen x", "2001:db8::1 50500", true }, { "access listen x", "2001:db8::2 50500", false },
+		{ "access listen x", ":: 50500", true }, { "turn listen-udp x", "192.0.2.1 50500", true },
+		{ "sip listen-udp x", "192.0.2.1 50500", true }, { "line listen-udp x", "192.0.2.1 50500", true },
+	};
+	char lines[512];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		snprintf(lines, sizeof lines, "%sset %s %s\nset sip host h.example\n", relay, rows[i].path, rows[i].value);
+		expect_lines(lines, rows[i].path, true, rows[i].is_refused ? text : NULL);
+	}
+	expect_lines("set access listen x 192.0.2.1 50000\n", "access listen x", true, NULL);
 }
 
 int main(void)
@@ -196,6 +222,7 @@ int main(void)
 		cmocka_unit_test(an_end_is_told_in_days),
 		cmocka_unit_test(a_silent_gh_keys_does_not_stop_changes),
 		cmocka_unit_test(sip_rows),
+		cmocka_unit_test(nothing_listens_among_the_relays_ports),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -272,6 +272,8 @@ static const struct attribute {
 } attributes[] = {
 	{ STUN_MAPPED_ADDRESS, 0, on_mapped },
 	{ STUN_CHANGE_REQUEST, STUN_HAS_CHANGE, on_change },
+	{ STUN_SOURCE_ADDRESS, 0, on_response_origin },
+	{ STUN_CHANGED_ADDRESS, 0, on_other },
 	{ STUN_USERNAME, STUN_HAS_USERNAME, on_username },
 	{ STUN_ERROR_CODE, STUN_HAS_ERROR, on_error },
 	{ STUN_UNKNOWN_ATTRIBUTES, 0, nothing },

@@ -336,6 +336,33 @@ static void answers_read_back(void **state)
 	assert_string_equal(stunmsg_phrase(699), "");
 }
 
+/* CVE-2026-40613: a relay died of a datagram at an odd address. The sanitizer watches. */
+static void at_any_alignment(void **state)
+{
+	struct sample s;
+	struct bytes b = sample(&s, sample_ipv6);
+	uint8_t room[512 + 8];
+	uint16_t number;
+
+	(void)state;
+	for (unsigned at = 0; at < 8; at++) {
+		struct stunmsg m;
+		struct bytes data;
+		memcpy(room + at, b.p, b.n);
+		assert_int_equal(stunmsg_parse(bytes_make(room + at, b.n), &m), 0);
+		assert_true(stunmsg_verify(&m, BYTES("VOkJxbRl1RmTxUk/WvJxBt")));
+		assert_int_equal(m.mapped.port, 32853);
+		memcpy(room + at, "\x40\1\0\2ab", 6);
+		assert_int_equal(channeldata_parse(bytes_make(room + at, 6), &number, &data), 0);
+		struct stunmsg_writer w;
+		stunmsg_begin(&w, room + at, sizeof room - at, STUN_SUCCESS, STUN_BINDING, id);
+		stunmsg_put_address(&w, STUN_XOR_MAPPED_ADDRESS, &m.mapped);
+		stunmsg_put_integrity(&w, BYTES("k"), true);
+		stunmsg_put_fingerprint(&w);
+		assert_int_equal(stunmsg_parse(stunmsg_end(&w), &m), 0);
+	}
+}
+
 static void addresses_as_text(void **state)
 {
 	static const struct {
@@ -375,6 +402,7 @@ int main(void)
 		cmocka_unit_test(old_clients_have_no_cookie),
 		cmocka_unit_test(a_full_writer_writes_nothing_more),
 		cmocka_unit_test(answers_read_back),
+		cmocka_unit_test(at_any_alignment),
 		cmocka_unit_test(addresses_as_text),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

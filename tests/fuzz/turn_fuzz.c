@@ -24,15 +24,29 @@ static unsigned byte(void)
 	return at < end ? *at++ : 0;
 }
 
+/* Of a relay, when there is one. */
+static uint16_t some_port(void)
+{
+	const struct play_worker *w = &p.workers[byte() % PLAY_WORKERS];
+	const struct allocation *a;
+	size_t walk = 0;
+
+	a = map_next(&w->server->table.by_number, &walk);
+	return a && a->relay[0].fd >= 0 ? a->relay[0].at.port : 50000;
+}
+
 static struct stunaddr some_peer(void)
 {
 	static const struct stunaddr peers[] = {
 		{ 4, 7000, { 8, 8, 8, 8 } }, { 4, 7001, { 8, 8, 8, 8 } }, { 4, 7000, { 9, 9, 9, 9 } }, { 6, 7, { 0x2a, 1 } },
 		{ 4, 1, { 127, 0, 0, 1 } }, { 6, 1, { [10] = 0xff, [11] = 0xff, 10, 0, 0, 1 } }, { 6, 1, { 0x20, 2, 127, 0, 0, 1 } },
-		{ 6, 1, { [10] = 0xff, [11] = 0xff, 8, 8, 8, 8 } },
+		{ 6, 1, { [10] = 0xff, [11] = 0xff, 8, 8, 8, 8 } }, { 4, 5060, { 203, 0, 113, 5 } },
 	};
+	unsigned n = byte() % (sizeof peers / sizeof peers[0] + 1);
 
-	return peers[byte() % (sizeof peers / sizeof peers[0])];
+	if (n < sizeof peers / sizeof peers[0])
+		return peers[n];
+	return (struct stunaddr){ 4, some_port(), { 203, 0, 113, 5 } };
 }
 
 /* ---- what must hold ---- */
@@ -43,7 +57,11 @@ static void check_packets(void)
 		const struct play_out *o = &p.out[i];
 		const char *rule;
 		struct stunaddr peer = o->peer;
-		if (o->what == OUT_PEER || o->what == OUT_CONNECT)
+		if (o->what != OUT_PEER && o->what != OUT_CONNECT)
+			continue;
+		if (own_relays_have(&p.conf.own_relays, &peer))
+			assert(o->what == OUT_PEER && own_relays_have_port(&p.conf.own_relays, peer.port));
+		else
 			assert(peer_rules_permit(&p.conf.rules, &peer, &rule));
 	}
 }
@@ -234,6 +252,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	end = data + size;
 	memset(ticket_n, 0, sizeof ticket_n);
 	play_begin(&p);
+	p.conf.own_relays = (struct own_relays){ .at = { { 4, 0, { 203, 0, 113, 5 } } }, .port_min = 49152, .port_max = 65535 };
+	(void)peer_rules_add_address(&p.conf.rules.own, &p.conf.own_relays.at[0]);
+	for (unsigned w = 0; w < PLAY_WORKERS; w++)
+		turn_server_set(p.workers[w].server, &p.conf);
 	for (unsigned i = 0; i < CLIENTS; i++) {
 		clients[i] = play_client(&p, (uint8_t)i, 1000);
 		clients[i].worker = i & 1;

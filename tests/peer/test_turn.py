@@ -1,8 +1,6 @@
 """The relay, with the client tools of coturn in a network of its own: this class's process has its own
 network namespace, with one server and one peer address."""
-import ctypes
 import hashlib
-import os
 import re
 import socket
 import ssl
@@ -11,23 +9,13 @@ import subprocess
 import time
 
 from harness.case import PeerCase
-from harness.place import Failed, Program, need, wait_for
+from harness.netns import own_network
+from harness.place import Program, need, wait_for
 from harness.turnclient import COOKIE, Refused, StreamClient, TurnClient
 
 SERVER, PEER, CLIENT = "10.77.0.1", "10.77.0.2", "10.77.0.3"
 SERVER6, PEER6, CLIENT6 = "fd77::1", "fd77::2", "fd77::3"
 REALM, USER, PASSWORD = "relay.example", "u1", "correct horse"
-CLONE_NEWNET, CLONE_NEWUSER = 0x40000000, 0x10000000
-
-
-def own_network():
-    if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET | (0 if os.getuid() == 0 else CLONE_NEWUSER)):
-        raise Failed("no network namespace: errno %d" % ctypes.get_errno())
-    ip = need("ip")
-    for words in (("link", "set", "lo", "up"), *(("addr", "add", a + "/24", "dev", "lo") for a in (SERVER, PEER, CLIENT))):
-        subprocess.run((ip,) + words, check=True)
-    for a in (SERVER6, PEER6, CLIENT6):
-        subprocess.run((ip, "addr", "add", a + "/64", "dev", "lo", "nodad"), check=True)
 
 
 def keys(user, password, realm=REALM):
@@ -47,7 +35,7 @@ class Relay(PeerCase):
 
     @classmethod
     def build(cls):
-        own_network()
+        own_network(*(a + "/24" for a in (SERVER, PEER, CLIENT)), *(a + "/64" for a in (SERVER6, PEER6, CLIENT6)))
         cls.gh = cls.gatehouse("near.example", settings=cls.SETTINGS + (
             "set turn listen-udp v4 %s 3478" % SERVER, "set turn realm " + REALM,
             "set turn relay-address v4 " + SERVER, "set turn port-min 50000", "set turn port-max 50999",

@@ -8,8 +8,9 @@ import struct
 
 COOKIE = 0x2112A442
 ALLOCATE, REFRESH, CREATE_PERMISSION, CHANNEL_BIND = 3, 4, 8, 9
-USERNAME, INTEGRITY, ERROR, CHANNEL, LIFETIME, PEER, REALM, NONCE, RELAYED, TRANSPORT = (
-    0x6, 0x8, 0x9, 0xC, 0xD, 0x12, 0x14, 0x15, 0x16, 0x19)
+SEND_INDICATION, DATA_INDICATION = 0x16, 0x17
+USERNAME, INTEGRITY, ERROR, CHANNEL, LIFETIME, PEER, DATA, REALM, NONCE, RELAYED, FAMILY, TRANSPORT = (
+    0x6, 0x8, 0x9, 0xC, 0xD, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x19)
 
 
 class Refused(Exception):
@@ -25,8 +26,22 @@ def attribute(kind, value):
 
 
 def xor_address(addr, port):
-    ip = struct.unpack("!I", socket.inet_aton(addr))[0] ^ COOKIE
-    return struct.pack("!BBHI", 0, 1, port ^ COOKIE >> 16, ip)
+    """The value of an XOR attribute; that of IPv6 is known when the transaction id is (RFC 8489 14.2)."""
+    if ":" in addr:
+        return lambda id_: _xor(2, socket.inet_pton(socket.AF_INET6, addr), port, id_)
+    return _xor(1, socket.inet_aton(addr), port, b"")
+
+
+def _xor(family, ip, port, id_):
+    key = struct.pack("!I", COOKIE) + id_
+    return struct.pack("!BBH", 0, family, port ^ COOKIE >> 16) + bytes(a ^ b for a, b in zip(ip, key))
+
+
+def unxor_address(value, id_):
+    """Address and port."""
+    family, port = struct.unpack("!xBH", value[:4])
+    ip = bytes(a ^ b for a, b in zip(value[4:], struct.pack("!I", COOKIE) + id_))
+    return socket.inet_ntop(socket.AF_INET if family == 1 else socket.AF_INET6, ip), port ^ COOKIE >> 16
 
 
 def parse(message):
@@ -60,7 +75,7 @@ class TurnClient:
 
     def _ask(self, method, attributes):
         id_ = os.urandom(12)
-        body = b"".join(attribute(k, v) for k, v in attributes)
+        body = b"".join(attribute(k, v(id_) if callable(v) else v) for k, v in attributes)
         if self.nonce:
             body += attribute(USERNAME, self.user) + attribute(REALM, self.realm) + attribute(NONCE, self.nonce)
             key = hashlib.md5(b":".join((self.user, self.realm, self.password))).digest()
@@ -72,11 +87,13 @@ class TurnClient:
             if got[8:20] == id_:
                 return got
 
-    def request(self, method, *attributes):
-        """The attributes of a success answer. A first 401 or a 438 is answered once."""
+    def request(self, method, *attributes, got=None):
+        """The attributes of a success answer. A first 401 or a 438 is answered once. got["id"]: its transaction."""
+        whole = got if got is not None else {}
         for _ in range(2):
             got = self._ask(method, attributes)
             found = parse(got)
+            whole["id"] = got[8:20]
             if struct.unpack("!H", got[:2])[0] & 0x110 == 0x100:
                 return found
             code = found[ERROR][2] * 100 + found[ERROR][3]
@@ -90,6 +107,13 @@ class TurnClient:
         found = self.request(ALLOCATE, (TRANSPORT, b"\x11\0\0\0"))
         return struct.unpack("!H", found[RELAYED][2:4])[0] ^ COOKIE >> 16
 
+    def allocate_at(self, is_v6=False):
+        """The relayed address and port."""
+        got = {}
+        more = ((FAMILY, b"\2\0\0\0"),) if is_v6 else ()
+        found = self.request(ALLOCATE, (TRANSPORT, b"\x11\0\0\0"), *more, got=got)
+        return unxor_address(found[RELAYED], got["id"])
+
     def permit(self, addr):
         self.request(CREATE_PERMISSION, (PEER, xor_address(addr, 0)))
 
@@ -101,6 +125,20 @@ class TurnClient:
 
     def send(self, number, data):
         self.sock.send(struct.pack("!HH", number, len(data)) + data)
+
+    def send_indication(self, addr, port, data):
+        id_ = os.urandom(12)
+        to = xor_address(addr, port)
+        body = attribute(PEER, to(id_) if callable(to) else to) + attribute(DATA, data)
+        self.sock.send(struct.pack("!HHI", SEND_INDICATION, len(body), COOKIE) + id_ + body)
+
+    def receive_indication(self):
+        """Address, port and bytes of the next Data indication."""
+        got = self.sock.recv(65536)
+        found = parse(got)
+        if struct.unpack("!H", got[:2])[0] != DATA_INDICATION:
+            raise ValueError("not a Data indication")
+        return unxor_address(found[PEER], got[8:20]) + (found.get(DATA),)
 
     def receive(self):
         """Number and bytes of the next ChannelData."""
