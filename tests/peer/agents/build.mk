@@ -1,0 +1,6 @@
+# Programs of peer tests that need a library of others: libnice's ICE agents.
+TOOLS += gh-nice-agent
+nice_CFLAGS := $(shell pkg-config --cflags nice 2>/dev/null)
+$(O)/obj/tests/peer/agents/nice_agent.o: CPPFLAGS += $(patsubst -I%,-isystem %,$(nice_CFLAGS))
+gh-nice-agent_SRCS := tests/peer/agents/nice_agent.c
+gh-nice-agent_LD := -lnice -lgobject-2.0 -lglib-2.0
