@@ -11,16 +11,11 @@ import time
 from harness.case import PeerCase
 from harness.netns import own_network
 from harness.place import Program, need, wait_for
-from harness.turnclient import COOKIE, Refused, StreamClient, TurnClient
+from harness.turnclient import COOKIE, Refused, StreamClient, TurnClient, keys
 
 SERVER, PEER, CLIENT = "10.77.0.1", "10.77.0.2", "10.77.0.3"
 SERVER6, PEER6, CLIENT6 = "fd77::1", "fd77::2", "fd77::3"
 REALM, USER, PASSWORD = "relay.example", "u1", "correct horse"
-
-
-def keys(user, password, realm=REALM):
-    text = ("%s:%s:%s" % (user, realm, password)).encode()
-    return "md5=%s sha256=%s" % (hashlib.md5(text).hexdigest(), hashlib.sha256(text).hexdigest())
 
 
 def echo_peer(place, at=PEER):
@@ -39,7 +34,7 @@ class Relay(PeerCase):
         cls.gh = cls.gatehouse("near.example", settings=cls.SETTINGS + (
             "set turn listen-udp v4 %s 3478" % SERVER, "set turn realm " + REALM,
             "set turn relay-address v4 " + SERVER, "set turn port-min 50000", "set turn port-max 50999",
-            "set turn workers %d" % cls.WORKERS, 'set turn user %s key "%s"' % (USER, keys(USER, PASSWORD)),
+            "set turn workers %d" % cls.WORKERS, 'set turn user %s key "%s"' % (USER, keys(USER, PASSWORD, REALM)),
             "set turn allow-peer test %s/32" % PEER, "set turn allow-peer client %s/32" % CLIENT))
         cls.gh.start()
         wait_for("all workers listen", lambda: len(set(re.findall(r"gh-turn\[(\d+)\] turn.listening", cls.gh.log()))) == cls.WORKERS, 10)

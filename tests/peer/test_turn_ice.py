@@ -5,18 +5,33 @@ import subprocess
 import threading
 
 from harness.case import PeerCase
-from harness.network import House, forward, own_network
-from harness.place import BIN, Failed, wait_for
-from harness.turnkeys import keys
+from harness.netns import Namespace, own_network
+from harness.place import BIN, Failed, need, wait_for
+from harness.turnclient import keys
 
 SERVER, REALM, USER, PASSWORD = "203.0.113.1", "relay.example", "u1", "correct horse"
 MESSAGES = 100
+NAT = """
+table ip nat {
+    chain post {
+        type nat hook postrouting priority 100;
+        oifname up masquerade
+    }
+}
+table ip filter {
+    chain forward {
+        type filter hook forward priority 0; policy drop;
+        ct state established,related accept
+        iifname != up accept
+    }
+}
+"""
 
 
 class Agent:
-    def __init__(self, case, house, transport, policy, role):
+    def __init__(self, case, room, transport, policy, role):
         self.lines = []
-        argv = house.inside(os.path.join(BIN, "gh-nice-agent"), SERVER, "3478", USER, PASSWORD, transport, policy, role, str(MESSAGES))
+        argv = room.words(os.path.join(BIN, "gh-nice-agent"), SERVER, "3478", USER, PASSWORD, transport, policy, role, str(MESSAGES))
         self.child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         case.addCleanup(self.close)
         self.reader = threading.Thread(target=self._read, daemon=True)
@@ -57,12 +72,9 @@ class TurnIce(PeerCase):
     @classmethod
     def build(cls):
         own_network(SERVER + "/32")
-        forward()
-        cls.houses = []
-        for n in (1, 2):
-            house = House(cls.place, "house%d" % n, "198.51.100.%d" % (4 * n + 1), "198.51.100.%d" % (4 * n + 2))
-            house.nat()
-            cls.houses.append(House(cls.place, "room%d" % n, "192.168.1.1", "192.168.1.10", length=24, parent=house))
+        with open("/proc/sys/net/ipv4/ip_forward", "w") as f:
+            f.write("1")
+        cls.rooms = [cls.room(n) for n in (1, 2)]
         cls.gh = cls.gatehouse("near.example", settings=(
             "set turn listen-udp v4 %s 3478" % SERVER, "set turn realm " + REALM, "set turn relay-address v4 " + SERVER,
             'set turn user %s key "%s"' % (USER, keys(USER, PASSWORD, REALM)),
@@ -70,9 +82,21 @@ class TurnIce(PeerCase):
         cls.gh.start()
         wait_for("the relay listens", lambda: "turn.listening" in cls.gh.log(), 10)
 
+    @classmethod
+    def room(cls, n):
+        """A private network, the same for all, behind a NAT that lets nobody in uncalled."""
+        house, room = Namespace(cls), Namespace(cls)
+        house.wire("house%d" % n, "up", "198.51.100.%d/30" % (4 * n + 2), far=["198.51.100.%d/30" % (4 * n + 1)])
+        house.ip("route", "add", "default", "via", "198.51.100.%d" % (4 * n + 1))
+        room.wire("room", "up", "192.168.1.10/24", to=house, far=["192.168.1.1/24"])
+        room.ip("route", "add", "default", "via", "192.168.1.1")
+        house.run(need("sh"), "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
+        house.nft(NAT)
+        return room
+
     def meet(self, first, second, transports=("udp", "udp")):
-        a = Agent(self, self.houses[0], transports[0], first, "controlling")
-        b = Agent(self, self.houses[1], transports[1], second, "controlled")
+        a = Agent(self, self.rooms[0], transports[0], first, "controlling")
+        b = Agent(self, self.rooms[1], transports[1], second, "controlled")
         a.hears(b)
         b.hears(a)
         pair = a.says("connected")[1:]

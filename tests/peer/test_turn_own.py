@@ -5,8 +5,8 @@ import socket
 from harness.case import PeerCase
 from harness.netns import own_network
 from harness.place import wait_for
-from harness.turnclient import Refused, TurnClient
-from test_turn import keys, PASSWORD, REALM, USER
+from harness.turnclient import Refused, TurnClient, keys
+from test_turn import PASSWORD, REALM, USER
 
 CLIENT, OTHER = "10.79.0.2", "10.79.0.3"
 LOCAL, LOCAL6 = "10.79.0.1", "fd79::1"
@@ -23,7 +23,7 @@ class OwnRelays(PeerCase):
         cls.gh = cls.gatehouse("near.example", settings=(
             "set turn listen-udp v4 %s 3478" % LOCAL, "set turn realm " + REALM, "set turn relay-address v4 " + LOCAL,
             "set turn relay-address v6 " + LOCAL6, "set turn port-min 50000", "set turn port-max 50999",
-            "set turn workers %d" % cls.WORKERS, 'set turn user %s key "%s"' % (USER, keys(USER, PASSWORD))) + cls.SETTINGS)
+            "set turn workers %d" % cls.WORKERS, 'set turn user %s key "%s"' % (USER, keys(USER, PASSWORD, REALM))) + cls.SETTINGS)
         cls.gh.start()
         wait_for("all workers listen", lambda: len(set(re.findall(r"gh-turn\[(\d+)\] turn.listening", cls.gh.log()))) == cls.WORKERS, 10)
 

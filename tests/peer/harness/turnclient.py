@@ -13,6 +13,12 @@ USERNAME, INTEGRITY, ERROR, CHANNEL, LIFETIME, PEER, DATA, REALM, NONCE, RELAYED
     0x6, 0x8, 0x9, 0xC, 0xD, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x19)
 
 
+def keys(user, password, realm):
+    """Stored keys of a user (RFC 8489 9.2.2), as `turn user` has them."""
+    text = ("%s:%s:%s" % (user, realm, password)).encode()
+    return "md5=%s sha256=%s" % (hashlib.md5(text).hexdigest(), hashlib.sha256(text).hexdigest())
+
+
 class Refused(Exception):
     """An error answer; code is STUN's."""
 
