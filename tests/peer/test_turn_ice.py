@@ -15,14 +15,14 @@ NAT = """
 table ip nat {
     chain post {
         type nat hook postrouting priority 100;
-        oifname up masquerade
+        oifname up0 masquerade
     }
 }
 table ip filter {
     chain forward {
         type filter hook forward priority 0; policy drop;
         ct state established,related accept
-        iifname != up accept
+        iifname != up0 accept
     }
 }
 """
@@ -86,9 +86,9 @@ class TurnIce(PeerCase):
     def room(cls, n):
         """A private network, the same for all, behind a NAT that lets nobody in uncalled."""
         house, room = Namespace(cls), Namespace(cls)
-        house.wire("house%d" % n, "up", "198.51.100.%d/30" % (4 * n + 2), far=["198.51.100.%d/30" % (4 * n + 1)])
+        house.wire("house%d" % n, "up0", "198.51.100.%d/30" % (4 * n + 2), far=["198.51.100.%d/30" % (4 * n + 1)])
         house.ip("route", "add", "default", "via", "198.51.100.%d" % (4 * n + 1))
-        room.wire("room", "up", "192.168.1.10/24", to=house, far=["192.168.1.1/24"])
+        room.wire("room", "up0", "192.168.1.10/24", to=house, far=["192.168.1.1/24"])
         room.ip("route", "add", "default", "via", "192.168.1.1")
         house.run(need("sh"), "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
         house.nft(NAT)
