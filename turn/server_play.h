@@ -71,6 +71,9 @@ struct play_attribute {
 	enum stunmsg_attribute type;
 	struct bytes value;
 };
+#define PLAY_UDP { STUN_REQUESTED_TRANSPORT, BYTES("\x11\0\0\0") }
+#define PLAY_TCP { STUN_REQUESTED_TRANSPORT, BYTES("\x06\0\0\0") }
+#define PLAY_ALL(...) (struct play_attribute[]){ __VA_ARGS__, { 0, BYTES_NONE } }
 void play_put_all(struct stunmsg_writer *w, void *attributes);
 struct stunmsg play_ask_all(struct play_client *c, uint16_t method, struct play_attribute *all);
 unsigned play_code(struct stunmsg m); /* 0: success */

@@ -24,10 +24,7 @@ static int end(void **state)
 	return 0;
 }
 
-#define UDP { STUN_REQUESTED_TRANSPORT, BYTES("\x11\0\0\0") }
-#define TCP { STUN_REQUESTED_TRANSPORT, BYTES("\x06\0\0\0") }
 #define V6 { STUN_REQUESTED_ADDRESS_FAMILY, BYTES("\2\0\0\0") }
-#define ALL(...) (struct play_attribute[]){ __VA_ARGS__, { 0, BYTES_NONE } }
 #define NONE (struct play_attribute[]){ { 0, BYTES_NONE } }
 #define ATTRIBUTE(n) ((enum stunmsg_attribute)(n))
 
@@ -96,8 +93,8 @@ static void answers_to_strangers_are_small(void **state)
 		{ STUN_BINDING, { { STUN_CHANGE_REQUEST, BYTES("\0\0\0\6") } }, 30 },
 		{ STUN_BINDING, { { STUN_LIFETIME, BYTES_NONE } }, 30 },
 		{ STUN_ALLOCATE, { { 0, BYTES_NONE } }, 30 },
-		{ STUN_ALLOCATE, { UDP }, 30 },
-		{ STUN_ALLOCATE, { UDP, { STUN_LIFETIME, BYTES("\0\0\2\x58") } }, 30 },
+		{ STUN_ALLOCATE, { PLAY_UDP }, 30 },
+		{ STUN_ALLOCATE, { PLAY_UDP, { STUN_LIFETIME, BYTES("\0\0\2\x58") } }, 30 },
 		{ STUN_ALLOCATE, { { STUN_LIFETIME, BYTES_NONE } }, 30 },
 		{ STUN_ALLOCATE, { { STUN_MESSAGE_INTEGRITY, BYTES("12345678901234567890") } }, 30 },
 		{ STUN_REFRESH, { { 0, BYTES_NONE } }, 30 },
@@ -127,7 +124,7 @@ static void a_stale_nonce_is_no_amplifier(void **state)
 	(void)state;
 	(void)play_allocate(&c);
 	loop_fake_advance(play.loop, 3700 * 1000);
-	struct stunmsg m = ask_with_tail(&c, STUN_ALLOCATE, ALL(UDP), NONE);
+	struct stunmsg m = ask_with_tail(&c, STUN_ALLOCATE, PLAY_ALL(PLAY_UDP), NONE);
 	assert_int_equal(m.error, 438);
 	assert_true(m.raw.n <= 120);
 }
@@ -140,16 +137,16 @@ static void nothing_behind_the_signature_is_obeyed(void **state)
 	struct play_client c = play_client(&play, 1, 1000);
 
 	(void)state;
-	assert_int_equal(ask(&c, STUN_ALLOCATE, ALL(UDP)), 401);
-	struct stunmsg m = ask_with_tail(&c, STUN_ALLOCATE, ALL(UDP, { STUN_LIFETIME, BYTES("\0\0\2\xbc") }),
-	                                 ALL({ STUN_LIFETIME, BYTES("\0\0\xb\xb8") }, V6, { STUN_EVEN_PORT, BYTES("\x80") }, { ATTRIBUTE(0x7777), BYTES_NONE }));
+	assert_int_equal(ask(&c, STUN_ALLOCATE, PLAY_ALL(PLAY_UDP)), 401);
+	struct stunmsg m = ask_with_tail(&c, STUN_ALLOCATE, PLAY_ALL(PLAY_UDP, { STUN_LIFETIME, BYTES("\0\0\2\xbc") }),
+	                                 PLAY_ALL({ STUN_LIFETIME, BYTES("\0\0\xb\xb8") }, V6, { STUN_EVEN_PORT, BYTES("\x80") }, { ATTRIBUTE(0x7777), BYTES_NONE }));
 	assert_int_equal(play_code(m), 0);
 	assert_int_equal(m.lifetime_s, 700);
 	assert_int_equal(m.relayed.family, 4);
 	assert_false(m.has & STUN_HAS_TOKEN);
 	static const uint8_t other[] = { 0, 1, 0x1b ^ 0x58 ^ 0x21 ^ 0x58, 0x58 ^ 0x12, 9 ^ 0x21, 9 ^ 0x12, 9 ^ 0xa4, 9 ^ 0x42 };
-	assert_int_equal(play_code(ask_with_tail(&c, STUN_CREATE_PERMISSION, NONE, ALL({ STUN_XOR_PEER_ADDRESS, bytes_make(other, 8) }))), 400);
-	assert_int_equal(play_code(ask_with_tail(&c, STUN_REFRESH, NONE, ALL({ STUN_LIFETIME, BYTES("\0\0\0\0") }))), 0);
+	assert_int_equal(play_code(ask_with_tail(&c, STUN_CREATE_PERMISSION, NONE, PLAY_ALL({ STUN_XOR_PEER_ADDRESS, bytes_make(other, 8) }))), 400);
+	assert_int_equal(play_code(ask_with_tail(&c, STUN_REFRESH, NONE, PLAY_ALL({ STUN_LIFETIME, BYTES("\0\0\0\0") }))), 0);
 	assert_int_equal(turn_server_count(play.workers[0].server), 1);
 }
 
@@ -162,9 +159,9 @@ static void every_bit_of_a_signed_request_counts(void **state)
 	size_t n;
 
 	(void)state;
-	assert_int_equal(ask(&c, STUN_ALLOCATE, ALL(UDP)), 401);
+	assert_int_equal(ask(&c, STUN_ALLOCATE, PLAY_ALL(PLAY_UDP)), 401);
 	stunmsg_begin(&w, r.p, sizeof r.p, STUN_REQUEST, STUN_ALLOCATE, id);
-	play_put_all(&w, ALL(UDP, { STUN_USERNAME, bytes_of(c.user) }, { STUN_REALM, BYTES("example.org") },
+	play_put_all(&w, PLAY_ALL(PLAY_UDP, { STUN_USERNAME, bytes_of(c.user) }, { STUN_REALM, BYTES("example.org") },
 	                     { STUN_NONCE, bytes_make(c.nonce, c.nonce_n) }));
 	assert_int_equal(stunmsg_long_term_key(STUN_ALGORITHM_MD5, bytes_of(c.user), BYTES("example.org"), bytes_of(c.password), key, &n), 0);
 	stunmsg_put_integrity(&w, bytes_make(key, n), false);
@@ -186,8 +183,8 @@ static void of_two_the_first_counts(void **state)
 	struct play_client c = play_client(&play, 1, 1000);
 
 	(void)state;
-	(void)ask(&c, STUN_ALLOCATE, ALL(UDP));
-	struct stunmsg m = play_ask_all(&c, STUN_ALLOCATE, ALL(UDP, TCP, { STUN_LIFETIME, BYTES("\0\0\2\xbc") }, { STUN_LIFETIME, BYTES("\0\0\xb\xb8") }));
+	(void)ask(&c, STUN_ALLOCATE, PLAY_ALL(PLAY_UDP));
+	struct stunmsg m = play_ask_all(&c, STUN_ALLOCATE, PLAY_ALL(PLAY_UDP, PLAY_TCP, { STUN_LIFETIME, BYTES("\0\0\2\xbc") }, { STUN_LIFETIME, BYTES("\0\0\xb\xb8") }));
 	assert_int_equal(play_code(m), 0);
 	assert_int_equal(m.lifetime_s, 700);
 }
@@ -239,10 +236,10 @@ static void denied_peers_on_every_way(void **state)
 	s.path.transport = TURN_TCP;
 	s.path.conn = 1;
 	/* both families: no peer is refused for want of a relay */
-	(void)ask(&c, STUN_ALLOCATE, ALL(UDP));
-	assert_int_equal(ask(&c, STUN_ALLOCATE, ALL(UDP, { STUN_ADDITIONAL_ADDRESS_FAMILY, BYTES("\2\0\0\0") })), 0);
-	(void)ask(&s, STUN_ALLOCATE, ALL(TCP));
-	assert_int_equal(ask(&s, STUN_ALLOCATE, ALL(TCP, { STUN_ADDITIONAL_ADDRESS_FAMILY, BYTES("\2\0\0\0") })), 0);
+	(void)ask(&c, STUN_ALLOCATE, PLAY_ALL(PLAY_UDP));
+	assert_int_equal(ask(&c, STUN_ALLOCATE, PLAY_ALL(PLAY_UDP, { STUN_ADDITIONAL_ADDRESS_FAMILY, BYTES("\2\0\0\0") })), 0);
+	(void)ask(&s, STUN_ALLOCATE, PLAY_ALL(PLAY_TCP));
+	assert_int_equal(ask(&s, STUN_ALLOCATE, PLAY_ALL(PLAY_TCP, { STUN_ADDITIONAL_ADDRESS_FAMILY, BYTES("\2\0\0\0") })), 0);
 	assert_int_equal(play_permit(&c, &peer), 0);
 	assert_int_equal(play_permit(&c, &open), 0);
 	for (size_t i = 0; i < sizeof denied / sizeof denied[0]; i++) {
@@ -274,10 +271,10 @@ static void one_denied_peer_refuses_all(void **state)
 	stunmsg_put_address(&w, STUN_XOR_PEER_ADDRESS, &denied[1]);
 	(void)stunmsg_end(&w);
 	/* IPv4: the key is the cookie, the same in every request */
-	assert_int_equal(ask(&c, STUN_CREATE_PERMISSION, ALL({ STUN_XOR_PEER_ADDRESS, bytes_make(r.p + 24, 8) }, { STUN_XOR_PEER_ADDRESS, bytes_make(r.p + 36, 8) })), 403);
+	assert_int_equal(ask(&c, STUN_CREATE_PERMISSION, PLAY_ALL({ STUN_XOR_PEER_ADDRESS, bytes_make(r.p + 24, 8) }, { STUN_XOR_PEER_ADDRESS, bytes_make(r.p + 36, 8) })), 403);
 	send_to(&c, &peer);
 	assert_null(play_last(&play));
-	assert_int_equal(ask(&c, STUN_CREATE_PERMISSION, ALL({ STUN_XOR_PEER_ADDRESS, bytes_make(r.p + 24, 8) })), 0);
+	assert_int_equal(ask(&c, STUN_CREATE_PERMISSION, PLAY_ALL({ STUN_XOR_PEER_ADDRESS, bytes_make(r.p + 24, 8) })), 0);
 	send_to(&c, &peer);
 	assert_non_null(play_last(&play));
 }
@@ -288,23 +285,23 @@ static void one_denied_peer_refuses_all(void **state)
 static void unknown_attributes_are_named(void **state)
 {
 	struct play_client c = play_client(&play, 1, 1000);
-	struct play_attribute many[STUNMSG_UNKNOWN_MAX + 5] = { UDP };
+	struct play_attribute many[STUNMSG_UNKNOWN_MAX + 5] = { PLAY_UDP };
 
 	(void)state;
-	(void)ask(&c, STUN_ALLOCATE, ALL(UDP));
-	assert_int_equal(ask(&c, STUN_ALLOCATE, ALL(UDP, { ATTRIBUTE(0x7001), BYTES("a") }, { ATTRIBUTE(0xf001), BYTES("b") }, { ATTRIBUTE(0x0abc), BYTES_NONE })), 420);
+	(void)ask(&c, STUN_ALLOCATE, PLAY_ALL(PLAY_UDP));
+	assert_int_equal(ask(&c, STUN_ALLOCATE, PLAY_ALL(PLAY_UDP, { ATTRIBUTE(0x7001), BYTES("a") }, { ATTRIBUTE(0xf001), BYTES("b") }, { ATTRIBUTE(0x0abc), BYTES_NONE })), 420);
 	struct bytes b = bytes_make(play_last(&play)->bytes, play_last(&play)->n);
 	static const uint8_t named[] = { 0x00, 0x0a, 0, 4, 0x70, 0x01, 0x0a, 0xbc };
 	assert_memory_equal(b.p + STUNMSG_HEADER + 4 + 24, named, sizeof named);
 	for (unsigned i = 1; i < STUNMSG_UNKNOWN_MAX + 4; i++)
 		many[i] = (struct play_attribute){ ATTRIBUTE(0x7000 + i), BYTES_NONE };
 	assert_int_equal(ask(&c, STUN_ALLOCATE, many), 420);
-	assert_int_equal(ask(&c, STUN_ALLOCATE, ALL(UDP, { ATTRIBUTE(0xf001), BYTES("b") })), 0);
-	assert_int_equal(ask(&c, STUN_REFRESH, ALL({ ATTRIBUTE(0x7001), BYTES_NONE }, { STUN_LIFETIME, BYTES("\0\0\0\0") })), 420);
+	assert_int_equal(ask(&c, STUN_ALLOCATE, PLAY_ALL(PLAY_UDP, { ATTRIBUTE(0xf001), BYTES("b") })), 0);
+	assert_int_equal(ask(&c, STUN_REFRESH, PLAY_ALL({ ATTRIBUTE(0x7001), BYTES_NONE }, { STUN_LIFETIME, BYTES("\0\0\0\0") })), 420);
 	assert_int_equal(turn_server_count(play.workers[0].server), 1);
-	assert_int_equal(ask(&c, STUN_CREATE_PERMISSION, ALL({ ATTRIBUTE(0x7001), BYTES_NONE })), 420);
-	assert_int_equal(ask(&c, STUN_CHANNEL_BIND, ALL({ ATTRIBUTE(0x7001), BYTES_NONE })), 420);
-	assert_int_equal(ask(&c, STUN_BINDING, ALL({ ATTRIBUTE(0x7001), BYTES_NONE })), 420);
+	assert_int_equal(ask(&c, STUN_CREATE_PERMISSION, PLAY_ALL({ ATTRIBUTE(0x7001), BYTES_NONE })), 420);
+	assert_int_equal(ask(&c, STUN_CHANNEL_BIND, PLAY_ALL({ ATTRIBUTE(0x7001), BYTES_NONE })), 420);
+	assert_int_equal(ask(&c, STUN_BINDING, PLAY_ALL({ ATTRIBUTE(0x7001), BYTES_NONE })), 420);
 }
 
 /* Cisco's relay read past the packet: a length is held to the message, the message to the datagram. */
@@ -314,14 +311,14 @@ static void lengths_that_lie(void **state)
 	struct raw r;
 
 	(void)state;
-	struct bytes b = raw(&r, STUN_REQUEST, STUN_ALLOCATE, ALL(UDP, { STUN_SOFTWARE, BYTES("abcd") }));
+	struct bytes b = raw(&r, STUN_REQUEST, STUN_ALLOCATE, PLAY_ALL(PLAY_UDP, { STUN_SOFTWARE, BYTES("abcd") }));
 	for (unsigned n = 0; n < 65536; n += n < 64 ? 1 : 251) { /* of the last attribute */
 		r.p[30] = (uint8_t)(n >> 8);
 		r.p[31] = (uint8_t)n;
 		(void)answer_to(&c, b);
 		assert_int_equal(play_last_message(&play).error, n >= 1 && n <= 4 ? 401 : 400);
 	}
-	b = raw(&r, STUN_REQUEST, STUN_ALLOCATE, ALL(UDP, { STUN_SOFTWARE, BYTES("abcd") }));
+	b = raw(&r, STUN_REQUEST, STUN_ALLOCATE, PLAY_ALL(PLAY_UDP, { STUN_SOFTWARE, BYTES("abcd") }));
 	for (unsigned n = 0; n < 65536; n += n < 64 ? 1 : 251) { /* of the message */
 		if (n == b.n - STUNMSG_HEADER)
 			continue;
@@ -340,7 +337,7 @@ static void a_message_without_padding_is_none(void **state)
 	struct raw r;
 
 	(void)state;
-	struct bytes b = raw(&r, STUN_REQUEST, STUN_BINDING, ALL({ STUN_SOFTWARE, BYTES("abc") }));
+	struct bytes b = raw(&r, STUN_REQUEST, STUN_BINDING, PLAY_ALL({ STUN_SOFTWARE, BYTES("abc") }));
 	assert_true(answer_to(&c, b) > 0);
 	r.p[3]--;
 	assert_int_equal(answer_to(&c, bytes_make(b.p, b.n - 1)), 0);
@@ -384,8 +381,8 @@ static void only_requests_are_answered(void **state)
 	(void)play_allocate(&c);
 	for (size_t i = 0; i < 3; i++)
 		for (uint16_t method = 0; method < 0x10; method++) {
-			assert_int_equal(answer_to(&c, raw(&r, classes[i], method, ALL(UDP, { STUN_LIFETIME, BYTES_NONE }))), 0);
-			assert_int_equal(answer_to(&c, raw(&r, classes[i], method, ALL({ ATTRIBUTE(0x7777), BYTES_NONE }, { STUN_ERROR_CODE, BYTES("\0\0\3\0") }))), 0);
+			assert_int_equal(answer_to(&c, raw(&r, classes[i], method, PLAY_ALL(PLAY_UDP, { STUN_LIFETIME, BYTES_NONE }))), 0);
+			assert_int_equal(answer_to(&c, raw(&r, classes[i], method, PLAY_ALL({ ATTRIBUTE(0x7777), BYTES_NONE }, { STUN_ERROR_CODE, BYTES("\0\0\3\0") }))), 0);
 		}
 	assert_int_equal(turn_server_count(play.workers[0].server), 1);
 	const struct bytes others[] = { BYTES("GET / HTTP/1.1\r\n\r\n"), BYTES("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"),
@@ -401,14 +398,14 @@ static void names_are_bytes_and_nothing_else(void **state)
 	struct play_client c = play_client(&play, 1, 1000);
 
 	(void)state;
-	(void)ask(&c, STUN_ALLOCATE, ALL(UDP));
+	(void)ask(&c, STUN_ALLOCATE, PLAY_ALL(PLAY_UDP));
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
 		c.user = names[i];
-		assert_int_equal(ask(&c, STUN_ALLOCATE, ALL(UDP)), 401);
+		assert_int_equal(ask(&c, STUN_ALLOCATE, PLAY_ALL(PLAY_UDP)), 401);
 		assert_null(strchr(play.why, '%'));
 	}
 	static const char long_name[600] = { 0 };
-	assert_int_equal(ask(&c, STUN_ALLOCATE, ALL({ STUN_USERNAME, bytes_make(long_name, STUNMSG_USERNAME_MAX + 1) })), 400);
+	assert_int_equal(ask(&c, STUN_ALLOCATE, PLAY_ALL({ STUN_USERNAME, bytes_make(long_name, STUNMSG_USERNAME_MAX + 1) })), 400);
 	assert_int_equal(turn_server_count(play.workers[0].server), 0);
 }
 
@@ -418,22 +415,22 @@ static void what_a_request_lacks(void **state)
 	struct play_client c = play_client(&play, 1, 1000);
 
 	(void)state;
-	(void)ask(&c, STUN_ALLOCATE, ALL(UDP));
+	(void)ask(&c, STUN_ALLOCATE, PLAY_ALL(PLAY_UDP));
 	struct play_attribute mac = { STUN_MESSAGE_INTEGRITY, BYTES("12345678901234567890") }, user = { STUN_USERNAME, BYTES("juliet") },
 	                      realm = { STUN_REALM, BYTES("example.org") }, nonce = { STUN_NONCE, bytes_make(c.nonce, c.nonce_n) };
-	struct play_attribute *rows[] = { ALL(UDP, mac), ALL(UDP, user, realm, mac), ALL(UDP, user, nonce, mac), ALL(UDP, realm, nonce, mac) };
+	struct play_attribute *rows[] = { PLAY_ALL(PLAY_UDP, mac), PLAY_ALL(PLAY_UDP, user, realm, mac), PLAY_ALL(PLAY_UDP, user, nonce, mac), PLAY_ALL(PLAY_UDP, realm, nonce, mac) };
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		struct raw r;
 		(void)answer_to(&c, raw(&r, STUN_REQUEST, STUN_ALLOCATE, rows[i]));
 		assert_int_equal(play_last_message(&play).error, 400);
 	}
-	assert_int_equal(ask(&c, STUN_ALLOCATE, ALL({ STUN_SOFTWARE, BYTES("x") })), 400);
-	assert_int_equal(ask(&c, STUN_ALLOCATE, ALL(UDP)), 0);
+	assert_int_equal(ask(&c, STUN_ALLOCATE, PLAY_ALL({ STUN_SOFTWARE, BYTES("x") })), 400);
+	assert_int_equal(ask(&c, STUN_ALLOCATE, PLAY_ALL(PLAY_UDP)), 0);
 	assert_int_equal(ask(&c, STUN_CREATE_PERMISSION, NONE), 400);
-	assert_int_equal(ask(&c, STUN_CHANNEL_BIND, ALL({ STUN_CHANNEL_NUMBER, BYTES("\x40\1\0\0") })), 400);
+	assert_int_equal(ask(&c, STUN_CHANNEL_BIND, PLAY_ALL({ STUN_CHANNEL_NUMBER, BYTES("\x40\1\0\0") })), 400);
 	assert_int_equal(ask(&c, STUN_CHANNEL_BIND, NONE), 400);
 	assert_int_equal(ask(&c, STUN_CONNECT, NONE), 400);
-	assert_int_equal(ask(&c, STUN_CONNECTION_BIND, ALL({ STUN_CONNECTION_ID, BYTES("\0\0\0\1") })), 400);
+	assert_int_equal(ask(&c, STUN_CONNECTION_BIND, PLAY_ALL({ STUN_CONNECTION_ID, BYTES("\0\0\0\1") })), 400);
 }
 
 /* ---- what allocations hold ---- */
@@ -444,9 +441,9 @@ static void even_ports_come_back(void **state)
 	struct play_client c = play_client(&play, 1, 1000);
 
 	(void)state;
-	(void)ask(&c, STUN_ALLOCATE, ALL(UDP));
+	(void)ask(&c, STUN_ALLOCATE, PLAY_ALL(PLAY_UDP));
 	for (unsigned i = 0; i < 300; i++) {
-		assert_int_equal(ask(&c, STUN_ALLOCATE, ALL(UDP, { STUN_EVEN_PORT, BYTES("\0") })), 0);
+		assert_int_equal(ask(&c, STUN_ALLOCATE, PLAY_ALL(PLAY_UDP, { STUN_EVEN_PORT, BYTES("\0") })), 0);
 		assert_int_equal(play.open_ports, 1);
 		assert_int_equal(play_refresh(&c, 0), 0);
 		assert_int_equal(play.open_ports, 0);
@@ -463,15 +460,15 @@ static void a_resumable_allocation_keeps_its_quota(void **state)
 	turn_server_set(play.workers[0].server, &play.conf);
 	c.path.transport = TURN_TCP;
 	c.path.conn = 1;
-	(void)ask(&c, STUN_ALLOCATE, ALL(UDP));
-	assert_int_equal(ask(&c, STUN_ALLOCATE, ALL(UDP, { STUN_MOBILITY_TICKET, BYTES_NONE })), 0);
-	(void)ask(&d, STUN_ALLOCATE, ALL(UDP));
-	assert_int_equal(ask(&d, STUN_ALLOCATE, ALL(UDP)), 486);
+	(void)ask(&c, STUN_ALLOCATE, PLAY_ALL(PLAY_UDP));
+	assert_int_equal(ask(&c, STUN_ALLOCATE, PLAY_ALL(PLAY_UDP, { STUN_MOBILITY_TICKET, BYTES_NONE })), 0);
+	(void)ask(&d, STUN_ALLOCATE, PLAY_ALL(PLAY_UDP));
+	assert_int_equal(ask(&d, STUN_ALLOCATE, PLAY_ALL(PLAY_UDP)), 486);
 	turn_server_client_gone(play.workers[0].server, &c.path);
-	assert_int_equal(ask(&d, STUN_ALLOCATE, ALL(UDP)), 486);
+	assert_int_equal(ask(&d, STUN_ALLOCATE, PLAY_ALL(PLAY_UDP)), 486);
 	loop_fake_advance(play.loop, 601 * 1000);
 	assert_int_equal(turn_server_count(play.workers[0].server), 0);
-	assert_int_equal(ask(&d, STUN_ALLOCATE, ALL(UDP)), 0);
+	assert_int_equal(ask(&d, STUN_ALLOCATE, PLAY_ALL(PLAY_UDP)), 0);
 }
 
 int main(void)

@@ -49,3 +49,27 @@ class FederationPage(unittest.TestCase):
         other = {"invalid-authzid", "xmpp-server"}
         self.assertFalse(words - codes - conditions - policy - other)
         self.assertFalse({c for c in codes if c.startswith("cert-")} - words)
+
+
+class RelayRows(unittest.TestCase):
+    def test_the_tests_of_the_rows_exist(self):
+        """Each `file: name` of docs/architecture/turn-rows.md, and the names that follow in its row."""
+        with open(os.path.join(TOP, "docs", "architecture", "turn-rows.md"), encoding="utf-8") as f:
+            rows = [line for line in f if line.startswith("| ")]
+        sources = {}
+        for folder in ("turn", "lib/proto", "firmware/conf", "tests/peer"):
+            for name in os.listdir(os.path.join(TOP, folder)):
+                if name.endswith((".c", ".py")):
+                    with open(os.path.join(TOP, folder, name), encoding="utf-8") as f:
+                        sources[name.rsplit(".", 1)[0]] = f.read()
+        found = 0
+        for row in rows:
+            source = None
+            for file, name in re.findall(r"`(?:(\w+): )?([a-z]\w+)`", row):
+                source = file or source
+                if not file and (name in sources or source is None):
+                    continue
+                found += 1
+                with self.subTest(row=row[:60], test=name):
+                    self.assertTrue(re.search(r"\b%s\(" % name, sources[source]), source)
+        self.assertGreater(found, 80)

@@ -1,10 +1,11 @@
 """Two clients of one relay that speak with each other through it, and what else of the box they cannot reach."""
 import re
 import socket
+import subprocess
 
 from harness.case import PeerCase
 from harness.netns import own_network
-from harness.place import wait_for
+from harness.place import need, wait_for
 from harness.turnclient import Refused, TurnClient, keys
 from test_turn import PASSWORD, REALM, USER
 
@@ -73,6 +74,13 @@ class OwnRelays(PeerCase):
                     a, b = self.pair(is_same_worker, is_v6)
                     self.assertEqual(a.at[0], public)
                     self.both_ways(a, b)
+
+    def test_coturns_clients(self):
+        """-y: the tool's clients have each other's relayed addresses for peers."""
+        got = subprocess.run([need("turnutils_uclient"), "-y", "-s", "-c", "-n", "20", "-m", "6", "-u", USER, "-w", PASSWORD, "-L", CLIENT, LOCAL],
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
+        self.assertEqual(got.returncode, 0, got.stdout[-2000:])
+        self.assertIn("tot_send_msgs=120, tot_recv_msgs=120", got.stdout)
 
     def test_without_permission(self):
         for is_same_worker in (True, False):

@@ -65,6 +65,7 @@ class TurnClient:
         self.sock = self._open(server, local, port)
         self.sock.settimeout(3)
         self.realm = self.nonce = None
+        self.tail = b""  # attributes behind the signature
 
     def _open(self, server, local, port):
         s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -86,7 +87,7 @@ class TurnClient:
             body += attribute(USERNAME, self.user) + attribute(REALM, self.realm) + attribute(NONCE, self.nonce)
             key = hashlib.md5(b":".join((self.user, self.realm, self.password))).digest()
             head = struct.pack("!HHI", method, len(body) + 24, COOKIE) + id_
-            body += attribute(INTEGRITY, hmac.new(key, head + body, hashlib.sha1).digest())
+            body += attribute(INTEGRITY, hmac.new(key, head + body, hashlib.sha1).digest()) + self.tail
         self.sock.sendall(struct.pack("!HHI", method, len(body), COOKIE) + id_ + body)
         while True:
             got = self._message()
