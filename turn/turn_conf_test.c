@@ -29,6 +29,7 @@ static void test_refused(void **state)
 		{ "turn port-min = 50001\nturn port-max = 50001\n", "turn port-max " },
 		{ "turn user u key = hunter2\n", "turn user u" },
 		{ "turn oauth-key k = !!!!\n", "turn oauth-key k" },
+		{ "tls minimum = 1.3\nturn listen-dtls a = off\nturn listen-dtls b = 192.0.2.1 5349\n", "turn listen-dtls b" },
 	};
 
 	(void)state;
