@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "base/err.h"
 #include "stream_impl.h"
@@ -104,7 +105,7 @@ static void client_close(struct worker *w, const struct turn_path *client)
 
 static void apply(struct worker *w)
 {
-	w->streams->max = w->conf->connections;
+	w->streams->max = w->conf->connections < w->streams->most ? w->conf->connections : w->streams->most;
 	w->streams->max_address = w->conf->connections_address;
 }
 
@@ -129,6 +130,15 @@ static void sweep(void *arg)
 	}
 }
 
+static uint32_t most_connections(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur / 2 > UINT32_MAX)
+		return UINT32_MAX;
+	return (uint32_t)(files.rlim_cur / 2);
+}
+
 struct streams *streams_new(struct worker *w)
 {
 	struct streams *s = calloc(1, sizeof *s);
@@ -137,6 +147,7 @@ struct streams *streams_new(struct worker *w)
 		return NULL;
 	s->worker = w;
 	s->first_free = UINT32_MAX;
+	s->most = most_connections();
 	list_init(&s->all);
 	list_init(&s->gone);
 	loop_defer_init(&s->sweep, sweep, s);

@@ -25,10 +25,11 @@ struct stream_tap {
 	void (*closed)(void *arg);                /* the client's connection is gone; last call */
 };
 
-/* Bytes of this client go to the tap from the next turn on, first those that came behind the request that
+/* Bytes of this client go to the tap from the end of this turn on, first those that came behind the request that
  * is being answered; the engine hears no more of it. ERR_NOT_FOUND. */
 int stream_tap(struct worker *w, const struct turn_path *client, const struct stream_tap *t, void *arg);
-/* Raw bytes for a tapped client, after what the engine has sent. ERR_FULL, ERR_NOT_FOUND. */
+/* Raw bytes for a tapped client, after what the engine has sent; drained() follows when they, and what was put after
+ * them, are with the kernel. ERR_FULL, ERR_NOT_FOUND. */
 int stream_put(struct worker *w, const struct turn_path *client, struct bytes b);
 size_t stream_queued(struct worker *w, const struct turn_path *client);
 /* Stops and resumes reading of it. */

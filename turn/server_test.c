@@ -595,6 +595,13 @@ static void strangers_are_answered_so_often(void **state)
 		answered += play_last(&play) != NULL;
 	}
 	assert_int_equal(answered, 20);
+	/* a connection has proved its address, and asks once */
+	for (unsigned i = 0; i < 50; i++) {
+		struct play_client c = play_client(&play, (uint8_t)i, (uint16_t)i);
+		c.path.transport = i & 1 ? TURN_TCP : TURN_TLS;
+		c.path.conn = i + 1;
+		assert_int_equal(code(ask(&c, STUN_ALLOCATE, ALL(UDP))), 401);
+	}
 }
 
 static void garbage(void **state)

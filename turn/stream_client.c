@@ -28,6 +28,7 @@ static void vanish(struct stream_client *c)
 	}
 	c->state = STREAM_GONE;
 	loop_timer_del(s->worker->loop, &c->timer);
+	loop_defer_cancel(&c->end_of_turn);
 	stream_uncount(c);
 	stream_forget(c);
 	address_leave(&s->addresses, c->address);
@@ -71,6 +72,7 @@ void stream_finish(struct stream_client *c)
 	}
 	stream_forget(c);
 	loop_timer_del(c->of->worker->loop, &c->timer);
+	loop_defer_cancel(&c->end_of_turn);
 	buf_fini(&c->in);
 	c->state = STREAM_ENDING;
 	link_shutdown(&c->link); /* its end comes as closed() */
@@ -102,17 +104,12 @@ static void on_time(void *arg)
 {
 	struct stream_client *c = arg;
 
-	switch ((enum stream_state)c->state) {
-	case STREAM_OPEN:
+	if (c->state == STREAM_OPEN) {
 		on_idle(c);
 		return;
-	case STREAM_TAPPED:
-		stream_tap_held(c);
-		return;
-	default:
-		c->of->counts[STREAM_STAT_TIMEOUT]++;
-		stream_refuse(c, "connection", c->state == STREAM_NEW ? "no whole message in time" : "not a byte in time");
 	}
+	c->of->counts[STREAM_STAT_TIMEOUT]++;
+	stream_refuse(c, "connection", c->state == STREAM_NEW ? "no whole message in time" : "not a byte in time");
 }
 
 /* ---- begin ---- */
@@ -160,7 +157,7 @@ static void on_drained(void *arg)
 
 	stream_uncount(c);
 	if (c->state == STREAM_TAPPED)
-		c->tap->drained(c->tap_arg);
+		stream_tap_drained(c);
 }
 
 static void on_closed(void *arg, int why)

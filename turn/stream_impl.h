@@ -1,6 +1,6 @@
 /* turn/stream_impl.h - the inside of clients over TCP and TLS: door_stream.c, stream_*.c.
  *
- * A connection is one record of 392 bytes here (and what the loop and OpenSSL keep for it): no buffer while idle,
+ * A connection is one record of 424 bytes here (and what the loop and OpenSSL keep for it): no buffer while idle,
  * no TLS before its first byte. Its number (path.conn) is a place and a generation, so that a stale one finds
  * nothing. */
 #ifndef TURN_STREAM_IMPL_H
@@ -45,6 +45,7 @@ struct stream_client {
 	};
 	struct loop_timer timer;
 	struct buf in; /* the beginning of a frame; bytes for a tap */
+	struct loop_defer end_of_turn; /* of a tapped one */
 	const struct stream_tap *tap;
 	void *tap_arg;
 	uint64_t heard_ms;      /* the last whole message */
@@ -54,6 +55,7 @@ struct stream_client {
 	struct stunaddr from;
 	uint8_t transport;      /* TURN_TCP, TURN_TLS */
 	uint8_t state;          /* enum stream_state */
+	bool owes_drained;      /* to the tap */
 };
 
 struct stream_place {
@@ -67,6 +69,7 @@ struct streams {
 	uint32_t n_places, first_free; /* UINT32_MAX: none */
 	uint32_t n_clients;
 	uint32_t max, max_address;
+	uint32_t most; /* that descriptors are there for: half of them are the relays' */
 	struct list all, gone;
 	struct loop_defer sweep;
 	struct loop_timer pause;
@@ -99,7 +102,7 @@ void stream_uncount(struct stream_client *c); /* nothing of it is stuck */
 
 /* ---- stream_tap.c ---- */
 void stream_tap_take(struct stream_client *c, struct bytes in);
-void stream_tap_hold(struct stream_client *c, struct bytes in); /* until the next turn */
-void stream_tap_held(struct stream_client *c); /* hands on what was held */
+void stream_tap_hold(struct stream_client *c, struct bytes in); /* until the end of the turn */
+void stream_tap_drained(struct stream_client *c); /* all is with the kernel */
 
 #endif

@@ -6,7 +6,7 @@
 
 static bool is_datagram(struct bytes d)
 {
-	return d.n > 1 && ((d.p[0] & 0xf0) == 0x40 || (d.p[0] == 0 && d.p[1] == (STUN_DATA | 0x10)));
+	return d.n > 1 && ((d.p[0] & 0xc0) == 0x40 || (d.p[0] == 0 && d.p[1] == (STUN_DATA | 0x10)));
 }
 
 /* How old is what waits? One byte of the queue is followed until the kernel has it, then the newest. */

@@ -27,11 +27,34 @@ static void set_options(int fd)
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &never, sizeof never);
 }
 
-/* The next turn hands on what is held. */
-static void wake(struct stream_client *c)
+static void hand_on(struct stream_client *c)
 {
-	if (loop_timer_set(c->of->worker->loop, &c->timer, 0))
-		stream_lose(c); /* bytes of a stream cannot be left out */
+	struct buf held = c->in;
+
+	if (c->link.is_paused || !buf_len(&held))
+		return;
+	buf_init(&c->in, held.max);
+	c->tap->data(c->tap_arg, buf_bytes(&held));
+	buf_fini(&held);
+}
+
+/* link.h tells when a queue that could not be sent has been; what could be sent at once is seen here. */
+void stream_tap_drained(struct stream_client *c)
+{
+	if (!c->owes_drained || link_queued(&c->link))
+		return;
+	c->owes_drained = false;
+	c->tap->drained(c->tap_arg);
+}
+
+/* After the links' own: they have sent what they could. */
+static void on_end_of_turn(void *arg)
+{
+	struct stream_client *c = arg;
+
+	hand_on(c);
+	if (c->state == STREAM_TAPPED)
+		stream_tap_drained(c);
 }
 
 int stream_tap(struct worker *w, const struct turn_path *client, const struct stream_tap *t, void *arg)
@@ -46,8 +69,9 @@ int stream_tap(struct worker *w, const struct turn_path *client, const struct st
 	c->tap = t;
 	c->tap_arg = arg;
 	c->state = STREAM_TAPPED;
+	loop_defer_init(&c->end_of_turn, on_end_of_turn, c);
 	if (buf_len(&c->in))
-		wake(c);
+		loop_defer_last(w->loop, &c->end_of_turn);
 	return 0;
 }
 
@@ -55,25 +79,14 @@ void stream_tap_hold(struct stream_client *c, struct bytes in)
 {
 	buf_put_bytes(&c->in, in);
 	if (buf_failed(&c->in))
-		stream_lose(c); /* as in wake */
+		stream_lose(c); /* bytes of a stream cannot be left out */
 	else if (in.n)
-		wake(c);
-}
-
-void stream_tap_held(struct stream_client *c)
-{
-	struct buf held = c->in;
-
-	if (c->link.is_paused || !buf_len(&held))
-		return;
-	buf_init(&c->in, held.max);
-	c->tap->data(c->tap_arg, buf_bytes(&held));
-	buf_fini(&held);
+		loop_defer_last(c->of->worker->loop, &c->end_of_turn);
 }
 
 void stream_tap_take(struct stream_client *c, struct bytes in)
 {
-	stream_tap_held(c);
+	hand_on(c);
 	if (c->state != STREAM_TAPPED)
 		return;
 	if (c->link.is_paused)
@@ -90,6 +103,8 @@ int stream_put(struct worker *w, const struct turn_path *client, struct bytes b)
 		return ERR_NOT_FOUND;
 	if (link_queued(&c->link) + b.n > STREAM_QUEUE_BYTES)
 		return ERR_FULL;
+	c->owes_drained = true;
+	loop_defer_last(w->loop, &c->end_of_turn);
 	return link_send(&c->link, b);
 }
 
@@ -108,7 +123,7 @@ void stream_pause(struct worker *w, const struct turn_path *client, bool is_paus
 		return;
 	link_pause(&c->link, is_paused);
 	if (!is_paused && buf_len(&c->in))
-		wake(c);
+		loop_defer_last(w->loop, &c->end_of_turn);
 }
 
 void stream_end(struct worker *w, const struct turn_path *client)

@@ -66,6 +66,8 @@ static void test_taken_over(void **state)
 	assert_int_equal(c->engine.limits.workers, 1); /* G-EDGE-02 off */
 	assert_true(c->engine.is_draining);
 	assert_int_equal(c->engine.alternate.port, 3478);
+	assert_int_equal(c->connections, 20000); /* one worker has them all */
+	assert_int_equal(c->connections_address, 500);
 	/* the lan is open; the door, the relay's and the public address are not */
 	struct stunaddr lan = { 4, 9, { 10, 1, 2, 3 } }, own[] = { door, c->relays.at[0], c->relays.at[1], c->public[0] };
 	assert_true(peer_rules_permit(&c->engine.rules, &lan, &rule));
@@ -75,9 +77,24 @@ static void test_taken_over(void **state)
 	settings_free(s);
 }
 
+static void test_connections_are_shared(void **state)
+{
+	struct settings *s = parse("turn workers = 3\nturn connections-max = 100\nturn connections-address = 0\n");
+	struct turn_settings *c = turn_settings_new(s, NULL, 0);
+
+	(void)state;
+	assert_non_null(c);
+	assert_int_equal(c->connections, 34); /* rounded up */
+	assert_int_equal(c->connections_address, UINT32_MAX);
+	turn_settings_free(c);
+	settings_free(s);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_refused), cmocka_unit_test(test_taken_over) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_refused), cmocka_unit_test(test_taken_over), cmocka_unit_test(test_connections_are_shared),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,3 +40,7 @@ UNIT += lib/net/dtls_openssl_test
 dtls_openssl_test_SRCS := lib/net/pki_fixture.c
 dtls_openssl_test_LIBS := net run base
 dtls_openssl_test_LD := $(NET_LD)
+UNIT += lib/net/tls_settings_test
+tls_settings_test_SRCS := lib/net/pki_fixture.c
+tls_settings_test_LIBS := net run proto base
+tls_settings_test_LD := $(NET_LD) $(proto_LD)
