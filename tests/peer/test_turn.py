@@ -398,7 +398,7 @@ class TurnDtls(Relay):
         before = self.counter("turn.dtls.secured")
         self.passed(self.client("-S", "-p", "3478", "-c", "-s", "-n", "20", "-m", "4"), 80)
         self.passed(self.client("-c", "-s", "-n", "20", "-m", "4"), 80)
-        self.assertEqual(self.counter("turn.dtls.secured"), before + 4)
+        self.assertGreaterEqual(self.counter("turn.dtls.secured"), before + 4)
 
     def test_ipv6(self):
         for words in (("-S",), ("-S", "-p", "3478")):
@@ -417,8 +417,7 @@ class TurnDtls(Relay):
                 self.relays(c)
                 rows = self.gh.records("show", "turn", "allocations")
                 self.assertIn("dtls", [r["transport"] for r in rows])
-                c.process.stdin.close()  # close_notify: the allocation ends with its association
-                c.process.terminate()
+                c.shut()  # the allocation ends with its association
                 wait_for("the port is free", lambda: self.ports() == before, 5)
 
     def test_begins_anew(self):
@@ -460,12 +459,12 @@ class TurnDtls(Relay):
     def test_most_associations(self):
         self.gh.commit("set turn connections-address 4")
         try:
-            before = self.counter("turn.dtls.refused-address")
-            for i in range(10):
-                self.dtls(local=CLIENT)
+            before, others = self.counter("turn.dtls.refused-address"), self.associations()
+            for _ in range(10):
+                self.dtls(local=PEER)
             wait_for("some are refused", lambda: self.counter("turn.dtls.refused-address") > before, 5)
-            self.assertLessEqual(self.associations(), 4)
-            self.relays(self.dtls(local=PEER))
+            self.assertLessEqual(self.associations(), others + 4)
+            self.relays(self.dtls(local=SERVER))
             self.assertIn("turn connections-address", self.gh.log())
         finally:
             self.gh.commit("delete turn connections-address")

@@ -153,7 +153,7 @@ class DtlsClient(TurnClient):
         self.realm = self.nonce = None
         at = "[%s]:%d" if ":" in server else "%s:%d"
         self.process = subprocess.Popen(
-            [openssl, "s_client", "-dtls1_2", "-quiet", "-nocommands", "-connect", at % (server, port), "-bind", at % (local, local_port)] +
+            [openssl, "s_client", "-dtls1_2", "-quiet", "-no_ign_eof", "-nocommands", "-connect", at % (server, port), "-bind", at % (local, local_port)] +
             list(words), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
         self.sock = self  # whose sendall and send are called
 
@@ -179,13 +179,10 @@ class DtlsClient(TurnClient):
     def send(self, number, data):
         self.sendall(struct.pack("!HH", number, len(data)) + data)
 
-    def ended(self, seconds):
-        """OpenSSL has seen close_notify, or has given up."""
-        try:
-            self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
+    def shut(self):
+        """Ends the association with close_notify."""
+        self.process.stdin.close()
+        self.process.wait(5)
 
     def vanish(self):
         """Without a word to the server."""
