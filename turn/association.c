@@ -85,6 +85,7 @@ void associations_sweep(void *associations)
 {
 	struct associations *s = associations;
 
+	s->n_begun = 0;
 	LIST_EACH (it, &s->broken)
 		association_lose(LIST_OWNER(it, struct association, node));
 	LIST_EACH (it, &s->gone) {
@@ -216,6 +217,8 @@ static int begin(struct door *d, const struct stunaddr *from, const union endpoi
 	loop_timer_init(&a->timer, on_time, a);
 	list_add_tail(&s->all, &a->node);
 	s->n++;
+	s->n_begun++;
+	loop_defer_call(s->worker->loop, &s->sweep);
 	s->counts[ASSOCIATION_ACCEPTED]++;
 	dtls_start(t, ASSOCIATION_HANDSHAKE_MS, &owner, a);
 	return 0;

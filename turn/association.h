@@ -10,6 +10,7 @@
 enum {
 	ASSOCIATION_HANDSHAKE_MS = 10 * 1000,
 	ASSOCIATION_IDLE_MS = 60 * 1000, /* without a record and without an allocation */
+	ASSOCIATION_BEGIN_MAX = 16,      /* begun in a turn: handshakes do not hold up packets */
 	ASSOCIATION_KEY_BYTES = 20,
 	ASSOCIATION_REPLY_MAX = 256,     /* a HelloVerifyRequest has some 60 */
 };
@@ -35,6 +36,7 @@ struct associations {
 	bool is_open;                  /* newcomers are taken */
 	bool is_told;                  /* that they are not */
 	uint32_t n, next_number;
+	uint32_t n_begun; /* in this turn */
 	struct map by_key;
 	struct list all, broken, gone;
 	struct loop_defer sweep;
@@ -52,7 +54,7 @@ void association_lose(struct association *a);
 void association_end(struct association *a);
 /* It ends at the end of the turn: from inside the engine. */
 void association_break(struct association *a);
-/* Ends what is broken, frees what is gone. */
+/* The end of a turn: ends what is broken, frees what is gone. */
 void associations_sweep(void *associations);
 
 #endif

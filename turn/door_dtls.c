@@ -8,7 +8,7 @@
 
 const char *const association_stat_names[] = {
 	"turn.dtls.cookies", "turn.dtls.accepted", "turn.dtls.secured", "turn.dtls.restarted", "turn.dtls.closed", "turn.dtls.refused",
-	"turn.dtls.refused-address", "turn.dtls.malformed", "turn.dtls.failed", "turn.dtls.timeout", "turn.dtls.dropped",
+	"turn.dtls.refused-address", "turn.dtls.malformed", "turn.dtls.failed", "turn.dtls.timeout", "turn.dtls.postponed", "turn.dtls.dropped",
 };
 _Static_assert(sizeof association_stat_names / sizeof association_stat_names[0] == ASSOCIATION_STAT_COUNT, "one name a counter");
 
@@ -26,6 +26,9 @@ static void meet(struct door *d, const struct stunaddr *from, struct bytes datag
 	buf_clear(&s->reply);
 	if (!s->is_open || dtls_accept(s->dtls, &at.any, datagram, &s->reply, &t)) {
 		s->counts[ASSOCIATION_MALFORMED]++;
+	} else if (t && s->n_begun == ASSOCIATION_BEGIN_MAX) {
+		s->counts[ASSOCIATION_POSTPONED]++;
+		dtls_free(t); /* its cookie stays good */
 	} else if (t) {
 		association_begin(d, from, &at, t);
 	} else if (buf_len(&s->reply) && turn_server_may_answer(w->server, from)) {

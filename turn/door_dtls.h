@@ -10,6 +10,7 @@ enum association_stat {
 	ASSOCIATION_COOKIES,         /* strangers who were asked to prove their address */
 	ASSOCIATION_ACCEPTED, ASSOCIATION_SECURED, ASSOCIATION_RESTARTED, ASSOCIATION_CLOSED,
 	ASSOCIATION_REFUSED_FULL, ASSOCIATION_REFUSED_ADDRESS, ASSOCIATION_MALFORMED, ASSOCIATION_FAILED, ASSOCIATION_TIMEOUT,
+	ASSOCIATION_POSTPONED,       /* too many in one turn: the client asks again */
 	ASSOCIATION_DROPPED,         /* datagrams for clients that could not be sent */
 	ASSOCIATION_STAT_COUNT
 };

@@ -14,7 +14,7 @@
 #include "net/pki_fixture.h"
 #include "net/tls_conn.h"
 
-enum { DTLS_DOOR = 3, UDP_DOOR = 5, GUESTS = 8, S = 1000 };
+enum { DTLS_DOOR = 3, UDP_DOOR = 5, GUESTS = 32, S = 1000 };
 
 static struct world {
 	struct worker w;
@@ -564,6 +564,24 @@ static void an_idle_one_is_small(void **state)
 	assert_true(sizeof(struct association) <= OURS_BYTES);
 }
 
+/* Many who come at once are begun a few a turn; the others ask again. */
+static void a_crowd_holds_nobody_up(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < GUESTS; i++)
+		(void)guest_connect(client(i, DTLS_DOOR), 0);
+	guest_net_settle(&v.net); /* one turn: cookies there and back */
+	assert_int_equal(counted(ASSOCIATION_ACCEPTED), ASSOCIATION_BEGIN_MAX);
+	assert_int_equal(counted(ASSOCIATION_POSTPONED), GUESTS - ASSOCIATION_BEGIN_MAX);
+	for (unsigned ms = 0; ms < 3000; ms += 50) {
+		loop_fake_advance(v.w.loop, 50);
+		for (unsigned i = 0; i < GUESTS; i++)
+			(void)DTLSv1_handle_timeout(v.guests[i].ssl);
+		guest_net_settle(&v.net);
+	}
+	assert_int_equal(counted(ASSOCIATION_SECURED), GUESTS);
+}
+
 static void listeners_take_theirs_along(void **state)
 {
 	(void)state;
@@ -665,6 +683,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(there_is_a_most, up, down),
 		cmocka_unit_test_setup_teardown(strangers_cost_nothing, up, down),
 		cmocka_unit_test_setup_teardown(an_idle_one_is_small, up, down),
+		cmocka_unit_test_setup_teardown(a_crowd_holds_nobody_up, up, down),
 		cmocka_unit_test_setup_teardown(listeners_take_theirs_along, up, down),
 		cmocka_unit_test_setup_teardown(the_engine_may_close, up, down),
 		cmocka_unit_test_setup_teardown(what_cannot_be_sent, up, down),
