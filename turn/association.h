@@ -1,5 +1,6 @@
-/* turn/association.h - the inside of clients over DTLS: door_dtls.c, association*.c. One record an association, found
- * by listener and client address; what OpenSSL keeps for it is most of its memory. */
+/* turn/association.h - the inside of clients over DTLS: door_dtls.c, association.c. One record an association, found
+ * by listener and client address. Of its 37 kB all but 136 bytes are OpenSSL's, 22 kB of them a buffer for handshake
+ * messages that it keeps for repeats; it has 33 kB more of record buffers while it is busy (net/dtls.h). */
 #ifndef TURN_ASSOCIATION_H
 #define TURN_ASSOCIATION_H
 
