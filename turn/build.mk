@@ -44,6 +44,11 @@ turn_fuzz_LIBS := net run proto base
 turn_fuzz_LD := -lssl -lcrypto -lcares -levent_core -lcmocka
 
 turn_STREAMS := turn/door_stream.c turn/stream_table.c turn/stream_client.c turn/stream_in.c turn/stream_out.c turn/stream_tap.c
+turn_DTLS := turn/door_dtls.c turn/association.c turn/door_udp.c turn/endpoint.c
+UNIT += turn/door_dtls_test
+door_dtls_test_SRCS := $(turn_DTLS) lib/net/pki_fixture.c lib/net/dtls_fixture.c
+door_dtls_test_LIBS := net run proto base
+door_dtls_test_LD := -lssl -lcrypto -lcares -levent_core $(proto_LD)
 turn_SOCKETS := turn/endpoint.c turn/batch.c turn/batch_read.c turn/batch_write.c turn/relay_socket.c turn/relay_icmp.c
 UNIT += turn/batch_test
 batch_test_SRCS := turn/endpoint.c turn/batch.c turn/batch_read.c turn/batch_write.c
@@ -55,8 +60,8 @@ relay_socket_test_LIBS := run proto base
 relay_socket_test_LD := -levent_core -lcrypto
 
 PROGS += gh-turn
-gh-turn_SRCS := turn/main.c turn/worker.c turn/doors.c turn/door_udp.c turn/certificates.c $(turn_STREAMS) turn/claims.c \
-	turn/conf.c turn/discovery.c turn/show.c $(turn_SOCKETS) $(turn_ENGINE)
+gh-turn_SRCS := turn/main.c turn/worker.c turn/doors.c turn/door_udp.c turn/door_dtls.c turn/association.c turn/certificates.c \
+	$(turn_STREAMS) turn/claims.c turn/conf.c turn/discovery.c turn/show.c $(turn_SOCKETS) $(turn_ENGINE)
 gh-turn_LIBS := net run proto base
 gh-turn_LD := -levent_core -lseccomp -lssl -lcrypto -lcares $(proto_LD)
 UNIT += turn/turn_conf_test

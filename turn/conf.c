@@ -7,6 +7,7 @@
 #include "net/prefix.h"
 
 enum { ALGORITHMS_BOTH, ALGORITHMS_SHA256, ALGORITHMS_MD5 }; /* places in the range of the setting */
+enum { TLS_12, TLS_13 };
 enum {
 	LIFETIME_S = 600,       /* RFC 8656 7.2 */
 	PERMISSIONS_MAX = 64, CHANNELS_MAX = 64, NEW_PEERS_PER_S = 20,
@@ -155,6 +156,21 @@ static int check_discovery(const struct settings *s, char path[static CONF_PATH_
 	return refuse(path, why, "turn discovery", bytes_of(text), *why);
 }
 
+/* OpenSSL 3.0 has no DTLS 1.3 (net/dtls.h). */
+static int check_dtls(const struct settings *s, char path[static CONF_PATH_BYTES], const char **why)
+{
+	char host[256];
+	uint16_t port;
+	struct bytes key;
+
+	if (settings_enum(s, SET_TLS_MINIMUM) != TLS_13)
+		return 0;
+	for (size_t at = 0; settings_next_key(s, SET_TURN_LISTEN_DTLS, &at, &key);)
+		if (setting_split_host(settings_text_at(s, SET_TURN_LISTEN_DTLS, key), 0, host, &port) == 0)
+			return refuse(path, why, "turn listen-dtls", key, "there is no DTLS 1.3 here: set tls minimum 1.2, or this off");
+	return 0;
+}
+
 int turn_settings_check(const struct settings *s, char path[static CONF_PATH_BYTES], const char **why)
 {
 	int rc = 0;
@@ -163,6 +179,8 @@ int turn_settings_check(const struct settings *s, char path[static CONF_PATH_BYT
 		rc = check_addresses(s, address_rows[i], path, why);
 	for (size_t i = 0; !rc && i < 2; i++)
 		rc = check_ranges(s, range_rows[i], path, why);
+	if (!rc)
+		rc = check_dtls(s, path, why);
 	if (!rc && settings_int(s, SET_TURN_PORT_MIN) >= settings_int(s, SET_TURN_PORT_MAX))
 		rc = refuse(path, why, "turn port-max", BYTES_NONE, "must be above turn port-min");
 	if (!rc)

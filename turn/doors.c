@@ -8,7 +8,7 @@
 /* Listeners. Each worker has its own socket of each (SO_REUSEPORT), so that a client's packets always
  * meet the same worker. What a transport does with them is in its own file (struct door_kind). */
 
-static const struct door_kind *const kinds[] = { &door_udp, &door_tcp, &door_tls };
+static const struct door_kind *const kinds[] = { &door_udp, &door_tcp, &door_tls, &door_dtls };
 
 void doors_apply(struct worker *w)
 {

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/random.h"
+#include "door_dtls.h"
 #include "door_stream.h"
 
 /* gh-turn: the relay. */
@@ -33,7 +34,8 @@ static int prepare(struct proc *p, void **program)
 	w->keys = keyproxy_new(w->loop, proc_bus(p));
 	w->batch = w->keys ? batch_new(w->loop) : NULL;
 	w->streams = w->batch ? streams_new(w) : NULL;
-	w->relays = w->streams ? relays_new(w->loop, w->batch, &worker_relay_hooks, w) : NULL;
+	w->associations = w->streams ? associations_new(w) : NULL;
+	w->relays = w->associations ? relays_new(w->loop, w->batch, &worker_relay_hooks, w) : NULL;
 	w->server = w->relays ? turn_server_new(w->loop, w->number, &w->key, &worker_io, w) : NULL;
 	if (!w->server)
 		return ERR_NOMEM;
@@ -41,6 +43,7 @@ static int prepare(struct proc *p, void **program)
 	stats_register(&w->engine_stats, turn_stat_names, turn_server_stats(w->server), TURN_STAT_COUNT);
 	stats_register(&w->batch_stats, batch_stat_names, batch_stats(w->batch), BATCH_STAT_COUNT);
 	stats_register(&w->stream_stats, stream_stat_names, streams_stats(w->streams), STREAM_STAT_COUNT);
+	stats_register(&w->association_stats, association_stat_names, associations_stats(w->associations), ASSOCIATION_STAT_COUNT);
 	*program = w;
 	return 0;
 }
@@ -84,7 +87,7 @@ static void down(void *program, struct chan *c)
 		claims_down(w, c);
 }
 
-/* Nobody is told: a client of datagrams finds out by its next Refresh, and comes again (RFC 8656 7.4). */
+/* Clients on streams and DTLS see theirs end; one of datagrams finds out by its next Refresh, and comes again (RFC 8656 7.4). */
 static void stop(void *program, uint32_t grace_ms)
 {
 	struct worker *w = program;
@@ -93,6 +96,7 @@ static void stop(void *program, uint32_t grace_ms)
 	batch_flush(w->batch);
 	doors_fini(w);
 	streams_free(w->streams);
+	associations_free(w->associations);
 	turn_server_free(w->server);
 	relays_free(w->relays);
 	turn_settings_free(w->conf);

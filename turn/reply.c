@@ -29,15 +29,18 @@ void reply_send(struct request *r, struct stunmsg_writer *w)
 		r->s->io->to_client(r->s->io_arg, r->path, b);
 }
 
-/* A connection has proved its address, and on it nobody asks again for an answer that was left out. */
-bool stranger_is_answered(struct request *r)
+bool answer_may_go(struct turn_server *s, const struct stunaddr *to)
 {
-	struct turn_server *s = r->s;
-
-	if (r->path->transport != TURN_UDP || budget_take(s->budget, &r->path->from, loop_now(s->loop)))
+	if (budget_take(s->budget, to, loop_now(s->loop)))
 		return true;
 	s->stats[TURN_STAT_BUDGET]++;
 	return false;
+}
+
+/* A connection or association has proved its address, and on a stream nobody asks again for an answer that was left out. */
+bool stranger_is_answered(struct request *r)
+{
+	return r->path->transport != TURN_UDP || answer_may_go(r->s, &r->path->from);
 }
 
 void reply_error(struct request *r, unsigned code)

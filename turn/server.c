@@ -305,6 +305,11 @@ void turn_server_client_gone(struct turn_server *s, const struct turn_path *p)
 		allocation_end(s, a);
 }
 
+bool turn_server_may_answer(struct turn_server *s, const struct stunaddr *to)
+{
+	return answer_may_go(s, to);
+}
+
 bool turn_server_has(const struct turn_server *s, const struct turn_path *p)
 {
 	return allocation_of_path(&s->table, p) != NULL;

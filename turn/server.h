@@ -78,6 +78,8 @@ void turn_server_peer(struct turn_server *s, void *owner, struct turn_relay *r, 
 void turn_server_icmp(struct turn_server *s, void *owner, const struct stunaddr *peer, uint8_t type, uint8_t code, uint32_t data);
 /* The client's connection or DTLS association ended: its allocation ends (or waits for its ticket, RFC 8016). */
 void turn_server_client_gone(struct turn_server *s, const struct turn_path *p);
+/* One answer outside of the engine to somebody who has proved nothing, a DTLS cookie: is it within the budget? */
+bool turn_server_may_answer(struct turn_server *s, const struct stunaddr *to);
 /* Has this 5-tuple an allocation? */
 bool turn_server_has(const struct turn_server *s, const struct turn_path *p);
 /* RFC 6062: the connection that peer_connect began stands (0) or failed; one came in on the relayed address

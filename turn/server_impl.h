@@ -98,7 +98,9 @@ size_t reply_end_bytes(const struct request *r);
 void reply_error(struct request *r, unsigned code);
 /* 401 or 438 with realm, nonce and algorithms; within the budget of who has proved nothing. */
 void reply_challenge(struct request *r, unsigned code);
-/* Within the budget of who has proved nothing? Else it is counted. */
+/* May one who has proved nothing be answered? Else it is counted. */
+bool answer_may_go(struct turn_server *s, const struct stunaddr *to);
+/* The same of a request. */
 bool stranger_is_answered(struct request *r);
 /* One log line about a refusal. */
 void note_refused(struct request *r, const char *what, const char *why);

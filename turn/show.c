@@ -1,6 +1,7 @@
 #include "worker.h"
 
 #include "base/err.h"
+#include "door_dtls.h"
 #include "door_stream.h"
 
 enum { RECORDS_MAX = 1000 };
@@ -30,6 +31,7 @@ static void show_turn(void *program, struct proc_ask *ask, const struct bytes *a
 	proc_record_int(ask, "worker", w->number);
 	proc_record_int(ask, "doors", doors);
 	proc_record_int(ask, "connections", streams_count(w->streams));
+	proc_record_int(ask, "associations", associations_count(w->associations));
 	proc_record_int(ask, "allocations", (int64_t)turn_server_count(w->server));
 	proc_record_int(ask, "ports-used", relays_used(w->relays));
 	proc_record_int(ask, "ports-held", relays_held(w->relays));

@@ -37,6 +37,7 @@ static void test_refused(void **state)
 		  "turn listen-udp c = 192.0.2.2 3479\n", "turn discovery 192.0.2.1:3479" },
 		{ "turn discovery = on\n" FOUR_DOORS "turn public-address v4 = 198.51.100.1\n", "turn discovery 10.0.0.2:3479" },
 		{ "turn discovery-address a = 198.51.100.1\n", "turn discovery-address a" },
+		{ "tls minimum = 1.3\nturn listen-dtls a = off\nturn listen-dtls b = 192.0.2.1 5349\n", "turn listen-dtls b" },
 	};
 
 	(void)state;

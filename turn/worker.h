@@ -16,6 +16,7 @@
 struct worker;
 struct door;
 struct streams; /* clients over TCP and TLS: door_stream.c */
+struct associations; /* over DTLS: door_dtls.c */
 
 /* What a transport does with its listeners and clients: door_*.c. */
 struct door_kind {
@@ -52,6 +53,7 @@ struct worker {
 	struct batch *batch;
 	struct relays *relays;
 	struct streams *streams;
+	struct associations *associations;
 	struct turn_server *server;
 	struct door doors[TURN_DOORS_MAX];
 	const struct settings *settings; /* NULL before the first */
@@ -65,7 +67,7 @@ struct worker {
 	uint64_t pair_number; /* a grant's second descriptor waits for it */
 	int pair_fd;          /* -1: none */
 	struct log_limit refusals, failures;
-	struct stats engine_stats, batch_stats, stream_stats;
+	struct stats engine_stats, batch_stats, stream_stats, association_stats;
 };
 
 extern const struct turn_io worker_io;
@@ -75,13 +77,17 @@ extern const struct relays_hooks worker_relay_hooks;
 void worker_apply(struct worker *w, const struct settings *s);
 void worker_refresh(struct worker *w);
 
-extern const struct door_kind door_udp, door_tcp, door_tls;
+extern const struct door_kind door_udp, door_tcp, door_tls, door_dtls;
 
 /* ---- doors.c ---- */
 void doors_apply(struct worker *w); /* settings have changed */
 void doors_init(struct worker *w);
 void door_listener(struct worker *w, const char *name, const char *addr, uint16_t port, int fd);
 void doors_fini(struct worker *w);
+
+/* ---- door_udp.c: what doors of datagrams share ---- */
+int door_open_datagrams(struct door *d);
+void door_read_datagrams(struct door *d, batch_fn fn);
 
 /* ---- certificates.c ---- */
 extern const char *const worker_alpn[]; /* RFC 7443 */

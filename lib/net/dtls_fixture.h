@@ -46,6 +46,8 @@ struct guest_net {
 	unsigned loses, doubles, swaps;
 	uint32_t dice;
 	uint32_t handshake_ms;
+	/* In place of the fixture's own door: a program's. What it answers goes to guest_hear. */
+	void (*to_program)(struct guest *g, struct bytes datagram);
 };
 
 void guest_net_up(struct guest_net *net, struct loop *l, struct tls_store *s, const char *const *alpn);
@@ -64,6 +66,8 @@ void guest_pass(struct guest *g, uint64_t ms);
 void guest_say(struct guest *g, struct bytes plain);
 /* A datagram reaches the door from this address: what a program does with it. */
 int guest_to_door(struct guest *g, struct bytes datagram);
+/* A datagram of the door's is on its way to the client. */
+void guest_hear(struct guest *g, struct bytes datagram);
 /* The clock of OpenSSL's retransmission, which is the wall's: with a fake loop, that one's. */
 void guest_clock(struct loop *l);
 
