@@ -6,8 +6,8 @@
 #include "base/map.h"
 #include "base/secret.h"
 #include "base/text.h"
+#include "proto/turncred.h"
 #include "oauth.h"
-#include "timed.h"
 
 struct account {
 	uint8_t hash[32]; /* USERHASH */
@@ -24,6 +24,7 @@ struct credentials {
 	size_t n_oauth;
 	uint16_t realm_n;
 	uint8_t realm[STUNMSG_REALM_MAX];
+	uint8_t server_n, server[CREDENTIALS_SERVER_MAX];
 };
 
 struct credentials *credentials_new(struct bytes realm)
@@ -94,6 +95,8 @@ int credentials_add_user(struct credentials *c, struct bytes name, struct bytes 
 {
 	if (name.n == 0 || name.n > STUNMSG_USERNAME_MAX || c->by_name.count >= CREDENTIALS_USERS_MAX)
 		return ERR_LIMIT;
+	if (!turncred_is_prepared(name))
+		return ERR_SYNTAX;
 	struct account *a = calloc(1, sizeof *a + name.n);
 	if (!a)
 		return ERR_NOMEM;
@@ -118,6 +121,15 @@ int credentials_add_secret(struct credentials *c, struct bytes secret)
 	int rc = secret_set(&c->secrets[c->n_secrets], secret);
 	c->n_secrets += rc == 0;
 	return rc;
+}
+
+int credentials_set_server(struct credentials *c, struct bytes name)
+{
+	if (name.n > sizeof c->server)
+		return ERR_LIMIT;
+	memcpy(c->server, name.p, name.n);
+	c->server_n = (uint8_t)name.n;
+	return 0;
 }
 
 int credentials_add_oauth(struct credentials *c, struct bytes kid, struct bytes key_base64)
@@ -161,9 +173,13 @@ static int check_account(const struct account *a, const struct stunmsg *m, struc
 static int check_timed(const struct credentials *c, const struct stunmsg *m, uint64_t now_s,
                        struct credentials_result *out, const char **why)
 {
-	struct timed t;
+	struct turncred_timed t;
 
-	if (timed_read(m->username, &t) < 0) {
+	if (!turncred_is_prepared(m->username)) {
+		*why = "the client has not prepared the name as RFC 8265 4.2 wants (OpaqueString)";
+		return ERR_AUTH;
+	}
+	if (turncred_read(m->username, &t) < 0) {
 		*why = "no such user";
 		return ERR_AUTH;
 	}
@@ -175,7 +191,7 @@ static int check_timed(const struct credentials *c, const struct stunmsg *m, uin
 		uint8_t key[STUNMSG_KEY_MAX];
 		size_t n;
 		struct bytes secret = bytes_make(c->secrets[i].p, c->secrets[i].n);
-		if (timed_key(secret, m->username, bytes_make(c->realm, c->realm_n), wants_sha256(m), key, &n) < 0)
+		if (turncred_key(secret, m->username, bytes_make(c->realm, c->realm_n), wants_sha256(m), key, &n) < 0)
 			continue;
 		take(out, t.tag.n ? t.tag : m->username, bytes_make(key, n));
 		if (stunmsg_verify(m, bytes_make(key, n)))
@@ -194,7 +210,7 @@ static int check_token(const struct credentials *c, const struct stunmsg *m, uin
 	*why = "the token is of no authorization server of ours";
 	for (size_t i = 0; i < c->n_oauth; i++) {
 		if (!oauth_key_is(&c->oauth[i], m->username) ||
-		    oauth_open(&c->oauth[i], bytes_make(c->realm, c->realm_n), m->access_token, &t) < 0)
+		    oauth_open(&c->oauth[i], bytes_make(c->server, c->server_n), m->access_token, &t) < 0)
 			continue;
 		take(out, m->username, bytes_make(t.mac_key, t.mac_key_n));
 		out->is_token = true;

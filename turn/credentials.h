@@ -11,14 +11,16 @@
 
 #include "proto/stunmsg.h"
 
-enum { CREDENTIALS_USERS_MAX = 10000, CREDENTIALS_SECRETS_MAX = 16, CREDENTIALS_OAUTH_MAX = 16 };
+enum { CREDENTIALS_USERS_MAX = 10000, CREDENTIALS_SECRETS_MAX = 16, CREDENTIALS_OAUTH_MAX = 16, CREDENTIALS_SERVER_MAX = 255 };
 
 struct credentials;
 struct credentials *credentials_new(struct bytes realm);
 void credentials_free(struct credentials *c);
-/* keys: "md5=<32 hex> sha256=<64 hex>" as `turn user` stores them; either may be missing. ERR_SYNTAX, ERR_LIMIT. */
+/* name: prepared (proto/turncred.h). keys: "md5=<32 hex> sha256=<64 hex>" as `turn user` stores them; either may be missing. ERR_SYNTAX, ERR_LIMIT. */
 int credentials_add_user(struct credentials *c, struct bytes name, struct bytes keys);
 int credentials_add_secret(struct credentials *c, struct bytes secret);
+/* The name that authorization servers seal tokens for (RFC 7635 6.2, 9). ERR_LIMIT. */
+int credentials_set_server(struct credentials *c, struct bytes name);
 /* kid and key of an authorization server (RFC 7635 4.1.1, 6.2: A256GCM, A128GCM). */
 int credentials_add_oauth(struct credentials *c, struct bytes kid, struct bytes key_base64);
 

@@ -8,9 +8,9 @@
 #include <openssl/evp.h>
 
 #include "base/err.h"
+#include "proto/turncred.h"
 #include "credentials_fixture.h"
 #include "oauth.h"
-#include "timed.h"
 
 static const uint8_t id[16] = { 0x21, 0x12, 0xa4, 0x42, 1 };
 
@@ -94,14 +94,14 @@ static void names_that_expire(void **state)
 	struct credentials *c = credentials_new(BYTES("example.org"));
 	struct credentials_result r;
 	const char *why;
-	char password[TIMED_PASSWORD_BYTES];
+	char password[TURNCRED_PASSWORD_BYTES];
 
 	(void)state;
 	assert_int_equal(credentials_add_secret(c, BYTES("old secret")), 0);
 	assert_int_equal(credentials_add_secret(c, BYTES("new secret")), 0);
 	for (unsigned i = 0; i < 4; i++) {
 		struct question q = { "2000:juliet", false, password, i & 1 };
-		assert_int_equal(timed_password(i & 2 ? BYTES("old secret") : BYTES("new secret"), bytes_of(q.user), password), 0);
+		assert_int_equal(turncred_password(i & 2 ? BYTES("old secret") : BYTES("new secret"), bytes_of(q.user), password), 0);
 		assert_int_equal(check(c, &q, 1999, &r, &why), 0);
 		assert_true(bytes_eq_str(bytes_make(r.user, r.user_n), "juliet"));
 		assert_int_equal(check(c, &q, 2000, &r, &why), ERR_AUTH);
@@ -110,7 +110,7 @@ static void names_that_expire(void **state)
 		assert_int_equal(check(c, &q, 1999, &r, &why), ERR_AUTH);
 	}
 	struct question bare = { "2000", false, password, false };
-	assert_int_equal(timed_password(BYTES("new secret"), BYTES("2000"), password), 0);
+	assert_int_equal(turncred_password(BYTES("new secret"), BYTES("2000"), password), 0);
 	assert_int_equal(check(c, &bare, 1999, &r, &why), 0);
 	assert_true(bytes_eq_str(bytes_make(r.user, r.user_n), "2000"));
 	credentials_free(c);
@@ -218,6 +218,7 @@ static void tokens_let_in_while_they_last(void **state)
 	const char *why;
 
 	(void)state;
+	assert_int_equal(credentials_set_server(c, BYTES("example.org")), 0);
 	assert_int_equal(credentials_add_oauth(c, BYTES("2783466234"), BYTES(KEY_32)), 0);
 	assert_int_equal(oauth_key_read(BYTES("2783466234"), BYTES(KEY_32), &k), 0);
 	seal(&k, "example.org", 10000, 60, mac_key, &token);
