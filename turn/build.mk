@@ -19,8 +19,12 @@ credentials_test_SRCS := turn/credentials_fixture.c turn/credentials.c turn/oaut
 credentials_test_LIBS := proto base
 credentials_test_LD := $(proto_LD)
 turn_ENGINE := $(turn_PURE) turn/allocation.c turn/server.c turn/server_auth.c turn/reply.c turn/relay.c turn/reservation.c \
-	turn/ticket.c turn/connection.c turn/pending.c turn/request_binding.c turn/request_allocate.c \
+	turn/ticket.c turn/connection.c turn/pending.c turn/drain.c turn/request_binding.c turn/request_allocate.c \
 	turn/request_refresh.c turn/request_permission.c turn/request_channel.c
+UNIT += turn/operate_test
+operate_test_SRCS := turn/server_play.c turn/credentials_fixture.c $(turn_ENGINE)
+operate_test_LIBS := net run proto base
+operate_test_LD := -lssl -lcares -levent_core $(proto_LD)
 UNIT += turn/server_test
 server_test_SRCS := turn/server_play.c turn/credentials_fixture.c $(turn_ENGINE)
 server_test_LIBS := net run proto base

@@ -11,6 +11,7 @@ struct turn_settings {
 	struct relays_conf relays;
 	struct credentials *credentials; /* owned */
 	struct stunaddr public[2];       /* IPv4, IPv6; family 0: none */
+	bool logs_usage;                 /* a line at the end of each allocation */
 };
 
 /* Is the snapshot one that can be used? ERR_RANGE with the path (in room) and why. */

@@ -1,3 +1,4 @@
+#include "base/log.h"
 #include "server_impl.h"
 
 void reply_begin(struct request *r, struct stunmsg_writer *w, enum stunmsg_class c)
@@ -22,10 +23,8 @@ void reply_error(struct request *r, unsigned code)
 
 	if (r->m->class != STUN_REQUEST)
 		return;
-	if (!r->is_authenticated && !budget_take(r->s->budget, &r->path->from, loop_now(r->s->loop))) {
-		r->s->stats[TURN_STAT_BUDGET]++;
+	if (!r->is_authenticated && !answer_may_go(r->s, &r->path->from))
 		return;
-	}
 	reply_begin(r, &w, STUN_ERROR);
 	stunmsg_put_error(&w, code);
 	if (code == 420)
@@ -45,10 +44,8 @@ void reply_challenge(struct request *r, unsigned code)
 	struct stunmsg_writer w;
 
 	r->is_authenticated = false;
-	if (!budget_take(r->s->budget, &r->path->from, loop_now(r->s->loop))) {
-		r->s->stats[TURN_STAT_BUDGET]++;
+	if (!answer_may_go(r->s, &r->path->from))
 		return;
-	}
 	size_t n = nonce_make(&r->s->key, &r->path->from, r->path->transport, offers, loop_wall_ms(r->s->loop) / 1000, nonce);
 	if (n == 0)
 		return;
@@ -58,7 +55,31 @@ void reply_challenge(struct request *r, unsigned code)
 	stunmsg_put(&w, STUN_NONCE, bytes_make(nonce, n));
 	if (offers)
 		stunmsg_put_algorithms(&w, c->algorithms);
+	if (c->server_name.n && code == 401) /* RFC 7635 4.1 */
+		stunmsg_put(&w, STUN_THIRD_PARTY_AUTHORIZATION, c->server_name);
 	reply_send(r, &w);
+}
+
+bool answer_may_go(struct turn_server *s, const struct stunaddr *to)
+{
+	if (budget_take(s->budget, to, loop_now(s->loop)))
+		return true;
+	s->stats[TURN_STAT_BUDGET]++;
+	if (!loop_timer_is_set(&s->saved))
+		(void)loop_timer_set(s->loop, &s->saved, SAVED_MS); /* without memory: the counter tells */
+	return false;
+}
+
+void answers_saved(void *server)
+{
+	struct turn_server *s = server;
+	struct budget_saved saved;
+
+	budget_refused(s->budget, &saved);
+	if (saved.answers)
+		log_warn("turn.answers.saved", LOG_STR("prefix", saved.prefix), LOG_INT("answers", saved.answers),
+		         LOG_INT("seconds", SAVED_MS / 1000),
+		         LOG_STR("do", "forged or hostile: filter the prefix before this box; many clients behind one NAT: raise turn answers"));
 }
 
 void note_refused(struct request *r, const char *what, const char *why)

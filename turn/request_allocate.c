@@ -52,7 +52,7 @@ static int open_reserved(struct request *r, struct allocation *a)
 {
 	int rc = reservation_take(r->s, r->m->token, bytes_make(r->who.user, r->who.user_n), &a->relay[0]);
 
-	return rc < 0 ? ERR_FULL : r->s->io->relay_adopt(r->s->io_arg, &a->relay[0], a);
+	return rc < 0 ? ERR_DENIED : r->s->io->relay_adopt(r->s->io_arg, &a->relay[0], a);
 }
 
 static int open_relays(struct request *r, struct allocation *a)
@@ -123,6 +123,12 @@ static void allocate_answer(struct request *r, struct allocation *a)
 	reply_send(r, &w);
 }
 
+static void refuse_token(struct request *r)
+{
+	note_refused(r, "allocate", "the reservation has expired, was taken, or is another user's");
+	reply_error(r, 508); /* RFC 8656 7.2 step 7 */
+}
+
 static void refuse(struct request *r, unsigned code)
 {
 	static const struct {
@@ -175,8 +181,11 @@ struct allocation *allocate_shell(struct request *r)
 static void finish(struct request *r, struct allocation *a, int rc)
 {
 	if (rc < 0) {
-		allocation_end(r->s, a);
-		refuse(r, code_of(rc));
+		allocation_end(r->s, a, NULL);
+		if (rc == ERR_DENIED)
+			refuse_token(r);
+		else
+			refuse(r, code_of(rc));
 		return;
 	}
 	r->s->stats[TURN_STAT_ALLOCATED]++;
@@ -231,8 +240,7 @@ void request_allocate(struct request *r)
 		return;
 	}
 	if (r->m->has & STUN_HAS_TOKEN && r->m->token[0] != r->s->worker) {
-		if (pending_begin(r, r->m->token[0], CLAIM_RESERVATION, bytes_make(r->m->token, sizeof r->m->token)) < 0)
-			refuse(r, 508);
+		pending_begin(r, r->m->token[0], CLAIM_RESERVATION, bytes_make(r->m->token, sizeof r->m->token));
 		return;
 	}
 	make(r);

@@ -97,8 +97,7 @@ void request_binding(struct request *r)
 	if (s->conf->binding == TURN_BINDING_AUTHENTICATED) {
 		if (!request_authenticate(r))
 			return;
-	} else if (!budget_take(s->budget, &r->path->from, loop_now(s->loop))) {
-		s->stats[TURN_STAT_BUDGET]++;
+	} else if (!answer_may_go(s, &r->path->from)) {
 		return;
 	}
 	if (!is_understood(r)) {

@@ -53,7 +53,7 @@ void refresh_answer(struct request *r, struct allocation *a)
 
 	if (is_end && !ends_one_family(r, a)) {
 		answer(r, NULL, 0);
-		allocation_end(s, a);
+		allocation_end(s, a, "client");
 		return;
 	}
 	uint32_t lifetime_s = is_end ? 0 : lifetime_granted(r);
@@ -113,8 +113,8 @@ static void with_ticket(struct request *r)
 		move(r, a, n);
 	else if (worker == r->s->worker)
 		reply_error(r, 437);
-	else if (pending_begin(r, worker, CLAIM_ALLOCATION, r->m->ticket) < 0)
-		reply_error(r, 508);
+	else
+		pending_begin(r, worker, CLAIM_ALLOCATION, r->m->ticket);
 }
 
 void request_refresh(struct request *r)

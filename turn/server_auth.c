@@ -47,6 +47,17 @@ static bool malformed(struct request *r)
 	return false;
 }
 
+/* A name for the log of one who could not prove it: as it was sent, cut. */
+static void note_failed_login(struct request *r, const char *why)
+{
+	const struct stunmsg *m = r->m;
+	struct bytes name = m->has & STUN_HAS_USERNAME ? m->username : bytes_make(r->who.user, r->who.user_n);
+
+	r->s->stats[TURN_STAT_REFUSED]++;
+	r->s->io->refused(r->s->io_arg, r->path, bytes_make(name.p, name.n < CLAIMED_NAME_MAX ? name.n : CLAIMED_NAME_MAX), "login", why);
+	r->who.user_n = 0;
+}
+
 bool request_authenticate(struct request *r)
 {
 	const struct turn_conf *c = r->s->conf;
@@ -65,8 +76,7 @@ bool request_authenticate(struct request *r)
 	if ((!(m->has & STUN_HAS_ACCESS_TOKEN) && !bytes_eq(m->realm, c->realm)) ||
 	    credentials_check(c->credentials, m, now_s, &r->who, &why) < 0) {
 		why = bytes_eq(m->realm, c->realm) || m->has & STUN_HAS_ACCESS_TOKEN ? why : "wrong realm";
-		r->who.user_n = 0;
-		note_refused(r, "login", why);
+		note_failed_login(r, why);
 		return challenge(r, TURN_STAT_AUTH_FAILED, 401);
 	}
 	r->is_authenticated = true;

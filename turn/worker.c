@@ -106,11 +106,34 @@ static void refused(void *io, const struct turn_path *from, struct bytes user, c
 	         LOG_INT("not-shown", held));
 }
 
+static void ended(void *io, const struct turn_seen *a, const char *reason)
+{
+	char client[STUNADDR_TEXT_BYTES], relayed[STUNADDR_TEXT_BYTES];
+
+	if (!((struct worker *)io)->conf->logs_usage)
+		return;
+	stunaddr_text(&a->client.from, client);
+	stunaddr_text(&a->relayed, relayed);
+	log_info("turn.ended", LOG_INT("number", a->number), LOG_BYTES("user", a->user), LOG_STR("client", client),
+	         LOG_STR("transport", turn_transport_names[a->client.transport]), LOG_STR("relayed", relayed),
+	         LOG_INT("seconds", a->age_s), LOG_INT("to-peer-bytes", a->to_peer_bytes),
+	         LOG_INT("to-client-bytes", a->to_client_bytes), LOG_INT("to-peer", a->to_peer), LOG_INT("to-client", a->to_client),
+	         LOG_INT("dropped", a->dropped), LOG_STR("reason", reason));
+}
+
+/* The first worker speaks for all: they count the box's allocations alike. */
+static void drained(void *io, uint32_t left)
+{
+	if (((struct worker *)io)->number == 0)
+		log_info("turn.drained", LOG_INT("allocations", left), LOG_STR("do", "the box can be taken out of service"));
+}
+
 /* Without clients on streams there is no TCP relay: what it needs is left out (io.h). */
 const struct turn_io worker_io = {
 	.to_client = to_client, .to_client_from = to_client_from, .to_peer = to_peer,
 	.relay_open = relay_open, .relay_adopt = relay_adopt, .relay_close = relay_close, .relay_release = relay_release,
-	.client_close = client_close, .claim = claim, .tell_usage = tell_usage, .refused = refused,
+	.client_close = client_close, .claim = claim, .tell_usage = tell_usage,
+	.ended = ended, .drained = drained, .refused = refused,
 };
 
 /* ---- settings and listeners ---- */

@@ -86,6 +86,7 @@ extern const struct bus_handler claims_handlers[];
 extern const size_t n_claims_handlers;
 
 /* ---- show.c ---- */
+extern const char *const turn_transport_names[TURN_TRANSPORT_COUNT];
 extern const struct proc_command turn_commands[];
 extern const size_t n_turn_commands;
 
