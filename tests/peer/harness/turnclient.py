@@ -10,14 +10,15 @@ COOKIE = 0x2112A442
 ALLOCATE, REFRESH, CREATE_PERMISSION, CHANNEL_BIND = 3, 4, 8, 9
 USERNAME, INTEGRITY, ERROR, CHANNEL, LIFETIME, PEER, REALM, NONCE, RELAYED, TRANSPORT = (
     0x6, 0x8, 0x9, 0xC, 0xD, 0x12, 0x14, 0x15, 0x16, 0x19)
+ACCESS_TOKEN, ALTERNATE, THIRD_PARTY = 0x1B, 0x8023, 0x802E
 
 
 class Refused(Exception):
     """An error answer; code is STUN's."""
 
-    def __init__(self, code):
+    def __init__(self, code, found):
         super().__init__("error %d" % code)
-        self.code = code
+        self.code, self.found = code, found
 
 
 def attribute(kind, value):
@@ -39,7 +40,10 @@ def parse(message):
 
 
 class TurnClient:
-    def __init__(self, server, local, user, password, port=3478):
+    """token: (ACCESS-TOKEN, mac_key) of RFC 7635; user is its kid then."""
+
+    def __init__(self, server, local, user, password, port=3478, token=None):
+        self.token = token
         self.user, self.password = user.encode(), password.encode()
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.sock.bind((local, 0))
@@ -56,6 +60,8 @@ class TurnClient:
         if self.nonce:
             body += attribute(USERNAME, self.user) + attribute(REALM, self.realm) + attribute(NONCE, self.nonce)
             key = hashlib.md5(b":".join((self.user, self.realm, self.password))).digest()
+            if self.token:
+                body, key = body + attribute(ACCESS_TOKEN, self.token[0]), self.token[1]
             head = struct.pack("!HHI", method, len(body) + 24, COOKIE) + id_
             body += attribute(INTEGRITY, hmac.new(key, head + body, hashlib.sha1).digest())
         self.sock.send(struct.pack("!HHI", method, len(body), COOKIE) + id_ + body)
@@ -75,7 +81,7 @@ class TurnClient:
             if code not in (401, 438) or self.nonce == found.get(NONCE):
                 break
             self.realm, self.nonce = found[REALM], found[NONCE]
-        raise Refused(code)
+        raise Refused(code, found)
 
     def allocate(self):
         """The relayed port."""
