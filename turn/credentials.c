@@ -170,6 +170,12 @@ static int check_account(const struct account *a, const struct stunmsg *m, struc
 	return ERR_AUTH;
 }
 
+/* An expiry bounds when a name may begin, not a call that goes on (turn.md 3: strict expiry cuts calls). */
+static bool begins(const struct stunmsg *m)
+{
+	return m->method == STUN_ALLOCATE || m->method == STUN_BINDING;
+}
+
 static int check_timed(const struct credentials *c, const struct stunmsg *m, uint64_t now_s,
                        struct credentials_result *out, const char **why)
 {
@@ -183,7 +189,7 @@ static int check_timed(const struct credentials *c, const struct stunmsg *m, uin
 		*why = "no such user";
 		return ERR_AUTH;
 	}
-	if (t.expires_s <= now_s) {
+	if (t.expires_s <= now_s && begins(m)) {
 		*why = "the time-limited name has expired";
 		return ERR_AUTH;
 	}

@@ -33,7 +33,8 @@ struct credentials_result {
 	bool is_token;      /* of RFC 7635 */
 };
 /* Finds the account of the request and verifies its integrity; tries each current secret. now_s: wall
- * clock. ERR_AUTH (401: unknown, expired, wrong; *why says which, for the log only). Takes the same time
+ * clock. A time-limited name that has expired still renews what is there: it fails at Allocate and Binding.
+ * ERR_AUTH (401: unknown, expired, wrong; *why says which, for the log only). Takes the same time
  * for unknown and known names as far as it can. */
 int credentials_check(const struct credentials *c, const struct stunmsg *m, uint64_t now_s,
                       struct credentials_result *out, const char **why);
