@@ -262,6 +262,8 @@ static void check_turn(const struct rows *r, const struct rows *running, struct 
 	check_turn_keys(r, running, c);
 	if (is_set(r, SET_TURN_SERVER_NAME, BYTES_NONE) && !has_rows(r, SET_TURN_OAUTH_KEY))
 		add(c, false, BYTES("turn server-name"), "has no effect without a turn oauth-key");
+	if (is_set(r, SET_TURN_SERVICE_HOST, BYTES_NONE) && !has_rows(r, SET_TURN_SECRET))
+		add(c, false, BYTES("turn service-host"), "clients are told no credentials without a turn secret");
 	if (is_draining)
 		add(c, false, BYTES("turn drain"), "the relay makes no new allocation until this is off");
 }

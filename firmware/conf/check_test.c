@@ -224,6 +224,7 @@ static void keys_go_with_their_realm(void **state)
 	assert_int_equal(warnings_about(before, "set turn realm b.example\nset turn user u key " KEYS_B "\n", path, text), 0);
 	assert_int_equal(warnings_about("", before, path, text), 0);
 	assert_int_equal(warnings_about("", "set turn server-name x\n", "turn server-name", "oauth-key"), 1);
+	assert_int_equal(warnings_about("", "set turn service-host t.example\n", "turn service-host", "without a turn secret"), 1);
 	assert_int_equal(warnings_about("", "set turn drain on\n", "turn drain", "no new allocation"), 1);
 }
 

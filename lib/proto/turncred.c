@@ -105,6 +105,17 @@ int turncred_key(struct bytes secret, struct bytes name, struct bytes realm, boo
 	                             bytes_of(password), out, n);
 }
 
+int turncred_tag(struct bytes secret, struct bytes who, char out[static TURNCRED_TAG_BYTES])
+{
+	uint8_t md[EVP_MAX_MD_SIZE];
+	unsigned n = 0;
+
+	if (!HMAC(EVP_sha256(), secret.p, (int)secret.n, who.p, who.n, md, &n))
+		return ERR_SYS;
+	text_hex(bytes_make(md, (TURNCRED_TAG_BYTES - 1) / 2), out);
+	return 0;
+}
+
 int turncred_mint(struct bytes secret, uint64_t expires_s, struct bytes tag, struct turncred *out)
 {
 	int n = snprintf(out->name, sizeof out->name, "%llu%s%.*s", (unsigned long long)expires_s, tag.n ? ":" : "", BYTES_FMT(tag));

@@ -29,6 +29,9 @@ int turncred_key(struct bytes secret, struct bytes name, struct bytes realm, boo
 /* The password for a name, NUL-terminated. */
 enum { TURNCRED_PASSWORD_BYTES = 29 };
 int turncred_password(struct bytes secret, struct bytes name, char out[static TURNCRED_PASSWORD_BYTES]);
+/* A name for somebody, always the same under one secret, which tells nobody who he is: 16 hex digits, NUL. */
+enum { TURNCRED_TAG_BYTES = 17 };
+int turncred_tag(struct bytes secret, struct bytes who, char out[static TURNCRED_TAG_BYTES]);
 /* Makes a name for the tag (prepared; may be empty) that is good until then, NUL-terminated, and its
  * password. ERR_LIMIT: the tag is too long. */
 struct turncred {

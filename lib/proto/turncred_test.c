@@ -71,6 +71,21 @@ static void mints(void **state)
 	assert_int_equal(turncred_mint(BYTES("secret"), 1, bytes_make(long_tag, sizeof long_tag - 2), &c), 0);
 }
 
+static void tags_hide_who_it_is(void **state)
+{
+	char one[TURNCRED_TAG_BYTES], again[TURNCRED_TAG_BYTES], other[TURNCRED_TAG_BYTES];
+
+	(void)state;
+	assert_int_equal(turncred_tag(BYTES("secret"), BYTES("juliet@a.example"), one), 0);
+	assert_int_equal(turncred_tag(BYTES("secret"), BYTES("juliet@a.example"), again), 0);
+	assert_int_equal(strlen(one), TURNCRED_TAG_BYTES - 1);
+	assert_string_equal(one, again);
+	assert_int_equal(turncred_tag(BYTES("secret"), BYTES("romeo@a.example"), other), 0);
+	assert_string_not_equal(one, other);
+	assert_int_equal(turncred_tag(BYTES("another"), BYTES("juliet@a.example"), other), 0);
+	assert_string_not_equal(one, other);
+}
+
 static void names_that_are_not_timed(void **state)
 {
 	static const char *const bad[] = { "", ":", ":juliet", "juliet", "12x:juliet", "-1:juliet", "99999999999999999999" };
@@ -84,7 +99,7 @@ static void names_that_are_not_timed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(prepares), cmocka_unit_test(keys_as_they_are_stored), cmocka_unit_test(mints),
+		cmocka_unit_test(prepares), cmocka_unit_test(keys_as_they_are_stored), cmocka_unit_test(mints), cmocka_unit_test(tags_hide_who_it_is),
 		cmocka_unit_test(names_that_are_not_timed),
 	};
 

@@ -7,10 +7,12 @@ import socket
 import struct
 import subprocess
 import time
+from xml.etree import ElementTree
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from harness.case import PeerCase
+from harness.client import SlixClient
 from harness.console import Console
 from harness.place import need, wait_for
 from harness.turnclient import ALTERNATE, THIRD_PARTY, Refused, TurnClient
@@ -41,6 +43,7 @@ class TurnOperation(PeerCase):
             "set turn relay-address v4 " + SERVER, "set turn port-min 50000", "set turn port-max 50999",
             "set turn workers %d" % WORKERS, 'set turn user %s key "%s"' % (USER, keys(USER, PASSWORD)),
             "set turn allow-peer test %s/32" % PEER, "set turn allow-peer client %s/32" % CLIENT))
+        cls.gh.user("juliet")
         cls.gh.start()
         wait_for("all workers listen", lambda: len(set(re.findall(r"gh-turn\[(\d+)\] turn.listening", cls.gh.log()))) == WORKERS, 10)
         cls.echo = echo_peer(cls.place)
@@ -156,6 +159,35 @@ class TurnOperation(PeerCase):
             self.assert_refused(401, self.client("17", "", token=(what, signed_by)).allocate)
         self.good("delete turn oauth-key 17", "delete turn server-name")
         self.assertNotIn(THIRD_PARTY, self.assert_refused(401, self.client("x", "x").allocate))
+
+    # ---- XEP-0215
+    def services(self, person, inner="<services xmlns='urn:xmpp:extdisco:2'/>"):
+        iq = person.x.make_iq_get(ito="near.example")
+        iq.append(ElementTree.fromstring(inner))
+        got = person.do(iq.send)
+        return [s.attrib for s in got.xml.iter("{urn:xmpp:extdisco:2}service")]
+
+    def test_people_are_told_of_the_relay(self):
+        p = SlixClient(self.gh, "juliet", ca=self.pki.ca)
+        self.addCleanup(p.close)
+        self.assertIn("urn:xmpp:extdisco:2", p.do(lambda: p.x.plugin["xep_0030"].get_info("near.example", cached=False))["disco_info"]["features"])
+        self.assertEqual(self.services(p), [])
+        self.good("set turn service-host relay.near.example", "set turn secret shared some-shared-secret")
+        line = self.log_after("im.relay.credentials", lambda: self.services(p))
+        self.assertIn("user=juliet@near.example", line)
+        told = {s["type"]: s for s in self.services(p)}
+        self.assertEqual(set(told), {"stun", "turn"})
+        turn = told["turn"]
+        self.assertEqual((turn["host"], turn["port"], turn["transport"]), ("relay.near.example", "3478", "udp"))
+        self.assertNotIn("juliet", turn["username"])
+        c = self.call(user=turn["username"], password=turn["password"])
+        tag = turn["username"].partition(":")[2]
+        self.assertIn("as=" + tag, line)
+        self.assertIn(tag, [r["user"] for r in self.gh.records("show", "turn", "allocations")])
+        c.free()
+        self.good("delete turn service-host", "delete turn secret shared")
+        self.assertEqual(self.services(p), [])
+        self.assert_refused(401, self.client(turn["username"], turn["password"]).allocate)
 
     # ---- drain
     def test_drain(self):
