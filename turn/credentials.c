@@ -1,5 +1,7 @@
 #include "credentials.h"
 
+#include <openssl/evp.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/err.h"
@@ -207,6 +209,32 @@ static int check_timed(const struct credentials *c, const struct stunmsg *m, uin
 	return ERR_AUTH;
 }
 
+/* A token has no user's name: it is an account of its own, "kid/" and four bytes of its key's digest, so that those
+ * who have tokens of one server do not share one user's limits. */
+static void name_token(const struct oauth_token *t, struct bytes kid, struct credentials_result *out)
+{
+	uint8_t md[EVP_MAX_MD_SIZE] = { 0 };
+	char hex[9];
+
+	(void)EVP_Digest(t->mac_key, t->mac_key_n, md, NULL, EVP_sha256(), NULL); /* without: one account for all */
+	text_hex(bytes_make(md, 4), hex);
+	int n = snprintf(out->user, sizeof out->user, "%.*s/%s", BYTES_FMT(kid), hex);
+	out->user_n = (uint16_t)n; /* a kid is short: OAUTH_KID_MAX */
+}
+
+/* COMPAT: coturn 4.6's client signs with the first 16 bytes of a key of 20. */
+static bool is_signed_by_token(const struct stunmsg *m, struct credentials_result *out)
+{
+	enum { SHORT_KEY = 16, SHA1_KEY = 20 };
+
+	if (stunmsg_verify(m, bytes_make(out->key, out->key_n)))
+		return true;
+	if (out->key_n != SHA1_KEY || !stunmsg_verify(m, bytes_make(out->key, SHORT_KEY)))
+		return false;
+	out->key_n = SHORT_KEY;
+	return true;
+}
+
 static int check_token(const struct credentials *c, const struct stunmsg *m, uint64_t now_s,
                        struct credentials_result *out, const char **why)
 {
@@ -219,13 +247,14 @@ static int check_token(const struct credentials *c, const struct stunmsg *m, uin
 		    oauth_open(&c->oauth[i], bytes_make(c->server, c->server_n), m->access_token, &t) < 0)
 			continue;
 		take(out, m->username, bytes_make(t.mac_key, t.mac_key_n));
+		name_token(&t, m->username, out);
 		out->is_token = true;
 		out->expires_s = t.made_s + t.lifetime_s;
 		*why = "the token has expired";
 		if (out->expires_s + OAUTH_SKEW_S <= now_s || t.made_s > now_s + OAUTH_SKEW_S)
 			return ERR_AUTH;
 		*why = "not signed with the token's key";
-		return stunmsg_verify(m, bytes_make(t.mac_key, t.mac_key_n)) ? 0 : ERR_AUTH;
+		return is_signed_by_token(m, out) ? 0 : ERR_AUTH;
 	}
 	return ERR_AUTH;
 }

@@ -25,7 +25,7 @@ int credentials_set_server(struct credentials *c, struct bytes name);
 int credentials_add_oauth(struct credentials *c, struct bytes kid, struct bytes key_base64);
 
 struct credentials_result {
-	char user[STUNMSG_USERNAME_MAX]; /* the account that is counted: a time-limited name's tag when it has one */
+	char user[STUNMSG_USERNAME_MAX]; /* the account that is counted: a time-limited name's tag when it has one; a token's "kid/digest" */
 	uint8_t key[STUNMSG_KEY_MAX];        /* under which the request was signed, and the answer is */
 	uint16_t user_n;
 	uint8_t key_n;

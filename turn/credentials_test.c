@@ -231,6 +231,8 @@ static void tokens_let_in_while_they_last(void **state)
 	assert_true(r.is_token);
 	assert_int_equal(r.expires_s, 10060);
 	assert_int_equal(r.key_n, 20);
+	assert_true(bytes_starts(bytes_make(r.user, r.user_n), BYTES("2783466234/")));
+	assert_int_equal(r.user_n, 11 + 8);
 	assert_int_equal(check_token(c, &token, mac_key, 10060 + OAUTH_SKEW_S, &r, &why), ERR_AUTH);
 	assert_string_equal(why, "the token has expired");
 	assert_int_equal(check_token(c, &token, mac_key, 10000 - OAUTH_SKEW_S - 1, &r, &why), ERR_AUTH);

@@ -78,6 +78,14 @@ static int open_relays(struct request *r, struct allocation *a)
 	return rc;
 }
 
+void allocation_set_key(struct allocation *a, const struct request *r)
+{
+	memcpy(a->key, r->who.key, r->who.key_n);
+	a->key_n = r->who.key_n;
+	a->is_sha256 = r->is_sha256;
+	a->token_ends_s = r->who.is_token ? r->who.expires_s : 0;
+}
+
 static void fill(struct request *r, struct allocation *a)
 {
 	struct turn_server *s = r->s;
@@ -85,9 +93,7 @@ static void fill(struct request *r, struct allocation *a)
 
 	a->server = s;
 	a->is_tcp = r->m->transport == TRANSPORT_TCP;
-	memcpy(a->key, r->who.key, r->who.key_n);
-	a->key_n = r->who.key_n;
-	a->is_sha256 = r->is_sha256;
+	allocation_set_key(a, r);
 	memcpy(a->born_of, r->m->id, sizeof a->born_of);
 	a->born_ms = now;
 	a->expires_ms = now + (uint64_t)lifetime_granted(r) * 1000;

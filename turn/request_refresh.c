@@ -3,11 +3,6 @@
 
 /* Refresh (RFC 8656 8), and with a ticket from another 5-tuple (RFC 8016 3.2). */
 
-static bool is_owner(const struct request *r, const struct allocation *a)
-{
-	return bytes_eq(quota_user_name(a->hold.user), bytes_make(r->who.user, r->who.user_n));
-}
-
 /* RFC 8656 8.2: with REQUESTED-ADDRESS-FAMILY it is about one of two relayed addresses. 0 ends that one. */
 static bool ends_one_family(struct request *r, struct allocation *a)
 {
@@ -60,6 +55,8 @@ void refresh_answer(struct request *r, struct allocation *a)
 	if (!is_end) {
 		a->expires_ms = loop_now(s->loop) + (uint64_t)lifetime_s * 1000;
 		allocation_set_timer(s, a);
+		if (r->who.is_token)
+			allocation_set_key(a, r);
 	}
 	answer(r, a, lifetime_s);
 }

@@ -143,6 +143,10 @@ void allocate_with(struct request *r, struct turn_relay *relay);
 /* An allocation of the request's user without relayed address yet; NULL: no room or over a quota. */
 struct allocation *allocate_shell(struct request *r);
 void refresh_answer(struct request *r, struct allocation *a);
+/* The key of the request signs what comes after it. */
+void allocation_set_key(struct allocation *a, const struct request *r);
+/* Is it the user's who asks? */
+bool is_owner(const struct request *r, const struct allocation *a);
 /* The 5-tuple has an allocation of this user; else answered 437 or 441. */
 bool is_of_owner(struct request *r);
 /* No more new peers a second than the settings allow. */

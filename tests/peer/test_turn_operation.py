@@ -153,12 +153,45 @@ class TurnOperation(PeerCase):
         found = self.assert_refused(401, self.client("x", "x").allocate)
         self.assertEqual(found[THIRD_PARTY].decode(), name)
         c = self.call(user="17", password="", token=(token(key, name, mac_key), mac_key))
+        c.token = (None, mac_key)  # the key signs what comes after (4.2)
+        c.permit(CLIENT)
+        c.refresh()
+        c.token = (None, os.urandom(20))
+        self.assert_refused(401, c.permit, CLIENT)
+        next_key = os.urandom(20)
+        c.token = (token(key, name, next_key), next_key)  # and gives way to the next token's
+        c.refresh()
+        c.token = (None, next_key)
+        c.refresh()
+        c.token = (None, mac_key)
+        self.assert_refused(401, c.refresh)
+        third = os.urandom(20)
+        other = self.call(user="17", password="", token=(token(key, name, third), third))
+        users = {r["user"] for r in self.gh.records("show", "turn", "allocations") if r["user"].startswith("17/")}
+        self.assertEqual(len(users), 2)  # an account is a token, by its key
+        other.token = (None, third)
+        other.free()
+        c.token = (None, next_key)
         c.free()
         for what, signed_by in ((token(os.urandom(32), name, mac_key), mac_key), (token(key, "elsewhere.example", mac_key), mac_key),
                                 (token(key, name, mac_key, -10), mac_key), (token(key, name, mac_key), os.urandom(20))):
             self.assert_refused(401, self.client("17", "", token=(what, signed_by)).allocate)
         self.good("delete turn oauth-key 17", "delete turn server-name")
         self.assertNotIn(THIRD_PARTY, self.assert_refused(401, self.client("x", "x").allocate))
+
+    def test_tokens_of_coturns_client(self):
+        """It has three keys of its own tests, and makes a token for each request with any of them, for the server name
+        that the 401 tells: tokens follow each other while an allocation lives."""
+        texts = {"north": "01234567890123456789012345678901", "union": "1234567890123456", "oldempire": "12345678901234567890123456789012"}
+        self.good("set turn server-name turn.near.example", *(
+            "set turn oauth-key %s %s" % (kid, base64.b64encode(text.encode()).decode()) for kid, text in texts.items()))
+        self.addCleanup(self.gh.ghsh, "delete turn oauth-key\ndelete turn server-name\ncommit\n", False)
+        was = len(self.gh.log())
+        got = subprocess.run([need("turnutils_uclient"), "-J", "-c", "-L", CLIENT, "-e", PEER, "-n", "20", "-m", "4", SERVER],
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
+        self.assertEqual(got.returncode, 0, got.stdout[-2000:])
+        self.assertEqual(re.findall(r"tot_recv_msgs=(\d+)", got.stdout)[-1:], ["80"], got.stdout[-2000:])
+        self.assertRegex(self.gh.log()[was:], r"turn.ended .*user=(north|union|oldempire)/[0-9a-f]{8} ")
 
     # ---- XEP-0215
     def services(self, person, inner="<services xmlns='urn:xmpp:extdisco:2'/>"):

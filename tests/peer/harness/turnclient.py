@@ -40,7 +40,7 @@ def parse(message):
 
 
 class TurnClient:
-    """token: (ACCESS-TOKEN, mac_key) of RFC 7635; user is its kid then."""
+    """token: (ACCESS-TOKEN or None, mac_key) of RFC 7635; user is its kid then."""
 
     def __init__(self, server, local, user, password, port=3478, token=None):
         self.token = token
@@ -61,7 +61,7 @@ class TurnClient:
             body += attribute(USERNAME, self.user) + attribute(REALM, self.realm) + attribute(NONCE, self.nonce)
             key = hashlib.md5(b":".join((self.user, self.realm, self.password))).digest()
             if self.token:
-                body, key = body + attribute(ACCESS_TOKEN, self.token[0]), self.token[1]
+                body, key = body + (attribute(ACCESS_TOKEN, self.token[0]) if self.token[0] else b""), self.token[1]
             head = struct.pack("!HHI", method, len(body) + 24, COOKIE) + id_
             body += attribute(INTEGRITY, hmac.new(key, head + body, hashlib.sha1).digest())
         self.sock.send(struct.pack("!HHI", method, len(body), COOKIE) + id_ + body)
@@ -93,6 +93,9 @@ class TurnClient:
 
     def bind_channel(self, number, addr, port):
         self.request(CHANNEL_BIND, (CHANNEL, struct.pack("!HH", number, 0)), (PEER, xor_address(addr, port)))
+
+    def refresh(self):
+        self.request(REFRESH)
 
     def free(self):
         self.request(REFRESH, (LIFETIME, bytes(4)))
