@@ -57,7 +57,7 @@ struct worker {
 	struct buf claim_room;
 	uint64_t pair_number; /* a grant's second descriptor waits for it */
 	int pair_fd;          /* -1: none */
-	struct log_limit refusals, failures;
+	struct log_limit refusals, failures, short_ends;
 	struct stats engine_stats, batch_stats;
 };
 
