@@ -75,6 +75,11 @@ static void a_drain_ends_when_few_are_left(void **state)
 	struct stunmsg m = ask(&late, STUN_ALLOCATE, NULL);
 	assert_int_equal(m.error, 300);
 	assert_true(stunaddr_eq(&m.alternate, &play.conf.alternate));
+	struct play_client v6 = play_client(&play, 8, 1000);
+	v6.path.from.family = 6;
+	(void)ask(&v6, STUN_ALLOCATE, NULL);
+	assert_int_equal(ask(&v6, STUN_ALLOCATE, NULL).error, 508); /* RFC 8489 10: of one family */
+	assert_string_equal(play.why, "the box drains: turn drain");
 	assert_int_equal(play_refresh(&c[0], 600), 0); /* what is there lives on */
 	assert_int_equal(play_refresh(&c[0], 0), 0);
 	assert_int_equal(play.n_drained, 0);

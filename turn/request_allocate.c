@@ -158,6 +158,15 @@ static void refuse(struct request *r, unsigned code)
 	reply_error(r, code);
 }
 
+/* RFC 8489 10: the alternate is of the family that the request came by. */
+static void refuse_drained(struct request *r)
+{
+	bool has_alternate = r->s->conf->alternate.family == r->path->from.family;
+
+	note_refused(r, "allocate", has_alternate ? "the box drains; sent to turn alternate-server" : "the box drains: turn drain");
+	reply_error(r, has_alternate ? 300 : 508);
+}
+
 static int shell(struct request *r, struct allocation **out)
 {
 	struct turn_server *s = r->s;
@@ -242,7 +251,7 @@ void request_allocate(struct request *r)
 		return;
 	}
 	if (r->s->conf->is_draining) {
-		reply_error(r, r->s->conf->alternate.family ? 300 : 508);
+		refuse_drained(r);
 		return;
 	}
 	if (r->m->has & STUN_HAS_TOKEN && r->m->token[0] != r->s->worker) {
