@@ -36,7 +36,7 @@ struct allocation {
 	uint8_t key_of_path[PATH_KEY_BYTES];
 	struct turn_relay relay[2]; /* the second: of ADDITIONAL-ADDRESS-FAMILY */
 	struct quota_hold hold;
-	uint8_t key[STUNMSG_KEY_MAX], key_n; /* of the user, as at Allocate */
+	uint8_t key[STUNMSG_KEY_MAX], key_n; /* of the user, as at Allocate; of the last token */
 	bool is_sha256;
 	bool is_tcp;              /* RFC 6062 */
 	bool is_orphan;           /* its client's connection is gone, a ticket may still claim it (RFC 8016) */
@@ -44,7 +44,7 @@ struct allocation {
 	uint8_t born_of[16];      /* transaction id of the Allocate: it may come twice */
 	uint8_t token[8];         /* RESERVATION-TOKEN that it was answered; 0: none */
 	uint32_t ticket_n;        /* tickets given out so far */
-	uint64_t born_ms, expires_ms, token_ends_ms; /* the last: of RFC 7635, 0: none */
+	uint64_t born_ms, expires_ms, token_ends_s; /* the last: of its token (RFC 7635), wall clock; 0: none */
 	struct loop_timer timer;
 	struct permission *permissions;
 	struct channel *channels;

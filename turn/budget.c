@@ -1,5 +1,7 @@
 #include "budget.h"
 
+#include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/random.h"
@@ -14,6 +16,8 @@ struct cell {
 struct budget {
 	uint32_t per_s;
 	uint64_t key[2], refused;
+	struct stunaddr loudest; /* by majority vote */
+	uint64_t votes;
 	struct cell cells[CELLS];
 };
 
@@ -36,17 +40,31 @@ void budget_free(struct budget *b)
 	free(b);
 }
 
-/* IPv4 by /24, IPv6 by /48. Multiply-shift under random numbers: who does not know them cannot aim at
- * another prefix's cell. */
+/* IPv4 by /24, IPv6 by /48. */
+static size_t prefix_bytes(uint8_t family)
+{
+	return family == 4 ? 3 : 6;
+}
+
+/* Multiply-shift under random numbers: who does not know them cannot aim at another prefix's cell. */
 static struct cell *cell_of(struct budget *b, const struct stunaddr *from)
 {
 	uint64_t prefix = from->family;
 
-	for (unsigned i = 0; i < (from->family == 4 ? 3 : 6); i++)
+	for (unsigned i = 0; i < prefix_bytes(from->family); i++)
 		prefix = prefix << 8 | from->ip[i];
 	return &b->cells[(((prefix ^ b->key[0]) * b->key[1]) ^ (b->key[1] >> 17)) >> 50];
 }
 _Static_assert(CELLS == 1 << (64 - 50), "the shift leaves a cell's number");
+
+static void refuse(struct budget *b, const struct stunaddr *from)
+{
+	b->refused++;
+	if (b->votes == 0)
+		b->loudest = *from;
+	bool is_same = from->family == b->loudest.family && memcmp(from->ip, b->loudest.ip, prefix_bytes(from->family)) == 0;
+	b->votes += is_same ? 1 : -1ULL;
+}
 
 bool budget_take(struct budget *b, const struct stunaddr *from, uint64_t now_ms)
 {
@@ -59,17 +77,28 @@ bool budget_take(struct budget *b, const struct stunaddr *from, uint64_t now_ms)
 	c->last_ms = (uint32_t)now_ms;
 	c->milli = more > full - c->milli ? full : c->milli + (uint32_t)more;
 	if (c->milli < TOKEN) {
-		b->refused++;
+		refuse(b, from);
 		return false;
 	}
 	c->milli -= TOKEN;
 	return true;
 }
 
-uint64_t budget_refused(struct budget *b)
+static void put_prefix(const struct stunaddr *a, char out[static BUDGET_PREFIX_BYTES])
 {
-	uint64_t n = b->refused;
+	char text[INET6_ADDRSTRLEN] = "";
+	uint8_t ip[16] = { 0 };
 
+	memcpy(ip, a->ip, prefix_bytes(a->family));
+	(void)inet_ntop(a->family == 4 ? AF_INET : AF_INET6, ip, text, sizeof text); /* there is room */
+	(void)snprintf(out, BUDGET_PREFIX_BYTES, "%s/%zu", text, prefix_bytes(a->family) * 8);
+}
+
+void budget_refused(struct budget *b, struct budget_saved *out)
+{
+	*out = (struct budget_saved){ .answers = b->refused };
+	if (b->refused)
+		put_prefix(&b->loudest, out->prefix);
 	b->refused = 0;
-	return n;
+	b->votes = 0;
 }

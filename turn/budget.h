@@ -11,7 +11,12 @@ struct budget;
 struct budget *budget_new(uint32_t per_s);
 void budget_free(struct budget *b);
 bool budget_take(struct budget *b, const struct stunaddr *from, uint64_t now_ms);
-/* Times it refused since the last call, for one log line a window. */
-uint64_t budget_refused(struct budget *b);
+/* What it refused since the last call, for one log line a window. */
+enum { BUDGET_PREFIX_BYTES = 52 };
+struct budget_saved {
+	uint64_t answers;
+	char prefix[BUDGET_PREFIX_BYTES]; /* "192.0.2.0/24", sure to be the loudest when more than half were its */
+};
+void budget_refused(struct budget *b, struct budget_saved *out);
 
 #endif

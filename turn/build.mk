@@ -1,5 +1,5 @@
 # gh-turn: the engine is pure (server.h); the program around it owns the sockets.
-turn_PURE := turn/peer_rules.c turn/own_relays.c turn/nonce.c turn/budget.c turn/quota.c turn/credentials.c turn/timed.c turn/oauth.c
+turn_PURE := turn/peer_rules.c turn/own_relays.c turn/nonce.c turn/budget.c turn/quota.c turn/credentials.c turn/oauth.c
 
 UNIT += turn/peer_rules_test
 peer_rules_test_SRCS := turn/peer_rules.c lib/net/prefix.c
@@ -19,29 +19,33 @@ UNIT += turn/quota_test
 quota_test_SRCS := turn/quota.c
 quota_test_LIBS := base
 UNIT += turn/credentials_test
-credentials_test_SRCS := turn/credentials_fixture.c turn/credentials.c turn/timed.c turn/oauth.c
+credentials_test_SRCS := turn/credentials_fixture.c turn/credentials.c turn/oauth.c
 credentials_test_LIBS := proto base
-credentials_test_LD := -lcrypto
+credentials_test_LD := $(proto_LD)
 turn_ENGINE := $(turn_PURE) turn/allocation.c turn/server.c turn/server_auth.c turn/reply.c turn/relay.c turn/reservation.c \
-	turn/ticket.c turn/connection.c turn/pending.c turn/request_binding.c turn/request_allocate.c \
+	turn/ticket.c turn/connection.c turn/pending.c turn/drain.c turn/request_binding.c turn/request_allocate.c \
 	turn/request_refresh.c turn/request_permission.c turn/request_channel.c
+UNIT += turn/operate_test
+operate_test_SRCS := turn/server_play.c turn/credentials_fixture.c $(turn_ENGINE)
+operate_test_LIBS := net run proto base
+operate_test_LD := -lssl -lcares -levent_core $(proto_LD)
 UNIT += turn/server_test
 server_test_SRCS := turn/server_play.c turn/credentials_fixture.c $(turn_ENGINE)
 server_test_LIBS := net run proto base
-server_test_LD := -lssl -lcrypto -lcares -levent_core
+server_test_LD := -lssl -lcares -levent_core $(proto_LD)
 UNIT += turn/server_rows_test
 server_rows_test_SRCS := turn/server_play.c turn/credentials_fixture.c $(turn_ENGINE)
 server_rows_test_LIBS := net run proto base
-server_rows_test_LD := -lssl -lcrypto -lcares -levent_core
+server_rows_test_LD := -lssl -lcares -levent_core $(proto_LD)
 UNIT += turn/own_relays_test
 own_relays_test_SRCS := turn/server_play.c turn/credentials_fixture.c $(turn_ENGINE)
 own_relays_test_LIBS := net run proto base
-own_relays_test_LD := -lssl -lcrypto -lcares -levent_core
+own_relays_test_LD := -lssl -lcares -levent_core $(proto_LD)
 FUZZ += turn_fuzz
 $(O)/obj/tests/fuzz/turn_fuzz.o: CPPFLAGS += -Iturn
 turn_fuzz_SRCS := turn/server_play.c turn/credentials_fixture.c $(turn_ENGINE)
 turn_fuzz_LIBS := net run proto base
-turn_fuzz_LD := -lssl -lcrypto -lcares -levent_core -lcmocka
+turn_fuzz_LD := -lssl -lcares -levent_core -lcmocka $(proto_LD)
 
 turn_STREAMS := turn/door_stream.c turn/stream_table.c turn/stream_client.c turn/stream_in.c turn/stream_out.c turn/stream_tap.c
 turn_DTLS := turn/door_dtls.c turn/association.c turn/door_udp.c turn/endpoint.c

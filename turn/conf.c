@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "net/prefix.h"
+#include "proto/turncred.h"
 
 enum { ALGORITHMS_BOTH, ALGORITHMS_SHA256, ALGORITHMS_MD5 }; /* places in the range of the setting */
 enum { TLS_12, TLS_13 };
@@ -68,6 +69,32 @@ static int check_ranges(const struct settings *s, enum setting id, char path[sta
 	return 0;
 }
 
+static bool has_any(const struct settings *s, enum setting id)
+{
+	struct bytes key;
+	size_t at = 0;
+
+	return settings_next_key(s, id, &at, &key);
+}
+
+static struct bytes server_name(const struct settings *s)
+{
+	return settings_text(s, settings_is_set(s, SET_TURN_SERVER_NAME, BYTES_NONE) ? SET_TURN_SERVER_NAME : SET_TURN_REALM);
+}
+
+/* Names that clients hash as they prepare them (RFC 8489 14.3, 14.9). */
+static int check_names(const struct settings *s, char path[static CONF_PATH_BYTES], const char **why)
+{
+	struct bytes key;
+
+	if (!turncred_is_prepared(settings_text(s, SET_TURN_REALM)))
+		return refuse(path, why, "turn realm", BYTES_NONE, "has characters that no realm may have, or not in their normal form (RFC 8265 4.2)");
+	for (size_t at = 0; settings_next_key(s, SET_TURN_USER_KEY, &at, &key);)
+		if (!turncred_is_prepared(key))
+			return refuse(path, why, "turn user", key, "has characters that no user's name may have, or not in their normal form (RFC 8265 4.2): turn user add");
+	return 0;
+}
+
 /* Every account, secret and key is tried into a table that is thrown away. */
 static int add_credentials(struct credentials *c, const struct settings *s, enum setting id, struct bytes *key)
 {
@@ -92,7 +119,7 @@ static int check_credentials(const struct settings *s, char path[static CONF_PAT
 	if (!c)
 		return refuse(path, why, "turn realm", BYTES_NONE, "out of memory");
 	if (add_credentials(c, s, SET_TURN_USER_KEY, &key))
-		rc = refuse(path, why, "turn user", key, "md5=<32 hex digits> sha256=<64 hex digits> are wanted: the digest of user:realm:password");
+		rc = refuse(path, why, "turn user", key, "md5=<32 hex digits> sha256=<64 hex digits> are wanted, the digest of user:realm:password: turn user add makes them");
 	else if (add_credentials(c, s, SET_TURN_SECRET, &key))
 		rc = refuse(path, why, "turn secret", key, "too many secrets, or an empty one");
 	else if (add_credentials(c, s, SET_TURN_OAUTH_KEY, &key))
@@ -185,6 +212,8 @@ int turn_settings_check(const struct settings *s, char path[static CONF_PATH_BYT
 		rc = refuse(path, why, "turn port-max", BYTES_NONE, "must be above turn port-min");
 	if (!rc)
 		rc = check_discovery(s, path, why);
+	if (!rc)
+		rc = check_names(s, path, why);
 	return rc ? rc : check_credentials(s, path, why);
 }
 
@@ -242,7 +271,10 @@ static void read_engine(struct turn_conf *e, const struct settings *s)
 			.workers = settings_bool(s, SET_TURN_HIGH_CAPACITY) ? number(s, SET_TURN_WORKERS) : 1,
 		},
 		.answers_per_s = number(s, SET_TURN_ANSWERS),
+		.has_old_channels = settings_bool(s, SET_TURN_OLD_CHANNELS),
+		.server_name = has_any(s, SET_TURN_OAUTH_KEY) ? server_name(s) : BYTES_NONE,
 		.is_draining = settings_bool(s, SET_TURN_DRAIN),
+		.drain_deadline_s = number(s, SET_TURN_DRAIN_DEADLINE) * 60, .drain_threshold = number(s, SET_TURN_DRAIN_THRESHOLD),
 		.discovery = { { 0xff, 0xff }, { 0xff, 0xff } },
 	};
 	if (settings_is_set(s, SET_TURN_ALTERNATE, BYTES_NONE) &&
@@ -293,7 +325,9 @@ struct turn_settings *turn_settings_new(const struct settings *s, const struct s
 	for (size_t i = 0; c->discovery.is_on && i < 2; i++)
 		add_own(&c->engine.rules.own, &c->discovery.door[i][0].seen);
 	c->engine.credentials = c->credentials;
-	if (add_credentials(c->credentials, s, SET_TURN_USER_KEY, &key) || add_credentials(c->credentials, s, SET_TURN_SECRET, &key) ||
+	c->logs_usage = settings_bool(s, SET_TURN_USAGE_LOG);
+	if (credentials_set_server(c->credentials, server_name(s)) ||
+	    add_credentials(c->credentials, s, SET_TURN_USER_KEY, &key) || add_credentials(c->credentials, s, SET_TURN_SECRET, &key) ||
 	    add_credentials(c->credentials, s, SET_TURN_OAUTH_KEY, &key)) { /* checked: only memory is left to fail */
 		turn_settings_free(c);
 		return NULL;

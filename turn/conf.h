@@ -14,6 +14,7 @@ struct turn_settings {
 	struct stunaddr public[2];       /* IPv4, IPv6; family 0: none */
 	uint32_t connections, connections_address; /* over TCP and TLS: this worker's share; UINT32_MAX: no limit */
 	struct discovery discovery;
+	bool logs_usage;                 /* a line at the end of each allocation */
 };
 
 /* Is the snapshot one that can be used? ERR_RANGE with the path (in room) and why. */

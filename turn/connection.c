@@ -217,8 +217,7 @@ void request_connection_bind(struct request *r)
 	}
 	if (id >> 24 != s->worker) {
 		uint8_t wire[4] = { (uint8_t)(id >> 24), (uint8_t)(id >> 16), (uint8_t)(id >> 8), (uint8_t)id };
-		if (pending_begin(r, id >> 24, CLAIM_CONNECTION, bytes_make(wire, sizeof wire)) < 0)
-			reply_error(r, 400);
+		pending_begin(r, id >> 24, CLAIM_CONNECTION, bytes_make(wire, sizeof wire));
 		return;
 	}
 	struct peer_connection *c = connection_offered(s, id, bytes_make(r->who.user, r->who.user_n), &code);

@@ -1,13 +1,15 @@
 #include "credentials.h"
 
+#include <openssl/evp.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/err.h"
 #include "base/map.h"
 #include "base/secret.h"
 #include "base/text.h"
+#include "proto/turncred.h"
 #include "oauth.h"
-#include "timed.h"
 
 struct account {
 	uint8_t hash[32]; /* USERHASH */
@@ -24,6 +26,7 @@ struct credentials {
 	size_t n_oauth;
 	uint16_t realm_n;
 	uint8_t realm[STUNMSG_REALM_MAX];
+	uint8_t server_n, server[CREDENTIALS_SERVER_MAX];
 };
 
 struct credentials *credentials_new(struct bytes realm)
@@ -94,6 +97,8 @@ int credentials_add_user(struct credentials *c, struct bytes name, struct bytes 
 {
 	if (name.n == 0 || name.n > STUNMSG_USERNAME_MAX || c->by_name.count >= CREDENTIALS_USERS_MAX)
 		return ERR_LIMIT;
+	if (!turncred_is_prepared(name))
+		return ERR_SYNTAX;
 	struct account *a = calloc(1, sizeof *a + name.n);
 	if (!a)
 		return ERR_NOMEM;
@@ -118,6 +123,15 @@ int credentials_add_secret(struct credentials *c, struct bytes secret)
 	int rc = secret_set(&c->secrets[c->n_secrets], secret);
 	c->n_secrets += rc == 0;
 	return rc;
+}
+
+int credentials_set_server(struct credentials *c, struct bytes name)
+{
+	if (name.n > sizeof c->server)
+		return ERR_LIMIT;
+	memcpy(c->server, name.p, name.n);
+	c->server_n = (uint8_t)name.n;
+	return 0;
 }
 
 int credentials_add_oauth(struct credentials *c, struct bytes kid, struct bytes key_base64)
@@ -158,16 +172,26 @@ static int check_account(const struct account *a, const struct stunmsg *m, struc
 	return ERR_AUTH;
 }
 
+/* An expiry bounds when a name may begin, not a call that goes on (turn.md 3: strict expiry cuts calls). */
+static bool begins(const struct stunmsg *m)
+{
+	return m->method == STUN_ALLOCATE || m->method == STUN_BINDING;
+}
+
 static int check_timed(const struct credentials *c, const struct stunmsg *m, uint64_t now_s,
                        struct credentials_result *out, const char **why)
 {
-	struct timed t;
+	struct turncred_timed t;
 
-	if (timed_read(m->username, &t) < 0) {
+	if (!turncred_is_prepared(m->username)) {
+		*why = "the client has not prepared the name as RFC 8265 4.2 wants (OpaqueString)";
+		return ERR_AUTH;
+	}
+	if (turncred_read(m->username, &t) < 0) {
 		*why = "no such user";
 		return ERR_AUTH;
 	}
-	if (t.expires_s <= now_s) {
+	if (t.expires_s <= now_s && begins(m)) {
 		*why = "the time-limited name has expired";
 		return ERR_AUTH;
 	}
@@ -175,7 +199,7 @@ static int check_timed(const struct credentials *c, const struct stunmsg *m, uin
 		uint8_t key[STUNMSG_KEY_MAX];
 		size_t n;
 		struct bytes secret = bytes_make(c->secrets[i].p, c->secrets[i].n);
-		if (timed_key(secret, m->username, bytes_make(c->realm, c->realm_n), wants_sha256(m), key, &n) < 0)
+		if (turncred_key(secret, m->username, bytes_make(c->realm, c->realm_n), wants_sha256(m), key, &n) < 0)
 			continue;
 		take(out, t.tag.n ? t.tag : m->username, bytes_make(key, n));
 		if (stunmsg_verify(m, bytes_make(key, n)))
@@ -183,6 +207,32 @@ static int check_timed(const struct credentials *c, const struct stunmsg *m, uin
 	}
 	*why = "the time-limited name was not signed with a secret of ours";
 	return ERR_AUTH;
+}
+
+/* A token has no user's name: it is an account of its own, "kid/" and four bytes of its key's digest, so that those
+ * who have tokens of one server do not share one user's limits. */
+static void name_token(const struct oauth_token *t, struct bytes kid, struct credentials_result *out)
+{
+	uint8_t md[EVP_MAX_MD_SIZE] = { 0 };
+	char hex[9];
+
+	(void)EVP_Digest(t->mac_key, t->mac_key_n, md, NULL, EVP_sha256(), NULL); /* without: one account for all */
+	text_hex(bytes_make(md, 4), hex);
+	int n = snprintf(out->user, sizeof out->user, "%.*s/%s", BYTES_FMT(kid), hex);
+	out->user_n = (uint16_t)n; /* a kid is short: OAUTH_KID_MAX */
+}
+
+/* COMPAT: coturn 4.6's client signs with the first 16 bytes of a key of 20. */
+static bool is_signed_by_token(const struct stunmsg *m, struct credentials_result *out)
+{
+	enum { SHORT_KEY = 16, SHA1_KEY = 20 };
+
+	if (stunmsg_verify(m, bytes_make(out->key, out->key_n)))
+		return true;
+	if (out->key_n != SHA1_KEY || !stunmsg_verify(m, bytes_make(out->key, SHORT_KEY)))
+		return false;
+	out->key_n = SHORT_KEY;
+	return true;
 }
 
 static int check_token(const struct credentials *c, const struct stunmsg *m, uint64_t now_s,
@@ -194,16 +244,17 @@ static int check_token(const struct credentials *c, const struct stunmsg *m, uin
 	*why = "the token is of no authorization server of ours";
 	for (size_t i = 0; i < c->n_oauth; i++) {
 		if (!oauth_key_is(&c->oauth[i], m->username) ||
-		    oauth_open(&c->oauth[i], bytes_make(c->realm, c->realm_n), m->access_token, &t) < 0)
+		    oauth_open(&c->oauth[i], bytes_make(c->server, c->server_n), m->access_token, &t) < 0)
 			continue;
 		take(out, m->username, bytes_make(t.mac_key, t.mac_key_n));
+		name_token(&t, m->username, out);
 		out->is_token = true;
 		out->expires_s = t.made_s + t.lifetime_s;
 		*why = "the token has expired";
 		if (out->expires_s + OAUTH_SKEW_S <= now_s || t.made_s > now_s + OAUTH_SKEW_S)
 			return ERR_AUTH;
 		*why = "not signed with the token's key";
-		return stunmsg_verify(m, bytes_make(t.mac_key, t.mac_key_n)) ? 0 : ERR_AUTH;
+		return is_signed_by_token(m, out) ? 0 : ERR_AUTH;
 	}
 	return ERR_AUTH;
 }

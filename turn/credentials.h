@@ -11,19 +11,21 @@
 
 #include "proto/stunmsg.h"
 
-enum { CREDENTIALS_USERS_MAX = 10000, CREDENTIALS_SECRETS_MAX = 16, CREDENTIALS_OAUTH_MAX = 16 };
+enum { CREDENTIALS_USERS_MAX = 10000, CREDENTIALS_SECRETS_MAX = 16, CREDENTIALS_OAUTH_MAX = 16, CREDENTIALS_SERVER_MAX = 255 };
 
 struct credentials;
 struct credentials *credentials_new(struct bytes realm);
 void credentials_free(struct credentials *c);
-/* keys: "md5=<32 hex> sha256=<64 hex>" as `turn user` stores them; either may be missing. ERR_SYNTAX, ERR_LIMIT. */
+/* name: prepared (proto/turncred.h). keys: "md5=<32 hex> sha256=<64 hex>" as `turn user` stores them; either may be missing. ERR_SYNTAX, ERR_LIMIT. */
 int credentials_add_user(struct credentials *c, struct bytes name, struct bytes keys);
 int credentials_add_secret(struct credentials *c, struct bytes secret);
+/* The name that authorization servers seal tokens for (RFC 7635 6.2, 9). ERR_LIMIT. */
+int credentials_set_server(struct credentials *c, struct bytes name);
 /* kid and key of an authorization server (RFC 7635 4.1.1, 6.2: A256GCM, A128GCM). */
 int credentials_add_oauth(struct credentials *c, struct bytes kid, struct bytes key_base64);
 
 struct credentials_result {
-	char user[STUNMSG_USERNAME_MAX]; /* the account that is counted: a time-limited name's tag when it has one */
+	char user[STUNMSG_USERNAME_MAX]; /* the account that is counted: a time-limited name's tag when it has one; a token's "kid/digest" */
 	uint8_t key[STUNMSG_KEY_MAX];        /* under which the request was signed, and the answer is */
 	uint16_t user_n;
 	uint8_t key_n;
@@ -31,7 +33,8 @@ struct credentials_result {
 	bool is_token;      /* of RFC 7635 */
 };
 /* Finds the account of the request and verifies its integrity; tries each current secret. now_s: wall
- * clock. ERR_AUTH (401: unknown, expired, wrong; *why says which, for the log only). Takes the same time
+ * clock. A time-limited name that has expired still renews what is there: it fails at Allocate and Binding.
+ * ERR_AUTH (401: unknown, expired, wrong; *why says which, for the log only). Takes the same time
  * for unknown and known names as far as it can. */
 int credentials_check(const struct credentials *c, const struct stunmsg *m, uint64_t now_s,
                       struct credentials_result *out, const char **why);

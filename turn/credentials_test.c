@@ -8,9 +8,9 @@
 #include <openssl/evp.h>
 
 #include "base/err.h"
+#include "proto/turncred.h"
 #include "credentials_fixture.h"
 #include "oauth.h"
-#include "timed.h"
 
 static const uint8_t id[16] = { 0x21, 0x12, 0xa4, 0x42, 1 };
 
@@ -19,6 +19,7 @@ struct question {
 	bool by_hash;
 	const char *password;
 	bool is_sha256;
+	uint16_t method; /* 0: Allocate */
 };
 
 static struct stunmsg ask(const struct question *q, uint8_t room[static 512])
@@ -28,7 +29,7 @@ static struct stunmsg ask(const struct question *q, uint8_t room[static 512])
 	uint8_t key[STUNMSG_KEY_MAX], hash[32];
 	size_t n;
 
-	stunmsg_begin(&w, room, 512, STUN_REQUEST, STUN_ALLOCATE, id);
+	stunmsg_begin(&w, room, 512, STUN_REQUEST, q->method ? q->method : STUN_ALLOCATE, id);
 	assert_int_equal(stunmsg_userhash(bytes_of(q->user), BYTES("example.org"), hash), 0);
 	if (q->by_hash)
 		stunmsg_put(&w, STUN_USERHASH, bytes_make(hash, sizeof hash));
@@ -61,8 +62,8 @@ static void users_with_stored_keys(void **state)
 	credentials_fixture_add(c, "juliet", "r0m30");
 	credentials_fixture_add(c, "romeo", "jul13t");
 	for (unsigned i = 0; i < 4; i++) {
-		const struct question right = { "juliet", i & 1, "r0m30", i & 2 }, wrong = { "juliet", i & 1, "jul13t", i & 2 };
-		const struct question nobody = { "tybalt", i & 1, "r0m30", i & 2 };
+		const struct question right = { "juliet", i & 1, "r0m30", i & 2, 0 }, wrong = { "juliet", i & 1, "jul13t", i & 2, 0 };
+		const struct question nobody = { "tybalt", i & 1, "r0m30", i & 2, 0 };
 		assert_int_equal(check(c, &right, 1, &r, &why), 0);
 		assert_true(bytes_eq_str(bytes_make(r.user, r.user_n), "juliet"));
 		assert_int_equal(r.key_n, i & 2 ? 32 : 16);
@@ -94,23 +95,27 @@ static void names_that_expire(void **state)
 	struct credentials *c = credentials_new(BYTES("example.org"));
 	struct credentials_result r;
 	const char *why;
-	char password[TIMED_PASSWORD_BYTES];
+	char password[TURNCRED_PASSWORD_BYTES];
 
 	(void)state;
 	assert_int_equal(credentials_add_secret(c, BYTES("old secret")), 0);
 	assert_int_equal(credentials_add_secret(c, BYTES("new secret")), 0);
 	for (unsigned i = 0; i < 4; i++) {
-		struct question q = { "2000:juliet", false, password, i & 1 };
-		assert_int_equal(timed_password(i & 2 ? BYTES("old secret") : BYTES("new secret"), bytes_of(q.user), password), 0);
+		struct question q = { "2000:juliet", false, password, i & 1, 0 };
+		assert_int_equal(turncred_password(i & 2 ? BYTES("old secret") : BYTES("new secret"), bytes_of(q.user), password), 0);
 		assert_int_equal(check(c, &q, 1999, &r, &why), 0);
 		assert_true(bytes_eq_str(bytes_make(r.user, r.user_n), "juliet"));
 		assert_int_equal(check(c, &q, 2000, &r, &why), ERR_AUTH);
 		assert_string_equal(why, "the time-limited name has expired");
+		q.method = STUN_REFRESH; /* a call that goes on is not cut */
+		assert_int_equal(check(c, &q, 3000, &r, &why), 0);
+		q.method = STUN_BINDING;
+		assert_int_equal(check(c, &q, 3000, &r, &why), ERR_AUTH);
 		q.user = "2001:juliet";
 		assert_int_equal(check(c, &q, 1999, &r, &why), ERR_AUTH);
 	}
-	struct question bare = { "2000", false, password, false };
-	assert_int_equal(timed_password(BYTES("new secret"), BYTES("2000"), password), 0);
+	struct question bare = { "2000", false, password, false, 0 };
+	assert_int_equal(turncred_password(BYTES("new secret"), BYTES("2000"), password), 0);
 	assert_int_equal(check(c, &bare, 1999, &r, &why), 0);
 	assert_true(bytes_eq_str(bytes_make(r.user, r.user_n), "2000"));
 	credentials_free(c);
@@ -218,6 +223,7 @@ static void tokens_let_in_while_they_last(void **state)
 	const char *why;
 
 	(void)state;
+	assert_int_equal(credentials_set_server(c, BYTES("example.org")), 0);
 	assert_int_equal(credentials_add_oauth(c, BYTES("2783466234"), BYTES(KEY_32)), 0);
 	assert_int_equal(oauth_key_read(BYTES("2783466234"), BYTES(KEY_32), &k), 0);
 	seal(&k, "example.org", 10000, 60, mac_key, &token);
@@ -225,6 +231,8 @@ static void tokens_let_in_while_they_last(void **state)
 	assert_true(r.is_token);
 	assert_int_equal(r.expires_s, 10060);
 	assert_int_equal(r.key_n, 20);
+	assert_true(bytes_starts(bytes_make(r.user, r.user_n), BYTES("2783466234/")));
+	assert_int_equal(r.user_n, 11 + 8);
 	assert_int_equal(check_token(c, &token, mac_key, 10060 + OAUTH_SKEW_S, &r, &why), ERR_AUTH);
 	assert_string_equal(why, "the token has expired");
 	assert_int_equal(check_token(c, &token, mac_key, 10000 - OAUTH_SKEW_S - 1, &r, &why), ERR_AUTH);

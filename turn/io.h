@@ -43,6 +43,7 @@ struct turn_relay {
 enum turn_port_want { TURN_PORT_ANY, TURN_PORT_EVEN, TURN_PORT_EVEN_PAIR };
 
 struct turn_claim; /* turn/claim.h */
+struct turn_seen;  /* turn/server.h */
 
 struct turn_io {
 	/* One datagram or frame for the client (on streams the driver pads ChannelData to four bytes). */
@@ -79,6 +80,11 @@ struct turn_io {
 	int (*claim)(void *io, unsigned worker, const struct turn_claim *c);
 	/* Tells the other workers how many allocations the user has here now (quota.h). */
 	void (*tell_usage)(void *io, struct bytes user, uint32_t allocations);
+	/* An allocation has ended: what it was, and why ("expired", "client", "moved", "drain", ...). Not for one
+	 * that never had a relayed address. */
+	void (*ended)(void *io, const struct turn_seen *a, const char *reason);
+	/* No more allocations are left in the box than the drain's threshold: once a drain. */
+	void (*drained)(void *io, uint32_t left);
 	/* One line for the log, already in words: a refusal, with what to do about it. */
 	void (*refused)(void *io, const struct turn_path *from, struct bytes user, const char *what, const char *why);
 };

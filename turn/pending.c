@@ -31,18 +31,36 @@ static struct request request_of(struct pending *p, struct stunmsg *m)
 		                 .is_authenticated = true, .a = allocation_of_path(&p->server->table, &p->path) };
 }
 
-static void fail(struct pending *p, unsigned code)
+/* By enum turn_claim_kind: the request that asks, and the error when what it names is gone with its worker
+ * (RFC 8656 7.2 step 7, RFC 6062 5.4; RFC 8656 8.2). When the worker is there and is not to be had, it is 500:
+ * the client may try again (RFC 8489 14.8). */
+static const struct claimed {
+	const char *request;
+	unsigned gone;
+} claimed[] = {
+	[CLAIM_RESERVATION] = { "allocate", 508 },
+	[CLAIM_CONNECTION] = { "connection-bind", 400 },
+	[CLAIM_ALLOCATION] = { "refresh", 437 },
+};
+
+static void refuse(struct request *r, enum turn_claim_kind kind, unsigned code, const char *why)
+{
+	note_refused(r, claimed[kind].request, why);
+	reply_error(r, code);
+}
+
+static void fail(struct pending *p, unsigned code, const char *why)
 {
 	struct stunmsg m;
 	struct request r = request_of(p, &m);
 
-	reply_error(&r, code);
+	refuse(&r, p->kind, code, why);
 	forget(p);
 }
 
 static void on_time(void *arg)
 {
-	fail(arg, 508);
+	fail(arg, 500, "the worker that holds it did not answer within two seconds: the box is overloaded");
 }
 
 void pendings_free(struct turn_server *s)
@@ -62,7 +80,7 @@ static bool is_waiting(const struct request *r)
 	return false;
 }
 
-static struct pending *pending_new(struct request *r)
+static struct pending *pending_new(struct request *r, enum turn_claim_kind kind)
 {
 	struct turn_server *s = r->s;
 	struct pending *p = s->n_pendings < PENDING_MAX ? calloc(1, sizeof *p) : NULL;
@@ -70,6 +88,7 @@ static struct pending *pending_new(struct request *r)
 	if (!p)
 		return NULL;
 	p->server = s;
+	p->kind = kind;
 	p->number = ++s->next_pending;
 	p->path = *r->path;
 	p->method = r->m->method;
@@ -89,21 +108,26 @@ static struct pending *pending_new(struct request *r)
 	return p;
 }
 
-int pending_begin(struct request *r, unsigned worker, enum turn_claim_kind kind, struct bytes id)
+void pending_begin(struct request *r, unsigned worker, enum turn_claim_kind kind, struct bytes id)
 {
-	if (worker == r->s->worker || worker >= QUOTA_WORKERS_MAX)
-		return ERR_NOT_FOUND;
+	if (worker == r->s->worker || worker >= QUOTA_WORKERS_MAX) {
+		refuse(r, kind, claimed[kind].gone, "no worker of this box holds it");
+		return;
+	}
 	if (is_waiting(r))
-		return 0;
-	struct pending *p = pending_new(r);
-	if (!p)
-		return ERR_NOMEM;
+		return;
+	struct pending *p = pending_new(r, kind);
+	if (!p) {
+		refuse(r, kind, 500, "too many requests wait for another worker, or memory is short");
+		return;
+	}
 	const struct turn_claim c = { .kind = (uint8_t)kind, .number = p->number, .id = id,
 		                      .user = bytes_make(p->who.user, p->who.user_n) };
 	int rc = r->s->io->claim(r->s->io_arg, worker, &c);
-	if (rc < 0)
-		forget(p);
-	return rc;
+	if (rc == ERR_NOT_FOUND)
+		fail(p, claimed[kind].gone, "the worker that held it has ended");
+	else if (rc < 0)
+		fail(p, 500, "the worker that holds it cannot be reached: the box is overloaded");
 }
 
 /* ---- the owner's side ---- */
@@ -216,7 +240,7 @@ static unsigned give_allocation(struct turn_server *s, const struct turn_claim *
 		out->fd = out->fd2;
 		out->fd2 = -1;
 	}
-	allocation_end(s, a);
+	allocation_end(s, a, "moved");
 	return buf_failed(room) ? 508 : 0;
 }
 
@@ -321,7 +345,7 @@ static unsigned take_allocation(struct request *r, const struct turn_claim_answe
 	}
 	if (!is_whole) {
 		if (a)
-			allocation_end(r->s, a);
+			allocation_end(r->s, a, NULL);
 		return r->a ? 437 : 508;
 	}
 	a->has_ticket = true;
@@ -347,7 +371,7 @@ void turn_server_claimed(struct turn_server *s, const struct turn_claim_answer *
 	if (!p || a->error || a->fd < 0) {
 		close_all(a);
 		if (p)
-			fail(p, a->error ? a->error : 508);
+			fail(p, a->error ? a->error : 500, a->error ? "the worker that should hold it does not, or it is another user's" : "it came without its socket");
 		return;
 	}
 	struct request r = request_of(p, &m);

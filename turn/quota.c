@@ -198,6 +198,11 @@ struct bytes quota_user_name(const struct quota_user *u)
 	return bytes_make(u->name, u->n);
 }
 
+uint32_t quota_count(const struct quota *q)
+{
+	return q->count;
+}
+
 uint32_t quota_user_count(const struct quota *q, const struct quota_user *u)
 {
 	return u->at[q->worker];

@@ -36,6 +36,7 @@ int quota_enter(struct quota *q, struct bytes user, const struct stunaddr *clien
 void quota_leave(struct quota *q, struct quota_hold *h);
 struct bytes quota_user_name(const struct quota_user *u);
 uint32_t quota_user_count(const struct quota *q, const struct quota_user *u); /* here */
+uint32_t quota_count(const struct quota *q); /* allocations of the box, as far as this worker has heard */
 /* Another worker's count, and its end. */
 int quota_hear(struct quota *q, unsigned worker, struct bytes user, uint32_t allocations);
 void quota_worker_gone(struct quota *q, unsigned worker);

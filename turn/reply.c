@@ -1,3 +1,4 @@
+#include "base/log.h"
 #include "server_impl.h"
 
 void reply_begin(struct request *r, struct stunmsg_writer *w, enum stunmsg_class c)
@@ -27,14 +28,6 @@ void reply_send(struct request *r, struct stunmsg_writer *w)
 
 	if (b.n)
 		r->s->io->to_client(r->s->io_arg, r->path, b);
-}
-
-bool answer_may_go(struct turn_server *s, const struct stunaddr *to)
-{
-	if (budget_take(s->budget, to, loop_now(s->loop)))
-		return true;
-	s->stats[TURN_STAT_BUDGET]++;
-	return false;
 }
 
 /* A connection or association has proved its address, and on a stream nobody asks again for an answer that was left out. */
@@ -81,7 +74,31 @@ void reply_challenge(struct request *r, unsigned code)
 	stunmsg_put(&w, STUN_NONCE, bytes_make(nonce, n));
 	if (offers)
 		stunmsg_put_algorithms(&w, c->algorithms);
+	if (c->server_name.n && code == 401) /* RFC 7635 4.1 */
+		stunmsg_put(&w, STUN_THIRD_PARTY_AUTHORIZATION, c->server_name);
 	reply_send(r, &w);
+}
+
+bool answer_may_go(struct turn_server *s, const struct stunaddr *to)
+{
+	if (budget_take(s->budget, to, loop_now(s->loop)))
+		return true;
+	s->stats[TURN_STAT_BUDGET]++;
+	if (!loop_timer_is_set(&s->saved))
+		(void)loop_timer_set(s->loop, &s->saved, SAVED_MS); /* without memory: the counter tells */
+	return false;
+}
+
+void answers_saved(void *server)
+{
+	struct turn_server *s = server;
+	struct budget_saved saved;
+
+	budget_refused(s->budget, &saved);
+	if (saved.answers)
+		log_warn("turn.answers.saved", LOG_STR("prefix", saved.prefix), LOG_INT("answers", saved.answers),
+		         LOG_INT("seconds", SAVED_MS / 1000),
+		         LOG_STR("do", "forged or hostile: filter the prefix before this box; many clients behind one NAT: raise turn answers"));
 }
 
 void note_refused(struct request *r, const char *what, const char *why)

@@ -52,7 +52,7 @@ static int open_reserved(struct request *r, struct allocation *a)
 {
 	int rc = reservation_take(r->s, r->m->token, bytes_make(r->who.user, r->who.user_n), &a->relay[0]);
 
-	return rc < 0 ? ERR_FULL : r->s->io->relay_adopt(r->s->io_arg, &a->relay[0], a);
+	return rc < 0 ? ERR_DENIED : r->s->io->relay_adopt(r->s->io_arg, &a->relay[0], a);
 }
 
 static int open_relays(struct request *r, struct allocation *a)
@@ -78,6 +78,14 @@ static int open_relays(struct request *r, struct allocation *a)
 	return rc;
 }
 
+void allocation_set_key(struct allocation *a, const struct request *r)
+{
+	memcpy(a->key, r->who.key, r->who.key_n);
+	a->key_n = r->who.key_n;
+	a->is_sha256 = r->is_sha256;
+	a->token_ends_s = r->who.is_token ? r->who.expires_s : 0;
+}
+
 static void fill(struct request *r, struct allocation *a)
 {
 	struct turn_server *s = r->s;
@@ -85,9 +93,7 @@ static void fill(struct request *r, struct allocation *a)
 
 	a->server = s;
 	a->is_tcp = r->m->transport == TRANSPORT_TCP;
-	memcpy(a->key, r->who.key, r->who.key_n);
-	a->key_n = r->who.key_n;
-	a->is_sha256 = r->is_sha256;
+	allocation_set_key(a, r);
 	memcpy(a->born_of, r->m->id, sizeof a->born_of);
 	a->born_ms = now;
 	a->expires_ms = now + (uint64_t)lifetime_granted(r) * 1000;
@@ -123,6 +129,12 @@ static void allocate_answer(struct request *r, struct allocation *a)
 	reply_send(r, &w);
 }
 
+static void refuse_token(struct request *r)
+{
+	note_refused(r, "allocate", "the reservation has expired, was taken, or is another user's");
+	reply_error(r, 508); /* RFC 8656 7.2 step 7 */
+}
+
 static void refuse(struct request *r, unsigned code)
 {
 	static const struct {
@@ -144,6 +156,15 @@ static void refuse(struct request *r, unsigned code)
 		note_refused(r, "allocate", rows[i].why);
 	}
 	reply_error(r, code);
+}
+
+/* RFC 8489 10: the alternate is of the family that the request came by. */
+static void refuse_drained(struct request *r)
+{
+	bool has_alternate = r->s->conf->alternate.family == r->path->from.family;
+
+	note_refused(r, "allocate", has_alternate ? "the box drains; sent to turn alternate-server" : "the box drains: turn drain");
+	reply_error(r, has_alternate ? 300 : 508);
 }
 
 static int shell(struct request *r, struct allocation **out)
@@ -175,8 +196,11 @@ struct allocation *allocate_shell(struct request *r)
 static void finish(struct request *r, struct allocation *a, int rc)
 {
 	if (rc < 0) {
-		allocation_end(r->s, a);
-		refuse(r, code_of(rc));
+		allocation_end(r->s, a, NULL);
+		if (rc == ERR_DENIED)
+			refuse_token(r);
+		else
+			refuse(r, code_of(rc));
 		return;
 	}
 	r->s->stats[TURN_STAT_ALLOCATED]++;
@@ -227,12 +251,11 @@ void request_allocate(struct request *r)
 		return;
 	}
 	if (r->s->conf->is_draining) {
-		reply_error(r, r->s->conf->alternate.family ? 300 : 508);
+		refuse_drained(r);
 		return;
 	}
 	if (r->m->has & STUN_HAS_TOKEN && r->m->token[0] != r->s->worker) {
-		if (pending_begin(r, r->m->token[0], CLAIM_RESERVATION, bytes_make(r->m->token, sizeof r->m->token)) < 0)
-			refuse(r, 508);
+		pending_begin(r, r->m->token[0], CLAIM_RESERVATION, bytes_make(r->m->token, sizeof r->m->token));
 		return;
 	}
 	make(r);

@@ -10,7 +10,8 @@ static unsigned bind_channel(struct request *r)
 	uint64_t now = loop_now(r->s->loop);
 	const struct stunmsg *m = r->m;
 
-	if (r->a->is_tcp || !(m->has & STUN_HAS_CHANNEL) || m->n_peers != 1 || m->channel < CHANNEL_MIN || m->channel > CHANNEL_MAX)
+	if (r->a->is_tcp || !(m->has & STUN_HAS_CHANNEL) || m->n_peers != 1 || m->channel < CHANNEL_MIN ||
+	    m->channel > (r->s->conf->has_old_channels ? CHANNEL_OLD_MAX : CHANNEL_MAX))
 		return 400;
 	peer = m->peers[0];
 	if (!peer_is_permitted(r, &peer) || !peer_port_is_permitted(r, &peer))

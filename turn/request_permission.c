@@ -43,11 +43,19 @@ static unsigned install(struct request *r, const struct stunaddr *peers)
 	return 0;
 }
 
+/* A token says of nobody who he is, and gives way to the next one (RFC 7635 4.2): who holds the 5-tuple, as the nonce
+ * proves, and a token that is good goes on with what a token began. */
+bool is_owner(const struct request *r, const struct allocation *a)
+{
+	return (a->token_ends_s && r->who.is_token) ||
+	       bytes_eq(quota_user_name(a->hold.user), bytes_make(r->who.user, r->who.user_n));
+}
+
 bool is_of_owner(struct request *r)
 {
 	if (!r->a)
 		reply_error(r, 437);
-	else if (!bytes_eq(quota_user_name(r->a->hold.user), bytes_make(r->who.user, r->who.user_n)))
+	else if (!is_owner(r, r->a))
 		reply_error(r, 441);
 	else
 		return true;

@@ -3,11 +3,6 @@
 
 /* Refresh (RFC 8656 8), and with a ticket from another 5-tuple (RFC 8016 3.2). */
 
-static bool is_owner(const struct request *r, const struct allocation *a)
-{
-	return bytes_eq(quota_user_name(a->hold.user), bytes_make(r->who.user, r->who.user_n));
-}
-
 /* RFC 8656 8.2: with REQUESTED-ADDRESS-FAMILY it is about one of two relayed addresses. 0 ends that one. */
 static bool ends_one_family(struct request *r, struct allocation *a)
 {
@@ -53,13 +48,15 @@ void refresh_answer(struct request *r, struct allocation *a)
 
 	if (is_end && !ends_one_family(r, a)) {
 		answer(r, NULL, 0);
-		allocation_end(s, a);
+		allocation_end(s, a, "client");
 		return;
 	}
 	uint32_t lifetime_s = is_end ? 0 : lifetime_granted(r);
 	if (!is_end) {
 		a->expires_ms = loop_now(s->loop) + (uint64_t)lifetime_s * 1000;
 		allocation_set_timer(s, a);
+		if (r->who.is_token)
+			allocation_set_key(a, r);
 	}
 	answer(r, a, lifetime_s);
 }
@@ -113,8 +110,8 @@ static void with_ticket(struct request *r)
 		move(r, a, n);
 	else if (worker == r->s->worker)
 		reply_error(r, 437);
-	else if (pending_begin(r, worker, CLAIM_ALLOCATION, r->m->ticket) < 0)
-		reply_error(r, 508);
+	else
+		pending_begin(r, worker, CLAIM_ALLOCATION, r->m->ticket);
 }
 
 void request_refresh(struct request *r)

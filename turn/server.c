@@ -33,6 +33,8 @@ struct turn_server *turn_server_new(struct loop *l, unsigned worker, const struc
 	allocation_table_init(&s->table, worker);
 	s->quota = quota_new(worker);
 	s->budget = budget_new(0);
+	loop_timer_init(&s->saved, answers_saved, s);
+	drain_init(s);
 	s->next_indication = random_u64();
 	if (s->quota && s->budget)
 		return s;
@@ -49,8 +51,10 @@ void turn_server_free(struct turn_server *s)
 
 	if (!s)
 		return;
+	loop_timer_del(s->loop, &s->saved);
+	drain_fini(s);
 	while ((a = map_next(&s->table.by_number, &at))) {
-		allocation_end(s, a);
+		allocation_end(s, a, "stop");
 		at = 0;
 	}
 	reservations_free(s);
@@ -117,6 +121,7 @@ void turn_server_set(struct turn_server *s, const struct turn_conf *c)
 	}
 	while ((a = map_next(&s->table.by_number, &at)))
 		allocation_revoke(a, judge_again, s);
+	drain_set(s);
 }
 
 /* ---- allocations ---- */
@@ -126,13 +131,45 @@ void tell_usage(struct turn_server *s, const struct quota_user *u)
 	s->io->tell_usage(s->io_arg, quota_user_name(u), quota_user_count(s->quota, u));
 }
 
-void allocation_end(struct turn_server *s, struct allocation *a)
+static void see(const struct turn_server *s, const struct allocation *a, struct turn_seen *out)
+{
+	uint64_t now = loop_now(s->loop);
+
+	*out = (struct turn_seen){
+		.number = a->number,
+		.client = a->client,
+		.user = quota_user_name(a->hold.user),
+		.relayed = a->relay[0].seen,
+		.relayed2 = a->relay[1].fd >= 0 ? a->relay[1].seen : (struct stunaddr){ 0 },
+		.age_s = (uint32_t)((now - a->born_ms) / 1000),
+		.left_s = (uint32_t)((a->expires_ms > now ? a->expires_ms - now : 0) / 1000),
+		.permissions = allocation_count_permissions(a, now),
+		.channels = allocation_count_channels(a, now),
+		.to_peer = a->to_peer,
+		.to_peer_bytes = a->to_peer_bytes,
+		.to_client = a->to_client,
+		.to_client_bytes = a->to_client_bytes,
+		.dropped = a->dropped,
+	};
+}
+
+static void tell_ended(struct turn_server *s, const struct allocation *a, const char *reason)
+{
+	struct turn_seen seen;
+
+	see(s, a, &seen);
+	s->io->ended(s->io_arg, &seen, reason);
+}
+
+void allocation_end(struct turn_server *s, struct allocation *a, const char *reason)
 {
 	char name[STUNMSG_USERNAME_MAX];
 	struct bytes user = a->hold.user ? quota_user_name(a->hold.user) : BYTES_NONE;
 	uint32_t left = a->hold.user ? quota_user_count(s->quota, a->hold.user) - 1 : 0;
 
 	memcpy(name, user.p ? user.p : (const uint8_t *)"", user.n);
+	if (reason)
+		tell_ended(s, a, reason);
 	loop_timer_del(s->loop, &a->timer);
 	connections_end(s, a);
 	for (unsigned i = 0; i < 2; i++)
@@ -143,6 +180,7 @@ void allocation_end(struct turn_server *s, struct allocation *a)
 		s->stats[TURN_STAT_ALLOCATIONS]--;
 	}
 	allocation_free(&s->table, a);
+	drain_check(s);
 }
 
 static void on_time(void *arg)
@@ -151,7 +189,7 @@ static void on_time(void *arg)
 	struct turn_server *s = a->server;
 
 	s->stats[TURN_STAT_EXPIRED]++;
-	allocation_end(s, a);
+	allocation_end(s, a, "expired");
 }
 
 void allocation_set_timer(struct turn_server *s, struct allocation *a)
@@ -284,9 +322,15 @@ static void on_stun(struct turn_server *s, const struct turn_path *from, struct 
 		s->stats[TURN_STAT_UNKNOWN]++;
 }
 
+/* RFC 7983: 64 to 79. RFC 5766 had channels up to 127, and no other protocol of our doors begins so. */
+static bool is_channel_data(const struct turn_server *s, const struct turn_packet *p)
+{
+	return p->n > 0 && (p->p[0] & 0xc0) == 0x40 && (p->p[0] <= CHANNEL_MAX >> 8 || s->conf->has_old_channels);
+}
+
 void turn_server_client(struct turn_server *s, const struct turn_path *from, struct turn_packet *p)
 {
-	if (p->n > 0 && p->p[0] >= 0x40 && p->p[0] <= 0x4f)
+	if (is_channel_data(s, p))
 		relay_channel_data(s, from, p);
 	else
 		on_stun(s, from, p);
@@ -302,7 +346,7 @@ void turn_server_client_gone(struct turn_server *s, const struct turn_path *p)
 	if (a->has_ticket)
 		a->is_orphan = true;
 	else
-		allocation_end(s, a);
+		allocation_end(s, a, "connection");
 }
 
 bool turn_server_may_answer(struct turn_server *s, const struct stunaddr *to)
@@ -319,11 +363,13 @@ void turn_server_heard(struct turn_server *s, unsigned worker, struct bytes user
 {
 	if (quota_hear(s->quota, worker, user, allocations) < 0)
 		log_warn("turn.usage.lost", LOG_BYTES("user", user), LOG_STR("why", "out of memory or a wrong worker number"));
+	drain_check(s);
 }
 
 void turn_server_worker_gone(struct turn_server *s, unsigned worker)
 {
 	quota_worker_gone(s->quota, worker);
+	drain_check(s);
 }
 
 /* ---- to be seen ---- */
@@ -331,26 +377,10 @@ void turn_server_worker_gone(struct turn_server *s, unsigned worker)
 bool turn_server_next(struct turn_server *s, size_t *at, struct turn_seen *out)
 {
 	const struct allocation *a = map_next(&s->table.by_number, at);
-	uint64_t now = loop_now(s->loop);
 
 	if (!a)
 		return false;
-	*out = (struct turn_seen){
-		.number = a->number,
-		.client = a->client,
-		.user = quota_user_name(a->hold.user),
-		.relayed = a->relay[0].seen,
-		.relayed2 = a->relay[1].fd >= 0 ? a->relay[1].seen : (struct stunaddr){ 0 },
-		.age_s = (uint32_t)((now - a->born_ms) / 1000),
-		.left_s = (uint32_t)((a->expires_ms > now ? a->expires_ms - now : 0) / 1000),
-		.permissions = allocation_count_permissions(a, now),
-		.channels = allocation_count_channels(a, now),
-		.to_peer = a->to_peer,
-		.to_peer_bytes = a->to_peer_bytes,
-		.to_client = a->to_client,
-		.to_client_bytes = a->to_client_bytes,
-		.dropped = a->dropped,
-	};
+	see(s, a, out);
 	return true;
 }
 
@@ -381,6 +411,6 @@ int turn_server_end(struct turn_server *s, uint64_t number)
 
 	if (!a)
 		return ERR_NOT_FOUND;
-	allocation_end(s, a);
+	allocation_end(s, a, "operator");
 	return 0;
 }

@@ -35,7 +35,11 @@ struct turn_conf {
 	struct quota_limits limits;
 	const struct credentials *credentials;
 	uint32_t answers_per_s;       /* budget.h */
+	bool has_old_channels;        /* 0x5000..0x7FFE too, as RFC 5766 11 had them */
+	struct bytes server_name;     /* THIRD-PARTY-AUTHORIZATION (RFC 7635 9); n 0: tokens are not taken */
 	bool is_draining;             /* no new allocation: 300 with the alternate when there is one, else 508 */
+	uint32_t drain_deadline_s;    /* what is left after so long ends; 0: nothing does */
+	uint32_t drain_threshold;     /* allocations of the box that may be left when the drain is done */
 	struct stunaddr alternate;
 	/* RFC 5780: the doors of the four addresses, or all 0xff. [0][0] primary, first index address, second port. */
 	uint8_t discovery[2][2];
@@ -106,6 +110,8 @@ struct turn_seen {
 bool turn_server_next(struct turn_server *s, size_t *at, struct turn_seen *out);
 /* Walks the accounts that have allocations here, to tell a worker that has just come: as above. */
 bool turn_server_next_user(struct turn_server *s, size_t *at, struct bytes *user, uint32_t *allocations);
+enum turn_drain { TURN_DRAIN_OFF, TURN_DRAIN_ON, TURN_DRAIN_DONE };
+enum turn_drain turn_server_drain(const struct turn_server *s);
 size_t turn_server_count(const struct turn_server *s);
 uint64_t *turn_server_stats(struct turn_server *s); /* TURN_STAT_COUNT of them */
 extern const char *const turn_stat_names[TURN_STAT_COUNT];

@@ -14,6 +14,8 @@ enum {
 	CONNECTIONS_MAX = 8192,     /* of a worker */
 	PENDING_MAX = 256,          /* claims at other workers */
 	PENDING_MS = 2000,
+	SAVED_MS = 60 * 1000,       /* one line about answers that were not given */
+	CLAIMED_NAME_MAX = 64,      /* bytes of a stranger's user name that the log shows */
 };
 
 /* The socket of the next higher port, kept for a second Allocate (EVEN-PORT with R). */
@@ -44,6 +46,7 @@ struct pending {
 	struct list node;
 	struct turn_server *server;
 	uint64_t number;
+	enum turn_claim_kind kind;
 	struct turn_path path;
 	uint16_t method;
 	uint8_t id[16];
@@ -52,6 +55,12 @@ struct pending {
 	uint64_t has;
 	uint32_t lifetime_s, connection_id;
 	struct loop_timer timer;
+};
+
+struct drain {
+	bool is_on, is_told, is_ending;
+	uint64_t since_ms;
+	struct loop_timer deadline;
 };
 
 struct turn_server {
@@ -67,6 +76,8 @@ struct turn_server {
 	struct quota *quota;
 	struct budget *budget;
 	uint32_t budget_per_s;
+	struct loop_timer saved;
+	struct drain drain;
 	struct list reservations, pendings;
 	size_t n_reservations, n_pendings;
 	struct map connections; /* by id */
@@ -104,13 +115,16 @@ bool answer_may_go(struct turn_server *s, const struct stunaddr *to);
 bool stranger_is_answered(struct request *r);
 /* One log line about a refusal. */
 void note_refused(struct request *r, const char *what, const char *why);
+/* Timer: the line about those that were not. */
+void answers_saved(void *server);
 
 /* ---- server_auth.c ---- */
 /* True: the request is authenticated, r->who is known. Else it has been answered. */
 bool request_authenticate(struct request *r);
 
 /* ---- server.c ---- */
-void allocation_end(struct turn_server *s, struct allocation *a);
+/* reason: for the record (io.h); NULL: it never began. */
+void allocation_end(struct turn_server *s, struct allocation *a, const char *reason);
 void allocation_set_timer(struct turn_server *s, struct allocation *a);
 /* Lifetime as granted: within the settings and the token (RFC 8656 7.2, RFC 7635 4.2). */
 uint32_t lifetime_granted(const struct request *r);
@@ -138,6 +152,10 @@ void allocate_with(struct request *r, struct turn_relay *relay);
 /* An allocation of the request's user without relayed address yet; NULL: no room or over a quota. */
 struct allocation *allocate_shell(struct request *r);
 void refresh_answer(struct request *r, struct allocation *a);
+/* The key of the request signs what comes after it. */
+void allocation_set_key(struct allocation *a, const struct request *r);
+/* Is it the user's who asks? */
+bool is_owner(const struct request *r, const struct allocation *a);
 /* The 5-tuple has an allocation of this user; else answered 437 or 441. */
 bool is_of_owner(struct request *r);
 /* No more new peers a second than the settings allow. */
@@ -155,8 +173,14 @@ void reservations_free(struct turn_server *s);
 
 /* ---- pending.c ---- */
 void pendings_free(struct turn_server *s);
-/* Asks the worker; the answer to the request comes later. Negative: it could not be asked. */
-int pending_begin(struct request *r, unsigned worker, enum turn_claim_kind kind, struct bytes id);
+/* Asks the worker; the request is answered when it has said, or at once when it cannot be asked. */
+void pending_begin(struct request *r, unsigned worker, enum turn_claim_kind kind, struct bytes id);
+
+/* ---- drain.c ---- */
+void drain_init(struct turn_server *s);
+void drain_fini(struct turn_server *s);
+void drain_set(struct turn_server *s);   /* the settings have changed */
+void drain_check(struct turn_server *s); /* perhaps there are fewer allocations */
 
 /* ---- connection.c (RFC 6062) ---- */
 struct peer_connection *connection_of(struct turn_server *s, uint32_t id);

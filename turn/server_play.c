@@ -182,6 +182,8 @@ static int claim(void *io, unsigned worker, const struct turn_claim *c)
 
 	if (worker >= PLAY_WORKERS)
 		return ERR_NOT_FOUND;
+	if (w->play->claim_rc)
+		return w->play->claim_rc == PLAY_SILENT ? 0 : w->play->claim_rc;
 	buf_init(&room, 65536);
 	turn_server_claim(w->play->workers[worker].server, c, &a, &room);
 	turn_server_claimed(w->server, &a);
@@ -203,17 +205,36 @@ static void refused(void *io, const struct turn_path *from, struct bytes user, c
 	struct play *p = ((struct play_worker *)io)->play;
 
 	(void)from;
-	(void)user;
 	(void)what;
+	(void)snprintf(p->refused_user, sizeof p->refused_user, "%.*s", BYTES_FMT(user));
 	p->refused++;
 	(void)snprintf(p->why, sizeof p->why, "%s", why);
+}
+
+static void ended(void *io, const struct turn_seen *a, const char *reason)
+{
+	struct play *p = ((struct play_worker *)io)->play;
+
+	p->n_ended++;
+	p->ended = *a;
+	p->ended.user = BYTES_NONE; /* gone with it */
+	p->ended_why = reason;
+}
+
+static void drained(void *io, uint32_t left)
+{
+	struct play *p = ((struct play_worker *)io)->play;
+
+	p->n_drained++;
+	p->left = left;
 }
 
 static const struct turn_io play_io = {
 	.to_client = to_client, .to_client_from = to_client_from, .to_peer = to_peer, .relay_open = relay_open,
 	.relay_adopt = relay_adopt, .relay_owner = relay_owner, .relay_close = relay_close, .relay_release = relay_release,
 	.peer_connect = peer_connect, .peer_close = peer_close, .peer_release = peer_release, .peer_adopt = peer_adopt,
-	.join = join, .client_close = client_close, .claim = claim, .tell_usage = tell_usage, .refused = refused,
+	.join = join, .client_close = client_close, .claim = claim, .tell_usage = tell_usage,
+	.ended = ended, .drained = drained, .refused = refused,
 };
 
 void play_begin(struct play *p)

@@ -5,7 +5,7 @@
 #include "base/buf.h"
 #include "server.h"
 
-enum { PLAY_OUT_MAX = 64, PLAY_WORKERS = 2 };
+enum { PLAY_OUT_MAX = 64, PLAY_WORKERS = 2, PLAY_SILENT = 1 };
 
 struct play_out {
 	enum { OUT_CLIENT, OUT_CLIENT_FROM, OUT_PEER, OUT_CONNECT, OUT_JOIN, OUT_CLOSE } what;
@@ -36,7 +36,12 @@ struct play {
 	struct play_worker workers[PLAY_WORKERS];
 	struct play_out out[PLAY_OUT_MAX];
 	size_t n_out;
-	unsigned open_ports, refused;
+	unsigned open_ports, refused, n_ended, n_drained;
+	uint32_t left;
+	struct turn_seen ended; /* the last one */
+	const char *ended_why;
+	char refused_user[256];
+	int claim_rc; /* 0: claims arrive; else what asking gives; PLAY_SILENT: nobody answers */
 	char why[256];
 	bool has_no_port, has_no_v6;
 	struct stunaddr public[2]; /* behind static NAT; family 0: not */

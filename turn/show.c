@@ -6,7 +6,7 @@
 
 enum { RECORDS_MAX = 1000 };
 
-static const char *const transports[TURN_TRANSPORT_COUNT] = { "udp", "tcp", "tls", "dtls" };
+const char *const turn_transport_names[TURN_TRANSPORT_COUNT] = { "udp", "tcp", "tls", "dtls" };
 
 static uint64_t door_drops(const struct worker *w)
 {
@@ -22,6 +22,7 @@ static void show_turn(void *program, struct proc_ask *ask, const struct bytes *a
 {
 	struct worker *w = program;
 	const uint64_t *stats = turn_server_stats(w->server);
+	static const char *const drains[] = { [TURN_DRAIN_OFF] = "no", [TURN_DRAIN_ON] = "draining", [TURN_DRAIN_DONE] = "drained" };
 	unsigned doors = 0;
 
 	(void)args, (void)n_args;
@@ -38,7 +39,7 @@ static void show_turn(void *program, struct proc_ask *ask, const struct bytes *a
 	proc_record_int(ask, "to-peer", (int64_t)stats[TURN_STAT_TO_PEER]);
 	proc_record_int(ask, "to-client", (int64_t)stats[TURN_STAT_TO_CLIENT]);
 	proc_record_int(ask, "kernel-drops", (int64_t)door_drops(w));
-	proc_record_str(ask, "drains", w->conf && w->conf->engine.is_draining ? "yes" : "no");
+	proc_record_str(ask, "drains", drains[turn_server_drain(w->server)]);
 	proc_record_end(ask);
 	proc_done(ask, 0, "");
 }
@@ -53,7 +54,7 @@ static void record(struct proc_ask *ask, const struct turn_seen *a)
 	proc_record_int(ask, "number", (int64_t)a->number);
 	proc_record_text(ask, "user", a->user);
 	proc_record_str(ask, "client", client);
-	proc_record_str(ask, "transport", transports[a->client.transport]);
+	proc_record_str(ask, "transport", turn_transport_names[a->client.transport]);
 	proc_record_str(ask, "relayed", relayed);
 	proc_record_int(ask, "age-s", a->age_s);
 	proc_record_int(ask, "left-s", a->left_s);

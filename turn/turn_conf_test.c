@@ -38,6 +38,8 @@ static void test_refused(void **state)
 		{ "turn discovery = on\n" FOUR_DOORS "turn public-address v4 = 198.51.100.1\n", "turn discovery 10.0.0.2:3479" },
 		{ "turn discovery-address a = 198.51.100.1\n", "turn discovery-address a" },
 		{ "tls minimum = 1.3\nturn listen-dtls a = off\nturn listen-dtls b = 192.0.2.1 5349\n", "turn listen-dtls b" },
+		{ "turn realm = e\xcc\x81tage\n", "turn realm " }, /* not in NFC */
+		{ "turn user e\xcc\x81ric key = " KEYS "\n", "turn user e\xcc\x81ric" },
 	};
 
 	(void)state;
@@ -76,6 +78,8 @@ static void test_taken_over(void **state)
 	assert_int_equal(c->engine.alternate.port, 3478);
 	assert_int_equal(c->connections, 20000); /* one worker has them all */
 	assert_int_equal(c->connections_address, 500);
+	assert_int_equal(c->engine.server_name.n, 0); /* no oauth-key: no tokens */
+	assert_true(c->engine.has_old_channels && c->logs_usage);
 	/* the lan is open; the door, the relay's and the public address are not */
 	struct stunaddr lan = { 4, 9, { 10, 1, 2, 3 } }, own[] = { door, c->relays.at[0], c->relays.at[1], c->public[0] };
 	assert_true(peer_rules_permit(&c->engine.rules, &lan, &rule));
@@ -94,6 +98,26 @@ static void test_connections_are_shared(void **state)
 	assert_non_null(c);
 	assert_int_equal(c->connections, 34); /* rounded up */
 	assert_int_equal(c->connections_address, UINT32_MAX);
+	turn_settings_free(c);
+	settings_free(s);
+}
+
+static void test_drain_and_names(void **state)
+{
+	struct settings *s = parse("turn drain = on\nturn drain-deadline = 30\nturn drain-threshold = 5\nturn old-channels = off\n"
+	                           "turn usage-log = off\nturn oauth-key k = MDEyMzQ1Njc4OWFiY2RlZg==\nturn realm = example.org\n");
+	struct turn_settings *c = turn_settings_new(s, NULL, 0);
+
+	(void)state;
+	assert_int_equal(c->engine.drain_deadline_s, 1800);
+	assert_int_equal(c->engine.drain_threshold, 5);
+	assert_false(c->engine.has_old_channels || c->logs_usage);
+	assert_true(bytes_eq_str(c->engine.server_name, "example.org")); /* the realm stands in */
+	turn_settings_free(c);
+	settings_free(s);
+	s = parse("turn oauth-key k = MDEyMzQ1Njc4OWFiY2RlZg==\nturn server-name = turn.example.org\n");
+	c = turn_settings_new(s, NULL, 0);
+	assert_true(bytes_eq_str(c->engine.server_name, "turn.example.org"));
 	turn_settings_free(c);
 	settings_free(s);
 }
@@ -121,11 +145,29 @@ static void test_discovery_is_taken_over(void **state)
 	settings_free(s);
 }
 
+/* Every setting of the relay is taken over while it runs (turn.md 5: coturn#878). */
+static void test_every_setting_is_live(void **state)
+{
+	unsigned n = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < SETTING_COUNT; i++) {
+		const struct setting_row *row = setting_row((enum setting)i);
+		if (strncmp(row->path, "turn ", 5) != 0)
+			continue;
+		n++;
+		if (row->effect != EFFECT_LIVE)
+			fail_msg("%s", row->path);
+	}
+	assert_true(n > 30);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refused), cmocka_unit_test(test_taken_over), cmocka_unit_test(test_connections_are_shared),
-		cmocka_unit_test(test_discovery_is_taken_over),
+		cmocka_unit_test(test_discovery_is_taken_over), cmocka_unit_test(test_drain_and_names),
+		cmocka_unit_test(test_every_setting_is_live),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

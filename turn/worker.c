@@ -6,7 +6,10 @@
 
 /* What the engine asks for, carried out; what the settings and listeners say, handed to it. */
 
-enum { REFUSAL_LINES = 30 }; /* of one kind a minute */
+enum {
+	REFUSAL_LINES = 30, /* of one kind a minute */
+	SHORT_S = 10, SHORT_LINES = 600, /* ends of allocations that lived so short, a minute: nobody owns the disk */
+};
 
 /* ---- packets ---- */
 
@@ -111,11 +114,41 @@ static void refused(void *io, const struct turn_path *from, struct bytes user, c
 	         LOG_INT("not-shown", held));
 }
 
+static bool is_recorded(struct worker *w, const struct turn_seen *a, uint32_t *held)
+{
+	*held = 0;
+	return w->conf->logs_usage && (a->age_s >= SHORT_S || log_limit_pass(&w->short_ends, SHORT_LINES, loop_now(w->loop), held));
+}
+
+static void ended(void *io, const struct turn_seen *a, const char *reason)
+{
+	char client[STUNADDR_TEXT_BYTES], relayed[STUNADDR_TEXT_BYTES];
+	uint32_t held;
+
+	if (!is_recorded(io, a, &held))
+		return;
+	stunaddr_text(&a->client.from, client);
+	stunaddr_text(&a->relayed, relayed);
+	log_info("turn.ended", LOG_INT("number", a->number), LOG_BYTES("user", a->user), LOG_STR("client", client),
+	         LOG_STR("transport", turn_transport_names[a->client.transport]), LOG_STR("relayed", relayed),
+	         LOG_INT("seconds", a->age_s), LOG_INT("to-peer-bytes", a->to_peer_bytes),
+	         LOG_INT("to-client-bytes", a->to_client_bytes), LOG_INT("to-peer", a->to_peer), LOG_INT("to-client", a->to_client),
+	         LOG_INT("dropped", a->dropped), LOG_STR("reason", reason), LOG_INT("not-shown", held));
+}
+
+/* The first worker speaks for all: they count the box's allocations alike. */
+static void drained(void *io, uint32_t left)
+{
+	if (((struct worker *)io)->number == 0)
+		log_info("turn.drained", LOG_INT("allocations", left), LOG_STR("do", "the box can be taken out of service"));
+}
+
 /* Without clients on streams there is no TCP relay: what it needs is left out (io.h). */
 const struct turn_io worker_io = {
 	.to_client = to_client, .to_client_from = to_client_from, .to_peer = to_peer,
 	.relay_open = relay_open, .relay_adopt = relay_adopt, .relay_owner = relay_owner, .relay_close = relay_close, .relay_release = relay_release,
-	.client_close = client_close, .claim = claim, .tell_usage = tell_usage, .refused = refused,
+	.client_close = client_close, .claim = claim, .tell_usage = tell_usage,
+	.ended = ended, .drained = drained, .refused = refused,
 };
 
 /* ---- settings and listeners ---- */

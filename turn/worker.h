@@ -66,7 +66,7 @@ struct worker {
 	struct buf claim_room;
 	uint64_t pair_number; /* a grant's second descriptor waits for it */
 	int pair_fd;          /* -1: none */
-	struct log_limit refusals, failures;
+	struct log_limit refusals, failures, short_ends;
 	struct stats engine_stats, batch_stats, stream_stats, association_stats;
 };
 
@@ -104,6 +104,7 @@ extern const struct bus_handler claims_handlers[];
 extern const size_t n_claims_handlers;
 
 /* ---- show.c ---- */
+extern const char *const turn_transport_names[TURN_TRANSPORT_COUNT];
 extern const struct proc_command turn_commands[];
 extern const size_t n_turn_commands;
 

@@ -2,7 +2,7 @@ im_SRCS := core/im/im.c core/im/domain.c core/im/ask.c core/im/contact.c core/im
 	core/im/journal.c core/im/session.c core/im/sm.c core/im/undelivered.c core/im/item.c \
 	core/im/deliver.c core/im/carbons.c core/im/offline.c core/im/remote.c core/im/presence.c core/im/presence_switch.c core/im/names.c core/im/answered.c core/im/partner.c core/im/online.c \
 	core/im/subscription.c core/im/subscribe.c core/im/roster.c core/im/iq.c core/im/iq_small.c \
-	core/im/iq_disco.c core/im/iq_blob.c core/im/blocking.c core/im/auth.c \
+	core/im/iq_disco.c core/im/extdisco.c core/im/iq_extdisco.c core/im/iq_blob.c core/im/blocking.c core/im/auth.c \
 	core/im/login.c core/im/auth_verifier.c core/im/auth_scram.c core/im/auth_plain.c core/im/auth_open.c core/im/digest_check.c
 
 PROGS += gh-im

@@ -92,6 +92,7 @@ void im_fini(struct im *im)
 	ask_fini(im); /* what the last words asked for */
 	map_fini(&im->resumable);
 	domains_fini(im);
+	extdisco_fini(&im->extdisco);
 	xml_pool_free(im->parsers);
 	arena_fini(&im->arena);
 	buf_fini(&im->out);
@@ -126,6 +127,7 @@ void im_apply(struct im *im, const struct settings *s)
 	if (has_presence && !had_presence)
 		presence_share_all(im);
 	online_apply(im);
+	extdisco_apply(&im->extdisco, s);
 }
 
 void im_up(struct im *im, struct chan *c)

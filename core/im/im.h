@@ -13,6 +13,7 @@
 #include "proto/xml.h"
 #include "run/bus.h"
 #include "run/proc.h"
+#include "extdisco.h"
 
 struct parcel;
 struct item;
@@ -51,6 +52,7 @@ struct im {
 	struct map logins;   /* conn -> struct login (auth.c) */
 	struct log_limit login_log;
 	unsigned digest_checks; /* that gh-store has not answered (digest_check.c) */
+	struct extdisco extdisco;
 	struct secret secret; /* makes verifiers of people who do not exist (auth.c) */
 	struct map asks;     /* id -> struct ask (ask.c) */
 	struct list ask_order;

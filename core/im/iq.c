@@ -13,6 +13,8 @@ const struct iq_row iq_rows[] = {
 	{ "query",      NS_ROSTER,      IQ_SELF,                             IQ_SET,          roster_set },
 	{ "query",      NS_DISCO_INFO,  IQ_DOMAIN | IQ_SELF | IQ_OTHER,      IQ_GET,          iq_disco_info },
 	{ "query",      NS_DISCO_ITEMS, IQ_DOMAIN | IQ_SELF | IQ_OTHER,      IQ_GET,          iq_disco_items },
+	{ "services",   NS_EXTDISCO,    IQ_DOMAIN,                           IQ_GET,          iq_services },
+	{ "credentials", NS_EXTDISCO,   IQ_DOMAIN,                           IQ_GET,          iq_service_credentials },
 	{ "vCard",      NS_VCARD,       IQ_SELF | IQ_OTHER,                  IQ_GET,          iq_vcard_get },
 	{ "vCard",      NS_VCARD,       IQ_SELF,                             IQ_SET,          iq_vcard_set },
 	{ "query",      NS_PRIVATE,     IQ_SELF,                             IQ_GET,          iq_private_get },

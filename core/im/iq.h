@@ -50,7 +50,7 @@ void iq_late_error(struct im *im, struct iq_later *l, enum stanza_error why);
 /* Is somebody allowed to see this user's presence? */
 bool iq_may_see(const struct user *u, struct bytes from);
 
-/* Handlers by file: iq_small.c, iq_disco.c, iq_blob.c, blocking.c */
+/* Handlers by file: iq_small.c, iq_disco.c, iq_extdisco.c, iq_blob.c, blocking.c */
 void iq_ping(struct im *im, struct iq *q);
 void iq_time(struct im *im, struct iq *q);
 void iq_version(struct im *im, struct iq *q);
@@ -60,6 +60,8 @@ void iq_carbons_on(struct im *im, struct iq *q);
 void iq_carbons_off(struct im *im, struct iq *q);
 void iq_disco_info(struct im *im, struct iq *q);
 void iq_disco_items(struct im *im, struct iq *q);
+void iq_services(struct im *im, struct iq *q);
+void iq_service_credentials(struct im *im, struct iq *q);
 void iq_vcard_get(struct im *im, struct iq *q);
 void iq_vcard_set(struct im *im, struct iq *q);
 void iq_private_get(struct im *im, struct iq *q);

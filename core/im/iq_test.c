@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <cmocka.h>
 
+#include "proto/turncred.h"
+
 static const char *ask(struct client *c, const char *type, const char *to, const char *inner)
 {
 	(void)client_got(c);
@@ -96,6 +98,82 @@ static void the_domain_answers(void **state)
 	play_close(&p);
 }
 
+#define SERVICES "<services xmlns='urn:xmpp:extdisco:2'/>"
+#define RELAY "turn listen-udp v4 = 192.0.2.1 3478\nturn listen-udp v6 = 2001:db8::1 3478\nturn listen-tls a = 192.0.2.1 5349\n"
+
+/* XEP-0215. The wall clock stands at 2023-11-14T22:13:20Z = 1700000000. */
+static void the_relay_is_told_with_credentials(void **state)
+{
+	struct play p;
+
+	(void)state;
+	play_open(&p, RELAY "turn service-host = relay.a.example\nturn secret one = s3cr3t\nturn service-lifetime = 2\n");
+	struct client *alice = client_online(&p, "alice", "desk", 0), *bob = client_online(&p, "bob", "b", 0);
+	char first[4096];
+	snprintf(first, sizeof first, "%s", ask(alice, "get", "a.example", SERVICES));
+	assert_has(first, "<services xmlns='urn:xmpp:extdisco:2'><service host='relay.a.example' port='3478' transport='udp' type='stun'/>");
+	assert_has(first, "port='3478' transport='udp' type='turn' username='17000072");
+	assert_has(first, "expires='2023-11-15T00:13:2");
+	assert_has(first, "port='5349' transport='tcp' type='turns'");
+	assert_lacks(first, "alice@a.example:");
+	assert_null(strstr(strstr(first, "type='stun'") + 1, "type='stun'")); /* one host for both families */
+	const char *name = strstr(first, "username='") + 10;
+	char tag[18] = "";
+	memcpy(tag, strchr(name, ':'), 17);
+	assert_lacks(ask(bob, "get", "a.example", SERVICES), tag);
+	const char *got = ask(alice, "get", "a.example", "<services xmlns='urn:xmpp:extdisco:2' type='turns'/>");
+	assert_has(got, "<services xmlns='urn:xmpp:extdisco:2' type='turns'><service host='relay.a.example' port='5349'");
+	assert_lacks(got, "3478");
+	got = ask(alice, "get", "a.example", "<credentials xmlns='urn:xmpp:extdisco:2'><service host='relay.a.example' type='turn'/></credentials>");
+	assert_has(got, "<credentials xmlns='urn:xmpp:extdisco:2'><service host='relay.a.example' port='3478'");
+	assert_has(ask(alice, "get", "a.example", "<credentials xmlns='urn:xmpp:extdisco:2'><service host='x.example' type='turn'/></credentials>"), "<item-not-found");
+	assert_has(ask(alice, "get", "a.example", "<credentials xmlns='urn:xmpp:extdisco:2'/>"), "<bad-request");
+	/* strangers get none */
+	hub_send(&p, 0, "<iq type='get' id='q9' from='x@b.example/y' to='a.example'>" SERVICES "</iq>");
+	assert_has(hub_got(&p), "<forbidden");
+	play_close(&p);
+}
+
+static void attribute(const char *in, const char *name, char out[static 128])
+{
+	char start[32];
+
+	snprintf(start, sizeof start, " %s='", name);
+	const char *at = strstr(in, start);
+	assert_non_null(at);
+	at += strlen(start);
+	snprintf(out, 128, "%.*s", (int)strcspn(at, "'"), at);
+}
+
+/* While one secret follows another, clients are given what outlives the old one. */
+static void credentials_are_by_the_last_secret(void **state)
+{
+	char name[128], password[128], want[TURNCRED_PASSWORD_BYTES];
+	struct play p;
+
+	(void)state;
+	play_open(&p, RELAY "turn service-host = relay.a.example\nturn secret 2026-11 = new\nturn secret 2026-10 = old\n");
+	const char *got = ask(client_online(&p, "alice", "desk", 0), "get", "a.example", SERVICES);
+	attribute(got, "username", name);
+	attribute(got, "password", password);
+	assert_int_equal(turncred_password(BYTES("new"), bytes_of(name), want), 0);
+	assert_string_equal(password, want);
+	play_close(&p);
+}
+
+static void no_relay_without_a_host_and_a_secret(void **state)
+{
+	struct play p;
+
+	(void)state;
+	play_open(&p, RELAY "turn secret one = s3cr3t\n");
+	assert_has(ask(client_online(&p, "alice", "desk", 0), "get", "a.example", SERVICES), "<services xmlns='urn:xmpp:extdisco:2'></services>");
+	play_close(&p);
+	play_open(&p, RELAY "turn service-host = relay.a.example\nturn binding = off\n");
+	assert_has(ask(client_online(&p, "alice", "desk", 0), "get", "a.example", SERVICES), "<services xmlns='urn:xmpp:extdisco:2'></services>");
+	play_close(&p);
+}
+
 /* What presence would tell is for those who see it. */
 static void accounts_tell_friends_only(void **state)
 {
@@ -175,6 +253,9 @@ int main(void)
 		cmocka_unit_test(to_nobody_are_answered_alike),
 		cmocka_unit_test(that_nobody_knows_are_refused),
 		cmocka_unit_test(the_domain_answers),
+		cmocka_unit_test(the_relay_is_told_with_credentials),
+		cmocka_unit_test(credentials_are_by_the_last_secret),
+		cmocka_unit_test(no_relay_without_a_host_and_a_secret),
 		cmocka_unit_test(accounts_tell_friends_only),
 		cmocka_unit_test(vcards),
 		cmocka_unit_test(private_xml),

@@ -241,6 +241,33 @@ static void check_sip(const struct rows *r, struct check *c)
 	check_sip_mode(r, c);
 }
 
+/* ---- the relay ---- */
+
+/* A user's keys are digests with the realm in them (RFC 8489 9.2.2). */
+static void check_turn_keys(const struct rows *r, const struct rows *running, struct check *c)
+{
+	bool is_new_realm = !bytes_eq(rows_value(r, SET_TURN_REALM, BYTES_NONE), rows_value(running, SET_TURN_REALM, BYTES_NONE));
+
+	for (size_t i = 0; is_new_realm && i < r->n; i++) {
+		const struct row_item *item = &r->v[i];
+		if (item->row->id == SET_TURN_USER_KEY && bytes_eq(rows_value(running, SET_TURN_USER_KEY, item->key), item->value))
+			add(c, false, item->path, "the keys were made for the realm that changes: the user cannot log in until turn user add makes them anew");
+	}
+}
+
+static void check_turn(const struct rows *r, const struct rows *running, struct check *c)
+{
+	bool is_draining = bytes_eq_str(rows_value(r, SET_TURN_DRAIN, BYTES_NONE), "on");
+
+	check_turn_keys(r, running, c);
+	if (is_set(r, SET_TURN_SERVER_NAME, BYTES_NONE) && !has_rows(r, SET_TURN_OAUTH_KEY))
+		add(c, false, BYTES("turn server-name"), "has no effect without a turn oauth-key");
+	if (is_set(r, SET_TURN_SERVICE_HOST, BYTES_NONE) && !has_rows(r, SET_TURN_SECRET))
+		add(c, false, BYTES("turn service-host"), "clients are told no credentials without a turn secret");
+	if (is_draining)
+		add(c, false, BYTES("turn drain"), "the relay makes no new allocation until this is off");
+}
+
 static bool is_any(const char *addr)
 {
 	return strcmp(addr, "0.0.0.0") == 0 || strcmp(addr, "::") == 0;
@@ -331,4 +358,5 @@ void check_rows(const struct rows *r, const struct check_against *against, struc
 	check_relay_ports(r, out);
 	check_federation(r, out);
 	check_sip(r, out);
+	check_turn(r, against->running, out);
 }

@@ -215,6 +215,45 @@ static void nothing_listens_among_the_relays_ports(void **state)
 	expect_lines("set access listen x 192.0.2.1 50000\n", "access listen x", true, NULL);
 }
 
+#define KEYS_A "md5=00112233445566778899aabbccddeeff"
+#define KEYS_B "md5=ffeeddccbbaa99887766554433221100"
+
+static unsigned warnings_about(const char *now, const char *next, const char *path, const char *text)
+{
+	struct conf_text_error e;
+	struct keyring none = { .is_known = true };
+	struct rows running = { 0 }, r = { 0 };
+	struct check_against against = { &running, &none, NOW_S };
+	struct check found;
+	unsigned n = 0;
+
+	assert_int_equal(conf_text_parse(bytes_of(now), &running, &e), 0);
+	assert_int_equal(conf_text_parse(bytes_of(next), &r, &e), 0);
+	check_rows(&r, &against, &found);
+	for (size_t i = 0; i < found.n; i++)
+		n += !found.v[i].is_error && strcmp(found.v[i].path, path) == 0 && strstr(found.v[i].text, text);
+	rows_fini(&running);
+	rows_fini(&r);
+	return n;
+}
+
+/* The realm is in the digest: old keys do not go with a new one. */
+static void keys_go_with_their_realm(void **state)
+{
+	static const char before[] = "set turn realm a.example\nset turn user u key " KEYS_A "\n";
+	static const char path[] = "turn user u key", text[] = "made for the realm";
+
+	(void)state;
+	assert_int_equal(warnings_about(before, before, path, text), 0);
+	assert_int_equal(warnings_about(before, "set turn realm b.example\nset turn user u key " KEYS_A "\n", path, text), 1);
+	assert_int_equal(warnings_about(before, "set turn user u key " KEYS_A "\n", path, text), 1); /* the default realm */
+	assert_int_equal(warnings_about(before, "set turn realm b.example\nset turn user u key " KEYS_B "\n", path, text), 0);
+	assert_int_equal(warnings_about("", before, path, text), 0);
+	assert_int_equal(warnings_about("", "set turn server-name x\n", "turn server-name", "oauth-key"), 1);
+	assert_int_equal(warnings_about("", "set turn service-host t.example\n", "turn service-host", "without a turn secret"), 1);
+	assert_int_equal(warnings_about("", "set turn drain on\n", "turn drain", "no new allocation"), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -223,6 +262,7 @@ int main(void)
 		cmocka_unit_test(a_silent_gh_keys_does_not_stop_changes),
 		cmocka_unit_test(sip_rows),
 		cmocka_unit_test(nothing_listens_among_the_relays_ports),
+		cmocka_unit_test(keys_go_with_their_realm),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -52,6 +52,7 @@ const struct command command_table[] = {
 	/* ---- relay ---- */
 	{ "show turn", OPER_AUDITOR, RELAY(PROG_TURN), "The relay's workers: doors, allocations, ports" },
 	{ "show turn allocations", OPER_AUDITOR, RELAY(PROG_TURN), "Allocations: client, user, relayed address, time left, traffic" },
+	{ "turn user add <name> <password>", OPER_ADMIN, OWN(cmd_turn_user_add), "Put a user's keys for this realm into your candidate, made from the password; asks for it when it is left out" },
 	{ "turn end <allocation>", OPER_OPERATOR, RELAY(PROG_TURN), "End one allocation, by its number in show turn allocations" },
 
 	/* ---- clients and people ---- */

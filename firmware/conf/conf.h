@@ -79,5 +79,7 @@ COMMAND_FN(cmd_key_delete);
 COMMAND_FN(cmd_certificate_import);
 COMMAND_FN(cmd_certificate_show);
 COMMAND_FN(cmd_trace);
+/* cmd_turn.c */
+COMMAND_FN(cmd_turn_user_add);
 
 #endif

@@ -2,12 +2,14 @@
 
 #include "base/err.h"
 #include "proto/jid.h"
+#include "proto/turncred.h"
 
 enum key_kind {
 	KEY_NAME,    /* a word of ours: letters, digits, . _ - */
 	KEY_VAULT,   /* a name that gh-keys takes, too: a-z, digits, . - */
 	KEY_DOMAIN,  /* RFC 7622 domainpart */
 	KEY_PATTERN, /* domain, *.domain, or * for all */
+	KEY_USER,    /* OpaqueString (RFC 8265 4.2) that can stand in a line of settings */
 };
 
 /* Rows whose key is not a plain name, by the words before the '*'. */
@@ -20,6 +22,7 @@ static const struct {
 	{ "federation peer ", KEY_PATTERN },
 	{ "log debug domain ", KEY_DOMAIN },
 	{ "sip peer ", KEY_PATTERN },
+	{ "turn user ", KEY_USER },
 };
 
 static enum key_kind key_kind_of(const char *pattern)
@@ -76,6 +79,26 @@ static int put_domain(struct bytes key, struct buf *out, const char **why)
 	return rc == 0 || rc == ERR_NOMEM ? rc : ERR_SYNTAX;
 }
 
+static int put_user(struct bytes key, struct buf *out, const char **why)
+{
+	static const char taken[] = " \"\\=#*";
+	struct arena a;
+	struct bytes name;
+
+	*why = "a user's name has 1 to 63 bytes, no control characters (RFC 8265 4.2), no space and none of \" \\ = # *";
+	arena_init(&a, 64 << 10);
+	int rc = turncred_prepare(key, &a, &name);
+	for (size_t i = 0; rc == 0 && i < name.n; i++)
+		if (strchr(taken, name.p[i]))
+			rc = ERR_SYNTAX;
+	if (rc == 0 && name.n > 63)
+		rc = ERR_SYNTAX;
+	if (rc == 0)
+		buf_put_bytes(out, name);
+	arena_fini(&a);
+	return rc == 0 || rc == ERR_NOMEM ? rc : ERR_SYNTAX;
+}
+
 static int put_key(const char *pattern, struct bytes key, struct buf *out, const char **why)
 {
 	enum key_kind kind = key_kind_of(pattern);
@@ -84,6 +107,8 @@ static int put_key(const char *pattern, struct bytes key, struct buf *out, const
 		return put_name(key, out, why);
 	if (kind == KEY_VAULT)
 		return put_vault_name(key, out, why);
+	if (kind == KEY_USER)
+		return put_user(key, out, why);
 	if (kind == KEY_PATTERN && bytes_eq_str(key, "*")) {
 		buf_put_bytes(out, key);
 		return 0;

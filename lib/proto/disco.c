@@ -10,7 +10,7 @@ enum { STRING_MAX_BYTES = 4096, SHA1_BYTES = 20 };
 
 const char *const disco_features[] = {
 	NS_CAPS, NS_DISCO_INFO, NS_DISCO_ITEMS, NS_LAST, NS_PRIVATE, NS_ROSTER, NS_VERSION, "jid\\20escaping", "msgoffline",
-	NS_BLOCKING, NS_CARBONS, NS_DELAY, NS_PING, NS_TIME, NS_VCARD,
+	NS_BLOCKING, NS_CARBONS, NS_DELAY, NS_EXTDISCO, NS_PING, NS_TIME, NS_VCARD,
 };
 const size_t disco_n_features = sizeof disco_features / sizeof disco_features[0];
 

@@ -6,7 +6,7 @@ int channeldata_parse(struct bytes d, uint16_t *channel, struct bytes *data)
 	if (d.n < CHANNELDATA_HEADER)
 		return ERR_SYNTAX;
 	uint16_t number = stunmsg_u16(d.p), n = stunmsg_u16(d.p + 2);
-	if (number < CHANNEL_MIN || number > CHANNEL_MAX)
+	if (number < CHANNEL_MIN || number > CHANNEL_OLD_MAX)
 		return ERR_SYNTAX;
 	if (n > d.n - CHANNELDATA_HEADER)
 		return ERR_TRUNCATED;
@@ -21,6 +21,11 @@ void channeldata_header(uint8_t out[static 4], uint16_t channel, size_t n)
 	stunmsg_set16(out + 2, (unsigned)n);
 }
 
+static bool is_channel(uint8_t first)
+{
+	return (first & 0xc0) == 0x40;
+}
+
 /* Bytes of the frame that begins so, and of its padding (RFC 8656 12.5). 0: none can. */
 static size_t frame_bytes(const uint8_t *p, size_t *padding)
 {
@@ -29,7 +34,7 @@ static size_t frame_bytes(const uint8_t *p, size_t *padding)
 	*padding = 0;
 	if (p[0] < 4)
 		return n % 4 == 0 ? STUNMSG_HEADER + n : 0;
-	if (p[0] < 0x40 || p[0] > 0x4f)
+	if (!is_channel(p[0]))
 		return 0;
 	*padding = -n & 3;
 	return CHANNELDATA_HEADER + n;
@@ -41,7 +46,7 @@ int stunframe_next(struct bytes in, size_t max, struct bytes *frame, size_t *use
 
 	*used = CHANNELDATA_HEADER;
 	if (in.n < CHANNELDATA_HEADER)
-		return in.n > 0 && in.p[0] >= 4 && (in.p[0] < 0x40 || in.p[0] > 0x4f) ? ERR_SYNTAX : ERR_AGAIN;
+		return in.n > 0 && in.p[0] >= 4 && !is_channel(in.p[0]) ? ERR_SYNTAX : ERR_AGAIN;
 	n = frame_bytes(in.p, &padding);
 	if (n == 0)
 		return ERR_SYNTAX;

@@ -20,7 +20,13 @@ static void channel_data(void **state)
 	assert_int_equal(channeldata_parse(bytes_make(d, 6), &channel, &data), 0);
 	assert_int_equal(channeldata_parse(bytes_make(d, 5), &channel, &data), ERR_TRUNCATED);
 	assert_int_equal(channeldata_parse(bytes_make(d, 3), &channel, &data), ERR_SYNTAX);
-	d[0] = 0x50;
+	d[0] = 0x7f; /* RFC 5766 11: up to 0x7FFE */
+	d[1] = 0xfe;
+	assert_int_equal(channeldata_parse(bytes_make(d, 8), &channel, &data), 0);
+	assert_int_equal(channel, CHANNEL_OLD_MAX);
+	d[1] = 0xff;
+	assert_int_equal(channeldata_parse(bytes_make(d, 8), &channel, &data), ERR_SYNTAX);
+	d[0] = 0x80;
 	assert_int_equal(channeldata_parse(bytes_make(d, 8), &channel, &data), ERR_SYNTAX);
 	d[0] = 0x3f;
 	assert_int_equal(channeldata_parse(bytes_make(d, 8), &channel, &data), ERR_SYNTAX);
@@ -56,8 +62,9 @@ static void what_is_no_frame(void **state)
 	size_t used;
 
 	(void)state;
-	assert_int_equal(stunframe_next(BYTES("P"), 65535, &frame, &used), ERR_SYNTAX);
-	assert_int_equal(stunframe_next(BYTES("POST / HTTP/1.1"), 65535, &frame, &used), ERR_SYNTAX);
+	assert_int_equal(stunframe_next(BYTES("\x80"), 65535, &frame, &used), ERR_SYNTAX);
+	assert_int_equal(stunframe_next(BYTES("<stream:stream"), 65535, &frame, &used), ERR_SYNTAX);
+	assert_int_equal(stunframe_next(BYTES("POST / HTTP/1.1"), 4096, &frame, &used), ERR_LIMIT); /* a channel's, by its first byte */
 	assert_int_equal(stunframe_next(BYTES("\x16\x03\x01\x02"), 65535, &frame, &used), ERR_SYNTAX);
 	assert_int_equal(stunframe_next(bytes_make("\0\1\0\3", 4), 65535, &frame, &used), ERR_SYNTAX);
 	assert_int_equal(stunframe_next(bytes_make("\0\1\xff\xfc", 4), 4096, &frame, &used), ERR_LIMIT);

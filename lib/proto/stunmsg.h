@@ -164,8 +164,9 @@ void stunmsg_put_fingerprint(struct stunmsg_writer *w);
 struct bytes stunmsg_end(struct stunmsg_writer *w);
 const char *stunmsg_phrase(unsigned code); /* "Bad Request"; "" unknown */
 
-/* ---- ChannelData (RFC 8656 12.4): number 0x4000..0x4FFF, length, bytes ---- */
-enum { CHANNELDATA_HEADER = 4, CHANNEL_MIN = 0x4000, CHANNEL_MAX = 0x4FFF };
+/* ---- ChannelData (RFC 8656 12.4): number 0x4000..0x4FFF, length, bytes. RFC 5766 11 had more numbers, which
+ * its clients still take: read here, granted or not by the server ---- */
+enum { CHANNELDATA_HEADER = 4, CHANNEL_MIN = 0x4000, CHANNEL_MAX = 0x4FFF, CHANNEL_OLD_MAX = 0x7FFE };
 /* ERR_SYNTAX not ChannelData; ERR_TRUNCATED: longer than the datagram (drop). Surplus bytes behind are
  * padding: ignored. */
 int channeldata_parse(struct bytes datagram, uint16_t *channel, struct bytes *data);

@@ -38,6 +38,7 @@
 #define NS_CHATSTATES "http://jabber.org/protocol/chatstates"
 #define NS_RECEIPTS "urn:xmpp:receipts"
 #define NS_VCARD "vcard-temp"
+#define NS_EXTDISCO "urn:xmpp:extdisco:2"
 #define NS_BLOCKING "urn:xmpp:blocking"
 #define NS_BLOCKING_ERRORS "urn:xmpp:blocking:errors"
 #define NS_TIME "urn:xmpp:time"

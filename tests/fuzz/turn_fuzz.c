@@ -198,6 +198,8 @@ static void change(void)
 	p.conf.is_draining = (b & 12) == 12;
 	p.conf.limits.allocations_user = b & 16 ? 2 : 0;
 	p.conf.limits.bytes_user = b & 32 ? 1000 : 0;
+	p.conf.has_old_channels = b & 64;
+	p.conf.drain_deadline_s = b & 128 ? 20 : 0;
 	p.conf.rules.deny.n = 0;
 	if (b & 64)
 		(void)peer_rules_add(&p.conf.rules.deny, &(struct prefix){ .bits = 104, .bytes = { [10] = 0xff, [11] = 0xff, 8 } });

@@ -95,7 +95,7 @@ class Turn(Relay):
     def test_large_datagrams(self):
         self.passed(self.client("-c", "-s", "-n", "20", "-m", "2", "-l", "1400"), 40)
 
-    # ---- ours: coturn's client uses channel numbers that RFC 8656 12 reserves
+    # ---- ours
     def test_channels(self):
         before = self.ports()
         clients = [self.own() for _ in range(10)]

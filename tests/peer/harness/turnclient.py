@@ -13,6 +13,7 @@ ALLOCATE, REFRESH, CREATE_PERMISSION, CHANNEL_BIND = 3, 4, 8, 9
 SEND_INDICATION, DATA_INDICATION = 0x16, 0x17
 USERNAME, INTEGRITY, ERROR, CHANNEL, LIFETIME, PEER, DATA, REALM, NONCE, RELAYED, FAMILY, TRANSPORT = (
     0x6, 0x8, 0x9, 0xC, 0xD, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x19)
+ACCESS_TOKEN, ALTERNATE, THIRD_PARTY = 0x1B, 0x8023, 0x802E
 
 
 def keys(user, password, realm):
@@ -24,9 +25,9 @@ def keys(user, password, realm):
 class Refused(Exception):
     """An error answer; code is STUN's."""
 
-    def __init__(self, code):
+    def __init__(self, code, found):
         super().__init__("error %d" % code)
-        self.code = code
+        self.code, self.found = code, found
 
 
 def attribute(kind, value):
@@ -62,7 +63,10 @@ def parse(message):
 
 
 class TurnClient:
-    def __init__(self, server, local, user, password, port=3478):
+    """token: (ACCESS-TOKEN or None, mac_key) of RFC 7635; user is its kid then."""
+
+    def __init__(self, server, local, user, password, port=3478, token=None):
+        self.token = token
         self.user, self.password = user.encode(), password.encode()
         self.sock = self._open(server, local, port)
         self.sock.settimeout(3)
@@ -88,6 +92,8 @@ class TurnClient:
         if self.nonce:
             body += attribute(USERNAME, self.user) + attribute(REALM, self.realm) + attribute(NONCE, self.nonce)
             key = hashlib.md5(b":".join((self.user, self.realm, self.password))).digest()
+            if self.token:
+                body, key = body + (attribute(ACCESS_TOKEN, self.token[0]) if self.token[0] else b""), self.token[1]
             head = struct.pack("!HHI", method, len(body) + 24, COOKIE) + id_
             body += attribute(INTEGRITY, hmac.new(key, head + body, hashlib.sha1).digest()) + self.tail
         self.sock.sendall(struct.pack("!HHI", method, len(body), COOKIE) + id_ + body)
@@ -109,7 +115,7 @@ class TurnClient:
             if code not in (401, 438) or self.nonce == found.get(NONCE):
                 break
             self.realm, self.nonce = found[REALM], found[NONCE]
-        raise Refused(code)
+        raise Refused(code, found)
 
     def allocate(self):
         """The relayed port."""
@@ -128,6 +134,9 @@ class TurnClient:
 
     def bind_channel(self, number, addr, port):
         self.request(CHANNEL_BIND, (CHANNEL, struct.pack("!HH", number, 0)), (PEER, xor_address(addr, port)))
+
+    def refresh(self):
+        self.request(REFRESH)
 
     def free(self):
         self.request(REFRESH, (LIFETIME, bytes(4)))
