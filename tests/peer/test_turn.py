@@ -482,7 +482,7 @@ class TurnDtls(Relay):
             for _ in range(100):
                 s.send(hello)
                 self.assertLessEqual(len(s.recv(2000)), len(hello))
-            self.assertEqual(self.associations(), before)
+            self.assertLessEqual(self.associations(), before)  # those of others may end
 
     def test_certificate_is_asked_for(self):
         """A commit that leaves no DTLS to speak says so."""

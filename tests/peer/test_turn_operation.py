@@ -14,9 +14,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from harness.case import PeerCase
 from harness.client import SlixClient
 from harness.console import Console
+from harness.netns import own_network
 from harness.place import need, wait_for
-from harness.turnclient import ALTERNATE, THIRD_PARTY, Refused, TurnClient
-from test_turn import CLIENT, PASSWORD, PEER, REALM, SERVER, USER, echo_peer, keys, own_network
+from harness.turnclient import ALTERNATE, THIRD_PARTY, Refused, TurnClient, keys
+from test_turn import CLIENT, PASSWORD, PEER, REALM, SERVER, USER, echo_peer
 
 WORKERS = 2
 
@@ -37,11 +38,11 @@ def token(key, server, mac_key, lifetime=600):
 class TurnOperation(PeerCase):
     @classmethod
     def build(cls):
-        own_network()
+        own_network(*(a + "/24" for a in (SERVER, PEER, CLIENT)))
         cls.gh = cls.gatehouse("near.example", settings=(
             "set turn listen-udp v4 %s 3478" % SERVER, "set turn realm " + REALM,
             "set turn relay-address v4 " + SERVER, "set turn port-min 50000", "set turn port-max 50999",
-            "set turn workers %d" % WORKERS, 'set turn user %s key "%s"' % (USER, keys(USER, PASSWORD)),
+            "set turn workers %d" % WORKERS, 'set turn user %s key "%s"' % (USER, keys(USER, PASSWORD, REALM)),
             "set turn allow-peer test %s/32" % PEER, "set turn allow-peer client %s/32" % CLIENT))
         cls.gh.user("juliet")
         cls.gh.start()

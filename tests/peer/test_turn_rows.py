@@ -148,7 +148,7 @@ class Rows(PeerCase):
         self.refused(400, c.bind_channel, 0x4001, "8.8.4.4", 9)
         self.refused(400, c.bind_channel, 0x4002, "8.8.8.8", 9)
         self.refused(400, c.bind_channel, 0x3FFF, "8.8.4.4", 9)
-        self.refused(400, c.bind_channel, 0x5000, "8.8.4.4", 9)
+        self.refused(400, c.bind_channel, 0x7FFF, "8.8.4.4", 9)
         self.refused(443, c.permit, "2a00::1")
         self.refused(400, c.request, CHANNEL_BIND, (CHANNEL, b"\x40\5\0\0"))
         c.nonce = c.nonce[:-1] + bytes([c.nonce[-1] ^ 1])

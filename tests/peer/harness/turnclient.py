@@ -204,7 +204,7 @@ class DtlsClient(TurnClient):
 
     def __init__(self, openssl, server, local, user, password, port=5349, local_port=0, words=()):
         self.user, self.password = user.encode(), password.encode()
-        self.realm = self.nonce = None
+        self.realm = self.nonce = self.token = None
         self.tail = b""
         at = "[%s]:%d" if ":" in server else "%s:%d"
         self.process = subprocess.Popen(
