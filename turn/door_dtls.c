@@ -7,10 +7,11 @@
 /* Clients over DTLS: what comes on listeners, and whose it is. */
 
 const char *const association_stat_names[] = {
-	"turn.dtls.cookies", "turn.dtls.accepted", "turn.dtls.secured", "turn.dtls.restarted", "turn.dtls.closed", "turn.dtls.refused",
-	"turn.dtls.refused-address", "turn.dtls.malformed", "turn.dtls.failed", "turn.dtls.timeout", "turn.dtls.postponed", "turn.dtls.dropped",
+	"turn.dtls.cookies", "turn.dtls.accepted", "turn.dtls.secured", "turn.dtls.restarted", "turn.dtls.closed",
+	"turn.dtls.refused", "turn.dtls.refused-address", "turn.dtls.malformed", "turn.dtls.failed", "turn.dtls.timeout",
+	"turn.dtls.postponed", "turn.dtls.dropped",
 };
-_Static_assert(sizeof association_stat_names / sizeof association_stat_names[0] == ASSOCIATION_STAT_COUNT, "one name a counter");
+_Static_assert(sizeof association_stat_names / sizeof *association_stat_names == ASSOCIATION_STAT_COUNT, "one name a counter");
 
 /* ---- datagrams ---- */
 

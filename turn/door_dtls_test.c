@@ -559,8 +559,9 @@ static void an_idle_one_is_small(void **state)
 		if (i == 3)
 			before = allocated();
 	}
-	print_message("%zu bytes an association, %zu of them this folder's\n", (allocated() - before) / N, sizeof(struct association));
-	assert_in_range((allocated() - before) / N, sizeof(struct association), MOST_BYTES);
+	size_t each = (allocated() - before) / N;
+	print_message("%zu bytes an association, %zu of them this folder's\n", each, sizeof(struct association));
+	assert_in_range(each, sizeof(struct association), MOST_BYTES);
 	assert_true(sizeof(struct association) <= OURS_BYTES);
 }
 

@@ -637,10 +637,16 @@ static void strangers_are_answered_so_often(void **state)
 		answered += play_last(&play) != NULL;
 	}
 	assert_int_equal(answered, 20);
-	/* a connection has proved its address, and asks once */
-	for (unsigned i = 0; i < 50; i++) {
+	/* DTLS cookies are of the same budget */
+	const struct stunaddr near = { 4, 9, { 9, 9, 9, 77 } }, far = { 4, 9, { 9, 9, 10, 77 } };
+	uint64_t saved = turn_server_stats(play.workers[0].server)[TURN_STAT_BUDGET];
+	assert_false(turn_server_may_answer(play.workers[0].server, &near));
+	assert_true(turn_server_may_answer(play.workers[0].server, &far));
+	assert_int_equal(turn_server_stats(play.workers[0].server)[TURN_STAT_BUDGET], saved + 1);
+	/* a connection or association has proved its address, and on a stream asks once */
+	for (unsigned i = 0; i < 51; i++) {
 		struct play_client c = play_client(&play, (uint8_t)i, (uint16_t)i);
-		c.path.transport = i & 1 ? TURN_TCP : TURN_TLS;
+		c.path.transport = (uint8_t)(TURN_TCP + i % 3);
 		c.path.conn = i + 1;
 		assert_int_equal(code(ask(&c, STUN_ALLOCATE, ALL(UDP))), 401);
 	}

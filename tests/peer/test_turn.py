@@ -450,6 +450,24 @@ class TurnDtls(Relay):
         self.assertNotEqual(answer("-cipher", "DEFAULT@SECLEVEL=0", version="-dtls1")[0], 0)
         self.assertIn("DTLS handshake", self.gh.log())
 
+    def test_another_certificate(self):
+        """It is shown from the commit on; who is there stays."""
+        def shown():
+            got = subprocess.run([need("openssl"), "s_client", "-dtls1_2", "-connect", SERVER + ":5349"], stdin=subprocess.DEVNULL,
+                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=20).stdout
+            return re.sub(r"\s", "", got[got.index("-----BEGIN CERT"):got.index("-----END CERT")])
+        c = self.dtls()
+        self.relays(c)
+        before = shown()
+        cert = self.pki.make("good", "near.example", ("next.example",))
+        pem = self.place.write("next.pem", cert.text() + cert.key_text())
+        self.gh.commit("certificate import next " + pem, "set domain near.example certificate next")
+        wait_for("the new one is shown", lambda: shown() != before, 10)
+        self.assertIn(shown(), re.sub(r"\s", "", cert.text()))
+        c.send(0x4001, b"still here")
+        self.assertEqual(c.receive(), (0x4001, b"still here"))
+        c.free()
+
     def test_most_associations(self):
         self.gh.commit("set turn connections-address 4")
         try:
@@ -465,7 +483,6 @@ class TurnDtls(Relay):
 
     def test_strangers(self):
         """Garbage, and ClientHellos that nobody follows up: an answer at most as long, and no memory of them."""
-        hello = None
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as catcher, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
             catcher.bind((PEER, 0))
             catcher.settimeout(5)
@@ -484,8 +501,7 @@ class TurnDtls(Relay):
                 self.assertLessEqual(len(s.recv(2000)), len(hello))
             self.assertLessEqual(self.associations(), before)  # those of others may end
 
-    def test_certificate_is_asked_for(self):
-        """A commit that leaves no DTLS to speak says so."""
-        with self.assertRaises(Exception) as e:
+    def test_tls_13_alone_leaves_no_dtls(self):
+        with self.assertRaises(Failed) as e:
             self.gh.commit("set tls minimum 1.3")
         self.assertIn("DTLS 1.3", str(e.exception))
