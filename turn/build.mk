@@ -31,6 +31,12 @@ turn_fuzz_SRCS := turn/server_play.c turn/credentials_fixture.c $(turn_ENGINE)
 turn_fuzz_LIBS := net run proto base
 turn_fuzz_LD := -lssl -lcrypto -lcares -levent_core -lcmocka
 
+# What the engine costs without sockets, for docs/performance.md.
+TOOLS += turn-bench
+turn-bench_SRCS := turn/turn_bench.c $(turn_ENGINE)
+turn-bench_LIBS := net run proto base
+turn-bench_LD := -lssl -lcrypto -lcares -levent_core
+
 turn_SOCKETS := turn/endpoint.c turn/batch.c turn/batch_read.c turn/batch_write.c turn/relay_socket.c turn/relay_icmp.c
 UNIT += turn/batch_test
 batch_test_SRCS := turn/endpoint.c turn/batch.c turn/batch_read.c turn/batch_write.c
