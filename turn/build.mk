@@ -37,9 +37,11 @@ turn-bench_SRCS := turn/turn_bench.c $(turn_ENGINE)
 turn-bench_LIBS := net run proto base
 turn-bench_LD := -lssl -lcrypto -lcares -levent_core
 
-turn_SOCKETS := turn/endpoint.c turn/batch.c turn/batch_read.c turn/batch_write.c turn/relay_socket.c turn/relay_icmp.c
+turn_SOCKETS := turn/endpoint.c turn/pace.c turn/batch.c turn/batch_read.c turn/batch_write.c turn/relay_socket.c turn/relay_icmp.c
+UNIT += turn/pace_test
+pace_test_SRCS := turn/pace.c
 UNIT += turn/batch_test
-batch_test_SRCS := turn/endpoint.c turn/batch.c turn/batch_read.c turn/batch_write.c
+batch_test_SRCS := turn/endpoint.c turn/pace.c turn/batch.c turn/batch_read.c turn/batch_write.c
 batch_test_LIBS := run proto base
 batch_test_LD := -levent_core -lcrypto
 UNIT += turn/relay_socket_test

@@ -201,6 +201,7 @@ struct turn_settings *turn_settings_new(const struct settings *s, const struct s
 	c->relays.port_min = (uint16_t)number(s, SET_TURN_PORT_MIN);
 	c->relays.port_max = (uint16_t)number(s, SET_TURN_PORT_MAX);
 	c->relays.kernel_bytes = KERNEL_BYTES;
+	c->rest_us = number(s, SET_TURN_COALESCE);
 	add_ranges(&c->engine.rules.allow, s, SET_TURN_ALLOW_PEER);
 	add_ranges(&c->engine.rules.deny, s, SET_TURN_DENY_PEER);
 	for (size_t i = 0; i < 2; i++) {

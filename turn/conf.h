@@ -11,6 +11,7 @@ struct turn_settings {
 	struct relays_conf relays;
 	struct credentials *credentials; /* owned */
 	struct stunaddr public[2];       /* IPv4, IPv6; family 0: none */
+	uint32_t rest_us;                /* batch.h; 0: none */
 };
 
 /* Is the snapshot one that can be used? ERR_RANGE with the path (in room) and why. */
