@@ -7,6 +7,7 @@ peer_rules_test_LIBS := proto base
 peer_rules_test_LD := -lcrypto
 UNIT += turn/nonce_test
 nonce_test_SRCS := turn/nonce.c
+nonce_test_LIBS := proto base
 nonce_test_LD := -lcrypto
 UNIT += turn/budget_test
 budget_test_SRCS := turn/budget.c

@@ -1,11 +1,9 @@
 #include "timed.h"
 
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 
 #include "base/err.h"
-
-enum { SHA1_BYTES = 20 };
+#include "proto/hmac.h"
 
 int timed_read(struct bytes name, struct timed *out)
 {
@@ -21,12 +19,11 @@ int timed_read(struct bytes name, struct timed *out)
 
 int timed_password(struct bytes secret, struct bytes name, char out[static TIMED_PASSWORD_BYTES])
 {
-	uint8_t md[SHA1_BYTES];
-	unsigned n = 0;
+	uint8_t md[HMAC_BYTES_MAX];
 
-	if (!HMAC(EVP_sha1(), secret.p, (int)secret.n, name.p, name.n, md, &n) || n != SHA1_BYTES)
+	if (!hmac_make(HMAC_SHA1, secret, &name, 1, md))
 		return ERR_SYS;
-	(void)EVP_EncodeBlock((unsigned char *)out, md, SHA1_BYTES);
+	(void)EVP_EncodeBlock((unsigned char *)out, md, HMAC_SHA1_BYTES);
 	return 0;
 }
 
