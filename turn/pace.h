@@ -17,7 +17,7 @@ struct pace {
 enum {
 	PACE_WINDOW_MS = 10,
 	PACE_WORTH = 2,   /* fewer than this many datagrams in the longest rest: none */
-	PACE_GATHER = 16, /* that many are enough for one wake-up: a rest is no longer than they take */
+	PACE_GATHER = 32, /* that many are enough for one wake-up: a rest is no longer than they take */
 };
 
 /* A turn has served that many datagrams and emptied its sockets: microseconds to rest now. */
