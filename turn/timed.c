@@ -1,9 +1,11 @@
 #include "timed.h"
 
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 #include "base/err.h"
-#include "proto/hmac.h"
+
+enum { SHA1_BYTES = 20 };
 
 int timed_read(struct bytes name, struct timed *out)
 {
@@ -19,11 +21,12 @@ int timed_read(struct bytes name, struct timed *out)
 
 int timed_password(struct bytes secret, struct bytes name, char out[static TIMED_PASSWORD_BYTES])
 {
-	uint8_t md[HMAC_BYTES_MAX];
+	uint8_t md[SHA1_BYTES];
+	unsigned n = 0;
 
-	if (!hmac_make(HMAC_SHA1, secret, &name, 1, md))
+	if (!HMAC(EVP_sha1(), secret.p, (int)secret.n, name.p, name.n, md, &n) || n != SHA1_BYTES)
 		return ERR_SYS;
-	(void)EVP_EncodeBlock((unsigned char *)out, md, HMAC_SHA1_BYTES);
+	(void)EVP_EncodeBlock((unsigned char *)out, md, SHA1_BYTES);
 	return 0;
 }
 
