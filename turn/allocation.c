@@ -20,6 +20,7 @@ void allocation_table_init(struct allocation_table *t, unsigned worker)
 {
 	map_init(&t->by_path);
 	map_init(&t->by_number);
+	t->last = NULL;
 	t->next_number = (uint64_t)worker << 48;
 }
 
@@ -29,12 +30,14 @@ void allocation_table_fini(struct allocation_table *t)
 	map_fini(&t->by_number);
 }
 
-struct allocation *allocation_of_path(const struct allocation_table *t, const struct turn_path *p)
+struct allocation *allocation_of_path(struct allocation_table *t, const struct turn_path *p)
 {
 	uint8_t key[PATH_KEY_BYTES];
 
 	path_key(p, key);
-	return map_get(&t->by_path, bytes_make(key, sizeof key));
+	if (!t->last || memcmp(t->last->key_of_path, key, sizeof key) != 0)
+		t->last = map_get(&t->by_path, bytes_make(key, sizeof key));
+	return t->last;
 }
 
 struct allocation *allocation_of_number(const struct allocation_table *t, uint64_t number)
@@ -89,6 +92,8 @@ int allocation_move(struct allocation_table *t, struct allocation *a, const stru
 
 void allocation_free(struct allocation_table *t, struct allocation *a)
 {
+	if (t->last == a)
+		t->last = NULL;
 	(void)map_del(&t->by_path, key_of(a)); /* is a */
 	(void)map_del_u64(&t->by_number, a->number); /* is a */
 	free(a->permissions);

@@ -58,11 +58,12 @@ struct allocation {
 struct allocation_table {
 	struct map by_path, by_number;
 	uint64_t next_number;
+	struct allocation *last; /* of the last look-up by path: datagrams of a flow come in a row */
 };
 void path_key(const struct turn_path *p, uint8_t out[static PATH_KEY_BYTES]);
 void allocation_table_init(struct allocation_table *t, unsigned worker);
 void allocation_table_fini(struct allocation_table *t); /* empty by then */
-struct allocation *allocation_of_path(const struct allocation_table *t, const struct turn_path *p);
+struct allocation *allocation_of_path(struct allocation_table *t, const struct turn_path *p);
 struct allocation *allocation_of_number(const struct allocation_table *t, uint64_t number);
 /* A new one, in the table; relays closed (fd -1). NULL without memory or when the path has one. */
 struct allocation *allocation_new(struct allocation_table *t, const struct turn_path *p);

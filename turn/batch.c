@@ -12,7 +12,17 @@ _Static_assert(sizeof batch_stat_names / sizeof batch_stat_names[0] == BATCH_STA
 
 static void flush_at_end(void *arg)
 {
-	batch_flush(arg);
+	struct batch *b = arg;
+	uint64_t served = b->stats[BATCH_IN] - b->in_before;
+
+	batch_flush(b);
+	b->in_before += served;
+	loop_rest(b->loop, pace_rest(&b->pace, (uint32_t)served, loop_now(b->loop)));
+}
+
+void batch_set_rest(struct batch *b, uint32_t most_us)
+{
+	b->pace.most_us = most_us;
 }
 
 struct batch *batch_new(struct loop *l)
@@ -23,6 +33,7 @@ struct batch *batch_new(struct loop *l)
 	if (b == MAP_FAILED)
 		return NULL;
 	b->loop = l;
+	batch_read_init(b);
 	loop_defer_init(&b->at_end, flush_at_end, b);
 	return b;
 }
@@ -82,7 +93,7 @@ static struct group *group_of(struct batch *b, int fd)
 		at = (at + 1) & (GROUPS_SIZE - 1);
 	if (!b->group_at[at]) {
 		b->group_at[at] = ++b->n_groups;
-		b->groups[b->n_groups] = (struct group){ .fd = fd };
+		b->groups[b->n_groups] = (struct group){ .fd = fd, .at = (uint16_t)at };
 	}
 	return &b->groups[b->group_at[at]];
 }
@@ -109,10 +120,10 @@ void batch_send(struct batch *b, int fd, const struct stunaddr *to, struct bytes
 
 void batch_flush(struct batch *b)
 {
-	for (uint16_t i = 1; i <= b->n_groups; i++)
+	for (uint16_t i = 1; i <= b->n_groups; i++) {
 		batch_write(b, &b->groups[i]);
-	if (b->n_groups)
-		memset(b->group_at, 0, sizeof b->group_at);
+		b->group_at[b->groups[i].at] = 0;
+	}
 	b->n_groups = b->n_queued = 0;
 	b->copies_used = 0;
 }

@@ -3,10 +3,23 @@
 
 #include <netinet/udp.h>
 
-union control {
-	struct cmsghdr align;
-	uint8_t room[CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(uint32_t))];
-};
+static void set_back(struct batch *b, uint32_t i)
+{
+	struct msghdr *h = &b->messages[i].msg_hdr;
+
+	h->msg_namelen = sizeof b->from[i];
+	h->msg_controllen = sizeof b->beside[i];
+}
+
+void batch_read_init(struct batch *b)
+{
+	for (uint32_t i = 0; i < ROOMS; i++) {
+		b->parts[i] = (struct iovec){ b->rooms[i] + TURN_HEADROOM, TURN_PACKET_MAX };
+		b->messages[i].msg_hdr = (struct msghdr){ .msg_name = &b->from[i], .msg_iov = &b->parts[i], .msg_iovlen = 1,
+			.msg_control = &b->beside[i] };
+		set_back(b, i);
+	}
+}
 
 /* What the kernel says beside a message: size of the joined datagrams (0: one), drops up to now. */
 static int segment_size(struct msghdr *m, uint32_t *drops)
@@ -77,32 +90,23 @@ static uint32_t rooms_for(struct batch *b, unsigned most)
 
 unsigned batch_receive(struct batch *b, int fd, unsigned most, uint32_t *drops, batch_fn fn, void *arg)
 {
-	struct mmsghdr msgs[BATCH_READ_MAX];
-	struct iovec parts[BATCH_READ_MAX];
-	union endpoint from[BATCH_READ_MAX];
-	union control beside[BATCH_READ_MAX];
 	const struct reader r = { fn, arg, fd };
 	uint32_t first = rooms_for(b, most);
+	int n = recvmmsg(fd, b->messages + first, most, MSG_DONTWAIT, NULL);
 
-	for (unsigned i = 0; i < most; i++) {
-		parts[i] = (struct iovec){ b->rooms[first + i] + TURN_HEADROOM, TURN_PACKET_MAX };
-		msgs[i].msg_hdr = (struct msghdr){ .msg_name = &from[i], .msg_namelen = sizeof from[i], .msg_iov = &parts[i],
-			.msg_iovlen = 1, .msg_control = &beside[i], .msg_controllen = sizeof beside[i] };
-	}
-	int n = recvmmsg(fd, msgs, most, MSG_DONTWAIT, NULL);
 	b->stats[BATCH_READS]++;
 	if (n <= 0)
 		return 0; /* nothing, or the error of an earlier datagram: it is read from its own queue */
 	b->rooms_used += (uint32_t)n;
-	for (int i = 0; i < n; i++) {
+	bool goes_on = true;
+	for (uint32_t i = first; i < first + (uint32_t)n; i++) {
 		struct stunaddr who;
-		endpoint_addr(&from[i], &who);
-		if (msgs[i].msg_hdr.msg_flags & MSG_TRUNC) {
+		endpoint_addr(&b->from[i], &who);
+		if (goes_on && b->messages[i].msg_hdr.msg_flags & MSG_TRUNC)
 			b->stats[BATCH_CUT]++;
-			continue;
-		}
-		if (!deliver(b, &r, &msgs[i], &who, drops))
-			break;
+		else if (goes_on)
+			goes_on = deliver(b, &r, &b->messages[i], &who, drops);
+		set_back(b, i);
 	}
 	return (unsigned)n;
 }

@@ -312,6 +312,7 @@ struct turn_settings *turn_settings_new(const struct settings *s, const struct s
 	memcpy(c->engine.own_relays.seen, c->relays.seen, sizeof c->relays.seen);
 	c->engine.own_relays.port_min = c->relays.port_min;
 	c->engine.own_relays.port_max = c->relays.port_max;
+	c->rest_us = number(s, SET_TURN_COALESCE);
 	add_ranges(&c->engine.rules.allow, s, SET_TURN_ALLOW_PEER);
 	add_ranges(&c->engine.rules.deny, s, SET_TURN_DENY_PEER);
 	for (size_t i = 0; i < 2; i++) {

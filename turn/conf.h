@@ -15,6 +15,7 @@ struct turn_settings {
 	uint32_t connections, connections_address; /* over TCP and TLS: this worker's share; UINT32_MAX: no limit */
 	struct discovery discovery;
 	bool logs_usage;                 /* a line at the end of each allocation */
+	uint32_t rest_us;                /* batch.h; 0: none */
 };
 
 /* Is the snapshot one that can be used? ERR_RANGE with the path (in room) and why. */

@@ -1,8 +1,8 @@
 #include "nonce.h"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
+
+#include "proto/hmac.h"
 
 /* RFC 8489 9.2.1: "obMatJos2", then 24 feature bits in base64; bit 0 (password algorithms) is the most
  * significant. We have no other feature. */
@@ -50,8 +50,8 @@ static void set_stamp(uint8_t *p, uint32_t v)
 static bool text(const uint8_t key[static NONCE_KEY_BYTES], uint32_t stamp, bool offers_algorithms,
                  const struct stunaddr *client, uint8_t transport, char out[static NONCE_BYTES])
 {
-	uint8_t in[STAMP_BYTES + 5 + sizeof client->ip], md[EVP_MAX_MD_SIZE], both[STAMP_BYTES + MAC_BYTES];
-	unsigned n = 0;
+	uint8_t in[STAMP_BYTES + 5 + sizeof client->ip], md[HMAC_BYTES_MAX], both[STAMP_BYTES + MAC_BYTES];
+	const struct bytes part = bytes_make(in, sizeof in);
 
 	set_stamp(in, stamp);
 	in[3] = offers_algorithms;
@@ -60,7 +60,7 @@ static bool text(const uint8_t key[static NONCE_KEY_BYTES], uint32_t stamp, bool
 	in[6] = (uint8_t)(client->port >> 8);
 	in[7] = (uint8_t)client->port;
 	memcpy(in + 8, client->ip, sizeof client->ip);
-	if (!HMAC(EVP_sha256(), key, NONCE_KEY_BYTES, in, sizeof in, md, &n) || n < MAC_BYTES)
+	if (!hmac_make(HMAC_SHA256, bytes_make(key, NONCE_KEY_BYTES), &part, 1, md))
 		return false;
 	memcpy(both, in, STAMP_BYTES);
 	memcpy(both + STAMP_BYTES, md, MAC_BYTES);

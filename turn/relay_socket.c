@@ -35,6 +35,7 @@ struct relays {
 	size_t n_places;
 	struct map by_port; /* struct turn_relay of UDP, that have an owner */
 	uint32_t used;
+	uint64_t dropped;
 	uint64_t ports[POOLS][65536 / 64];
 };
 
@@ -69,6 +70,11 @@ static void let_go(struct relays *s, const struct turn_relay *r)
 uint32_t relays_used(const struct relays *s)
 {
 	return s->used;
+}
+
+uint64_t relays_dropped(const struct relays *s)
+{
+	return s->dropped;
 }
 
 uint32_t relays_held(const struct relays *s)
@@ -128,8 +134,10 @@ static void on_event(struct relays *s, int fd, uint32_t events)
 		return;
 	drops = at->r->drops;
 	(void)batch_receive(s->batch, fd, READ_A_SOCKET, &drops, on_datagram, s); /* level-triggered: the rest comes */
-	if ((at = place_of(s, fd)))
+	if ((at = place_of(s, fd))) {
+		s->dropped += drops - at->r->drops; /* the kernel counts in 32 bits, around */
 		at->r->drops = drops;
+	}
 }
 
 static void on_ready(void *arg, unsigned events)

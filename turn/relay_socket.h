@@ -47,5 +47,7 @@ void relays_release(struct relays *s, struct turn_relay *r);
 /* Ports in use by the count and by the bitmap. */
 uint32_t relays_used(const struct relays *s);
 uint32_t relays_held(const struct relays *s);
+/* Datagrams that the kernel had no room for, of all sockets that were. */
+uint64_t relays_dropped(const struct relays *s);
 
 #endif

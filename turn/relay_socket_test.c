@@ -319,6 +319,33 @@ static void test_release_and_adopt(void **state)
 	world_close(&w);
 }
 
+/* Others send faster than the worker reads; what is lost so is seen with the next datagram that is not. */
+static void test_kernel_drops_are_seen(void **state)
+{
+	static const uint8_t large[1000];
+	struct turn_relay r, sender;
+	struct world w;
+
+	(void)state;
+	world_open(&w);
+	assert_int_equal(any(&w, &r, NULL), 0);
+	assert_int_equal(any(&w, &sender, NULL), 0);
+	for (int i = 0; i < 500; i++) {
+		batch_send(w.batch, sender.fd, &r.at, bytes_make(large, sizeof large), false);
+		batch_flush(w.batch);
+	}
+	for (int i = 0; i < 10; i++)
+		turns(&w);
+	assert_int_equal(relays_dropped(w.relays), 0);
+	batch_send(w.batch, sender.fd, &r.at, BYTES("one more"), false);
+	turns(&w);
+	assert_in_range(w.peers, 10, 499);
+	assert_int_equal(relays_dropped(w.relays), 501 - w.peers);
+	relays_close(w.relays, &r);
+	relays_close(w.relays, &sender);
+	world_close(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -327,6 +354,7 @@ int main(void)
 		cmocka_unit_test(test_pair_is_both_or_none), cmocka_unit_test(test_no_such_family),
 		cmocka_unit_test(test_datagrams_both_ways), cmocka_unit_test(test_closed_in_the_middle),
 		cmocka_unit_test(test_icmp_comes_back),     cmocka_unit_test(test_release_and_adopt),
+		cmocka_unit_test(test_kernel_drops_are_seen),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

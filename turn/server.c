@@ -354,7 +354,7 @@ bool turn_server_may_answer(struct turn_server *s, const struct stunaddr *to)
 	return answer_may_go(s, to);
 }
 
-bool turn_server_has(const struct turn_server *s, const struct turn_path *p)
+bool turn_server_has(struct turn_server *s, const struct turn_path *p)
 {
 	return allocation_of_path(&s->table, p) != NULL;
 }

@@ -85,7 +85,7 @@ void turn_server_client_gone(struct turn_server *s, const struct turn_path *p);
 /* One answer outside of the engine to somebody who has proved nothing, a DTLS cookie: is it within the budget? */
 bool turn_server_may_answer(struct turn_server *s, const struct stunaddr *to);
 /* Has this 5-tuple an allocation? */
-bool turn_server_has(const struct turn_server *s, const struct turn_path *p);
+bool turn_server_has(struct turn_server *s, const struct turn_path *p);
 /* RFC 6062: the connection that peer_connect began stands (0) or failed; one came in on the relayed address
  * (its id is then chosen here: *connection_id; ERR_DENIED: close it); one ended. */
 void turn_server_connected(struct turn_server *s, uint32_t connection_id, int rc);

@@ -38,7 +38,7 @@ static void show_turn(void *program, struct proc_ask *ask, const struct bytes *a
 	proc_record_int(ask, "ports-held", relays_held(w->relays));
 	proc_record_int(ask, "to-peer", (int64_t)stats[TURN_STAT_TO_PEER]);
 	proc_record_int(ask, "to-client", (int64_t)stats[TURN_STAT_TO_CLIENT]);
-	proc_record_int(ask, "kernel-drops", (int64_t)door_drops(w));
+	proc_record_int(ask, "kernel-drops", (int64_t)(door_drops(w) + relays_dropped(w->relays)));
 	proc_record_str(ask, "drains", drains[turn_server_drain(w->server)]);
 	proc_record_end(ask);
 	proc_done(ask, 0, "");

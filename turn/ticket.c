@@ -1,8 +1,7 @@
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 
 #include "base/err.h"
+#include "proto/hmac.h"
 #include "server_impl.h"
 
 /* MOBILITY-TICKET (RFC 8016 3): number of the allocation, which begins with the worker's, number of the
@@ -12,11 +11,11 @@ enum { TICKET_BYTES = 8 + 4 + TICKET_MAC_BYTES };
 
 static bool mac(const uint8_t key[static NONCE_KEY_BYTES], const uint8_t text[static 12], uint8_t out[static TICKET_MAC_BYTES])
 {
-	uint8_t in[6 + 12] = "ticket", md[EVP_MAX_MD_SIZE];
-	unsigned n = 0;
+	uint8_t in[6 + 12] = "ticket", md[HMAC_BYTES_MAX];
+	const struct bytes part = bytes_make(in, sizeof in);
 
 	memcpy(in + 6, text, 12);
-	if (!HMAC(EVP_sha256(), key, NONCE_KEY_BYTES, in, sizeof in, md, &n) || n < TICKET_MAC_BYTES)
+	if (!hmac_make(HMAC_SHA256, bytes_make(key, NONCE_KEY_BYTES), &part, 1, md))
 		return false;
 	memcpy(out, md, TICKET_MAC_BYTES);
 	return true;

@@ -59,7 +59,7 @@ static void test_taken_over(void **state)
 	struct settings *s = parse("turn relay-address v4 = 192.0.2.1\nturn public-address v4 = 198.51.100.9\n"
 	                           "turn relay-address v6 = 2001:db8::1\nturn allow-peer lan = 10.1.0.0/16\n"
 	                           "turn user u key = " KEYS "\nturn algorithms = sha256\nturn high-capacity = off\n"
-	                           "turn workers = 4\nturn alternate-server = 203.0.113.7\nturn drain = on\n");
+	                           "turn workers = 4\nturn alternate-server = 203.0.113.7\nturn drain = on\nturn coalesce = 120\n");
 	const struct stunaddr door = { 4, 3478, { 192, 0, 2, 8 } };
 	char path[CONF_PATH_BYTES];
 	const char *why, *rule;
@@ -75,6 +75,7 @@ static void test_taken_over(void **state)
 	assert_int_equal(c->engine.algorithms, 1 << STUN_ALGORITHM_SHA256);
 	assert_int_equal(c->engine.limits.workers, 1); /* G-EDGE-02 off */
 	assert_true(c->engine.is_draining);
+	assert_int_equal(c->rest_us, 120);
 	assert_int_equal(c->engine.alternate.port, 3478);
 	assert_int_equal(c->connections, 20000); /* one worker has them all */
 	assert_int_equal(c->connections_address, 500);

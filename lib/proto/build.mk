@@ -3,7 +3,7 @@ lib_proto_SRCS := lib/proto/xmpp.c lib/proto/xml_pool.c lib/proto/xml_build.c li
 	lib/proto/xml_header.c lib/proto/xml_stream.c \
 	lib/proto/xml_tree.c lib/proto/xml_write.c lib/proto/stanza.c lib/proto/envelope.c \
 	lib/proto/jid.c lib/proto/jid_precis.c lib/proto/jid_dns.c lib/proto/jid_escape.c \
-	lib/proto/scram.c lib/proto/dialback.c lib/proto/disco.c \
+	lib/proto/hmac.c lib/proto/scram.c lib/proto/dialback.c lib/proto/disco.c \
 	lib/proto/msrp.c lib/proto/msrp_uri.c lib/proto/msrp_reader.c lib/proto/msrp_writer.c lib/proto/msrp_join.c \
 	lib/proto/stunmsg_parse.c lib/proto/stunmsg_write.c lib/proto/stunmsg_integrity.c lib/proto/stunmsg_address.c \
 	lib/proto/stunframe.c lib/proto/turncred.c
@@ -18,6 +18,9 @@ UNIT += lib/proto/jid_test
 jid_test_LIBS := proto base
 jid_test_LD := $(proto_LD)
 
+UNIT += lib/proto/hmac_test
+hmac_test_LIBS := proto base
+hmac_test_LD := -lcrypto
 UNIT += lib/proto/scram_test
 scram_test_LIBS := proto base
 scram_test_LD := $(proto_LD)

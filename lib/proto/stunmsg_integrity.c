@@ -1,7 +1,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 
+#include "proto/hmac.h"
 #include "proto/stunmsg_impl.h"
 
 /* The Ethernet polynomial, reflected, four bits a step: messages are short, a large table would only
@@ -25,14 +25,14 @@ uint32_t stunmsg_crc32(struct bytes b)
 bool stunmsg_hmac(struct bytes raw, size_t at, size_t value_n, struct bytes key, bool use_sha256, uint8_t out[static 32])
 {
 	/* The length field differs from the one on the wire. */
-	uint8_t copy[STUNMSG_SIGNED_MAX];
-	unsigned n = 32;
+	uint8_t head[4];
+	const struct bytes parts[] = { bytes_make(head, sizeof head), bytes_make(raw.p + sizeof head, at - sizeof head) };
 
-	if (at > sizeof copy)
+	if (at < STUNMSG_HEADER || at > STUNMSG_SIGNED_MAX)
 		return false;
-	memcpy(copy, raw.p, at);
-	stunmsg_set16(copy + 2, (unsigned)(at + 4 + value_n - STUNMSG_HEADER));
-	return HMAC(use_sha256 ? EVP_sha256() : EVP_sha1(), key.p, (int)key.n, copy, at, out, &n) != NULL;
+	memcpy(head, raw.p, 2);
+	stunmsg_set16(head + 2, (unsigned)(at + 4 + value_n - STUNMSG_HEADER));
+	return hmac_make(use_sha256 ? HMAC_SHA256 : HMAC_SHA1, key, parts, 2, out);
 }
 
 bool stunmsg_verify(const struct stunmsg *m, struct bytes key)

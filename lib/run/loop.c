@@ -85,9 +85,26 @@ static uint64_t wait_for(const struct loop *l, uint64_t max_wait_ms)
 	return left < max_wait_ms ? left : max_wait_ms;
 }
 
+void loop_rest(struct loop *l, uint32_t us)
+{
+	l->rest_us = us;
+}
+
+static void rest(struct loop *l, uint64_t wait_ms)
+{
+	const struct timespec ts = { l->rest_us / 1000000, (long)(l->rest_us % 1000000) * 1000 };
+
+	if (l->rest_us && l->ops->now && wait_ms)
+		(void)nanosleep(&ts, NULL); /* a shorter one gathers less */
+	l->rest_us = 0;
+}
+
 void loop_turn(struct loop *l, uint64_t max_wait_ms)
 {
-	l->ops->wait(l, wait_for(l, max_wait_ms));
+	uint64_t wait_ms = wait_for(l, max_wait_ms);
+
+	rest(l, wait_ms);
+	l->ops->wait(l, wait_ms);
 	loop_timers_fire(l);
 	loop_deferred_run(l);
 }

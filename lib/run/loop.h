@@ -26,6 +26,9 @@ void loop_run(struct loop *l);
 void loop_stop(struct loop *l);
 /* One turn, waiting at most max_wait_ms (tests). */
 void loop_turn(struct loop *l, uint64_t max_wait_ms);
+/* Sleeps up to us microseconds before the next wait, once, so that what arrives in that time is served in one turn: a
+ * wake-up costs more than what it serves. Not in the fake, nor while work is deferred or a timer is due. */
+void loop_rest(struct loop *l, uint32_t us);
 uint64_t loop_now(const struct loop *l);
 /* Wall clock, milliseconds since 1970 (stamps, certificates, logs only); in the fake it moves with
  * the virtual clock. */

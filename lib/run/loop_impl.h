@@ -34,6 +34,7 @@ struct loop {
 	uint64_t now_ms;
 	uint64_t wall_offset_ms; /* the fake's wall clock minus its now */
 	bool is_stopping;
+	uint32_t rest_us; /* before the next wait */
 	struct loop_timer **heap; /* by at_ms, then order */
 	uint32_t heap_n, heap_cap;
 	uint32_t next_order;

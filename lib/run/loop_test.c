@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -339,6 +340,41 @@ static void check_signal(enum loop_backend backend)
 	loop_free(s.loop);
 }
 
+static uint64_t turn_ms(struct loop *l)
+{
+	struct timespec a, b;
+
+	clock_gettime(CLOCK_MONOTONIC, &a);
+	loop_turn(l, 1000);
+	clock_gettime(CLOCK_MONOTONIC, &b);
+	return (uint64_t)((b.tv_sec - a.tv_sec) * 1000 + (b.tv_nsec - a.tv_nsec) / 1000000);
+}
+
+enum { REST_MS = 200 };
+
+/* What came before the rest is served in the turn after it. */
+static void check_rest(enum loop_backend backend)
+{
+	struct seen s = { .loop = loop_new(backend) };
+	struct mark m;
+
+	mark_pair(&m, &s, 'a');
+	assert_int_equal(write(m.fds[1], "xyz", 3), 3);
+	loop_rest(s.loop, REST_MS * 1000);
+	uint64_t rested = turn_ms(s.loop);
+	assert_string_equal(s.log, "a");
+	if (backend == LOOP_FAKE)
+		assert_true(rested < REST_MS);
+	else
+		assert_true(rested >= REST_MS - 1);
+	assert_true(turn_ms(s.loop) < REST_MS); /* once */
+	loop_rest(s.loop, REST_MS * 1000);
+	loop_defer_call(s.loop, &m.defer);
+	assert_true(turn_ms(s.loop) < REST_MS); /* there is work */
+	mark_close(&m);
+	loop_free(s.loop);
+}
+
 /* Each check runs on each back end. */
 #define ON_ALL(name)                                                                               \
 	static void test_##name(void **state)                                                      \
@@ -359,6 +395,7 @@ ON_ALL(removal)
 ON_ALL(self_removal)
 ON_ALL(hangup)
 ON_ALL(signal)
+ON_ALL(rest)
 
 static void test_fake_clock(void **state)
 {
@@ -409,6 +446,7 @@ int main(void)
 		cmocka_unit_test(test_signal),       cmocka_unit_test(test_fake_clock),
 		cmocka_unit_test(test_timer_after_deleted),
 		cmocka_unit_test(test_always_ready), cmocka_unit_test(test_clock_in_callback),
+		cmocka_unit_test(test_rest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,7 +10,7 @@ import time
 
 from harness.case import PeerCase
 from harness.netns import own_network
-from harness.place import Program, need, wait_for
+from harness.place import Failed, Program, need, wait_for
 from harness.turnclient import COOKIE, DtlsClient, Refused, StreamClient, TurnClient, keys
 
 SERVER, PEER, CLIENT = "10.77.0.1", "10.77.0.2", "10.77.0.3"
