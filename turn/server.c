@@ -102,6 +102,7 @@ void turn_server_set(struct turn_server *s, const struct turn_conf *c)
 	}
 	while ((a = map_next(&s->table.by_number, &at)))
 		allocation_revoke(a, still_permitted, s);
+	connections_revoke(s, still_permitted, s);
 }
 
 /* ---- allocations ---- */
@@ -289,6 +290,7 @@ void turn_server_heard(struct turn_server *s, unsigned worker, struct bytes user
 void turn_server_worker_gone(struct turn_server *s, unsigned worker)
 {
 	quota_worker_gone(s->quota, worker);
+	connections_worker_gone(s, worker);
 }
 
 /* ---- to be seen ---- */
@@ -310,6 +312,7 @@ bool turn_server_next(struct turn_server *s, size_t *at, struct turn_seen *out)
 		.left_s = (uint32_t)((a->expires_ms > now ? a->expires_ms - now : 0) / 1000),
 		.permissions = allocation_count_permissions(a, now),
 		.channels = allocation_count_channels(a, now),
+		.connections = a->n_connections,
 		.to_peer = a->to_peer,
 		.to_peer_bytes = a->to_peer_bytes,
 		.to_client = a->to_client,
