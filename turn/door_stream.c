@@ -130,6 +130,11 @@ static void sweep(void *arg)
 	}
 }
 
+static void on_end_of_turn(void *arg)
+{
+	((struct streams *)arg)->n_begun = 0;
+}
+
 static uint32_t most_connections(void)
 {
 	struct rlimit files;
@@ -151,6 +156,7 @@ struct streams *streams_new(struct worker *w)
 	list_init(&s->all);
 	list_init(&s->gone);
 	loop_defer_init(&s->sweep, sweep, s);
+	loop_defer_init(&s->end_of_turn, on_end_of_turn, s);
 	loop_timer_init(&s->pause, on_pause_over, s);
 	address_table_init(&s->addresses);
 	return s;
@@ -164,6 +170,7 @@ void streams_free(struct streams *s)
 	LIST_EACH (it, &s->all) /* those that were ending: nobody is told */
 		stream_lose(LIST_OWNER(it, struct stream_client, node));
 	loop_defer_cancel(&s->sweep);
+	loop_defer_cancel(&s->end_of_turn);
 	sweep(s);
 	loop_timer_del(s->worker->loop, &s->pause);
 	address_table_fini(&s->addresses);

@@ -494,6 +494,32 @@ static void tls_on_both_doors(void **state)
 	pki_free(&cert);
 }
 
+/* Many who come at once are begun a few a turn. */
+static void a_crowd_holds_nobody_up(void **state)
+{
+	enum { CROWD = 50 };
+	struct fixture *f = fixture_open();
+	int fds[CROWD];
+	uint8_t b[20];
+
+	(void)state;
+	for (int i = 0; i < CROWD; i++)
+		fds[i] = fixture_connect(f, FIXTURE_TCP, 1);
+	for (int i = 0; i < CROWD; i++)
+		assert_int_equal(send(fds[i], b, fixture_binding(b), 0), 20);
+	unsigned turns = 0, before = 0;
+	for (; f->n_heard < CROWD && turns < 20; turns++) {
+		loop_turn(f->w.loop, 0);
+		assert_true(f->n_heard - before <= STREAM_BEGIN_MAX);
+		before = f->n_heard;
+	}
+	assert_int_equal(f->n_heard, CROWD);
+	assert_in_range(turns, CROWD / STREAM_BEGIN_MAX, 10);
+	for (int i = 0; i < CROWD; i++)
+		close(fds[i]);
+	fixture_close();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -503,6 +529,7 @@ int main(void)
 		cmocka_unit_test(a_stale_number_finds_nobody), cmocka_unit_test(a_burst_passes),
 		cmocka_unit_test(a_stuck_client_gets_no_datagrams), cmocka_unit_test(a_stranger_reads_its_answers),
 		cmocka_unit_test(the_engine_may_end_one), cmocka_unit_test(tls_on_both_doors),
+		cmocka_unit_test(a_crowd_holds_nobody_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

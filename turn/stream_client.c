@@ -212,10 +212,15 @@ static void begin(struct stream_client *c, bool is_tls)
 static void on_first(void *arg, unsigned events)
 {
 	struct stream_client *c = arg;
+	struct streams *s = c->of;
 	uint8_t byte;
-	ssize_t n = recv(c->first.fd, &byte, 1, MSG_PEEK);
 
 	(void)events;
+	if (s->n_begun == STREAM_BEGIN_MAX)
+		return; /* its byte is there in the next turn too */
+	s->n_begun++;
+	loop_defer_call(s->worker->loop, &s->end_of_turn);
+	ssize_t n = recv(c->first.fd, &byte, 1, MSG_PEEK);
 	if (n == 1)
 		begin(c, byte == 22);
 	else if (n == 0 || (errno != EAGAIN && errno != EINTR))

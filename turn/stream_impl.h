@@ -21,6 +21,7 @@ enum {
 	STREAM_QUEUE_ALL_BYTES = 64 << 20, /* of all that cannot be sent now */
 	STREAM_UNSENT_BYTES = 64 << 10,  /* that the kernel takes beyond what is under way */
 	STREAM_REQUEST_MAX = STUNMSG_SIGNED_MAX, /* frames of a client without an allocation */
+	STREAM_BEGIN_MAX = 16,           /* connections begun in a turn: handshakes do not hold up packets */
 	STREAM_PLACE_BITS = 18,
 };
 
@@ -71,7 +72,8 @@ struct streams {
 	uint32_t max, max_address;
 	uint32_t most; /* that descriptors are there for: half of them are the relays' */
 	struct list all, gone;
-	struct loop_defer sweep;
+	uint32_t n_begun; /* in this turn */
+	struct loop_defer sweep, end_of_turn;
 	struct loop_timer pause;
 	struct address_table addresses;
 	struct log_limit short_lines;

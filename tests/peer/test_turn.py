@@ -37,7 +37,18 @@ def keys(user, password, realm=REALM):
 
 def echo_peer(place, at=PEER):
     """coturn's own echo of datagrams, at the peer's address."""
-    return Program(place, "echo-peer-" + at.replace(":", ""), [need("turnutils_peer"), "-L", at, "-p", "3480"])
+    p = Program(place, "echo-peer-" + at.replace(":", ""), [need("turnutils_peer"), "-L", at, "-p", "3480"])
+    with socket.socket(socket.AF_INET6 if ":" in at else socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.connect((at, 3480))
+        s.settimeout(0.2)
+
+        def echoes():
+            try:
+                return s.send(b"?") and s.recv(10)
+            except OSError:
+                return False
+        wait_for("the peer echoes", echoes, 10)
+    return p
 
 
 class Relay(PeerCase):
@@ -274,6 +285,20 @@ class TurnStreams(Relay):
         self.assertNotEqual(rc, 0, text)
         self.assertIn("no application protocol", text)
         self.assertNotEqual(answer("-tls1_1")[0], 0)
+
+    def test_another_certificate(self):
+        """It is shown from the commit on; who is there stays (turn.md 5: reload without a drop)."""
+        c = self.stream(context=self.tls(), port=5349)
+        self.relays(c)
+        before = ssl.get_server_certificate((SERVER, 5349))
+        cert = self.pki.make("good", "near.example", ("next.example",))
+        pem = self.place.write("next.pem", cert.text() + cert.key_text())
+        self.gh.commit("certificate import next " + pem, "set domain near.example certificate next")
+        wait_for("the new one is shown", lambda: ssl.get_server_certificate((SERVER, 5349)) != before, 5)
+        self.assertIn(ssl.get_server_certificate((SERVER, 443)).strip().replace("\n", ""), cert.text().replace("\n", ""))
+        c.send(0x4001, b"still here")
+        self.assertEqual(c.receive(), (0x4001, b"still here"))
+        c.free()
 
     def test_slow_handshakes(self):
         """Nobody waits for more than ten seconds for TLS: not for its first byte, not for its end."""
