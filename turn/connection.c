@@ -220,7 +220,7 @@ int turn_server_incoming(struct turn_server *s, void *owner, const struct stunad
 	stunmsg_put_u32(&w, STUN_CONNECTION_ID, c->id);
 	stunmsg_put_address(&w, STUN_XOR_PEER_ADDRESS, peer);
 	s->io->to_client(s->io_arg, &a->client, stunmsg_end(&w));
-	return 0;
+	return connection_of(s, *id) ? 0 : ERR_DENIED; /* else the client has gone, and the allocation with it */
 }
 
 void turn_server_peer_gone(struct turn_server *s, uint32_t id)

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/random.h"
 #include "door_stream.h"
+#include "tcp_relay.h"
 
 /* gh-turn: the relay. */
 
@@ -33,7 +34,8 @@ static int prepare(struct proc *p, void **program)
 	w->keys = keyproxy_new(w->loop, proc_bus(p));
 	w->batch = w->keys ? batch_new(w->loop) : NULL;
 	w->streams = w->batch ? streams_new(w) : NULL;
-	w->relays = w->streams ? relays_new(w->loop, w->batch, &worker_relay_hooks, w) : NULL;
+	w->tcp = w->streams ? tcp_relay_new(w) : NULL;
+	w->relays = w->tcp ? relays_new(w->loop, w->batch, &worker_relay_hooks, w) : NULL;
 	w->server = w->relays ? turn_server_new(w->loop, w->number, &w->key, &worker_io, w) : NULL;
 	if (!w->server)
 		return ERR_NOMEM;
@@ -41,6 +43,7 @@ static int prepare(struct proc *p, void **program)
 	stats_register(&w->engine_stats, turn_stat_names, turn_server_stats(w->server), TURN_STAT_COUNT);
 	stats_register(&w->batch_stats, batch_stat_names, batch_stats(w->batch), BATCH_STAT_COUNT);
 	stats_register(&w->stream_stats, stream_stat_names, streams_stats(w->streams), STREAM_STAT_COUNT);
+	stats_register(&w->tcp_stats, tcp_stat_names, tcp_relay_stats(w->tcp), TCP_STAT_COUNT);
 	*program = w;
 	return 0;
 }
@@ -94,6 +97,7 @@ static void stop(void *program, uint32_t grace_ms)
 	doors_fini(w);
 	streams_free(w->streams);
 	turn_server_free(w->server);
+	tcp_relay_free(w->tcp);
 	relays_free(w->relays);
 	turn_settings_free(w->conf);
 	batch_free(w->batch);
