@@ -63,3 +63,7 @@ $(O)/obj/tests/fuzz/turn_stream_fuzz.o: CPPFLAGS += -Iturn
 turn_stream_fuzz_SRCS := $(stream_FIXTURE)
 turn_stream_fuzz_LIBS := net run proto base
 turn_stream_fuzz_LD := -lssl -lcrypto -lcares -levent_core -lcmocka
+UNIT += turn/tcp_relay_test
+tcp_relay_test_SRCS := turn/tcp_relay.c turn/tcp_pair.c $(stream_FIXTURE)
+tcp_relay_test_LIBS := net run proto base
+tcp_relay_test_LD := -lssl -lcrypto -lcares -levent_core

@@ -95,10 +95,10 @@ static void stop(void *program, uint32_t grace_ms)
 	(void)grace_ms;
 	batch_flush(w->batch);
 	doors_fini(w);
-	streams_free(w->streams);
 	turn_server_free(w->server);
 	tcp_relay_free(w->tcp);
 	relays_free(w->relays);
+	streams_free(w->streams);
 	turn_settings_free(w->conf);
 	batch_free(w->batch);
 	claims_fini(w);
