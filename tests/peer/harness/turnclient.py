@@ -8,6 +8,8 @@ import struct
 
 COOKIE = 0x2112A442
 ALLOCATE, REFRESH, CREATE_PERMISSION, CHANNEL_BIND = 3, 4, 8, 9
+CONNECT, CONNECTION_BIND, CONNECTION_ATTEMPT = 10, 11, 12  # RFC 6062
+CONNECTION_ID = 0x2A
 USERNAME, INTEGRITY, ERROR, CHANNEL, LIFETIME, PEER, REALM, NONCE, RELAYED, TRANSPORT = (
     0x6, 0x8, 0x9, 0xC, 0xD, 0x12, 0x14, 0x15, 0x16, 0x19)
 
@@ -85,9 +87,9 @@ class TurnClient:
             self.realm, self.nonce = found[REALM], found[NONCE]
         raise Refused(code)
 
-    def allocate(self):
-        """The relayed port."""
-        found = self.request(ALLOCATE, (TRANSPORT, b"\x11\0\0\0"))
+    def allocate(self, protocol=17):
+        """The relayed port. Protocol 6: TCP to the peers (RFC 6062)."""
+        found = self.request(ALLOCATE, (TRANSPORT, bytes([protocol, 0, 0, 0])))
         return struct.unpack("!H", found[RELAYED][2:4])[0] ^ COOKIE >> 16
 
     def permit(self, addr):
@@ -138,6 +140,25 @@ class StreamClient(TurnClient):
         if self._exactly(-n % 4) != bytes(-n % 4):
             raise ValueError("padding that is not zero")
         return head + data
+
+    # ---- RFC 6062
+    def connect_peer(self, addr, port):
+        """The id of the connection."""
+        return self.request(CONNECT, (PEER, xor_address(addr, port)))[CONNECTION_ID]
+
+    def attempt(self):
+        """A peer has connected: the id, and where it is."""
+        got = self._message()
+        if got[:2] != struct.pack("!H", CONNECTION_ATTEMPT | 0x10):
+            raise ValueError("no ConnectionAttempt: %r" % got)
+        found = parse(got)
+        port, ip = struct.unpack("!HI", found[PEER][2:8])
+        return found[CONNECTION_ID], (socket.inet_ntoa(struct.pack("!I", ip ^ COOKIE)), port ^ COOKIE >> 16)
+
+    def bind(self, connection):
+        """From now on the socket is the peer's."""
+        self.request(CONNECTION_BIND, (CONNECTION_ID, connection))
+        return self.sock
 
     def send(self, number, data):
         self.sock.sendall(struct.pack("!HH", number, len(data)) + data + bytes(-len(data) % 4))
