@@ -142,7 +142,7 @@ static int join(void *io, const struct turn_path *client, uint32_t id)
 
 	o->path = *client;
 	o->connection = id;
-	return 0;
+	return ((struct play_worker *)io)->play->cannot_join ? ERR_NOMEM : 0;
 }
 
 static void client_close(void *io, const struct turn_path *client)

@@ -38,7 +38,7 @@ struct play {
 	size_t n_out;
 	unsigned open_ports, refused;
 	char why[256];
-	bool has_no_port, has_no_v6;
+	bool has_no_port, has_no_v6, cannot_join;
 };
 
 /* A client's hand. */

@@ -31,6 +31,16 @@ def xor_address(addr, port):
     return struct.pack("!BBHI", 0, 1, port ^ COOKIE >> 16, ip)
 
 
+def exactly(sock, n):
+    got = b""
+    while len(got) < n:
+        part = sock.recv(n - len(got))
+        if not part:
+            raise EOFError("the other side has closed")
+        got += part
+    return got
+
+
 def parse(message):
     out, at = {}, 20
     while at + 4 <= len(message):
@@ -122,22 +132,13 @@ class StreamClient(TurnClient):
         s = socket.create_connection((server, port), timeout=10, source_address=(local, 0))
         return self.context.wrap_socket(s) if self.context else s
 
-    def _exactly(self, n):
-        got = b""
-        while len(got) < n:
-            part = self.sock.recv(n - len(got))
-            if not part:
-                raise EOFError("the server has closed")
-            got += part
-        return got
-
     def _message(self):
-        head = self._exactly(4)
+        head = exactly(self.sock, 4)
         kind, n = struct.unpack("!HH", head)
         if kind < 0x4000:
-            return head + self._exactly(n + 16)
-        data = self._exactly(n)
-        if self._exactly(-n % 4) != bytes(-n % 4):
+            return head + exactly(self.sock, n + 16)
+        data = exactly(self.sock, n)
+        if exactly(self.sock, -n % 4) != bytes(-n % 4):
             raise ValueError("padding that is not zero")
         return head + data
 
