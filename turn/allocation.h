@@ -48,7 +48,8 @@ struct allocation {
 	struct loop_timer timer;
 	struct permission *permissions;
 	struct channel *channels;
-	uint16_t n_permissions, room_permissions, n_channels, room_channels;
+	struct peer_connection *connections; /* RFC 6062, chained */
+	uint16_t n_permissions, room_permissions, n_channels, room_channels, n_connections;
 	uint16_t hot_permission, hot_channel; /* where the last peer was found */
 	struct rate new_peers;
 	uint64_t to_peer, to_peer_bytes, to_client, to_client_bytes, dropped;

@@ -15,7 +15,8 @@
 enum turn_claim_kind { CLAIM_RESERVATION, CLAIM_CONNECTION, CLAIM_ALLOCATION };
 struct turn_claim {
 	uint8_t kind;
-	uint64_t number;    /* of the asker: comes back in the answer */
+	uint8_t worker;     /* the asker */
+	uint64_t number;    /* its own: comes back in the answer */
 	struct bytes id;    /* token, connection id, ticket */
 	struct bytes user;  /* who asks; must be the owner */
 };
@@ -24,7 +25,15 @@ struct turn_claim_answer {
 	uint64_t number;
 	uint16_t error;      /* 0: granted; else a STUN code: 437, 441, 447, 508 */
 	int fd, fd2;         /* granted: the asker's now; -1 none */
-	struct bytes state;  /* of an allocation: allocation_save */
+	struct bytes state;  /* pending.c */
+};
+
+/* A peer's connection that moved belongs to its allocation still: the worker that holds it tells what passed and that
+ * it is over; the allocation's tells that it shall be over. */
+struct turn_connection_news {
+	uint32_t id;
+	uint64_t to_peer, to_client; /* bytes since the last news */
+	bool is_over;
 };
 
 #endif

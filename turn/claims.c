@@ -128,7 +128,7 @@ static int on_claim(void *program, struct chan *from, const struct frame *f)
 {
 	struct worker *w = program;
 	struct wire in = wire_of(f->body);
-	struct turn_claim c = { .kind = wire_u8(&in) };
+	struct turn_claim c = { .kind = wire_u8(&in), .worker = (uint8_t)chan_instance(from) };
 	struct turn_claim_answer a;
 
 	c.number = wire_u64(&in);
@@ -204,6 +204,36 @@ static int on_grant(void *program, struct chan *from, const struct frame *f)
 	return 0;
 }
 
+/* ---- peers' connections that moved ---- */
+
+void claims_tell_connection(struct worker *w, unsigned other, const struct turn_connection_news *n)
+{
+	struct chan *to = other < QUOTA_WORKERS_MAX ? bus_chan(proc_bus(w->proc), PROG_TURN, other) : NULL;
+
+	if (!to)
+		return; /* both sides have ended what they shared when the channel went */
+	struct buf *b = chan_begin(to, MSG_TURN_CONNECTION, 0);
+	wire_put_u32(b, n->id);
+	wire_put_u64(b, n->to_peer);
+	wire_put_u64(b, n->to_client);
+	wire_put_u8(b, n->is_over);
+	(void)chan_end(to); /* as above */
+}
+
+static int on_connection(void *program, struct chan *from, const struct frame *f)
+{
+	struct wire in = wire_of(f->body);
+	struct turn_connection_news n = { .id = wire_u32(&in) };
+
+	n.to_peer = wire_u64(&in);
+	n.to_client = wire_u64(&in);
+	n.is_over = wire_u8(&in);
+	if (wire_end(&in))
+		return ERR_PROTOCOL;
+	turn_server_connection_news(((struct worker *)program)->server, chan_instance(from), &n);
+	return 0;
+}
+
 /* ---- they come and go ---- */
 
 /* What it missed: the key and who has how many here. */
@@ -236,5 +266,6 @@ void claims_fini(struct worker *w)
 const struct bus_handler claims_handlers[] = {
 	{ MSG_TURN_KEY, on_key },         { MSG_TURN_USAGE, on_usage },           { MSG_TURN_CLAIM, on_claim },
 	{ MSG_TURN_REFUSED, on_refused }, { MSG_TURN_GRANT_PAIR, on_grant_pair }, { MSG_TURN_GRANT, on_grant },
+	{ MSG_TURN_CONNECTION, on_connection },
 };
 const size_t n_claims_handlers = sizeof claims_handlers / sizeof claims_handlers[0];

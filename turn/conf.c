@@ -263,7 +263,8 @@ static void read_engine(struct turn_conf *e, const struct settings *s)
 		.binding = (enum turn_binding)settings_enum(s, SET_TURN_BINDING),
 		.lifetime_s = LIFETIME_S, .lifetime_max_s = number(s, SET_TURN_LIFETIME_MAX),
 		.permissions_max = PERMISSIONS_MAX, .channels_max = CHANNELS_MAX, .new_peers_per_s = NEW_PEERS_PER_S,
-		.has_mobility = settings_bool(s, SET_TURN_MOBILITY),
+		.has_mobility = settings_bool(s, SET_TURN_MOBILITY), .has_tcp_relay = settings_bool(s, SET_TURN_TCP_RELAY),
+		.peer_connections_allocation = number(s, SET_TURN_TCP_CONNECTIONS_ALLOCATION),
 		.limits = {
 			.allocations = number(s, SET_TURN_ALLOCATIONS_MAX), .allocations_user = number(s, SET_TURN_ALLOCATIONS_USER),
 			.allocations_address = number(s, SET_TURN_ALLOCATIONS_ADDRESS),
@@ -301,6 +302,7 @@ struct turn_settings *turn_settings_new(const struct settings *s, const struct s
 	}
 	read_engine(&c->engine, s);
 	c->connections = share(&c->engine, number(s, SET_TURN_CONNECTIONS_MAX));
+	c->engine.peer_connections = share(&c->engine, number(s, SET_TURN_TCP_CONNECTIONS_MAX));
 	c->connections_address = share(&c->engine, number(s, SET_TURN_CONNECTIONS_ADDRESS));
 	read_addresses(s, SET_TURN_RELAY_ADDRESS, c->relays.at);
 	read_addresses(s, SET_TURN_PUBLIC_ADDRESS, c->public);

@@ -12,26 +12,44 @@ struct peer_connection *connection_of(struct turn_server *s, uint32_t id)
 	return map_get_u64(&s->connections, id);
 }
 
+static void unchain(struct peer_connection *c)
+{
+	struct peer_connection **at = &c->allocation->connections;
+
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
+	c->allocation->n_connections--;
+}
+
 void connection_forget(struct turn_server *s, struct peer_connection *c)
 {
+	if (c->allocation)
+		unchain(c);
 	loop_timer_del(s->loop, &c->timer);
 	(void)map_del_u64(&s->connections, c->id); /* is c */
 	free(c);
 }
 
-static void answer_connect(struct turn_server *s, struct peer_connection *c, unsigned code)
+/* From this side, whatever state it is in. */
+static void end(struct turn_server *s, struct peer_connection *c)
 {
-	struct allocation *a = allocation_of_number(&s->table, c->allocation);
+	connection_part(c);
+	if (c->state != CONNECTION_AWAY)
+		s->io->peer_close(s->io_arg, c->id);
+	connection_forget(s, c);
+}
+
+static void answer_connect(struct peer_connection *c, unsigned code)
+{
+	struct allocation *a = c->allocation;
 	struct stunmsg m = { .class = STUN_REQUEST, .method = STUN_CONNECT };
+	struct request r = { .s = c->server, .path = &a->client, .m = &m, .a = a, .is_authenticated = true, .is_sha256 = a->is_sha256 };
 	struct stunmsg_writer w;
 
-	if (!a || !c->has_request)
-		return;
 	memcpy(m.id, c->request, sizeof m.id);
-	struct request r = { .s = s, .path = &a->client, .m = &m, .a = a, .is_authenticated = true, .is_sha256 = a->is_sha256 };
 	memcpy(r.who.key, a->key, a->key_n);
 	r.who.key_n = a->key_n;
-	c->has_request = false;
 	if (code) {
 		reply_error(&r, code);
 		return;
@@ -41,51 +59,86 @@ static void answer_connect(struct turn_server *s, struct peer_connection *c, uns
 	reply_send(&r, &w);
 }
 
-static void on_time(void *arg)
+/* The same with an answer, where one is awaited. That may find that the client has gone, and all that is its. */
+static void fail(struct peer_connection *c, unsigned code)
 {
-	struct peer_connection *c = arg;
 	struct turn_server *s = c->server;
+	uint32_t id = c->id;
 
-	answer_connect(s, c, 447);
-	s->io->peer_close(s->io_arg, c->id);
-	connection_forget(s, c);
+	if (c->state == CONNECTION_CONNECTING)
+		answer_connect(c, code);
+	c = connection_of(s, id);
+	if (c)
+		end(s, c);
 }
 
-static struct peer_connection *connection_new(struct turn_server *s, const struct allocation *a, const struct stunaddr *peer)
+/* RFC 6062 5.2, 5.3: neither the peer nor the client has thirty seconds more. */
+static void on_time(void *arg)
 {
-	struct peer_connection *c = s->connections.count < CONNECTIONS_MAX ? calloc(1, sizeof *c) : NULL;
+	fail(arg, 447);
+}
+
+bool connections_have_room(const struct turn_server *s)
+{
+	return s->connections.count < s->conf->peer_connections;
+}
+
+struct peer_connection *connection_add(struct turn_server *s, uint32_t id, const struct stunaddr *peer, struct bytes user)
+{
+	struct peer_connection *c = calloc(1, sizeof *c + user.n);
 
 	if (!c)
 		return NULL;
-	do
-		c->id = (uint32_t)s->worker << 24 | (uint32_t)(random_u64() & 0xffffff);
-	while (c->id == 0 || connection_of(s, c->id));
 	c->server = s;
-	c->allocation = a->number;
+	c->id = id;
 	c->peer = *peer;
-	loop_timer_init(&c->timer, on_time, c);
-	if (map_add_u64(&s->connections, c->id, c) < 0) {
+	c->user_n = (uint16_t)user.n;
+	if (user.n)
+		memcpy(c->user, user.p, user.n);
+	if (map_add_u64(&s->connections, id, c) < 0) {
 		free(c);
-		return NULL;
-	}
-	if (loop_timer_set(s->loop, &c->timer, CONNECTION_MS) < 0) {
-		connection_forget(s, c);
 		return NULL;
 	}
 	s->stats[TURN_STAT_CONNECTIONS]++;
 	return c;
 }
 
-static bool has_connection(struct turn_server *s, const struct allocation *a, const struct stunaddr *peer)
+static struct peer_connection *connection_new(struct turn_server *s, struct allocation *a, const struct stunaddr *peer,
+                                              enum connection_state state)
 {
-	const struct peer_connection *c;
-	size_t at = 0;
+	struct peer_connection *c;
+	uint32_t id;
 
-	while ((c = map_next(&s->connections, &at)))
-		if (c->allocation == a->number && stunaddr_eq(&c->peer, peer))
+	if (!connections_have_room(s) || a->n_connections >= s->conf->peer_connections_allocation)
+		return NULL;
+	do
+		id = (uint32_t)s->worker << 24 | (uint32_t)(random_u64() & 0xffffff);
+	while (id == 0 || connection_of(s, id));
+	c = connection_add(s, id, peer, BYTES_NONE);
+	if (!c)
+		return NULL;
+	c->state = (uint8_t)state;
+	c->allocation = a;
+	c->next = a->connections;
+	a->connections = c;
+	a->n_connections++;
+	loop_timer_init(&c->timer, on_time, c);
+	if (loop_timer_set(s->loop, &c->timer, CONNECTION_MS) < 0) {
+		connection_forget(s, c);
+		return NULL;
+	}
+	return c;
+}
+
+static bool has_connection(const struct allocation *a, const struct stunaddr *peer)
+{
+	for (const struct peer_connection *c = a->connections; c; c = c->next)
+		if (stunaddr_eq(&c->peer, peer))
 			return true;
 	return false;
 }
+
+static const char full[] = "as many connections to peers as there may be: turn tcp-connections-max, tcp-connections-allocation";
 
 /* RFC 6062 5.2 */
 static unsigned connect_peer(struct request *r)
@@ -102,12 +155,17 @@ static unsigned connect_peer(struct request *r)
 	struct turn_relay *relay = relay_for(r->a, &peer);
 	if (!relay)
 		return 443;
-	if (has_connection(s, r->a, &peer))
+	if (has_connection(r->a, &peer))
 		return 446;
-	if (!peer_is_in_time(r, &peer) || !(c = connection_new(s, r->a, &peer)))
+	if (!peer_is_in_time(r, &peer))
 		return 508;
+	c = connection_new(s, r->a, &peer, CONNECTION_CONNECTING);
+	if (!c) {
+		s->stats[TURN_STAT_FULL]++;
+		note_refused(r, "connect", full);
+		return 508;
+	}
 	memcpy(c->request, r->m->id, sizeof c->request);
-	c->has_request = c->is_connecting = true;
 	if (s->io->peer_connect(s->io_arg, relay, &peer, c->id) < 0) {
 		connection_forget(s, c);
 		return 447;
@@ -128,15 +186,14 @@ void turn_server_connected(struct turn_server *s, uint32_t id, int rc)
 {
 	struct peer_connection *c = connection_of(s, id);
 
-	if (!c || !c->is_connecting)
+	if (!c || c->state != CONNECTION_CONNECTING)
 		return;
-	c->is_connecting = false;
-	answer_connect(s, c, rc < 0 ? 447 : 0);
 	if (rc < 0 || loop_timer_set(s->loop, &c->timer, CONNECTION_MS) < 0) {
-		if (rc == 0)
-			s->io->peer_close(s->io_arg, id);
-		connection_forget(s, c);
+		fail(c, 447);
+		return;
 	}
+	c->state = CONNECTION_OFFERED;
+	answer_connect(c, 0);
 }
 
 /* RFC 6062 5.3: a peer connects; without permission it is closed. */
@@ -151,15 +208,19 @@ int turn_server_incoming(struct turn_server *s, void *owner, const struct stunad
 		s->stats[TURN_STAT_NO_PERMISSION]++;
 		return ERR_DENIED;
 	}
-	if (a->is_orphan || !(c = connection_new(s, a, peer)))
+	c = connection_new(s, a, peer, CONNECTION_OFFERED);
+	if (!c) {
+		s->stats[TURN_STAT_FULL]++;
+		s->io->refused(s->io_arg, &a->client, quota_user_name(a->hold.user), "peer's connection", full);
 		return ERR_DENIED;
+	}
 	*id = c->id;
 	random_bytes(transaction + 4, 12);
 	stunmsg_begin(&w, s->reply + TURN_HEADROOM, REPLY_MAX, STUN_INDICATION, STUN_CONNECTION_ATTEMPT, transaction);
 	stunmsg_put_u32(&w, STUN_CONNECTION_ID, c->id);
 	stunmsg_put_address(&w, STUN_XOR_PEER_ADDRESS, peer);
 	s->io->to_client(s->io_arg, &a->client, stunmsg_end(&w));
-	return 0;
+	return connection_of(s, *id) ? 0 : ERR_DENIED; /* else the client has gone, and the allocation with it */
 }
 
 void turn_server_peer_gone(struct turn_server *s, uint32_t id)
@@ -168,7 +229,7 @@ void turn_server_peer_gone(struct turn_server *s, uint32_t id)
 
 	if (!c)
 		return;
-	answer_connect(s, c, 447);
+	connection_part(c);
 	connection_forget(s, c);
 }
 
@@ -176,13 +237,12 @@ void turn_server_peer_gone(struct turn_server *s, uint32_t id)
 struct peer_connection *connection_offered(struct turn_server *s, uint32_t id, struct bytes user, unsigned *code)
 {
 	struct peer_connection *c = connection_of(s, id);
-	struct allocation *a = c ? allocation_of_number(&s->table, c->allocation) : NULL;
 
 	*code = 400;
-	if (!a || c->is_connecting || c->is_bound)
+	if (!c || c->state != CONNECTION_OFFERED)
 		return NULL;
 	*code = 441;
-	if (!bytes_eq(quota_user_name(a->hold.user), user))
+	if (!bytes_eq(quota_user_name(c->allocation->hold.user), user))
 		return NULL;
 	return c;
 }
@@ -199,9 +259,15 @@ static void bind_answer(struct request *r, uint32_t id)
 /* The answer goes out before the first byte of the peer. */
 void connection_join(struct request *r, uint32_t id)
 {
+	struct peer_connection *c;
+
 	bind_answer(r, id);
-	if (r->s->io->join(r->s->io_arg, r->path, id) < 0)
-		r->s->io->client_close(r->s->io_arg, r->path);
+	if (r->s->io->join(r->s->io_arg, r->path, id) == 0)
+		return;
+	r->s->io->client_close(r->s->io_arg, r->path);
+	c = connection_of(r->s, id);
+	if (c)
+		end(r->s, c);
 }
 
 /* RFC 6062 5.4 */
@@ -225,21 +291,56 @@ void request_connection_bind(struct request *r)
 		reply_error(r, code);
 		return;
 	}
-	c->is_bound = true;
+	c->state = CONNECTION_BOUND;
 	loop_timer_del(s->loop, &c->timer);
 	connection_join(r, id);
 }
 
-void connections_end(struct turn_server *s, const struct allocation *a)
+void connections_end(struct turn_server *s, struct allocation *a)
+{
+	while (a->connections)
+		end(s, a->connections);
+}
+
+void connections_revoke(struct turn_server *s, enum peer_verdict (*judge)(void *arg, const struct stunaddr *peer), void *arg)
 {
 	struct peer_connection *c;
 	size_t at = 0;
 
 	while ((c = map_next(&s->connections, &at))) {
-		if (c->allocation != a->number)
+		if (judge(arg, &c->peer) == PEER_PERMITTED)
 			continue;
-		s->io->peer_close(s->io_arg, c->id);
-		connection_forget(s, c);
+		fail(c, 403);
 		at = 0;
 	}
+}
+
+/* ---- what passes ---- */
+
+enum { SLICE = 16 << 10 }; /* the quota takes no more than a packet's worth at once (quota.h) */
+
+static void count(struct turn_server *s, struct peer_connection *c, bool is_to_peer, uint32_t n)
+{
+	struct allocation *a = c->allocation;
+
+	*(is_to_peer ? a ? &a->to_peer_bytes : &c->to_peer : a ? &a->to_client_bytes : &c->to_client) += n;
+	s->stats[is_to_peer ? TURN_STAT_TO_PEER_BYTES : TURN_STAT_TO_CLIENT_BYTES] += n;
+	c->owed += n;
+}
+
+bool turn_server_tcp_bytes(struct turn_server *s, uint32_t id, bool is_to_peer, uint32_t n)
+{
+	struct peer_connection *c = connection_of(s, id);
+
+	if (!c)
+		return true; /* it is ending */
+	struct quota_user *user = c->allocation ? c->allocation->hold.user : quota_find(s->quota, bytes_make(c->user, c->user_n));
+	count(s, c, is_to_peer, n);
+	while (c->owed) {
+		uint32_t slice = c->owed < SLICE ? c->owed : SLICE;
+		if (!quota_pass(s->quota, user, slice, loop_now(s->loop)))
+			return false;
+		c->owed -= slice;
+	}
+	return true;
 }

@@ -34,6 +34,8 @@ int stream_put(struct worker *w, const struct turn_path *client, struct bytes b)
 size_t stream_queued(struct worker *w, const struct turn_path *client);
 /* Stops and resumes reading of it. */
 void stream_pause(struct worker *w, const struct turn_path *client, bool is_paused);
+/* Finds out when the other end of a connection that may be silent is away. */
+void stream_keep_alive(int fd);
 /* Sends what is queued and closes; no closed() follows. */
 void stream_end(struct worker *w, const struct turn_path *client);
 

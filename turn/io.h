@@ -44,6 +44,7 @@ enum turn_port_want { TURN_PORT_ANY, TURN_PORT_EVEN, TURN_PORT_EVEN_PAIR };
 
 struct turn_claim; /* turn/claim.h */
 struct turn_seen;  /* turn/server.h */
+struct turn_connection_news;
 
 struct turn_io {
 	/* One datagram or frame for the client (on streams the driver pads ChannelData to four bytes). */
@@ -64,9 +65,9 @@ struct turn_io {
 	void (*relay_close)(void *io, struct turn_relay *r); /* sets fd to -1; harmless without */
 	/* The descriptor leaves this worker: no longer watched, not closed. Sets r->fd to -1. */
 	void (*relay_release)(void *io, struct turn_relay *r);
-	/* ---- from here to client_close: NULL where turn_conf.has_tcp_relay is never set ---- */
 	/* RFC 6062: connects from the relayed address; turn_server_connected tells. 0 or ERR_*. */
 	int (*peer_connect)(void *io, struct turn_relay *r, const struct stunaddr *peer, uint32_t connection_id);
+	/* With it ends the client's connection that it was joined with. The engine is not told. */
 	void (*peer_close)(void *io, uint32_t connection_id);
 	/* Gives the peer's connection away (the descriptor, or -1), and takes one that another worker gave. */
 	int (*peer_release)(void *io, uint32_t connection_id);
@@ -74,6 +75,7 @@ struct turn_io {
 	/* Client's connection and peer's become one; what either sends passes. The client's connection is
 	 * the driver's alone from then on. */
 	int (*join)(void *io, const struct turn_path *client, uint32_t connection_id);
+	void (*tell_connection)(void *io, unsigned worker, const struct turn_connection_news *n);
 	/* Closes the client's connection (RFC 6062, or the engine has lost faith in it). */
 	void (*client_close)(void *io, const struct turn_path *client);
 	/* Asks another worker for what it holds (claim.h); the answer comes as turn_server_claimed. */

@@ -4,6 +4,7 @@
 #include "base/random.h"
 #include "door_dtls.h"
 #include "door_stream.h"
+#include "tcp_relay.h"
 
 /* gh-turn: the relay. */
 
@@ -35,7 +36,8 @@ static int prepare(struct proc *p, void **program)
 	w->batch = w->keys ? batch_new(w->loop) : NULL;
 	w->streams = w->batch ? streams_new(w) : NULL;
 	w->associations = w->streams ? associations_new(w) : NULL;
-	w->relays = w->associations ? relays_new(w->loop, w->batch, &worker_relay_hooks, w) : NULL;
+	w->tcp = w->associations ? tcp_relay_new(w) : NULL;
+	w->relays = w->tcp ? relays_new(w->loop, w->batch, &worker_relay_hooks, w) : NULL;
 	w->server = w->relays ? turn_server_new(w->loop, w->number, &w->key, &worker_io, w) : NULL;
 	if (!w->server)
 		return ERR_NOMEM;
@@ -44,6 +46,7 @@ static int prepare(struct proc *p, void **program)
 	stats_register(&w->batch_stats, batch_stat_names, batch_stats(w->batch), BATCH_STAT_COUNT);
 	stats_register(&w->stream_stats, stream_stat_names, streams_stats(w->streams), STREAM_STAT_COUNT);
 	stats_register(&w->association_stats, association_stat_names, associations_stats(w->associations), ASSOCIATION_STAT_COUNT);
+	stats_register(&w->tcp_stats, tcp_stat_names, tcp_relay_stats(w->tcp), TCP_STAT_COUNT);
 	*program = w;
 	return 0;
 }
@@ -95,10 +98,11 @@ static void stop(void *program, uint32_t grace_ms)
 	(void)grace_ms;
 	batch_flush(w->batch);
 	doors_fini(w);
-	streams_free(w->streams);
 	associations_free(w->associations);
 	turn_server_free(w->server);
+	tcp_relay_free(w->tcp);
 	relays_free(w->relays);
+	streams_free(w->streams);
 	turn_settings_free(w->conf);
 	batch_free(w->batch);
 	claims_fini(w);

@@ -121,7 +121,7 @@ void pending_begin(struct request *r, unsigned worker, enum turn_claim_kind kind
 		refuse(r, kind, 500, "too many requests wait for another worker, or memory is short");
 		return;
 	}
-	const struct turn_claim c = { .kind = (uint8_t)kind, .number = p->number, .id = id,
+	const struct turn_claim c = { .kind = (uint8_t)kind, .worker = (uint8_t)r->s->worker, .number = p->number, .id = id,
 		                      .user = bytes_make(p->who.user, p->who.user_n) };
 	int rc = r->s->io->claim(r->s->io_arg, worker, &c);
 	if (rc == ERR_NOT_FOUND)
@@ -132,14 +132,14 @@ void pending_begin(struct request *r, unsigned worker, enum turn_claim_kind kind
 
 /* ---- the owner's side ---- */
 
-static void put_address(struct buf *b, const struct stunaddr *a)
+void pending_put_address(struct buf *b, const struct stunaddr *a)
 {
 	wire_put_u8(b, a->family);
 	wire_put_u16(b, a->port);
 	buf_put(b, a->ip, sizeof a->ip);
 }
 
-static void get_address(struct wire *w, struct stunaddr *a)
+void pending_get_address(struct wire *w, struct stunaddr *a)
 {
 	a->family = wire_u8(w);
 	a->port = wire_u16(w);
@@ -150,15 +150,15 @@ static void get_address(struct wire *w, struct stunaddr *a)
 
 static void put_relay(struct buf *b, const struct turn_relay *r)
 {
-	put_address(b, &r->at);
-	put_address(b, &r->seen);
+	pending_put_address(b, &r->at);
+	pending_put_address(b, &r->seen);
 }
 
 static void get_relay(struct wire *w, int fd, struct turn_relay *r)
 {
 	*r = (struct turn_relay){ .fd = fd };
-	get_address(w, &r->at);
-	get_address(w, &r->seen);
+	pending_get_address(w, &r->at);
+	pending_get_address(w, &r->seen);
 }
 
 /* The socket leaves this worker. */
@@ -183,7 +183,7 @@ static unsigned give_reservation(struct turn_server *s, const struct turn_claim 
 	return 0;
 }
 
-static unsigned give_connection(struct turn_server *s, const struct turn_claim *c, struct turn_claim_answer *out)
+static unsigned give_connection(struct turn_server *s, const struct turn_claim *c, struct turn_claim_answer *out, struct buf *room)
 {
 	struct wire w = wire_of(c->id);
 	uint32_t id = wire_u32(&w);
@@ -195,8 +195,10 @@ static unsigned give_connection(struct turn_server *s, const struct turn_claim *
 	if (!p)
 		return code;
 	out->fd = s->io->peer_release(s->io_arg, id);
-	connection_forget(s, p);
-	return out->fd < 0 ? 400 : 0;
+	if (out->fd < 0)
+		return 400; /* it has just ended, or its time limit ends it */
+	connection_leave(p, c->worker, room);
+	return 0;
 }
 
 static void put_allocation(struct turn_server *s, struct allocation *a, struct buf *b)
@@ -207,12 +209,12 @@ static void put_allocation(struct turn_server *s, struct allocation *a, struct b
 	wire_put_u32(b, a->ticket_n);
 	wire_put_u16(b, a->n_permissions);
 	for (uint16_t i = 0; i < a->n_permissions; i++) {
-		put_address(b, &a->permissions[i].peer);
+		pending_put_address(b, &a->permissions[i].peer);
 		wire_put_u64(b, a->permissions[i].expires_ms > now ? a->permissions[i].expires_ms - now : 0);
 	}
 	wire_put_u16(b, a->n_channels);
 	for (uint16_t i = 0; i < a->n_channels; i++) {
-		put_address(b, &a->channels[i].peer);
+		pending_put_address(b, &a->channels[i].peer);
 		wire_put_u16(b, a->channels[i].number);
 		wire_put_u64(b, a->channels[i].expires_ms > now ? a->channels[i].expires_ms - now : 0);
 	}
@@ -252,7 +254,7 @@ void turn_server_claim(struct turn_server *s, const struct turn_claim *c, struct
 	if (c->kind == CLAIM_RESERVATION)
 		code = give_reservation(s, c, out, room);
 	else if (c->kind == CLAIM_CONNECTION)
-		code = give_connection(s, c, out);
+		code = give_connection(s, c, out, room);
 	else if (c->kind == CLAIM_ALLOCATION)
 		code = give_allocation(s, c, out, room);
 	out->error = (uint16_t)code;
@@ -287,10 +289,11 @@ static unsigned take_reservation(struct request *r, const struct turn_claim_answ
 
 static unsigned take_connection(struct request *r, const struct turn_claim_answer *a)
 {
-	if (r->s->io->peer_adopt(r->s->io_arg, r->m->connection_id, a->fd) < 0)
-		return 400;
-	connection_join(r, r->m->connection_id);
-	return 0;
+	unsigned code = connection_arrive(r->s, a->state, bytes_make(r->who.user, r->who.user_n), a->fd);
+
+	if (code == 0)
+		connection_join(r, r->m->connection_id);
+	return code;
 }
 
 static void get_allocation(struct request *r, struct wire *w, struct allocation *a)
@@ -304,7 +307,7 @@ static void get_allocation(struct request *r, struct wire *w, struct allocation 
 	a->ticket_n = wire_u32(w);
 	for (uint16_t n = wire_u16(w); n > 0 && !wire_failed(w); n--) {
 		struct stunaddr peer = { 0 };
-		get_address(w, &peer);
+		pending_get_address(w, &peer);
 		uint64_t left = wire_u64(w);
 		enum peer_verdict v = peer_judge(c, &peer, &rule);
 		if (left && v && permission_put(a, &peer, v == PEER_OWN_RELAY, now, c->permissions_max) == 0)
@@ -312,7 +315,7 @@ static void get_allocation(struct request *r, struct wire *w, struct allocation 
 	}
 	for (uint16_t n = wire_u16(w); n > 0 && !wire_failed(w); n--) {
 		struct stunaddr peer = { 0 };
-		get_address(w, &peer);
+		pending_get_address(w, &peer);
 		uint16_t number = wire_u16(w);
 		uint64_t left = wire_u64(w);
 		if (left && peer_judge(c, &peer, &rule) && channel_put(a, number, &peer, now, c->channels_max, &channel) == 0)
@@ -370,6 +373,8 @@ void turn_server_claimed(struct turn_server *s, const struct turn_claim_answer *
 
 	if (!p || a->error || a->fd < 0) {
 		close_all(a);
+		if (!a->error && a->kind == CLAIM_CONNECTION)
+			connection_return(s, a->state);
 		if (p)
 			fail(p, a->error ? a->error : 500, a->error ? "the worker that should hold it does not, or it is another user's" : "it came without its socket");
 		return;

@@ -193,6 +193,11 @@ void quota_leave(struct quota *q, struct quota_hold *h)
 	*h = (struct quota_hold){ NULL, NULL };
 }
 
+struct quota_user *quota_find(const struct quota *q, struct bytes user)
+{
+	return map_get(&q->users, user);
+}
+
 struct bytes quota_user_name(const struct quota_user *u)
 {
 	return bytes_make(u->name, u->n);
@@ -256,9 +261,10 @@ struct quota_user *quota_next(const struct quota *q, size_t *at)
 bool quota_pass(struct quota *q, struct quota_user *u, uint32_t n, uint64_t now_ms)
 {
 	if (q->limits.bytes_user | q->limits.bytes_total) {
-		rate_become(&u->bytes, quota_share_user(q, u), now_ms);
+		if (u)
+			rate_become(&u->bytes, quota_share_user(q, u), now_ms);
 		rate_become(&q->bytes, share(q->limits.bytes_total, workers_with(q->at)), now_ms);
-		return rate_take(&u->bytes, n, now_ms) && rate_take(&q->bytes, n, now_ms);
+		return (!u || rate_take(&u->bytes, n, now_ms)) && rate_take(&q->bytes, n, now_ms);
 	}
 	return true;
 }

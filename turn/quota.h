@@ -35,6 +35,8 @@ struct quota_hold {
 int quota_enter(struct quota *q, struct bytes user, const struct stunaddr *client, uint64_t now_ms, struct quota_hold *out);
 void quota_leave(struct quota *q, struct quota_hold *h);
 struct bytes quota_user_name(const struct quota_user *u);
+/* An account that has allocations at any worker; NULL: none. */
+struct quota_user *quota_find(const struct quota *q, struct bytes user);
 uint32_t quota_user_count(const struct quota *q, const struct quota_user *u); /* here */
 uint32_t quota_count(const struct quota *q); /* allocations of the box, as far as this worker has heard */
 /* Another worker's count, and its end. */
@@ -42,7 +44,7 @@ int quota_hear(struct quota *q, unsigned worker, struct bytes user, uint32_t all
 void quota_worker_gone(struct quota *q, unsigned worker);
 /* Walks the accounts that have allocations here (to tell a worker that has just come): start with *at = 0. */
 struct quota_user *quota_next(const struct quota *q, size_t *at);
-/* May n bytes of one packet pass now? False: drop it (and count). */
+/* May n bytes of one packet pass now? False: drop it (and count). u NULL: only the box's limit binds. */
 bool quota_pass(struct quota *q, struct quota_user *u, uint32_t n, uint64_t now_ms);
 /* This worker's share of the user's limit, bytes a second, for the kernel's path; 0: no limit. */
 uint32_t quota_share_user(const struct quota *q, const struct quota_user *u);

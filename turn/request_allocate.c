@@ -74,7 +74,7 @@ static int open_relays(struct request *r, struct allocation *a)
 	}
 	/* RFC 8656 7.2 step 9: the second family may be missing; the answer says so then. */
 	if (rc == 0 && m->has & STUN_HAS_ADDITIONAL)
-		(void)s->io->relay_open(s->io_arg, 6, false, TURN_PORT_ANY, &a->relay[1], &pair, a);
+		(void)s->io->relay_open(s->io_arg, 6, a->is_tcp, TURN_PORT_ANY, &a->relay[1], &pair, a);
 	return rc;
 }
 
@@ -97,7 +97,7 @@ static void fill(struct request *r, struct allocation *a)
 	memcpy(a->born_of, r->m->id, sizeof a->born_of);
 	a->born_ms = now;
 	a->expires_ms = now + (uint64_t)lifetime_granted(r) * 1000;
-	a->has_ticket = r->m->has & STUN_HAS_TICKET;
+	a->has_ticket = r->m->has & STUN_HAS_TICKET && !a->is_tcp; /* RFC 6062 allocations do not move */
 	a->has_additional = r->m->has & STUN_HAS_ADDITIONAL;
 	rate_init(&a->new_peers, s->conf->new_peers_per_s, s->conf->new_peers_per_s * 4, now);
 }

@@ -121,6 +121,7 @@ void turn_server_set(struct turn_server *s, const struct turn_conf *c)
 	}
 	while ((a = map_next(&s->table.by_number, &at)))
 		allocation_revoke(a, judge_again, s);
+	connections_revoke(s, judge_again, s);
 	drain_set(s);
 }
 
@@ -145,6 +146,7 @@ static void see(const struct turn_server *s, const struct allocation *a, struct 
 		.left_s = (uint32_t)((a->expires_ms > now ? a->expires_ms - now : 0) / 1000),
 		.permissions = allocation_count_permissions(a, now),
 		.channels = allocation_count_channels(a, now),
+		.connections = a->n_connections,
 		.to_peer = a->to_peer,
 		.to_peer_bytes = a->to_peer_bytes,
 		.to_client = a->to_client,
@@ -168,10 +170,10 @@ void allocation_end(struct turn_server *s, struct allocation *a, const char *rea
 	uint32_t left = a->hold.user ? quota_user_count(s->quota, a->hold.user) - 1 : 0;
 
 	memcpy(name, user.p ? user.p : (const uint8_t *)"", user.n);
+	connections_end(s, a);
 	if (reason)
 		tell_ended(s, a, reason);
 	loop_timer_del(s->loop, &a->timer);
-	connections_end(s, a);
 	for (unsigned i = 0; i < 2; i++)
 		s->io->relay_close(s->io_arg, &a->relay[i]);
 	if (a->hold.user) {
@@ -369,6 +371,7 @@ void turn_server_heard(struct turn_server *s, unsigned worker, struct bytes user
 void turn_server_worker_gone(struct turn_server *s, unsigned worker)
 {
 	quota_worker_gone(s->quota, worker);
+	connections_worker_gone(s, worker);
 	drain_check(s);
 }
 

@@ -30,6 +30,7 @@ struct turn_conf {
 	uint32_t permissions_max, channels_max;   /* of one allocation */
 	uint32_t new_peers_per_s;                 /* of one allocation; 0: no limit */
 	bool has_mobility, has_tcp_relay;
+	uint32_t peer_connections, peer_connections_allocation; /* RFC 6062: of a worker, of an allocation */
 	struct peer_rules rules;
 	struct own_relays own_relays;
 	struct quota_limits limits;
@@ -91,6 +92,11 @@ bool turn_server_has(struct turn_server *s, const struct turn_path *p);
 void turn_server_connected(struct turn_server *s, uint32_t connection_id, int rc);
 int turn_server_incoming(struct turn_server *s, void *owner, const struct stunaddr *peer, uint32_t *connection_id);
 void turn_server_peer_gone(struct turn_server *s, uint32_t connection_id);
+/* n bytes have passed a joined connection; they count for its allocation and against the user's bandwidth. False: both
+ * sides should rest, and ask again with n = 0. */
+bool turn_server_tcp_bytes(struct turn_server *s, uint32_t connection_id, bool is_to_peer, uint32_t n);
+/* What worker tells of a connection that it holds for us, or we for it. */
+void turn_server_connection_news(struct turn_server *s, unsigned worker, const struct turn_connection_news *n);
 /* Another worker asks; the answer is filled (descriptors handed over) or has an error. state goes into room. */
 void turn_server_claim(struct turn_server *s, const struct turn_claim *c, struct turn_claim_answer *out, struct buf *room);
 void turn_server_claimed(struct turn_server *s, const struct turn_claim_answer *a);
@@ -103,7 +109,7 @@ struct turn_seen {
 	struct turn_path client;
 	struct bytes user;
 	struct stunaddr relayed, relayed2;
-	uint32_t age_s, left_s, permissions, channels;
+	uint32_t age_s, left_s, permissions, channels, connections;
 	uint64_t to_peer, to_peer_bytes, to_client, to_client_bytes, dropped;
 };
 /* Walks the allocations: start with *at = 0. False at the end. */

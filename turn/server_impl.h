@@ -11,7 +11,7 @@ enum {
 	RESERVATION_MS = 30 * 1000, /* RFC 8656 7.2: at least 30 s */
 	RESERVATIONS_MAX = 1024,
 	CONNECTION_MS = 30 * 1000,  /* RFC 6062 5.3: for ConnectionBind, and for the peer to answer */
-	CONNECTIONS_MAX = 8192,     /* of a worker */
+	NEWS_MS = 10 * 1000,        /* how often a worker tells what passed a connection of another's */
 	PENDING_MAX = 256,          /* claims at other workers */
 	PENDING_MS = 2000,
 	SAVED_MS = 60 * 1000,       /* one line about answers that were not given */
@@ -29,16 +29,29 @@ struct reservation {
 	struct loop_timer timer;
 };
 
-/* A peer's TCP connection (RFC 6062) that waits: for the peer, then for the client's ConnectionBind. */
+enum connection_state {
+	CONNECTION_CONNECTING, /* to the peer; its Connect is not answered yet */
+	CONNECTION_OFFERED,    /* waits for the client's ConnectionBind */
+	CONNECTION_BOUND,
+	CONNECTION_AWAY,       /* bound, at the worker where the client's connection is */
+	CONNECTION_GUEST,      /* bound here, of another worker's allocation */
+};
+
+/* A peer's TCP connection (RFC 6062). */
 struct peer_connection {
-	uint32_t id;
-	uint64_t allocation;
-	struct stunaddr peer;
-	bool is_connecting, is_bound;
-	uint8_t request[16]; /* transaction of the Connect that began it */
-	bool has_request;
-	struct loop_timer timer;
 	struct turn_server *server;
+	struct allocation *allocation; /* NULL: a guest's */
+	struct peer_connection *next;  /* of the allocation */
+	struct loop_timer timer;       /* a guest's: until the next news */
+	struct stunaddr peer;
+	uint32_t id;
+	uint32_t owed;                 /* bytes that have passed and the quota has not taken yet */
+	uint64_t to_peer, to_client;   /* a guest's: not told yet */
+	uint8_t request[16];           /* transaction of the Connect that began it */
+	uint8_t state;                 /* enum connection_state */
+	uint8_t holder;                /* the worker where it is away to */
+	uint16_t user_n;
+	char user[];                   /* a guest's */
 };
 
 /* A request whose answer another worker must help with. */
@@ -173,6 +186,10 @@ void reservations_free(struct turn_server *s);
 
 /* ---- pending.c ---- */
 void pendings_free(struct turn_server *s);
+/* An address as workers write it to each other. */
+struct wire;
+void pending_put_address(struct buf *b, const struct stunaddr *a);
+void pending_get_address(struct wire *w, struct stunaddr *a);
 /* Asks the worker; the request is answered when it has said, or at once when it cannot be asked. */
 void pending_begin(struct request *r, unsigned worker, enum turn_claim_kind kind, struct bytes id);
 
@@ -184,12 +201,30 @@ void drain_check(struct turn_server *s); /* perhaps there are fewer allocations 
 
 /* ---- connection.c (RFC 6062) ---- */
 struct peer_connection *connection_of(struct turn_server *s, uint32_t id);
+/* Room for another one? */
+bool connections_have_room(const struct turn_server *s);
+/* In the table, with a timer that is not set; NULL without memory. user: a guest's. */
+struct peer_connection *connection_add(struct turn_server *s, uint32_t id, const struct stunaddr *peer, struct bytes user);
 /* Is it there for this user to take? NULL: *code says why not. */
 struct peer_connection *connection_offered(struct turn_server *s, uint32_t id, struct bytes user, unsigned *code);
 void connection_forget(struct turn_server *s, struct peer_connection *c);
 /* Answers ConnectionBind and joins the two. */
 void connection_join(struct request *r, uint32_t id);
-void connections_end(struct turn_server *s, const struct allocation *a);
+/* Those of the allocation end. */
+void connections_end(struct turn_server *s, struct allocation *a);
+/* Those whose peer the rules forbid now end. */
+void connections_revoke(struct turn_server *s, enum peer_verdict (*judge)(void *arg, const struct stunaddr *peer), void *arg);
+
+/* ---- connection_away.c: the client's connection is at one worker, the allocation at another ---- */
+/* What the asking worker needs to know, in b; it has the connection from now on. */
+void connection_leave(struct peer_connection *c, unsigned to, struct buf *b);
+/* It arrives: fd is taken, on failure too. 0, or an error for the client; its owner knows. */
+unsigned connection_arrive(struct turn_server *s, struct bytes state, struct bytes user, int fd);
+/* It was granted to nobody. */
+void connection_return(struct turn_server *s, struct bytes state);
+/* Tells the other worker that it is over, when there is one. */
+void connection_part(struct peer_connection *c);
+void connections_worker_gone(struct turn_server *s, unsigned worker);
 
 /* ---- ticket.c (RFC 8016) ---- */
 size_t ticket_make(const struct turn_server *s, const struct allocation *a, uint32_t n, uint8_t out[static STUNMSG_TICKET_MAX]);

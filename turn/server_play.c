@@ -165,12 +165,20 @@ static int join(void *io, const struct turn_path *client, uint32_t id)
 
 	o->path = *client;
 	o->connection = id;
-	return 0;
+	return ((struct play_worker *)io)->play->cannot_join ? ERR_NOMEM : 0;
 }
 
 static void client_close(void *io, const struct turn_path *client)
 {
 	note(io, OUT_CLOSE)->path = *client;
+}
+
+static void tell_connection(void *io, unsigned worker, const struct turn_connection_news *n)
+{
+	struct play_worker *w = io;
+
+	if (worker < PLAY_WORKERS && w->play->workers[worker].server)
+		turn_server_connection_news(w->play->workers[worker].server, w->number, n);
 }
 
 /* The bus between the workers, at once. */
@@ -233,7 +241,7 @@ static const struct turn_io play_io = {
 	.to_client = to_client, .to_client_from = to_client_from, .to_peer = to_peer, .relay_open = relay_open,
 	.relay_adopt = relay_adopt, .relay_owner = relay_owner, .relay_close = relay_close, .relay_release = relay_release,
 	.peer_connect = peer_connect, .peer_close = peer_close, .peer_release = peer_release, .peer_adopt = peer_adopt,
-	.join = join, .client_close = client_close, .claim = claim, .tell_usage = tell_usage,
+	.join = join, .tell_connection = tell_connection, .client_close = client_close, .claim = claim, .tell_usage = tell_usage,
 	.ended = ended, .drained = drained, .refused = refused,
 };
 
@@ -248,7 +256,7 @@ void play_begin(struct play *p)
 	p->conf = (struct turn_conf){
 		.realm = BYTES("example.org"), .algorithms = 1 << STUN_ALGORITHM_MD5 | 1 << STUN_ALGORITHM_SHA256,
 		.lifetime_s = 600, .lifetime_max_s = 3600, .permissions_max = 20, .channels_max = 20, .has_mobility = true,
-		.has_tcp_relay = true, .credentials = c, .limits = { .workers = PLAY_WORKERS },
+		.has_tcp_relay = true, .peer_connections = 100, .peer_connections_allocation = 5, .credentials = c, .limits = { .workers = PLAY_WORKERS },
 		.discovery = { { 0xff, 0xff }, { 0xff, 0xff } },
 	};
 	for (unsigned i = 0; i < PLAY_WORKERS; i++) {

@@ -43,7 +43,7 @@ struct play {
 	char refused_user[256];
 	int claim_rc; /* 0: claims arrive; else what asking gives; PLAY_SILENT: nobody answers */
 	char why[256];
-	bool has_no_port, has_no_v6;
+	bool has_no_port, has_no_v6, cannot_join;
 	struct stunaddr public[2]; /* behind static NAT; family 0: not */
 };
 

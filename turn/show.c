@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "door_dtls.h"
 #include "door_stream.h"
+#include "tcp_relay.h"
 
 enum { RECORDS_MAX = 1000 };
 
@@ -33,6 +34,7 @@ static void show_turn(void *program, struct proc_ask *ask, const struct bytes *a
 	proc_record_int(ask, "doors", doors);
 	proc_record_int(ask, "connections", streams_count(w->streams));
 	proc_record_int(ask, "associations", associations_count(w->associations));
+	proc_record_int(ask, "peer-connections", tcp_relay_count(w->tcp));
 	proc_record_int(ask, "allocations", (int64_t)turn_server_count(w->server));
 	proc_record_int(ask, "ports-used", relays_used(w->relays));
 	proc_record_int(ask, "ports-held", relays_held(w->relays));
@@ -60,6 +62,7 @@ static void record(struct proc_ask *ask, const struct turn_seen *a)
 	proc_record_int(ask, "left-s", a->left_s);
 	proc_record_int(ask, "permissions", a->permissions);
 	proc_record_int(ask, "channels", a->channels);
+	proc_record_int(ask, "connections", a->connections);
 	proc_record_int(ask, "to-peer-bytes", (int64_t)a->to_peer_bytes);
 	proc_record_int(ask, "to-client-bytes", (int64_t)a->to_client_bytes);
 	proc_record_int(ask, "dropped", (int64_t)a->dropped);

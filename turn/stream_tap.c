@@ -16,7 +16,7 @@ static struct stream_client *tapped(struct worker *w, const struct turn_path *cl
 
 /* Who has nothing to say may be silent for long, and who does not read may mean it: only who is away is found out.
  * Wishes: without them the connection lives until the other end closes. */
-static void set_options(int fd)
+void stream_keep_alive(int fd)
 {
 	static const int on = 1, idle_s = KEEP_IDLE_S, interval_s = KEEP_INTERVAL_S, tries = KEEP_TRIES, never = 0;
 
@@ -65,7 +65,7 @@ int stream_tap(struct worker *w, const struct turn_path *client, const struct st
 		return ERR_NOT_FOUND;
 	stream_uncount(c);
 	loop_timer_del(w->loop, &c->timer);
-	set_options(c->link.watch.fd);
+	stream_keep_alive(c->link.watch.fd);
 	c->tap = t;
 	c->tap_arg = arg;
 	c->state = STREAM_TAPPED;

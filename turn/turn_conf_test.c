@@ -76,6 +76,7 @@ static void test_taken_over(void **state)
 	assert_int_equal(c->engine.limits.workers, 1); /* G-EDGE-02 off */
 	assert_true(c->engine.is_draining);
 	assert_int_equal(c->rest_us, 120);
+	assert_false(c->engine.has_tcp_relay); /* RFC 6062 is asked for */
 	assert_int_equal(c->engine.alternate.port, 3478);
 	assert_int_equal(c->connections, 20000); /* one worker has them all */
 	assert_int_equal(c->connections_address, 500);
@@ -92,13 +93,17 @@ static void test_taken_over(void **state)
 
 static void test_connections_are_shared(void **state)
 {
-	struct settings *s = parse("turn workers = 3\nturn connections-max = 100\nturn connections-address = 0\n");
+	struct settings *s = parse("turn workers = 3\nturn connections-max = 100\nturn connections-address = 0\nturn tcp-relay = on\n"
+	                           "turn tcp-connections-max = 50\nturn tcp-connections-allocation = 7\n");
 	struct turn_settings *c = turn_settings_new(s, NULL, 0);
 
 	(void)state;
 	assert_non_null(c);
 	assert_int_equal(c->connections, 34); /* rounded up */
 	assert_int_equal(c->connections_address, UINT32_MAX);
+	assert_true(c->engine.has_tcp_relay);
+	assert_int_equal(c->engine.peer_connections, 17);
+	assert_int_equal(c->engine.peer_connections_allocation, 7);
 	turn_settings_free(c);
 	settings_free(s);
 }

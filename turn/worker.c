@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "base/err.h"
+#include "tcp_relay.h"
 
 /* What the engine asks for, carried out; what the settings and listeners say, handed to it. */
 
@@ -44,7 +45,12 @@ static void on_icmp(void *arg, void *owner, const struct stunaddr *peer, uint8_t
 	turn_server_icmp(((struct worker *)arg)->server, owner, peer, type, code, data);
 }
 
-const struct relays_hooks worker_relay_hooks = { .peer = on_peer, .icmp = on_icmp };
+static void on_acceptable(void *arg, void *owner, struct turn_relay *r)
+{
+	tcp_relay_accept(((struct worker *)arg)->tcp, owner, r);
+}
+
+const struct relays_hooks worker_relay_hooks = { .peer = on_peer, .icmp = on_icmp, .acceptable = on_acceptable };
 
 /* ---- relayed addresses ---- */
 
@@ -81,6 +87,33 @@ static void relay_release(void *io, struct turn_relay *r)
 	relays_release(((struct worker *)io)->relays, r);
 }
 
+/* ---- connections (RFC 6062) ---- */
+
+static int peer_connect(void *io, struct turn_relay *r, const struct stunaddr *peer, uint32_t id)
+{
+	return tcp_relay_connect(((struct worker *)io)->tcp, r, peer, id);
+}
+
+static void peer_close(void *io, uint32_t id)
+{
+	tcp_relay_close(((struct worker *)io)->tcp, id);
+}
+
+static int peer_release(void *io, uint32_t id)
+{
+	return tcp_relay_release(((struct worker *)io)->tcp, id);
+}
+
+static int peer_adopt(void *io, uint32_t id, int fd)
+{
+	return tcp_relay_adopt(((struct worker *)io)->tcp, id, fd);
+}
+
+static int join(void *io, const struct turn_path *client, uint32_t id)
+{
+	return tcp_relay_join(((struct worker *)io)->tcp, client, id);
+}
+
 /* ---- the others, the log ---- */
 
 static void client_close(void *io, const struct turn_path *client)
@@ -94,6 +127,11 @@ static void client_close(void *io, const struct turn_path *client)
 static int claim(void *io, unsigned worker, const struct turn_claim *c)
 {
 	return claims_ask(io, worker, c);
+}
+
+static void tell_connection(void *io, unsigned worker, const struct turn_connection_news *n)
+{
+	claims_tell_connection(io, worker, n);
 }
 
 static void tell_usage(void *io, struct bytes user, uint32_t allocations)
@@ -143,11 +181,11 @@ static void drained(void *io, uint32_t left)
 		log_info("turn.drained", LOG_INT("allocations", left), LOG_STR("do", "the box can be taken out of service"));
 }
 
-/* Without clients on streams there is no TCP relay: what it needs is left out (io.h). */
 const struct turn_io worker_io = {
 	.to_client = to_client, .to_client_from = to_client_from, .to_peer = to_peer,
 	.relay_open = relay_open, .relay_adopt = relay_adopt, .relay_owner = relay_owner, .relay_close = relay_close, .relay_release = relay_release,
-	.client_close = client_close, .claim = claim, .tell_usage = tell_usage,
+	.peer_connect = peer_connect, .peer_close = peer_close, .peer_release = peer_release, .peer_adopt = peer_adopt, .join = join,
+	.tell_connection = tell_connection, .client_close = client_close, .claim = claim, .tell_usage = tell_usage,
 	.ended = ended, .drained = drained, .refused = refused,
 };
 

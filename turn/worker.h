@@ -15,6 +15,7 @@
 
 struct worker;
 struct door;
+struct tcp_relay; /* tcp_relay.h */
 struct streams; /* clients over TCP and TLS: door_stream.c */
 struct associations; /* over DTLS: door_dtls.c */
 
@@ -54,6 +55,7 @@ struct worker {
 	struct relays *relays;
 	struct streams *streams;
 	struct associations *associations;
+	struct tcp_relay *tcp;
 	struct turn_server *server;
 	struct door doors[TURN_DOORS_MAX];
 	const struct settings *settings; /* NULL before the first */
@@ -67,7 +69,7 @@ struct worker {
 	uint64_t pair_number; /* a grant's second descriptor waits for it */
 	int pair_fd;          /* -1: none */
 	struct log_limit refusals, failures, short_ends;
-	struct stats engine_stats, batch_stats, stream_stats, association_stats;
+	struct stats engine_stats, batch_stats, stream_stats, association_stats, tcp_stats;
 };
 
 extern const struct turn_io worker_io;
@@ -97,6 +99,7 @@ void certificates_fini(struct worker *w);  /* after all clients */
 /* ---- claims.c: the other workers ---- */
 int claims_ask(struct worker *w, unsigned other, const struct turn_claim *c);
 void claims_tell_usage(struct worker *w, struct bytes user, uint32_t allocations);
+void claims_tell_connection(struct worker *w, unsigned other, const struct turn_connection_news *n);
 void claims_up(struct worker *w, struct chan *c);
 void claims_down(struct worker *w, struct chan *c);
 void claims_fini(struct worker *w);

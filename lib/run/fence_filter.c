@@ -40,6 +40,8 @@ static const int calls_accept[] = { NAME(accept), NAME(accept4) };
 
 static const int calls_connect[] = { NAME(connect) };
 
+static const int calls_relay[] = { NAME(bind), NAME(listen), NAME(connect) };
+
 /* Where these may reach is for the root folder and Landlock to say. */
 static const int calls_files[] = {
 	NAME(open), NAME(openat), NAME(stat), NAME(lstat), NAME(newfstatat), NAME(statx), NAME(access),
@@ -157,23 +159,23 @@ static int refuse_files(scmp_filter_ctx f)
 	return allow_if(f, NAME(newfstatat), SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH));
 }
 
-/* A relay's sockets: datagrams only. Which ports it may take is for the kernel's own rule (no
- * privileged one); no capability lets it past. */
+/* A relay's sockets: datagrams, and connections from and to its addresses (RFC 6062). Which ports it may take is for the
+ * kernel's own rule (no privileged one); no capability lets it past. */
 static int allow_relay(scmp_filter_ctx f)
 {
 	static const struct socket_option options[] = {
-		{ SOL_SOCKET, SO_RXQ_OVFL }, { IPPROTO_UDP, UDP_GRO },
+		{ SOL_SOCKET, SO_RXQ_OVFL }, { IPPROTO_UDP, UDP_GRO }, { SOL_SOCKET, SO_REUSEPORT },
 		{ IPPROTO_IP, IP_RECVERR },  { IPPROTO_IP, IP_MTU_DISCOVER },
 		{ IPPROTO_IPV6, IPV6_RECVERR }, { IPPROTO_IPV6, IPV6_MTU_DISCOVER },
 	};
-	static const int families[] = { AF_INET, AF_INET6 };
+	static const int families[] = { AF_INET, AF_INET6 }, types[] = { SOCK_DGRAM, SOCK_STREAM };
 	const scmp_datum_t kind = 0xffffffff & ~(scmp_datum_t)(SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-	for (size_t i = 0; i < sizeof families / sizeof families[0]; i++)
-		if (seccomp_rule_add(f, SCMP_ACT_ALLOW, NAME(socket), 3, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]),
-				     SCMP_A1(SCMP_CMP_MASKED_EQ, kind, SOCK_DGRAM), SCMP_A2(SCMP_CMP_EQ, 0)))
+	for (size_t i = 0; i < 4; i++)
+		if (seccomp_rule_add(f, SCMP_ACT_ALLOW, NAME(socket), 3, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i & 1]),
+				     SCMP_A1(SCMP_CMP_MASKED_EQ, kind, (scmp_datum_t)types[i >> 1]), SCMP_A2(SCMP_CMP_EQ, 0)))
 			return ERR_SYS;
-	if (seccomp_rule_add(f, SCMP_ACT_ALLOW, NAME(bind), 0))
+	if (ALLOW_EACH(f, calls_relay))
 		return ERR_SYS;
 	return allow_options(f, options, sizeof options / sizeof options[0]);
 }

@@ -53,7 +53,8 @@ static struct ruleset ruleset_of(const struct service *row, long abi)
 {
 	struct ruleset r = { .fs = all_files(abi) };
 
-	if (abi >= 4)
+	/* a relay's ports are too many for rules, and its peers' are any */
+	if (abi >= 4 && !(row->may & FENCE_RELAY))
 		r.net = NET_BIND_TCP | (row->may & FENCE_CONNECT ? 0 : NET_CONNECT_TCP);
 	if (abi >= 6)
 		r.scoped = SCOPE_ABSTRACT_UNIX | SCOPE_SIGNAL;

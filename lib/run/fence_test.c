@@ -111,6 +111,26 @@ static int narrowed_with_source(const struct service *row)
 	return socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0) < 0 || getpid() < 2;
 }
 
+/* An address that is listened at and connected from (RFC 6062). */
+static int relays(void)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t n = sizeof at;
+	const int on = 1;
+	int door = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), from = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (door < 0 || from < 0)
+		return 20;
+	if (bind(door, (struct sockaddr *)&at, n) || setsockopt(door, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) || listen(door, 4) ||
+	    getsockname(door, (struct sockaddr *)&at, &n))
+		return 21;
+	if (setsockopt(from, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) || setsockopt(from, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) ||
+	    bind(from, (struct sockaddr *)&at, n))
+		return 22;
+	at.sin_port = htons(9);
+	return connect(from, (struct sockaddr *)&at, n) && errno != ECONNREFUSED ? 23 : 0;
+}
+
 /* What programs need all day still works. */
 static int live(const struct service *row)
 {
@@ -143,7 +163,7 @@ static int live(const struct service *row)
 		if (socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK, 0) < 0 && errno != EAFNOSUPPORT)
 			return 8;
 	}
-	return 0;
+	return row->may & FENCE_RELAY ? relays() : 0;
 }
 
 static int missing_file(const struct service *row)

@@ -16,7 +16,7 @@ enum fence_may {
 	FENCE_CONNECT = 1 << 1,     /* new IPv4 and IPv6 sockets, connect (DNS and peers) */
 	FENCE_FILES = 1 << 2,       /* open, rename, unlink, fsync, lock below its own folder only */
 	FENCE_BIND = 1 << 3,        /* a source address for new sockets; see fence_narrow */
-	FENCE_RELAY = 1 << 4,       /* new datagram sockets of IPv4 and IPv6, bound to ports of its own; their options */
+	FENCE_RELAY = 1 << 4,       /* new sockets of IPv4 and IPv6 on ports of its own, datagrams and (RFC 6062) TCP, listening and connecting */
 };
 
 struct service {

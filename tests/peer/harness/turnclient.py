@@ -13,6 +13,8 @@ ALLOCATE, REFRESH, CREATE_PERMISSION, CHANNEL_BIND = 3, 4, 8, 9
 SEND_INDICATION, DATA_INDICATION = 0x16, 0x17
 USERNAME, INTEGRITY, ERROR, CHANNEL, LIFETIME, PEER, DATA, REALM, NONCE, RELAYED, FAMILY, TRANSPORT = (
     0x6, 0x8, 0x9, 0xC, 0xD, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x19)
+CONNECT, CONNECTION_BIND, CONNECTION_ATTEMPT = 10, 11, 12  # RFC 6062
+CONNECTION_ID = 0x2A
 ACCESS_TOKEN, ALTERNATE, THIRD_PARTY = 0x1B, 0x8023, 0x802E
 
 
@@ -51,6 +53,16 @@ def unxor_address(value, id_):
     family, port = struct.unpack("!xBH", value[:4])
     ip = bytes(a ^ b for a, b in zip(value[4:], struct.pack("!I", COOKIE) + id_))
     return socket.inet_ntop(socket.AF_INET if family == 1 else socket.AF_INET6, ip), port ^ COOKIE >> 16
+
+
+def exactly(sock, n):
+    got = b""
+    while len(got) < n:
+        part = sock.recv(n - len(got))
+        if not part:
+            raise EOFError("the other side has closed")
+        got += part
+    return got
 
 
 def parse(message):
@@ -117,9 +129,9 @@ class TurnClient:
             self.realm, self.nonce = found[REALM], found[NONCE]
         raise Refused(code, found)
 
-    def allocate(self):
-        """The relayed port."""
-        found = self.request(ALLOCATE, (TRANSPORT, b"\x11\0\0\0"))
+    def allocate(self, protocol=17):
+        """The relayed port. Protocol 6: TCP to the peers (RFC 6062)."""
+        found = self.request(ALLOCATE, (TRANSPORT, bytes([protocol, 0, 0, 0])))
         return struct.unpack("!H", found[RELAYED][2:4])[0] ^ COOKIE >> 16
 
     def allocate_at(self, is_v6=False):
@@ -176,24 +188,34 @@ class StreamClient(TurnClient):
         s = socket.create_connection((server, port), timeout=10, source_address=(local, 0))
         return self.context.wrap_socket(s) if self.context else s
 
-    def _exactly(self, n):
-        got = b""
-        while len(got) < n:
-            part = self.sock.recv(n - len(got))
-            if not part:
-                raise EOFError("the server has closed")
-            got += part
-        return got
-
     def _message(self):
-        head = self._exactly(4)
+        head = exactly(self.sock, 4)
         kind, n = struct.unpack("!HH", head)
         if kind < 0x4000:
-            return head + self._exactly(n + 16)
-        data = self._exactly(n)
-        if self._exactly(-n % 4) != bytes(-n % 4):
+            return head + exactly(self.sock, n + 16)
+        data = exactly(self.sock, n)
+        if exactly(self.sock, -n % 4) != bytes(-n % 4):
             raise ValueError("padding that is not zero")
         return head + data
+
+    # ---- RFC 6062
+    def connect_peer(self, addr, port):
+        """The id of the connection."""
+        return self.request(CONNECT, (PEER, xor_address(addr, port)))[CONNECTION_ID]
+
+    def attempt(self):
+        """A peer has connected: the id, and where it is."""
+        got = self._message()
+        if got[:2] != struct.pack("!H", CONNECTION_ATTEMPT | 0x10):
+            raise ValueError("no ConnectionAttempt: %r" % got)
+        found = parse(got)
+        port, ip = struct.unpack("!HI", found[PEER][2:8])
+        return found[CONNECTION_ID], (socket.inet_ntoa(struct.pack("!I", ip ^ COOKIE)), port ^ COOKIE >> 16)
+
+    def bind(self, connection):
+        """From now on the socket is the peer's."""
+        self.request(CONNECTION_BIND, (CONNECTION_ID, connection))
+        return self.sock
 
     def send(self, number, data):
         self.sock.sendall(struct.pack("!HH", number, len(data)) + data + bytes(-len(data) % 4))
