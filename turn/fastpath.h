@@ -7,6 +7,8 @@
 
 #include "proto/stunmsg.h"
 
+#include "xdp/flowmap.h"
+
 struct fastpath_flow {
 	struct stunaddr client, server; /* as on the wire at this box */
 	struct stunaddr relay, peer;
@@ -16,18 +18,30 @@ struct fastpath_flow {
 };
 struct fastpath_counts {
 	uint64_t to_peer, to_peer_bytes, to_client, to_client_bytes, dropped;
-	uint64_t last_used_ms; /* 0: never */
+	uint64_t last_used_ms; /* CLOCK_MONOTONIC; 0: never */
+};
+
+/* What gh-xdp hands over: the maps in the order of enum flowmap (taken when it succeeds), and this
+ * worker's own range of slots, so that workers never meet. cpus: possible ones, as in the kernel's
+ * per-CPU values. */
+struct fastpath_maps {
+	int fds[FLOWMAP_COUNT];
+	unsigned cpus;
+	uint32_t first_slot, slots;
 };
 
 struct fastpath;
-/* From the maps' descriptors that gh-xdp hands over (taken). ERR_SYS, ERR_LIMIT (other version). */
-int fastpath_open(const int *fds, size_t n, struct fastpath **out);
-void fastpath_close(struct fastpath *f);
-/* ERR_UNSUPPORTED: this flow cannot go there (why is counted); ERR_FULL. *id for the others. */
+/* ERR_RANGE, ERR_NOMEM. */
+int fastpath_open(const struct fastpath_maps *m, struct fastpath **out);
+void fastpath_close(struct fastpath *f); /* flows stay in the kernel until their time */
+/* ERR_UNSUPPORTED: this flow cannot go there (a permission, a family that is none); ERR_EXISTS: one
+ * of its two ways is taken; ERR_FULL; ERR_SYS. *id for the others. */
 int fastpath_add(struct fastpath *f, const struct fastpath_flow *w, uint32_t *id);
-int fastpath_renew(struct fastpath *f, uint32_t id, const struct fastpath_flow *w); /* time and rates */
+/* Time and rates. ERR_NOT_FOUND, ERR_SYS; so the next. */
+int fastpath_renew(struct fastpath *f, uint32_t id, const struct fastpath_flow *w);
 int fastpath_read(struct fastpath *f, uint32_t id, struct fastpath_counts *out);
-/* Takes it out; its last counts in *out (may be NULL). */
+/* Takes it out; its last counts in *out (may be NULL). A packet that a CPU holds at this moment may
+ * go uncounted. */
 void fastpath_del(struct fastpath *f, uint32_t id, struct fastpath_counts *out);
 
 #endif

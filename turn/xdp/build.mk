@@ -1,0 +1,7 @@
+# The program for the kernel is built by clang whatever builds the rest.
+BPF_OBJ := build/bpf/forward.bpf.o
+$(BPF_OBJ): turn/xdp/forward.bpf.c turn/xdp/flowmap.h
+	@mkdir -p $(@D)
+	clang -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -I/usr/include/$(shell gcc -print-multiarch) -c $< -o $@
+
+build/release/test/fastpath_test build/asan/test/fastpath_test: $(BPF_OBJ)

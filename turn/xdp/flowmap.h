@@ -1,0 +1,41 @@
+/* turn/xdp/flowmap.h - what the worker writes into the kernel's maps and reads there. Shared by
+ * forward.bpf.c and fastpath.c; numbers are in network order where named wire_, else the host's.
+ *
+ *   ways[5-tuple, channel] -> struct way -> flows[slot] limits (the worker writes)
+ *                                           meters[slot] buckets (the kernel writes)
+ *                                           counts[slot] per CPU (the kernel writes)
+ * A flow has two ways: client to peer (with the channel) and peer to client (channel 0). */
+#ifndef TURN_XDP_FLOWMAP_H
+#define TURN_XDP_FLOWMAP_H
+
+#include <linux/types.h>
+
+enum { FLOWMAP_FLOWS_MAX = 65536 };
+/* In this order fastpath_open takes the descriptors. */
+enum flowmap { FLOWMAP_WAYS, FLOWMAP_FLOWS, FLOWMAP_METERS, FLOWMAP_COUNTS, FLOWMAP_COUNT };
+
+struct way_key {
+	__u8 src[16], dst[16]; /* IPv4: the first four, zeros behind */
+	__u16 wire_sport, wire_dport;
+	__u16 wire_channel; /* 0: a datagram of a peer */
+	__u16 family;       /* 4 or 6 */
+};
+struct way {
+	__u8 src[16], dst[16];
+	__u16 wire_sport, wire_dport;
+	__u16 wire_channel; /* to put in front; 0: none */
+	__u8 family, to_peer;
+	__u32 slot;
+};
+struct flow_limits {
+	__u64 expires_ns;                    /* CLOCK_MONOTONIC */
+	__u64 bytes_per_s, packets_per_s;    /* 0: no limit */
+};
+struct flow_meter {
+	__u64 bytes_due_ns, packets_due_ns; /* when the bucket is full again */
+};
+struct flow_counts {
+	__u64 to_peer, to_peer_bytes, to_client, to_client_bytes, dropped, last_used_ns;
+};
+
+#endif
