@@ -4,4 +4,9 @@ $(BPF_OBJ): turn/xdp/forward.bpf.c turn/xdp/flowmap.h
 	@mkdir -p $(@D)
 	clang -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -I/usr/include/$(shell gcc -print-multiarch) -c $< -o $@
 
-build/release/test/fastpath_test build/asan/test/fastpath_test: | $(BPF_OBJ)
+build/release/test/fastpath_test build/release/test/load_test build/asan/test/load_test build/asan/test/fastpath_test: | $(BPF_OBJ)
+
+UNIT += turn/xdp/load_test
+load_test_SRCS := turn/xdp/load.c turn/fastpath.c
+load_test_LIBS := base
+load_test_LD := -lbpf

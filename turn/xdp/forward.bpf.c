@@ -45,7 +45,7 @@ struct {
 	__type(value, struct flow_counts);
 	__uint(max_entries, FLOWMAP_FLOWS_MAX);
 } counts SEC(".maps");
-/* Interfaces that a frame may leave by: those where this program runs. */
+/* Interfaces that a frame of another one may leave by. */
 struct {
 	__uint(type, BPF_MAP_TYPE_DEVMAP_HASH);
 	__type(key, __u32);
@@ -219,7 +219,7 @@ INLINE int route(struct xdp_md *ctx, const struct way *w, __u16 l3_total, __u8 t
 	if (bpf_fib_lookup(ctx, r, sizeof *r, 0) != BPF_FIB_LKUP_RET_SUCCESS)
 		return -1;
 	__u32 out = r->ifindex;
-	return bpf_map_lookup_elem(&ports, &out) ? 0 : -1;
+	return out == ctx->ingress_ifindex || bpf_map_lookup_elem(&ports, &out) ? 0 : -1;
 }
 
 /* RFC 1624: the old words taken out of the sum, the new ones put in. 0 means none and stays so (IPv4). */
