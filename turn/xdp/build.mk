@@ -10,3 +10,4 @@ UNIT += turn/xdp/load_test
 load_test_SRCS := turn/xdp/load.c turn/fastpath.c
 load_test_LIBS := base
 load_test_LD := -lbpf
+$(O)/bin/turn_xdp: | $(BPF_OBJ)

@@ -108,6 +108,11 @@ int xdp_kernel_routes(void)
 	return rc ? rc : write_one("/proc/sys/net/ipv6/conf/lo/forwarding");
 }
 
+int xdp_kernel_prog(const struct xdp_kernel *k)
+{
+	return k->prog;
+}
+
 int xdp_kernel_maps(const struct xdp_kernel *k, int fds[static FLOWMAP_COUNT])
 {
 	for (int i = 0; i < FLOWMAP_COUNT; i++) {

@@ -21,6 +21,7 @@ int xdp_kernel_attach(struct xdp_kernel *k, unsigned ifindex, unsigned how, cons
 /* The loopback interface routes, so that the program may look up routes as this box does; no other
  * interface forwards by that. Needs /proc/sys. ERR_SYS. */
 int xdp_kernel_routes(void);
+int xdp_kernel_prog(const struct xdp_kernel *k); /* its descriptor, for BPF_PROG_RUN */
 /* New descriptors (the caller's) in the order of enum flowmap. ERR_SYS. */
 int xdp_kernel_maps(const struct xdp_kernel *k, int fds[static FLOWMAP_COUNT]);
 
