@@ -24,7 +24,7 @@ struct channel {
 	uint64_t expires_ms;
 	struct stunaddr peer;
 	uint16_t number;
-	uint32_t fast; /* the kernel's flow (fastpath.h); 0: none */
+	uint32_t fast; /* the kernel's flow (net/fastpath.h); 0: none */
 };
 
 struct turn_server;

@@ -6,7 +6,3 @@ gh-sipload_SRCS := tests/load/sipload.c tests/load/sip_side.c tests/load/sip_wir
 	tests/load/sip_subscribe.c tests/load/meter.c
 gh-sipload_LIBS := net run proto base
 gh-sipload_LD := -lssl -lcrypto -lcares -lresolv -levent_core -lseccomp $(proto_LD)
-TOOLS += turn_xdp
-turn_xdp_SRCS := tests/load/turn_xdp.c turn/xdp/load.c turn/fastpath.c
-turn_xdp_LIBS := base
-turn_xdp_LD := -lbpf

@@ -1,13 +1,17 @@
 # The program for the kernel is built by clang whatever builds the rest.
 BPF_OBJ := build/bpf/forward.bpf.o
-$(BPF_OBJ): turn/xdp/forward.bpf.c turn/xdp/flowmap.h
+$(BPF_OBJ): turn/xdp/forward.bpf.c lib/net/flowmap.h
 	@mkdir -p $(@D)
-	clang -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -I/usr/include/$(shell gcc -print-multiarch) -c $< -o $@
+	clang -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -Ilib -I/usr/include/$(shell gcc -print-multiarch) -c $< -o $@
 
 build/release/test/fastpath_test build/release/test/load_test build/asan/test/load_test build/asan/test/fastpath_test: | $(BPF_OBJ)
 
 UNIT += turn/xdp/load_test
-load_test_SRCS := turn/xdp/load.c turn/fastpath.c
+load_test_SRCS := turn/xdp/load.c lib/net/fastpath.c
 load_test_LIBS := base
 load_test_LD := -lbpf
 $(O)/bin/turn_xdp: | $(BPF_OBJ)
+TOOLS += turn_xdp
+turn_xdp_SRCS := turn/xdp/turn_xdp.c turn/xdp/load.c lib/net/fastpath.c
+turn_xdp_LIBS := base
+turn_xdp_LD := -lbpf

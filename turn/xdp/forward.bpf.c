@@ -10,7 +10,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-#include "flowmap.h"
+#include "net/flowmap.h"
 
 #define NS_PER_S 1000000000ull
 #define BURST_NS (NS_PER_S / 10)

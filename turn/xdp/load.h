@@ -3,7 +3,7 @@
 #ifndef TURN_XDP_LOAD_H
 #define TURN_XDP_LOAD_H
 
-#include "flowmap.h"
+#include "net/flowmap.h"
 
 enum { XDP_PORTS_MAX = 64 };
 struct xdp_kernel;

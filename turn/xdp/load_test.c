@@ -22,7 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../fastpath.h"
+#include "net/fastpath.h"
 #include "load.h"
 
 enum { PACKETS = 50, CHANNEL = 0x4001 };

@@ -1,13 +1,13 @@
-/* turn/fastpath.h - the kernel's path as the engine sees it (turn/xdp does it). The engine owns all
+/* net/fastpath.h - the kernel's path as the engine sees it (turn/xdp does it). The engine owns all
  * state: it puts in a flow when a channel (or a permission) is there, takes it out when it ends, reads
  * its counters; the kernel forwards what matches and hands up everything else. A flow ends by itself at
  * its time in the kernel too, so that nothing outlives a worker that died. */
-#ifndef TURN_FASTPATH_H
-#define TURN_FASTPATH_H
+#ifndef NET_FASTPATH_H
+#define NET_FASTPATH_H
 
 #include "proto/stunmsg.h"
 
-#include "xdp/flowmap.h"
+#include "net/flowmap.h"
 
 struct fastpath_flow {
 	struct stunaddr client, server; /* as on the wire at this box */
@@ -35,7 +35,7 @@ struct fastpath;
 int fastpath_open(const struct fastpath_maps *m, struct fastpath **out);
 void fastpath_close(struct fastpath *f); /* flows stay in the kernel until their time */
 /* ERR_UNSUPPORTED: this flow cannot go there (a permission, a family that is none); ERR_EXISTS: one
- * of its two ways is taken; ERR_FULL; ERR_SYS. *id for the others. */
+ * of its two ways is taken; ERR_FULL; ERR_SYS. *id (never 0) for the others. */
 int fastpath_add(struct fastpath *f, const struct fastpath_flow *w, uint32_t *id);
 /* Time and rates. ERR_NOT_FOUND, ERR_SYS; so the next. */
 int fastpath_renew(struct fastpath *f, uint32_t id, const struct fastpath_flow *w);

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../turn/fastpath.h"
-#include "../../turn/xdp/load.h"
+#include "net/fastpath.h"
+#include "load.h"
 
 enum { ETH = 14, IP4 = 20, UDP = 8, HEAD = ETH + IP4 + UDP, TURNS = 250, CALLS = 2000, CHANNEL = 0x4001 };
 

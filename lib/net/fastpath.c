@@ -163,25 +163,25 @@ int fastpath_add(struct fastpath *f, const struct fastpath_flow *w, uint32_t *id
 		return rc;
 	f->first_free = s->next_free;
 	s->used = true;
-	*id = i;
+	*id = i + 1;
 	return 0;
 }
 
 static bool is_used(const struct fastpath *f, uint32_t id)
 {
-	return id < f->maps.slots && f->slots[id].used;
+	return id && id <= f->maps.slots && f->slots[id - 1].used;
 }
 
 int fastpath_renew(struct fastpath *f, uint32_t id, const struct fastpath_flow *w)
 {
-	return is_used(f, id) ? put_limits(f, f->maps.first_slot + id, w) : ERR_NOT_FOUND;
+	return is_used(f, id) ? put_limits(f, f->maps.first_slot + id - 1, w) : ERR_NOT_FOUND;
 }
 
 int fastpath_read(struct fastpath *f, uint32_t id, struct fastpath_counts *out)
 {
 	if (!is_used(f, id))
 		return ERR_NOT_FOUND;
-	uint32_t slot = f->maps.first_slot + id;
+	uint32_t slot = f->maps.first_slot + id - 1;
 	int rc = map_op(BPF_MAP_LOOKUP_ELEM, f->maps.fds[FLOWMAP_COUNTS], &slot, f->per_cpu, 0);
 	if (rc)
 		return rc;
@@ -204,12 +204,12 @@ void fastpath_del(struct fastpath *f, uint32_t id, struct fastpath_counts *out)
 {
 	if (!is_used(f, id))
 		return;
-	struct slot *s = &f->slots[id];
+	struct slot *s = &f->slots[id - 1];
 	int ways = f->maps.fds[FLOWMAP_WAYS];
 	/* One that is not there any more is what is wanted. */
 	(void)map_op(BPF_MAP_DELETE_ELEM, ways, &s->to_peer, NULL, 0);
 	(void)map_op(BPF_MAP_DELETE_ELEM, ways, &s->to_client, NULL, 0);
 	if (out && fastpath_read(f, id, out))
 		*out = (struct fastpath_counts){ 0 };
-	free_slot(f, id);
+	free_slot(f, id - 1);
 }

@@ -1,12 +1,12 @@
-/* turn/xdp/flowmap.h - what the worker writes into the kernel's maps and reads there. Shared by
- * forward.bpf.c and fastpath.c; numbers are in network order where named wire_, else the host's.
+/* net/flowmap.h - what the worker writes into the kernel's maps and reads there. Shared by
+ * turn/xdp and net/fastpath; numbers are in network order where named wire_, else the host's.
  *
  *   ways[5-tuple, channel] -> struct way -> flows[slot] limits (the worker writes)
  *                                           meters[slot] buckets (the kernel writes)
  *                                           counts[slot] per CPU (the kernel writes)
  * A flow has two ways: client to peer (with the channel) and peer to client (channel 0). */
-#ifndef TURN_XDP_FLOWMAP_H
-#define TURN_XDP_FLOWMAP_H
+#ifndef NET_FLOWMAP_H
+#define NET_FLOWMAP_H
 
 #include <linux/types.h>
 
