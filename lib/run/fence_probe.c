@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
@@ -298,6 +299,39 @@ static bool lacks_datagram_batches(const struct service *row)
 	return setsockopt(-1, SOL_SOCKET, SO_RCVBUF, &room, sizeof room) == 0 || errno == EPERM;
 }
 
+static bool reaches_bpf(int command)
+{
+	union bpf_attr none = { .map_fd = (uint32_t)-1 };
+
+	errno = 0;
+	return syscall(SYS_bpf, command, &none, sizeof none) >= 0 || errno != EPERM;
+}
+
+static bool has_map_elements(const struct service *row)
+{
+	(void)row;
+	return reaches_bpf(BPF_MAP_LOOKUP_ELEM) || reaches_bpf(BPF_MAP_UPDATE_ELEM) || reaches_bpf(BPF_MAP_DELETE_ELEM);
+}
+
+/* The other side: a program with maps that cannot reach them. */
+static bool lacks_map_elements(const struct service *row)
+{
+	(void)row;
+	return !reaches_bpf(BPF_MAP_LOOKUP_ELEM) || !reaches_bpf(BPF_MAP_UPDATE_ELEM) || !reaches_bpf(BPF_MAP_DELETE_ELEM);
+}
+
+/* Every other command of bpf(). */
+static bool has_other_bpf(const struct service *row)
+{
+	bool is_open = false;
+
+	(void)row;
+	for (int c = BPF_MAP_CREATE; c <= BPF_PROG_BIND_MAP; c++)
+		if (c != BPF_MAP_LOOKUP_ELEM && c != BPF_MAP_UPDATE_ELEM && c != BPF_MAP_DELETE_ELEM)
+			is_open |= reaches_bpf(c);
+	return is_open;
+}
+
 static const struct probe probes[] = {
 	{ "root", 0, is_root },
 	{ "limits", 0, has_loose_limits },
@@ -315,6 +349,8 @@ static const struct probe probes[] = {
 	{ "fork", 0, forks },
 	{ "kill", 0, signals_others },
 	{ "code-page", 0, maps_code },
+	{ "map-elements", FENCE_MAPS, has_map_elements },
+	{ "other-bpf", 0, has_other_bpf },
 };
 
 static unsigned say(struct buf *report, const char *name, bool is_open)
@@ -336,6 +372,8 @@ unsigned fence_probe(const struct service *row, struct buf *report)
 		open += say(report, calls[i].name, is_reached(i));
 	if (row->may & FENCE_ACCEPT)
 		open += say(report, "datagram-batches", lacks_datagram_batches(row));
+	if (row->may & FENCE_MAPS)
+		open += say(report, "given-maps", lacks_map_elements(row));
 	if (row->may & FENCE_FILES)
 		open += say(report, "own-folder", lacks_own_folder(row));
 	return open;
