@@ -15,6 +15,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -403,6 +404,23 @@ static void refuses_what_cannot_go_there(void **state)
 	fastpath_del(t->f, ids[1], NULL);
 }
 
+/* gh-turn has no capability: descriptors are enough. */
+static void works_for_an_ordinary_user(void **state)
+{
+	struct bench *t = *state;
+	struct fastpath_counts c;
+	int status = -1;
+	begin(t, 6, 6);
+	pid_t pid = fork();
+	if (!pid) {
+		bool is_out = setresgid(65534, 65534, 65534) || setresuid(65534, 65534, 65534);
+		_exit(is_out || fastpath_renew(t->f, t->id, &t->flow) || fastpath_read(t->f, t->id, &c));
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	fastpath_del(t->f, t->id, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -414,6 +432,7 @@ int main(void)
 		cmocka_unit_test(hands_up_over_mtu_and_without_neighbour),
 		cmocka_unit_test(ends_at_its_time_and_is_renewed),
 		cmocka_unit_test(drops_over_the_rates),
+		cmocka_unit_test(works_for_an_ordinary_user),
 		cmocka_unit_test(refuses_what_cannot_go_there),
 	};
 	return cmocka_run_group_tests(tests, load, unload);
