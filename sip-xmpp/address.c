@@ -236,6 +236,18 @@ static int put_uri(const struct jid *j, enum sipuri_scheme scheme, bool with_res
 	return rc;
 }
 
+int address_of_occupant(struct bytes room, struct bytes nick, struct buf *out)
+{
+	struct jid j = jid_of_normal(room);
+	int rc = put_uri(&j, SIPURI_SIP, false, out);
+
+	if (!rc && nick.n) {
+		buf_put_str(out, ";gr=");
+		address_put_gr(nick, out);
+	}
+	return rc ? rc : buf_failed(out) ? ERR_LIMIT : 0;
+}
+
 int address_of_jid(const struct jid *j, enum sipuri_scheme scheme, struct buf *out)
 {
 	return put_uri(j, scheme, true, out);

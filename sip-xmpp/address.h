@@ -16,6 +16,8 @@ int address_to_jid(struct bytes uri, bool may_be_sips, struct arena *a, struct j
 int address_of_jid(const struct jid *j, enum sipuri_scheme scheme, struct buf *out);
 /* Only the bare JID; only the gr value of a resource. */
 int address_of_bare(const struct jid *j, enum sipuri_scheme scheme, struct buf *out);
+/* The bare JID of a room, and of who has this nick there (RFC 7702 5.3); empty: the room itself. */
+int address_of_occupant(struct bytes room, struct bytes nick, struct buf *out);
 void address_put_gr(struct bytes resource, struct buf *out);
 /* SIP status for an error of address_to_jid. */
 unsigned address_status(int rc);

@@ -137,7 +137,7 @@ static void enter(struct client *c)
 	wire_put_u64(b, c->conn);
 	wire_put_str(b, client_bare(c));
 	wire_put_str(b, bytes_of(c->resource));
-	wire_put_u32(b, SESSION_SM | (c->is_tls ? SESSION_TLS : 0));
+	wire_put_u32(b, SESSION_SM | (c->is_tls ? SESSION_TLS : 0) | (client_is_phone(c) ? SESSION_PHONE : 0));
 	if (chan_end(im)) {
 		forget_conn(c);
 		retry(c, CLIENT_AGAIN_MS);

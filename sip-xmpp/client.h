@@ -5,7 +5,7 @@
 #ifndef XLATE_CLIENT_H
 #define XLATE_CLIENT_H
 
-#include "features.h"
+#include "service_features.h"
 #include "pres.h"
 #include "stanza_out.h"
 
@@ -30,7 +30,7 @@ struct publication {
 	struct client *client;
 	struct loop_timer expiry;
 	uint32_t pres_n;
-	char etag[17];
+	char etag[17];           /* "": what the call manager notifies (manager.h) */
 	uint8_t pres[]; /* packed (pres.h) */
 };
 
@@ -104,6 +104,8 @@ int client_on_answer(void *x, struct chan *from, const struct frame *f); /* SM_A
 /* Shows the session as its publications say, or as registered. */
 void client_show(struct client *c);
 void client_publish_fini(struct client *c);
+/* What is known of the user's phone by subscription; NULL: nothing. */
+void phone_watched(struct xlate *x, struct bytes bare, const struct pres *now);
 bool client_on_publish(struct xlate *x, struct request_in *r);
 
 #endif

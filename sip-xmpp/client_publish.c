@@ -206,6 +206,23 @@ static bool read_wish(struct request_in *r, struct wish *w)
 	return false;
 }
 
+/* A client that has lost its tag publishes anew: the oldest goes. */
+static void make_room(struct client *c)
+{
+	struct publication *oldest = NULL;
+	unsigned n = 0;
+
+	LIST_EACH (it, &c->publications) {
+		struct publication *p = LIST_OWNER(it, struct publication, node);
+		if (!p->etag[0])
+			continue;
+		oldest = p;
+		n++;
+	}
+	if (oldest && n >= (client_is_phone(c) ? (unsigned)CLIENT_PUBLICATIONS_MAX : 1u))
+		publication_free(oldest);
+}
+
 static void publish(struct client *c, struct request_in *r, const struct wish *w)
 {
 	struct publication *old = w->etag.n ? find(c, w->etag) : NULL, *p = old;
@@ -221,9 +238,8 @@ static void publish(struct client *c, struct request_in *r, const struct wish *w
 		return;
 	}
 	if (w->has_state) {
-		/* A client that has lost its tag publishes anew: the oldest goes. */
-		if (!old && c->n_publications >= (client_is_phone(c) ? (unsigned)CLIENT_PUBLICATIONS_MAX : 1u))
-			publication_free(LIST_OWNER(c->publications.prev, struct publication, node));
+		if (!old)
+			make_room(c);
 		p = publication_new(c, &w->pres);
 		if (p && old)
 			publication_free(old);
@@ -253,6 +269,40 @@ static bool publish_phone(struct xlate *x, struct request_in *r, const struct wi
 	else
 		request_in_status(r, 503, NULL);
 	return true;
+}
+
+/* ---- what the call manager notifies ---- */
+
+static bool is_same(const struct publication *p, const struct pres *now)
+{
+	struct pres was;
+
+	return p && pres_decode(bytes_make(p->pres, p->pres_n), &was) == 0 && pres_equal(&was, now);
+}
+
+void phone_watched(struct xlate *x, struct bytes bare, const struct pres *now)
+{
+	struct client *c = phone_of(x, bare);
+	struct publication *old = c ? find(c, BYTES_NONE) : NULL;
+
+	if (!now) {
+		if (old)
+			withdraw(old);
+		return;
+	}
+	if (is_same(old, now))
+		return;
+	if (!c)
+		c = phone_new(x, bare);
+	if (!c || !publication_new(c, now)) {
+		xlate_stats[STAT_NO_MEMORY]++;
+		if (c && list_is_empty(&c->publications))
+			client_end(c, false);
+		return;
+	}
+	if (old)
+		publication_free(old);
+	client_show(c);
 }
 
 bool client_on_publish(struct xlate *x, struct request_in *r)

@@ -1,6 +1,6 @@
 #include "commands.h"
 
-#include "features.h"
+#include "service_features.h"
 #include "presence.h"
 
 /* What is under way, then what each feature holds. */

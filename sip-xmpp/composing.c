@@ -37,7 +37,7 @@ int composing_read(struct bytes in, struct arena *a, bool *is_active, uint32_t *
 {
 	struct xml_node *root;
 	uint64_t refresh;
-	int rc = xmldoc_parse(in, a, &root);
+	int rc = xmldoc_parse(in, &xmldoc_small, a, &root);
 
 	if (rc)
 		return rc;

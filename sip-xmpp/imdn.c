@@ -40,7 +40,7 @@ int imdn_read(struct bytes in, struct arena *a, struct imdn *out)
 {
 	struct xml_node *root;
 	enum imdn_status status;
-	int rc = xmldoc_parse(in, a, &root);
+	int rc = xmldoc_parse(in, &xmldoc_small, a, &root);
 
 	if (rc)
 		return rc;

@@ -2,7 +2,7 @@
 #ifndef XLATE_MESSAGE_H
 #define XLATE_MESSAGE_H
 
-#include "features.h"
+#include "service_features.h"
 
 bool message_on_stanza(struct xlate *x, struct stanza_in *s);
 bool message_on_error(struct xlate *x, struct stanza_in *s);

@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "charset.h"
 #include "cpim.h"
-#include "features.h"
+#include "service_features.h"
 #include "message_write.h"
 #include "mime.h"
 #include "receipt.h"

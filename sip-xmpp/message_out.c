@@ -142,12 +142,23 @@ static struct stanza_fault fault_of(struct word *w, const struct outcome *o)
 	return error_of_status(o->status, o->reason, contact.uri, &w->c->x->arena);
 }
 
+static bool is_reported_on(const struct word *w)
+{
+	return w->is_cpim && w->kind == WORD_STANZA;
+}
+
+/* A report may overtake the answer, so this is known from the sending on. Without memory it finds nothing to
+ * report to. */
 static void remember(struct word *w)
 {
-	if (!w->is_cpim || w->kind != WORD_STANZA)
-		return;
-	/* Without memory a report finds nothing to report to. */
-	(void)note_add(w->c, &(struct note){ .sid = w->s->e.sid, .jid = w->s->e.from, .wanted = w->wanted });
+	if (is_reported_on(w))
+		(void)note_add(w->c, &(struct note){ .sid = w->s->e.sid, .jid = w->s->e.from, .wanted = w->wanted });
+}
+
+static void forget(struct word *w)
+{
+	if (is_reported_on(w))
+		note_del(w->c, note_of_message(w->c, w->s->e.sid));
 }
 
 static void on_outcome(void *arg, const struct outcome *o)
@@ -158,8 +169,9 @@ static void on_outcome(void *arg, const struct outcome *o)
 	w->request = NULL;
 	w->is_sent = false;
 	learn(w, o);
+	if (o->status >= 300)
+		forget(w);
 	if (o->status < 300) {
-		remember(w);
 		end_done(w);
 	} else if (!unwrap(w, o) && !follow(w, o)) {
 		struct stanza_fault f = fault_of(w, o);
@@ -199,6 +211,8 @@ static int transmit(struct word *w)
 				       .flow = flow_of(w), .flags = client_flag(w), .max_bytes = max_bytes(c) };
 	rc = request_out_send(c->x, &to, on_outcome, w, &w->request);
 	w->is_sent = !rc;
+	if (!rc)
+		remember(w);
 	sipmsg_free(m);
 	return rc;
 }

@@ -435,8 +435,9 @@ static void a_peer_that_takes_no_states(void **state)
 	assert_has(sip_got(p), "isComposing");
 	assert_string_equal(hub_got(p), ""); /* CMP-08: nothing is shown */
 	p->sip_status = 0;
+	say("type='chat' id='m3'", STATE("paused"));
 	play_wait(p, 60000);
-	sip_got(p);
+	assert_string_equal(sip_got(p), ""); /* neither what waited nor idle */
 	sip_types();
 	say("type='chat' id='m2'", STATE("composing"));
 	assert_string_equal(sip_got(p), "");
@@ -505,6 +506,17 @@ static void receipts_are_asked_for(void **state)
 	got = hub_got(p);
 	assert_has(got, "<message type='error' id='m2'");
 	assert_has(got, "<recipient-unavailable");
+	/* one that overtakes the answer; one for what was refused */
+	p->is_sip_silent = true;
+	say("type='chat' id='m3'", "<body>x</body><request xmlns='urn:xmpp:receipts'/>");
+	imdn_from_sip("delivery", "delivered", "m3");
+	assert_has(hub_got(p), "<received xmlns='urn:xmpp:receipts' id='m3'/>");
+	sip_answer(p, sip_last(p, 0)->id, 200, NULL, NULL);
+	say("type='chat' id='m4'", "<body>x</body><request xmlns='urn:xmpp:receipts'/>");
+	sip_answer(p, sip_last(p, 0)->id, 480, NULL, NULL);
+	assert_has(hub_got(p), "<recipient-unavailable");
+	imdn_from_sip("delivery", "delivered", "m4");
+	assert_string_equal(hub_got(p), "");
 	imdn_from_sip("delivery", "delivered", "unheard-of"); /* RCP-12 */
 	assert_string_equal(hub_got(p), "");
 }

@@ -1,6 +1,6 @@
 #include "options.h"
 
-#include "features.h"
+#include "service_features.h"
 
 bool options_on_request(struct xlate *x, struct request_in *r)
 {

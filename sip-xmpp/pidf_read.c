@@ -2,8 +2,11 @@
 
 #include "base/err.h"
 #include "stamp.h"
+#include "xmldoc.h"
 
-static const struct xml_limits limits = { 4096, PIDF_MAX_BYTES, 16, 32, 2000 };
+static const struct xml_limits limits = {
+	.header_bytes = 4096, .stanza_bytes = PIDF_MAX_BYTES, .depth = 16, .attrs = 32, .nodes = 2000, .has_comments = true
+};
 
 /* What stands above the tuples: of the person, of the whole document. */
 struct shared {
@@ -24,21 +27,6 @@ static struct bytes trim(struct bytes v)
 	while (v.n && is_space(v.p[v.n - 1]))
 		v.n--;
 	return v;
-}
-
-/* "<?xml ...?>" says nothing that matters here: what is not UTF-8 is refused by the parser, and plain ASCII
- * under a declaration of ISO-8859-1 is fine. */
-static struct bytes skip_declaration(struct bytes in)
-{
-	if (bytes_starts(in, BYTES("\xEF\xBB\xBF")))
-		in = bytes_skip(in, 3);
-	in = trim(in);
-	if (!bytes_starts(in, BYTES("<?xml")))
-		return in;
-	for (struct bytes at = in; at.n; at = bytes_skip(at, 1))
-		if (bytes_starts(at, BYTES("?>")))
-			return bytes_skip(at, 2);
-	return in;
 }
 
 /* ---- notes and activities ---- */
@@ -187,7 +175,7 @@ int pidf_read(struct bytes in, const struct pidf_how *how, struct arena *a, stru
 {
 	struct shared s = { .how = how, .said.priority = PRES_NO_PRIORITY };
 	struct xml_node *root;
-	int rc = xml_parse(skip_declaration(in), "", &limits, a, &root);
+	int rc = xmldoc_parse(in, &limits, a, &root);
 
 	if (rc)
 		return rc;

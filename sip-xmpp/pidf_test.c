@@ -140,13 +140,19 @@ static void test_odd(void **state)
 		"<tuple id='a'><status><basic> open </basic><e:x xmlns:e='urn:e'/></status><e:ep xmlns:e='urn:e'/></tuple>"
 		"<dm:device id='d'><dm:deviceID>urn:x</dm:deviceID></dm:device>"));
 	assert_true(p->is_open);
+	/* a document that its maker annotated (XML 1.0 2.5) */
+	p = one("<?xml version='1.0'?><!-- by x --> <!-- and y -->" DOC("<!-- of a --><tuple id='a'><status><basic>op<!-- ! -->en</basic>"
+		"<!-- <basic>closed</basic> --></status><note>at<!-- -->home</note></tuple>") "\n<!-- end -->\n");
+	assert_true(p->is_open);
+	assert_bytes(p->notes[0].text, "athome");
 	struct pidf_how how = { BYTES_NONE, true };
 	static const char *const bad[] = {
 		"", "x", "<presence/>", "<presence xmlns='jabber:client'/>", "<presence xmlns='urn:ietf:params:xml:ns:pidf'>",
 		/* PRE-S19 */
 		"<!DOCTYPE presence [<!ENTITY a 'aaaaaaaaaa'><!ENTITY b '&a;&a;&a;&a;'>]>" DOC("<note>&b;</note>"),
 		"<!DOCTYPE presence SYSTEM 'file:///etc/passwd'>" DOC(""),
-		DOC("\xFF"),
+		DOC("\xFF"), "<!-- a -- b -->" DOC(""), DOC("") "<!-- ", DOC("<!-- "), "<?style x?>" DOC(""),
+		"<!-- c --><!DOCTYPE presence>" DOC(""),
 	};
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
 		assert_int_not_equal(pidf_read(bytes_of(bad[i]), &how, &arena, &doc), 0);

@@ -43,22 +43,33 @@ uint64_t tag_number(struct bytes tag)
 
 /* ---- pairs ---- */
 
-static size_t put_key(char *out, struct bytes xmpp, struct bytes sip)
+/* What stands between is in no bare JID (RFC 7622 3.3). */
+static size_t put_key(char *out, struct bytes xmpp, struct bytes sip, bool is_line)
 {
 	memcpy(out, xmpp.p, xmpp.n);
-	out[xmpp.n] = ' '; /* is in no bare JID (RFC 7622 3.3) */
+	out[xmpp.n] = is_line ? '\t' : ' ';
 	memcpy(out + xmpp.n + 1, sip.p, sip.n);
 	return xmpp.n + 1 + sip.n;
 }
 
-struct pair *pair_find(struct presence *p, struct bytes xmpp, struct bytes sip)
+static struct pair *find(struct presence *p, struct bytes xmpp, struct bytes sip, bool is_line)
 {
 	char key[2 * JID_MAX_BYTES + 1];
 
-	return xmpp.n + sip.n < sizeof key ? map_get(&p->pairs, bytes_make(key, put_key(key, xmpp, sip))) : NULL;
+	return xmpp.n + sip.n < sizeof key ? map_get(&p->pairs, bytes_make(key, put_key(key, xmpp, sip, is_line))) : NULL;
 }
 
-static struct pair *pair_new(struct presence *p, struct bytes xmpp, struct bytes sip)
+struct pair *pair_find(struct presence *p, struct bytes xmpp, struct bytes sip)
+{
+	return find(p, xmpp, sip, false);
+}
+
+struct pair *pair_line(struct presence *p, struct bytes xmpp, struct bytes sip)
+{
+	return find(p, xmpp, sip, true);
+}
+
+static struct pair *pair_new(struct presence *p, struct bytes xmpp, struct bytes sip, bool is_line)
 {
 	struct holder *h = holder_get(p, xmpp);
 	struct pair *c = h ? calloc(1, sizeof *c + xmpp.n + 1 + sip.n) : NULL;
@@ -66,11 +77,12 @@ static struct pair *pair_new(struct presence *p, struct bytes xmpp, struct bytes
 	if (!c)
 		return NULL;
 	c->p = p;
+	c->is_line = is_line;
 	c->xmpp_n = (uint16_t)xmpp.n;
 	c->sip_n = (uint16_t)sip.n;
 	c->xmpp_holder = h;
 	list_init(&c->notifiers);
-	size_t n = put_key(c->key, xmpp, sip);
+	size_t n = put_key(c->key, xmpp, sip, is_line);
 	if (map_add(&p->pairs, bytes_make(c->key, n), c)) {
 		free(c);
 		holder_settle(p, h);
@@ -84,7 +96,14 @@ struct pair *pair_get(struct presence *p, struct bytes xmpp, struct bytes sip)
 {
 	struct pair *c = pair_find(p, xmpp, sip);
 
-	return c || xmpp.n + sip.n > 2 * JID_MAX_BYTES ? c : pair_new(p, xmpp, sip);
+	return c || xmpp.n + sip.n > 2 * JID_MAX_BYTES ? c : pair_new(p, xmpp, sip, false);
+}
+
+struct pair *pair_line_get(struct presence *p, struct bytes xmpp, struct bytes sip)
+{
+	struct pair *c = pair_line(p, xmpp, sip);
+
+	return c || xmpp.n + sip.n > 2 * JID_MAX_BYTES ? c : pair_new(p, xmpp, sip, true);
 }
 
 static void pair_free(struct pair *c)
@@ -592,7 +611,7 @@ static void show_watch(struct proc_ask *ask, const struct watch *w)
 	proc_record_begin(ask);
 	proc_record_text(ask, "watcher", pair_xmpp(w->pair));
 	proc_record_text(ask, "presentity", pair_sip(w->pair));
-	proc_record_str(ask, "way", "xmpp-to-sip");
+	proc_record_str(ask, "way", w->pair->is_line ? "presence-gateway" : "xmpp-to-sip");
 	proc_record_str(ask, "state", watch_state_name(w->state));
 	proc_record_str(ask, "authorised", w->is_authorised ? "yes" : "no");
 	proc_record_int(ask, "expires_s", w->expires_at_ms > now ? (int64_t)(w->expires_at_ms - now) / 1000 : 0);

@@ -10,7 +10,7 @@
 #define XLATE_PRESENCE_H
 
 #include "dialog.h"
-#include "features.h"
+#include "service_features.h"
 #include "pidf.h"
 #include "request_out.h"
 #include "stanza_out.h"
@@ -48,6 +48,7 @@ struct pair {
 	uint8_t grant;          /* enum grant: may the SIP user see the XMPP user? */
 	bool is_known;          /* has the XMPP side said how its user is? */
 	bool is_saved;          /* gh-store has a row */
+	bool is_line;           /* of the call manager (manager.h): the phone of the XMPP user himself; not kept */
 	uint16_t xmpp_n, sip_n;
 	char key[];             /* "juliet@example.com romeo@example.net", bare and normalised */
 };
@@ -79,6 +80,7 @@ struct watch {
 	bool is_told;              /* the first notification has come (SUB-X04) */
 	bool is_held_off;          /* the other side said when to come back */
 	bool is_over;
+	bool is_line_shown;        /* of a line: its user is online */
 };
 
 struct notifier {
@@ -129,6 +131,9 @@ struct presence {
 /* ---- presence.c: pairs, limits ---- */
 struct pair *pair_find(struct presence *p, struct bytes xmpp, struct bytes sip);
 struct pair *pair_get(struct presence *p, struct bytes xmpp, struct bytes sip); /* made when missing; NULL: no memory */
+/* The same of a line: no stanza finds it. */
+struct pair *pair_line(struct presence *p, struct bytes xmpp, struct bytes sip);
+struct pair *pair_line_get(struct presence *p, struct bytes xmpp, struct bytes sip);
 /* Frees it when nothing hangs on it. */
 void pair_settle(struct pair *c);
 /* One more subscription: NULL, or what is full: a word for the log. */
@@ -233,6 +238,7 @@ const char *watch_state_name(uint8_t state);
 /* ---- watch_notify.c ---- */
 void watch_on_notify(struct watch *w, struct request_in *r);
 void watch_tell_all(struct watch *w, struct bytes to);   /* a probe's answer (SUB-P01) */
+void watch_show_line(struct watch *w);                   /* what is known, as the user's phone */
 void watch_tell_gone(struct watch *w);                   /* all tuples unavailable, and forgotten */
 void watch_forget(struct watch *w);                      /* the tuples */
 

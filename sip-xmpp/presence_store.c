@@ -303,6 +303,8 @@ void pair_save(struct pair *c)
 {
 	struct presence *p = c->p;
 
+	if (c->is_line)
+		return; /* gh-im says again who is online */
 	if (!list_is_linked(&c->unsaved))
 		list_add_tail(&p->unsaved, &c->unsaved);
 	save_soon(p);

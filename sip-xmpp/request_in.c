@@ -4,7 +4,8 @@
 #include "dialog.h"
 #include "base/err.h"
 #include "client.h"
-#include "features.h"
+#include "guest.h"
+#include "service_features.h"
 
 #include <stdlib.h>
 
@@ -201,7 +202,7 @@ static unsigned judge(struct request_in *r, const char **why)
 		return address_status(rc);
 	r->from = from;
 	r->to = to;
-	if (!is_client && !xlate_is_hosted(x, jid_domain(&to))) {
+	if (!is_client && !xlate_is_hosted(x, jid_domain(&to)) && !guest_is_room_service(x, jid_domain(&to))) {
 		*why = "not-hosted";
 		return 404;
 	}

@@ -1,6 +1,7 @@
 #include "request_out.h"
 
 #include "base/err.h"
+#include "fork.h"
 
 #include <stdlib.h>
 
@@ -9,6 +10,7 @@ struct request_out {
 	struct list node;
 	uint64_t id;
 	enum prog door;
+	bool is_invite;
 	request_out_fn fn; /* NULL: dropped */
 	void *arg;
 	struct loop_timer timer;
@@ -27,12 +29,22 @@ static void end(struct request_out *r, const struct outcome *o)
 		fn(arg, o);
 }
 
+void request_out_cancel(struct request_out *r)
+{
+	struct chan *c = bus_chan(r->x->bus, r->door, 0);
+
+	wire_put_u64(chan_begin(c, MSG_SIP_CANCEL, 0), r->id);
+	(void)chan_end(c); /* a door that is gone calls nobody */
+}
+
 static void on_timer(void *arg)
 {
 	struct request_out *r = arg;
 
 	xlate_begin(r->x);
 	xlate_stats[STAT_RESPONSES_NONE]++;
+	if (r->is_invite)
+		request_out_cancel(r); /* it may ring for ever */
 	end(r, &(struct outcome){ .status = 408, .why = ERR_TIMEOUT });
 }
 
@@ -71,7 +83,8 @@ int request_out_send(struct xlate *x, const struct request_to *to, request_out_f
 	struct request_out *r = calloc(1, sizeof *r);
 	if (!r)
 		return ERR_NOMEM;
-	*r = (struct request_out){ .x = x, .id = xlate_next_id(x), .door = door_of(to), .fn = fn, .arg = arg };
+	*r = (struct request_out){ .x = x, .id = xlate_next_id(x), .door = door_of(to), .fn = fn, .arg = arg,
+				    .is_invite = sipmsg_method(to->m) == SIPM_INVITE };
 	loop_timer_init(&r->timer, on_timer, r);
 	int rc = map_add_u64(&x->requests_out, r->id, r);
 	if (rc) {
@@ -79,7 +92,7 @@ int request_out_send(struct xlate *x, const struct request_to *to, request_out_f
 		return rc;
 	}
 	list_add_tail(&x->requests_out_order, &r->node);
-	uint64_t wait_ms = sipmsg_method(to->m) == SIPM_INVITE ? REQUEST_OUT_INVITE_WAIT_MS : REQUEST_OUT_WAIT_MS;
+	uint64_t wait_ms = r->is_invite ? REQUEST_OUT_INVITE_WAIT_MS : REQUEST_OUT_WAIT_MS;
 	rc = loop_timer_set(x->loop, &r->timer, wait_ms);
 	if (!rc)
 		rc = transmit(x, r->door, r->id, to);
@@ -96,14 +109,6 @@ int request_out_send(struct xlate *x, const struct request_to *to, request_out_f
 int request_out_ack(struct xlate *x, const struct request_to *to)
 {
 	return transmit(x, door_of(to), 0, to);
-}
-
-void request_out_cancel(struct request_out *r)
-{
-	struct chan *c = bus_chan(r->x->bus, r->door, 0);
-
-	wire_put_u64(chan_begin(c, MSG_SIP_CANCEL, 0), r->id);
-	(void)chan_end(c); /* a door that is gone calls nobody */
 }
 
 void request_out_drop(struct request_out *r)
@@ -140,10 +145,13 @@ int request_out_on_response(void *program, struct chan *from, const struct frame
 	if (sip_answer_decode(f->body, &a))
 		return ERR_PROTOCOL;
 	struct request_out *r = map_get_u64(&x->requests_out, a.id);
-	if (!r || r->door != chan_prog(from))
-		return 0; /* we have given up */
+	if (r && r->door != chan_prog(from))
+		return 0;
 	outcome_of(&a, &m, &o);
-	end(r, &o);
+	if (r)
+		end(r, &o);
+	else if (m && o.status < 300 && sipmsg_method(m) == SIPM_INVITE)
+		fork_answered(x, m, a.flow, chan_prog(from) == PROG_LINE ? UNIT_CLIENT : 0); /* of another branch, or we have given up */
 	sipmsg_free(m);
 	return 0;
 }

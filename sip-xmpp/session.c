@@ -37,6 +37,8 @@ static int open_media(void *machine, void *event)
 
 	if (s->msrp)
 		msrp_joined(s);
+	if (s->owner)
+		s->owner->opened(s->owner_arg);
 	return flush(machine, event);
 }
 
@@ -69,14 +71,13 @@ static int confirm(void *machine, void *event)
 	return rc == ERR_LIMIT ? rc : 0; /* without a Contact the target stays as it was */
 }
 
-/* COMPAT: Lync says there what its status does not. */
-static void log_diagnostics(const struct session *s, const struct outcome *o)
+static void tell_owner(struct session *s, enum session_event e, const struct outcome *why)
 {
-	struct bytes text = o->m ? sipmsg_value(o->m, SIPH_MS_DIAGNOSTICS, 0) : BYTES_NONE;
+	const struct session_owner *owner = s->owner;
 
-	if (text.n)
-		log_info("session.diagnostics", LOG_ID("session", s->key), LOG_STR("remote", s->remote), LOG_INT("status", o->status),
-			 LOG_BYTES("text", text));
+	s->owner = NULL;
+	if (owner)
+		owner->over(s->owner_arg, e, why);
 }
 
 /* The messages go to page mode (SES-02), or their senders hear why (MSG-X20). */
@@ -89,8 +90,11 @@ static int refuse(void *machine, void *event)
 	               (why->status == 488 || why->status == 415 || why->status == 405 || why->status == 501);
 	struct outgoing *o;
 
-	log_diagnostics(s, why);
 	session_leave(s);
+	if (s->owner) {
+		tell_owner(s, SESSION_REFUSED, why);
+		return 0;
+	}
 	if (is_page)
 		session_set_paged(s->x, &remote);
 	while ((o = take(s)))
@@ -124,7 +128,10 @@ static int bye(void *machine, void *event)
 
 static int gone(void *machine, void *event)
 {
-	session_tell_state(machine, CHAT_GONE); /* CMP-04, SES-08 */
+	struct session *s = machine;
+
+	if (!s->owner)
+		session_tell_state(s, CHAT_GONE); /* CMP-04, SES-08 */
 	return leave(machine, event);
 }
 
@@ -257,6 +264,7 @@ void session_step(struct session *s, enum session_event e, void *arg)
 		return; /* what does not fit the state changes nothing */
 	if (s->state == SESSION_OVER) {
 		log_end(s, e);
+		tell_owner(s, e, NULL);
 		session_free(s);
 		return;
 	}
@@ -274,26 +282,21 @@ void session_touch(struct session *s)
 {
 	int64_t idle_s = settings_int(s->x->settings, SET_GATEWAY_IDLE);
 
-	s->idle_ms = loop_now(s->x->loop) + (uint64_t)idle_s * 1000;
-}
-
-static void sooner(uint64_t *next, uint64_t at)
-{
-	if (at && (!*next || at < *next))
-		*next = at;
+	s->idle_ms = s->owner ? 0 : loop_now(s->x->loop) + (uint64_t)idle_s * 1000; /* rooms are quiet at times */
 }
 
 void session_arm(struct session *s)
 {
 	uint64_t now = loop_now(s->x->loop), next = 0;
 
-	sooner(&next, s->late_ms);
-	sooner(&next, s->refresh_ms);
+	session_sooner(&next, s->late_ms);
+	session_sooner(&next, s->refresh_ms);
+	session_sooner(&next, s->renew_ms);
 	if (s->state == SESSION_OPEN) {
-		sooner(&next, s->idle_ms);
-		sooner(&next, session_typing_next(&s->to_sip));
-		sooner(&next, session_typing_next(&s->to_xmpp));
-		sooner(&next, msrp_next(s));
+		session_sooner(&next, s->idle_ms);
+		session_sooner(&next, session_typing_next(&s->to_sip));
+		session_sooner(&next, session_typing_next(&s->to_xmpp));
+		session_sooner(&next, msrp_next(s));
 	}
 	loop_timer_del(s->x->loop, &s->timer);
 	if (next)
@@ -312,8 +315,10 @@ static void on_timer(void *arg)
 		session_tell_typing(s, is_typing);
 	if (session_typing_due(&s->to_xmpp, now, &is_typing))
 		session_tell_state(s, is_typing ? CHAT_COMPOSING : CHAT_ACTIVE);
+	if (s->renew_ms && s->renew_ms <= now)
+		session_refresh_send(s);
 	bool is_late = (s->late_ms && s->late_ms <= now) || (s->refresh_ms && s->refresh_ms <= now) ||
-	               (s->state == SESSION_OPEN && s->idle_ms <= now);
+	               (s->state == SESSION_OPEN && s->idle_ms && s->idle_ms <= now);
 	if (is_late)
 		session_step(s, SESSION_LATE, NULL);
 	else
@@ -393,21 +398,37 @@ int session_enter(struct session *s)
 	int rc = map_add(&all->by_dialog, bytes_of(s->dialog_key), s);
 	if (rc)
 		return rc;
+	if (s->owner)
+		return 0; /* not where the messages of two users go */
 	struct session *old = map_get(&all->by_pair, bytes_of(s->pair_key));
 	if (old)
 		session_leave(old); /* it ends by itself */
 	return map_add(&all->by_pair, bytes_of(s->pair_key), s);
 }
 
-struct session *session_of_request(struct xlate *x, const struct sipmsg *m)
+static struct session *find_by_dialog(struct xlate *x, const struct sipmsg *m, bool is_answer)
 {
 	struct buf key;
 
 	buf_init(&key, DIALOG_BYTES_MAX);
-	dialog_key_of(m, false, &key);
+	dialog_key_of(m, is_answer, &key);
 	struct session *s = buf_failed(&key) ? NULL : map_get(&x->sessions->by_dialog, buf_bytes(&key));
 	buf_fini(&key);
+	return s;
+}
+
+struct session *session_of_request(struct xlate *x, const struct sipmsg *m)
+{
+	struct session *s = find_by_dialog(x, m, false);
+
 	return s && dialog_has(&s->dialog, m) ? s : NULL;
+}
+
+struct session *session_of_answer(struct xlate *x, const struct sipmsg *m)
+{
+	struct session *s = find_by_dialog(x, m, true);
+
+	return s && bytes_eq(dialog_get(&s->dialog, s->dialog.remote_tag), dialog_tag(m, SIPH_TO)) ? s : NULL;
 }
 
 struct session *session_of_pair(struct xlate *x, const struct jid *user, const struct jid *remote)

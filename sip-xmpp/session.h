@@ -1,5 +1,5 @@
 /* session.h - chat sessions between an XMPP user and a SIP user (RFC 7573): a SIP dialog whose messages travel
- * over MSRP, or, with Lync and its kin, as MESSAGE requests in the dialog. Rows of features.c. */
+ * over MSRP, or, with Lync and its kin, as MESSAGE requests in the dialog. Rows of service_features.c. */
 #ifndef XLATE_SESSION_H
 #define XLATE_SESSION_H
 

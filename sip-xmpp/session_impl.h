@@ -6,7 +6,7 @@
 #include "base/fsm.h"
 #include "composing.h"
 #include "dialog.h"
-#include "features.h"
+#include "service_features.h"
 #include "request_out.h"
 #include "session.h"
 #include "sip/sdp.h"
@@ -22,6 +22,24 @@ enum {
 	SESSION_PAGED_MAX = 10000,
 	SESSION_SIZE_MAX = 10000,          /* of a message: what every XMPP server takes (MSG-S21) */
 	SESSION_TYPING_MS = COMPOSING_REFRESH_S * 1000,
+};
+
+struct session;
+struct msrp_whole;
+struct msrp_frame;
+/* Who deals with what passes in an MSRP session that is no chat of two users (group chat: focus.h). None of
+ * these steps the session, but for response, which does it last. */
+struct session_owner {
+	/* Their 200: false, it is not what we called for, or nobody waits for it any more. */
+	bool (*is_wanted)(void *arg, const struct sipmsg *m);
+	void (*opened)(void *arg);
+	bool is_focus; /* we hold the conference: our Contact says so (RFC 4579 5.1) */
+	/* The status of its response, which is the one to f; 0: the owner answers later (msrp_answer). */
+	unsigned (*message)(void *arg, const struct msrp_whole *w, const struct msrp_frame *f);
+	unsigned (*nickname)(void *arg, const struct msrp_frame *f); /* the same of NICKNAME; NULL: there are none */
+	void (*response)(void *arg, const struct msrp_frame *f);    /* to a request of ours */
+	/* The session goes, and is not to be touched. why: with SESSION_REFUSED. */
+	void (*over)(void *arg, unsigned event, const struct outcome *why);
 };
 
 enum session_kind { SESSION_LYNC, SESSION_MSRP };
@@ -67,6 +85,9 @@ struct session {
 	char *thread;
 	char *sdp;            /* ours */
 	struct session_msrp *msrp; /* NULL with Lync */
+	const struct session_owner *owner; /* NULL: a chat of two */
+	void *owner_arg;
+	const char *name;     /* shown in From of our INVITE; NULL: none. The owner's */
 	char last_sid[20];    /* of the last message to XMPP */
 	uint8_t flags;        /* of the requests: UNIT_CLIENT */
 	uint64_t flow;
@@ -77,6 +98,8 @@ struct session {
 	struct outgoing *sending;
 	struct loop_timer timer;
 	uint64_t late_ms, idle_ms, refresh_ms; /* 0: no such end */
+	uint64_t renew_ms;    /* when we refresh the session (RFC 4028 10); 0: they do, or nobody */
+	uint32_t interval_s;  /* Session-Expires; 0: none */
 	struct session_typing to_sip, to_xmpp;
 };
 
@@ -99,6 +122,12 @@ int session_enter(struct session *s);
 void session_step(struct session *s, enum session_event e, void *arg);
 /* Sets the clock anew. */
 void session_arm(struct session *s);
+/* Of several ends the first; 0: there is none. */
+static inline void session_sooner(uint64_t *next, uint64_t at)
+{
+	if (at && (!*next || at < *next))
+		*next = at;
+}
 /* Begins to wait for what the state needs. */
 void session_begin_wait(struct session *s);
 void session_drop(struct session *s); /* one that never came to be */
@@ -106,6 +135,8 @@ void session_drop(struct session *s); /* one that never came to be */
 void session_leave(struct session *s);
 void session_touch(struct session *s); /* there was traffic */
 struct session *session_of_request(struct xlate *x, const struct sipmsg *m);
+/* Of a response to a request of ours that came from who is in it. */
+struct session *session_of_answer(struct xlate *x, const struct sipmsg *m);
 struct session *session_of_pair(struct xlate *x, const struct jid *user, const struct jid *remote);
 bool session_is_paged(struct xlate *x, const struct jid *remote);
 void session_set_paged(struct xlate *x, const struct jid *remote);
@@ -120,6 +151,16 @@ void session_flush(struct session *s);
 void session_tell_typing(struct session *s, bool is_typing);
 bool session_put_contact(const struct session *s, struct buf *out);
 int session_describe(struct session *s, const struct imsdp *offer); /* makes s->sdp */
+/* The next request of the dialog; NULL without memory. Sends and frees it (request_out_send). */
+struct sipmsg *session_request(struct session *s, const char *method, bool has_contact);
+int session_send(struct session *s, struct sipmsg *m, request_out_fn fn, void *arg, struct request_out **out);
+
+/* ---- session_refresh.c: RFC 4028 ---- */
+/* Session-Expires, within our bounds; is_ours: refresher is uac, or not said. False: there is none. */
+bool session_refresh_read(const struct sipmsg *m, uint32_t *seconds, bool *is_ours);
+/* Of the one who called: what the answer says; the refresh. */
+void session_refresh_note(struct session *s, const struct sipmsg *answer);
+void session_refresh_send(struct session *s);
 
 /* ---- session_msrp.c: the media of an MSRP session ---- */
 bool msrp_may_offer(const struct xlate *x);
@@ -142,6 +183,12 @@ uint64_t msrp_next(const struct session *s); /* when half a message is to be giv
 void msrp_sweep(struct session *s, uint64_t now_ms);
 
 /* ---- session_in.c ---- */
+/* The offer of an INVITE, when it is one of chat that we can answer as the settings are. */
+bool session_read_offer(struct request_in *r, struct imsdp *offer);
+void session_refuse_media(struct request_in *r, const char *code_and_text); /* 488 */
+/* Takes the call; owner NULL: a chat of two. NULL: it was refused. r is answered in any case. */
+struct session *session_accept(struct xlate *x, struct request_in *r, enum session_kind kind, const struct imsdp *offer,
+			       const struct session_owner *owner, void *owner_arg);
 void deliveries_fini(struct sessions *all);
 
 /* ---- session_stanza.c ---- */

@@ -4,10 +4,11 @@
 #include "base/text.h"
 #include "charset.h"
 #include "mime.h"
+#include "xmldoc.h"
 
 #include <stdlib.h>
 
-enum { HEADERS_MAX = 8192, REFRESH_FLOOR_S = 90 };
+enum { HEADERS_MAX = 8192 };
 
 #define ALLOW "Allow: INVITE, ACK, BYE, CANCEL, MESSAGE, INFO, UPDATE, OPTIONS\r\n"
 
@@ -36,7 +37,7 @@ static struct session *session_for(struct xlate *x, struct request_in *r, bool *
 /* ---- INVITE ---- */
 
 /* SES-00 */
-static void refuse_media(struct request_in *r, const char *code_and_text)
+void session_refuse_media(struct request_in *r, const char *code_and_text)
 {
 	struct buf headers;
 
@@ -58,17 +59,14 @@ static int read_offer(struct request_in *r, struct imsdp *offer)
 /* RFC 4028 9: whoever called refreshes; without that the session ends. */
 static void note_refresh(struct session *s, const struct sipmsg *m, struct buf *headers)
 {
-	struct bytes value = sipmsg_value(m, SIPH_SESSION_EXPIRES, 0), digits = bytes_make(value.p, bytes_find(value, ';'));
-	uint64_t seconds;
+	uint32_t seconds;
+	bool is_theirs;
 
-	while (digits.n && digits.p[digits.n - 1] == ' ')
-		digits.n--;
-	if (!value.n || bytes_to_u64(digits, UINT32_MAX, &seconds) != 0)
+	if (!session_refresh_read(m, &seconds, &is_theirs))
 		return;
-	if (seconds < REFRESH_FLOOR_S)
-		seconds = REFRESH_FLOOR_S;
-	s->refresh_ms = loop_now(s->x->loop) + seconds * 1000;
-	buf_putf(headers, "Require: timer\r\nSession-Expires: %llu;refresher=uac\r\n", (unsigned long long)seconds);
+	s->refresh_ms = loop_now(s->x->loop) + seconds * 1000ull;
+	s->renew_ms = 0; /* from now on they do it */
+	buf_putf(headers, "Require: timer\r\nSession-Expires: %u;refresher=uac\r\n", seconds);
 }
 
 static void accept_with(struct session *s, struct request_in *r, bool has_sdp)
@@ -78,7 +76,7 @@ static void accept_with(struct session *s, struct request_in *r, bool has_sdp)
 	buf_init(&headers, HEADERS_MAX);
 	buf_put_str(&headers, "Contact: <");
 	(void)session_put_contact(s, &headers); /* it was written before, when the session began */
-	buf_put_str(&headers, ">\r\n" ALLOW);
+	buf_put_str(&headers, s->owner && s->owner->is_focus ? ">;isfocus\r\n" ALLOW : ">\r\n" ALLOW);
 	note_refresh(s, r->m, &headers);
 	request_in_answer(r, &(struct reply){ .status = 200, .to_tag = *s->tag ? s->tag : NULL, .headers = buf_bytes(&headers), .content_type = has_sdp ? IMSDP_TYPE : NULL,
 	                                      .body = has_sdp ? bytes_of(s->sdp) : BYTES_NONE });
@@ -109,26 +107,33 @@ static int answer_dialog(struct session *s, struct request_in *r, const struct i
 	return rc ? rc : session_describe(s, offer);
 }
 
-static void accept_call(struct xlate *x, struct request_in *r, enum session_kind kind, const struct imsdp *offer)
+struct session *session_accept(struct xlate *x, struct request_in *r, enum session_kind kind, const struct imsdp *offer,
+			       const struct session_owner *owner, void *owner_arg)
 {
 	struct session *s = session_new(x, kind, r->to.full, r->from.full, sipmsg_value(r->m, SIPH_CALL_ID, 0));
 
 	if (!s) {
 		request_in_refuse(r, 503, "too-many-sessions");
-		return;
+		return NULL;
 	}
 	s->flags = r->flags & UNIT_CLIENT;
 	s->flow = r->flags & UNIT_CLIENT ? r->flow : 0;
 	s->state = SESSION_ANSWERED;
+	s->owner = owner;
+	s->owner_arg = owner_arg;
+	if (owner)
+		s->idle_ms = 0;
 	int rc = answer_dialog(s, r, offer);
 	if (rc) {
 		session_drop(s);
 		request_in_refuse(r, rc == ERR_SYNTAX ? 400 : rc == ERR_AGAIN ? 503 : 500, "dialog");
-		return;
+		return NULL;
 	}
-	tell_first_text(s, r->m);
+	if (!owner)
+		tell_first_text(s, r->m);
 	accept_with(s, r, true);
 	session_begin_wait(s);
+	return s;
 }
 
 /* SES-12: nothing about the session changes. */
@@ -137,7 +142,7 @@ static void accept_again(struct session *s, struct request_in *r)
 	struct imsdp offer;
 
 	if (sipmsg_body(r->m).n && read_offer(r, &offer)) {
-		refuse_media(r, "399 gatehouse \"The session description cannot be read\"");
+		session_refuse_media(r, "399 gatehouse \"The session description cannot be read\"");
 		return;
 	}
 	accept_with(s, r, true);
@@ -147,6 +152,11 @@ static void accept_again(struct session *s, struct request_in *r)
 static bool may_accept(const struct xlate *x, const struct imsdp *offer)
 {
 	return offer->kind == IMSDP_LYNC || (offer->kind != IMSDP_NONE && msrp_may_answer(x, offer));
+}
+
+bool session_read_offer(struct request_in *r, struct imsdp *offer)
+{
+	return settings_bool(r->x->settings, SET_GATEWAY_IM) && read_offer(r, offer) == 0 && may_accept(r->x, offer);
 }
 
 bool session_on_invite(struct xlate *x, struct request_in *r)
@@ -161,10 +171,10 @@ bool session_on_invite(struct xlate *x, struct request_in *r)
 		return true;
 	if (is_in_dialog(r))
 		request_in_status(r, 481, NULL);
-	else if (!settings_bool(x->settings, SET_GATEWAY_IM) || read_offer(r, &offer) || !may_accept(x, &offer))
-		refuse_media(r, "304 gatehouse \"Media type not available\"");
+	else if (!session_read_offer(r, &offer))
+		session_refuse_media(r, "304 gatehouse \"Media type not available\"");
 	else
-		accept_call(x, r, offer.kind == IMSDP_LYNC ? SESSION_LYNC : SESSION_MSRP, &offer);
+		(void)session_accept(x, r, offer.kind == IMSDP_LYNC ? SESSION_LYNC : SESSION_MSRP, &offer, NULL, NULL); /* it is in the table */
 	return true;
 }
 
@@ -331,11 +341,10 @@ bool session_on_message(struct xlate *x, struct request_in *r)
 
 static bool read_activity(struct xlate *x, struct bytes body, bool *is_typing)
 {
-	static const struct xml_limits limits = { .stanza_bytes = 4096, .depth = 4, .attrs = 8, .nodes = 8 };
 	struct xml_node *root;
 
 	/* COMPAT: the document of OCS and Lync has no namespace. */
-	if (xml_pool_parse(x->parsers, body, "", &limits, &x->arena, &root) || strcmp(root->name, "KeyboardActivity"))
+	if (xmldoc_parse(body, &xmldoc_small, &x->arena, &root) || strcmp(root->name, "KeyboardActivity"))
 		return false;
 	*is_typing = bytes_eq_nocase(xml_attr(xml_child(root, "status", NULL), "status"), BYTES("type"));
 	return true;

@@ -12,8 +12,6 @@
 
 enum { FRAME_BYTES_MAX = 1 << 20, ID_DIGITS = 16, DELAY_FROM_MS = 60000 };
 
-#define NS_STAMPED "urn:xmpp:delay"
-
 /* ---- receipts that are awaited or owed ---- */
 
 static void note(struct msrp_note *notes, unsigned *n, const char *message_id, struct bytes sid, size_t size)
@@ -35,15 +33,12 @@ static struct msrp_note *note_of(struct msrp_note *notes, struct bytes message_i
 
 /* ---- to the SIP user ---- */
 
-/* Fills in what all our requests have and sends it. id: of the transaction, or empty for a fresh one; the body
- * may hold what would end the frame under that id. */
-static int put(struct session *s, struct msrp_frame *f, struct bytes id)
+int msrp_put(struct session *s, struct msrp_frame *f, char text[static MSRP_ID_MAX_BYTES + 1])
 {
-	char text[MSRP_ID_MAX_BYTES + 1];
 	struct buf b;
 	int rc = ERR_EXISTS;
 
-	if (msrp_id_of(id, text) != 0)
+	if (!*text)
 		random_hex(text, ID_DIGITS);
 	f->to_path = bytes_of(s->msrp->path);
 	f->from_path = bytes_of(s->msrp->ours);
@@ -59,6 +54,16 @@ static int put(struct session *s, struct msrp_frame *f, struct bytes id)
 		rc = msrp_put_frame(s, buf_bytes(&b));
 	buf_fini(&b);
 	return rc;
+}
+
+/* id: of the transaction, or empty for a fresh one. */
+static int put(struct session *s, struct msrp_frame *f, struct bytes id)
+{
+	char text[MSRP_ID_MAX_BYTES + 1];
+
+	if (msrp_id_of(id, text) != 0)
+		*text = 0;
+	return msrp_put(s, f, text);
 }
 
 /* SES-03, RCP-05 */
@@ -139,7 +144,7 @@ void msrp_report(struct session *s, struct bytes sid)
 /* ---- from the SIP user ---- */
 
 /* RFC 4975 7.2: nothing to who said no, of success nothing to who said partial. */
-static void respond(struct session *s, const struct msrp_frame *f, unsigned status)
+void msrp_answer(struct session *s, const struct msrp_frame *f, unsigned status)
 {
 	bool is_silent = bytes_eq_nocase(f->failure_report, BYTES("no")) ||
 	                 (status == 200 && bytes_eq_nocase(f->failure_report, BYTES("partial")));
@@ -153,8 +158,7 @@ static void respond(struct session *s, const struct msrp_frame *f, unsigned stat
 	buf_fini(&b);
 }
 
-/* DLY-04 */
-static void put_delay(struct session *s, struct bytes date_time, struct buf *out)
+void msrp_put_delay(struct session *s, struct bytes date_time, struct buf *out)
 {
 	struct jid user = jid_of_normal(bytes_of(s->user));
 	char stamp[TEXT_TIME_BYTES];
@@ -163,7 +167,7 @@ static void put_delay(struct session *s, struct bytes date_time, struct buf *out
 	if (stamp_parse(date_time, &ms) || ms + DELAY_FROM_MS > loop_wall_ms(s->x->loop))
 		return;
 	text_time(ms, false, stamp);
-	buf_put_str(out, "<delay xmlns='" NS_STAMPED "'");
+	buf_put_str(out, "<delay xmlns='" NS_DELAY "'");
 	xml_write_attr(out, "from", jid_domain(&user));
 	buf_putf(out, " stamp='%s'/>", stamp);
 }
@@ -178,7 +182,7 @@ static unsigned tell_text(struct session *s, const struct mime_type *type, struc
 	buf_init(&beside, 4096);
 	int rc = charset_to_utf8(mime_param(type, "charset"), body, &text);
 	if (date_time.n)
-		put_delay(s, date_time, &beside);
+		msrp_put_delay(s, date_time, &beside);
 	if (buf_len(&beside))
 		facts |= FACT_DELAYED;
 	if (w->wants_success)
@@ -221,10 +225,12 @@ static unsigned tell_cpim(struct session *s, const struct msrp_whole *w)
 	return mime_is(&inner, "text/plain") ? tell_text(s, &inner, c.content, c.date_time, w) : 415;
 }
 
-static unsigned tell(struct session *s, const struct msrp_whole *w)
+static unsigned tell(struct session *s, const struct msrp_whole *w, const struct msrp_frame *f)
 {
 	struct mime_type type = mime_type_of(w->content_type);
 
+	if (s->owner)
+		return s->owner->message(s->owner_arg, w, f);
 	if (mime_is(&type, "message/cpim"))
 		return tell_cpim(s, w);
 	if (mime_is(&type, "application/im-iscomposing+xml"))
@@ -237,32 +243,39 @@ static bool is_type_known(struct bytes content_type)
 	return imsdp_accepts(MSRP_ACCEPT, content_type);
 }
 
+/* 0: the owner does it later. */
+static void answer_unless_later(struct session *s, const struct msrp_frame *f, unsigned status)
+{
+	if (status)
+		msrp_answer(s, f, status);
+}
+
 /* SES-04 to SES-07 */
 static void take_send(struct session *s, const struct msrp_frame *f)
 {
 	struct msrp_whole w;
 
 	if (!f->has_body) { /* it only says that it is there */
-		respond(s, f, 200);
+		msrp_answer(s, f, 200);
 		return;
 	}
 	if (!is_type_known(f->content_type)) {
-		respond(s, f, 415);
+		msrp_answer(s, f, 415);
 		return;
 	}
 	switch (msrp_join_add(&s->msrp->join, f, loop_now(s->x->loop), &w)) {
 	case 0:
-		respond(s, f, tell(s, &w));
+		answer_unless_later(s, f, tell(s, &w, f));
 		break;
 	case ERR_AGAIN:
 	case ERR_CLOSED:
-		respond(s, f, 200);
+		msrp_answer(s, f, 200);
 		break;
 	case ERR_SYNTAX:
-		respond(s, f, 400);
+		msrp_answer(s, f, 400);
 		break;
 	default:
-		respond(s, f, 413);
+		msrp_answer(s, f, 413);
 		break;
 	}
 }
@@ -292,14 +305,21 @@ void msrp_take_frame(struct session *s, const struct msrp_frame *f)
 			session_step(s, SESSION_LOST, NULL);
 			return;
 		}
+		if (s->owner) {
+			session_arm(s);
+			s->owner->response(s->owner_arg, f);
+			return;
+		}
 	} else if (f->fault) {
-		respond(s, f, f->fault);
+		msrp_answer(s, f, f->fault);
 	} else if (f->method == MSRP_SEND) {
 		take_send(s, f);
 	} else if (f->method == MSRP_REPORT) {
 		take_report(s, f);
+	} else if (f->method == MSRP_NICKNAME && s->owner && s->owner->nickname) {
+		answer_unless_later(s, f, s->owner->nickname(s->owner_arg, f));
 	} else {
-		respond(s, f, 501);
+		msrp_answer(s, f, 501);
 	}
 	session_arm(s);
 }

@@ -113,6 +113,9 @@ static int announce(struct session *s)
 static bool note_theirs(struct session_msrp *m, const struct imsdp *theirs)
 {
 	m->their_max = theirs->max_size;
+	m->is_chatroom = theirs->is_chatroom;
+	m->has_nickname = theirs->has_nickname;
+	m->has_private = theirs->has_private;
 	return session_set(&m->path, bytes_of(theirs->path)) && (!theirs->accept || session_set(&m->accept, bytes_of(theirs->accept))) &&
 	       (!theirs->wrapped || session_set(&m->wrapped, bytes_of(theirs->wrapped)));
 }
@@ -134,6 +137,10 @@ int msrp_describe(struct session *s, const struct imsdp *offer, struct imsdp *ou
 		rc = announce(s); /* they may connect as soon as they have our description */
 	*ours = (struct imsdp){ .kind = m->is_tls ? IMSDP_MSRPS : IMSDP_MSRP, .port = port, .host = m->host, .path = m->ours,
 				.accept = MSRP_ACCEPT, .wrapped = MSRP_WRAPPED, .max_size = SESSION_SIZE_MAX };
+	if (s->owner) { /* MUC-X01 */
+		ours->accept = MSRP_ACCEPT_ROOM;
+		ours->is_chatroom = ours->has_nickname = ours->has_private = true;
+	}
 	/* SES-13: who does not speak of setup is not spoken to of it. */
 	ours->setup = !offer ? IMSDP_ACTPASS : offer->setup ? imsdp_answer_setup(offer->setup) : IMSDP_SETUP_NONE;
 	return rc;
@@ -159,7 +166,7 @@ bool msrp_is_joined(const struct session *s)
 /* RFC 4975 5.4: the one who connected speaks first, so that the other knows who it is. */
 void msrp_joined(struct session *s)
 {
-	if (s->msrp->is_active && list_is_empty(&s->queue))
+	if ((s->msrp->is_active && list_is_empty(&s->queue)) || s->owner) /* MUC-X02 */
 		msrp_send_empty(s);
 }
 

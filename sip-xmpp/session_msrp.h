@@ -7,6 +7,7 @@
 #include "session_impl.h"
 
 #define MSRP_ACCEPT "text/plain message/cpim application/im-iscomposing+xml"
+#define MSRP_ACCEPT_ROOM "message/cpim"
 #define MSRP_WRAPPED "text/plain"
 
 enum { MSRP_NOTES = 16, MSRP_SID_MAX_BYTES = 128 };
@@ -26,6 +27,7 @@ struct session_msrp {
 	char *accept, *wrapped; /* what they take */
 	uint64_t their_max;    /* of a message; 0: not said */
 	bool is_tls, is_active, is_announced, is_joined;
+	bool is_chatroom, has_nickname, has_private; /* what they say of the room (RFC 7701 8) */
 	struct msrp_join join;
 	struct msrp_note sent[MSRP_NOTES], got[MSRP_NOTES];
 	unsigned n_sent, n_got;
@@ -36,5 +38,12 @@ int msrp_put_frame(struct session *s, struct bytes frame);
 bool msrp_takes(const struct session_msrp *m, const char *type);
 void msrp_take_frame(struct session *s, const struct msrp_frame *f); /* the session may be gone afterwards */
 void msrp_send_empty(struct session *s);
+/* The response to a request of theirs, when one is due (RFC 4975 7.2). */
+void msrp_answer(struct session *s, const struct msrp_frame *f, unsigned status);
+/* Fills in paths, flag and id of a request of ours and sends it. id: taken when it is not "" and the body has
+ * not its end-line, else made; it is told. ERR_AGAIN, ERR_LIMIT, ERR_SYNTAX. */
+int msrp_put(struct session *s, struct msrp_frame *f, char id[static MSRP_ID_MAX_BYTES + 1]);
+/* <delay/> for a message that was written a while ago (DLY-04); nothing for others. */
+void msrp_put_delay(struct session *s, struct bytes date_time, struct buf *out);
 
 #endif

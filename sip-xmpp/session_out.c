@@ -12,11 +12,11 @@ enum { URI_BYTES_MAX = 2048, THREAD_MAX_BYTES = 128, LYNC_PORT = 5060 };
 
 /* ---- sending ---- */
 
-static int send(struct session *s, struct sipmsg *m, request_out_fn fn, struct request_out **out)
+int session_send(struct session *s, struct sipmsg *m, request_out_fn fn, void *arg, struct request_out **out)
 {
 	struct jid remote = jid_of_normal(bytes_of(s->remote));
 	const struct request_to to = { .m = m, .trace = s->key, .peer = jid_domain(&remote), .flow = s->flow, .flags = s->flags };
-	int rc = m ? request_out_send(s->x, &to, fn, s, out) : ERR_NOMEM;
+	int rc = m ? request_out_send(s->x, &to, fn, arg, out) : ERR_NOMEM;
 
 	sipmsg_free(m);
 	return rc;
@@ -46,7 +46,7 @@ bool session_put_contact(const struct session *s, struct buf *out)
 	return !buf_failed(out);
 }
 
-static struct sipmsg *request(struct session *s, const char *method, bool has_contact)
+struct sipmsg *session_request(struct session *s, const char *method, bool has_contact)
 {
 	struct buf contact;
 
@@ -132,6 +132,8 @@ static bool is_answer_good(struct session *s, const struct sipmsg *m)
 {
 	struct imsdp answer;
 
+	if (s->owner && !s->owner->is_wanted(s->owner_arg, m))
+		return false;
 	if (s->kind == SESSION_LYNC)
 		return true; /* COMPAT: what the answer says makes no difference */
 	return imsdp_parse(sipmsg_body(m), &s->x->arena, &answer) == 0 && msrp_answered(s, &answer) == 0;
@@ -148,6 +150,7 @@ static void on_invited(void *arg, const struct outcome *o)
 		return;
 	}
 	if (is_answer_good(s, o->m)) {
+		session_refresh_note(s, o->m);
 		session_step(s, SESSION_ACCEPTED, (void *)(uintptr_t)o);
 		return;
 	}
@@ -159,6 +162,29 @@ static void on_invited(void *arg, const struct outcome *o)
 	session_step(s, SESSION_REFUSED, &unusable);
 }
 
+/* A quoted string (RFC 3261 25.1). */
+static void put_name(const struct session *s, struct sipmsg *m)
+{
+	struct sip_address from;
+	struct buf b;
+
+	if (!s->name || !*s->name || !sipmsg_address(m, SIPH_FROM, 0, &from))
+		return;
+	buf_init(&b, DIALOG_BYTES_MAX);
+	buf_put_u8(&b, '"');
+	for (const char *c = s->name; *c; c++) {
+		if (strchr("\"\\", *c))
+			buf_put_u8(&b, '\\');
+		buf_put_u8(&b, (uint8_t)*c);
+	}
+	buf_put_str(&b, "\" <");
+	buf_put_bytes(&b, from.uri);
+	buf_put_str(&b, ">;");
+	buf_put_bytes(&b, from.params);
+	sipmsg_replace(m, SIPH_FROM, buf_bytes(&b));
+	buf_fini(&b);
+}
+
 int session_invite(struct session *s)
 {
 	int rc = begin_dialog(s);
@@ -167,14 +193,18 @@ int session_invite(struct session *s)
 		rc = session_describe(s, NULL);
 	if (rc)
 		return rc;
-	struct sipmsg *m = request(s, "INVITE", true);
+	struct sipmsg *m = session_request(s, "INVITE", true);
 	if (m) {
 		sipmsg_append(m, SIPH_ALLOW, BYTES(ALLOW));
+		if (s->owner) {
+			sipmsg_append(m, SIPH_SUPPORTED, BYTES("timer"));
+			put_name(s, m);
+		}
 		sipmsg_set_body(m, IMSDP_TYPE, bytes_of(s->sdp));
 	}
 	s->invite_cseq = s->dialog.local_cseq;
 	s->state = SESSION_INVITING;
-	return send(s, m, on_invited, &s->invite);
+	return session_send(s, m, on_invited, s, &s->invite);
 }
 
 void session_ack(struct session *s)
@@ -190,11 +220,11 @@ void session_ack(struct session *s)
 
 void session_bye(struct session *s, const char *reason)
 {
-	struct sipmsg *m = dialog_is_confirmed(&s->dialog) ? request(s, "BYE", false) : NULL;
+	struct sipmsg *m = dialog_is_confirmed(&s->dialog) ? session_request(s, "BYE", false) : NULL;
 
 	if (m && reason)
 		sipmsg_append(m, SIPH_REASON, bytes_of(reason));
-	(void)send(s, m, NULL, NULL); /* if it does not arrive, their own end comes */
+	(void)session_send(s, m, NULL, NULL, NULL); /* if it does not arrive, their own end comes */
 }
 
 /* ---- MESSAGE in the dialog ---- */
@@ -225,11 +255,11 @@ static void on_message_answer(void *arg, const struct outcome *o)
 
 static int send_text(struct session *s, struct bytes text)
 {
-	struct sipmsg *m = request(s, "MESSAGE", false);
+	struct sipmsg *m = session_request(s, "MESSAGE", false);
 
 	if (m)
 		sipmsg_set_body(m, "text/plain; charset=UTF-8", text);
-	return send(s, m, on_message_answer, &s->message);
+	return session_send(s, m, on_message_answer, s, &s->message);
 }
 
 /* Over MSRP nobody answers a message (RCP-05). */
@@ -290,11 +320,11 @@ void session_tell_typing(struct session *s, bool is_typing)
 		msrp_tell_typing(s, is_typing);
 		return;
 	}
-	struct sipmsg *m = request(s, "INFO", false);
+	struct sipmsg *m = session_request(s, "INFO", false);
 	buf_init(&body, 256);
 	buf_putf(&body, "<KeyboardActivity><status status=\"%s\"/></KeyboardActivity>", is_typing ? "type" : "idle");
 	if (m)
 		sipmsg_set_body(m, "application/xml", buf_bytes(&body));
-	(void)send(s, m, NULL, NULL); /* of passing interest */
+	(void)session_send(s, m, NULL, NULL, NULL); /* of passing interest */
 	buf_fini(&body);
 }

@@ -49,7 +49,13 @@ static int door_on_response(void *arg, struct chan *from, const struct frame *f)
 
 static int door_on_cancel(void *arg, struct chan *from, const struct frame *f)
 {
-	(void)arg, (void)from, (void)f;
+	struct play *p = arg;
+	struct wire w = wire_of(f->body);
+
+	(void)from;
+	p->cancelled_id = wire_u64(&w);
+	assert_int_equal(wire_end(&w), 0);
+	p->n_cancels++;
 	return 0;
 }
 
@@ -75,6 +81,7 @@ static int door_on_msrp_frame(void *arg, struct chan *from, const struct frame *
 
 	(void)from;
 	assert_true(wire_u64(&w) == p->media);
+	memcpy(p->frame_before, p->frame, sizeof p->frame);
 	keep(p->frame, sizeof p->frame, wire_bytes(&w));
 	p->n_frames++;
 	return 0;

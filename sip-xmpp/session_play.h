@@ -3,10 +3,24 @@
 #ifndef XLATE_SESSION_PLAY_H
 #define XLATE_SESSION_PLAY_H
 
-#include "features.h"
+#include "service_features.h"
 #include "request_out.h"
 #include "stanza_out.h"
 #include "xlate.h"
+
+/* For those who include cmocka. */
+#define assert_has(text, what)                                                                     \
+	do {                                                                                       \
+		const char *text_ = (text);                                                        \
+		if (!strstr(text_, what))                                                          \
+			fail_msg("no \"%s\" in: %s", what, text_);                                 \
+	} while (0)
+#define assert_not(text, what)                                                                     \
+	do {                                                                                       \
+		const char *text_ = (text);                                                        \
+		if (strstr(text_, what))                                                           \
+			fail_msg("\"%s\" in: %s", what, text_);                                    \
+	} while (0)
 
 struct play {
 	struct loop *loop;
@@ -22,12 +36,14 @@ struct play {
 	unsigned status, n_answers;
 	char to_tag[64], headers[2048], body[4096];
 	uint64_t next_id;
+	unsigned n_cancels;
+	uint64_t cancelled_id;
 	/* MSRP as gh-sip is told of it. */
 	uint64_t media;         /* the last session */
 	unsigned n_media_opens, n_media_closes, n_frames;
 	uint8_t media_flags;
 	char media_ours[512], media_theirs[512];
-	char frame[16384];      /* the last */
+	char frame[16384], frame_before[16384]; /* the last two */
 	/* gh-switch: stanzas since the last look. */
 	struct buf stanzas;
 	unsigned n_stanzas, n_done;

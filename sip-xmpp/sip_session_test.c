@@ -33,14 +33,6 @@ static int tear_down(void **state)
 #define JULIET "juliet@example.com/balcony"
 #define ROMEO "romeo@lync.example"
 
-
-#define assert_has(text, what)                                                                     \
-	do {                                                                                       \
-		const char *text_ = (text);                                                        \
-		if (!strstr(text_, what))                                                          \
-			fail_msg("no \"%s\" in: %s", what, text_);                                 \
-	} while (0)
-
 /* A request from romeo's side; to_params: tag. */
 static void from_romeo(const char *method, unsigned cseq, const char *to_tag, const char *more)
 {
@@ -366,6 +358,24 @@ static void msg_x20_message_opens_a_session(void **state)
 	play_answer(&p, 200, "");
 	assert_int_equal(p.n_done, 2);
 	assert_int_equal(p.n_stanzas, 0);
+}
+
+/* Nobody takes the call and nobody says no: it is cancelled. Who takes it all the same is hung up. */
+static void unanswered_call_is_cancelled(void **state)
+{
+	(void)state;
+	from_juliet("m1", "<body>Hello</body>");
+	assert_has(p.request, "INVITE ");
+	play_wait(&p, 199000);
+	assert_int_equal(p.n_cancels, 0);
+	play_wait(&p, 1000);
+	assert_int_equal(p.n_cancels, 1);
+	assert_true(p.cancelled_id == p.request_id);
+	assert_has(play_stanzas(&p), "id='m1'");
+	play_answer(&p, 200, "Contact: <sip:pool.lync.example;transport=tls>\nContent-Type: application/sdp\n\n" SDP_LYNC);
+	assert_has(p.request, "BYE sip:pool.lync.example;transport=tls SIP/2.0\r\n");
+	assert_has(play_header(&p, "To"), ";tag=theirs");
+	assert_string_equal(play_header(&p, "CSeq"), "2 BYE");
 }
 
 static void msg_x20_refusals_are_errors(void **state)
@@ -960,6 +970,7 @@ int main(void)
 		play_test(ses_12_refreshes_are_answered),
 		play_test(cmp_12_typing_from_lync),
 		play_test(msg_x20_message_opens_a_session),
+		play_test(unanswered_call_is_cancelled),
 		play_test(msg_x20_refusals_are_errors),
 		play_test(lost_dialog_is_opened_again),
 		play_test(unanswered_message_is_not_sent_twice),

@@ -1,7 +1,7 @@
 #include "stanza_in.h"
 
 #include "base/err.h"
-#include "features.h"
+#include "service_features.h"
 #include "proto/xmpp.h"
 #include "stanza_out.h"
 

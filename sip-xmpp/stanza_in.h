@@ -16,7 +16,7 @@ struct stanza_in {
 	struct list node_order;
 	struct envelope e;     /* its texts live as long as this */
 	struct jid from, to;
-	struct xml_node *node; /* the tree, while a handler of features.c runs; later: stanza_in_tree */
+	struct xml_node *node; /* the tree, while a handler of service_features.c runs; later: stanza_in_tree */
 	/* How its recipient is reached, when that is a SIP client of ours (as in struct request_to). */
 	uint8_t flags;
 	uint64_t flow;

@@ -41,7 +41,7 @@ static void on_to_sip(void *arg)
 
 	xlate_begin(c->x);
 	expire(c, &c->to_sip);
-	if (take_turn(c, &c->to_sip))
+	if (take_turn(c, &c->to_sip) && capability_is_on(c, &c->takes_composing)) /* CMP-08: it may have refused since */
 		message_out_state(c, c->to_sip.is_shown);
 	arm(c, &c->to_sip);
 }

@@ -256,6 +256,8 @@ void watch_end_fork(struct watch *w, const struct sipmsg *notify)
 
 static void tell(struct watch *w, enum stanza_type type)
 {
+	if (w->pair->is_line)
+		return; /* nobody has asked for it */
 	presence_tell_plain(w->pair->p, type, pair_sip(w->pair), pair_xmpp(w->pair));
 }
 
@@ -536,7 +538,7 @@ static int act_absent(void *machine, void *arg)
 	struct watch *w = machine;
 	const struct watch_news *news = arg;
 
-	if (w->prober || w->is_authorised || !news)
+	if (w->prober || w->is_authorised || !news || w->pair->is_line)
 		return act_refused(w, arg);
 	presence_stats[PSTAT_WATCHES_ENDED]++;
 	tell_absent(w, news->status);
@@ -581,7 +583,7 @@ static int act_check(void *machine, void *arg)
 	uint64_t now = presence_now(p);
 
 	(void)arg;
-	if (h->heard_ms && now < h->heard_ms + HEARD_MS) {
+	if (w->pair->is_line || (h->heard_ms && now < h->heard_ms + HEARD_MS)) {
 		w->next_event = V_HEARD;
 		return 0;
 	}

@@ -2,6 +2,7 @@
 #include "presence.h"
 
 #include "base/err.h"
+#include "client.h"
 
 #include <stdlib.h>
 
@@ -51,11 +52,33 @@ static void tell_one(struct watch *w, const struct pres *p, struct bytes to)
 {
 	struct buf b;
 
+	if (w->pair->is_line)
+		return; /* its user's phone shows it */
 	buf_init(&b, 1 << 16);
 	pres_write_children(&b, p);
 	presence_tell(w->pair->p, &(struct tell){ .type = p->is_open ? TYPE_AVAILABLE : TYPE_UNAVAILABLE, .from = pair_sip(w->pair),
 		.resource = p->resource, .to = to, .lang = p->lang, .children = buf_failed(&b) ? BYTES_NONE : buf_bytes(&b) });
 	buf_fini(&b);
+}
+
+/* A phone with several lines is as busy as the busiest. */
+void watch_show_line(struct watch *w)
+{
+	struct pres best = { 0 }, p;
+	bool any = false;
+
+	for (unsigned i = 0; w->is_line_shown && i < w->n_tuples; i++) {
+		if (pres_decode(text_bytes(w->tuples[i]), &p))
+			continue;
+		/* An open line before a closed one; then by show, whose order is that of being busy. */
+		if (any && (p.is_open < best.is_open || (p.is_open == best.is_open && p.show <= best.show)))
+			continue;
+		best = p;
+		any = true;
+	}
+	if (any)
+		best.resource = BYTES_NONE;
+	phone_watched(w->pair->p->x, pair_xmpp(w->pair), any && best.is_open ? &best : NULL);
 }
 
 static struct bytes recipient(const struct watch *w)
@@ -80,7 +103,8 @@ void watch_tell_all(struct watch *w, struct bytes to)
 
 static void tell_away(struct watch *w, const struct pres *was)
 {
-	presence_tell(w->pair->p, &(struct tell){ .type = TYPE_UNAVAILABLE, .from = pair_sip(w->pair), .resource = was->resource, .to = recipient(w) });
+	if (!w->pair->is_line)
+		presence_tell(w->pair->p, &(struct tell){ .type = TYPE_UNAVAILABLE, .from = pair_sip(w->pair), .resource = was->resource, .to = recipient(w) });
 }
 
 void watch_tell_gone(struct watch *w)
@@ -91,6 +115,8 @@ void watch_tell_gone(struct watch *w)
 		if (pres_decode(text_bytes(w->tuples[i]), &p) == 0 && p.is_open)
 			tell_away(w, &p);
 	watch_forget(w);
+	if (w->pair->is_line)
+		watch_show_line(w);
 }
 
 /* ---- a document ---- */
@@ -139,6 +165,8 @@ static void take_document(struct watch *w, const struct pidf *d)
 		if (d->tuples[i].is_known) /* PRE-S16 */
 			take_tuple(w, &d->tuples[i].pres);
 	drop_missing(w, d);
+	if (w->pair->is_line)
+		watch_show_line(w);
 	pair_save(w->pair);
 }
 
@@ -224,7 +252,7 @@ static enum watch_event event_of_end(struct bytes params, struct watch_news *new
 /* SUB-X03, SUB-X04 */
 static void active(struct watch *w, const struct pidf *d)
 {
-	if (!w->is_authorised && !w->prober && w->is_wanted) {
+	if (!w->is_authorised && !w->prober && w->is_wanted && !w->pair->is_line) {
 		w->is_authorised = true;
 		free(w->sid);
 		w->sid = NULL;
@@ -233,7 +261,7 @@ static void active(struct watch *w, const struct pidf *d)
 	}
 	if (d)
 		take_document(w, d);
-	else if (!w->is_told && !w->n_tuples) /* PRE-S14 */
+	else if (!w->is_told && !w->n_tuples && !w->pair->is_line) /* PRE-S14 */
 		presence_tell_plain(w->pair->p, TYPE_UNAVAILABLE, pair_sip(w->pair), recipient(w));
 	w->is_told = true;
 }

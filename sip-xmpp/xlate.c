@@ -3,10 +3,11 @@
 #include "base/err.h"
 #include "base/random.h"
 #include "client.h"
-#include "features.h"
+#include "manager.h"
 #include "presence.h"
 #include "request_in.h"
 #include "request_out.h"
+#include "service_features.h"
 #include "session.h"
 #include "stanza_in.h"
 #include "stanza_out.h"
@@ -29,6 +30,7 @@ const struct bus_handler xlate_handlers[] = {
 	{ MSG_MSRP_CLOSE, session_on_msrp_close },
 	{ MSG_LINE_REGISTERED, client_on_registered },
 	{ MSG_LINE_GONE, client_on_gone },
+	{ MSG_USER_ONLINE, manager_on_online },
 	{ MSG_SESSION_OPENED, client_on_opened },
 	{ MSG_SESSION_REFUSED, client_on_refused },
 	{ MSG_SESSION_CLOSE, client_on_close },

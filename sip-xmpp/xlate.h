@@ -7,7 +7,7 @@
  *   request_out  a SIP request of ours, which has one outcome
  *   stanza_in    a stanza from gh-switch, which must be taken or refused once
  *   stanza_out   a stanza of ours, kept until somebody has taken it
- * What a request or stanza means is up to features, which are rows in features.c. */
+ * What a request or stanza means is up to features, which are rows in service_features.c. */
 #ifndef XLATE_H
 #define XLATE_H
 
@@ -29,7 +29,10 @@
 struct message;  /* message.c */
 struct presence; /* presence.c */
 struct sessions; /* session.c */
+struct foci;     /* focus.c */
+struct guests;   /* guest.c */
 struct clients;  /* client.c */
+struct manager;  /* manager.c */
 
 struct xlate {
 	struct loop *loop;
@@ -60,7 +63,10 @@ struct xlate {
 	struct message *message;
 	struct presence *presence;
 	struct sessions *sessions;
+	struct foci *foci;
+	struct guests *guests;
 	struct clients *clients;
+	struct manager *manager;
 	/* Stanzas whose sender lives here are of a SIP client of ours and pass to gh-im by its session (set by
 	 * the feature that holds those sessions; NULL: there are none). 0 or ERR_*; the outcome is told with
 	 * stanza_out_result under e->id. */

@@ -196,9 +196,8 @@ static void channels_prune(struct allocation *a, uint64_t now_ms)
 {
 	uint16_t n = 0;
 
-	/* One that the kernel may still hold stays until its flow was taken out. */
 	for (uint16_t i = 0; i < a->n_channels; i++)
-		if (a->channels[i].expires_ms > now_ms || a->channels[i].fast)
+		if (a->channels[i].expires_ms > now_ms)
 			a->channels[n++] = a->channels[i];
 	a->n_channels = n;
 }
@@ -223,8 +222,7 @@ int channel_put(struct allocation *a, uint16_t number, const struct stunaddr *pe
 	return 0;
 }
 
-void allocation_revoke(struct allocation *a, bool (*is_permitted)(void *arg, const struct stunaddr *peer), void *arg,
-                       void (*gone)(struct allocation *a, struct channel *c))
+void allocation_revoke(struct allocation *a, bool (*is_permitted)(void *arg, const struct stunaddr *peer), void *arg)
 {
 	uint16_t n = 0;
 
@@ -233,12 +231,9 @@ void allocation_revoke(struct allocation *a, bool (*is_permitted)(void *arg, con
 			a->permissions[n++] = a->permissions[i];
 	a->n_permissions = n;
 	n = 0;
-	for (uint16_t i = 0; i < a->n_channels; i++) {
+	for (uint16_t i = 0; i < a->n_channels; i++)
 		if (is_permitted(arg, &a->channels[i].peer))
 			a->channels[n++] = a->channels[i];
-		else
-			gone(a, &a->channels[i]);
-	}
 	a->n_channels = n;
 }
 

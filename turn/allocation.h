@@ -82,9 +82,8 @@ struct channel *channel_of_peer(struct allocation *a, const struct stunaddr *pee
 /* Binds or renews, with the permission. ERR_EXISTS: number or peer is bound otherwise (400); ERR_LIMIT. */
 int channel_put(struct allocation *a, uint16_t number, const struct stunaddr *peer, uint64_t now_ms, uint32_t most,
                 struct channel **out);
-/* Permissions and channels that the rules forbid now end. gone() is told of each channel first. */
-void allocation_revoke(struct allocation *a, bool (*is_permitted)(void *arg, const struct stunaddr *peer), void *arg,
-                       void (*gone)(struct allocation *a, struct channel *c));
+/* Permissions and channels that the rules forbid now end. */
+void allocation_revoke(struct allocation *a, bool (*is_permitted)(void *arg, const struct stunaddr *peer), void *arg);
 uint32_t allocation_count_permissions(const struct allocation *a, uint64_t now_ms);
 uint32_t allocation_count_channels(const struct allocation *a, uint64_t now_ms);
 size_t allocation_memory(const struct allocation *a); /* bytes */

@@ -61,6 +61,7 @@ struct turn_io {
 	void (*relay_close)(void *io, struct turn_relay *r); /* sets fd to -1; harmless without */
 	/* The descriptor leaves this worker: no longer watched, not closed. Sets r->fd to -1. */
 	void (*relay_release)(void *io, struct turn_relay *r);
+	/* ---- from here to client_close: NULL where turn_conf.has_tcp_relay is never set ---- */
 	/* RFC 6062: connects from the relayed address; turn_server_connected tells. 0 or ERR_*. */
 	int (*peer_connect)(void *io, struct turn_relay *r, const struct stunaddr *peer, uint32_t connection_id);
 	void (*peer_close)(void *io, uint32_t connection_id);

@@ -4,13 +4,12 @@
 
 /* RFC 6890 and the registries it began, as of 2026. Bytes are in IPv6 form, IPv4 mapped. */
 struct range {
-	uint8_t bits;
+	struct prefix prefix;
 	bool is_for_ever; /* no setting opens it */
-	uint8_t bytes[16];
 	const char *name;
 };
-#define V4(a, b, c, d, n) .bits = 96 + (n), .bytes = { [10] = 0xff, [11] = 0xff, a, b, c, d }
-#define V6(n, ...) .bits = (n), .bytes = { __VA_ARGS__ }
+#define V4(a, b, c, d, n) .prefix = { .bits = 96 + (n), .bytes = { [10] = 0xff, [11] = 0xff, a, b, c, d } }
+#define V6(n, ...) .prefix = { .bits = (n), .bytes = { __VA_ARGS__ } }
 
 static const struct range ranges[] = {
 	{ V4(0, 0, 0, 0, 8), .is_for_ever = true, .name = "unspecified address" },
@@ -46,9 +45,8 @@ static const struct range ranges[] = {
 
 /* Addresses that carry an IPv4 address: where in them, and whether it is inverted. */
 static const struct disguise {
-	uint8_t bits, at;
-	uint8_t invert;
-	uint8_t bytes[16];
+	struct prefix prefix;
+	uint8_t at, invert;
 } disguises[] = {
 	{ V6(96, [8] = 0xff, [9] = 0xff), .at = 12 },               /* IPv4-translated, RFC 2765 2.1 */
 	{ V6(16, 0x20, 0x02), .at = 2 },                            /* 6to4, RFC 3056 */
@@ -59,14 +57,6 @@ static const struct disguise {
 };
 static const uint8_t isatap[4] = { 0x00, 0x00, 0x5e, 0xfe }; /* RFC 5214 6.1; the first byte may be 2 */
 static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-
-static bool is_in(const uint8_t *range, uint8_t bits, const uint8_t address[static 16])
-{
-	struct prefix p = { .bits = bits };
-
-	memcpy(p.bytes, range, 16);
-	return prefix_has(&p, address);
-}
 
 static bool has(const struct peer_ranges *r, const uint8_t address[static 16])
 {
@@ -79,7 +69,7 @@ static bool has(const struct peer_ranges *r, const uint8_t address[static 16])
 static const char *closed_by(const uint8_t address[static 16], bool is_for_ever)
 {
 	for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
-		if (ranges[i].is_for_ever == is_for_ever && is_in(ranges[i].bytes, ranges[i].bits, address))
+		if (ranges[i].is_for_ever == is_for_ever && prefix_has(&ranges[i].prefix, address))
 			return ranges[i].name;
 	return NULL;
 }
@@ -111,7 +101,7 @@ static const char *disguise_forbidden_by(const struct peer_rules *r, const uint8
 
 	for (size_t i = 0; i < sizeof disguises / sizeof disguises[0]; i++) {
 		const struct disguise *d = &disguises[i];
-		if (!is_in(d->bytes, d->bits, address))
+		if (!prefix_has(&d->prefix, address))
 			continue;
 		carried(address, d->at, d->invert, inner);
 		if ((name = forbidden_by(r, inner)))
@@ -124,17 +114,21 @@ static const char *disguise_forbidden_by(const struct peer_rules *r, const uint8
 	return NULL;
 }
 
-static void canonical(struct stunaddr *peer, uint8_t out[static 16])
+void peer_canonical(struct stunaddr *peer)
 {
-	if (peer->family == 6 && memcmp(peer->ip, mapped, sizeof mapped) == 0) {
-		memmove(peer->ip, peer->ip + sizeof mapped, 4);
-		memset(peer->ip + 4, 0, 12);
-		peer->family = 4;
-	}
-	if (peer->family == 4)
-		carried(peer->ip, 0, 0, out);
+	if (peer->family != 6 || memcmp(peer->ip, mapped, sizeof mapped) != 0)
+		return;
+	memmove(peer->ip, peer->ip + sizeof mapped, 4);
+	memset(peer->ip + 4, 0, 12);
+	peer->family = 4;
+}
+
+static void bytes_of_address(const struct stunaddr *a, uint8_t out[static 16])
+{
+	if (a->family == 4)
+		carried(a->ip, 0, 0, out);
 	else
-		memcpy(out, peer->ip, 16);
+		memcpy(out, a->ip, 16);
 }
 
 int peer_rules_add(struct peer_ranges *r, const struct prefix *p)
@@ -145,11 +139,20 @@ int peer_rules_add(struct peer_ranges *r, const struct prefix *p)
 	return 0;
 }
 
+int peer_rules_add_address(struct peer_ranges *r, const struct stunaddr *a)
+{
+	struct prefix p = { .bits = 128 };
+
+	bytes_of_address(a, p.bytes);
+	return peer_rules_add(r, &p);
+}
+
 bool peer_rules_permit(const struct peer_rules *r, struct stunaddr *peer, const char **rule)
 {
 	uint8_t address[16];
 
-	canonical(peer, address);
+	peer_canonical(peer);
+	bytes_of_address(peer, address);
 	*rule = forbidden_by(r, address);
 	if (!*rule && peer->family == 6)
 		*rule = disguise_forbidden_by(r, address);

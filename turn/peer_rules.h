@@ -25,6 +25,9 @@ struct peer_rules {
 /* ERR_LIMIT. An address of the box (own) that an allocation of this relay is behind is reached inside
  * the relay and not asked for here. */
 int peer_rules_add(struct peer_ranges *r, const struct prefix *p);
+int peer_rules_add_address(struct peer_ranges *r, const struct stunaddr *a);
+/* An IPv4-mapped address becomes IPv4: the form in which permissions are kept. */
+void peer_canonical(struct stunaddr *peer);
 /* *peer becomes its canonical form (an IPv4-mapped address becomes IPv4). True: may be talked to. Else
  * *rule names what forbids it, for the log: "loopback", "private network", "turn deny-peer". */
 bool peer_rules_permit(const struct peer_rules *r, struct stunaddr *peer, const char **rule);

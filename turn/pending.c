@@ -274,6 +274,7 @@ static void get_allocation(struct request *r, struct wire *w, struct allocation 
 	uint64_t now = loop_now(r->s->loop);
 	const struct turn_conf *c = r->s->conf;
 	struct channel *channel;
+	const char *rule;
 
 	a->expires_ms = now + wire_u64(w);
 	a->ticket_n = wire_u32(w);
@@ -281,7 +282,7 @@ static void get_allocation(struct request *r, struct wire *w, struct allocation 
 		struct stunaddr peer = { 0 };
 		get_address(w, &peer);
 		uint64_t left = wire_u64(w);
-		if (left && permission_put(a, &peer, now, c->permissions_max) == 0)
+		if (left && peer_rules_permit(&c->rules, &peer, &rule) && permission_put(a, &peer, now, c->permissions_max) == 0)
 			a->permissions[a->n_permissions - 1].expires_ms = now + left;
 	}
 	for (uint16_t n = wire_u16(w); n > 0 && !wire_failed(w); n--) {
@@ -289,7 +290,7 @@ static void get_allocation(struct request *r, struct wire *w, struct allocation 
 		get_address(w, &peer);
 		uint16_t number = wire_u16(w);
 		uint64_t left = wire_u64(w);
-		if (left && channel_put(a, number, &peer, now, c->channels_max, &channel) == 0)
+		if (left && peer_rules_permit(&c->rules, &peer, &rule) && channel_put(a, number, &peer, now, c->channels_max, &channel) == 0)
 			channel->expires_ms = now + left;
 	}
 }

@@ -56,18 +56,14 @@ void relay_channel_data(struct turn_server *s, const struct turn_path *from, str
 void relay_send(struct turn_server *s, const struct turn_path *from, const struct stunmsg *m)
 {
 	struct allocation *a = allocation_of_path(&s->table, from);
-	const char *rule;
 
 	if (!a || a->is_tcp || m->n_peers != 1 || !(m->has & STUN_HAS_DATA) || m->n_unknown) {
 		s->stats[a ? TURN_STAT_MALFORMED : TURN_STAT_UNKNOWN]++;
 		return;
 	}
 	struct stunaddr peer = m->peers[0];
-	/* The rules give the canonical form, under which the permission was made. */
-	if (!peer_rules_permit(&s->conf->rules, &peer, &rule)) {
-		s->stats[TURN_STAT_PEER_DENIED]++;
-		return;
-	}
+	/* The rules have judged the permission, and end it when they change (turn_server_set): not each packet. */
+	peer_canonical(&peer);
 	if (!permission_holds(a, &peer, loop_now(s->loop))) {
 		no_permission(s, a);
 		return;

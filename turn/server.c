@@ -10,7 +10,7 @@ const char *const turn_stat_names[TURN_STAT_COUNT] = {
 	"turn.allocations", "turn.allocated", "turn.expired", "turn.refused", "turn.challenged", "turn.auth-failed",
 	"turn.stale-nonce", "turn.quota", "turn.full", "turn.peer-denied", "turn.answers-saved", "turn.malformed",
 	"turn.unknown", "turn.no-permission", "turn.rate-dropped", "turn.to-peer", "turn.to-peer-bytes", "turn.to-client",
-	"turn.to-client-bytes", "turn.fast", "turn.fast-bytes", "turn.connections", "turn.moved", "turn.bindings",
+	"turn.to-client-bytes", "turn.connections", "turn.moved", "turn.bindings",
 };
 
 struct turn_server *turn_server_new(struct loop *l, unsigned worker, const struct nonce_key *key,
@@ -85,12 +85,6 @@ static bool still_permitted(void *arg, const struct stunaddr *peer)
 	return peer_rules_permit(&s->conf->rules, &p, &rule);
 }
 
-static void channel_gone(struct allocation *a, struct channel *c)
-{
-	(void)a;
-	(void)c;
-}
-
 void turn_server_set(struct turn_server *s, const struct turn_conf *c)
 {
 	struct allocation *a;
@@ -107,7 +101,7 @@ void turn_server_set(struct turn_server *s, const struct turn_conf *c)
 		}
 	}
 	while ((a = map_next(&s->table.by_number, &at)))
-		allocation_revoke(a, still_permitted, s, channel_gone);
+		allocation_revoke(a, still_permitted, s);
 }
 
 /* ---- allocations ---- */
@@ -317,6 +311,17 @@ bool turn_server_next(struct turn_server *s, size_t *at, struct turn_seen *out)
 		.to_client_bytes = a->to_client_bytes,
 		.dropped = a->dropped,
 	};
+	return true;
+}
+
+bool turn_server_next_user(struct turn_server *s, size_t *at, struct bytes *user, uint32_t *allocations)
+{
+	const struct quota_user *u = quota_next(s->quota, at);
+
+	if (!u)
+		return false;
+	*user = quota_user_name(u);
+	*allocations = quota_user_count(s->quota, u);
 	return true;
 }
 

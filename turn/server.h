@@ -28,8 +28,7 @@ struct turn_conf {
 	uint32_t lifetime_s, lifetime_max_s;      /* RFC 8656 7.2: 600, 3600 */
 	uint32_t permissions_max, channels_max;   /* of one allocation */
 	uint32_t new_peers_per_s;                 /* of one allocation; 0: no limit */
-	bool has_mobility, has_tcp_relay, has_fast_path;
-	bool has_even_port;
+	bool has_mobility, has_tcp_relay;
 	struct peer_rules rules;
 	struct quota_limits limits;
 	const struct credentials *credentials;
@@ -54,7 +53,7 @@ enum turn_stat {
 	TURN_STAT_CHALLENGED, TURN_STAT_AUTH_FAILED, TURN_STAT_STALE, TURN_STAT_QUOTA, TURN_STAT_FULL,
 	TURN_STAT_PEER_DENIED, TURN_STAT_BUDGET, TURN_STAT_MALFORMED, TURN_STAT_UNKNOWN,
 	TURN_STAT_NO_PERMISSION, TURN_STAT_RATE_DROPPED, TURN_STAT_TO_PEER, TURN_STAT_TO_PEER_BYTES,
-	TURN_STAT_TO_CLIENT, TURN_STAT_TO_CLIENT_BYTES, TURN_STAT_FAST, TURN_STAT_FAST_BYTES,
+	TURN_STAT_TO_CLIENT, TURN_STAT_TO_CLIENT_BYTES,
 	TURN_STAT_CONNECTIONS, TURN_STAT_MOVED, TURN_STAT_BINDINGS, TURN_STAT_COUNT
 };
 
@@ -90,15 +89,17 @@ void turn_server_worker_gone(struct turn_server *s, unsigned worker);
 
 /* ---- to be seen ---- */
 struct turn_seen {
-	uint64_t number;
+	uint64_t number; /* the worker's number in the upper 16 bits */
 	struct turn_path client;
 	struct bytes user;
 	struct stunaddr relayed, relayed2;
-	uint32_t age_s, left_s, permissions, channels, fast_channels;
+	uint32_t age_s, left_s, permissions, channels;
 	uint64_t to_peer, to_peer_bytes, to_client, to_client_bytes, dropped;
 };
 /* Walks the allocations: start with *at = 0. False at the end. */
 bool turn_server_next(struct turn_server *s, size_t *at, struct turn_seen *out);
+/* Walks the accounts that have allocations here, to tell a worker that has just come: as above. */
+bool turn_server_next_user(struct turn_server *s, size_t *at, struct bytes *user, uint32_t *allocations);
 size_t turn_server_count(const struct turn_server *s);
 uint64_t *turn_server_stats(struct turn_server *s); /* TURN_STAT_COUNT of them */
 extern const char *const turn_stat_names[TURN_STAT_COUNT];

@@ -9,7 +9,7 @@
 
 #include "base/err.h"
 #include "base/random.h"
-#include "base/text.h"
+#include "credentials_fixture.h"
 
 static struct play_out *note(struct play_worker *w, int what)
 {
@@ -193,28 +193,14 @@ static const struct turn_io play_io = {
 	.join = join, .client_close = client_close, .claim = claim, .tell_usage = tell_usage, .refused = refused,
 };
 
-static void add_user(struct credentials *c, const char *user, const char *password)
-{
-	char line[128] = "md5=";
-	uint8_t key[STUNMSG_KEY_MAX];
-	size_t n;
-
-	assert_int_equal(stunmsg_long_term_key(STUN_ALGORITHM_MD5, bytes_of(user), BYTES("example.org"), bytes_of(password), key, &n), 0);
-	text_hex(bytes_make(key, n), line + 4);
-	memcpy(line + 36, " sha256=", 8);
-	assert_int_equal(stunmsg_long_term_key(STUN_ALGORITHM_SHA256, bytes_of(user), BYTES("example.org"), bytes_of(password), key, &n), 0);
-	text_hex(bytes_make(key, n), line + 44);
-	assert_int_equal(credentials_add_user(c, bytes_of(user), bytes_of(line)), 0);
-}
-
 void play_begin(struct play *p)
 {
 	struct credentials *c = credentials_new(BYTES("example.org"));
 
 	*p = (struct play){ .loop = loop_new(LOOP_FAKE), .key = { { { 1 }, { 2 } } } };
 	loop_fake_advance(p->loop, 5000);
-	add_user(c, "juliet", "r0m30");
-	add_user(c, "romeo", "jul13t");
+	credentials_fixture_add(c, "juliet", "r0m30");
+	credentials_fixture_add(c, "romeo", "jul13t");
 	p->conf = (struct turn_conf){
 		.realm = BYTES("example.org"), .algorithms = 1 << STUN_ALGORITHM_MD5 | 1 << STUN_ALGORITHM_SHA256,
 		.lifetime_s = 600, .lifetime_max_s = 3600, .permissions_max = 20, .channels_max = 20, .has_mobility = true,

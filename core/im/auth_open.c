@@ -34,6 +34,8 @@ static void opened(struct im *im, struct login *l, struct session *s)
 		s->bits |= SESSION_HAS_CARBONS;
 	if (l->session_flags & SESSION_CSI_INACTIVE)
 		s->bits |= SESSION_IS_INACTIVE;
+	if (l->session_flags & SESSION_PHONE)
+		s->bits |= SESSION_IS_PHONE;
 	if (l->session_flags & SESSION_SM)
 		(void)sm_enable(im, s, l->session_flags & SESSION_SM_RESUME, l->sm_max_s); /* then it is off */
 	struct buf *b = chan_begin(c, MSG_SESSION_OPENED, 0);
@@ -121,7 +123,7 @@ static int read_enter(struct login *l, struct wire *w)
 	l->jid = login_dup(wire_str(w));
 	l->resource = login_dup(wire_str(w));
 	l->tag = login_dup(BYTES("sip"));
-	l->session_flags = wire_u32(w) & (SESSION_TLS | SESSION_SM);
+	l->session_flags = wire_u32(w) & (SESSION_TLS | SESSION_SM | SESSION_PHONE);
 	if (wire_end(w))
 		return ERR_SYNTAX;
 	return l->jid && l->resource && l->tag ? 0 : ERR_NOMEM;

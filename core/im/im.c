@@ -8,6 +8,7 @@
 #include "domain.h"
 #include "item.h"
 #include "journal.h"
+#include "online.h"
 #include "partner.h"
 #include "presence_switch.h"
 #include "remote.h"
@@ -117,12 +118,14 @@ void im_apply(struct im *im, const struct settings *s)
 		.roster_max = (uint32_t)settings_int(s, SET_IM_ROSTER_MAX),
 		.unacked_max = (uint32_t)settings_int(s, SET_IM_UNACKED),
 		.partner_silence_s = (uint32_t)settings_int(s, SET_IM_PARTNER_SILENCE),
+		.tells_online = settings_is_set(s, SET_SIP_PRESENCE_GATEWAY, BYTES_NONE),
 		.scram_iterations = (uint32_t)settings_int(s, SET_IM_SCRAM_ITERATIONS),
 	};
 	domains_apply(im, s);
 	sessions_check_domains(im);
 	if (has_presence && !had_presence)
 		presence_share_all(im);
+	online_apply(im);
 }
 
 void im_up(struct im *im, struct chan *c)
@@ -133,6 +136,9 @@ void im_up(struct im *im, struct chan *c)
 		break;
 	case PROG_SWITCH:
 		remote_up(im);
+		break;
+	case PROG_XLATE:
+		online_tell_all(im);
 		break;
 	default:
 		break;

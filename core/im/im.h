@@ -20,6 +20,7 @@ struct item;
 /* What `apply` took from the settings. */
 struct im_config {
 	bool has_messages, has_presence, has_offline, has_plain, has_digest_md5;
+	bool tells_online; /* who is online, to gh-xlate */
 	uint32_t offline_user, offline_domain, offline_total; /* messages */
 	uint32_t resume_max_s;
 	uint32_t sessions_user, roster_max, unacked_max;

@@ -209,7 +209,7 @@ struct client *client_login(struct play *p, const char *name, const char *resour
 	return c;
 }
 
-struct client *client_enter(struct play *p, const char *jid, const char *resource)
+static struct client *enter(struct play *p, const char *jid, const char *resource, uint32_t flags)
 {
 	struct client *c = client_new(p);
 
@@ -218,9 +218,19 @@ struct client *client_enter(struct play *p, const char *jid, const char *resourc
 	struct buf *b = to_im(c, MSG_SESSION_ENTER);
 	wire_put_str(b, bytes_of(jid));
 	wire_put_str(b, bytes_of(resource));
-	wire_put_u32(b, 0);
+	wire_put_u32(b, flags);
 	send_off(c);
 	return c;
+}
+
+struct client *client_enter(struct play *p, const char *jid, const char *resource)
+{
+	return enter(p, jid, resource, 0);
+}
+
+struct client *client_phone(struct play *p, const char *jid)
+{
+	return enter(p, jid, "phone", SESSION_PHONE);
 }
 
 struct client *client_online(struct play *p, const char *name, const char *resource, int priority)
@@ -491,10 +501,28 @@ void door_join(struct play *p)
 	join(p, p->door, PROG_ACCESS);
 }
 
+static int on_online(void *program, struct chan *from, const struct frame *f)
+{
+	struct play *p = program;
+	struct wire w = wire_of(f->body);
+	struct bytes jid = wire_str(&w);
+	uint8_t flags = wire_u8(&w);
+	size_t n = strlen(p->online);
+
+	(void)from;
+	must(wire_end(&w) == 0, "a USER_ONLINE that does not decode");
+	must((size_t)snprintf(p->online + n, sizeof p->online - n, "%.*s %u\n", BYTES_FMT(jid), flags) < sizeof p->online - n, "many");
+	return 0;
+}
+
 void sip_join(struct play *p)
 {
-	const struct bus_hooks hooks = { .program = p, .handlers = door_handlers, .n_handlers = N(door_handlers) };
+	static struct bus_handler sip_handlers[N(door_handlers) + 1];
 
+	const struct bus_hooks hooks = { .program = p, .handlers = sip_handlers, .n_handlers = N(sip_handlers) };
+
+	memcpy(sip_handlers, door_handlers, sizeof door_handlers);
+	sip_handlers[N(door_handlers)] = (struct bus_handler){ MSG_USER_ONLINE, on_online };
 	p->sip = bus_new(p->loop, PROG_XLATE, 0, &hooks);
 	join(p, p->sip, PROG_XLATE);
 }

@@ -45,6 +45,8 @@ struct play {
 	int verdict;
 	unsigned n_verdicts;
 	char verdict_jid[128];
+	/* gh-xlate: USER_ONLINEs since the last look, "alice@a.example 1\n" with their flags */
+	char online[512];
 	uint64_t done_id;     /* the last ROUTE_DONE it got */
 	unsigned n_done;
 	struct xml_pool *parsers;
@@ -70,6 +72,8 @@ struct client *client_login(struct play *p, const char *name, const char *resour
 struct client *client_online(struct play *p, const char *name, const char *resource, int priority);
 /* A SIP client's session, as gh-xlate opens it; look at its answer. */
 struct client *client_enter(struct play *p, const char *jid, const char *resource);
+/* A phone of the call manager. */
+struct client *client_phone(struct play *p, const char *jid);
 /* The steps, for plays about them. flags: of run/session.h. */
 struct auth_try {
 	const char *mechanism, *domain, *cb_type;

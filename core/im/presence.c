@@ -8,6 +8,7 @@
 #include "domain.h"
 #include "iq.h"
 #include "offline.h"
+#include "online.h"
 #include "partner.h"
 #include "subscribe.h"
 
@@ -181,6 +182,7 @@ static void available(struct im *im, struct session *s, const struct item *it)
 	s->priority = presence_priority(im, it->e.stanza);
 	to_contacts(im, s, TYPE_AVAILABLE, it->e.stanza);
 	answered_presence(s);
+	online_check(im, s->user);
 	if (is_first)
 		came(im, s);
 	if (!took && s->priority >= 0)
@@ -213,6 +215,7 @@ static void unavailable(struct im *im, struct session *s, struct bytes stanza)
 	}
 	names_clear(&s->directed);
 	answered_presence(s);
+	online_check(im, s->user);
 }
 
 void presence_broadcast(struct im *im, struct session *s, struct item *it)

@@ -17,6 +17,7 @@ enum session_bit {
 	SESSION_HAS_CARBONS = 1 << 3,
 	SESSION_IS_INACTIVE = 1 << 4,     /* XEP-0352 */
 	SESSION_IS_ENDING = 1 << 5,
+	SESSION_IS_PHONE = 1 << 6,        /* shown by the call manager: nobody sits at it */
 };
 
 /* What lies in a session's queue of stanzas that the client may not have yet. */

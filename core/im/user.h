@@ -33,6 +33,7 @@ struct user {
 	uint16_t n_sessions;
 	uint8_t state; /* enum user_state */
 	bool is_offline_reading, has_offline_more;
+	bool is_told_online; /* to gh-xlate (online.c) */
 	bool is_offline_cut; /* the last page met a full queue: the next one waits for a confirmation */
 	uint16_t jid_n;
 	char jid[];

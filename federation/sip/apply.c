@@ -138,8 +138,8 @@ int apply_to(struct gsip *g, const struct settings *set)
 	g->conf = conf;
 	g->settings = set;
 	siptransports_set_tls(sipendpoint_transports(g->endpoint), store);
-	/* Who names nobody sees the only domain; one of several would be a guess. */
-	siptransports_set_default_domain(sipendpoint_transports(g->endpoint), g->conf.domains.count == 1 ? g->conf.first->ascii : NULL);
+	/* Many SIP servers send no SNI: of several domains they see the first. */
+	siptransports_set_default_domain(sipendpoint_transports(g->endpoint), g->conf.first ? g->conf.first->ascii : NULL);
 	msrp_door_set_tls(g->msrp, store, g->conf.first ? g->conf.first->ascii : NULL);
 	tls_store_free(g->certificates); /* open connections keep it */
 	g->certificates = store;

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "proto/jid.h"
+#include "run/debug_domains.h"
 
 enum { MODE_OFF = 0 };
 
@@ -37,10 +38,38 @@ static void read_host(struct sip_conf *c, const struct settings *s)
 		(void)snprintf(c->host, sizeof c->host, "%s", ascii);
 }
 
+static int keep_domain(struct sip_conf *c, struct conf_domain *d)
+{
+	int rc = map_add(&c->domains, d->domain, d);
+
+	if (rc < 0)
+		free(d);
+	else if (!c->first)
+		c->first = d;
+	return rc;
+}
+
+/* A service of rooms (MUC-S01) lives here as far as SIP goes. One without a certificate of its own is proved by
+ * that of the first domain. */
+static int add_room_service(struct sip_conf *c, const struct settings *s, struct bytes key)
+{
+	if (!settings_bool_at(s, SET_GATEWAY_ROOM_SERVICE, key) || map_get(&c->domains, key) || !c->first)
+		return 0;
+	struct conf_domain *d = calloc(1, sizeof *d);
+	if (!d)
+		return ERR_NOMEM;
+	d->domain = key;
+	d->certificate = c->first->certificate;
+	d->second = c->first->second;
+	if (jid_domain_to_ascii(key, d->ascii) == 0)
+		return keep_domain(c, d);
+	free(d);
+	return 0;
+}
+
 static int add_domain(struct sip_conf *c, const struct settings *s, struct bytes key)
 {
 	struct conf_domain *d = calloc(1, sizeof *d);
-	int rc;
 
 	if (!d)
 		return ERR_NOMEM;
@@ -53,26 +82,7 @@ static int add_domain(struct sip_conf *c, const struct settings *s, struct bytes
 		free(d);
 		return 0;
 	}
-	rc = map_add(&c->domains, d->domain, d);
-	if (rc < 0)
-		free(d);
-	else if (!c->first)
-		c->first = d;
-	return rc;
-}
-
-/* The map's values only say that they are there. */
-static int read_debug_domains(struct sip_conf *c, const struct settings *s)
-{
-	static bool is_there;
-	size_t at = 0;
-	struct bytes key;
-	int rc = 0;
-
-	while (rc == 0 && settings_next_key(s, SET_LOG_DEBUG_DOMAIN, &at, &key))
-		if (settings_bool_at(s, SET_LOG_DEBUG_DOMAIN, key))
-			rc = map_add(&c->debug_domains, key, &is_there);
-	return rc;
+	return keep_domain(c, d);
 }
 
 int conf_init(struct sip_conf *c, const struct settings *s)
@@ -88,9 +98,12 @@ int conf_init(struct sip_conf *c, const struct settings *s)
 	if (rc == 0)
 		rc = routes_init(&c->routes, s);
 	if (rc == 0)
-		rc = read_debug_domains(c, s);
+		rc = debug_domains_read(&c->debug_domains, s);
 	while (rc == 0 && settings_next_key(s, SET_DOMAIN_CERTIFICATE, &at, &key))
 		rc = add_domain(c, s, key);
+	at = 0;
+	while (rc == 0 && settings_next_key(s, SET_GATEWAY_ROOM_SERVICE, &at, &key))
+		rc = add_room_service(c, s, key);
 	if (rc < 0)
 		conf_fini(c);
 	return rc;
@@ -112,7 +125,7 @@ void conf_fini(struct sip_conf *c)
 
 bool conf_is_watched(const struct sip_conf *c, struct bytes domain)
 {
-	return c->debug_domains.count && domain.n && map_get(&c->debug_domains, domain);
+	return debug_domains_has(&c->debug_domains, domain);
 }
 
 const struct conf_domain *conf_domain(const struct sip_conf *c, struct bytes domain)

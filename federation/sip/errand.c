@@ -4,7 +4,9 @@
 
 #include "base/err.h"
 #include "base/random.h"
+#include "login.h"
 #include "sip/unit.h"
+#include "sip/uri.h"
 #include "target.h"
 #include "trip.h"
 
@@ -37,16 +39,16 @@ static void answer_made_up(struct gsip *g, uint64_t id, unsigned status, int why
 		answer(g, &(struct sip_answer){ .id = id, .status = (uint16_t)status, .why = why });
 }
 
-static void answer_raw(struct errand *e, struct sipmsg *m, uint64_t flow)
+static void answer_raw(struct gsip *g, uint64_t id, const struct sipmsg *m, uint64_t flow)
 {
 	struct buf text;
 
 	buf_init(&text, SIPMSG_MAX_BYTES * 2);
 	if (sipmsg_print(m, &text) == 0 && !buf_failed(&text))
-		answer(e->g, &(struct sip_answer){ .id = e->id, .flags = UNIT_RAW, .status = (uint16_t)sipmsg_status(m),
+		answer(g, &(struct sip_answer){ .id = id, .flags = UNIT_RAW, .status = (uint16_t)sipmsg_status(m),
 						   .flow = flow, .body = buf_bytes(&text) });
 	else
-		answer_made_up(e->g, e->id, 500, ERR_NOMEM);
+		answer_made_up(g, id, 500, ERR_NOMEM);
 	buf_fini(&text);
 }
 
@@ -55,7 +57,7 @@ static void on_final(void *arg, struct sipmsg *m, const struct trip_end *end)
 	struct errand *e = arg;
 
 	if (m)
-		answer_raw(e, m, end->flow);
+		answer_raw(e->g, e->id, m, end->flow);
 	else if (e->id)
 		answer(e->g, &(struct sip_answer){ .id = e->id, .status = (uint16_t)end->status, .why = end->why,
 						   .reason = bytes_of(end->reason) });
@@ -185,6 +187,27 @@ int errand_on_request(void *program, struct chan *from, const struct frame *f)
 	if (rc < 0)
 		answer_made_up(g, o.u.id, 503, rc);
 	return 0;
+}
+
+/* The number that gh-xlate gave it. */
+static void undo_doubling(struct gsip *g, struct sipmsg *m)
+{
+	char domain[GSIP_DOMAIN_MAX];
+	struct sip_address to;
+	struct sipuri u;
+
+	if (sipmsg_address(m, SIPH_TO, 0, &to) && sipuri_parse(to.uri, &u) == 0 && gsip_domain(g, u.host, domain) == 0 &&
+	    peers_for(&g->conf.peers, bytes_of(domain)).row->user.n)
+		login_halve_cseq(m);
+}
+
+bool errand_stray(struct gsip *g, struct sipmsg *m, uint64_t flow)
+{
+	if (sipmsg_count(m, SIPH_VIA) != 1 || loopmark_find(&g->marks, m) != LOOPMARK_LOOP)
+		return false;
+	undo_doubling(g, m);
+	answer_raw(g, 0, m, flow);
+	return true;
 }
 
 int errand_on_cancel(void *program, struct chan *from, const struct frame *f)

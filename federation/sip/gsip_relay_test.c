@@ -418,7 +418,29 @@ static void gateway_dies(void **state)
 	close_scene(&s);
 }
 
-/* Long waiters are kept as text, and still get on. */
+/* The next hop gets all of the INVITE, of which only the transaction of the first had the text; that one has its ACK. */
+static void invite_fails_over(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	open_scene(&s, true, "");
+	send_from(&s.w, &s.b, "INVITE", "sip:y@c.example", "1", "", "Subject: whole\n");
+	assert_non_null(peer_receive(&s.w, &s.c));
+	peer_respond(&s.w, &s.c, 503, "");
+	struct sipmsg *m = peer_receive(&s.w, &s.c2);
+	assert_int_equal(sipmsg_method(m), SIPM_INVITE);
+	assert_true(bytes_eq_str(sipmsg_value(m, SIPH_SUBJECT, 0), "whole"));
+	assert_int_equal(sipmsg_count(m, SIPH_VIA), 2);
+	assert_int_equal(sipmsg_method(peer_receive(&s.w, &s.c)), SIPM_ACK);
+	peer_respond(&s.w, &s.c2, 486, "");
+	while (sipmsg_status(m = peer_receive(&s.w, &s.b)) == 100)
+		; /* on a slow machine */
+	assert_int_equal(sipmsg_status(m), 486);
+	close_scene(&s);
+}
+
+/* What waits for long is kept by its transaction only, and still gets on. */
 static void packed(void **state)
 {
 	struct scene s;
@@ -448,7 +470,7 @@ int main(void)
 		cmocka_unit_test(refused_connection), cmocka_unit_test(dialog), cmocka_unit_test(cancelled),
 		cmocka_unit_test(errand), cmocka_unit_test(gateway_loop), cmocka_unit_test(made_up),
 		cmocka_unit_test(challenge), cmocka_unit_test(errand_cancelled), cmocka_unit_test(gateway_dies),
-		cmocka_unit_test(packed),
+		cmocka_unit_test(invite_fails_over), cmocka_unit_test(packed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,6 +22,7 @@
 
 /* A partner with a certificate: a server and a client. */
 struct partner_end {
+	const char *server_name; /* NULL: our.example */
 	struct world *w;
 	struct sipendpoint *endpoint;
 	struct tls_store *store;
@@ -161,10 +162,11 @@ static unsigned try_ask(struct partner_end *p, uint16_t port, const char *domain
 {
 	static const struct sipclient_owner owner = { .response = on_response, .failed = on_failed };
 	static unsigned counter;
-	struct sip_place to = { .transport = SIPT_TLS, .name = "our.example", .local = "b.example" };
+	struct sip_place to = { .transport = SIPT_TLS, .local = "b.example" };
 	struct sipclient *client;
 	char text[64];
 
+	(void)snprintf(to.name, sizeof to.name, "%s", p->server_name ? p->server_name : "our.example");
 	struct sipmsg *m = sipmsg_request_new("MESSAGE", BYTES("sip:a@our.example"));
 	assert_non_null(m);
 	(void)snprintf(text, sizeof text, "<sip:x@%s>;tag=1", domain);
@@ -323,6 +325,32 @@ static void outgoing(void **state)
 	pki_close(&k);
 }
 
+/* Of several domains a caller without SNI sees the first in the settings, and the handshake does not fail. */
+static void several_domains_without_sni(void **state)
+{
+	static const char *const names[] = { "our.example", "127.0.0.1" }; /* an address is not sent (RFC 6066 3) */
+	struct pki k;
+	struct pki_cert leaf;
+
+	(void)state;
+	pki_open(&k);
+	leaf = pki_make(&(struct pki_wish){ .cn = "b", .san = "DNS:b.example" }, &k.root);
+	(void)tls_store_add_domain(k.store, "second.example", BYTES("c"));
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		struct partner_end b;
+		struct world w;
+		world_open(&w, ROWS "domain second.example certificate = c\n");
+		uint16_t port = secure(&w, &k);
+		partner_open(&b, &w, &k, &leaf);
+		b.server_name = names[i];
+		assert_int_equal(ask(&b, port, "b.example"), 202);
+		partner_close(&b);
+		world_close(&w);
+	}
+	pki_free(&leaf);
+	pki_close(&k);
+}
+
 static void pin_text(const struct pki_cert *c, char out[static 65])
 {
 	uint8_t digest[32], *der = NULL;
@@ -379,6 +407,7 @@ static void mutual(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(incoming), cmocka_unit_test(each_request), cmocka_unit_test(outgoing), cmocka_unit_test(mutual) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(incoming), cmocka_unit_test(each_request), cmocka_unit_test(outgoing), cmocka_unit_test(mutual),
+		cmocka_unit_test(several_domains_without_sni) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,26 +4,57 @@
 
 #include "gsip.h"
 
+static void keep(struct gsip *g, struct held *h, struct sipmsg *m)
+{
+	h->m = m;
+	h->since_ms = loop_now(g->loop);
+	list_add_tail(&g->held, &h->node);
+}
+
 void held_init(struct gsip *g, struct held *h, struct sipmsg *m)
 {
-	*h = (struct held){ .m = m, .since_ms = loop_now(g->loop) };
-	list_add_tail(&g->held, &h->node);
+	*h = (struct held){ .m = NULL };
+	keep(g, h, m);
 	g->n_held++;
 }
 
-void held_fini(struct gsip *g, struct held *h)
+static void forget(struct held *h)
 {
 	list_del(&h->node);
 	sipmsg_free(h->m);
 	free(h->text);
+	h->m = NULL;
+	h->text = NULL;
+}
+
+void held_fini(struct gsip *g, struct held *h)
+{
+	forget(h);
 	g->n_held--;
 }
 
-struct sipmsg *held_message(struct held *h)
+struct sipmsg *held_message(struct gsip *g, struct held *h)
 {
-	if (!h->m && h->text && sipmsg_parse_inside(bytes_make(h->text, h->n), &h->m) < 0)
-		h->m = NULL;
+	struct sipmsg *m = NULL;
+
+	if (!h->m && h->text && sipmsg_parse_inside(bytes_make(h->text, h->n), &m) == 0) {
+		forget(h);
+		keep(g, h, m);
+	}
 	return h->m;
+}
+
+void held_lend(struct held *h)
+{
+	forget(h);
+}
+
+void held_take_back(struct gsip *g, struct held *h, const struct sipclient *c)
+{
+	struct sipmsg *m = h->m || h->text ? NULL : sipclient_request(c);
+
+	if (m)
+		keep(g, h, m);
 }
 
 static void pack(struct held *h)

@@ -29,6 +29,15 @@ void login_double_cseq(struct sipmsg *m)
 		set_cseq(m, 2ull * number, method);
 }
 
+void login_halve_cseq(struct sipmsg *m)
+{
+	struct bytes method;
+	uint32_t number;
+
+	if (sipmsg_cseq(m, &number, &method))
+		set_cseq(m, number / 2, method);
+}
+
 static bool find_best(const struct sipmsg *m, enum siphdr h, struct arena *a, struct digest_challenge *best)
 {
 	bool is_found = false;

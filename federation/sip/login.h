@@ -10,6 +10,7 @@
  * one (RFC 3261 22.2) and the next request a higher one still, without memory of a dialog. INVITE, whose ACK
  * must have its number, is repeated with the same. */
 void login_double_cseq(struct sipmsg *m);
+void login_halve_cseq(struct sipmsg *m);
 /* Puts credentials into the request for the challenges of a 401 or 407 and raises its number.
  * ERR_UNSUPPORTED: nothing there that we can answer. */
 int login_answer(const struct peer_row *row, const struct sipmsg *challenge, struct arena *a, struct sipmsg *request);

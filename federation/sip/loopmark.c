@@ -25,22 +25,42 @@ static void put(struct buf *b, struct bytes v)
 	buf_put_bytes(b, v);
 }
 
-void loopmark_key_init(struct loopmark_key *k)
+static void forget_mac(struct loopmark_key *k)
+{
+	EVP_MAC_CTX_free(k->mac);
+	k->mac = NULL;
+}
+
+static void make_ready(struct loopmark_key *k)
 {
 	EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 	OSSL_PARAM sha256[] = { OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char[]){ "SHA256" }, 0), OSSL_PARAM_END };
 
-	random_bytes(k->bytes, sizeof k->bytes);
 	k->mac = hmac ? EVP_MAC_CTX_new(hmac) : NULL;
 	EVP_MAC_free(hmac);
 	if (k->mac && !EVP_MAC_init(k->mac, k->bytes, sizeof k->bytes, sha256))
-		loopmark_key_fini(k);
+		forget_mac(k);
+}
+
+void loopmark_key_init(struct loopmark_key *k)
+{
+	random_bytes(k->bytes, sizeof k->bytes);
+	make_ready(k);
+}
+
+void loopmark_key_set(struct loopmark_key *k, struct bytes bytes)
+{
+	if (bytes.n != sizeof k->bytes)
+		return;
+	forget_mac(k);
+	memcpy(k->bytes, bytes.p, bytes.n);
+	make_ready(k);
 }
 
 void loopmark_key_fini(struct loopmark_key *k)
 {
-	EVP_MAC_CTX_free(k->mac);
-	k->mac = NULL;
+	forget_mac(k);
+	secret_wipe(k->bytes, sizeof k->bytes);
 }
 
 static bool hmac(const struct loopmark_key *k, struct bytes in, uint8_t mac[static EVP_MAX_MD_SIZE])

@@ -2,7 +2,7 @@
  * 16.6 step 8, RFC 5393 4, FED-14). Pure.
  *
  * The mark is a part of the branch: 'g' for what gh-xlate sent, 'r' for what was relayed, and 32 hex digits of
- * a digest under a key of this process over what a proxy's decision depends on; of what gh-xlate sent, over what
+ * a digest under a key of this box over what a proxy's decision depends on; of what gh-xlate sent, over what
  * no server on the way may change. Whoever sees the Via learns nothing from it, and cannot make one. */
 #ifndef GSIP_LOOPMARK_H
 #define GSIP_LOOPMARK_H
@@ -16,6 +16,8 @@ struct loopmark_key {
 };
 /* Fresh bytes. */
 void loopmark_key_init(struct loopmark_key *k);
+/* Those that outlive the process. bytes: LOOPMARK_KEY_BYTES; else nothing changes. */
+void loopmark_key_set(struct loopmark_key *k, struct bytes bytes);
 void loopmark_key_fini(struct loopmark_key *k);
 
 void loopmark_make(const struct loopmark_key *k, bool is_gateway, const struct sipmsg *m, char out[static LOOPMARK_CHARS + 1]);

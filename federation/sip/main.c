@@ -60,8 +60,23 @@ static void down(void *program, struct chan *c)
 
 static void up(void *program, struct chan *c)
 {
-	if (chan_prog(c) == PROG_KEYS)
-		keyproxy_up(((struct gsip *)program)->keys);
+	if (chan_prog(c) != PROG_KEYS)
+		return;
+	keyproxy_up(((struct gsip *)program)->keys);
+	wire_put_str(chan_begin(c, MSG_KEY_DERIVE, bus_next_id(((struct gsip *)program)->bus)), BYTES("marks"));
+	(void)chan_end(c); /* it has gone again: next time */
+}
+
+static int on_key_derived(void *program, struct chan *from, const struct frame *f)
+{
+	struct wire w = wire_of(f->body);
+	struct bytes key = wire_bytes(&w);
+
+	(void)from;
+	if (wire_end(&w) < 0 || key.n != LOOPMARK_KEY_BYTES)
+		return ERR_PROTOCOL;
+	loopmark_key_set(&((struct gsip *)program)->marks, key);
+	return 0;
 }
 
 /* gh-xlate does not keep up: what partners send waits with them. */
@@ -126,6 +141,7 @@ static const struct bus_handler handlers[] = {
 	{ MSG_MSRP_CLOSE, on_msrp_close },
 	{ MSG_KEY_SIGNED, on_key_signed },
 	{ MSG_KEY_FAILED, on_key_failed },
+	{ MSG_KEY_DERIVED, on_key_derived },
 };
 
 static const struct proc_command commands[] = {

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/random.h"
+#include "errand.h"
 #include "sip/uri.h"
 #include "trip.h"
 #include "waiting.h"
@@ -18,8 +19,8 @@ struct relay {
 	struct gsip *g;
 	struct sipserver *t; /* NULL: ACK */
 	struct trip *trip;
-	struct sip_source from; /* of an INVITE */
 	bool is_invite;
+	struct sip_source from[]; /* of an INVITE */
 };
 
 /* Where the INVITE came from whose 2xx has passed. */
@@ -61,7 +62,7 @@ static void keep_echo(struct relay *r, const struct sipmsg *m)
 	e = calloc(1, sizeof *e + via.branch.n);
 	if (!e)
 		return;
-	*e = (struct echo){ .until_ms = loop_now(g->loop) + ECHO_KEEP_MS, .to = r->from, .branch_n = via.branch.n };
+	*e = (struct echo){ .until_ms = loop_now(g->loop) + ECHO_KEEP_MS, .to = r->from[0], .branch_n = via.branch.n };
 	memcpy(e->branch, via.branch.p, via.branch.n);
 	if (map_add(&g->echoes, bytes_make(e->branch, e->branch_n), e) < 0)
 		free(e); /* there already: a fork behind us */
@@ -119,8 +120,11 @@ void relay_stray(void *arg, struct sipmsg *m, const struct sip_source *from)
 	struct sip_via via;
 	struct echo *e = NULL;
 
-	(void)from;
 	g->counts[STAT_STRAYS]++;
+	if (errand_stray(g, m, from->flow)) {
+		sipmsg_free(m);
+		return;
+	}
 	if (sipmsg_via(m, 0, &via) && via.branch.n)
 		e = map_get(&g->echoes, via.branch);
 	if (e && loop_now(g->loop) < e->until_ms && take_via(m))
@@ -236,6 +240,19 @@ static struct bytes partner_of(const struct visit *v, char domain[static GSIP_DO
 	return bytes_of(domain);
 }
 
+static struct relay *relay_new(const struct visit *v)
+{
+	bool is_invite = sipmsg_method(v->m) == SIPM_INVITE;
+	struct relay *r = calloc(1, sizeof *r + (is_invite ? sizeof r->from[0] : 0));
+
+	if (!r)
+		return NULL;
+	*r = (struct relay){ .waiting = { on_cancel }, .g = v->g, .t = v->t, .is_invite = is_invite };
+	if (is_invite)
+		r->from[0] = *v->from;
+	return r;
+}
+
 enum refusal relay_request(struct visit *v, const struct route_answer *routes)
 {
 	char domain[GSIP_DOMAIN_MAX];
@@ -243,11 +260,9 @@ enum refusal relay_request(struct visit *v, const struct route_answer *routes)
 
 	if (sipmsg_count(v->m, SIPH_PROXY_REQUIRE))
 		return REFUSED_EXTENSION; /* RFC 3261 16.3 step 5 */
-	r = calloc(1, sizeof *r);
+	r = relay_new(v);
 	if (!r)
 		return REFUSED_MEMORY;
-	*r = (struct relay){ .waiting = { on_cancel }, .g = v->g, .t = v->t, .from = *v->from,
-			     .is_invite = sipmsg_method(v->m) == SIPM_INVITE };
 	list_add_tail(&v->g->relays, &r->node);
 	count_down(v->m);
 	record_route(v, routes);

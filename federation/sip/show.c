@@ -98,7 +98,9 @@ static void show_door(struct gsip *g, struct proc_ask *ask)
 {
 	struct sipendpoint_counts e;
 	struct siptransport_counts t;
+	struct msrp_door_counts c;
 
+	msrp_door_counts(g->msrp, &c);
 	sipendpoint_counts(g->endpoint, &e);
 	siptransports_counts(sipendpoint_transports(g->endpoint), &t);
 	proc_record_begin(ask);
@@ -121,6 +123,13 @@ static void show_door(struct gsip *g, struct proc_ask *ask)
 	proc_record_int(ask, "timeouts", (int64_t)e.timeouts);
 	proc_record_int(ask, "udp-to-tcp", (int64_t)e.udp_to_tcp);
 	proc_record_int(ask, "tcp-back-to-udp", (int64_t)e.tcp_back_to_udp);
+	proc_record_int(ask, "msrp-sessions", (int64_t)c.sessions);
+	proc_record_int(ask, "msrp-connections", (int64_t)c.connections);
+	proc_record_int(ask, "msrp-accepted", (int64_t)c.accepted);
+	proc_record_int(ask, "msrp-refused", (int64_t)c.refused);
+	proc_record_int(ask, "msrp-unknown-session", (int64_t)c.unknown_session);
+	proc_record_int(ask, "msrp-frames-in", (int64_t)c.frames_in);
+	proc_record_int(ask, "msrp-frames-out", (int64_t)c.frames_out);
 	proc_record_end(ask);
 }
 

@@ -14,7 +14,7 @@
 #include "target.h"
 
 /* Behind it no other hop is tried: whoever asked has given up (RFC 4320 4.2). */
-enum { TRIP_TRIES_MS = 30000 };
+enum { TRIP_TRIES_MS = 30000, WORDS_MAX = 80, DIAGNOSTICS_LINES = 20 };
 
 struct try_hop {
 	char host[256];
@@ -36,20 +36,18 @@ struct trip {
 	struct list node;
 	struct loop_defer begin;
 	struct held request;
-	char mark[LOOPMARK_CHARS + 1];
 	uint64_t flow, trace, begun_ms;
 	bool is_tls_only, is_gateway, is_ack, is_static;
 	bool was_target_tried, was_challenged, is_cancelled;
 	struct try_hop *hops; /* static next hops that are left */
-	size_t n_hops, hop;
+	uint16_t n_hops, hop, n_places, place;
 	struct siplocate *locating;
 	uint8_t *places; /* n_places times struct kept_place and its names */
-	size_t n_places, place;
 	struct sipclient *client;
 	/* What to say when all have failed. */
 	unsigned status;
 	int why;
-	char words[80];
+	char *words; /* NULL: none */
 	struct sipmsg *best; /* a 503: kept while others are tried */
 	uint64_t best_flow;
 	const struct trip_owner *owner; /* NULL: dropped */
@@ -71,17 +69,17 @@ static void trip_free(struct trip *t)
 	sipmsg_free(t->best);
 	free(t->hops);
 	free(t->places);
+	free(t->words);
 	free(t);
 }
 
 static void finish_with(struct trip *t, struct sipmsg *m, unsigned status, int why, uint64_t flow)
 {
-	struct trip_end end = { .status = status, .why = why, .reason = t->words, .flow = flow,
-				.request = held_message(&t->request) };
+	struct trip_end end = { .status = status, .why = why, .reason = t->words ? t->words : "", .flow = flow };
 	const struct trip_owner *owner = t->owner;
 
 	t->owner = NULL;
-	partner_note_end(t->g, bytes_of(t->domain), status, why, t->words);
+	partner_note_end(t->g, bytes_of(t->domain), status, why, end.reason);
 	if (owner)
 		owner->final(t->arg, m, &end);
 	trip_free(t);
@@ -118,9 +116,13 @@ static unsigned status_of(int rc)
 
 static void note(struct trip *t, int rc, const char *words)
 {
+	char cut[WORDS_MAX];
+
 	t->status = status_of(rc);
 	t->why = rc;
-	(void)snprintf(t->words, sizeof t->words, "%s", words ? words : ""); /* cut is fine */
+	free(t->words);
+	(void)snprintf(cut, sizeof cut, "%s", words ? words : ""); /* cut is fine */
+	t->words = cut[0] ? strdup(cut) : NULL; /* for the log only */
 }
 
 /* ---- what came of one place ---- */
@@ -164,11 +166,18 @@ static bool may_go_on(const struct trip *t)
 	return !t->is_cancelled && loop_now(t->g->loop) < t->begun_ms + TRIP_TRIES_MS;
 }
 
+/* Without a final answer; or with one that is no end. */
+static void client_is_over(struct trip *t)
+{
+	held_take_back(t->g, &t->request, t->client);
+	t->client = NULL;
+}
+
 static void on_failed(void *arg, int rc, const char *words)
 {
 	struct trip *t = arg;
 
-	t->client = NULL;
+	client_is_over(t);
 	if (t->flow) {
 		/* The connection has gone; the partner's own door is still there. */
 		t->flow = 0;
@@ -210,7 +219,7 @@ static void on_unavailable(struct trip *t, struct sipmsg *m, uint64_t flow)
 static bool answer_challenge(struct trip *t, struct sipmsg *m)
 {
 	const struct peer_row *row = peers_for(&t->g->conf.peers, bytes_of(t->domain)).row;
-	struct sipmsg *request = held_message(&t->request);
+	struct sipmsg *request = held_message(t->g, &t->request);
 
 	if (t->was_challenged || t->is_cancelled || !t->is_gateway || !row->user.n || !request)
 		return false;
@@ -225,6 +234,18 @@ static bool answer_challenge(struct trip *t, struct sipmsg *m)
 	return true;
 }
 
+/* COMPAT: Lync and its kin say there what the status does not. */
+static void log_diagnostics(const struct trip *t, const struct sipmsg *m)
+{
+	struct bytes text = sipmsg_value(m, SIPH_MS_DIAGNOSTICS, 0);
+	struct partner *p = text.n ? partner_get(t->g, bytes_of(t->domain)) : NULL;
+	uint32_t held;
+
+	if (p && log_limit_pass(&p->failed_log, DIAGNOSTICS_LINES, loop_now(t->g->loop), &held))
+		log_info("sip.out.diagnostics", LOG_ID("trace", t->trace), LOG_STR("domain", t->domain),
+		         LOG_INT("status", sipmsg_status(m)), LOG_BYTES("text", text), LOG_INT("held", held));
+}
+
 static void on_response(void *arg, struct sipmsg *m, const struct sip_source *from)
 {
 	struct trip *t = arg;
@@ -236,6 +257,10 @@ static void on_response(void *arg, struct sipmsg *m, const struct sip_source *fr
 			t->owner->provisional(t->arg, m);
 		return;
 	}
+	if (status >= 300)
+		log_diagnostics(t, m);
+	if (status == 503 || status == 401 || status == 407)
+		client_is_over(t);
 	t->client = NULL;
 	if (status == 503) {
 		on_unavailable(t, m, from->flow);
@@ -254,7 +279,8 @@ static const struct sipclient_owner client_owner = { .response = on_response, .f
 
 static int transmit(struct trip *t)
 {
-	struct sipmsg *m = held_message(&t->request);
+	struct sipmsg *m = held_message(t->g, &t->request);
+	char mark[LOOPMARK_CHARS + 1];
 
 	if (!m)
 		return ERR_NOMEM;
@@ -263,7 +289,11 @@ static int transmit(struct trip *t)
 	if (t->is_gateway && !t->flow)
 		contact_set_transport(t->g, m, here(t)->transport);
 	t->g->counts[STAT_REQUESTS_OUT]++;
-	return sipclient_start(t->g->endpoint, m, here(t), t->flow, t->mark, &client_owner, t, &t->client);
+	loopmark_make(&t->g->marks, t->is_gateway, m, mark);
+	int rc = sipclient_start(t->g->endpoint, m, here(t), t->flow, mark, &client_owner, t, &t->client);
+	if (rc == 0)
+		held_lend(&t->request);
+	return rc;
 }
 
 /* True: it is on its way, or it was an ACK and all is over. */
@@ -312,7 +342,7 @@ static int pack_places(struct trip *t, const struct sip_place *places, size_t n)
 		memcpy(p + sizeof k + k.name_n, places[i].local, k.local_n);
 		p += sizeof k + k.name_n + k.local_n;
 	}
-	t->n_places = n;
+	t->n_places = (uint16_t)n; /* SIP_PLACES_MAX at most */
 	return 0;
 }
 
@@ -375,16 +405,17 @@ static const char *name_for(struct trip *t, const char *host, char ascii[static 
 static bool locate(struct trip *t, const char *host, uint16_t port, int transport, bool is_srv_name)
 {
 	struct peer_rule rule = peers_for(&t->g->conf.peers, bytes_of(t->domain));
-	struct bytes from = prove_local_domain(t->g, held_message(&t->request));
+	struct bytes from = prove_local_domain(t->g, held_message(t->g, &t->request));
 	char ascii[254], local[GSIP_DOMAIN_MAX];
 	bool is_tls_only = t->is_tls_only || (!t->is_static && rule.row->is_tls_required);
-	bool is_lync = rule.row->is_lync && !t->is_static && transport < 0 && !port;
+	bool is_lync = rule.row->is_lync && !t->is_static;
 
 	(void)snprintf(local, sizeof local, "%.*s", BYTES_FMT(from));
 	struct siplocate_ask ask = {
 		.host = host, .port = port, .is_srv_name = is_srv_name, .is_tls_only = is_tls_only,
 		.transport = is_tls_only && transport >= 0 ? (int)SIPT_TLS : transport,
-		/* COMPAT: OCS, Lync and Skype for Business federate by an SRV record of their own (FED-07) */
+		/* COMPAT: OCS, Lync and Skype for Business federate by an SRV record of their own (FED-07), and their
+		 * Contacts and Record-Routes have their servers' names */
 		.is_lync = is_lync, .name = name_for(t, host, ascii), .local = local,
 	};
 	struct sip_place place;
@@ -400,7 +431,7 @@ static bool locate(struct trip *t, const char *host, uint16_t port, int transpor
 
 static bool locate_target(struct trip *t)
 {
-	struct sipmsg *m = held_message(&t->request);
+	struct sipmsg *m = held_message(t->g, &t->request);
 	struct target target;
 	int rc = m ? target_of(m, &target) : ERR_NOMEM;
 
@@ -441,7 +472,7 @@ static void next_hop(struct trip *t)
 static void on_begin(void *arg)
 {
 	struct trip *t = arg;
-	struct sipmsg *m = held_message(&t->request);
+	struct sipmsg *m = held_message(t->g, &t->request);
 
 	arena_reset(&t->g->arena);
 	if (!m || t->is_cancelled) {
@@ -451,7 +482,6 @@ static void on_begin(void *arg)
 	}
 	if (t->is_gateway && peers_for(&t->g->conf.peers, bytes_of(t->domain)).row->user.n)
 		login_double_cseq(m);
-	loopmark_make(&t->g->marks, t->is_gateway, m, t->mark);
 	try_place(t);
 }
 
@@ -473,7 +503,7 @@ static int copy_hops(struct trip *t, const struct route_answer *routes)
 		t->hops[i].port = r->port;
 		t->hops[i].transport = transports[r->protocol];
 	}
-	t->n_hops = routes->n;
+	t->n_hops = (uint16_t)routes->n; /* ROUTE_TRIES_MAX at most */
 	t->is_static = true;
 	return 0;
 }

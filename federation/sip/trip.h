@@ -14,7 +14,6 @@ struct trip_end {
 	int why;
 	const char *reason; /* for the log, "" mostly */
 	uint64_t flow;
-	struct sipmsg *request; /* as it was sent, without our Via; NULL without memory. Valid during the call */
 };
 
 struct trip_owner {

@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "proto/jid.h"
+#include "run/debug_domains.h"
 
 enum { SIP_MODE_OPEN = 2 }; /* place in the setting's range */
 
@@ -99,20 +100,6 @@ static int add_domain(struct s2s_conf *c, const struct settings *s, struct bytes
 	return rc;
 }
 
-/* The map's values only say that they are there. */
-static int read_debug_domains(struct s2s_conf *c, const struct settings *s)
-{
-	static bool is_there;
-	size_t at = 0;
-	struct bytes key;
-	int rc = 0;
-
-	while (rc == 0 && settings_next_key(s, SET_LOG_DEBUG_DOMAIN, &at, &key))
-		if (settings_bool_at(s, SET_LOG_DEBUG_DOMAIN, key))
-			rc = map_add(&c->debug_domains, key, &is_there);
-	return rc;
-}
-
 int conf_init(struct s2s_conf *c, const struct settings *s)
 {
 	size_t at = 0;
@@ -125,7 +112,7 @@ int conf_init(struct s2s_conf *c, const struct settings *s)
 	read_sources(c, s);
 	rc = policy_init(&c->policy, s);
 	if (rc == 0)
-		rc = read_debug_domains(c, s);
+		rc = debug_domains_read(&c->debug_domains, s);
 	while (rc == 0 && settings_next_key(s, SET_DOMAIN_CERTIFICATE, &at, &key))
 		rc = add_domain(c, s, key);
 	if (rc < 0)
@@ -149,7 +136,7 @@ void conf_fini(struct s2s_conf *c)
 
 bool conf_is_watched(const struct s2s_conf *c, struct bytes domain)
 {
-	return c->debug_domains.count && domain.n && map_get(&c->debug_domains, domain);
+	return debug_domains_has(&c->debug_domains, domain);
 }
 
 struct conf_domain *conf_domain(const struct s2s_conf *c, struct bytes domain)

@@ -49,6 +49,11 @@ const struct command command_table[] = {
 	{ "sip check <domain>", OPER_OPERATOR, RELAY(PROG_SIP), "Walk to a SIP partner step by step: policy, route, DNS, TCP, TLS, certificate, OPTIONS" },
 	{ "sip retry", OPER_OPERATOR, RELAY(PROG_SIP), "Forget next hops that are down and remembered DNS failures" },
 
+	/* ---- relay ---- */
+	{ "show turn", OPER_AUDITOR, RELAY(PROG_TURN), "The relay's workers: doors, allocations, ports" },
+	{ "show turn allocations", OPER_AUDITOR, RELAY(PROG_TURN), "Allocations: client, user, relayed address, time left, traffic" },
+	{ "turn end <allocation>", OPER_OPERATOR, RELAY(PROG_TURN), "End one allocation, by its number in show turn allocations" },
+
 	/* ---- clients and people ---- */
 	{ "show connections [user]", OPER_AUDITOR, RELAY(PROG_ACCESS), "Client connections of each door" },
 	{ "show sessions [user]", OPER_AUDITOR, RELAY(PROG_IM), "Logged-in clients" },

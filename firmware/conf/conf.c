@@ -68,13 +68,19 @@ static void send_listeners(void *arg, const struct rows *r)
 
 static void send_instances(struct conf *c)
 {
-	uint64_t workers = 1;
+	const struct rows *r = &c->store.running;
+	uint64_t doors = 1, relays = 1;
 	struct buf *b = chan_begin(bus_chan(c->bus, PROG_SUPER, 0), MSG_INSTANCES_SET, 0);
 
-	(void)bytes_to_u64(rows_value(&c->store.running, SET_ACCESS_WORKERS, BYTES_NONE), TXN_INSTANCES_MAX, &workers); /* canonical */
-	wire_put_u16(b, 1);
+	/* canonical, both */
+	(void)bytes_to_u64(rows_value(r, SET_ACCESS_WORKERS, BYTES_NONE), TXN_INSTANCES_MAX, &doors);
+	if (bytes_eq_str(rows_value(r, SET_TURN_HIGH_CAPACITY, BYTES_NONE), "on")) /* G-EDGE-02 */
+		(void)bytes_to_u64(rows_value(r, SET_TURN_WORKERS, BYTES_NONE), TXN_INSTANCES_MAX, &relays);
+	wire_put_u16(b, 2);
 	wire_put_u8(b, PROG_ACCESS);
-	wire_put_u8(b, (uint8_t)workers);
+	wire_put_u8(b, (uint8_t)doors);
+	wire_put_u8(b, PROG_TURN);
+	wire_put_u8(b, (uint8_t)relays);
 	(void)chan_end(bus_chan(c->bus, PROG_SUPER, 0)); /* without gh-super this program ends */
 }
 

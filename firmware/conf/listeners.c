@@ -18,6 +18,10 @@ static const struct {
 	{ SET_LINE_LISTEN_UDP, "line-udp", PROG_LINE },
 	{ SET_LINE_LISTEN_TCP, "line-tcp", PROG_LINE },
 	{ SET_LINE_LISTEN_TLS, "line-tls", PROG_LINE },
+	{ SET_TURN_LISTEN_UDP, "turn-udp", PROG_TURN },
+	{ SET_TURN_LISTEN_TCP, "turn-tcp", PROG_TURN },
+	{ SET_TURN_LISTEN_TLS, "turn-tls", PROG_TURN },
+	{ SET_TURN_LISTEN_DTLS, "turn-dtls", PROG_TURN },
 	{ SET_ACCESS_LISTEN, "c2s", PROG_ACCESS },
 	{ SET_ACCESS_LISTEN_TLS, "c2s-tls", PROG_ACCESS },
 };

@@ -38,6 +38,9 @@ EVP_PKEY *vault_get(const struct vault *v, struct bytes name);
  * name; ERR_FULL; ERR_IO. On failure pkey stays the caller's. */
 int vault_put(struct vault *v, struct bytes name, EVP_PKEY *pkey);
 int vault_del(struct vault *v, struct bytes name);
+enum { MASTER_BYTES = 32, DERIVED_BYTES = 32 };
+/* The secret that all shared secrets come from; made when it is first asked for. ERR_IO. */
+int vault_master(const struct vault *v, uint8_t out[static MASTER_BYTES]);
 const char *key_kind(EVP_PKEY *pkey); /* "RSA-2048" */
 
 /* ---- sign.c ---- */
@@ -48,6 +51,11 @@ struct sign_request {
 /* Appends the signature. ERR_NOT_FOUND: no such key; ERR_SYNTAX: not for this key. */
 int sign(const struct vault *v, const struct sign_request *r, struct buf *out);
 int on_key_sign(void *program, struct chan *from, const struct frame *f);
+
+/* ---- derive.c: secrets that doors hold themselves, and that must outlive their process ---- */
+/* HKDF (RFC 5869) of the master with program and purpose. ERR_IO, ERR_NOMEM. */
+int derive(const struct vault *v, struct bytes prog, struct bytes purpose, uint8_t out[static DERIVED_BYTES]);
+int on_key_derive(void *program, struct chan *from, const struct frame *f);
 
 /* ---- make.c: operator commands ---- */
 /* kind: "rsa-2048" ... ; NULL when unknown or OpenSSL fails. */

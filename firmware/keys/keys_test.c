@@ -89,6 +89,33 @@ static void keys_survive_a_restart_and_are_private(void **state)
 	world_free(w);
 }
 
+/* The same after a restart; another for each program and purpose. */
+static void derived_secrets_outlive_the_process(void **state)
+{
+	struct world *w = world_new();
+	uint8_t first[DERIVED_BYTES], again[DERIVED_BYTES];
+	char path[128];
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(derive(&w->vault, BYTES("gh-sip"), BYTES("marks"), first), 0);
+	snprintf(path, sizeof path, "%s/master.secret", w->path);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	reopen(w);
+	assert_int_equal(derive(&w->vault, BYTES("gh-sip"), BYTES("marks"), again), 0);
+	assert_memory_equal(first, again, sizeof first);
+	assert_int_equal(derive(&w->vault, BYTES("gh-s2s"), BYTES("marks"), again), 0);
+	assert_memory_not_equal(first, again, sizeof first);
+	assert_int_equal(derive(&w->vault, BYTES("gh-sip"), BYTES("mark"), again), 0);
+	assert_memory_not_equal(first, again, sizeof first);
+	/* What is no master is not replaced. */
+	assert_int_equal(truncate(path, 5), 0);
+	assert_int_equal(derive(&w->vault, BYTES("gh-sip"), BYTES("marks"), again), ERR_IO);
+	assert_int_equal(unlink(path), 0);
+	world_free(w);
+}
+
 static bool verifies(EVP_PKEY *pkey, const struct sign_request *r, struct bytes sig)
 {
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(pkey, NULL);
@@ -234,6 +261,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_are_file_names_and_nothing_more),
 		cmocka_unit_test(keys_survive_a_restart_and_are_private),
+		cmocka_unit_test(derived_secrets_outlive_the_process),
 		cmocka_unit_test(signatures_verify),
 		cmocka_unit_test(requests_that_are_no_signature_are_refused),
 		cmocka_unit_test(certificates_carry_the_domains),

@@ -43,7 +43,7 @@ static void stop(void *program, uint32_t grace_ms)
 	proc_exit(k->proc, 0);
 }
 
-static const struct bus_handler handlers[] = { { MSG_KEY_SIGN, on_key_sign } };
+static const struct bus_handler handlers[] = { { MSG_KEY_SIGN, on_key_sign }, { MSG_KEY_DERIVE, on_key_derive } };
 
 static const struct proc_command commands[] = {
 	{ "key generate", cmd_generate },    { "key import", cmd_import },	       { "key delete", cmd_delete },

@@ -2,9 +2,11 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "base/secret.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +15,7 @@
 #include <openssl/bio.h>
 #include <openssl/pem.h>
 
+static const char master_file[] = "master.secret", master_new[] = "master.secret.new";
 static const char suffix[] = ".pem", suffix_new[] = ".new";
 
 bool key_name_is_good(struct bytes name)
@@ -146,10 +149,10 @@ static int write_all(int fd, const uint8_t *p, size_t n)
 }
 
 /* A whole new file, then a rename: a crash leaves the old key or the new one. */
-static int write_file(int folder, const char *file, const char *file_new, BIO *pem)
+static int write_file(int folder, const char *file, const char *file_new, BIO *content)
 {
 	char *text;
-	long n = BIO_get_mem_data(pem, &text);
+	long n = BIO_get_mem_data(content, &text);
 	int fd = openat(folder, file_new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 
 	if (fd < 0)
@@ -200,4 +203,32 @@ int vault_del(struct vault *v, struct bytes name)
 	key_free(k);
 	file_names(name, file, file_new);
 	return unlinkat(v->folder, file, 0) < 0 || fsync(v->folder) < 0 ? ERR_IO : 0;
+}
+
+/* ---- the master of shared secrets ---- */
+
+/* ERR_NOT_FOUND: there is none. ERR_IO: there is something else; it is not replaced, as who holds the old secrets would
+ * be lost in silence. */
+static int read_master(int folder, uint8_t out[static MASTER_BYTES])
+{
+	int fd = openat(folder, master_file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0)
+		return errno == ENOENT ? ERR_NOT_FOUND : ERR_IO;
+	ssize_t n = read(fd, out, MASTER_BYTES);
+	(void)close(fd); /* read only */
+	return n == MASTER_BYTES ? 0 : ERR_IO;
+}
+
+int vault_master(const struct vault *v, uint8_t out[static MASTER_BYTES])
+{
+	int rc = read_master(v->folder, out);
+
+	if (rc != ERR_NOT_FOUND)
+		return rc;
+	BIO *bio = BIO_new(BIO_s_secmem());
+	random_bytes(out, MASTER_BYTES);
+	rc = bio && BIO_write(bio, out, MASTER_BYTES) == MASTER_BYTES ? write_file(v->folder, master_file, master_new, bio) : ERR_NOMEM;
+	BIO_free(bio);
+	return rc;
 }

@@ -35,7 +35,7 @@ void join_all(struct child *c)
 		if (!msg_are_peers(c->prog, (enum prog)p))
 			continue;
 		for (unsigned i = 0; i < INSTANCES_MAX; i++)
-			if (s->children[p][i].pid)
+			if (s->children[p][i].pid && &s->children[p][i] != c)
 				join(c, &s->children[p][i]);
 	}
 }

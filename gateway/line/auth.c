@@ -354,19 +354,3 @@ void auth_init(struct line *l)
 	list_init(&l->nonce_order);
 	list_init(&l->check_order);
 }
-
-void auth_fini(struct line *l)
-{
-	size_t at = 0;
-
-	while (!list_is_empty(&l->check_order))
-		request_free(LIST_OWNER(l->check_order.next, struct request, node));
-	while (!list_is_empty(&l->nonce_order))
-		nonce_forget(l, LIST_OWNER(l->nonce_order.next, struct used_nonce, node));
-	for (struct proved_flow *p; (p = map_next(&l->proved, &at));)
-		free(p);
-	map_fini(&l->proved);
-	map_fini(&l->checks);
-	map_fini(&l->nonces);
-	secret_wipe(l->nonce_key, sizeof l->nonce_key);
-}

@@ -8,7 +8,6 @@
 /* Goes on with request_proved (router.h), or answers. */
 void auth_begin(struct request *r);
 void auth_init(struct line *l);
-void auth_fini(struct line *l);
 void auth_second(struct line *l, uint64_t now_ms);
 void auth_im_down(struct line *l);
 /* A connection has ended, or must prove its user again. */

@@ -495,10 +495,3 @@ void call_second(struct line *l, uint64_t now_ms)
 		call_free(c);
 	}
 }
-
-void call_fini(struct line *l)
-{
-	LIST_EACH (it, &l->call_order)
-		call_free(LIST_OWNER(it, struct call, node));
-	map_fini(&l->calls);
-}

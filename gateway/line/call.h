@@ -13,6 +13,5 @@ bool call_request(struct request *r, const struct binding *b);
 /* A 2xx to an INVITE whose transaction is over. */
 void call_stray(struct line *l, struct sipmsg *m);
 void call_second(struct line *l, uint64_t now_ms);
-void call_fini(struct line *l);
 
 #endif

@@ -314,21 +314,6 @@ int line_init(struct line *l, struct loop *loop, struct bus *bus, unsigned insta
 	return loop_timer_set(loop, &l->second, SECOND_MS);
 }
 
-void line_fini(struct line *l)
-{
-	loop_timer_del(l->loop, &l->second);
-	call_fini(l);
-	unit_in_fini(l);
-	unit_out_fini(l);
-	auth_fini(l);
-	location_fini(&l->location);
-	strangers_fini(&l->strangers);
-	sipendpoint_free(l->sip);
-	tls_store_free(l->tls);
-	keyproxy_free(l->keys);
-	arena_fini(&l->arena);
-}
-
 static void apply_limits(struct line *l, const struct settings *s)
 {
 	const struct siptransport_config c = {

@@ -55,7 +55,6 @@ struct line {
 };
 
 int line_init(struct line *l, struct loop *loop, struct bus *bus, unsigned instance);
-void line_fini(struct line *l);
 void line_apply(struct line *l, const struct settings *s);
 void line_listener(struct line *l, const char *name, const char *addr, uint16_t port, int fd);
 void line_up(struct line *l, struct chan *c);

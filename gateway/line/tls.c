@@ -35,8 +35,7 @@ static int read_domain(struct line *l, struct tls_store *t, const struct setting
 void line_apply_tls(struct line *l, const struct settings *s)
 {
 	struct tls_store *t = tls_store_new(l->keys);
-	char ascii[254] = "", last[254] = "";
-	unsigned n_domains = 0;
+	char ascii[254] = "", first[254] = "";
 	struct bytes key;
 
 	if (!t) {
@@ -47,12 +46,12 @@ void line_apply_tls(struct line *l, const struct settings *s)
 		die("line.settings", "TLS 1.3 cannot be required");
 	read_certificates(t, s);
 	for (size_t at = 0; settings_next_key(s, SET_DOMAIN_CERTIFICATE, &at, &key);)
-		if (settings_is_set(s, SET_DOMAIN_CERTIFICATE, key) && ++n_domains && read_domain(l, t, s, key, ascii) == 0)
-			memcpy(last, ascii, sizeof last);
+		if (settings_is_set(s, SET_DOMAIN_CERTIFICATE, key) && read_domain(l, t, s, key, ascii) == 0 && !first[0])
+			memcpy(first, ascii, sizeof first);
 	tls_store_keep_tickets(t, l->tls);
 	siptransports_set_tls(sipendpoint_transports(l->sip), t);
-	/* Who names nobody sees the only domain; one of several would be a guess. */
-	siptransports_set_default_domain(sipendpoint_transports(l->sip), n_domains == 1 && last[0] ? last : NULL);
+	/* Many phones send no SNI: of several domains they see the first that could be loaded. */
+	siptransports_set_default_domain(sipendpoint_transports(l->sip), first[0] ? first : NULL);
 	tls_store_free(l->tls);
 	l->tls = t;
 }

@@ -198,14 +198,3 @@ void unit_in_xlate_down(struct line *l)
 		refuse(all[--n], 503);
 	free(all);
 }
-
-void unit_in_fini(struct line *l)
-{
-	size_t n;
-	struct unit_in **all = all_of(l, &n);
-
-	while (n)
-		unit_free(all[--n]);
-	free(all);
-	map_fini(&l->units_in);
-}

@@ -9,7 +9,6 @@ enum { UNITS_IN_MAX = 20000 };
 /* Takes r. b: the client; it is the `flow` of the unit. */
 void unit_in_begin(struct request *r, const struct binding *b);
 void unit_in_xlate_down(struct line *l);
-void unit_in_fini(struct line *l);
 int unit_in_on_response(void *line, struct chan *from, const struct frame *f);
 
 #endif

@@ -175,9 +175,3 @@ void unit_out_init(struct line *l)
 {
 	list_init(&l->units_out_order);
 }
-
-void unit_out_fini(struct line *l)
-{
-	unit_out_xlate_down(l);
-	map_fini(&l->units_out);
-}

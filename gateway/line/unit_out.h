@@ -8,7 +8,6 @@ enum { UNITS_OUT_MAX = 50000 };
 
 void unit_out_xlate_down(struct line *l);
 void unit_out_init(struct line *l);
-void unit_out_fini(struct line *l);
 int unit_out_on_request(void *line, struct chan *from, const struct frame *f);
 int unit_out_on_cancel(void *line, struct chan *from, const struct frame *f);
 

@@ -50,3 +50,9 @@ stunmsg_test_LIBS := proto base
 stunmsg_test_LD := -lcrypto
 stunframe_test_LIBS := proto base
 stunframe_test_LD := -lcrypto
+
+FUZZ += stunmsg_fuzz stunframe_fuzz
+stunmsg_fuzz_LIBS := proto base
+stunmsg_fuzz_LD := -lcrypto
+stunframe_fuzz_LIBS := proto base
+stunframe_fuzz_LD := -lcrypto

@@ -226,6 +226,11 @@ int jid_parse(struct bytes in, struct arena *a, struct jid *out)
 	return 0;
 }
 
+int jid_nickname_key(struct bytes in, struct arena *a, struct bytes *out)
+{
+	return precis_nickname(in, a, out);
+}
+
 struct jid jid_of_normal(struct bytes normal)
 {
 	struct parts p = split(normal);

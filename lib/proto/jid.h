@@ -23,6 +23,9 @@ int jid_parse_domain(struct bytes in, struct arena *a, struct bytes *out);
 /* Only a localpart (account names); resource alike. */
 int jid_parse_local(struct bytes in, struct arena *a, struct bytes *out);
 int jid_parse_resource(struct bytes in, struct arena *a, struct bytes *out);
+/* A nickname in the form in which equal ones are the same bytes (RFC 8266 2.4); in the arena. ERR_SYNTAX: it is
+ * none. */
+int jid_nickname_key(struct bytes in, struct arena *a, struct bytes *out);
 /* Puts normalised parts together; local and resource may be empty. ERR_NOMEM. */
 int jid_make(struct bytes local, struct bytes domain, struct bytes resource, struct arena *a,
              struct jid *out);

@@ -408,3 +408,51 @@ int precis_opaque(struct bytes in, struct arena *a, struct bytes *out)
 {
 	return profile(in, false, a, out);
 }
+
+/* ---- Nickname (RFC 8266) ---- */
+
+/* No space at either end, one between words (2.1). */
+static void squeeze(struct text *t)
+{
+	int32_t n = 0;
+
+	for (int32_t i = 0; i < t->n; i++)
+		if (t->u[i] != ' ' || (n && t->u[n - 1] != ' '))
+			t->u[n++] = t->u[i];
+	t->n = n && t->u[n - 1] == ' ' ? n - 1 : n;
+}
+
+static int apply_nickname(struct text *t)
+{
+	UErrorCode err = U_ZERO_ERROR;
+	struct text other;
+	int rc = map(t, put_space, &other);
+
+	if (rc)
+		return rc;
+	squeeze(&other);
+	rc = map(&other, put_lower, t);
+	if (rc)
+		return rc;
+	other.n = unorm2_normalize(unorm2_getNFKCInstance(&err), t->u, t->n, other.u, TEXT_MAX_UNITS, &err);
+	if (U_FAILURE(err))
+		return ERR_LIMIT;
+	*t = other;
+	return 0;
+}
+
+int precis_nickname(struct bytes in, struct arena *a, struct bytes *out)
+{
+	struct text t = { .n = 0 }, last;
+	int rc = read_text(in, &t);
+
+	if (rc == 0)
+		rc = check_class(&t, false);
+	for (int i = 0; rc == 0 && i < ROUNDS_MAX; i++) {
+		last = t;
+		rc = apply_nickname(&t);
+		if (rc == 0 && last.n == t.n && u_memcmp(last.u, t.u, t.n) == 0)
+			return t.n ? write_text(&t, a, out) : ERR_SYNTAX;
+	}
+	return rc ? rc : ERR_SYNTAX;
+}

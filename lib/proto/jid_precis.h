@@ -10,5 +10,7 @@
 int precis_username(struct bytes in, struct arena *a, struct bytes *out);
 /* OpaqueString (RFC 8265 4.2): other spaces become U+0020, NFC, FreeformClass. */
 int precis_opaque(struct bytes in, struct arena *a, struct bytes *out);
+/* Nickname as it is compared (RFC 8266 2.4). */
+int precis_nickname(struct bytes in, struct arena *a, struct bytes *out);
 
 #endif

@@ -271,12 +271,36 @@ static void escapes(void **state)
 	assert_true(bytes_eq_str(out, "\\20a b\\20"));
 }
 
+/* RFC 8266 4, and table 1 there. */
+static void compares_nicknames(void **state)
+{
+	static const struct { const char *a, *b; } rows[] = {
+		{ "Foo", "foo" },
+		{ "  Foo   Bar ", "foo bar" },
+		{ "Foo\xc2\xa0" "Bar", "foo bar" },        /* NO-BREAK SPACE */
+		{ "\xce\xa3", "\xcf\x83" },               /* capital sigma */
+		{ "Richard \xe2\x85\xa3", "richard iv" },  /* ROMAN NUMERAL FOUR */
+		{ "\xef\xbc\xa1", "a" },                   /* fullwidth */
+	};
+	struct bytes key;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		assert_int_equal(jid_nickname_key(bytes_of(rows[i].a), &arena, &key), 0);
+		assert_true(bytes_eq_str(key, rows[i].b));
+	}
+	assert_int_equal(jid_nickname_key(BYTES("  "), &arena, &key), ERR_SYNTAX);
+	assert_int_equal(jid_nickname_key(BYTES("a\x01"), &arena, &key), ERR_SYNTAX);
+	assert_int_equal(jid_nickname_key(BYTES("\xff"), &arena, &key), ERR_UTF8);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(parses),       cmocka_unit_test(refuses),
 		cmocka_unit_test(keeps_lengths), cmocka_unit_test(normal_is_not_copied),
 		cmocka_unit_test(makes_ascii),  cmocka_unit_test(escapes),
+		cmocka_unit_test(compares_nicknames),
 	};
 
 	return cmocka_run_group_tests(tests, make_arena, drop_arena);

@@ -4,6 +4,8 @@
 #include <stdarg.h>
 
 #include <cmocka.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 #include "base/err.h"
 #include "base/text.h"
@@ -111,6 +113,8 @@ static void sha256_and_userhash(void **state)
 	assert_string_equal(hex, want);
 	assert_int_equal(stunmsg_long_term_key(STUN_ALGORITHM_SHA256, user, BYTES("example.org"), BYTES("TheMatrIX"), key, &n), 0);
 	assert_int_equal(n, 32);
+	text_hex(bytes_make(key, n), hex); /* of another program: sha256sum of user:realm:password */
+	assert_string_equal(hex, "dd295a613b9058c3c23d6dc7165bda072304d989c9d0af3a8c7e184b4f9bb4a1");
 	stunmsg_begin(&w, out, sizeof out, STUN_REQUEST, STUN_ALLOCATE, id);
 	stunmsg_put(&w, STUN_USERHASH, bytes_make(hash, sizeof hash));
 	stunmsg_put_integrity(&w, bytes_make(key, n), true);
@@ -166,6 +170,30 @@ static void a_short_signature_is_no_signature(void **state)
 		stunmsg_put(&w, STUN_MESSAGE_INTEGRITY_SHA256, bytes_make(zero, n));
 		int rc = stunmsg_parse(stunmsg_end(&w), &m);
 		assert_int_equal(rc, n >= 16 && n <= 32 && n % 4 == 0 ? 0 : ERR_RANGE);
+		assert_false(stunmsg_verify(&m, BYTES("key")));
+	}
+}
+
+/* RFC 8489 14.6: it may be cut to 16 bytes; what is left must be right. */
+static void a_signature_that_was_cut(void **state)
+{
+	uint8_t out[256], md[32];
+	struct stunmsg_writer w;
+	struct stunmsg m;
+
+	(void)state;
+	for (size_t n = 16; n <= 32; n += 4) {
+		uint8_t text[STUNMSG_HEADER + 8];
+		start(&w, out, sizeof out);
+		stunmsg_put_u32(&w, STUN_LIFETIME, 1);
+		memcpy(text, out, sizeof text);
+		text[3] = (uint8_t)(8 + 4 + n); /* the length as it is with the signature */
+		assert_non_null(HMAC(EVP_sha256(), "key", 3, text, sizeof text, md, NULL));
+		stunmsg_put(&w, STUN_MESSAGE_INTEGRITY_SHA256, bytes_make(md, n));
+		assert_int_equal(stunmsg_parse(stunmsg_end(&w), &m), 0);
+		assert_true(stunmsg_verify(&m, BYTES("key")));
+		out[sizeof text + 4 + n - 1] ^= 1;
+		assert_int_equal(stunmsg_parse(stunmsg_end(&w), &m), 0);
 		assert_false(stunmsg_verify(&m, BYTES("key")));
 	}
 }
@@ -340,6 +368,7 @@ int main(void)
 		cmocka_unit_test(sha256_and_userhash),
 		cmocka_unit_test(nothing_behind_the_signature_counts),
 		cmocka_unit_test(a_short_signature_is_no_signature),
+		cmocka_unit_test(a_signature_that_was_cut),
 		cmocka_unit_test(the_first_of_two_counts),
 		cmocka_unit_test(lies_about_lengths),
 		cmocka_unit_test(wrong_sizes_of_values),

@@ -1,8 +1,8 @@
 /* proto/xml.h - XML as XMPP uses it: a stream of stanzas, each small, each a tree that lives in an
  * arena until it is dealt with. Only xml_parser.h includes Expat; it is private to xml_*.c.
  *
- * RFC 6120 11: no DTD, no entities but the five, no processing instructions, no comments, UTF-8
- * only. All of these end the stream (restricted-xml, unsupported-encoding). Depth, attributes,
+ * RFC 6120 11: no DTD, no entities but the five, no processing instructions, UTF-8 only, and no
+ * comments but where a document of another standard is read (xml_limits.has_comments). All of these end the stream (restricted-xml, unsupported-encoding). Depth, attributes,
  * elements and bytes are limited.
  *
  * An idle stream holds no parser: parsers live in a pool, stand just inside a canonical stream
@@ -40,6 +40,7 @@ struct xml_limits {
 	uint16_t depth;        /* the stanza itself is depth 1 */
 	uint16_t attrs;        /* of one element, namespace declarations counted */
 	uint16_t nodes;        /* elements in a stanza */
+	bool has_comments;     /* comments are read over, as in any XML but that of XMPP */
 };
 extern const struct xml_limits xml_limits_default; /* 4096, 262144, 32, 32, 4000 */
 
@@ -103,8 +104,8 @@ int xml_stream_next(struct xml_stream *s, struct arena *a, struct xml_event *ev)
 size_t xml_stream_held(const struct xml_stream *s);
 
 /* Parses one complete element on its own (files, database, envelope bytes). default_ns applies
- * where the text declares none; "" for none; it is not copied. White space around it is fine.
- * ERR_XML_*, ERR_NOMEM. */
+ * where the text declares none; "" for none; it is not copied. White space around it is fine,
+ * and so are comments where the limits have them. ERR_XML_*, ERR_NOMEM. */
 int xml_parse(struct bytes in, const char *default_ns, const struct xml_limits *limits,
               struct arena *a, struct xml_node **out);
 

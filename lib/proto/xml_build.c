@@ -314,8 +314,11 @@ static void XMLCALL on_text(void *user, const XML_Char *s, int n)
 
 static void XMLCALL on_comment(void *user, const XML_Char *text)
 {
+	struct xml_parser *p = user;
+
 	(void)text;
-	xml_build_fail(user, ERR_XML_RESTRICTED);
+	if (!p->stream->limits->has_comments)
+		xml_build_fail(p, ERR_XML_RESTRICTED);
 }
 
 static void XMLCALL on_instruction(void *user, const XML_Char *target, const XML_Char *data)

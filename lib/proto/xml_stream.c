@@ -306,6 +306,28 @@ int xml_stream_next(struct xml_stream *s, struct arena *a, struct xml_event *ev)
 	return 0;
 }
 
+/* All that is left was comments and white space, each of them complete. */
+static bool is_read(const struct xml_parser *p)
+{
+	struct bytes rest = bytes_skip(buf_bytes(&p->in), p->fed - p->base);
+
+	return space_at_front(rest) == rest.n && XML_GetCurrentByteIndex(p->expat) == (XML_Index)p->fed;
+}
+
+/* What follows the element of a document (XML 1.0 production 27). */
+static int read_rest(struct xml_stream *s, struct arena *a)
+{
+	struct xml_event ev;
+	int rc = settle(s);
+
+	if (rc || !s->parser)
+		return rc;
+	rc = xml_stream_next(s, a, &ev);
+	if (rc)
+		return rc;
+	return s->parser && ev.kind == XML_EVENT_NONE && is_read(s->parser) ? 0 : ERR_XML_SYNTAX;
+}
+
 int xml_pool_parse(struct xml_pool *pool, struct bytes in, const char *default_ns,
                    const struct xml_limits *limits, struct arena *a, struct xml_node **out)
 {
@@ -322,9 +344,7 @@ int xml_pool_parse(struct xml_pool *pool, struct bytes in, const char *default_n
 		rc = ERR_XML_SYNTAX;
 	struct xml_node *n = ev.node;
 	if (rc == 0)
-		rc = settle(&s);
-	if (rc == 0 && s.parser)
-		rc = ERR_XML_SYNTAX; /* more than one element */
+		rc = read_rest(&s, a);
 	xml_stream_fini(&s);
 	if (rc == 0)
 		*out = n;

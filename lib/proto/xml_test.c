@@ -381,10 +381,11 @@ static void parses_alone(void **state)
 		{ " <a xmlns='urn:a'><b>t</b></a>\n", 0 }, { "<a/>", 0 },
 		{ "", ERR_XML_SYNTAX },                    { "  ", ERR_XML_SYNTAX },
 		{ "<a", ERR_XML_SYNTAX },                  { "<a>", ERR_XML_SYNTAX },
-		{ "<a/><b/>", ERR_XML_SYNTAX },            { "<a/>x", ERR_XML_SYNTAX },
+		{ "<a/><b/>", ERR_XML_SYNTAX },            { "<a/>x", ERR_XML_TEXT },
 		{ "x<a/>", ERR_XML_TEXT },                 { "</stream:stream>", ERR_XML_SYNTAX },
 		{ "<a/></stream:stream>", ERR_XML_SYNTAX }, { "<stream:a/>", ERR_XML_SYNTAX },
 		{ "<db:a/>", ERR_XML_SYNTAX },
+		{ "<!-- c --><a/>", ERR_XML_RESTRICTED },  { "<a/><!-- c -->", ERR_XML_RESTRICTED },
 	};
 	struct arena a;
 
@@ -398,6 +399,34 @@ static void parses_alone(void **state)
 		if (n)
 			assert_string_equal(n->ns, i == 0 ? "urn:a" : "urn:d");
 	}
+	arena_fini(&a);
+}
+
+/* Where a document of another standard is read. */
+static void comments_are_read_over(void **state)
+{
+	static const char *const accepted[] = {
+		"<!-- 1 --> <!-- <b/> > --><a><!---->te<!-- > -->xt</a>", "<a>text</a> <!-- 1 -->\n<!-- 2 -->\n",
+		"<!--x--><a>te<!-- &lol; <!DOCTYPE y> -->xt<!-- --></a><!-- <b/> -->",
+	};
+	static const char *const refused[] = {
+		"<!-- c -->", "<!-- a -- b --><a/>", "<a/><!-- c", "<a/><!-- c >", "<a/><!-- c --", "<a/><!-- c --><b/>",
+		"<a/><!-- c -->x", "<a/><!-- c --><!DOCTYPE y>", "<a><!-- c ></a>", "<!-- c --><?pi x?><a/>", "<a><?pi x?></a>",
+		"<!-- c --><!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "<a/><!-- c --><?pi x?>", "<a/><!-- c --></stream:stream>",
+	};
+	struct xml_limits wide = xml_limits_default;
+	struct xml_node *n;
+	struct arena a;
+
+	(void)state;
+	wide.has_comments = true;
+	arena_init(&a, 1 << 16);
+	for (size_t i = 0; i < sizeof accepted / sizeof accepted[0]; i++) {
+		assert_int_equal(xml_parse(bytes_of(accepted[i]), "", &wide, &a, &n), 0);
+		assert_true(xml_is(n, "a", "") && bytes_eq_str(xml_text(n), "text") && !xml_first(n) && !n->next);
+	}
+	for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
+		assert_int_not_equal(xml_parse(bytes_of(refused[i]), "", &wide, &a, &n), 0);
 	arena_fini(&a);
 }
 
@@ -547,6 +576,7 @@ int main(void)
 		cmocka_unit_test(refuses_endless),    cmocka_unit_test(bounds_rescans),
 		cmocka_unit_test(idles_without_memory), cmocka_unit_test(restart_forgets),
 		cmocka_unit_test(long_streams),       cmocka_unit_test(parses_alone),
+		cmocka_unit_test(comments_are_read_over),
 		cmocka_unit_test(makes_trees),        cmocka_unit_test(write_read_is_same),
 		cmocka_unit_test(writes_deep_trees),  cmocka_unit_test(full_arena),
 	};

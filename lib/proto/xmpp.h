@@ -44,6 +44,7 @@
 #define NS_VERSION "jabber:iq:version"
 #define NS_LAST "jabber:iq:last"
 #define NS_DATA "jabber:x:data"
+#define NS_MUC "http://jabber.org/protocol/muc"
 #define NS_MUC_USER "http://jabber.org/protocol/muc#user"
 #define NS_MARKERS "urn:xmpp:chat-markers:0"
 #define NS_STANZA_ID "urn:xmpp:sid:0"

@@ -207,7 +207,7 @@ static bool keep_fds(struct chan *c, struct msghdr *m)
 	return is_good;
 }
 
-/* Only gh-super hands out descriptors. From others no room is given for one, so the kernel drops
+/* gh-super hands out descriptors, and the relay's workers to each other. From others no room is given for one, so the kernel drops
  * it and says MSG_CTRUNC. */
 static ssize_t receive(struct chan *c, uint8_t *to, size_t room, bool *is_good)
 {
@@ -218,7 +218,7 @@ static ssize_t receive(struct chan *c, uint8_t *to, size_t room, bool *is_good)
 	struct iovec iov = { to, room };
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
 
-	if (c->peer == PROG_SUPER) {
+	if (c->brings_fds) {
 		m.msg_control = &control;
 		m.msg_controllen = sizeof control;
 	}
@@ -320,6 +320,14 @@ void bus_free(struct bus *b)
 	free(b);
 }
 
+static bool brings_fds(enum prog peer, enum prog self)
+{
+	for (unsigned m = 0; m < MSG_COUNT; m++)
+		if (msg_has_fd((enum msg)m) && msg_may((enum msg)m, peer, self))
+			return true;
+	return false;
+}
+
 static struct chan *chan_new(struct bus *b, enum prog peer, unsigned instance)
 {
 	struct chan *c = calloc(1, sizeof *c);
@@ -329,6 +337,7 @@ static struct chan *chan_new(struct bus *b, enum prog peer, unsigned instance)
 	c->bus = b;
 	c->peer = peer;
 	c->instance = instance;
+	c->brings_fds = brings_fds(peer, b->self);
 	list_init(&c->dead);
 	buf_init(&c->in, BUS_FRAME_MAX + 4 + BUS_READ_BYTES);
 	chan_send_init(c);

@@ -30,6 +30,7 @@ struct chan {
 	struct bus *bus;
 	enum prog peer;
 	unsigned instance;
+	bool brings_fds;          /* a row lets the peer send descriptors here */
 	struct loop_watch watch;
 	struct loop_defer flush;  /* at the end of the turn: send, report pressure */
 	struct loop_defer resume; /* frames read already, after a pause */

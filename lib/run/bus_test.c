@@ -487,6 +487,8 @@ static void test_table(void **state)
 	assert_false(msg_are_peers(PROG_KEYS, PROG_IM));
 	assert_false(msg_are_peers(PROG_S2S, PROG_ACCESS));
 	assert_false(msg_are_peers(PROG_ACCESS, PROG_ACCESS));
+	assert_false(msg_are_peers(PROG_SIP, PROG_SIP)); /* though a row has it on both sides */
+	assert_true(msg_are_peers(PROG_TURN, PROG_TURN));
 }
 
 int main(void)

@@ -12,6 +12,7 @@
 #include <linux/in6.h>
 #include <linux/seccomp.h>
 #include <linux/tcp.h>
+#include <linux/udp.h>
 #include <seccomp.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -57,9 +58,10 @@ static const int calls_no_files[] = {
 };
 
 /* Options of sockets that may be set. Not among them: filters (programs in the kernel), other protocols. */
-static const struct {
+struct socket_option {
 	int level, option;
-} socket_options[] = {
+};
+static const struct socket_option socket_options[] = {
 	{ SOL_SOCKET, SO_REUSEADDR },      { SOL_SOCKET, SO_SNDBUF },         { SOL_SOCKET, SO_RCVBUF },
 	{ SOL_SOCKET, SO_KEEPALIVE },      { SOL_SOCKET, SO_LINGER },         { IPPROTO_TCP, TCP_NODELAY },
 	{ IPPROTO_TCP, TCP_CORK },         { IPPROTO_TCP, TCP_KEEPIDLE },     { IPPROTO_TCP, TCP_KEEPINTVL },
@@ -104,14 +106,19 @@ static int allow_self(scmp_filter_ctx f)
 	return rc;
 }
 
-static int allow_socket_options(scmp_filter_ctx f)
+static int allow_options(scmp_filter_ctx f, const struct socket_option *o, size_t n)
 {
-	for (size_t i = 0; i < sizeof socket_options / sizeof socket_options[0]; i++)
+	for (size_t i = 0; i < n; i++)
 		if (seccomp_rule_add(f, SCMP_ACT_ALLOW, NAME(setsockopt), 2,
-				     SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, (scmp_datum_t)socket_options[i].level),
-				     SCMP_A2(SCMP_CMP_MASKED_EQ, 0xffffffff, (scmp_datum_t)socket_options[i].option)))
+				     SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, (scmp_datum_t)o[i].level),
+				     SCMP_A2(SCMP_CMP_MASKED_EQ, 0xffffffff, (scmp_datum_t)o[i].option)))
 			return ERR_SYS;
 	return 0;
+}
+
+static int allow_socket_options(scmp_filter_ctx f)
+{
+	return allow_options(f, socket_options, sizeof socket_options / sizeof socket_options[0]);
 }
 
 /* TCP and UDP over IPv4 and IPv6 with the default protocol number or its own. */
@@ -162,6 +169,27 @@ static int refuse_files(scmp_filter_ctx f)
 	return allow_if(f, NAME(newfstatat), SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH));
 }
 
+/* A relay's sockets: datagrams only. Which ports it may take is for the kernel's own rule (no
+ * privileged one); no capability lets it past. */
+static int allow_relay(scmp_filter_ctx f)
+{
+	static const struct socket_option options[] = {
+		{ SOL_SOCKET, SO_RXQ_OVFL }, { IPPROTO_UDP, UDP_GRO },
+		{ IPPROTO_IP, IP_RECVERR },  { IPPROTO_IP, IP_MTU_DISCOVER },
+		{ IPPROTO_IPV6, IPV6_RECVERR }, { IPPROTO_IPV6, IPV6_MTU_DISCOVER },
+	};
+	static const int families[] = { AF_INET, AF_INET6 };
+	const scmp_datum_t kind = 0xffffffff & ~(scmp_datum_t)(SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	for (size_t i = 0; i < sizeof families / sizeof families[0]; i++)
+		if (seccomp_rule_add(f, SCMP_ACT_ALLOW, NAME(socket), 3, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]),
+				     SCMP_A1(SCMP_CMP_MASKED_EQ, kind, SOCK_DGRAM), SCMP_A2(SCMP_CMP_EQ, 0)))
+			return ERR_SYS;
+	if (seccomp_rule_add(f, SCMP_ACT_ALLOW, NAME(bind), 0))
+		return ERR_SYS;
+	return allow_options(f, options, sizeof options / sizeof options[0]);
+}
+
 static int add_rules(scmp_filter_ctx f, const struct service *row)
 {
 	int rc = ALLOW_EACH(f, calls_all);
@@ -180,6 +208,8 @@ static int add_rules(scmp_filter_ctx f, const struct service *row)
 		rc = allow_bind(f);
 	if (!rc && row->may & FENCE_MAPS)
 		rc = allow_maps(f);
+	if (!rc && row->may & FENCE_RELAY)
+		rc = allow_relay(f);
 	if (!rc)
 		rc = row->may & FENCE_FILES ? ALLOW_EACH(f, calls_files) : refuse_files(f);
 	return rc;

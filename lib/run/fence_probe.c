@@ -169,6 +169,12 @@ static bool has_inet_sockets(const struct service *row)
 	return can_socket(AF_INET, SOCK_STREAM, 0) || can_socket(AF_INET6, SOCK_DGRAM, 0);
 }
 
+static bool has_stream_sockets(const struct service *row)
+{
+	(void)row;
+	return can_socket(AF_INET, SOCK_STREAM, 0) || can_socket(AF_INET6, SOCK_STREAM, 0);
+}
+
 static bool listens(const struct service *row)
 {
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -340,8 +346,9 @@ static const struct probe probes[] = {
 	{ "any-file", FENCE_FILES, opens_any },
 	{ "directory-descriptor", 0, leaves_by_descriptor },
 	{ "other-socket", 0, has_other_sockets },
-	{ "inet-socket", FENCE_CONNECT, has_inet_sockets },
-	{ "bind", 0, binds },
+	{ "inet-socket", FENCE_CONNECT | FENCE_RELAY, has_inet_sockets },
+	{ "stream-socket", FENCE_CONNECT, has_stream_sockets },
+	{ "bind", FENCE_RELAY, binds },
 	{ "listen", 0, listens },
 	{ "accept", FENCE_ACCEPT, accepts },
 	{ "socket-filter", 0, sets_socket_filter },

@@ -15,6 +15,7 @@ static const struct service services[] = {
 	{ PROG_SIP,    PLANE_DMZ,  ROLE_EDGE, FENCE_ACCEPT | FENCE_CONNECT | FENCE_BIND, "",      1,  1,   FDS_MANY, DELAY_MS, DELAY_MAX_MS },
 	{ PROG_XLATE,  PLANE_HUB,  ROLE_BOTH, 0,                              "",      1,  1,   FDS_FEW,  DELAY_MS, DELAY_MAX_MS },
 	{ PROG_LINE,   PLANE_CORE, ROLE_CORE, FENCE_ACCEPT,                   "",      1,  1,   FDS_MANY, DELAY_MS, DELAY_MAX_MS },
+	{ PROG_TURN,   PLANE_DMZ,  ROLE_EDGE, FENCE_RELAY,                    "",      1,  16,  FDS_MANY, DELAY_MS, DELAY_MAX_MS },
 };
 _Static_assert(sizeof services / sizeof services[0] == PROG_COUNT, "one row a program");
 
@@ -33,6 +34,10 @@ static const struct service_listener listeners[] = {
 	{ "line-udp", PROG_LINE,  false, false, true }, /* SIP clients */
 	{ "line-tcp", PROG_LINE,  false, false, false },
 	{ "line-tls", PROG_LINE,  false, false, false },
+	{ "turn-udp", PROG_TURN,  false, true, true },  /* RFC 8656; 3478 */
+	{ "turn-tcp", PROG_TURN,  false, true, false },
+	{ "turn-tls", PROG_TURN,  false, true, false }, /* 5349, 443 */
+	{ "turn-dtls", PROG_TURN, false, true, true },  /* RFC 7350; 5349 */
 	{ "ghsh",    PROG_CONF,   true,  false, false }, /* operators of this box */
 };
 

@@ -16,7 +16,8 @@ enum fence_may {
 	FENCE_CONNECT = 1 << 1,     /* new IPv4 and IPv6 sockets, connect (DNS and peers) */
 	FENCE_FILES = 1 << 2,       /* open, rename, unlink, fsync, lock below its own folder only */
 	FENCE_BIND = 1 << 3,        /* a source address for new sockets; see fence_narrow */
-	FENCE_MAPS = 1 << 4,        /* elements of kernel maps whose descriptors it was given: look up, update, delete */
+	FENCE_RELAY = 1 << 4,       /* new datagram sockets of IPv4 and IPv6, bound to ports of its own; their options */
+	FENCE_MAPS = 1 << 5,        /* elements of kernel maps whose descriptors it was given: look up, update, delete */
 };
 
 struct service {

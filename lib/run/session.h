@@ -8,10 +8,17 @@ enum session_flag {
 	SESSION_CARBONS = 1 << 2,   /* XEP-0280 on from the start (bind2) */
 	SESSION_CSI_INACTIVE = 1 << 3,
 	SESSION_TLS = 1 << 4,
+	SESSION_PHONE = 1 << 5,     /* of the call manager: nobody sits at it */
 };
 
 /* Set in `conn` of sessions that gh-xlate carries. */
 #define SESSION_CONN_SIP (1ull << 63)
+
+/* Flags of USER_ONLINE. */
+enum online_flag {
+	ONLINE_NOW = 1 << 0,   /* else: offline */
+	ONLINE_AMONG = 1 << 1, /* one of all who are: what is done for each is to be spread */
+};
 
 /* Flags of AUTH_START and DELIVER. */
 enum { AUTH_HAS_INITIAL = 1, AUTH_TLS = 2, AUTH_SASL2 = 4 };

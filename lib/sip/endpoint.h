@@ -91,6 +91,9 @@ int sipclient_start(struct sipendpoint *e, const struct sipmsg *m, const struct 
                     const char *branch, const struct sipclient_owner *o, void *arg, struct sipclient **out);
 /* CANCEL (INVITE only), once a provisional response is there (RFC 3261 9.1). The transaction goes on. */
 void sipclient_cancel(struct sipclient *t);
+/* The request as it was given, made from the text that is kept until its final response or its failure has been told
+ * (in these calls too), so that its owner need not hold it meanwhile. NULL without memory. */
+struct sipmsg *sipclient_request(const struct sipclient *t);
 /* Lets go: owner is not called any more; the transaction goes on by itself. */
 void sipclient_drop(struct sipclient *t);
 int sipendpoint_send_ack(struct sipendpoint *e, const struct sipmsg *ack, const struct sip_place *place, uint64_t flow);

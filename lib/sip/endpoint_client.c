@@ -83,7 +83,8 @@ static struct sipclient *client_new(struct sipendpoint *e, uint64_t id, const st
 	return t;
 }
 
-/* Enters it and sends; on failure it is gone. A stream needs the text once, but for CANCEL, ACK and the way back. */
+/* Enters it and sends; on failure it is gone. The text stays for the repetition, for CANCEL and ACK, for the way back
+ * from a stream, and for the owner. */
 static int launch(struct sipclient *t, struct bytes text)
 {
 	int rc = map_add_u64(&t->e->clients, t->id, t);
@@ -93,7 +94,7 @@ static int launch(struct sipclient *t, struct bytes text)
 		return rc;
 	}
 	start_timers(t);
-	if ((client_is_datagram(t) || t->is_invite || t->may_go_back) && !held_text(t->e, &t->text, &t->text_n, text))
+	if (!held_text(t->e, &t->text, &t->text_n, text))
 		rc = ERR_NOMEM;
 	if (rc == 0)
 		rc = life_wait(t->e, &t->life);
@@ -233,6 +234,16 @@ void sipclient_cancel(struct sipclient *t)
 		return;
 	client_cancel_now(t);
 	(void)life_wait(t->e, &t->life); /* it waits already: the old end stays */
+}
+
+struct sipmsg *sipclient_request(const struct sipclient *t)
+{
+	struct sipmsg *m = NULL;
+
+	if (!t->text_n || sipmsg_parse(client_text(t), &m) < 0)
+		return NULL;
+	sipmsg_remove(m, SIPH_VIA, 0); /* ours */
+	return m;
 }
 
 void sipclient_drop(struct sipclient *t)

@@ -80,18 +80,12 @@ struct sipmsg *client_same_hop(const struct sipclient *t, const char *method, co
 	return m;
 }
 
-/* The ACK takes the INVITE's place. */
-static void send_ack(struct sipclient *t, const struct sipmsg *response)
+static void print_ack(const struct sipclient *t, const struct sipmsg *response, struct buf *text)
 {
 	struct sipmsg *ack = client_same_hop(t, "ACK", response);
-	struct buf text;
 
-	buf_init(&text, 2 * SIPMSG_MAX_BYTES);
-	if (ack && sipmsg_print(ack, &text) == 0) {
-		(void)held_text(t->e, &t->text, &t->text_n, buf_bytes(&text)); /* without it: the response comes in vain */
-		(void)client_send(t, buf_bytes(&text));
-	}
-	buf_fini(&text);
+	if (!ack || sipmsg_print(ack, text) < 0)
+		buf_clear(text);
 	sipmsg_free(ack);
 }
 
@@ -152,8 +146,8 @@ static int cl_accept(void *machine, void *event)
 
 	life_no_more(&t->life);
 	life_end_in(t->e, &t->life, TIMER_M_MS);
-	client_forget_text(t);
 	tell_final(t, event);
+	client_forget_text(t);
 	return 0;
 }
 
@@ -161,11 +155,17 @@ static int cl_complete(void *machine, void *event)
 {
 	struct sipclient *t = machine;
 	struct client_news *n = event;
+	struct buf ack;
 
 	life_no_more(&t->life);
 	life_end_in(t->e, &t->life, client_is_datagram(t) ? TIMER_D_MS : 0);
-	send_ack(t, n->m);
+	buf_init(&ack, 2 * SIPMSG_MAX_BYTES);
+	print_ack(t, n->m, &ack);
+	if (buf_len(&ack))
+		(void)client_send(t, buf_bytes(&ack)); /* lost: the response comes again */
 	tell_final(t, n);
+	(void)held_text(t->e, &t->text, &t->text_n, buf_bytes(&ack)); /* without it: the response comes in vain */
+	buf_fini(&ack);
 	return 0;
 }
 
@@ -198,8 +198,8 @@ static int cl_finish(void *machine, void *event)
 
 	life_no_more(&t->life);
 	life_end_in(t->e, &t->life, client_is_datagram(t) ? T4_MS : 0); /* Timer K */
-	client_forget_text(t);
 	tell_final(t, event);
+	client_forget_text(t);
 	return 0;
 }
 

@@ -320,7 +320,8 @@ static void add_host_itself(struct siplocate *q)
 	if (q->is_refused[t])
 		q->rc = ERR_NOT_FOUND;
 	else
-		add_target(q, q->host, q->ask.port ? q->ask.port : siptransport_port(t), t, false);
+		add_target(q, q->host, q->ask.port ? q->ask.port : siptransport_port(t), t,
+		           q->ask.is_lync && is_below(q->host, q->name));
 }
 
 /* ---- rounds ---- */
@@ -410,7 +411,7 @@ static enum round first_round(struct siplocate *q)
 	}
 	if (q->ask.is_srv_name)
 		return ROUND_SRV_NAME;
-	if (q->ask.is_lync)
+	if (q->ask.is_lync && q->ask.transport < 0)
 		return ROUND_LYNC;
 	return q->ask.transport >= 0 ? ROUND_USUAL : ROUND_NAPTR;
 }

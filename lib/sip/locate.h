@@ -21,8 +21,8 @@ struct siplocate_ask {
 	int transport;         /* enum siptransport; -1: none given */
 	bool is_tls_only;      /* the peer's row demands TLS, or a sips: URI; over any transport that was given */
 	bool is_srv_name;      /* host is the owner name of SRV records as it stands (B-STR-06); without transport: TCP */
-	/* COMPAT: Lync and OCS: _sipfederationtls._tcp before all else, only without port (FED-07). The target
-	 * is then the places' name, when it is below `name`; else `name` as always. */
+	/* COMPAT: Lync and OCS: _sipfederationtls._tcp before all else, only without port and transport (FED-07). The
+	 * target, or the host itself, is then the places' name, when it is below `name`; else `name` as always. */
 	bool is_lync;
 	const char *name;      /* for certificates; NULL: host */
 	const char *local;     /* our domain; NULL: none */

@@ -160,6 +160,10 @@ static void places_come_in_order(void **state)
 		/* FED-07: the target's name only below the domain */
 		{ "Lync", { .host = "lync.example", .transport = -1, .is_tls_only = true, .is_lync = true },
 		  "TLS 127.0.0.4 5061 edge.lync.example, TLS 127.0.0.2 5061 lync.example", 0 },
+		{ "Lync's server by its name", { .host = "edge.lync.example", .port = 7061, .transport = SIPT_TLS, .is_tls_only = true,
+						 .is_lync = true, .name = "lync.example" }, "TLS 127.0.0.4 7061 edge.lync.example", 0 },
+		{ "Lync's server elsewhere", { .host = "edge.lync.example", .port = 7061, .transport = SIPT_TLS, .is_tls_only = true,
+					       .is_lync = true, .name = "b.example" }, "TLS 127.0.0.4 7061 b.example", 0 },
 		{ "Lync's records are not for others", { .host = "lync.example", .transport = -1, .is_tls_only = true }, "TLS 127.0.0.5 5061 lync.example", 0 },
 		{ "Lync without its record", { .host = "all.example", .transport = -1, .is_tls_only = true, .is_lync = true },
 		  "TLS ::1 5062 all.example, TLS 127.0.0.1 5062 all.example, TLS 127.0.0.2 5061 all.example", 0 },

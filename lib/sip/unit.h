@@ -13,7 +13,8 @@
  * finds the way (flow when it is not 0, Route, static route, RFC 3263), puts Via and sends it statefully.
  * `peer` is then the domain (or "" for the Request-URI's) whose row governs. The answer carries the whole
  * response, with the door's Via, in `body` with `headers` empty when one came (flag UNIT_RAW), and only a status and `why` (an ERR_ code) when
- * the door had to make it up: 408 for no answer, 503 for no connection, 404 for no such domain (ERR-11). */
+ * the door had to make it up: 408 for no answer, 503 for no connection, 404 for no such domain (ERR-11). Id 0: a 2xx to
+ * an INVITE of gh-xlate's that is over: of another branch of a fork (RFC 3261 13.2.2.4), or before the ACK. */
 #ifndef SIP_UNIT_H
 #define SIP_UNIT_H
 

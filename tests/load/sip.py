@@ -25,7 +25,7 @@ def load(mode, server, how, bundle, local, uas, **options):
     """One run of gh-sipload; what it printed."""
     argv = [os.path.join(BIN, "gh-sipload"), "--server", "%s:%s:%d" % (how, server.addr, PORTS[how]), "--local", local,
             "--uas", uas, "--pids", str(server.program.pid), "--certificate", bundle, "--server-name", server.domain,
-            "--window", str(WINDOW)]
+            "--window", str(options.pop("window", WINDOW))]
     for k, v in options.items():
         argv += ["--" + k.replace("_", "-"), str(v)]
     got = subprocess.run(argv + [mode], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=900)
@@ -84,6 +84,21 @@ def relay(plan, out):
                         out.add(key + ("failed",), name, r["failed"])
             for s in servers.values():
                 s.stop()
+    finally:
+        site.close()
+
+
+def held(plan, out):
+    """Relays that wait for a silent party: memory of all our programs for each, once it waits."""
+    site = Site()
+    try:
+        company = Company(site)
+        for how in PORTS:
+            gh = company.gatehouse(how)
+            say("sip: %d held by %s" % (plan["held"], how))
+            for r in company.load("held", gh, how, to=CALLED, seconds=12, window=plan["held"])["rounds"]:
+                out.add(("held", plan["held"], "relay that waits, " + how.upper(), "bytes each"), "gatehouse", r["bytes_each"])
+            gh.stop()
     finally:
         site.close()
 

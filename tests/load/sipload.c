@@ -3,6 +3,7 @@
  *   gh-sipload relay      MESSAGEs from us through the server to us; the answers come back
  *   gh-sipload uac        MESSAGEs from us to whoever takes them there
  *   gh-sipload echo       as uac, but a message is over when one has come back from its addressee too
+ *   gh-sipload held       as relay, but we take each and never answer: what the memory of one is that waits
  *   gh-sipload subscribe  --count N --users U   N watchers' subscriptions to U users: made, held, refreshed
  *
  * Common: --server HOW:ADDR:PORT (HOW: udp, tcp, tls) --uas HOW:ADDR:PORT (where the server finds us)
@@ -20,8 +21,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WINDOW_MAX = 20000, LOST_US = 32000000, TICK_MS = 50, FIRST_WAIT_S = 10 };
-enum mode { MODE_RELAY, MODE_UAC, MODE_ECHO, MODE_SUBSCRIBE };
+enum { WINDOW_MAX = 20000, LOST_US = 32000000, TICK_MS = 50, FIRST_WAIT_S = 10, HELD_A_TICK = 250 };
+enum mode { MODE_RELAY, MODE_UAC, MODE_ECHO, MODE_HELD, MODE_SUBSCRIBE };
 
 struct slot { /* one message in flight */
 	uint64_t sent_us, due_us;
@@ -113,6 +114,18 @@ static void on_back(struct bytes in)
 	step(&run.slots[i]);
 }
 
+/* Came to us; each counts once. */
+static void on_held(struct bytes in)
+{
+	struct bytes call = siptext_header(in, "Call-ID", 'i', 0);
+	unsigned i, number;
+
+	if (sscanf(siptext_start(call).text, "c%u.%u@", &i, &number) == 2 && i < run.window && !run.slots[i].is_back) {
+		run.slots[i].is_back = true;
+		run.taken++;
+	}
+}
+
 static void on_wire(void *arg, struct sipwire *w, struct bytes in, const struct sockaddr_in *from)
 {
 	unsigned status = siptext_status(in);
@@ -128,6 +141,10 @@ static void on_wire(void *arg, struct sipwire *w, struct bytes in, const struct 
 	}
 	if (siptext_is_method(in, "ACK"))
 		return;
+	if (run.mode == MODE_HELD) {
+		on_held(in);
+		return;
+	}
 	run.taken++;
 	buf_init(&out, 16384);
 	siptext_answer(in, "200 OK", "uas", "", &out);
@@ -195,9 +212,29 @@ static void next_round(void *arg)
 	loop_timer_set(run.side.loop, &run.phase, (uint64_t)(run.seconds * 1000));
 }
 
+static void print_held(void *arg)
+{
+	struct meter_reading after;
+
+	(void)arg; /* one run a process */
+	meter_read(&run.meter, &after);
+	printf("{\"held\":%lu,\"failed\":%lu,\"bytes_each\":%.0f}", run.taken, run.failed,
+	       run.taken ? ((double)after.pss_kib - (double)run.before.pss_kib) * 1024 / (double)run.taken : 0);
+	end(run.taken < run.window || run.failed > 0);
+}
+
+/* All at once would be lost in the sockets. */
+static void start_held(void)
+{
+	for (unsigned n = 0; n < HELD_A_TICK && run.round < run.window; n++)
+		start(&run.slots[run.round++]);
+}
+
 static void on_tick(void *arg)
 {
 	(void)arg;
+	if (run.mode == MODE_HELD)
+		start_held();
 	if (run.mode == MODE_SUBSCRIBE) {
 		if (subscriptions_tick(&run.subs))
 			end(run.subs.failed > 0);
@@ -215,6 +252,12 @@ static void on_ready(void *arg, struct sipwire *w)
 	loop_timer_set(run.side.loop, &run.tick, TICK_MS);
 	if (run.mode == MODE_SUBSCRIBE) {
 		subscriptions_start(&run.subs, &run.side, &run.meter);
+		return;
+	}
+	if (run.mode == MODE_HELD) {
+		meter_read(&run.meter, &run.before);
+		loop_timer_init(&run.phase, print_held, NULL);
+		loop_timer_set(run.side.loop, &run.phase, (uint64_t)(run.seconds * 1000));
 		return;
 	}
 	for (unsigned i = 0; i < run.window; i++)
@@ -326,7 +369,7 @@ static int work(enum mode mode, const char *name)
 
 int main(int argc, char **argv)
 {
-	static const char *const modes[] = { "relay", "uac", "echo", "subscribe" };
+	static const char *const modes[] = { "relay", "uac", "echo", "held", "subscribe" };
 
 	run.side.local = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	run.side.from = "a.example";
@@ -345,6 +388,6 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; optind < argc && i < sizeof modes / sizeof modes[0]; i++)
 		if (strcmp(argv[optind], modes[i]) == 0)
 			return work((enum mode)i, modes[i]);
-	fprintf(stderr, "gh-sipload: wants relay, uac, echo or subscribe\n");
+	fprintf(stderr, "gh-sipload: wants relay, uac, echo, held or subscribe\n");
 	return 2;
 }

@@ -1,6 +1,8 @@
 """SIP clients of our own people: registrar, digest, limits, calls between two of them."""
 import os
 import re
+import socket
+import ssl
 import time
 
 from harness import phone
@@ -206,6 +208,28 @@ class Old(Line):
         p = self.phone(u, algorithm="MD5")
         got = p.register()
         self.assertEqual(status(got), 200, got)
+
+
+class SeveralDomains(Line):
+    """A phone that names no server in its TLS handshake sees the first domain."""
+
+    @classmethod
+    def build(cls):
+        cls.count = 0
+        cls.gh = cls.gatehouse(DOMAIN, domains=[("aaa.example", cls.pki.make("good", "aaa.example"))])
+        cls.gh.settings = ["set line listen-tls v4 %s %d" % (cls.gh.addr, TLS_PORT)]
+        cls.gh.start()
+
+    def names(self, sni):
+        context = ssl.create_default_context(cafile=self.pki.ca)
+        context.check_hostname = False
+        with socket.create_connection((self.gh.addr, TLS_PORT)) as plain:
+            with context.wrap_socket(plain, server_hostname=sni) as s:
+                return [v for k, v in s.getpeercert()["subjectAltName"] if k == "DNS"]
+
+    def test_without_sni(self):
+        self.assertEqual(self.names(None), self.names("aaa.example"))
+        self.assertIn(DOMAIN, self.names(DOMAIN))
 
 
 class Calls(Line):

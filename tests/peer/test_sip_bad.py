@@ -21,7 +21,6 @@ class Bad(SipBox):
 
     def setUp(self):
         super().setUp()
-        # gh-s2s is started anew by the first settings that name its source address
         self.pids = wait_for("all programs run", self.all_pids, 15)
 
     def all_pids(self):

@@ -8,8 +8,10 @@ import itertools
 import threading
 import time
 
+from harness.case import PeerCase
 from harness.place import Failed, wait_for
 from harness.sipbox import PARTNER, SipBox
+from harness.sipclient import Dialog, Party
 from harness.sm import SmClient
 
 PAUSE = 0.02
@@ -113,3 +115,51 @@ class SipCrash(SipBox):
 
     def test_switch(self):
         self.judge(*self.storm("gh-switch"))
+
+
+class RelayedDialog(PeerCase):
+    """A dialog between two partners goes on when gh-sip, which has only its Record-Route in it, was killed."""
+
+    @classmethod
+    def build(cls):
+        cls.a, cls.b = (Party(cls.place, d, "udp", port=port) for d, port in (("a.example", 7001), ("b.example", 7000)))
+        cls.gh = cls.gatehouse("near.example", sip_peers={
+            p.domain: {"action": "allow", "tls": "optional", "addresses": p.addr} for p in (cls.a, cls.b)}, sip_routes={
+            "to": {"pattern": "b.example", "type": "domain", "next-hop": cls.b.addr, "port": 7000, "protocol": "udp"}})
+        cls.gh.start()
+        cls.a.server = cls.b.server = (cls.gh.addr, 5060)
+
+    def call(self):
+        """(caller's end, called's end) of a dialog; its targets are addresses that no row names."""
+        invite = self.a.compose("INVITE", "sip:called@b.example", user="caller", headers=[self.a.contact("caller")])
+        self.a.send(invite)
+        m = self.b.wait_request("INVITE")
+        self.b.answer(m, 200, headers=[self.b.contact("called")])
+        r = self.a.final(invite)
+        self.assertEqual(r.status, 200)
+        r.request = type(r)(invite)
+        caller, called = Dialog.called(self.a, "caller", r), Dialog.taken(self.b, "called", m)
+        self.assertIn(";gh=", caller.route[0])
+        self.a.send(caller.compose("ACK"))
+        self.b.wait_request("ACK")
+        return caller, called
+
+    def test_goes_on(self):
+        caller, called = self.call()
+        self.a.auto = self.b.auto = {"MESSAGE": 200, "BYE": 200}
+        self.gh.kill("gh-sip")
+        wait_for("gh-sip answers again", lambda: self.a.ask("OPTIONS", "sip:near.example", 2).status == 200, 15)
+        self.assertEqual(caller.ask("MESSAGE", body="one").status, 200)
+        self.assertEqual(self.b.wait_request("MESSAGE").body, "one")
+        self.assertEqual(called.ask("MESSAGE", body="two").status, 200)
+        self.assertEqual(self.a.wait_request("MESSAGE").body, "two")
+        self.gh.kill("gh-sip")
+        wait_for("gh-sip answers again", lambda: self.a.ask("OPTIONS", "sip:near.example", 2).status == 200, 15)
+        self.assertEqual(called.ask("BYE").status, 200)
+        self.a.wait_request("BYE")
+
+    def test_forged_proof(self):
+        caller, _ = self.call()
+        caller.route = [r.replace(";gh=", ";gh=0") for r in caller.route]
+        self.assertEqual(caller.ask("MESSAGE", body="no").status, 404)
+        self.assertTrue(self.b.quiet(0.5, lambda m: m.is_request and m.method == "MESSAGE"))

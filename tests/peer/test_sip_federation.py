@@ -7,7 +7,7 @@ from harness.kampartner import KamailioPartner
 from harness.people import DOMAIN
 from harness.place import wait_for
 from harness.sipbox import PARTNER, SipBox
-from harness.sipclient import Party
+from harness.sipclient import Dialog, Party
 
 
 class Messages(KamailioPartner):
@@ -198,6 +198,39 @@ class Certificates(SipBox):
         self.assertTrue(way.is_open and p.out is way)
 
 
+class CertificateNames(SipBox):
+    """What counts in a certificate, and a new one of ours (FED-01, FED-03, FED-10)."""
+    _client, _refused = Certificates._client, Certificates._refused
+
+    def test_FED_01_uri(self):
+        j = self.juliet()
+        p = self._client(self.pki.make("sip-uri", PARTNER))
+        self.assertEqual(p.ask("MESSAGE", "sip:" + j.bare, body="by URI").status, 200)
+        j.wait_body("by URI")
+
+    def test_FED_01_uri_goes_before_dns_name(self):
+        self.assertEqual(self._refused("sip-other"), 403)
+
+    def test_FED_03_no_identity(self):
+        self.assertEqual(self._refused("sip-user"), 403)
+
+    def test_FED_10_new_certificate(self):
+        """A new certificate is shown at once; who is connected stays."""
+        def shown():
+            p = self._client(self.pki.make("good", PARTNER))
+            return p, p.connect().sock.getpeercert(True)
+        j = self.juliet()
+        p, old = shown()
+        self.assertEqual(p.ask("MESSAGE", "sip:" + j.bare, body="before").status, 200)
+        way = p.out
+        new = self.pki.make("rsa", self.gh.domain)
+        pem = self.place.write("new.pem", new.text() + new.key_text(), 0o600)
+        self.gh.commit("certificate import new " + pem, "set domain near.example certificate new")
+        wait_for("the new certificate", lambda: shown()[1] != old, 8)
+        self.assertEqual(p.ask("MESSAGE", "sip:" + j.bare, body="after").status, 200)
+        self.assertTrue(way.is_open and p.out is way)
+
+
 class WrongServer(SipBox):
     """We connect and the other side shows a wrong certificate (FED-04, ERR-11)."""
 
@@ -307,6 +340,75 @@ class Failover(SipBox):
                            "set sip route 1 protocol tls")
 
 
+class LyncRecords(SipBox):
+    """FED-07: an SRV record of their own comes before NAPTR, and their certificate has the name of its target."""
+    peer = {"type": "lync"}
+
+    def test_FED_07_found(self):
+        pool = self.party("pool." + PARTNER, contact_host="pool." + PARTNER, port=7061, auto={"INVITE": 480})
+        self.dns.a("pool." + PARTNER, pool.addr)
+        self.dns.naptr(PARTNER, "SIPS+D2T", "_sips._tcp." + PARTNER)
+        self.dns.srv(PARTNER, PARTNER, 5061, service="_sips")
+        self.dns.srv(PARTNER, "pool." + PARTNER, 7061, service="_sipfederationtls")
+        self.gh.commit("delete sip route 1")
+        j, r = self.juliet(), self.romeo()
+        j.message("%s@%s" % (r, PARTNER), "by their record", id_="m1")
+        self.assertTrue(pool.wait_request("INVITE", 15).uri.startswith("sip:" + r))
+        self.assertEqual(raw.stanza_error(j.wait_error("m1")), "recipient-unavailable")
+        pool.close()
+
+
+class LyncEdge(SipBox):
+    """The edge of a Lync-like peer: found by its own SRV record, mutual TLS both ways by its own name, IM as a session."""
+    peer = {"type": "lync"}
+    LYNC = "v=0\r\no=- 0 0 IN IP4 192.0.2.1\r\ns=session\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n" \
+           "m=message 5060 sip null\r\na=accept-types:text/plain\r\n"
+
+    @classmethod
+    def build(cls):
+        super().build()
+        name = "edge." + PARTNER
+        cls.edge = cls.party(name, contact_host=name, port=7061)
+        cls.edge.server = (cls.gh.addr, 5062)
+        cls.dns.a(name, cls.edge.addr)
+        cls.dns.srv(PARTNER, name, 7061, service="_sipfederationtls")
+        cls.gh.commit("delete sip route 1")
+
+    def invited(self, id_):
+        """juliet writes to somebody there; who writes, to whom, and the INVITE at the edge."""
+        j, r = self.juliet(), self.romeo()
+        j.message("%s@%s" % (r, PARTNER), "first", id_=id_)
+        return j, r, self.edge.wait_request("INVITE", 15, lambda m: m.uri.startswith("sip:" + r))
+
+    def test_FED_07_session_and_certificates(self):
+        j, r, m = self.invited("m1")
+        self.assertIn("m=message 5060 sip null", m.body)
+        shown = m.way.sock.getpeercert()["subjectAltName"]
+        self.assertIn(("DNS", "near.example"), shown)
+        self.edge.answer(m, 200, headers=[self.edge.contact(r)], body=self.LYNC, content_type="application/sdp")
+        d = Dialog.taken(self.edge, r, m)
+        self.edge.wait_request("ACK")
+        text = self.edge.wait_request("MESSAGE", 15, lambda q: q.get("call-id") == d.call_id)
+        self.assertEqual(text.body, "first")
+        self.edge.answer(text, 200)
+        self.edge.auto = {"BYE": 200}
+        # A connection of its own, to the mutual port; who speaks for the domain there, the row says (RFC 5922).
+        self.assertEqual(d.ask("MESSAGE", body="too soon").status, 403)
+        self.gh.commit("set sip peer %s subjects %s" % (PARTNER, self.edge.domain))
+        self.assertEqual(d.ask("MESSAGE", body="and back").status, 200)
+        j.wait_body("and back")
+        self.assertEqual(d.ask("BYE").status, 200)
+
+    def test_diagnostics_are_logged(self):
+        j, r, m = self.invited("m2")
+        self.edge.answer(m, 403, headers=['ms-diagnostics: 1034;reason="Previous hop federated peer did not report diagnostic"'])
+        self.assertEqual(raw.stanza_error(j.wait_error("m2")), "forbidden")
+        line = [l for l in self.gh.log().splitlines() if "sip.out.diagnostics" in l][-1]
+        self.assertIn("domain=" + PARTNER, line)
+        self.assertIn("status=403", line)
+        self.assertIn("1034;reason=", line)
+
+
 class Operators(SipBox):
     """What an operator sees and asks of the SIP door."""
 
@@ -335,13 +437,16 @@ class Operators(SipBox):
         j.message("%s@%s" % (r, PARTNER), "count me")
         self.reaches(r)
         self.assertEqual(self.ask(r, body="me too", to=j).status, 200)
-        peer = [x for x in self.gh.records("show", "sip") if x.get("domain") == PARTNER and x["type"] == "peer"][0]
-        self.assertEqual((peer["state"], peer["tls"]), ("allowed", "required"))
-        self.assertGreaterEqual(int(peer["in"]), 1)
-        self.assertGreaterEqual(int(peer["out"]), 1)
+        def peer():
+            return [x for x in self.gh.records("show", "sip") if x.get("domain") == PARTNER and x["type"] == "peer"][0]
+
+        wait_for("the partner's 200 is counted", lambda: int(peer()["out"]) >= 1, 5)
+        self.assertEqual((peer()["state"], peer()["tls"]), ("allowed", "required"))
+        self.assertGreaterEqual(int(peer()["in"]), 1)
         door = [x for x in self.gh.records("show", "sip") if x["type"] == "door"][0]
         self.assertEqual(door["gateway"], "up")
         self.assertGreaterEqual(int(door["connections"]), 1)
+        self.assertEqual((door["msrp-sessions"], door["msrp-frames-in"]), ("0", "0"))
         route = self.gh.records("show", "sip", "routes")[0]
         self.assertEqual((route["pattern"], route["state"]), (PARTNER, "in service"))
 

@@ -381,6 +381,68 @@ class Refreshing(SipBox):
         self.sip.answer(m, 200, headers=["Expires: 3600"])
         self.keeps(j)
 
+    def test_SUB_X13_short(self):
+        """However short the partner's expiry is: not more often than every 5 s."""
+        j, r = self.juliet(), self.romeo()
+        d = self.watches(j, r, headers=["Expires: 8"])
+        began = time.monotonic()
+        d.notify("active;expires=8")
+        self.presence(j, r, "subscribed")
+        m = self.sip.wait_request("SUBSCRIBE", 8, lambda m: m.get("call-id") == d.call_id)
+        self.assertTrue(4.5 <= time.monotonic() - began <= 7.5, "refreshed after %.1f s" % (time.monotonic() - began))
+        self.assertEqual(m.tag_of("to"), d.local_tag)
+        self.sip.answer(m, 200, headers=["Expires: 3600"])
+        self.keeps(j)
+
+    def test_SUB_P01_known_is_told_at_once(self):
+        j, r = self.juliet(), self.romeo()
+        d = self.sees(j, r)
+        d.notify("active;expires=3600", pidf("%s@%s" % (r, PARTNER), ("ID-dr4", "open", "", "<note>here</note>")))
+        self.presence(j, r)
+        time.sleep(1)  # a probe that is sent while programs of a new box still start is lost
+        other = self.again(j, "orchard")
+        p = self.presence(other, r)  # no NOTIFY has come meanwhile
+        self.assertEqual((p.get("from"), p.findtext("{*}status")), ("%s@%s/dr4" % (r, PARTNER), "here"))
+        other.close()
+
+    def test_SUB_X11_partner_is_not_well(self):
+        j, r = self.juliet(), self.romeo()
+        d = self.sees(j, r)
+        d.notify("active;expires=3600", pidf("%s@%s" % (r, PARTNER), ("ID-dr4", "open")))
+        self.presence(j, r)
+        time.sleep(5.5)
+        other = self.again(j, "orchard")
+        self.sip.answer(self.reaches(r, "SUBSCRIBE"), 480, headers=["Retry-After: 2"])
+        self.assertEqual(self.presence(j, r, "unavailable").get("from"), "%s@%s/dr4" % (r, PARTNER))
+        m = self.reaches(r, "SUBSCRIBE")
+        self.sip.answer(m, 200, headers=["Expires: 3600", self.sip.contact(r)])
+        self.keeps(j)
+        other.close()
+
+    def test_SUB_X16_no_dialog(self):
+        j, r = self.juliet(), self.romeo()
+        self.watches(j, r, 480, ["Retry-After: 2"])
+        j.send("<presence to='%s@%s' type='unsubscribe'/>" % (r, PARTNER))
+        self.assertTrue(self.nothing_reaches(r, 3))
+
+    def test_SUB_X14_nobody_is_there(self):
+        j, r = self.juliet(), self.romeo()
+        self.watched(r, j)  # her server tells the gateway that she goes only if he watches her too
+        d = self.sees(j, r)
+        j.send("<presence type='unavailable'/>")
+        began = time.monotonic()
+        m = self.sip.wait_request("SUBSCRIBE", 75, lambda m: m.get("call-id") == d.call_id)
+        self.assertTrue(50 <= time.monotonic() - began, "ended after %.1f s" % (time.monotonic() - began))
+        self.assertEqual((m.get("expires"), m.tag_of("to")), ("0", d.local_tag))
+        self.sip.answer(m, 200, headers=["Expires: 0"])
+        d.notify("terminated;reason=timeout")
+        self.assertTrue(self.sip.quiet(1, lambda m: m.is_request and m.method == "SUBSCRIBE" and r in m.uri))
+        j.send("<presence/>")  # the authorisation stands: she asks for it anew
+        m = self.reaches(r, "SUBSCRIBE")
+        self.assertIsNone(m.tag_of("to"))
+        self.sip.answer(m, 200, headers=["Expires: 3600", self.sip.contact(r)])
+        self.keeps(j)
+
     def test_SUB_X09_dialog_unknown_at_refresh(self):
         j, r = self.juliet(), self.romeo()
         d = self.watches(j, r, headers=["Expires: 20"])
@@ -468,6 +530,39 @@ class Watched(SipBox):
         self.assertIn("reason=timeout", n.get("subscription-state"))
         self.assertNotIn("<basic>open", n.body)
         self.presence(j, r, "unavailable")
+
+    def test_SUB_S07_runs_out(self):
+        j, r = self.juliet(), self.romeo()
+        d = self.watched(r, j, expires=60)
+        self.document(d)
+        n = self.sip.wait_notify("terminated", 80, d.call_id)
+        self.assertIn("reason=timeout", n.get("subscription-state"))
+        self.assertNotIn("<basic>open", n.body)
+        self.presence(j, r, "unavailable")
+        self.assertEqual(d.subscribe(3600).status, 481)
+
+    def _fails(self, condition, kind, want):
+        j, r = self.juliet(), self.romeo()
+        d = self.watched(r, j, state="pending")
+        j.send("<presence to='%s@%s' type='error'><error type='%s'><%s %s/></error></presence>" % (r, PARTNER, kind, condition, STANZAS))
+        n = self.sip.wait_notify("terminated", call_id=d.call_id)
+        self.assertIn(want, n.get("subscription-state"))
+
+    def test_SUB_S13_not_found(self):
+        self._fails("item-not-found", "cancel", "reason=noresource")
+
+    def test_SUB_S13_forbidden(self):
+        self._fails("forbidden", "auth", "reason=rejected")
+
+    def test_SUB_S13_later(self):
+        self._fails("resource-constraint", "wait", "reason=giveup;retry-after=300")
+
+    def test_ADR_29_contact_of_lync(self):
+        j, r = self.juliet(), self.romeo()
+        uri = "sip:%s@%s;opaque=user:epid:Xy_1;gruu" % (r, PARTNER)
+        got, d = subscribe(self.sip, "sip:" + j.bare, user=r, headers=["Contact: <%s>" % uri])
+        self.assertEqual(got.status, 200)
+        self.assertEqual(self.sip.wait_notify(call_id=d.call_id).uri, uri)
 
     def test_SUB_S08_too_brief(self):
         j, r = self.juliet(), self.romeo()
@@ -750,6 +845,13 @@ class PresenceFromSip(SipBox):
         got = d.notify("active;expires=3600", "<x/>", content_type="application/pidf-diff+xml")
         self.assertEqual(got.status, 415)
 
+    def test_PRE_S01_with_comments(self):
+        j, r = self.juliet(), self.romeo()
+        d = self.sees(j, r)
+        text = pidf("%s@%s" % (r, PARTNER), ("a", "open", "", "<note>at <!-- no -->home</note>"), more="<!-- <note>no</note> -->")
+        self.assertEqual(d.notify("active;expires=3600", text + "\r\n<!-- end -->\r\n").status, 200)
+        self.assertEqual(self.presence(j, r).findtext("{*}status"), "at home")
+
     def test_PRE_S19_bombs(self):
         j, r = self.juliet(), self.romeo()
         d = self.sees(j, r)
@@ -759,6 +861,25 @@ class PresenceFromSip(SipBox):
         self.assertEqual(d.notify("active;expires=3600", "<a>" * 15000).status, 400)
         d.notify("active;expires=3600", pidf("%s@%s" % (r, PARTNER), ("a", "open")))
         self.presence(j, r)
+
+
+    def test_PRE_S20_older(self):
+        j, r, d, p = self.shown(("a", "open", "", "<note>new</note><timestamp>2026-01-02T03:04:05Z</timestamp>"))
+        old = ("a", "open", "", "<note>old</note><timestamp>2026-01-02T03:04:04Z</timestamp>")
+        self.assertEqual(d.notify("active;expires=3600", pidf("%s@%s" % (r, PARTNER), old)).status, 200)
+        self.assertTrue(self.nothing_comes(j))
+
+
+class PresenceOfLync(SipBox):
+    peer = {"type": "lync"}
+
+    def test_PRE_S18_notes(self):
+        j, r = self.juliet(), self.romeo()
+        d = self.sees(j, r)
+        for note, show in (("Be right back", "away"), ("In a Meeting", "dnd")):
+            d.notify("active;expires=3600", pidf("%s@%s" % (r, PARTNER), ("a", "open", "", "<note>%s</note>" % note)))
+            p = self.presence(j, r)
+            self.assertEqual((p.findtext("{*}show"), p.findtext("{*}status")), (show, note))
 
 
 class MessagesToSip(SipBox):
@@ -863,6 +984,35 @@ class MessagesToSip(SipBox):
         self.assertEqual(m.get("date"), "Fri, 02 Jan 2026 03:04:05 GMT")
 
 
+    def test_ADR_26_too_long(self):
+        j, r = self.juliet(), self.romeo()
+        j.message("%s@%s/%s" % (r, PARTNER, "\u00e9" * 500), "hi", id_="m1")  # 3,000 bytes as gr
+        self.assertEqual(raw.stanza_error(j.wait_error("m1")), "policy-violation")
+        self.assertTrue(self.nothing_reaches(r, 0.5))
+
+    def test_MSG_X12_copies(self):
+        j, r = self.juliet(), self.romeo()
+        inner = ("<forwarded xmlns='urn:xmpp:forward:0'><message xmlns='jabber:client' to='x@%s'><body>copy</body></message>"
+                 "</forwarded>" % PARTNER)
+        for copy in ("<sent xmlns='urn:xmpp:carbons:2'>%s</sent>", "<received xmlns='urn:xmpp:carbons:2'>%s</received>",
+                     "<result xmlns='urn:xmpp:mam:2' id='1'>%s</result>"):
+            j.send("<message to='%s@%s'>%s</message>" % (r, PARTNER, copy % inner))
+        self.assertTrue(self.nothing_reaches(r))
+
+    def test_MSG_X18_two_answers(self):
+        j, r = self.juliet(), self.romeo()
+        j.message("%s@%s" % (r, PARTNER), "forked", id_="m1")
+        m = self.reaches(r)
+        self.sip.answer(m, 200, tag="one")
+        self.sip.answer(m, 200, tag="two")
+        self.assertTrue(self.nothing_comes(j))
+
+    def test_DLY_02_oldest(self):
+        delay = "<delay xmlns='urn:xmpp:delay' from='%s' stamp='2026-01-02T03:04:0%dZ'/>"
+        j, m = self.sent("<message to='{to}'><body>late</body>%s%s</message>" % (delay % ("a.example", 7), delay % ("b.example", 5)))
+        self.assertEqual(m.get("date"), "Fri, 02 Jan 2026 03:04:05 GMT")
+
+
 class MessagesFromSip(SipBox):
     """MSG-S: page mode, SIP to XMPP (RFC 7572 5)."""
 
@@ -917,6 +1067,12 @@ class MessagesFromSip(SipBox):
         m = j.wait_body("wrapped")
         self.assertEqual(m.find("{urn:xmpp:delay}delay").get("stamp").rstrip("Z")[:19], "2026-01-02T02:04:05")
 
+    def test_ADR_15_im_uri(self):
+        j, r = self.juliet(), self.romeo()
+        cpim = "From: <im:%s@partner.example>\r\nTo: <im:%s>\r\n\r\nContent-Type: text/plain\r\n\r\nby im" % (r, j.bare)
+        self.assertEqual(self.ask(r, "MESSAGE", cpim, to=j, content_type="message/cpim").status, 200)
+        self.assertEqual(j.wait_body("by im").get("from"), "%s@%s" % (r, PARTNER))
+
     def test_MSG_S10_cpim_of_another(self):
         j, r = self.juliet(), self.romeo()
         cpim = "From: <sip:other@partner.example>\r\nTo: <sip:%s>\r\n\r\nContent-Type: text/plain\r\n\r\nwrapped" % j.bare
@@ -960,6 +1116,12 @@ class MessagesFromSip(SipBox):
     def test_MSG_S20_empty(self):
         j, r, _ = self.came("", headers=["Content-Type: text/plain"])
         self.assertTrue(self.nothing_comes(j))
+
+    def test_MSG_S21_too_large(self):
+        j, r, _ = self.came("&" * 60000, 413)  # five times as long in XML: over 256 KB
+        self.assertTrue(self.nothing_comes(j))
+        j, r, _ = self.came("&" * 10000)
+        j.wait_body("&" * 10000)
 
     def test_DLY_03_05_date(self):
         j, r, _ = self.came("old", headers=["Date: Fri, 02 Jan 2026 03:04:05 GMT"])
@@ -1033,6 +1195,16 @@ class States(SipBox):
         self.assertIn("<state>idle</state>", m.body)
         self.sip.answer(m, 200)
 
+    def test_CMP_08_refused(self):
+        j, r = self.juliet(), self.romeo()
+        state = "<message to='%s@%s' type='chat'><%s xmlns='http://jabber.org/protocol/chatstates'/></message>"
+        self.typing(j, r, "active")
+        j.send(state % (r, PARTNER, "composing"))
+        self.sip.answer(self.reaches(r, seconds=12), 415)
+        j.send(state % (r, PARTNER, "paused"))
+        self.assertTrue(self.nothing_reaches(r, 12))
+        self.assertEqual([e for e in arrived(j) if e.get("type") == "error"], [])
+
     def test_CMP_10_broken(self):
         j, r = self.juliet(), self.romeo()
         got = self.ask(r, "MESSAGE", "<isComposing><state>", to=j, content_type=COMPOSING_TYPE)
@@ -1058,6 +1230,27 @@ class States(SipBox):
         self.assertIn("<message-id>id%s</message-id>" % r, n.body)
         self.assertIn("<delivered", n.body)
         self.assertNotIn("Disposition-Notification", n.body)
+
+    def test_RCP_06_07_11_asked_by_xmpp(self):
+        j, r = self.juliet(), self.romeo()
+        self.ask(r, "MESSAGE", self._cpim(r, j, "positive-delivery"), to=j, content_type="message/cpim")
+        j.wait_body("please")  # now it is known that CPIM is taken there
+        j.send("<message to='%s@%s' type='chat' id='q1'><body>seen it?</body><request xmlns='urn:xmpp:receipts'/>"
+               "<markable xmlns='urn:xmpp:chat-markers:0'/></message>" % (r, PARTNER))
+        m = self.reaches(r)
+        self.sip.answer(m, 200)
+        self.assertEqual(m.get("content-type").split(";")[0].lower(), "message/cpim")
+        self.assertRegex(m.body, r"imdn\.Disposition-Notification: positive-delivery, ?display\r\n")
+        self.assertTrue(m.body.endswith("seen it?"))
+        id_ = re.search(r"imdn\.Message-ID: (\S+)", m.body).group(1)
+        body = ('<?xml version="1.0"?><!-- a phone --><imdn xmlns="urn:ietf:params:xml:ns:imdn"><message-id>%s</message-id>'
+                "<datetime>2026-01-02T03:04:05Z</datetime><%s-notification><status><%s/></status></%s-notification></imdn>")
+        for kind, status, name in (("delivery", "delivered", "{urn:xmpp:receipts}received"),
+                                   ("display", "displayed", "{urn:xmpp:chat-markers:0}displayed")):
+            got = self.ask(r, "MESSAGE", body % (id_, kind, status, kind), to=j, content_type="message/imdn+xml")
+            self.assertEqual(got.status, 200, got.data)
+            e = j.wait(lambda e: e.find(name) is not None, 8, name)
+            self.assertEqual(e.find(name).get("id"), "q1")
 
     def test_RCP_08_not_invented(self):
         j, r = self.juliet(), self.romeo()

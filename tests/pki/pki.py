@@ -22,7 +22,7 @@ SRV_NAME = x509.ObjectIdentifier("1.3.6.1.5.5.7.8.7")    # RFC 4985
 
 BOTH = (EKU.SERVER_AUTH, EKU.CLIENT_AUTH)
 
-# What differs from an ordinary certificate. names: dns, xmpp (XmppAddr), srv (SRV-ID), wild.
+# What differs from an ordinary certificate. names: dns, xmpp (XmppAddr), srv (SRV-ID), wild, sip (URI).
 KINDS = {
     "good":         {},
     "rsa":          {"key": "rsa"},
@@ -45,6 +45,9 @@ KINDS = {
     "srv-id":       {"names": ("srv",)},
     "srv-client":   {"names": ("srv-client",)},
     "xmpp-addr":    {"names": ("xmpp",)},
+    "sip-uri":      {"names": ("sip",)},
+    "sip-other":    {"names": ("dns", "sip-other")},
+    "sip-user":     {"names": ("sip-user",)},
     "cn-only":      {"names": ()},
     "no-names":     {"names": (), "cn": "gateway"},
 }
@@ -162,6 +165,12 @@ class Pki:
                 alt.append(x509.OtherName(SRV_NAME, ia5("_xmpp-server." + domain)))
             elif n == "srv-client":
                 alt.append(x509.OtherName(SRV_NAME, ia5("_xmpp-client." + domain)))
+            elif n == "sip":
+                alt.append(x509.UniformResourceIdentifier("sip:" + domain))
+            elif n == "sip-other":
+                alt.append(x509.UniformResourceIdentifier("sip:other." + domain))
+            elif n == "sip-user":
+                alt += [x509.UniformResourceIdentifier(uri + domain) for uri in ("sip:romeo@", "sips:")]
             elif n == "xmpp":
                 alt.append(x509.OtherName(XMPP_ADDR, utf8(domain)))
         return alt

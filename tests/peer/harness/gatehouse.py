@@ -4,10 +4,11 @@ import os
 import re
 import signal
 import subprocess
+import time
 
 from .place import BIN, Failed, Program, need, port_open, wait_for
 
-PROGRAMS = ("gh-conf", "gh-keys", "gh-switch", "gh-s2s", "gh-access", "gh-im", "gh-store", "gh-sip", "gh-xlate", "gh-line")
+PROGRAMS = ("gh-conf", "gh-keys", "gh-switch", "gh-s2s", "gh-access", "gh-im", "gh-store", "gh-sip", "gh-xlate", "gh-line", "gh-turn")
 
 
 class Gatehouse:
@@ -112,6 +113,7 @@ class Gatehouse:
             self._retry(lambda: self.records("show", "keys"), 10)
             return self
         self._retry(lambda: self.ghsh(self.script()), 15)
+        self._settle()
         if wait:
             wait_for("%s listens" % self.name,
                      lambda: port_open(self.addr, 5222) and port_open(self.addr, 5269), 10)
@@ -120,6 +122,20 @@ class Gatehouse:
         for name, password in self.users.items():
             self._retry(lambda: self.ghsh("user add %s@%s %s\n" % (name, self.domain, password)), 10)
         return self
+
+    def _settle(self):
+        """gh-s2s ends and starts once more when its first settings name a source address, unless they were there
+        when it started."""
+        end = time.monotonic() + 1
+        while "s2s.restart" not in self.log() and time.monotonic() < end:
+            time.sleep(0.02)
+        wait_for("gh-s2s listens again", lambda: "s2s.restart" not in self.log() or
+                 "s2s.listening" in self.log().rpartition("s2s.restart")[2], 10)
+        wait_for("gh-s2s has its settings", self._has_settings, 10)
+
+    def _has_settings(self):
+        got = self.operator("federation", "check", self.domain)
+        return "no domain lives here" not in got.stdout + got.stderr
 
     @staticmethod
     def _retry(fn, seconds):

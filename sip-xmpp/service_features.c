@@ -1,8 +1,11 @@
-#include "features.h"
+#include "service_features.h"
 
 #include "client.h"
 #include "conversation.h"
+#include "focus.h"
+#include "guest.h"
 #include "iq.h"
+#include "manager.h"
 #include "message.h"
 #include "message_in.h"
 #include "options.h"
@@ -20,32 +23,45 @@ static const struct feature *const features[] = {
 	&client_feature,
 	&message_feature,
 	&presence_feature,
+	&manager_feature,
 	&session_feature,
+	&focus_feature,
+	&guest_feature,
 };
 
 static const struct request_row request_rows[] = {
 	{ SIPM_OPTIONS, NULL, "", options_on_request },
 	{ SIPM_SUBSCRIBE, "presence", "", presence_on_subscribe },
+	{ SIPM_SUBSCRIBE, "conference", "", guest_on_subscribe },
+	{ SIPM_REFER, NULL, "", guest_on_refer },
 	{ SIPM_NOTIFY, "presence", "", presence_on_notify },
+	{ SIPM_NOTIFY, "conference", "", focus_on_notify },
+	{ SIPM_NOTIFY, "refer", "", focus_on_refer_notify },
 	{ SIPM_PUBLISH, "presence", "", client_on_publish },
 	{ SIPM_PUBLISH, "presence", "", presence_on_publish },
+	{ SIPM_INVITE, NULL, " timer ", guest_on_invite },
 	{ SIPM_INVITE, NULL, " timer ", session_on_invite },
 	{ SIPM_ACK, NULL, " timer ", session_on_ack },
 	{ SIPM_BYE, NULL, "", session_on_bye },
 	{ SIPM_UPDATE, NULL, " timer ", session_on_update },
 	{ SIPM_INFO, NULL, "", session_on_info },
+	{ SIPM_MESSAGE, NULL, "", guest_on_message_request },
 	{ SIPM_MESSAGE, NULL, "", session_on_message }, /* those in a session */
 	{ SIPM_MESSAGE, NULL, "", message_in_on_request },
 };
 
 static const struct stanza_row stanza_rows[] = {
 	/* What is to go another way than page mode (sessions, rooms) stands before it. */
+	{ STANZA_MESSAGE, ~0u, guest_on_message },
+	{ STANZA_MESSAGE, ~0u, focus_on_message },
 	{ STANZA_MESSAGE, ~(1u << TYPE_ERROR), room_on_invitation },
 	{ STANZA_MESSAGE, 1u << TYPE_NORMAL | 1u << TYPE_CHAT, session_on_stanza },
 	{ STANZA_MESSAGE, 1u << TYPE_ERROR, session_on_error },
 	{ STANZA_MESSAGE, 1u << TYPE_NORMAL | 1u << TYPE_CHAT | 1u << TYPE_HEADLINE, message_on_stanza }, /* MSG-X09 */
 	{ STANZA_MESSAGE, 1u << TYPE_ERROR, message_on_error },
 	{ STANZA_IQ, 1u << TYPE_GET | 1u << TYPE_SET, iq_on_request },
+	{ STANZA_PRESENCE, ~0u, guest_on_presence },
+	{ STANZA_PRESENCE, ~0u, focus_on_presence },
 	{ STANZA_PRESENCE, ~0u, presence_on_stanza },
 };
 

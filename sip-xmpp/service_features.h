@@ -1,7 +1,7 @@
-/* features.h - what gh-xlate can translate, as rows. A standard is a file of its own; its rows stand in
- * features.c and say which requests and stanzas are offered to it. */
-#ifndef XLATE_FEATURES_H
-#define XLATE_FEATURES_H
+/* service_features.h - what gh-xlate can translate, as rows. A standard is a file of its own; its rows stand in
+ * service_features.c and say which requests and stanzas are offered to it. */
+#ifndef XLATE_SERVICE_FEATURES_H
+#define XLATE_SERVICE_FEATURES_H
 
 #include "request_in.h"
 #include "stanza_in.h"

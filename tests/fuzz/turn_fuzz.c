@@ -1,0 +1,250 @@
+/* The relay's engine: two workers, clients that sign as they should, peers, time and settings, in any order. After each
+ * event: every open port has one owner, nobody is kept who has not proved himself, no packet goes where it may not. */
+#include <assert.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "allocation.h"
+#include "server_impl.h"
+#include "server_play.h"
+
+enum { EVENTS_MAX = 120, CLIENTS = 4 };
+
+static struct play p;
+static struct play_client clients[CLIENTS];
+static const uint8_t *at, *end;
+static uint8_t tickets[CLIENTS][STUNMSG_TICKET_MAX], tokens[CLIENTS][8];
+static size_t ticket_n[CLIENTS];
+
+static unsigned byte(void)
+{
+	return at < end ? *at++ : 0;
+}
+
+static struct stunaddr some_peer(void)
+{
+	static const struct stunaddr peers[] = {
+		{ 4, 7000, { 8, 8, 8, 8 } }, { 4, 7001, { 8, 8, 8, 8 } }, { 4, 7000, { 9, 9, 9, 9 } }, { 6, 7, { 0x2a, 1 } },
+		{ 4, 1, { 127, 0, 0, 1 } }, { 6, 1, { [10] = 0xff, [11] = 0xff, 10, 0, 0, 1 } }, { 6, 1, { 0x20, 2, 127, 0, 0, 1 } },
+		{ 6, 1, { [10] = 0xff, [11] = 0xff, 8, 8, 8, 8 } },
+	};
+
+	return peers[byte() % (sizeof peers / sizeof peers[0])];
+}
+
+/* ---- what must hold ---- */
+
+static void check_packets(void)
+{
+	for (size_t i = 0; i < p.n_out; i++) {
+		const struct play_out *o = &p.out[i];
+		const char *rule;
+		struct stunaddr peer = o->peer;
+		if (o->what == OUT_PEER || o->what == OUT_CONNECT)
+			assert(peer_rules_permit(&p.conf.rules, &peer, &rule));
+	}
+}
+
+static void check_ports(void)
+{
+	unsigned owned = 0;
+
+	for (unsigned w = 0; w < PLAY_WORKERS; w++) {
+		struct turn_server *s = p.workers[w].server;
+		struct allocation *a;
+		size_t walk = 0;
+		uint32_t users = 0;
+		while ((a = map_next(&s->table.by_number, &walk))) {
+			assert(a->hold.user && a->key_n);
+			assert(a->relay[0].fd >= 0 || a->relay[1].fd >= 0);
+			owned += (a->relay[0].fd >= 0) + (a->relay[1].fd >= 0);
+			users++;
+			assert(allocation_memory(a) < 4096);
+		}
+		assert(s->stats[TURN_STAT_ALLOCATIONS] == users && s->table.by_path.count == users);
+		owned += (unsigned)s->n_reservations;
+	}
+	assert(owned == p.open_ports);
+}
+
+/* ---- events ---- */
+
+struct want {
+	unsigned flags;
+	struct stunaddr peer;
+	uint16_t channel;
+	unsigned client;
+};
+
+static void put(struct stunmsg_writer *w, void *arg)
+{
+	const struct want *v = arg;
+	const uint8_t f = (uint8_t)v->flags;
+
+	if (!(f & 1))
+		stunmsg_put_u32(w, STUN_REQUESTED_TRANSPORT, (f & 2 ? 6u : 17u) << 24);
+	if (f & 4)
+		stunmsg_put(w, STUN_EVEN_PORT, BYTES("\x80"));
+	if (f & 8)
+		stunmsg_put_u32(w, f & 16 ? STUN_ADDITIONAL_ADDRESS_FAMILY : STUN_REQUESTED_ADDRESS_FAMILY, f & 32 ? 2u << 24 : 1u << 24);
+	if (f & 64)
+		stunmsg_put(w, STUN_MOBILITY_TICKET, f & 1 ? bytes_make(tickets[v->client], ticket_n[v->client]) : BYTES_NONE);
+	if (f & 128)
+		stunmsg_put(w, STUN_RESERVATION_TOKEN, bytes_make(tokens[v->client], 8));
+	if (v->channel)
+		stunmsg_put_u32(w, STUN_CHANNEL_NUMBER, (uint32_t)v->channel << 16);
+	if (v->peer.family)
+		stunmsg_put_address(w, STUN_XOR_PEER_ADDRESS, &v->peer);
+	if (f == 0xff)
+		stunmsg_put_u32(w, STUN_LIFETIME, 0);
+}
+
+static void ask(void)
+{
+	static const uint16_t methods[] = { STUN_ALLOCATE, STUN_ALLOCATE, STUN_REFRESH, STUN_CREATE_PERMISSION, STUN_CHANNEL_BIND,
+		                            STUN_CONNECT, STUN_CONNECTION_BIND, STUN_BINDING };
+	unsigned who = byte() % CLIENTS;
+	struct play_client *c = &clients[who];
+	struct want v = { .flags = byte(), .client = byte() % CLIENTS };
+	uint16_t method = methods[byte() % 8];
+
+	if (method == STUN_CREATE_PERMISSION || method == STUN_CHANNEL_BIND || method == STUN_CONNECT)
+		v = (struct want){ .flags = 1, .peer = some_peer(), .channel = method == STUN_CHANNEL_BIND ? (uint16_t)(0x3ffe + byte() % 8) : 0 };
+	struct stunmsg m = play_ask(c, &(struct play_ask){ .method = method, .put = put, .arg = &v, .is_unsigned = byte() % 16 == 15 });
+	check_packets();
+	if (m.class != STUN_SUCCESS)
+		return;
+	if (m.has & STUN_HAS_TICKET && m.ticket.n <= STUNMSG_TICKET_MAX) {
+		memcpy(tickets[who], m.ticket.p, m.ticket.n);
+		ticket_n[who] = m.ticket.n;
+	}
+	if (m.has & STUN_HAS_TOKEN)
+		memcpy(tokens[who], m.token, 8);
+}
+
+static void raw(void)
+{
+	uint8_t junk[256];
+	size_t n = byte();
+
+	for (size_t i = 0; i < n; i++)
+		junk[i] = (uint8_t)byte();
+	if (n >= 20 && byte() & 1) { /* at least the outside of a message */
+		junk[0] &= 1;
+		junk[2] = 0;
+		junk[3] = (uint8_t)((n - 20) & ~3u);
+		n = 20u + junk[3];
+	}
+	play_clear(&p);
+	play_from_client(&clients[byte() % CLIENTS], bytes_make(junk, n));
+	check_packets();
+	for (size_t i = 0; i < p.n_out; i++)
+		assert(p.out[i].what != OUT_CLIENT || p.out[i].n <= 4 * n || n < 20);
+}
+
+static void channel_data(void)
+{
+	uint8_t d[12] = { 0x40, (uint8_t)(byte() % 8), 0, (uint8_t)(byte() % 12) };
+
+	play_clear(&p);
+	play_from_client(&clients[byte() % CLIENTS], bytes_make(d, sizeof d));
+	check_packets();
+}
+
+static void from_peer(void)
+{
+	struct stunaddr peer = some_peer();
+
+	for (unsigned w = 0; w < PLAY_WORKERS; w++) {
+		struct allocation *a;
+		size_t walk = 0;
+		if (!(a = map_next(&p.workers[w].server->table.by_number, &walk)))
+			continue;
+		struct turn_relay *r = &a->relay[a->relay[0].fd < 0];
+		play_clear(&p);
+		play_from_peer(&p, w, r->at.port, &peer, BYTES("words of a peer"));
+		if (byte() & 1)
+			turn_server_icmp(p.workers[w].server, a, &peer, 3, 4, 1280);
+	}
+}
+
+static void change(void)
+{
+	unsigned b = byte();
+
+	p.conf.has_mobility = b & 1;
+	p.conf.has_tcp_relay = b & 2;
+	p.conf.is_draining = (b & 12) == 12;
+	p.conf.limits.allocations_user = b & 16 ? 2 : 0;
+	p.conf.limits.bytes_user = b & 32 ? 1000 : 0;
+	p.conf.rules.deny.n = 0;
+	if (b & 64)
+		(void)peer_rules_add(&p.conf.rules.deny, &(struct prefix){ .bits = 104, .bytes = { [10] = 0xff, [11] = 0xff, 8 } });
+	for (unsigned w = 0; w < PLAY_WORKERS; w++)
+		turn_server_set(p.workers[w].server, &p.conf);
+	p.has_no_port = b & 128;
+}
+
+static void lose(void)
+{
+	struct play_client *c = &clients[byte() % CLIENTS];
+
+	turn_server_client_gone(p.workers[c->worker].server, &c->path);
+}
+
+static void connected(void)
+{
+	for (unsigned w = 0; w < PLAY_WORKERS; w++) {
+		struct peer_connection *c;
+		size_t walk = 0;
+		if (!(c = map_next(&p.workers[w].server->connections, &walk)))
+			continue;
+		if (byte() & 1)
+			turn_server_peer_gone(p.workers[w].server, c->id);
+		else
+			turn_server_connected(p.workers[w].server, c->id, byte() & 1 ? 0 : -1);
+	}
+}
+
+static void event(void)
+{
+	switch (byte() % 10) {
+	case 0:
+	case 1:
+	case 2: ask(); break;
+	case 3: raw(); break;
+	case 4: channel_data(); break;
+	case 5: from_peer(); break;
+	case 6: change(); break;
+	case 7: lose(); break;
+	case 8: connected(); break;
+	default: loop_fake_advance(p.loop, byte() * 5000u); break;
+	}
+	play_clear(&p);
+	check_ports();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	at = data;
+	end = data + size;
+	memset(ticket_n, 0, sizeof ticket_n);
+	play_begin(&p);
+	for (unsigned i = 0; i < CLIENTS; i++) {
+		clients[i] = play_client(&p, (uint8_t)i, 1000);
+		clients[i].worker = i & 1;
+		clients[i].path.transport = i < 2 ? TURN_UDP : TURN_TCP;
+		clients[i].path.conn = i < 2 ? 0 : i;
+		clients[i].is_sha256 = i & 1;
+		clients[i].user = i == 3 ? "romeo" : "juliet";
+		clients[i].password = i == 3 ? "jul13t" : "r0m30";
+	}
+	for (unsigned i = 0; i < EVENTS_MAX && at < end; i++)
+		event();
+	play_end(&p);
+	return 0;
+}

@@ -1,0 +1,92 @@
+/* turn/worker.h - gh-turn: one of N equal relay processes. Owns the sockets, carries out what the engine
+ * (server.h) asks through io.h, and speaks with the other workers. */
+#ifndef TURN_WORKER_H
+#define TURN_WORKER_H
+
+#include "base/log.h"
+#include "batch.h"
+#include "conf.h"
+#include "relay_socket.h"
+#include "run/proc.h"
+#include "run/stats.h"
+#include "server.h"
+
+struct worker;
+struct door;
+
+/* What a transport does with its listeners and clients: door_*.c. */
+struct door_kind {
+	const char *listener; /* its name in lib/run/service.c */
+	uint8_t transport;    /* enum turn_transport */
+	/* The socket has come: d->fd, d->facts and d->watch are there. 0, or ERR_*: it is closed. Optional. */
+	int (*open)(struct door *d);
+	/* The listener goes: so do its clients (turn_server_client_gone). The socket is closed after. Optional. */
+	void (*close)(struct door *d);
+	void (*readable)(struct door *d);
+	void (*to_client)(struct worker *w, const struct turn_path *to, struct bytes data);
+	/* Ends the client's connection or association; the engine is not told. NULL: there are none. */
+	void (*client_close)(struct worker *w, const struct turn_path *client);
+	/* Settings have changed: certificates, limits. Optional. */
+	void (*apply)(struct worker *w);
+};
+
+struct door {
+	struct worker *worker;
+	const struct door_kind *kind;
+	void *own; /* the kind's */
+	struct turn_door facts;
+	char name[16], addr[64];
+	struct loop_watch watch;
+	int fd; /* -1: free place */
+	uint8_t number;
+	uint32_t drops;
+};
+
+struct worker {
+	struct proc *proc;
+	struct loop *loop;
+	unsigned number;
+	struct batch *batch;
+	struct relays *relays;
+	struct turn_server *server;
+	struct door doors[TURN_DOORS_MAX];
+	const struct settings *settings; /* NULL before the first */
+	struct turn_settings *conf;
+	struct nonce_key key;
+	uint64_t key_born_ms; /* of the box's clock: the oldest that lives is everybody's */
+	struct buf claim_room;
+	uint64_t pair_number; /* a grant's second descriptor waits for it */
+	int pair_fd;          /* -1: none */
+	struct log_limit refusals, failures;
+	struct stats engine_stats, batch_stats;
+};
+
+extern const struct turn_io worker_io;
+extern const struct relays_hooks worker_relay_hooks;
+
+/* Settings or listeners have changed. */
+void worker_apply(struct worker *w, const struct settings *s);
+void worker_refresh(struct worker *w);
+
+extern const struct door_kind door_udp;
+
+/* ---- doors.c ---- */
+void doors_apply(struct worker *w); /* settings have changed */
+void doors_init(struct worker *w);
+void door_listener(struct worker *w, const char *name, const char *addr, uint16_t port, int fd);
+void doors_fini(struct worker *w);
+
+/* ---- claims.c: the other workers ---- */
+int claims_ask(struct worker *w, unsigned other, const struct turn_claim *c);
+void claims_tell_usage(struct worker *w, struct bytes user, uint32_t allocations);
+void claims_up(struct worker *w, struct chan *c);
+void claims_down(struct worker *w, struct chan *c);
+void claims_fini(struct worker *w);
+extern const struct bus_handler claims_handlers[];
+extern const size_t n_claims_handlers;
+
+/* ---- show.c ---- */
+extern const struct proc_command turn_commands[];
+extern const size_t n_turn_commands;
+
+#endif
