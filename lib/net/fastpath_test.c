@@ -231,7 +231,6 @@ static void families(struct bench *t, uint8_t client, uint8_t peer)
 	assert_int_equal(c.to_peer_bytes, bytes);
 	assert_int_equal(c.to_client_bytes, bytes);
 	assert_int_equal(c.dropped, 0);
-	assert_true(c.last_used_ms > 0);
 }
 
 static void forwards_both_ways_in_all_families(void **state)
@@ -355,13 +354,12 @@ static void ends_at_its_time_and_is_renewed(void **state)
 	assert_int_equal(fastpath_renew(t->f, t->id, &t->flow), ERR_NOT_FOUND);
 }
 
-static void drops(struct bench *t, uint32_t bytes_per_s, uint32_t packets_per_s)
+static void drops(struct bench *t, unsigned cap)
 {
 	struct frame in, out;
 	struct fastpath_counts c;
 	begin(t, 4, 4);
-	t->flow.bytes_per_s = bytes_per_s;
-	t->flow.packets_per_s = packets_per_s;
+	t->flow.caps[cap] = (struct fastpath_cap){ .group = 7, .bytes_per_s = 100 };
 	assert_int_equal(fastpath_renew(t->f, t->id, &t->flow), 0);
 	frame_make(&in, &t->flow.client, &t->flow.server, CHANNEL, 100);
 	assert_int_equal(run(t, &in, &out), XDP_REDIRECT);
@@ -376,8 +374,83 @@ static void drops(struct bench *t, uint32_t bytes_per_s, uint32_t packets_per_s)
 
 static void drops_over_the_rates(void **state)
 {
-	drops(*state, 0, 1);
-	drops(*state, 100, 0);
+	drops(*state, 0);
+	drops(*state, 1);
+}
+
+static unsigned to_peer(const struct bench *t, const struct fastpath_flow *w)
+{
+	struct frame in, out;
+	frame_make(&in, &w->client, &w->server, w->channel, 100);
+	return run(t, &in, &out);
+}
+
+static void flows_of_a_group_share_its_limit(void **state)
+{
+	struct bench *t = *state;
+	uint32_t id;
+	begin(t, 4, 4);
+	t->flow.caps[0] = (struct fastpath_cap){ .group = 7, .bytes_per_s = 100 };
+	assert_int_equal(fastpath_renew(t->f, t->id, &t->flow), 0);
+	struct fastpath_flow w = t->flow;
+	w.client.port++;
+	w.relay.port++;
+	assert_int_equal(fastpath_add(t->f, &w, &id), 0);
+	assert_int_equal(to_peer(t, &t->flow), XDP_REDIRECT);
+	assert_int_equal(to_peer(t, &w), XDP_DROP);
+	/* in another group it has a bucket of its own, and the first one's stays empty without it */
+	fastpath_del(t->f, id, NULL);
+	w.caps[0].group = 8;
+	assert_int_equal(fastpath_add(t->f, &w, &id), 0);
+	assert_int_equal(to_peer(t, &w), XDP_REDIRECT);
+	assert_int_equal(to_peer(t, &t->flow), XDP_DROP);
+	/* the limit goes, and comes again with a full bucket */
+	w.caps[0].bytes_per_s = 0;
+	assert_int_equal(fastpath_renew(t->f, id, &w), 0);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(to_peer(t, &w), XDP_REDIRECT);
+	fastpath_del(t->f, id, NULL);
+	fastpath_del(t->f, t->id, NULL);
+}
+
+static void reads_what_is_new(void **state)
+{
+	struct bench *t = *state;
+	struct fastpath_counts c;
+	begin(t, 4, 4);
+	for (unsigned i = 1; i < 3; i++) {
+		for (unsigned n = 0; n < i; n++)
+			assert_int_equal(to_peer(t, &t->flow), XDP_REDIRECT);
+		assert_int_equal(fastpath_read(t->f, t->id, &c), 0);
+		assert_int_equal(c.to_peer, i);
+		assert_int_equal(c.to_peer_bytes, 100 * i);
+	}
+	fastpath_del(t->f, t->id, &c);
+	assert_int_equal(c.to_peer, 0);
+}
+
+/* A worker has died: its flows end at once, and the next one finds its slots empty. */
+static void what_a_dead_worker_left_goes(void **state)
+{
+	struct bench *t = *state;
+	struct fastpath_maps m = { .cpus = (unsigned)libbpf_num_possible_cpus(), .first_slot = 100, .slots = 3 };
+	struct fastpath *heir = NULL;
+	uint32_t id;
+	m.fds[FLOWMAP_WAYS] = fd_of(t, "ways");
+	m.fds[FLOWMAP_FLOWS] = fd_of(t, "flows");
+	m.fds[FLOWMAP_METERS] = fd_of(t, "meters");
+	m.fds[FLOWMAP_COUNTS] = fd_of(t, "counts");
+	begin(t, 4, 4);
+	assert_int_equal(fastpath_expire(m.fds[FLOWMAP_FLOWS], 0, 100), 0); /* another's */
+	assert_int_equal(to_peer(t, &t->flow), XDP_REDIRECT);
+	assert_int_equal(fastpath_expire(m.fds[FLOWMAP_FLOWS], 100, 3), 0);
+	assert_int_equal(to_peer(t, &t->flow), XDP_PASS);
+	assert_int_equal(fastpath_open(&m, &heir), 0);
+	assert_int_equal(fastpath_add(heir, &t->flow, &id), 0);
+	assert_int_equal(to_peer(t, &t->flow), XDP_REDIRECT);
+	fastpath_del(heir, id, NULL);
+	fastpath_close(heir);
+	fastpath_del(t->f, t->id, NULL);
 }
 
 static void refuses_what_cannot_go_there(void **state)
@@ -432,6 +505,9 @@ int main(void)
 		cmocka_unit_test(hands_up_over_mtu_and_without_neighbour),
 		cmocka_unit_test(ends_at_its_time_and_is_renewed),
 		cmocka_unit_test(drops_over_the_rates),
+		cmocka_unit_test(flows_of_a_group_share_its_limit),
+		cmocka_unit_test(reads_what_is_new),
+		cmocka_unit_test(what_a_dead_worker_left_goes),
 		cmocka_unit_test(works_for_an_ordinary_user),
 		cmocka_unit_test(refuses_what_cannot_go_there),
 	};

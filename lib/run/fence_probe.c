@@ -313,17 +313,31 @@ static bool reaches_bpf(int command)
 	return syscall(SYS_bpf, command, &none, sizeof none) >= 0 || errno != EPERM;
 }
 
-static bool has_map_elements(const struct service *row)
+/* Which right a command belongs to; 0: to none. */
+static unsigned right_of(int command)
 {
-	(void)row;
-	return reaches_bpf(BPF_MAP_LOOKUP_ELEM) || reaches_bpf(BPF_MAP_UPDATE_ELEM) || reaches_bpf(BPF_MAP_DELETE_ELEM);
+	switch (command) {
+	case BPF_MAP_LOOKUP_ELEM:
+	case BPF_MAP_UPDATE_ELEM:
+	case BPF_MAP_DELETE_ELEM:
+	case BPF_MAP_GET_NEXT_KEY:
+		return FENCE_MAPS;
+	case BPF_LINK_CREATE:
+		return FENCE_LINKS;
+	default:
+		return 0;
+	}
 }
 
-/* The other side: a program with maps that cannot reach them. */
-static bool lacks_map_elements(const struct service *row)
+/* The other side: a program with maps or links that cannot reach them. */
+static bool lacks_bpf(const struct service *row)
 {
-	(void)row;
-	return !reaches_bpf(BPF_MAP_LOOKUP_ELEM) || !reaches_bpf(BPF_MAP_UPDATE_ELEM) || !reaches_bpf(BPF_MAP_DELETE_ELEM);
+	bool is_lacking = false;
+
+	for (int c = BPF_MAP_CREATE; c <= BPF_PROG_BIND_MAP; c++)
+		if (right_of(c) & row->may)
+			is_lacking |= !reaches_bpf(c);
+	return is_lacking;
 }
 
 /* Every other command of bpf(). */
@@ -331,9 +345,8 @@ static bool has_other_bpf(const struct service *row)
 {
 	bool is_open = false;
 
-	(void)row;
 	for (int c = BPF_MAP_CREATE; c <= BPF_PROG_BIND_MAP; c++)
-		if (c != BPF_MAP_LOOKUP_ELEM && c != BPF_MAP_UPDATE_ELEM && c != BPF_MAP_DELETE_ELEM)
+		if (!(right_of(c) & row->may))
 			is_open |= reaches_bpf(c);
 	return is_open;
 }
@@ -356,8 +369,7 @@ static const struct probe probes[] = {
 	{ "fork", 0, forks },
 	{ "kill", 0, signals_others },
 	{ "code-page", 0, maps_code },
-	{ "map-elements", FENCE_MAPS, has_map_elements },
-	{ "other-bpf", 0, has_other_bpf },
+	{ "bpf", 0, has_other_bpf },
 };
 
 static unsigned say(struct buf *report, const char *name, bool is_open)
@@ -379,8 +391,8 @@ unsigned fence_probe(const struct service *row, struct buf *report)
 		open += say(report, calls[i].name, is_reached(i));
 	if (row->may & FENCE_ACCEPT)
 		open += say(report, "datagram-batches", lacks_datagram_batches(row));
-	if (row->may & FENCE_MAPS)
-		open += say(report, "given-maps", lacks_map_elements(row));
+	if (row->may & (FENCE_MAPS | FENCE_LINKS))
+		open += say(report, "given-maps", lacks_bpf(row));
 	if (row->may & FENCE_FILES)
 		open += say(report, "own-folder", lacks_own_folder(row));
 	return open;

@@ -179,14 +179,17 @@ static void test_a_source_address_keeps_bind(void **state)
 	assert_int_equal(inside(PROG_S2S, false, narrowed_with_source), 0);
 }
 
-static void test_maps_open_their_elements_only(void **state)
+static void test_maps_and_links_open_their_commands_only(void **state)
 {
-	struct service row = *service_of(PROG_IM);
+	static const unsigned rights[] = { FENCE_MAPS, FENCE_LINKS, FENCE_MAPS | FENCE_LINKS };
 
 	(void)state;
-	row.may |= FENCE_MAPS;
-	assert_int_equal(inside_row(&row, true, probe), 0);
-	assert_int_equal(inside_row(&row, false, probe), 0);
+	for (size_t i = 0; i < sizeof rights / sizeof rights[0]; i++) {
+		struct service row = *service_of(PROG_IM);
+		row.may |= rights[i];
+		assert_int_equal(inside_row(&row, true, probe), 0);
+		assert_int_equal(inside_row(&row, false, probe), 0);
+	}
 }
 
 static void test_programs_can_live(void **state)
@@ -249,7 +252,7 @@ int main(void)
 		cmocka_unit_test(test_no_door_is_open),
 		cmocka_unit_test(test_programs_can_live),
 		cmocka_unit_test(test_a_source_address_keeps_bind),
-		cmocka_unit_test(test_maps_open_their_elements_only),
+		cmocka_unit_test(test_maps_and_links_open_their_commands_only),
 		cmocka_unit_test(test_optional_files),
 		cmocka_unit_test(test_abort_ends),
 		cmocka_unit_test(test_probe_sees_open_doors),

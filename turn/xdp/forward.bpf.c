@@ -23,6 +23,7 @@
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC); /* a box that relays little holds little */
 	__type(key, struct way_key);
 	__type(value, struct way);
 	__uint(max_entries, 2 * FLOWMAP_FLOWS_MAX);
@@ -37,7 +38,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__type(key, __u32);
 	__type(value, struct flow_meter);
-	__uint(max_entries, FLOWMAP_FLOWS_MAX);
+	__uint(max_entries, FLOWMAP_METERS_MAX);
 } meters SEC(".maps");
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -175,19 +176,22 @@ INLINE int meter(__u64 *due, __u64 now, __u64 cost_ns)
 	return -1;
 }
 
-INLINE int within_rates(const struct flow_limits *f, __u32 slot, __u64 now, __u32 bytes)
+INLINE int within_caps(const struct flow_limits *f, __u64 now, __u32 bytes)
 {
-	struct flow_meter *m = bpf_map_lookup_elem(&meters, &slot);
-	if (!m)
-		return 0;
-	if (f->packets_per_s && meter(&m->packets_due_ns, now, NS_PER_S / f->packets_per_s))
-		return 0;
-	return !f->bytes_per_s || !meter(&m->bytes_due_ns, now, bytes * NS_PER_S / f->bytes_per_s);
+	for (int i = 0; i < FLOWMAP_CAPS; i++) {
+		const struct flow_cap *cap = &f->caps[i];
+		if (!cap->bytes_per_s)
+			continue;
+		__u32 number = cap->meter;
+		struct flow_meter *m = bpf_map_lookup_elem(&meters, &number);
+		if (!m || meter(&m->due_ns, now, bytes * NS_PER_S / cap->bytes_per_s))
+			return 0;
+	}
+	return 1;
 }
 
-INLINE void count(struct flow_counts *c, const struct way *w, __u64 now, __u32 bytes)
+INLINE void count(struct flow_counts *c, const struct way *w, __u32 bytes)
 {
-	c->last_used_ns = now;
 	if (w->to_peer) {
 		c->to_peer++;
 		c->to_peer_bytes += bytes;
@@ -342,7 +346,7 @@ INLINE int forward(struct xdp_md *ctx, const struct packet *p, const struct way 
 		return XDP_PASS;
 	if (route(ctx, w, udp_bytes + l3_bytes, p->tos, &r))
 		return XDP_PASS;
-	if (!within_rates(f, slot, now, bytes)) {
+	if (!within_caps(f, now, bytes)) {
 		c->dropped++;
 		return XDP_DROP;
 	}
@@ -353,7 +357,7 @@ INLINE int forward(struct xdp_md *ctx, const struct packet *p, const struct way 
 		c->dropped++;
 		return XDP_DROP;
 	}
-	count(c, w, now, bytes);
+	count(c, w, bytes);
 	return r.ifindex == in ? XDP_TX : bpf_redirect_map(&ports, r.ifindex, XDP_DROP);
 }
 
@@ -381,4 +385,4 @@ int turn_forward(struct xdp_md *ctx)
 	return w ? forward(ctx, &p, w) : XDP_PASS;
 }
 
-char LICENSE[] SEC("license") = "GPL";
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
