@@ -19,7 +19,7 @@ credentials_test_SRCS := turn/credentials_fixture.c turn/credentials.c turn/time
 credentials_test_LIBS := proto base
 credentials_test_LD := -lcrypto
 turn_ENGINE := $(turn_PURE) turn/allocation.c turn/server.c turn/server_auth.c turn/reply.c turn/relay.c turn/reservation.c \
-	turn/ticket.c turn/connection.c turn/pending.c turn/request_binding.c turn/request_allocate.c \
+	turn/ticket.c turn/connection.c turn/flow.c turn/pending.c turn/request_binding.c turn/request_allocate.c \
 	turn/request_refresh.c turn/request_permission.c turn/request_channel.c
 UNIT += turn/server_test
 server_test_SRCS := turn/server_play.c turn/credentials_fixture.c $(turn_ENGINE)
