@@ -7,11 +7,11 @@ $(BPF_OBJ): turn/xdp/forward.bpf.c lib/net/flowmap.h
 build/release/test/fastpath_test build/release/test/load_test build/asan/test/load_test build/asan/test/fastpath_test: | $(BPF_OBJ)
 
 UNIT += turn/xdp/load_test
-load_test_SRCS := turn/xdp/load.c lib/net/fastpath.c lib/net/meters.c
+load_test_SRCS := turn/xdp/load.c turn/xdp/probe.c lib/net/fastpath.c lib/net/meters.c
 load_test_LIBS := base
 load_test_LD := -lbpf
 $(O)/bin/turn_xdp: | $(BPF_OBJ)
 TOOLS += turn_xdp
-turn_xdp_SRCS := turn/xdp/turn_xdp.c turn/xdp/load.c lib/net/fastpath.c lib/net/meters.c
+turn_xdp_SRCS := turn/xdp/turn_xdp.c turn/xdp/load.c turn/xdp/probe.c lib/net/fastpath.c lib/net/meters.c
 turn_xdp_LIBS := base
 turn_xdp_LD := -lbpf

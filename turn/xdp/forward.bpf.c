@@ -325,7 +325,7 @@ INLINE int write_frame(struct xdp_md *ctx, const struct packet *p, const struct 
 	return write_udp(l3 + sizeof(struct ipv6hdr), end, p, w, udp_bytes);
 }
 
-INLINE int forward(struct xdp_md *ctx, const struct packet *p, const struct way *w)
+INLINE int forward(struct xdp_md *ctx, const struct packet *p, const struct way *w, int is_probe)
 {
 	__u64 now = bpf_ktime_get_ns();
 	__u32 slot = w->slot;
@@ -344,7 +344,9 @@ INLINE int forward(struct xdp_md *ctx, const struct packet *p, const struct way 
 		return XDP_PASS;
 	if ((__u32)p->udp_bytes + grows + l3_bytes > 0xffff)
 		return XDP_PASS;
-	if (route(ctx, w, udp_bytes + l3_bytes, p->tos, &r))
+	if (is_probe)
+		r.ifindex = ctx->ingress_ifindex;
+	else if (route(ctx, w, udp_bytes + l3_bytes, p->tos, &r))
 		return XDP_PASS;
 	if (!within_caps(f, now, bytes)) {
 		c->dropped++;
@@ -361,8 +363,7 @@ INLINE int forward(struct xdp_md *ctx, const struct packet *p, const struct way 
 	return r.ifindex == in ? XDP_TX : bpf_redirect_map(&ports, r.ifindex, XDP_DROP);
 }
 
-SEC("xdp")
-int turn_forward(struct xdp_md *ctx)
+INLINE int handle(struct xdp_md *ctx, int is_probe)
 {
 	void *end = (void *)(long)ctx->data_end;
 	struct ethhdr *eth = (void *)(long)ctx->data;
@@ -382,7 +383,20 @@ int turn_forward(struct xdp_md *ctx)
 	if (!p.wire_check && p.key.family == 6)
 		return XDP_PASS;
 	struct way *w = find_way(&p, udp, end);
-	return w ? forward(ctx, &p, w) : XDP_PASS;
+	return w ? forward(ctx, &p, w, is_probe) : XDP_PASS;
+}
+
+SEC("xdp")
+int turn_forward(struct xdp_md *ctx)
+{
+	return handle(ctx, 0);
+}
+
+/* The same without a route and neighbours, which a self-test before the first packet cannot have. */
+SEC("xdp")
+int turn_probe(struct xdp_md *ctx)
+{
+	return handle(ctx, 1);
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
