@@ -46,7 +46,7 @@ relay_socket_test_LIBS := run proto base
 relay_socket_test_LD := -levent_core -lcrypto
 
 PROGS += gh-turn
-gh-turn_SRCS := turn/main.c turn/worker.c turn/doors.c turn/door_udp.c turn/claims.c turn/conf.c turn/show.c $(turn_SOCKETS) $(turn_ENGINE)
+gh-turn_SRCS := turn/main.c turn/worker.c turn/doors.c turn/door_udp.c turn/claims.c turn/fast.c turn/conf.c turn/show.c $(turn_SOCKETS) $(turn_ENGINE)
 gh-turn_LIBS := net run proto base
 gh-turn_LD := -levent_core -lseccomp -lssl -lcrypto -lcares $(proto_LD)
 UNIT += turn/turn_conf_test

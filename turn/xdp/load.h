@@ -11,11 +11,11 @@ struct xdp_kernel;
 /* Loads the object and tries it (probe.c). ERR_SYS: the kernel refuses, *why says which step; errno is of it. */
 int xdp_kernel_open(const char *object, struct xdp_kernel **out, const char **why);
 void xdp_kernel_close(struct xdp_kernel *k);
-enum xdp_port {
+enum xdp_how {
 	XDP_PORT_GENERIC = 1, /* not the driver's own mode: for debugging */
 	XDP_PORT_EXIT = 2,    /* frames of other interfaces may leave here: the driver has ndo_xdp_xmit */
 };
-/* how: of enum xdp_port. ERR_EXISTS: it is attached there. ERR_SYS, ERR_FULL with the reason in *why. Needs no
+/* how: of enum xdp_how. ERR_EXISTS: it is attached there. ERR_SYS, ERR_FULL with the reason in *why. Needs no
  * capability. */
 int xdp_kernel_attach(struct xdp_kernel *k, unsigned ifindex, unsigned how, const char **why);
 void xdp_kernel_detach(struct xdp_kernel *k, unsigned ifindex); /* harmless when it is not */
