@@ -198,3 +198,11 @@ void turn_server_kernel(struct turn_server *s, bool is_there)
 	s->has_kernel = is_there && s->io->fast_add;
 	flows_put_all(s);
 }
+
+void turn_server_read_kernel(struct turn_server *s)
+{
+	struct allocation *a;
+
+	for (size_t at = 0; (a = map_next(&s->table.by_number, &at));)
+		flows_read(s, a);
+}

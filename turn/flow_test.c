@@ -143,7 +143,10 @@ static void counts_what_passes_there(void **state)
 	pass(3, 300);
 	loop_fake_advance(play.loop, 1100);
 	assert_int_equal(stats[TURN_STAT_TO_PEER_BYTES], 300);
-	pass(1, 100);
+	pass(1, 60);
+	turn_server_read_kernel(play.workers[0].server);
+	assert_int_equal(stats[TURN_STAT_TO_PEER_BYTES], 360);
+	play.flows[0].passed = (struct fastpath_counts){ .to_peer_bytes = 40 };
 	assert_int_equal(seen(0).to_peer, 4);
 	assert_int_equal(seen(0).to_peer_bytes, 400);
 	assert_int_equal(seen(0).to_client_bytes, 14);

@@ -71,6 +71,8 @@ void turn_server_set_door(struct turn_server *s, uint8_t door, const struct turn
 void turn_server_set_key(struct turn_server *s, const struct nonce_key *key);
 /* The kernel's path is there (true): channels of UDP clients go into it. Or it goes: they come out, counted. */
 void turn_server_kernel(struct turn_server *s, bool is_there);
+/* Counts what has passed there until now, instead of within a second. */
+void turn_server_read_kernel(struct turn_server *s);
 
 /* ---- what happens ---- */
 void turn_server_client(struct turn_server *s, const struct turn_path *from, struct turn_packet *p);

@@ -23,6 +23,7 @@ static void show_turn(void *program, struct proc_ask *ask, const struct bytes *a
 	unsigned doors = 0;
 
 	(void)args, (void)n_args;
+	turn_server_read_kernel(w->server);
 	for (size_t i = 0; i < TURN_DOORS_MAX; i++)
 		doors += w->doors[i].fd >= 0;
 	proc_record_begin(ask);

@@ -71,8 +71,11 @@ class TurnKernel(PeerCase):
         wait_for("the fast path is %s: %s" % (state, [l for l in cls.gh.log().splitlines() if "turn.kernel." in l][-5:]),
                  lambda: [r["fast-path"] for r in cls.rows()] == [state] * WORKERS, 15)
 
+    def total(self, key):
+        return sum(int(r[key]) for r in self.rows())
+
     def in_kernel(self):
-        return sum(int(r["kernel-packets"]) for r in self.rows())
+        return self.total("kernel-packets")
 
     def bound(self):
         with self.clients:
@@ -106,7 +109,9 @@ class TurnKernel(PeerCase):
 
     # ---- what passes
     def test_passes_in_the_kernel(self):
+        flows = self.total("kernel-flows")
         c = self.bound()
+        self.assertEqual(self.total("kernel-flows"), flows + 1)
         before, seen = self.in_kernel(), self.allocation(c)
         self.there_and_back(c, 200)
         self.assertEqual(self.in_kernel(), before + 400)
@@ -114,7 +119,7 @@ class TurnKernel(PeerCase):
         for key in ("to-peer-bytes", "to-client-bytes"):
             self.assertEqual(int(now[key]) - int(seen[key]), sum(20 + i for i in range(200)))
         c.free()
-        self.assertEqual(sum(int(r["kernel-flows"]) for r in self.rows()), 0)
+        self.assertEqual(self.total("kernel-flows"), flows)
 
     def test_ends_with_the_allocation(self):
         c = self.bound()
