@@ -14,7 +14,7 @@
 
 struct xdp_kernel {
 	struct bpf_object *obj;
-	int prog, ports, probe;
+	int prog, ports;
 	struct xdp_link {
 		unsigned ifindex; /* 0: free */
 		int fd;
@@ -26,11 +26,14 @@ static const char *const map_names[] = {
 };
 static_assert(sizeof map_names / sizeof *map_names == FLOWMAP_COUNT, "a name for each map");
 
-static bool try(const struct xdp_kernel *k)
+/* The program for it is of no use to anybody afterwards. */
+static bool try(const struct xdp_kernel *k, struct bpf_program *probe)
 {
 	struct fastpath_maps m = { .cpus = xdp_kernel_cpus(), .first_slot = FLOWMAP_FLOWS_MAX - 1, .slots = 1 };
+	bool is_right = !xdp_kernel_maps(k, m.fds) && xdp_probe(bpf_program__fd(probe), &m);
 
-	return !xdp_kernel_maps(k, m.fds) && xdp_probe(k->probe, &m);
+	bpf_program__unload(probe);
+	return is_right;
 }
 
 static int load(struct xdp_kernel *k, const char *object, const char **why)
@@ -44,12 +47,12 @@ static int load(struct xdp_kernel *k, const char *object, const char **why)
 		return ERR_SYS;
 	*why = "the program is another version";
 	k->prog = bpf_program__fd(bpf_object__find_program_by_name(k->obj, "turn_forward"));
-	k->probe = bpf_program__fd(bpf_object__find_program_by_name(k->obj, "turn_probe"));
+	struct bpf_program *probe = bpf_object__find_program_by_name(k->obj, "turn_probe");
 	k->ports = bpf_object__find_map_fd_by_name(k->obj, "ports");
-	if (k->prog < 0 || k->probe < 0 || k->ports < 0)
+	if (k->prog < 0 || !probe || k->ports < 0)
 		return ERR_SYS;
 	*why = "the self-test failed: packets of known flows did not come out as they should";
-	return try(k) ? 0 : ERR_SYS;
+	return try(k, probe) ? 0 : ERR_SYS;
 }
 
 int xdp_kernel_open(const char *object, struct xdp_kernel **out, const char **why)
