@@ -70,14 +70,16 @@ static int on_map(void *program, struct chan *from, const struct frame *f)
 static int on_none(void *program, struct chan *from, const struct frame *f)
 {
 	struct wire in = wire_of(f->body);
+	uint32_t round = wire_u32(&in);
 	struct bytes why = wire_str(&in);
 	char text[FAST_WHY_BYTES];
 
-	(void)from;
 	if (wire_end(&in))
 		return ERR_PROTOCOL;
 	(void)snprintf(text, sizeof text, "%.*s", BYTES_FMT(why)); /* cut, it still says */
 	fast_end(program, text);
+	wire_put_u32(chan_begin(from, MSG_XDP_OUT, 0), round);
+	(void)chan_end(from); /* its end is said by down */
 	return 0;
 }
 

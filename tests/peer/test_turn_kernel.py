@@ -186,6 +186,15 @@ class TurnKernel(PeerCase):
                 self.assertEqual(self.in_kernel(), before + 10)
                 c.free()
 
+    def test_addresses_come_and_go(self):
+        c = self.bound()
+        for word in ("detached", "attached"):
+            mark = len(self.gh.log())
+            ip("addr", "add" if word == "attached" else "del", RELAY + "/24", "dev", "near1")
+            wait_for(word, lambda: re.search(r"turn\.kernel\.%s .*near1" % word, self.gh.log()[mark:]), 10)
+        before = self.in_kernel()
+        wait_for("it passes in the kernel again", lambda: self.there_and_back(c, 5) or self.in_kernel() > before, 5)
+
     def test_gh_xdp_dies(self):
         c = self.bound()
         before = self.in_kernel()

@@ -18,10 +18,18 @@ static void send_maps(struct xdp *x, struct chan *c)
 	}
 }
 
-static void send_why(struct xdp *x, struct chan *c)
+static void send_none(struct xdp *x, struct chan *c)
 {
-	wire_put_str(chan_begin(c, MSG_XDP_NONE, 0), bytes_of(x->why));
+	struct buf *b = chan_begin(c, MSG_XDP_NONE, 0);
+
+	wire_put_u32(b, x->round);
+	wire_put_str(b, bytes_of(x->why));
 	(void)chan_end(c); /* as above */
+}
+
+static bool is_inside(unsigned instance, uint32_t slots)
+{
+	return slots && instance < FLOWMAP_FLOWS_MAX / slots; /* else it is about to end */
 }
 
 void hand_up(struct xdp *x, struct chan *c)
@@ -29,19 +37,9 @@ void hand_up(struct xdp *x, struct chan *c)
 	if (chan_prog(c) != PROG_TURN)
 		return;
 	if (!x->slots)
-		send_why(x, c);
-	else if (chan_instance(c) < FLOWMAP_FLOWS_MAX / x->slots) /* else it is about to end */
+		send_none(x, c);
+	else if (is_inside(chan_instance(c), x->slots))
 		send_maps(x, c);
-}
-
-/* Nobody owns its flows any more, and its ports may soon be another's. */
-void hand_down(struct xdp *x, struct chan *c)
-{
-	if (chan_prog(c) != PROG_TURN || !x->slots)
-		return;
-	if (chan_instance(c) < FLOWMAP_FLOWS_MAX / x->slots &&
-	    fastpath_expire(x->fds[FLOWMAP_FLOWS], chan_instance(c) * x->slots, x->slots))
-		log_error("turn.kernel.expire_failed", LOG_INT("worker", chan_instance(c)));
 }
 
 static void each(struct xdp *x, void (*fn)(struct xdp *x, struct chan *c))
@@ -52,23 +50,79 @@ static void each(struct xdp *x, void (*fn)(struct xdp *x, struct chan *c))
 		fn(x, c);
 }
 
-void hand_out(struct xdp *x, uint32_t slots)
+/* No two workers ever have the same slot: ranges of another size wait for the last one to be out. */
+static void go_on(struct xdp *x)
 {
-	if (x->slots == slots)
+	if (x->slots || x->acks || !x->next_slots)
 		return;
-	if (x->slots)
-		hand_back(x, "the number of workers changes");
-	x->slots = slots;
+	x->slots = x->next_slots;
 	x->why[0] = 0;
 	each(x, hand_up);
+}
+
+static void is_out(struct xdp *x, unsigned instance)
+{
+	x->acks &= ~(1u << instance);
+	go_on(x);
+}
+
+/* Nobody owns its flows any more, and its ports may soon be another's. The next one in its slots sweeps them. */
+void hand_down(struct xdp *x, struct chan *c)
+{
+	unsigned instance = chan_instance(c);
+	uint32_t slots = x->slots ? x->slots : x->last_slots;
+
+	if (chan_prog(c) != PROG_TURN)
+		return;
+	if (is_inside(instance, slots) && fastpath_expire(x->fds[FLOWMAP_FLOWS], instance * slots, slots))
+		log_error("turn.kernel.expire_failed", LOG_INT("worker", instance));
+	is_out(x, instance);
+}
+
+static int on_out(void *program, struct chan *from, const struct frame *f)
+{
+	struct xdp *x = program;
+	struct wire in = wire_of(f->body);
+	uint32_t round = wire_u32(&in);
+
+	if (wire_end(&in))
+		return ERR_PROTOCOL;
+	if (round == x->round)
+		is_out(x, chan_instance(from));
+	return 0;
+}
+
+const struct bus_handler hand_handlers[] = { { MSG_XDP_OUT, on_out } };
+const size_t n_hand_handlers = sizeof hand_handlers / sizeof hand_handlers[0];
+
+static void await(struct xdp *x, struct chan *c)
+{
+	if (is_inside(chan_instance(c), x->last_slots))
+		x->acks |= 1u << chan_instance(c);
 }
 
 void hand_back(struct xdp *x, const char *why)
 {
 	bool is_new = x->slots || strcmp(x->why, why) != 0;
 
-	x->slots = 0;
+	x->next_slots = 0;
 	(void)snprintf(x->why, sizeof x->why, "%s", why);
+	if (x->slots) {
+		x->last_slots = x->slots;
+		x->slots = 0;
+		x->round++;
+		each(x, await);
+	}
 	if (is_new)
-		each(x, send_why);
+		each(x, send_none);
+}
+
+void hand_out(struct xdp *x, uint32_t slots)
+{
+	if (x->slots == slots)
+		return;
+	if (x->slots)
+		hand_back(x, "the number of workers changes");
+	x->next_slots = slots;
+	go_on(x);
 }

@@ -174,6 +174,7 @@ int main(int argc, char **argv)
 {
 	const struct proc_def def = {
 		.prog = PROG_XDP, .backend = LOOP_POLL,
+		.handlers = hand_handlers, .n_handlers = n_hand_handlers,
 		.prepare = prepare, .init = init, .apply = apply, .up = up, .down = down,
 	};
 	return proc_main(argc, argv, &def);

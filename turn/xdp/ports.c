@@ -36,6 +36,16 @@ static void on_address(void *arg, unsigned ifindex, const struct stunaddr *a)
 		p->is_seen = true;
 }
 
+static void detach(struct xdp *x, const struct xdp_port *p)
+{
+	char name[NETLINK_NAME_BYTES];
+
+	xdp_kernel_detach(x->kernel, p->ifindex);
+	netlink_name(&x->netlink, p->ifindex, name);
+	if (!p->why)
+		log_info("turn.kernel.detached", LOG_STR("interface", name), LOG_INT("number", p->ifindex));
+}
+
 static void drop_unseen(struct xdp *x)
 {
 	size_t n = 0;
@@ -44,7 +54,7 @@ static void drop_unseen(struct xdp *x)
 		if (x->ports[i].is_seen)
 			x->ports[n++] = x->ports[i];
 		else
-			xdp_kernel_detach(x->kernel, x->ports[i].ifindex);
+			detach(x, &x->ports[i]);
 	x->n_ports = n;
 }
 
@@ -85,6 +95,6 @@ size_t ports_settle(struct xdp *x)
 void ports_release(struct xdp *x)
 {
 	for (size_t i = 0; i < x->n_ports; i++)
-		xdp_kernel_detach(x->kernel, x->ports[i].ifindex);
+		detach(x, &x->ports[i]);
 	x->n_ports = 0;
 }

@@ -37,7 +37,11 @@ struct xdp {
 	struct xdp_conf conf;
 	struct xdp_port ports[XDP_PORTS_MAX];
 	size_t n_ports;
-	uint32_t slots; /* of each worker; 0: none has any */
+	uint32_t slots;      /* of each worker; 0: none has any now */
+	uint32_t next_slots; /* once all have given back what they had: acks is empty */
+	uint32_t last_slots; /* what they had then */
+	uint32_t acks;       /* bits of the workers that have not, in this round */
+	uint32_t round;
 	int fds[FLOWMAP_COUNT];
 	char why[XDP_WHY_BYTES]; /* why the workers have no path now */
 };
@@ -51,6 +55,8 @@ void ports_release(struct xdp *x);
 /* All have the path, each with so many slots; or none has, and why. */
 void hand_out(struct xdp *x, uint32_t slots);
 void hand_back(struct xdp *x, const char *why);
+extern const struct bus_handler hand_handlers[];
+extern const size_t n_hand_handlers;
 void hand_up(struct xdp *x, struct chan *c);
 void hand_down(struct xdp *x, struct chan *c);
 
