@@ -128,6 +128,13 @@ bool permission_holds(struct allocation *a, const struct stunaddr *peer, uint64_
 	return permission_of(a, peer, now_ms) != NULL;
 }
 
+uint64_t permission_ends_ms(struct allocation *a, const struct stunaddr *peer)
+{
+	const struct permission *p = permission_find(a, peer);
+
+	return p ? p->expires_ms : 0;
+}
+
 static void permissions_prune(struct allocation *a, uint64_t now_ms)
 {
 	uint16_t n = 0;

@@ -26,6 +26,7 @@ struct channel {
 	uint64_t expires_ms;
 	struct stunaddr peer;
 	uint16_t number;
+	uint32_t flow; /* the kernel's (net/fastpath.h); 0: none */
 };
 
 struct turn_server;
@@ -79,6 +80,8 @@ int permission_put(struct allocation *a, const struct stunaddr *peer, bool is_ow
 /* The one that holds for this peer; NULL: none. */
 const struct permission *permission_of(struct allocation *a, const struct stunaddr *peer, uint64_t now_ms);
 bool permission_holds(struct allocation *a, const struct stunaddr *peer, uint64_t now_ms);
+
+uint64_t permission_ends_ms(struct allocation *a, const struct stunaddr *peer); /* 0: there is none */
 
 /* ---- channels ---- */
 struct channel *channel_of_number(struct allocation *a, uint16_t number, uint64_t now_ms);

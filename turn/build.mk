@@ -24,7 +24,7 @@ credentials_test_SRCS := turn/credentials_fixture.c turn/credentials.c turn/oaut
 credentials_test_LIBS := proto base
 credentials_test_LD := $(proto_LD)
 turn_ENGINE := $(turn_PURE) turn/allocation.c turn/server.c turn/server_auth.c turn/reply.c turn/relay.c turn/reservation.c \
-	turn/ticket.c turn/connection.c turn/connection_away.c turn/pending.c turn/drain.c turn/request_binding.c turn/request_allocate.c \
+	turn/ticket.c turn/connection.c turn/connection_away.c turn/flow.c turn/pending.c turn/drain.c turn/request_binding.c turn/request_allocate.c \
 	turn/request_refresh.c turn/request_permission.c turn/request_channel.c
 UNIT += turn/operate_test
 operate_test_SRCS := turn/server_play.c turn/credentials_fixture.c $(turn_ENGINE)
@@ -46,6 +46,10 @@ UNIT += turn/server_tcp_test
 server_tcp_test_SRCS := $(server_test_SRCS)
 server_tcp_test_LIBS := $(server_test_LIBS)
 server_tcp_test_LD := $(server_test_LD)
+UNIT += turn/flow_test
+flow_test_SRCS := $(server_test_SRCS)
+flow_test_LIBS := $(server_test_LIBS)
+flow_test_LD := $(server_test_LD)
 FUZZ += turn_fuzz
 $(O)/obj/tests/fuzz/turn_fuzz.o: CPPFLAGS += -Iturn
 turn_fuzz_SRCS := turn/server_play.c turn/credentials_fixture.c $(turn_ENGINE)
@@ -78,7 +82,7 @@ relay_socket_test_LD := -levent_core -lcrypto
 
 PROGS += gh-turn
 gh-turn_SRCS := turn/main.c turn/worker.c turn/doors.c turn/door_udp.c turn/door_dtls.c turn/association.c turn/certificates.c \
-	$(turn_STREAMS) turn/tcp_relay.c turn/tcp_pair.c turn/claims.c turn/conf.c turn/discovery.c turn/show.c $(turn_SOCKETS) $(turn_ENGINE)
+	$(turn_STREAMS) turn/tcp_relay.c turn/tcp_pair.c turn/claims.c turn/fast.c turn/conf.c turn/discovery.c turn/show.c $(turn_SOCKETS) $(turn_ENGINE)
 gh-turn_LIBS := net run proto base
 gh-turn_LD := -levent_core -lseccomp -lssl -lcrypto -lcares $(proto_LD)
 UNIT += turn/turn_conf_test

@@ -1,5 +1,6 @@
 #include "worker.h"
 
+#include <assert.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -269,3 +270,4 @@ const struct bus_handler claims_handlers[] = {
 	{ MSG_TURN_CONNECTION, on_connection },
 };
 const size_t n_claims_handlers = sizeof claims_handlers / sizeof claims_handlers[0];
+static_assert(sizeof claims_handlers / sizeof claims_handlers[0] == CLAIMS_HANDLERS, "main.c has room for them");

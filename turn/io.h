@@ -8,6 +8,7 @@
 #ifndef TURN_IO_H
 #define TURN_IO_H
 
+#include "net/fastpath.h"
 #include "proto/stunmsg.h"
 
 enum turn_transport { TURN_UDP, TURN_TCP, TURN_TLS, TURN_DTLS, TURN_TRANSPORT_COUNT };
@@ -87,6 +88,12 @@ struct turn_io {
 	void (*ended)(void *io, const struct turn_seen *a, const char *reason);
 	/* No more allocations are left in the box than the drain's threshold: once a drain. */
 	void (*drained)(void *io, uint32_t left);
+	/* The kernel's path, as in net/fastpath.h; asked only between turn_server_kernel true and false. NULL where
+	 * there never is one. */
+	int (*fast_add)(void *io, const struct fastpath_flow *f, uint32_t *id);
+	int (*fast_renew)(void *io, uint32_t id, const struct fastpath_flow *f);
+	int (*fast_read)(void *io, uint32_t id, struct fastpath_counts *out);
+	void (*fast_del)(void *io, uint32_t id, struct fastpath_counts *out);
 	/* One line for the log, already in words: a refusal, with what to do about it. */
 	void (*refused)(void *io, const struct turn_path *from, struct bytes user, const char *what, const char *why);
 };

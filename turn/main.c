@@ -88,6 +88,7 @@ static void down(void *program, struct chan *c)
 		keyproxy_down(w->keys);
 	else
 		claims_down(w, c);
+	fast_down(w, c);
 }
 
 /* Clients on streams and DTLS see theirs end; one of datagrams finds out by its next Refresh, and comes again (RFC 8656 7.4). */
@@ -97,6 +98,7 @@ static void stop(void *program, uint32_t grace_ms)
 
 	(void)grace_ms;
 	batch_flush(w->batch);
+	fast_end(w, "this worker ends");
 	doors_fini(w);
 	associations_free(w->associations);
 	turn_server_free(w->server);
@@ -112,12 +114,14 @@ static void stop(void *program, uint32_t grace_ms)
 
 int main(int argc, char **argv)
 {
-	/* The workers' handlers and those of the keys. */
-	static struct bus_handler handlers[16];
+	/* The workers' handlers, those of the kernel's path and of the keys. */
+	static struct bus_handler handlers[CLAIMS_HANDLERS + FAST_HANDLERS + 2];
 	size_t n = 0;
 
 	for (; n < n_claims_handlers; n++)
 		handlers[n] = claims_handlers[n];
+	for (size_t i = 0; i < n_fast_handlers; i++)
+		handlers[n++] = fast_handlers[i];
 	handlers[n++] = (struct bus_handler){ MSG_KEY_SIGNED, on_key_signed };
 	handlers[n++] = (struct bus_handler){ MSG_KEY_FAILED, on_key_failed };
 	const struct proc_def def = {

@@ -10,7 +10,8 @@ const char *const turn_stat_names[TURN_STAT_COUNT] = {
 	"turn.allocations", "turn.allocated", "turn.expired", "turn.refused", "turn.challenged", "turn.auth-failed",
 	"turn.stale-nonce", "turn.quota", "turn.full", "turn.peer-denied", "turn.answers-saved", "turn.malformed",
 	"turn.unknown", "turn.no-permission", "turn.rate-dropped", "turn.to-peer", "turn.to-peer-bytes", "turn.to-client",
-	"turn.to-client-bytes", "turn.connections", "turn.moved", "turn.bindings",
+	"turn.to-client-bytes", "turn.connections", "turn.moved", "turn.bindings", "turn.kernel", "turn.kernel-bytes",
+	"turn.kernel-flows", "turn.kernel-refused",
 };
 
 struct turn_server *turn_server_new(struct loop *l, unsigned worker, const struct nonce_key *key,
@@ -31,6 +32,7 @@ struct turn_server *turn_server_new(struct loop *l, unsigned worker, const struc
 	list_init(&s->pendings);
 	map_init(&s->connections);
 	allocation_table_init(&s->table, worker);
+	flows_init(s);
 	s->quota = quota_new(worker);
 	s->budget = budget_new(0);
 	loop_timer_init(&s->saved, answers_saved, s);
@@ -57,6 +59,7 @@ void turn_server_free(struct turn_server *s)
 		allocation_end(s, a, "stop");
 		at = 0;
 	}
+	flows_fini(s);
 	reservations_free(s);
 	pendings_free(s);
 	map_fini(&s->connections);
@@ -78,6 +81,8 @@ void turn_server_set_door(struct turn_server *s, uint8_t door, const struct turn
 	s->has_door[door] = d != NULL;
 	if (d)
 		s->doors[door] = *d;
+	else
+		flows_put_all(s); /* what went in there goes out of the kernel */
 }
 
 enum peer_verdict peer_judge(const struct turn_conf *c, struct stunaddr *peer, const char **rule)
@@ -119,8 +124,11 @@ void turn_server_set(struct turn_server *s, const struct turn_conf *c)
 			s->budget_per_s = c->answers_per_s;
 		}
 	}
-	while ((a = map_next(&s->table.by_number, &at)))
+	while ((a = map_next(&s->table.by_number, &at))) {
+		flows_drop_denied(s, a, judge_again);
 		allocation_revoke(a, judge_again, s);
+	}
+	flows_put_all(s);
 	connections_revoke(s, judge_again, s);
 	drain_set(s);
 }
@@ -170,6 +178,7 @@ void allocation_end(struct turn_server *s, struct allocation *a, const char *rea
 	uint32_t left = a->hold.user ? quota_user_count(s->quota, a->hold.user) - 1 : 0;
 
 	memcpy(name, user.p ? user.p : (const uint8_t *)"", user.n);
+	flows_drop(s, a);
 	connections_end(s, a);
 	if (reason)
 		tell_ended(s, a, reason);
@@ -365,12 +374,14 @@ void turn_server_heard(struct turn_server *s, unsigned worker, struct bytes user
 {
 	if (quota_hear(s->quota, worker, user, allocations) < 0)
 		log_warn("turn.usage.lost", LOG_BYTES("user", user), LOG_STR("why", "out of memory or a wrong worker number"));
+	flows_renew_soon(s); /* it may have another share now */
 	drain_check(s);
 }
 
 void turn_server_worker_gone(struct turn_server *s, unsigned worker)
 {
 	quota_worker_gone(s->quota, worker);
+	flows_renew_soon(s); /* as above */
 	connections_worker_gone(s, worker);
 	drain_check(s);
 }
@@ -379,10 +390,11 @@ void turn_server_worker_gone(struct turn_server *s, unsigned worker)
 
 bool turn_server_next(struct turn_server *s, size_t *at, struct turn_seen *out)
 {
-	const struct allocation *a = map_next(&s->table.by_number, at);
+	struct allocation *a = map_next(&s->table.by_number, at);
 
 	if (!a)
 		return false;
+	flows_read(s, a);
 	see(s, a, out);
 	return true;
 }

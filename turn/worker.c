@@ -187,6 +187,7 @@ const struct turn_io worker_io = {
 	.peer_connect = peer_connect, .peer_close = peer_close, .peer_release = peer_release, .peer_adopt = peer_adopt, .join = join,
 	.tell_connection = tell_connection, .client_close = client_close, .claim = claim, .tell_usage = tell_usage,
 	.ended = ended, .drained = drained, .refused = refused,
+	.fast_add = fast_add, .fast_renew = fast_renew, .fast_read = fast_read, .fast_del = fast_del,
 };
 
 /* ---- settings and listeners ---- */

@@ -1,11 +1,12 @@
 """The relay, with the client tools of coturn in a network of its own: this class's process has its own
 network namespace, with one server and one peer address."""
 import hashlib
+import os
 import re
+import signal
 import socket
 import ssl
 import struct
-import signal
 import subprocess
 import threading
 import time
