@@ -12,3 +12,12 @@ gh-turnload_LIBS := proto base
 gh-turnload_LD := $(proto_LD) -lssl -lcrypto -lm
 gh-turnbare_SRCS := tests/load/turnbare.c
 gh-turnbare_LIBS :=
+TURNFRAMES_OBJ := build/bpf/turnframes.bpf.o
+$(TURNFRAMES_OBJ): tests/load/turnframes.bpf.c tests/load/turnframes.h
+	@mkdir -p $(@D)
+	clang -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -I/usr/include/$(shell gcc -print-multiarch) -c $< -o $@
+$(O)/bin/gh-turnframes: | $(TURNFRAMES_OBJ)
+TOOLS += gh-turnframes
+gh-turnframes_SRCS := tests/load/turnframes.c tests/load/meter.c
+gh-turnframes_LIBS := base
+gh-turnframes_LD := -lbpf

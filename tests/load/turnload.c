@@ -27,6 +27,8 @@ static struct {
 	struct meter meter;
 	struct sockaddr_in relay; /* static: its address */
 	const char *client_net, *peer_net;
+	const char *flows; /* a file to write the flows to, for frames without sockets */
+	double hold_s;
 	bool is_static;
 	double rates[RUNS_MAX], seconds[RUNS_MAX], search_s;
 	unsigned n_runs;
@@ -109,6 +111,32 @@ static int open_clients(void)
 	return 0;
 }
 
+static void write_place(FILE *f, const struct sockaddr_in *a, const char *end)
+{
+	char host[INET_ADDRSTRLEN];
+
+	fprintf(f, "%s:%u%s", inet_ntop(AF_INET, &a->sin_addr, host, sizeof host), ntohs(a->sin_port), end);
+}
+
+/* A flow a line: client, server, relayed address, peer. */
+static int write_flows(const struct turnclients *c)
+{
+	FILE *f = fopen(run.flows, "w");
+
+	if (!f)
+		return ERR_SYS;
+	for (unsigned i = 0; i < c->n; i++) {
+		struct sockaddr_in own = { 0 };
+		socklen_t n = sizeof own;
+		(void)getsockname(c->all[i].wire.fd, (struct sockaddr *)&own, &n); /* it is bound */
+		write_place(f, &own, " ");
+		write_place(f, &c->server, " ");
+		write_place(f, &c->all[i].relayed, " ");
+		write_place(f, &c->peer, "\n");
+	}
+	return fclose(f) ? ERR_SYS : 0;
+}
+
 /* ---- traffic ---- */
 
 static double loss_of(const struct turnflow *f)
@@ -171,9 +199,11 @@ static int work(void)
 	if ((rc = enter(run.peer_net)) || (run.flow.peer_fd = rc = turnwire_udp(&run.clients.peer)) < 0 || (rc = enter(run.client_net)))
 		return rc;
 	printf("{\"allocations\":%u,", run.clients.n);
-	if ((rc = open_clients()) || (run.n_runs && (rc = traffic())))
+	if ((rc = open_clients()) || (run.flows && (rc = write_flows(&run.clients))) || (run.n_runs && (rc = traffic())))
 		return rc;
 	printf("}\n");
+	(void)fflush(stdout); /* whoever reads waits for it */
+	rest((long)(run.hold_s * 1000));
 	return run.is_static ? 0 : turnclients_bring(&run.clients, TURNCLIENT_FREED, PATIENCE_S);
 }
 
@@ -187,7 +217,8 @@ static const struct option options[] = {
 	{ "window", required_argument, NULL, 'w' }, { "payload", required_argument, NULL, 'b' },
 	{ "to", required_argument, NULL, 't' }, { "run", required_argument, NULL, 'R' },
 	{ "search", required_argument, NULL, 'S' }, { "pids", required_argument, NULL, 'i' },
-	{ "user", required_argument, NULL, 'u' }, { "password", required_argument, NULL, 'k' }, { 0 }
+	{ "user", required_argument, NULL, 'u' }, { "password", required_argument, NULL, 'k' },
+	{ "flows", required_argument, NULL, 'f' }, { "hold", required_argument, NULL, 'H' }, { 0 }
 };
 
 /* "10.0.0.1:3478", or without a port. */
@@ -263,6 +294,8 @@ static int apply_option(int o, const char *v)
 	case 'S': run.search_s = atof(v); return 0;
 	case 'i': return meter_init(&run.meter, v);
 	case 'u': run.clients.user = v; return 0;
+	case 'f': run.flows = v; return 0;
+	case 'H': run.hold_s = atof(v); return 0;
 	case 'k': run.clients.password = v; return 0;
 	}
 	return ERR_UNKNOWN;
