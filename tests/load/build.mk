@@ -15,7 +15,7 @@ gh-turnbare_LIBS :=
 TURNFRAMES_OBJ := build/bpf/turnframes.bpf.o
 $(TURNFRAMES_OBJ): tests/load/turnframes.bpf.c tests/load/turnframes.h
 	@mkdir -p $(@D)
-	clang -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -I/usr/include/$(shell gcc -print-multiarch) -c $< -o $@
+	clang -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -I/usr/include/$(shell gcc -print-multiarch) -c $< -o $@
 $(O)/bin/gh-turnframes: | $(TURNFRAMES_OBJ)
 TOOLS += gh-turnframes
 gh-turnframes_SRCS := tests/load/turnframes.c tests/load/meter.c

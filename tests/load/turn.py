@@ -21,12 +21,12 @@ from servers import Site  # noqa: E402
 from harness.gatehouse import Gatehouse  # noqa: E402
 from harness.place import Failed, Program, need, wait_for  # noqa: E402
 
+OBJECT = os.path.join(HERE, "..", "..", "build", "bpf", "turnframes.bpf.o")
 CLIENT, SERVER, RELAY, PEER, PEER_PORT = "10.99.1.2", "10.99.1.1", "10.99.2.1", "10.99.2.2", 3480
 REALM, USER, PASSWORD = "relay.example", "u1", "correct horse"
 PORTS = {"udp": 3478, "send": 3478, "tcp": 3478, "tls": 5349, "dtls": 5349, "static": 3478}
 SERVER_CPU, LOAD_CPU = 0, 1
 CLONE_NEWNET, SIOCETHTOOL, ETHTOOL_STXCSUM = 0x40000000, 0x8946, 0x17
-MOST = 12000   # allocations that servers are set up for
 
 
 def say(text):
@@ -82,6 +82,18 @@ class Net:
             self.libc.setns(self.own, CLONE_NEWNET)
             os.close(fd)
 
+    def on_server_cpu(self):
+        """The threads of the near ends; they work on the server's processor from now on."""
+        return place_threads(self.threads(None, "near-client") + self.threads(None, "near-peer"), SERVER_CPU)
+
+    def redirectable(self):
+        """The far ends take frames that a program sends them."""
+        passing = []
+        for side in self.ends:
+            passing.append(Program(self.place, "pass-" + side, [need("nsenter"), "--net=" + self.path(side)] + frames("pass", "far-" + side)))
+            passing[-1].wait_log("ready")
+        return passing
+
     def threads(self, path, interface):
         """The kernel's threads for a network's interface, which has an XDP program: from now on it works in them."""
         inside = [need("nsenter"), "--net=" + path] if path else []
@@ -108,13 +120,23 @@ def comm(pid):
 
 @contextlib.contextmanager
 def on_cpu(number):
-    """What is started here stays on this processor."""
+    """What is started here stays on this processor, and other work on the machine comes later."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {number})
+    os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
     try:
         yield
     finally:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
         os.sched_setaffinity(0, before)
+
+
+def place_threads(pids, cpu):
+    """Threads of the kernel likewise, and before the generator."""
+    for p in pids:
+        os.sched_setaffinity(p, {cpu})
+        os.sched_setscheduler(p, os.SCHED_RR, os.sched_param(2))
+    return pids
 
 
 # ---- servers: start() gives a Program, whose processes are measured
@@ -163,35 +185,187 @@ def bare(site, allocations):
     return p
 
 
-SERVERS = {"gatehouse": gatehouse, "coturn": coturn, "bare": bare}
+class Kernel:
+    """Threads of the kernel, in place of a server's processes."""
+
+    def __init__(self, program, pids):
+        self.program, self.pids = program, pids
+
+    @property
+    def pid(self):
+        return ",".join(str(p) for p in self.pids)
+
+    def text(self):
+        return self.program.text()
+
+    def stop(self):
+        self.program.stop()
+
+
+def frames(*words):
+    return [os.path.join(BIN, "gh-turnframes"), OBJECT] + [str(w) for w in words]
+
+
+def flows_file(site, allocations):
+    """As gh-turnbare and gh-turnload --via static have them."""
+    return site.place.write("flows-%d" % allocations, "".join("%s:%d %s:3478 %s:%d %s:%d\n" % (
+        CLIENT, 20000 + i, SERVER, RELAY, 40000 + i, PEER, PEER_PORT) for i in range(allocations)))
+
+
+def bare_xdp(site, allocations):
+    site.number += 1
+    p = Program(site.place, "bare-xdp-%d" % site.number, frames(
+        "forward", flows_file(site, allocations), "near-client", "near-peer"))
+    p.wait_log("ready")
+    return Kernel(p, site.net.on_server_cpu())
+
+
+SERVERS = {"gatehouse": gatehouse, "coturn": coturn, "bare": bare, "bare XDP": bare_xdp}
+KERNEL = ("bare XDP",)     # those with a path in the kernel
 
 
 class Bench:
     def __init__(self):
         self.site = Site()
-        self.net = Net(self.site.place)
+        self.site.net = None
         self.site.cert = self.site.pki.make("good", "near.example")
         self.site.bundle = self.site.place.write("turn.pem", self.site.cert.text() + self.site.cert.key_text())
 
     def close(self):
-        self.net.close()
         self.site.close()
 
+    @contextlib.contextmanager
+    def server(self, name, allocations):
+        """A fresh server in fresh networks."""
+        self.site.net = net = Net(self.site.place)
+        try:
+            with on_cpu(SERVER_CPU):
+                server = SERVERS[name](self.site, allocations)
+            yield server
+            server.stop()
+        finally:
+            net.close()
+
     def load(self, name, via, allocations, payload=160, to="peer", runs=(), search=0.0):
-        """One fresh server, one run of gh-turnload against it; what that printed. None: it has not this transport."""
-        with on_cpu(SERVER_CPU):
-            server = SERVERS[name](self.site, allocations)
+        """One run of gh-turnload against a fresh server; what it printed."""
         how = "static" if name.startswith("bare") else via
-        argv = [need("taskset"), "-c", str(LOAD_CPU), os.path.join(BIN, "gh-turnload"),
-                "--server", "%s:%d" % (SERVER, PORTS[how]), "--client", CLIENT, "--peer", "%s:%d" % (PEER, PEER_PORT), "--relay", RELAY,
-                "--client-net", self.net.path("client"), "--peer-net", self.net.path("peer"), "--via", how,
-                "--allocations", str(allocations), "--payload", str(payload), "--to", to, "--pids", str(server.pid),
-                "--user", USER, "--password", PASSWORD, "--search", str(search)]
-        for rate, seconds in runs:
-            argv += ["--run", "%d:%g" % (rate, seconds)]
-        got = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=300)
-        log = server.text()[-1500:] if got.returncode else ""
-        server.stop()
-        if got.returncode:
-            raise Failed("%s by %s, %d allocations: %s%s\n%s" % (name, via, allocations, got.stdout, got.stderr, log))
-        return json.loads(got.stdout)
+        with self.server(name, allocations) as server:
+            argv = [os.path.join(BIN, "gh-turnload"), "--server", "%s:%d" % (SERVER, PORTS[how]), "--client", CLIENT,
+                    "--peer", "%s:%d" % (PEER, PEER_PORT), "--relay", RELAY, "--client-net", self.site.net.path("client"),
+                    "--peer-net", self.site.net.path("peer"), "--via", how, "--allocations", str(allocations), "--payload", str(payload),
+                    "--to", to, "--pids", str(server.pid), "--user", USER, "--password", PASSWORD, "--search", str(search)]
+            if name in KERNEL:
+                self.site.net.redirectable()
+            for rate, seconds in runs:
+                argv += ["--run", "%d:%g" % (rate, seconds)]
+            return self._measure("%s by %s, %d allocations" % (name, via, allocations), argv, server)
+
+    def frames(self, name, allocations, payload, rate, seconds):
+        """Frames through the kernel path that a server has attached, from the clients' interface to the peer's."""
+        with self.server(name, allocations) as server:
+            net = self.site.net
+            argv = frames("run", flows_file(self.site, allocations), net.path("client"), "far-client", net.path("peer"), "far-peer",
+                          payload, rate, seconds, server.pid)
+            return self._measure("frames through " + name, argv, server, self._far_threads)
+
+    def _far_threads(self, child):
+        if child.stdout.readline() != "ready\n":
+            return
+        for side in self.site.net.ends:
+            place_threads(self.site.net.threads(self.site.net.path(side), "far-" + side), LOAD_CPU)
+
+    @staticmethod
+    def _measure(what, argv, server, prepare=lambda child: None):
+        with on_cpu(LOAD_CPU):
+            child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        with child:
+            prepare(child)
+            out, err = child.communicate("\n", timeout=300)
+        if child.returncode:
+            raise Failed("%s: %s%s\n%s" % (what, out, err, server.text()[-1500:]))
+        return json.loads(out)
+
+
+# ---- what is measured
+
+def each(plan, names, measure):
+    """Rounds around the servers; a server that fails is missing in the table, and said."""
+    for _ in range(plan["runs"]):
+        for name in names:
+            try:
+                measure(name)
+            except Failed as e:
+                say("turn: %s" % e)
+
+
+def add_run(out, key, name, r, is_flood):
+    when = "flood" if is_flood else "at %d/s" % r["rate"]
+    out.add(key + ("CPU seconds per million, " + when,), name, r["cpu_s_per_million"])
+    if is_flood:
+        out.add(key + ("relayed/s by the clock, flood",), name, r["per_s"])
+    elif "p50_us" in r:
+        out.add(key + ("latency p50, us, " + when,), name, r["p50_us"])
+        out.add(key + ("latency p99, us, " + when,), name, r["p99_us"])
+
+
+def traffic(bench, plan, out):
+    for n, via, payload, to in plan["cells"]:
+        key = ("turn", n, "%s, %d bytes, to %s" % (KINDS[via], payload, to))
+        has_search = (n, via, payload, to) in plan["search"]
+
+        def measure(name):
+            say("turn: %s, %d, %s" % (name, n, key[2]))
+            got = bench.load(name, via, n, payload, to, runs=[(0, plan["seconds"]), (10000, plan["seconds"])],
+                             search=plan["seconds"] / 2 if has_search else 0)
+            for r in got["runs"]:
+                add_run(out, key, name, r, r["rate"] == 0)
+            if has_search:
+                out.add(key + ("relayed/s without loss (0.1 %)",), name, got["loss_free_per_s"])
+        each(plan, [s for s in SERVERS if via == "udp" or not s.startswith("bare")], measure)
+
+
+def allocations(bench, plan, out):
+    for n, via in plan["allocations"]:
+        key = ("turn", n, "allocations over " + KINDS[via])
+
+        def measure(name):
+            say("turn: %s, %d %s" % (name, n, key[2]))
+            got = bench.load(name, via, n)
+            out.add(key + ("allocations/s",), name, got["allocations_per_s"])
+            out.add(key + ("CPU microseconds an allocation",), name, got["allocation_cpu_us"])
+            out.add(key + ("bytes an allocation",), name, got["bytes_each"])
+        each(plan, ("gatehouse", "coturn"), measure)
+
+
+def kernel(bench, plan, out):
+    for n, payload in plan["frames"]:
+        for rate in (0, 10000):
+            key = ("turn", n, "frame in, frame out, %d bytes" % payload)
+
+            def measure(name):
+                say("turn: %s, %d, %s" % (name, n, key[2]))
+                add_run(out, key, name, bench.frames(name, n, payload, rate, plan["seconds"])["runs"][0], rate == 0)
+            each(plan, KERNEL, measure)
+
+
+KINDS = {"udp": "ChannelData over UDP", "send": "Send over UDP", "tcp": "ChannelData over TCP", "tls": "ChannelData over TLS",
+         "dtls": "ChannelData over DTLS"}
+OTHERS = ("send", "tcp", "tls", "dtls")
+QUICK = {"runs": 3, "seconds": 2, "search": (), "frames": ((100, 160),), "allocations": ((1000, "udp"),),
+         "cells": [(100, "udp", 160, "peer")] + [(100, via, 160, "peer") for via in OTHERS]}
+FULL = {"runs": 3, "seconds": 5, "frames": [(n, size) for n in (1, 100, 1000, 5000) for size in (160, 1200)],
+        "search": [(n, "udp", 160, "peer") for n in (100, 1000)],
+        "allocations": [(1000, "udp"), (5000, "udp")] + [(1000, via) for via in OTHERS[1:]],
+        "cells": [(n, "udp", size, "peer") for n in (1, 100, 1000, 5000) for size in (160, 1200)] +
+                 [(n, "udp", 160, to) for n in (1, 100, 1000) for to in ("client", "both")] +
+                 [(n, via, size, "peer") for via in OTHERS for n in (100, 1000) for size in (160, 1200)] +
+                 [(100, via, 160, "both") for via in OTHERS]}
+
+
+def bench(is_quick, out):
+    plan, b = QUICK if is_quick else FULL, Bench()
+    try:
+        for part in (traffic, allocations, kernel):
+            part(b, plan, out)
+    finally:
+        b.close()

@@ -11,7 +11,8 @@
 
 #include "turnframes.h"
 
-enum { CHANNEL_BYTES = 4 };
+#define LOST_NS 20000000 /* a frame that has not come back by then is lost */
+enum { CHANNEL_BYTES = 4, KERNELS_OWN_MAX = 120, /* neighbours and routers are looked for with less */ WINDOW = 192 /* fewer than a veth's ring holds */ };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -105,17 +106,34 @@ int bare_forward(struct xdp_md *ctx)
 	return bpf_redirect(f->ifindex, 0);
 }
 
+/* Never more under way than the rings on the path hold, and none before its time. */
+static __always_inline int may_go(void)
+{
+	__u64 now = bpf_ktime_get_ns(), ended = *(volatile __u64 *)&shared.ended;
+	if (ended != shared.seen) {
+		shared.seen = ended;
+		shared.moved_ns = now;
+	} else if (now - shared.moved_ns > LOST_NS) {
+		shared.lost = shared.made > ended ? shared.made - ended : 0;
+		shared.moved_ns = now;
+	}
+	return shared.made - shared.lost - ended < WINDOW && (now - shared.start_ns) >= shared.made * shared.ns_each;
+}
+
 SEC("xdp")
 int make_frame(struct xdp_md *ctx)
 {
 	void *to = (void *)(long)ctx->data;
 	__u32 i = shared.next_head;
+	if (!may_go())
+		return XDP_DROP;
 	if (to + TURNFRAMES_HEAD > (void *)(long)ctx->data_end)
 		return XDP_ABORTED;
 	shared.next_head = i + 1 < shared.n_heads ? i + 1 : 0;
 	struct turnframes_head *head = bpf_map_lookup_elem(&heads, &i);
 	if (!head)
 		return XDP_ABORTED;
+	shared.made++;
 	__builtin_memcpy(to, head->bytes, TURNFRAMES_HEAD);
 	return bpf_redirect(shared.out_ifindex, 0);
 }
@@ -123,13 +141,15 @@ int make_frame(struct xdp_md *ctx)
 SEC("xdp")
 int end_frame(struct xdp_md *ctx)
 {
-	__sync_fetch_and_add(&shared.ended, 1);
+	if (ctx->data_end - ctx->data > KERNELS_OWN_MAX)
+		__sync_fetch_and_add(&shared.ended, 1);
 	return XDP_DROP;
 }
 
 SEC("xdp")
 int pass_frame(struct xdp_md *ctx)
 {
+	(void)ctx;
 	return XDP_PASS;
 }
 

@@ -1,7 +1,8 @@
 /* gh-turnframes: frames through a relay's path in the kernel, without sockets.
  *   OBJECT forward FLOWS SERVER-IF RELAY-IF   the bare forwarder in this network, until it is ended
  *   OBJECT pass IF                            frames of IF go up; a veth's other end may redirect to it then
- *   OBJECT run FLOWS CLIENT-NET CLIENT-IF PEER-NET PEER-IF PAYLOAD RATE SECONDS PIDS   RATE 0: as many as come back
+ *   OBJECT run FLOWS CLIENT-NET CLIENT-IF PEER-NET PEER-IF PAYLOAD RATE SECONDS PIDS   RATE 0: as many as
+ *       come back; starts at a line of its input
  * FLOWS is a file, a flow a line: CLIENT SERVER RELAY PEER, each 10.0.0.1:3478. Needs root. */
 #include "turnframes.h"
 
@@ -22,8 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LOST_S 0.02 /* a frame that has not come back by then is lost */
-enum { WINDOW = 128, BATCH = 64, FRAME_MAX = 1600 };
+enum { BATCH = 64, TURNS = 200 * BATCH, FRAME_MAX = 1600 };
 
 struct place {
 	uint32_t ip;
@@ -178,53 +178,47 @@ static volatile struct turnframes_shared *share(unsigned out_ifindex, size_t pay
 	return s;
 }
 
-static void make(unsigned n, size_t payload)
+/* A call lasts some milliseconds: what it sets up would cost more than the frames. */
+static void make(size_t payload)
 {
 	static uint8_t frame[FRAME_MAX];
-	LIBBPF_OPTS(bpf_test_run_opts, o, .data_in = frame, .data_size_in = (uint32_t)(TURNFRAMES_HEAD + payload), .repeat = (int)n,
-		    .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = n < BATCH ? n : BATCH);
+	LIBBPF_OPTS(bpf_test_run_opts, o, .data_in = frame, .data_size_in = (uint32_t)(TURNFRAMES_HEAD + payload), .repeat = TURNS,
+		    .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = BATCH);
 
 	die_if(bpf_prog_test_run_opts(program("make_frame"), &o), "BPF_PROG_RUN");
 }
 
-/* At most WINDOW frames are under way, so that no ring on the path is full. */
 static void run(volatile struct turnframes_shared *s, size_t payload, double rate, double seconds)
 {
 	struct meter_reading before, after;
-	uint64_t sent = 0, lost = 0, ended = 0;
-	double start = meter_now(), moved = start, now;
+	struct timespec t;
 
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	s->start_ns = s->moved_ns = (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+	s->ns_each = rate > 0 ? (uint64_t)(1e9 / rate) : 0;
 	meter_read(&meter, &before);
-	while ((now = meter_now()) - start < seconds) {
-		if (s->ended != ended)
-			moved = now;
-		ended = s->ended;
-		if (now - moved > LOST_S)
-			lost = sent - ended;
-		double due = rate > 0 ? rate * (now - start) - (double)sent : BATCH;
-		uint64_t room = WINDOW - (sent - lost - ended);
-		unsigned n = due < 1 || room > WINDOW ? 0 : due < (double)room ? (unsigned)due : (unsigned)room;
-		if (!n || (rate <= 0 && n < BATCH)) {
-			(void)sched_yield(); /* to the sink, which shares this processor */
-			continue;
-		}
-		make(n, payload);
-		sent += n;
-	}
+	double start = meter_now(), now;
+	while ((now = meter_now()) - start < seconds)
+		make(payload);
 	(void)usleep(20000); /* the last ones arrive */
 	meter_read(&meter, &after);
 	printf("{\"allocations\":%u,\"runs\":[{\"rate\":%.0f,\"sent\":%llu,\"relayed\":%llu,\"per_s\":%.0f,\"loss\":%.5f,\"cpu_s_per_million\":%.4f,"
-	       "\"server_busy\":%.3f}]}\n", n_flows, rate, (unsigned long long)sent, (unsigned long long)s->ended, (double)s->ended / seconds,
-	       sent ? 1 - (double)s->ended / (double)sent : 1, s->ended ? (after.run_s - before.run_s) * 1e6 / (double)s->ended : -1,
-	       (after.run_s - before.run_s) / seconds);
+	       "\"server_busy\":%.3f}]}\n", n_flows, rate, (unsigned long long)s->made, (unsigned long long)s->ended, (double)s->ended / (now - start),
+	       s->made ? (double)s->lost / (double)s->made : 1, s->ended ? (after.run_s - before.run_s) * 1e6 / (double)s->ended : -1,
+	       (after.run_s - before.run_s) / (now - start));
 }
 
 /* ---- what is wanted ---- */
 
-static void wait_for_end(void)
+static void say_ready(void)
 {
 	puts("ready");
 	(void)fflush(stdout); /* the bench waits for it, and says so if it does not come */
+}
+
+static void wait_for_end(void)
+{
+	say_ready();
 	for (;;)
 		(void)pause(); /* until a signal ends it */
 }
@@ -254,6 +248,8 @@ int main(int argc, char **argv)
 		attach(argv[7], "end_frame");
 		enter(argv[4]);
 		attach(argv[5], "pass_frame");
+		say_ready();
+		(void)getchar(); /* the interfaces' threads are set now */
 		run(share(if_nametoindex(argv[5]), payload), payload, atof(argv[9]), atof(argv[10]));
 		return 0;
 	}

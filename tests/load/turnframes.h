@@ -24,10 +24,12 @@ struct turnframes_head {
 	__u8 bytes[TURNFRAMES_HEAD];
 	__u8 unused[2];
 };
-struct turnframes_shared { /* the object's .bss */
-	__u64 ended;     /* frames at the sink */
-	__u32 next_head; /* of the maker, which runs on one processor */
-	__u32 n_heads, out_ifindex;
+struct turnframes_shared { /* the object's .bss; the sink writes the first line, the maker the rest but what is set before */
+	__u64 ended;
+	__u64 unused[7];
+	__u64 made, lost, seen, moved_ns;
+	__u64 start_ns, ns_each; /* 0: as many as come back */
+	__u32 next_head, n_heads, out_ifindex;
 };
 
 #endif
