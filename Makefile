@@ -39,7 +39,7 @@ UNIT :=
 FUZZ :=
 
 DIRS := lib/base lib/proto lib/run lib/net lib/sip lib/db \
-	gateway/switch gateway/access federation/xmpp federation/sip sip-xmpp gateway/line turn core/im core/store \
+	gateway/switch gateway/access federation/xmpp federation/sip sip-xmpp gateway/line turn turn/xdp core/im core/store \
 	firmware/super firmware/keys firmware/conf firmware/shell \
 	demo tests/fuzz tests/play tests/load
 include $(wildcard $(addsuffix /build.mk,$(DIRS)))

@@ -118,6 +118,13 @@ bool permission_holds(struct allocation *a, const struct stunaddr *peer, uint64_
 	return p && p->expires_ms > now_ms;
 }
 
+uint64_t permission_ends_ms(struct allocation *a, const struct stunaddr *peer)
+{
+	const struct permission *p = permission_find(a, peer);
+
+	return p ? p->expires_ms : 0;
+}
+
 static void permissions_prune(struct allocation *a, uint64_t now_ms)
 {
 	uint16_t n = 0;

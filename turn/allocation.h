@@ -24,6 +24,7 @@ struct channel {
 	uint64_t expires_ms;
 	struct stunaddr peer;
 	uint16_t number;
+	uint32_t flow; /* the kernel's (net/fastpath.h); 0: none */
 };
 
 struct turn_server;
@@ -74,6 +75,8 @@ void allocation_free(struct allocation_table *t, struct allocation *a);
 int permission_put(struct allocation *a, const struct stunaddr *peer, uint64_t now_ms, uint32_t most);
 /* Is there one already (then a renewal is no new peer)? */
 bool permission_holds(struct allocation *a, const struct stunaddr *peer, uint64_t now_ms);
+
+uint64_t permission_ends_ms(struct allocation *a, const struct stunaddr *peer); /* 0: there is none */
 
 /* ---- channels ---- */
 struct channel *channel_of_number(struct allocation *a, uint16_t number, uint64_t now_ms);

@@ -19,12 +19,16 @@ credentials_test_SRCS := turn/credentials_fixture.c turn/credentials.c turn/time
 credentials_test_LIBS := proto base
 credentials_test_LD := -lcrypto
 turn_ENGINE := $(turn_PURE) turn/allocation.c turn/server.c turn/server_auth.c turn/reply.c turn/relay.c turn/reservation.c \
-	turn/ticket.c turn/connection.c turn/pending.c turn/request_binding.c turn/request_allocate.c \
+	turn/ticket.c turn/connection.c turn/flow.c turn/pending.c turn/request_binding.c turn/request_allocate.c \
 	turn/request_refresh.c turn/request_permission.c turn/request_channel.c
 UNIT += turn/server_test
 server_test_SRCS := turn/server_play.c turn/credentials_fixture.c $(turn_ENGINE)
 server_test_LIBS := net run proto base
 server_test_LD := -lssl -lcrypto -lcares -levent_core
+UNIT += turn/flow_test
+flow_test_SRCS := $(server_test_SRCS)
+flow_test_LIBS := $(server_test_LIBS)
+flow_test_LD := $(server_test_LD)
 FUZZ += turn_fuzz
 $(O)/obj/tests/fuzz/turn_fuzz.o: CPPFLAGS += -Iturn
 turn_fuzz_SRCS := turn/server_play.c turn/credentials_fixture.c $(turn_ENGINE)
@@ -42,7 +46,7 @@ relay_socket_test_LIBS := run proto base
 relay_socket_test_LD := -levent_core -lcrypto
 
 PROGS += gh-turn
-gh-turn_SRCS := turn/main.c turn/worker.c turn/doors.c turn/door_udp.c turn/claims.c turn/conf.c turn/show.c $(turn_SOCKETS) $(turn_ENGINE)
+gh-turn_SRCS := turn/main.c turn/worker.c turn/doors.c turn/door_udp.c turn/claims.c turn/fast.c turn/conf.c turn/show.c $(turn_SOCKETS) $(turn_ENGINE)
 gh-turn_LIBS := net run proto base
 gh-turn_LD := -levent_core -lseccomp -lssl -lcrypto -lcares $(proto_LD)
 UNIT += turn/turn_conf_test

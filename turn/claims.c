@@ -1,5 +1,6 @@
 #include "worker.h"
 
+#include <assert.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -238,3 +239,4 @@ const struct bus_handler claims_handlers[] = {
 	{ MSG_TURN_REFUSED, on_refused }, { MSG_TURN_GRANT_PAIR, on_grant_pair }, { MSG_TURN_GRANT, on_grant },
 };
 const size_t n_claims_handlers = sizeof claims_handlers / sizeof claims_handlers[0];
+static_assert(sizeof claims_handlers / sizeof claims_handlers[0] == CLAIMS_HANDLERS, "main.c has room for them");

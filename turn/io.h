@@ -8,6 +8,7 @@
 #ifndef TURN_IO_H
 #define TURN_IO_H
 
+#include "net/fastpath.h"
 #include "proto/stunmsg.h"
 
 enum turn_transport { TURN_UDP, TURN_TCP, TURN_TLS, TURN_DTLS, TURN_TRANSPORT_COUNT };
@@ -77,6 +78,12 @@ struct turn_io {
 	int (*claim)(void *io, unsigned worker, const struct turn_claim *c);
 	/* Tells the other workers how many allocations the user has here now (quota.h). */
 	void (*tell_usage)(void *io, struct bytes user, uint32_t allocations);
+	/* The kernel's path, as in net/fastpath.h; asked only between turn_server_kernel true and false. NULL where
+	 * there never is one. */
+	int (*fast_add)(void *io, const struct fastpath_flow *f, uint32_t *id);
+	int (*fast_renew)(void *io, uint32_t id, const struct fastpath_flow *f);
+	int (*fast_read)(void *io, uint32_t id, struct fastpath_counts *out);
+	void (*fast_del)(void *io, uint32_t id, struct fastpath_counts *out);
 	/* One line for the log, already in words: a refusal, with what to do about it. */
 	void (*refused)(void *io, const struct turn_path *from, struct bytes user, const char *what, const char *why);
 };

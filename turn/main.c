@@ -57,6 +57,7 @@ static void up(void *program, struct chan *c)
 static void down(void *program, struct chan *c)
 {
 	claims_down(program, c);
+	fast_down(program, c);
 }
 
 /* Nobody is told: a client of datagrams finds out by its next Refresh, and comes again (RFC 8656 7.4). */
@@ -66,6 +67,7 @@ static void stop(void *program, uint32_t grace_ms)
 
 	(void)grace_ms;
 	batch_flush(w->batch);
+	fast_end(w, "this worker ends");
 	doors_fini(w);
 	turn_server_free(w->server);
 	relays_free(w->relays);
@@ -77,9 +79,13 @@ static void stop(void *program, uint32_t grace_ms)
 
 int main(int argc, char **argv)
 {
+	struct bus_handler handlers[CLAIMS_HANDLERS + FAST_HANDLERS];
+
+	memcpy(handlers, claims_handlers, n_claims_handlers * sizeof handlers[0]);
+	memcpy(handlers + n_claims_handlers, fast_handlers, n_fast_handlers * sizeof handlers[0]);
 	const struct proc_def def = {
 		.prog = PROG_TURN, .backend = LOOP_LIBEVENT,
-		.handlers = claims_handlers, .n_handlers = n_claims_handlers,
+		.handlers = handlers, .n_handlers = sizeof handlers / sizeof handlers[0],
 		.commands = turn_commands, .n_commands = n_turn_commands,
 		.prepare = prepare, .check = check, .apply = apply, .listener = listener,
 		.up = up, .down = down, .stop = stop,

@@ -84,7 +84,7 @@ void quota_set(struct quota *q, const struct quota_limits *l, uint64_t now_ms)
 	q->limits = *l;
 	if (q->limits.workers == 0)
 		q->limits.workers = 1;
-	rate_become(&q->bytes, share(l->bytes_total, workers_with(q->at)), now_ms);
+	rate_become(&q->bytes, quota_share_total(q), now_ms);
 }
 
 static struct quota_user *user_of(struct quota *q, struct bytes name)
@@ -248,17 +248,34 @@ struct quota_user *quota_next(const struct quota *q, size_t *at)
 	return NULL;
 }
 
+static bool has_rates(struct quota *q, struct quota_user *u, uint64_t now_ms)
+{
+	if (!(q->limits.bytes_user | q->limits.bytes_total))
+		return false;
+	rate_become(&u->bytes, quota_share_user(q, u), now_ms);
+	rate_become(&q->bytes, quota_share_total(q), now_ms);
+	return true;
+}
+
 bool quota_pass(struct quota *q, struct quota_user *u, uint32_t n, uint64_t now_ms)
 {
-	if (q->limits.bytes_user | q->limits.bytes_total) {
-		rate_become(&u->bytes, quota_share_user(q, u), now_ms);
-		rate_become(&q->bytes, share(q->limits.bytes_total, workers_with(q->at)), now_ms);
-		return rate_take(&u->bytes, n, now_ms) && rate_take(&q->bytes, n, now_ms);
-	}
-	return true;
+	return !has_rates(q, u, now_ms) || (rate_take(&u->bytes, n, now_ms) && rate_take(&q->bytes, n, now_ms));
+}
+
+void quota_charge(struct quota *q, struct quota_user *u, uint64_t n, uint64_t now_ms)
+{
+	if (!has_rates(q, u, now_ms))
+		return;
+	rate_charge(&u->bytes, n, now_ms);
+	rate_charge(&q->bytes, n, now_ms);
 }
 
 uint32_t quota_share_user(const struct quota *q, const struct quota_user *u)
 {
 	return share(q->limits.bytes_user, workers_with(u->at));
+}
+
+uint32_t quota_share_total(const struct quota *q)
+{
+	return share(q->limits.bytes_total, workers_with(q->at));
 }

@@ -43,7 +43,10 @@ void quota_worker_gone(struct quota *q, unsigned worker);
 struct quota_user *quota_next(const struct quota *q, size_t *at);
 /* May n bytes of one packet pass now? False: drop it (and count). */
 bool quota_pass(struct quota *q, struct quota_user *u, uint32_t n, uint64_t now_ms);
-/* This worker's share of the user's limit, bytes a second, for the kernel's path; 0: no limit. */
+/* n bytes have passed in the kernel: those that pass here have the rest of the limit. */
+void quota_charge(struct quota *q, struct quota_user *u, uint64_t n, uint64_t now_ms);
+/* This worker's share of the user's and of the box's limit, bytes a second, for the kernel's path; 0: none. */
 uint32_t quota_share_user(const struct quota *q, const struct quota_user *u);
+uint32_t quota_share_total(const struct quota *q);
 
 #endif

@@ -19,11 +19,13 @@ static unsigned bind_channel(struct request *r)
 		return 443;
 	if (!peer_is_in_time(r, &peer))
 		return 508;
+	flows_prune(r->s, r->a);
 	int rc = channel_put(r->a, m->channel, &peer, now, r->s->conf->channels_max, &c);
 	if (rc == ERR_EXISTS)
 		return 400;
 	if (rc < 0 || permission_put(r->a, &peer, now, r->s->conf->permissions_max) < 0)
 		return 508;
+	flows_put(r->s, r->a, &peer);
 	return 0;
 }
 

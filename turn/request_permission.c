@@ -39,6 +39,7 @@ static unsigned install(struct request *r, const struct stunaddr *peers)
 			return 508;
 		if (permission_put(r->a, &peers[i], now, r->s->conf->permissions_max) < 0)
 			return 508;
+		flows_put(r->s, r->a, &peers[i]);
 	}
 	return 0;
 }

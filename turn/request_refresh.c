@@ -61,6 +61,7 @@ void refresh_answer(struct request *r, struct allocation *a)
 		a->expires_ms = loop_now(s->loop) + (uint64_t)lifetime_s * 1000;
 		allocation_set_timer(s, a);
 	}
+	flows_put(s, a, NULL);
 	answer(r, a, lifetime_s);
 }
 
@@ -83,7 +84,9 @@ static void move(struct request *r, struct allocation *a, uint32_t ticket_n)
 			reply_error(r, 437);
 			return;
 		}
+		flows_drop(r->s, a); /* they are of the 5-tuple that was */
 		if (!r->a && allocation_move(&r->s->table, a, r->path) < 0) {
+			flows_put(r->s, a, NULL);
 			reply_error(r, 508);
 			return;
 		}

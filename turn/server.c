@@ -10,7 +10,8 @@ const char *const turn_stat_names[TURN_STAT_COUNT] = {
 	"turn.allocations", "turn.allocated", "turn.expired", "turn.refused", "turn.challenged", "turn.auth-failed",
 	"turn.stale-nonce", "turn.quota", "turn.full", "turn.peer-denied", "turn.answers-saved", "turn.malformed",
 	"turn.unknown", "turn.no-permission", "turn.rate-dropped", "turn.to-peer", "turn.to-peer-bytes", "turn.to-client",
-	"turn.to-client-bytes", "turn.connections", "turn.moved", "turn.bindings",
+	"turn.to-client-bytes", "turn.connections", "turn.moved", "turn.bindings", "turn.kernel", "turn.kernel-bytes",
+	"turn.kernel-flows", "turn.kernel-refused",
 };
 
 struct turn_server *turn_server_new(struct loop *l, unsigned worker, const struct nonce_key *key,
@@ -31,6 +32,7 @@ struct turn_server *turn_server_new(struct loop *l, unsigned worker, const struc
 	list_init(&s->pendings);
 	map_init(&s->connections);
 	allocation_table_init(&s->table, worker);
+	flows_init(s);
 	s->quota = quota_new(worker);
 	s->budget = budget_new(0);
 	s->next_indication = random_u64();
@@ -53,6 +55,7 @@ void turn_server_free(struct turn_server *s)
 		allocation_end(s, a);
 		at = 0;
 	}
+	flows_fini(s);
 	reservations_free(s);
 	pendings_free(s);
 	map_fini(&s->connections);
@@ -74,6 +77,8 @@ void turn_server_set_door(struct turn_server *s, uint8_t door, const struct turn
 	s->has_door[door] = d != NULL;
 	if (d)
 		s->doors[door] = *d;
+	else
+		flows_put_all(s); /* what went in there goes out of the kernel */
 }
 
 static bool still_permitted(void *arg, const struct stunaddr *peer)
@@ -100,8 +105,11 @@ void turn_server_set(struct turn_server *s, const struct turn_conf *c)
 			s->budget_per_s = c->answers_per_s;
 		}
 	}
-	while ((a = map_next(&s->table.by_number, &at)))
+	while ((a = map_next(&s->table.by_number, &at))) {
+		flows_drop_denied(s, a, still_permitted);
 		allocation_revoke(a, still_permitted, s);
+	}
+	flows_put_all(s);
 }
 
 /* ---- allocations ---- */
@@ -119,6 +127,7 @@ void allocation_end(struct turn_server *s, struct allocation *a)
 
 	memcpy(name, user.p ? user.p : (const uint8_t *)"", user.n);
 	loop_timer_del(s->loop, &a->timer);
+	flows_drop(s, a);
 	connections_end(s, a);
 	for (unsigned i = 0; i < 2; i++)
 		s->io->relay_close(s->io_arg, &a->relay[i]);
@@ -279,22 +288,25 @@ void turn_server_heard(struct turn_server *s, unsigned worker, struct bytes user
 {
 	if (quota_hear(s->quota, worker, user, allocations) < 0)
 		log_warn("turn.usage.lost", LOG_BYTES("user", user), LOG_STR("why", "out of memory or a wrong worker number"));
+	flows_renew_soon(s); /* it may have another share now */
 }
 
 void turn_server_worker_gone(struct turn_server *s, unsigned worker)
 {
 	quota_worker_gone(s->quota, worker);
+	flows_renew_soon(s); /* as above */
 }
 
 /* ---- to be seen ---- */
 
 bool turn_server_next(struct turn_server *s, size_t *at, struct turn_seen *out)
 {
-	const struct allocation *a = map_next(&s->table.by_number, at);
+	struct allocation *a = map_next(&s->table.by_number, at);
 	uint64_t now = loop_now(s->loop);
 
 	if (!a)
 		return false;
+	flows_read(s, a);
 	*out = (struct turn_seen){
 		.number = a->number,
 		.client = a->client,

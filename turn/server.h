@@ -54,7 +54,9 @@ enum turn_stat {
 	TURN_STAT_PEER_DENIED, TURN_STAT_BUDGET, TURN_STAT_MALFORMED, TURN_STAT_UNKNOWN,
 	TURN_STAT_NO_PERMISSION, TURN_STAT_RATE_DROPPED, TURN_STAT_TO_PEER, TURN_STAT_TO_PEER_BYTES,
 	TURN_STAT_TO_CLIENT, TURN_STAT_TO_CLIENT_BYTES,
-	TURN_STAT_CONNECTIONS, TURN_STAT_MOVED, TURN_STAT_BINDINGS, TURN_STAT_COUNT
+	TURN_STAT_CONNECTIONS, TURN_STAT_MOVED, TURN_STAT_BINDINGS,
+	/* of to-peer and to-client: by the kernel's path; flows there now; channels that found no place there */
+	TURN_STAT_KERNEL, TURN_STAT_KERNEL_BYTES, TURN_STAT_KERNEL_FLOWS, TURN_STAT_KERNEL_REFUSED, TURN_STAT_COUNT
 };
 
 struct turn_server;
@@ -67,6 +69,10 @@ void turn_server_free(struct turn_server *s); /* closes all relays through io */
 void turn_server_set(struct turn_server *s, const struct turn_conf *c);
 void turn_server_set_door(struct turn_server *s, uint8_t door, const struct turn_door *d); /* NULL: gone */
 void turn_server_set_key(struct turn_server *s, const struct nonce_key *key);
+/* The kernel's path is there (true): channels of UDP clients go into it. Or it goes: they come out, counted. */
+void turn_server_kernel(struct turn_server *s, bool is_there);
+/* Counts what has passed there until now, instead of within a second. */
+void turn_server_read_kernel(struct turn_server *s);
 
 /* ---- what happens ---- */
 void turn_server_client(struct turn_server *s, const struct turn_path *from, struct turn_packet *p);

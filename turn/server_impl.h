@@ -73,6 +73,10 @@ struct turn_server {
 	uint64_t next_pending;
 	uint64_t stats[TURN_STAT_COUNT];
 	struct peer_rules rules; /* the settings' and the relays' own addresses */
+	bool has_kernel;            /* turn_server_kernel */
+	bool must_renew, is_renewing; /* flow.c: limits have changed; this round tells the kernel */
+	size_t flow_at;             /* where this round is */
+	struct loop_timer flow_timer;
 	uint64_t next_indication; /* transaction ids of indications, which nobody answers */
 	uint8_t reply[TURN_HEADROOM + REPLY_MAX];
 };
@@ -135,6 +139,22 @@ bool peer_is_in_time(struct request *r, const struct stunaddr *peer);
 /* ---- relay.c ---- */
 void relay_channel_data(struct turn_server *s, const struct turn_path *from, struct turn_packet *p);
 void relay_send(struct turn_server *s, const struct turn_path *from, const struct stunmsg *m);
+
+/* ---- flow.c: channels in the kernel's path ---- */
+void flows_init(struct turn_server *s);
+void flows_fini(struct turn_server *s);
+/* What may be in the kernel is, as it is now; what may not is not. Of peer's address only; NULL: of all. */
+void flows_put(struct turn_server *s, struct allocation *a, const struct stunaddr *peer);
+void flows_put_all(struct turn_server *s);
+void flows_drop(struct turn_server *s, struct allocation *a);
+/* Flows of channels that have ended: before such a channel's place is used again. */
+void flows_prune(struct turn_server *s, struct allocation *a);
+/* Before allocation_revoke: the flows of channels that it ends. */
+void flows_drop_denied(struct turn_server *s, struct allocation *a, bool (*is_permitted)(void *arg, const struct stunaddr *peer));
+/* Counts what has passed. */
+void flows_read(struct turn_server *s, struct allocation *a);
+/* Limits have changed: the kernel's follow within two seconds. */
+void flows_renew_soon(struct turn_server *s);
 
 /* ---- reservation.c ---- */
 int reservation_put(struct turn_server *s, struct bytes user, struct turn_relay *relay, uint8_t token[static 8]);

@@ -175,6 +175,55 @@ static void tell_usage(void *io, struct bytes user, uint32_t allocations)
 			turn_server_heard(w->play->workers[i].server, w->number, user, allocations);
 }
 
+static struct play_flow *flow_of(void *io, uint32_t id)
+{
+	struct play_worker *w = io;
+
+	assert_in_range(id, 1, PLAY_FLOWS);
+	struct play_flow *f = &w->play->flows[id - 1];
+	assert_true(f->is_used && f->worker == w->number);
+	return f;
+}
+
+static int fast_add(void *io, const struct fastpath_flow *is, uint32_t *id)
+{
+	struct play_worker *w = io;
+
+	for (uint32_t i = 0; i < PLAY_FLOWS; i++)
+		if (!w->play->flows[i].is_used) {
+			w->play->flows[i] = (struct play_flow){ .is_used = true, .worker = w->number, .is = *is };
+			*id = i + 1;
+			return 0;
+		}
+	return ERR_FULL;
+}
+
+static int fast_renew(void *io, uint32_t id, const struct fastpath_flow *is)
+{
+	struct play_flow *f = flow_of(io, id);
+
+	/* the two ways cannot be renewed to others */
+	assert_true(stunaddr_eq(&f->is.client, &is->client) && stunaddr_eq(&f->is.peer, &is->peer));
+	f->is = *is;
+	f->renewed++;
+	return 0;
+}
+
+static int fast_read(void *io, uint32_t id, struct fastpath_counts *out)
+{
+	struct play_flow *f = flow_of(io, id);
+
+	*out = f->passed;
+	f->passed = (struct fastpath_counts){ 0 };
+	return 0;
+}
+
+static void fast_del(void *io, uint32_t id, struct fastpath_counts *out)
+{
+	(void)fast_read(io, id, out); /* cannot fail */
+	flow_of(io, id)->is_used = false;
+}
+
 static void refused(void *io, const struct turn_path *from, struct bytes user, const char *what, const char *why)
 {
 	struct play *p = ((struct play_worker *)io)->play;
@@ -191,6 +240,7 @@ static const struct turn_io play_io = {
 	.relay_adopt = relay_adopt, .relay_close = relay_close, .relay_release = relay_release,
 	.peer_connect = peer_connect, .peer_close = peer_close, .peer_release = peer_release, .peer_adopt = peer_adopt,
 	.join = join, .client_close = client_close, .claim = claim, .tell_usage = tell_usage, .refused = refused,
+	.fast_add = fast_add, .fast_renew = fast_renew, .fast_read = fast_read, .fast_del = fast_del,
 };
 
 void play_begin(struct play *p)
@@ -221,6 +271,8 @@ void play_end(struct play *p)
 		turn_server_free(p->workers[i].server);
 		p->workers[i].server = NULL;
 	}
+	for (unsigned i = 0; i < PLAY_FLOWS; i++)
+		assert_false(p->flows[i].is_used); /* no flow outlives its allocation */
 	assert_int_equal(p->open_ports, 0); /* each port that was opened was closed */
 	credentials_free((struct credentials *)p->conf.credentials);
 	loop_free(p->loop);

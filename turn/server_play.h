@@ -20,6 +20,16 @@ struct play_out {
 	uint8_t bytes[2048];
 };
 
+/* A flow in the kernel that the test plays. */
+enum { PLAY_FLOWS = 8 };
+struct play_flow {
+	bool is_used;
+	unsigned worker;
+	struct fastpath_flow is;
+	struct fastpath_counts passed; /* not read yet */
+	unsigned renewed;
+};
+
 struct play;
 struct play_worker {
 	struct play *play;
@@ -39,6 +49,7 @@ struct play {
 	unsigned open_ports, refused;
 	char why[256];
 	bool has_no_port, has_no_v6;
+	struct play_flow flows[PLAY_FLOWS]; /* by id - 1 */
 };
 
 /* A client's hand. */

@@ -23,6 +23,7 @@ static void show_turn(void *program, struct proc_ask *ask, const struct bytes *a
 	unsigned doors = 0;
 
 	(void)args, (void)n_args;
+	turn_server_read_kernel(w->server);
 	for (size_t i = 0; i < TURN_DOORS_MAX; i++)
 		doors += w->doors[i].fd >= 0;
 	proc_record_begin(ask);
@@ -34,6 +35,9 @@ static void show_turn(void *program, struct proc_ask *ask, const struct bytes *a
 	proc_record_int(ask, "to-peer", (int64_t)stats[TURN_STAT_TO_PEER]);
 	proc_record_int(ask, "to-client", (int64_t)stats[TURN_STAT_TO_CLIENT]);
 	proc_record_int(ask, "kernel-drops", (int64_t)door_drops(w));
+	proc_record_str(ask, "fast-path", w->fast ? "on" : w->fast_why[0] ? w->fast_why : "gh-xdp is not there");
+	proc_record_int(ask, "kernel-flows", (int64_t)stats[TURN_STAT_KERNEL_FLOWS]);
+	proc_record_int(ask, "kernel-packets", (int64_t)stats[TURN_STAT_KERNEL]);
 	proc_record_str(ask, "drains", w->conf && w->conf->engine.is_draining ? "yes" : "no");
 	proc_record_end(ask);
 	proc_done(ask, 0, "");

@@ -111,6 +111,7 @@ const struct turn_io worker_io = {
 	.to_client = to_client, .to_client_from = to_client_from, .to_peer = to_peer,
 	.relay_open = relay_open, .relay_adopt = relay_adopt, .relay_close = relay_close, .relay_release = relay_release,
 	.client_close = client_close, .claim = claim, .tell_usage = tell_usage, .refused = refused,
+	.fast_add = fast_add, .fast_renew = fast_renew, .fast_read = fast_read, .fast_del = fast_del,
 };
 
 /* ---- settings and listeners ---- */

@@ -11,6 +11,7 @@
 #include "run/stats.h"
 #include "server.h"
 
+enum { FAST_WHY_BYTES = 160, FAST_HANDLERS = 2, CLAIMS_HANDLERS = 6 };
 struct worker;
 struct door;
 
@@ -57,6 +58,10 @@ struct worker {
 	struct buf claim_room;
 	uint64_t pair_number; /* a grant's second descriptor waits for it */
 	int pair_fd;          /* -1: none */
+	struct fastpath *fast;     /* the kernel's path; NULL: none, fast_why says why */
+	struct fastpath_maps maps; /* as they come: n_maps of them */
+	unsigned n_maps;
+	char fast_why[FAST_WHY_BYTES];
 	struct log_limit refusals, failures;
 	struct stats engine_stats, batch_stats;
 };
@@ -84,6 +89,16 @@ void claims_down(struct worker *w, struct chan *c);
 void claims_fini(struct worker *w);
 extern const struct bus_handler claims_handlers[];
 extern const size_t n_claims_handlers;
+
+/* ---- fast.c: the kernel's path ---- */
+void fast_end(struct worker *w, const char *why);
+void fast_down(struct worker *w, struct chan *c);
+extern const struct bus_handler fast_handlers[];
+extern const size_t n_fast_handlers;
+int fast_add(void *io, const struct fastpath_flow *f, uint32_t *id);
+int fast_renew(void *io, uint32_t id, const struct fastpath_flow *f);
+int fast_read(void *io, uint32_t id, struct fastpath_counts *out);
+void fast_del(void *io, uint32_t id, struct fastpath_counts *out);
 
 /* ---- show.c ---- */
 extern const struct proc_command turn_commands[];

@@ -66,6 +66,19 @@ static void send_listeners(void *arg, const struct rows *r)
 		txn_bound(&c->txn, ERR_CLOSED, BYTES_NONE, "gh-super cannot be reached");
 }
 
+/* The relay's kernel path: where a client may come by UDP and no setting is against it. */
+static bool wants_xdp(const struct rows *r)
+{
+	struct listener l;
+
+	if (bytes_eq_str(rows_value(r, SET_TURN_FAST_PATH, BYTES_NONE), "off"))
+		return false;
+	for (size_t at = 0; listeners_next(r, &at, &l);)
+		if (strcmp(l.name, "turn-udp") == 0)
+			return true;
+	return false;
+}
+
 static void send_instances(struct conf *c)
 {
 	const struct rows *r = &c->store.running;
@@ -76,11 +89,13 @@ static void send_instances(struct conf *c)
 	(void)bytes_to_u64(rows_value(r, SET_ACCESS_WORKERS, BYTES_NONE), TXN_INSTANCES_MAX, &doors);
 	if (bytes_eq_str(rows_value(r, SET_TURN_HIGH_CAPACITY, BYTES_NONE), "on")) /* G-EDGE-02 */
 		(void)bytes_to_u64(rows_value(r, SET_TURN_WORKERS, BYTES_NONE), TXN_INSTANCES_MAX, &relays);
-	wire_put_u16(b, 2);
+	wire_put_u16(b, 3);
 	wire_put_u8(b, PROG_ACCESS);
 	wire_put_u8(b, (uint8_t)doors);
 	wire_put_u8(b, PROG_TURN);
 	wire_put_u8(b, (uint8_t)relays);
+	wire_put_u8(b, PROG_XDP);
+	wire_put_u8(b, wants_xdp(r));
 	(void)chan_end(bus_chan(c->bus, PROG_SUPER, 0)); /* without gh-super this program ends */
 }
 

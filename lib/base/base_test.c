@@ -256,6 +256,26 @@ static void wire_reads_what_it_wrote(void **state)
 	buf_fini(&b);
 }
 
+static void rate_charges_and_is_owed(void **state)
+{
+	struct rate r;
+
+	(void)state;
+	rate_init(&r, 10, 5, 1000);
+	rate_charge(&r, 3, 1000);
+	assert_true(rate_take(&r, 2, 1000));
+	rate_charge(&r, 4, 1000);
+	assert_int_equal(rate_wait_ms(&r, 1, 1000), 500);
+	assert_false(rate_take(&r, 1, 1499));
+	assert_true(rate_take(&r, 1, 1500));
+	rate_charge(&r, UINT64_MAX, 1500); /* a second's worth at most */
+	assert_false(rate_take(&r, 1, 2599));
+	assert_true(rate_take(&r, 1, 2600));
+	rate_init(&r, 0, 0, 0);
+	rate_charge(&r, 100, 0);
+	assert_true(rate_take(&r, 1, 0));
+}
+
 static void rate_limits_and_refills(void **state)
 {
 	struct rate r;
@@ -314,6 +334,7 @@ int main(void)
 		cmocka_unit_test(text_hex_time_and_escapes),
 		cmocka_unit_test(wire_reads_what_it_wrote),
 		cmocka_unit_test(rate_limits_and_refills),
+		cmocka_unit_test(rate_charges_and_is_owed),
 		cmocka_unit_test(secrets_compare_whole),
 		cmocka_unit_test(random_ids_differ),
 	};

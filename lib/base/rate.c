@@ -14,7 +14,9 @@ static void refill(struct rate *r, uint64_t now_ms)
 	r->last_ms = now_ms;
 	if (passed > 3600 * 1000)
 		passed = 3600 * 1000;
-	r->tokens_milli += passed * r->per_s;
+	uint64_t come = passed * r->per_s, paid = come < r->owed_milli ? come : r->owed_milli;
+	r->owed_milli -= paid;
+	r->tokens_milli += come - paid;
 	if (r->tokens_milli > full)
 		r->tokens_milli = full;
 }
@@ -30,6 +32,19 @@ bool rate_take(struct rate *r, uint32_t n, uint64_t now_ms)
 	return true;
 }
 
+void rate_charge(struct rate *r, uint64_t n, uint64_t now_ms)
+{
+	uint64_t most = (uint64_t)r->per_s * 1000;
+
+	if (r->per_s == 0)
+		return;
+	refill(r, now_ms);
+	uint64_t all = n < UINT64_MAX / 1000 ? n * 1000 : UINT64_MAX;
+	uint64_t there = all < r->tokens_milli ? all : r->tokens_milli;
+	r->tokens_milli -= there;
+	r->owed_milli = all - there < most - r->owed_milli ? r->owed_milli + (all - there) : most;
+}
+
 uint64_t rate_wait_ms(struct rate *r, uint32_t n, uint64_t now_ms)
 {
 	if (r->per_s == 0)
@@ -38,5 +53,5 @@ uint64_t rate_wait_ms(struct rate *r, uint32_t n, uint64_t now_ms)
 	uint64_t want = (uint64_t)n * 1000;
 	if (r->tokens_milli >= want)
 		return 0;
-	return (want - r->tokens_milli + r->per_s - 1) / r->per_s;
+	return (want - r->tokens_milli + r->owed_milli + r->per_s - 1) / r->per_s;
 }

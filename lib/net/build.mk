@@ -40,3 +40,10 @@ UNIT += lib/net/dtls_openssl_test
 dtls_openssl_test_SRCS := lib/net/pki_fixture.c
 dtls_openssl_test_LIBS := net run base
 dtls_openssl_test_LD := $(NET_LD)
+
+# Of libnet so that gh-turn and the tests of turn/xdp share it; the test runs the kernel's program.
+lib_net_SRCS += lib/net/fastpath.c lib/net/meters.c
+UNIT += lib/net/fastpath_test
+fastpath_test_SRCS := lib/net/fastpath.c lib/net/meters.c
+fastpath_test_LIBS := base
+fastpath_test_LD := -lbpf

@@ -7,6 +7,7 @@
 #include <asm/ioctls.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <linux/in.h>
 #include <linux/in6.h>
 #include <linux/seccomp.h>
@@ -148,6 +149,22 @@ static int allow_bind(scmp_filter_ctx f)
 	return rc ? rc : allow_if(f, NAME(seccomp), SCMP_A0(SCMP_CMP_EQ, SECCOMP_SET_MODE_FILTER));
 }
 
+/* Elements only: no map is made, found, listed or pinned, and no program loaded. */
+static int allow_maps(scmp_filter_ctx f)
+{
+	static const int commands[] = { BPF_MAP_LOOKUP_ELEM, BPF_MAP_UPDATE_ELEM, BPF_MAP_DELETE_ELEM, BPF_MAP_GET_NEXT_KEY };
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < sizeof commands / sizeof commands[0]; i++)
+		rc = allow_if(f, NAME(bpf), SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffff, (scmp_datum_t)commands[i]));
+	return rc;
+}
+
+static int allow_links(scmp_filter_ctx f)
+{
+	return allow_if(f, NAME(bpf), SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffff, BPF_LINK_CREATE));
+}
+
 /* fstat() of the C library is newfstatat() with an empty name. */
 static int refuse_files(scmp_filter_ctx f)
 {
@@ -194,6 +211,10 @@ static int add_rules(scmp_filter_ctx f, const struct service *row)
 		rc = allow_sockets(f);
 	if (!rc && row->may & FENCE_BIND)
 		rc = allow_bind(f);
+	if (!rc && row->may & FENCE_MAPS)
+		rc = allow_maps(f);
+	if (!rc && row->may & FENCE_LINKS)
+		rc = allow_links(f);
 	if (!rc && row->may & FENCE_RELAY)
 		rc = allow_relay(f);
 	if (!rc)

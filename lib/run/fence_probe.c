@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
@@ -304,6 +305,52 @@ static bool lacks_datagram_batches(const struct service *row)
 	return setsockopt(-1, SOL_SOCKET, SO_RCVBUF, &room, sizeof room) == 0 || errno == EPERM;
 }
 
+static bool reaches_bpf(int command)
+{
+	union bpf_attr none = { .map_fd = (uint32_t)-1 };
+
+	errno = 0;
+	return syscall(SYS_bpf, command, &none, sizeof none) >= 0 || errno != EPERM;
+}
+
+/* Which right a command belongs to; 0: to none. */
+static unsigned right_of(int command)
+{
+	switch (command) {
+	case BPF_MAP_LOOKUP_ELEM:
+	case BPF_MAP_UPDATE_ELEM:
+	case BPF_MAP_DELETE_ELEM:
+	case BPF_MAP_GET_NEXT_KEY:
+		return FENCE_MAPS;
+	case BPF_LINK_CREATE:
+		return FENCE_LINKS;
+	default:
+		return 0;
+	}
+}
+
+/* The other side: a program with maps or links that cannot reach them. */
+static bool lacks_bpf(const struct service *row)
+{
+	bool is_lacking = false;
+
+	for (int c = BPF_MAP_CREATE; c <= BPF_PROG_BIND_MAP; c++)
+		if (right_of(c) & row->may)
+			is_lacking |= !reaches_bpf(c);
+	return is_lacking;
+}
+
+/* Every other command of bpf(). */
+static bool has_other_bpf(const struct service *row)
+{
+	bool is_open = false;
+
+	for (int c = BPF_MAP_CREATE; c <= BPF_PROG_BIND_MAP; c++)
+		if (!(right_of(c) & row->may))
+			is_open |= reaches_bpf(c);
+	return is_open;
+}
+
 static const struct probe probes[] = {
 	{ "root", 0, is_root },
 	{ "limits", 0, has_loose_limits },
@@ -322,6 +369,7 @@ static const struct probe probes[] = {
 	{ "fork", 0, forks },
 	{ "kill", 0, signals_others },
 	{ "code-page", 0, maps_code },
+	{ "bpf", 0, has_other_bpf },
 };
 
 static unsigned say(struct buf *report, const char *name, bool is_open)
@@ -343,6 +391,8 @@ unsigned fence_probe(const struct service *row, struct buf *report)
 		open += say(report, calls[i].name, is_reached(i));
 	if (row->may & FENCE_ACCEPT)
 		open += say(report, "datagram-batches", lacks_datagram_batches(row));
+	if (row->may & (FENCE_MAPS | FENCE_LINKS))
+		open += say(report, "given-maps", lacks_bpf(row));
 	if (row->may & FENCE_FILES)
 		open += say(report, "own-folder", lacks_own_folder(row));
 	return open;

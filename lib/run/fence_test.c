@@ -60,9 +60,8 @@ static void leave_root(void)
 }
 
 /* Runs fn inside the fence of a row in a child; its exit code. */
-static int inside(enum prog prog, bool as_root, int (*fn)(const struct service *row))
+static int inside_row(const struct service *row, bool as_root, int (*fn)(const struct service *row))
 {
-	const struct service *row = service_of(prog);
 	bool is_root = geteuid() == 0;
 	struct ground g;
 	const char *step;
@@ -82,6 +81,11 @@ static int inside(enum prog prog, bool as_root, int (*fn)(const struct service *
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	ground_clear(&g, row);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+static int inside(enum prog prog, bool as_root, int (*fn)(const struct service *row))
+{
+	return inside_row(service_of(prog), as_root, fn);
 }
 
 static int probe(const struct service *row)
@@ -175,6 +179,19 @@ static void test_a_source_address_keeps_bind(void **state)
 	assert_int_equal(inside(PROG_S2S, false, narrowed_with_source), 0);
 }
 
+static void test_maps_and_links_open_their_commands_only(void **state)
+{
+	static const unsigned rights[] = { FENCE_MAPS, FENCE_LINKS, FENCE_MAPS | FENCE_LINKS };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rights / sizeof rights[0]; i++) {
+		struct service row = *service_of(PROG_IM);
+		row.may |= rights[i];
+		assert_int_equal(inside_row(&row, true, probe), 0);
+		assert_int_equal(inside_row(&row, false, probe), 0);
+	}
+}
+
 static void test_programs_can_live(void **state)
 {
 	(void)state;
@@ -235,6 +252,7 @@ int main(void)
 		cmocka_unit_test(test_no_door_is_open),
 		cmocka_unit_test(test_programs_can_live),
 		cmocka_unit_test(test_a_source_address_keeps_bind),
+		cmocka_unit_test(test_maps_and_links_open_their_commands_only),
 		cmocka_unit_test(test_optional_files),
 		cmocka_unit_test(test_abort_ends),
 		cmocka_unit_test(test_probe_sees_open_doors),

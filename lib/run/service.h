@@ -17,6 +17,8 @@ enum fence_may {
 	FENCE_FILES = 1 << 2,       /* open, rename, unlink, fsync, lock below its own folder only */
 	FENCE_BIND = 1 << 3,        /* a source address for new sockets; see fence_narrow */
 	FENCE_RELAY = 1 << 4,       /* new datagram sockets of IPv4 and IPv6, bound to ports of its own; their options */
+	FENCE_MAPS = 1 << 5,        /* elements of kernel maps whose descriptors it has: walk, look up, update, delete */
+	FENCE_LINKS = 1 << 6,       /* links between kernel programs whose descriptors it has and interfaces */
 };
 
 struct service {

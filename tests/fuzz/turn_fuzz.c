@@ -70,6 +70,30 @@ static void check_ports(void)
 	assert(owned == p.open_ports);
 }
 
+/* A flow in the kernel is one channel's that lives, and no other outlives it. */
+static void check_flows(void)
+{
+	unsigned of_channels = 0, used = 0;
+
+	for (unsigned w = 0; w < PLAY_WORKERS; w++) {
+		struct turn_server *s = p.workers[w].server;
+		struct allocation *a;
+		for (size_t walk = 0; (a = map_next(&s->table.by_number, &walk));)
+			for (uint16_t i = 0; i < a->n_channels; i++) {
+				const struct channel *c = &a->channels[i];
+				if (!c->flow)
+					continue;
+				const struct play_flow *f = &p.flows[c->flow - 1];
+				assert(f->is_used && f->worker == w && f->is.channel == c->number);
+				assert(stunaddr_eq(&f->is.peer, &c->peer) && stunaddr_eq(&f->is.client, &a->client.from));
+				of_channels++;
+			}
+	}
+	for (unsigned i = 0; i < PLAY_FLOWS; i++)
+		used += p.flows[i].is_used;
+	assert(used == of_channels);
+}
+
 /* ---- events ---- */
 
 struct want {
@@ -185,6 +209,8 @@ static void change(void)
 		(void)peer_rules_add(&p.conf.rules.deny, &(struct prefix){ .bits = 104, .bytes = { [10] = 0xff, [11] = 0xff, 8 } });
 	for (unsigned w = 0; w < PLAY_WORKERS; w++)
 		turn_server_set(p.workers[w].server, &p.conf);
+	for (unsigned w = 0; w < PLAY_WORKERS; w++)
+		turn_server_kernel(p.workers[w].server, (b & 6) != 6);
 	p.has_no_port = b & 128;
 }
 
@@ -225,6 +251,7 @@ static void event(void)
 	}
 	play_clear(&p);
 	check_ports();
+	check_flows();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -234,6 +261,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	end = data + size;
 	memset(ticket_n, 0, sizeof ticket_n);
 	play_begin(&p);
+	for (unsigned i = 0; i < PLAY_WORKERS; i++) {
+		const struct turn_door door = { TURN_UDP, .at = { 4, 3478, { 9, 1, 1, 1 } }, .seen = { 4, 3478, { 9, 1, 1, 1 } } };
+		turn_server_set_door(p.workers[i].server, 0, &door);
+		turn_server_kernel(p.workers[i].server, true);
+	}
 	for (unsigned i = 0; i < CLIENTS; i++) {
 		clients[i] = play_client(&p, (uint8_t)i, 1000);
 		clients[i].worker = i & 1;

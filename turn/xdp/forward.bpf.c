@@ -1,0 +1,402 @@
+/* turn/xdp/forward.bpf.c - the relay's data path in the kernel: ChannelData of UDP clients to UDP
+ * peers and back (RFC 8656 12, 15, 16). Whatever is not plainly a packet of a known flow goes up. */
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/udp.h>
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "net/flowmap.h"
+
+#define NS_PER_S 1000000000ull
+#define BURST_NS (NS_PER_S / 10)
+#define LOOPBACK_IFINDEX 1
+#define AF_INET_ 2
+#define AF_INET6_ 10
+#define IPV4_DF 0x4000
+#define IPV4_FRAGMENT 0x3fff
+#define RFC7915_MTU 1260 /* RFC 7915 5.1: DF only above it */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC); /* a box that relays little holds little */
+	__type(key, struct way_key);
+	__type(value, struct way);
+	__uint(max_entries, 2 * FLOWMAP_FLOWS_MAX);
+} ways SEC(".maps");
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, struct flow_limits);
+	__uint(max_entries, FLOWMAP_FLOWS_MAX);
+} flows SEC(".maps");
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, struct flow_meter);
+	__uint(max_entries, FLOWMAP_METERS_MAX);
+} meters SEC(".maps");
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__type(key, __u32);
+	__type(value, struct flow_counts);
+	__uint(max_entries, FLOWMAP_FLOWS_MAX);
+} counts SEC(".maps");
+/* Interfaces that a frame of another one may leave by. */
+struct {
+	__uint(type, BPF_MAP_TYPE_DEVMAP_HASH);
+	__type(key, __u32);
+	__type(value, __u32);
+	__uint(max_entries, 64);
+} ports SEC(".maps");
+
+struct packet {
+	struct way_key key;
+	__u16 l3_bytes;  /* of its IP header */
+	__u16 udp_bytes; /* with the UDP header */
+	__u16 wire_check, wire_id;
+	__u8 hops, tos;
+	__u8 is_df, has_id;
+};
+
+#define INLINE static __always_inline
+
+INLINE void copy4(__u8 *to, const void *from)
+{
+	*(__u32 *)to = *(const __u32 *)from;
+}
+
+INLINE void copy16(__u8 *to, const void *from)
+{
+	__builtin_memcpy(to, from, 16);
+}
+
+INLINE __u64 sum16(const __u8 *ip)
+{
+	const __u32 *w = (const __u32 *)ip;
+	return (__u64)w[0] + w[1] + w[2] + w[3];
+}
+
+INLINE __u64 unsum16(const __u8 *ip)
+{
+	const __u32 *w = (const __u32 *)ip;
+	return (__u64)(__u32)~w[0] + (__u32)~w[1] + (__u32)~w[2] + (__u32)~w[3];
+}
+
+INLINE __u16 fold(__u64 sum)
+{
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return sum;
+}
+
+INLINE int read_ipv4(struct packet *p, void *l3, void *end, struct udphdr **udp)
+{
+	struct iphdr *ip = l3;
+	if ((void *)(ip + 1) > end || ip->version != 4 || ip->ihl != 5 || ip->protocol != IPPROTO_UDP)
+		return -1;
+	if (ip->frag_off & bpf_htons(IPV4_FRAGMENT))
+		return -1;
+	p->l3_bytes = sizeof *ip;
+	p->hops = ip->ttl;
+	p->tos = ip->tos;
+	p->wire_id = ip->id;
+	p->has_id = 1;
+	p->is_df = !!(ip->frag_off & bpf_htons(IPV4_DF));
+	p->udp_bytes = bpf_ntohs(ip->tot_len) - sizeof *ip;
+	p->key.family = 4;
+	copy4(p->key.src, &ip->saddr);
+	copy4(p->key.dst, &ip->daddr);
+	*udp = (void *)(ip + 1);
+	return 0;
+}
+
+INLINE int read_ipv6(struct packet *p, void *l3, void *end, struct udphdr **udp)
+{
+	struct ipv6hdr *ip = l3;
+	if ((void *)(ip + 1) > end || ip->version != 6 || ip->nexthdr != IPPROTO_UDP)
+		return -1;
+	p->l3_bytes = sizeof *ip;
+	p->hops = ip->hop_limit;
+	p->tos = ip->priority << 4 | ip->flow_lbl[0] >> 4;
+	p->udp_bytes = bpf_ntohs(ip->payload_len);
+	p->key.family = 6;
+	copy16(p->key.src, &ip->saddr);
+	copy16(p->key.dst, &ip->daddr);
+	*udp = (void *)(ip + 1);
+	return 0;
+}
+
+/* The UDP header, whose length must be the IP header's and inside the frame. */
+INLINE int read_udp(struct packet *p, struct udphdr *udp, void *end)
+{
+	if ((void *)(udp + 1) > end || p->hops < 2)
+		return -1;
+	if (bpf_ntohs(udp->len) != p->udp_bytes || p->udp_bytes < sizeof *udp)
+		return -1;
+	if ((__u64)end - (__u64)udp < p->udp_bytes)
+		return -1;
+	p->wire_check = udp->check;
+	p->key.wire_sport = udp->source;
+	p->key.wire_dport = udp->dest;
+	return 0;
+}
+
+/* A datagram of a client is ChannelData (RFC 8656 12.4) without padding, or else a datagram of a peer
+ * is looked for: what a peer's payload looks like means nothing. */
+INLINE struct way *find_way(struct packet *p, struct udphdr *udp, void *end)
+{
+	const __u16 *head = (void *)(udp + 1);
+	struct way *w = bpf_map_lookup_elem(&ways, &p->key);
+	if (w || (void *)(head + 2) > end || p->udp_bytes < sizeof *udp + 4)
+		return w;
+	if (bpf_ntohs(head[0]) >> 12 != 4 || bpf_ntohs(head[1]) + sizeof *udp + 4 != p->udp_bytes)
+		return 0;
+	p->key.wire_channel = head[0];
+	return bpf_map_lookup_elem(&ways, &p->key);
+}
+
+/* One virtual bucket (GCRA): due is when it is full again; a burst of BURST_NS is free. */
+INLINE int meter(__u64 *due, __u64 now, __u64 cost_ns)
+{
+	for (int i = 0; i < 4; i++) {
+		__u64 old = *(volatile __u64 *)due;
+		__u64 from = old > now ? old : now;
+		if (from - now > BURST_NS)
+			return -1;
+		if (__sync_val_compare_and_swap(due, old, from + cost_ns) == old)
+			return 0;
+	}
+	return -1;
+}
+
+INLINE int within_caps(const struct flow_limits *f, __u64 now, __u32 bytes)
+{
+	for (int i = 0; i < FLOWMAP_CAPS; i++) {
+		const struct flow_cap *cap = &f->caps[i];
+		if (!cap->bytes_per_s)
+			continue;
+		__u32 number = cap->meter;
+		struct flow_meter *m = bpf_map_lookup_elem(&meters, &number);
+		if (!m || meter(&m->due_ns, now, bytes * NS_PER_S / cap->bytes_per_s))
+			return 0;
+	}
+	return 1;
+}
+
+INLINE void count(struct flow_counts *c, const struct way *w, __u32 bytes)
+{
+	if (w->to_peer) {
+		c->to_peer++;
+		c->to_peer_bytes += bytes;
+	} else {
+		c->to_client++;
+		c->to_client_bytes += bytes;
+	}
+}
+
+/* Routed like a datagram of this box: the lookup enters at the loopback interface, so that no real
+ * interface needs to be a router. The frame's own routes and neighbours only. */
+INLINE int route(struct xdp_md *ctx, const struct way *w, __u16 l3_total, __u8 tos, struct bpf_fib_lookup *r)
+{
+	r->l4_protocol = IPPROTO_UDP;
+	r->sport = w->wire_sport;
+	r->dport = w->wire_dport;
+	r->tot_len = l3_total;
+	r->ifindex = LOOPBACK_IFINDEX;
+	if (w->family == 4) {
+		r->family = AF_INET_;
+		r->tos = tos & 0x1c;
+		r->ipv4_src = *(const __u32 *)w->src;
+		r->ipv4_dst = *(const __u32 *)w->dst;
+	} else {
+		r->family = AF_INET6_;
+		copy16((__u8 *)r->ipv6_src, w->src);
+		copy16((__u8 *)r->ipv6_dst, w->dst);
+	}
+	if (bpf_fib_lookup(ctx, r, sizeof *r, 0) != BPF_FIB_LKUP_RET_SUCCESS)
+		return -1;
+	__u32 out = r->ifindex;
+	return out == ctx->ingress_ifindex || bpf_map_lookup_elem(&ports, &out) ? 0 : -1;
+}
+
+/* RFC 1624: the old words taken out of the sum, the new ones put in. 0 means none and stays so (IPv4). */
+INLINE __u16 new_check(const struct packet *p, const struct way *w, __u16 udp_bytes)
+{
+	if (!p->wire_check)
+		return 0;
+	__u64 sum = (__u16)~p->wire_check;
+	sum += unsum16(p->key.src) + unsum16(p->key.dst) + sum16(w->src) + sum16(w->dst);
+	sum += (__u16)~p->key.wire_sport + (__u64)(__u16)~p->key.wire_dport + w->wire_sport + w->wire_dport;
+	/* The length is in the header and in the pseudo-header. */
+	sum += 2ull * (__u16)~bpf_htons(p->udp_bytes) + 2ull * bpf_htons(udp_bytes);
+	if (p->key.wire_channel)
+		sum += (__u16)~p->key.wire_channel + (__u64)(__u16)~bpf_htons(p->udp_bytes - 12);
+	if (w->wire_channel)
+		sum += (__u64)w->wire_channel + bpf_htons(udp_bytes - 12);
+	__u16 check = ~fold(sum);
+	return check ? check : 0xffff;
+}
+
+INLINE void write_ipv4(struct iphdr *ip, const struct packet *p, const struct way *w, __u16 total)
+{
+	__builtin_memset(ip, 0, sizeof *ip);
+	ip->version = 4;
+	ip->ihl = 5;
+	ip->tos = p->tos;
+	ip->tot_len = bpf_htons(total);
+	ip->ttl = p->hops - 1;
+	ip->protocol = IPPROTO_UDP;
+	if (p->has_id) {
+		ip->id = p->wire_id;
+		ip->frag_off = p->is_df ? bpf_htons(IPV4_DF) : 0;
+	} else {
+		ip->id = bpf_get_prandom_u32();
+		ip->frag_off = total > RFC7915_MTU ? bpf_htons(IPV4_DF) : 0;
+	}
+	copy4((__u8 *)&ip->saddr, w->src);
+	copy4((__u8 *)&ip->daddr, w->dst);
+	__u64 sum = 0;
+	const __u16 *word = (const __u16 *)ip;
+#pragma unroll
+	for (int i = 0; i < 10; i++)
+		sum += word[i];
+	ip->check = ~fold(sum);
+}
+
+INLINE void write_ipv6(struct ipv6hdr *ip, const struct packet *p, const struct way *w, __u16 payload)
+{
+	ip->version = 6;
+	ip->priority = p->tos >> 4;
+	ip->flow_lbl[0] = p->tos << 4;
+	ip->flow_lbl[1] = ip->flow_lbl[2] = 0;
+	ip->payload_len = bpf_htons(payload);
+	ip->nexthdr = IPPROTO_UDP;
+	ip->hop_limit = p->hops - 1;
+	copy16((__u8 *)&ip->saddr, w->src);
+	copy16((__u8 *)&ip->daddr, w->dst);
+}
+
+INLINE int write_udp(struct udphdr *udp, void *end, const struct packet *p, const struct way *w, __u16 bytes)
+{
+	if ((void *)(udp + 1) > end)
+		return -1;
+	udp->source = w->wire_sport;
+	udp->dest = w->wire_dport;
+	udp->len = bpf_htons(bytes);
+	udp->check = new_check(p, w, bytes);
+	if (!w->wire_channel)
+		return 0;
+	__u16 *head = (void *)(udp + 1);
+	if ((void *)(head + 2) > end)
+		return -1;
+	head[0] = w->wire_channel;
+	head[1] = bpf_htons(bytes - 12);
+	return 0;
+}
+
+INLINE int write_frame(struct xdp_md *ctx, const struct packet *p, const struct way *w, __u16 udp_bytes,
+		       const struct bpf_fib_lookup *r)
+{
+	void *end = (void *)(long)ctx->data_end;
+	struct ethhdr *eth = (void *)(long)ctx->data;
+	void *l3 = eth + 1;
+	if (l3 + sizeof(struct ipv6hdr) > end && (w->family == 6 || l3 + sizeof(struct iphdr) > end))
+		return -1;
+	__builtin_memcpy(eth->h_dest, r->dmac, ETH_ALEN);
+	__builtin_memcpy(eth->h_source, r->smac, ETH_ALEN);
+	if (w->family == 4) {
+		if (l3 + sizeof(struct iphdr) > end)
+			return -1;
+		eth->h_proto = bpf_htons(ETH_P_IP);
+		write_ipv4(l3, p, w, udp_bytes + sizeof(struct iphdr));
+		return write_udp(l3 + sizeof(struct iphdr), end, p, w, udp_bytes);
+	}
+	if (l3 + sizeof(struct ipv6hdr) > end)
+		return -1;
+	eth->h_proto = bpf_htons(ETH_P_IPV6);
+	write_ipv6(l3, p, w, udp_bytes);
+	return write_udp(l3 + sizeof(struct ipv6hdr), end, p, w, udp_bytes);
+}
+
+INLINE int forward(struct xdp_md *ctx, const struct packet *p, const struct way *w, int is_probe)
+{
+	__u64 now = bpf_ktime_get_ns();
+	__u32 slot = w->slot;
+	__u16 l3_bytes = w->family == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
+	int grows = (w->wire_channel ? 4 : 0) - (p->key.wire_channel ? 4 : 0);
+	__u16 udp_bytes = p->udp_bytes + grows;
+	__u32 bytes = p->udp_bytes - sizeof(struct udphdr) - (p->key.wire_channel ? 4 : 0);
+	struct flow_limits *f = bpf_map_lookup_elem(&flows, &slot);
+	struct flow_counts *c = bpf_map_lookup_elem(&counts, &slot);
+	struct bpf_fib_lookup r = {};
+
+	if (!f || !c || f->expires_ns <= now)
+		return XDP_PASS;
+	/* RFC 8200 8.1: IPv6 wants a checksum, which is a walk over the payload. */
+	if (!p->wire_check && w->family == 6)
+		return XDP_PASS;
+	if ((__u32)p->udp_bytes + grows + l3_bytes > 0xffff)
+		return XDP_PASS;
+	if (is_probe)
+		r.ifindex = ctx->ingress_ifindex;
+	else if (route(ctx, w, udp_bytes + l3_bytes, p->tos, &r))
+		return XDP_PASS;
+	if (!within_caps(f, now, bytes)) {
+		c->dropped++;
+		return XDP_DROP;
+	}
+	__u32 in = ctx->ingress_ifindex;
+	if (bpf_xdp_adjust_head(ctx, (int)p->l3_bytes - l3_bytes - grows))
+		return XDP_PASS;
+	if (write_frame(ctx, p, w, udp_bytes, &r)) {
+		c->dropped++;
+		return XDP_DROP;
+	}
+	count(c, w, bytes);
+	return r.ifindex == in ? XDP_TX : bpf_redirect_map(&ports, r.ifindex, XDP_DROP);
+}
+
+INLINE int handle(struct xdp_md *ctx, int is_probe)
+{
+	void *end = (void *)(long)ctx->data_end;
+	struct ethhdr *eth = (void *)(long)ctx->data;
+	struct packet p = {};
+	struct udphdr *udp = 0;
+	int rc = -1;
+
+	if ((void *)(eth + 1) > end)
+		return XDP_PASS;
+	if (eth->h_proto == bpf_htons(ETH_P_IP))
+		rc = read_ipv4(&p, eth + 1, end, &udp);
+	else if (eth->h_proto == bpf_htons(ETH_P_IPV6))
+		rc = read_ipv6(&p, eth + 1, end, &udp);
+	if (rc || read_udp(&p, udp, end))
+		return XDP_PASS;
+	/* An IPv6 datagram without a checksum is the kernel's to refuse (RFC 8200 8.1). */
+	if (!p.wire_check && p.key.family == 6)
+		return XDP_PASS;
+	struct way *w = find_way(&p, udp, end);
+	return w ? forward(ctx, &p, w, is_probe) : XDP_PASS;
+}
+
+SEC("xdp")
+int turn_forward(struct xdp_md *ctx)
+{
+	return handle(ctx, 0);
+}
+
+/* The same without a route and neighbours, which a self-test before the first packet cannot have. */
+SEC("xdp")
+int turn_probe(struct xdp_md *ctx)
+{
+	return handle(ctx, 1);
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
