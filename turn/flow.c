@@ -75,7 +75,7 @@ static void drop(struct turn_server *s, struct allocation *a, struct channel *c)
 	add_counts(s, a, &counts);
 }
 
-/* In vain or without memory for the timer: no flow whose bytes nobody counts. */
+/* The timer that reads the counters. False: without memory for it nothing goes where its bytes would not be counted. */
 static bool watch(struct turn_server *s)
 {
 	return loop_timer_is_set(&s->flow_timer) || loop_timer_set(s->loop, &s->flow_timer, TICK_MS) == 0;
@@ -180,7 +180,7 @@ static void on_tick(void *arg)
 		s->must_renew = false;
 	}
 	if (s->stats[TURN_STAT_KERNEL_FLOWS] > 0 && loop_timer_set(s->loop, &s->flow_timer, TICK_MS) < 0)
-		turn_server_kernel(s, false); /* as watch() */
+		turn_server_kernel(s, false); /* as in watch() */
 }
 
 void flows_init(struct turn_server *s)

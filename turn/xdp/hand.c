@@ -59,6 +59,7 @@ void hand_out(struct xdp *x, uint32_t slots)
 	if (x->slots)
 		hand_back(x, "the number of workers changes");
 	x->slots = slots;
+	x->why[0] = 0;
 	each(x, hand_up);
 }
 

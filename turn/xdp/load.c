@@ -87,7 +87,9 @@ static struct xdp_link *link_of(struct xdp_kernel *k, unsigned ifindex)
 
 static const char *reason(void)
 {
-	return errno == EBUSY ? "another XDP program is attached" : "the driver does not take XDP programs in this mode";
+	if (errno == ENODEV || errno == EINVAL)
+		return "the interface is gone";
+	return errno == EBUSY || errno == EEXIST ? "another XDP program is attached" : "the driver does not take XDP programs in this mode";
 }
 
 int xdp_kernel_attach(struct xdp_kernel *k, unsigned ifindex, unsigned how, const char **why)
@@ -120,16 +122,6 @@ void xdp_kernel_detach(struct xdp_kernel *k, unsigned ifindex)
 	(void)bpf_map_delete_elem(k->ports, &ifindex); /* it may not have been an exit */
 	(void)close(l->fd); /* detaches; nothing can be done if not */
 	*l = (struct xdp_link){ 0 };
-}
-
-unsigned xdp_kernel_next(const struct xdp_kernel *k, unsigned *at)
-{
-	while (*at < XDP_PORTS_MAX) {
-		unsigned ifindex = k->links[(*at)++].ifindex;
-		if (ifindex)
-			return ifindex;
-	}
-	return 0;
 }
 
 static int write_one(const char *path)

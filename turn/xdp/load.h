@@ -19,8 +19,6 @@ enum xdp_how {
  * capability. */
 int xdp_kernel_attach(struct xdp_kernel *k, unsigned ifindex, unsigned how, const char **why);
 void xdp_kernel_detach(struct xdp_kernel *k, unsigned ifindex); /* harmless when it is not */
-/* Those that are attached: start with *at = 0. 0: no more. */
-unsigned xdp_kernel_next(const struct xdp_kernel *k, unsigned *at);
 /* The loopback interface routes, so that the program may look up routes as this box does; no other
  * interface forwards by that. Needs /proc/sys. ERR_SYS. */
 int xdp_kernel_routes(void);

@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <errno.h>
 #include <linux/ethtool.h>
 #include <linux/if_link.h>
 #include <linux/sockios.h>
@@ -22,6 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/err.h"
 #include "net/fastpath.h"
 #include "load.h"
 
@@ -215,8 +217,64 @@ static void a_flow_stays_in_the_kernel(void **state)
 	xdp_kernel_close(k);
 }
 
+static struct xdp_kernel *opened(void)
+{
+	struct xdp_kernel *k = NULL;
+	const char *why = "";
+	assert_int_equal(unshare(CLONE_NEWNET), 0);
+	assert_int_equal(xdp_kernel_open("build/bpf/forward.bpf.o", &k, &why), 0);
+	return k;
+}
+
+/* The program itself finds no route here, so that nothing comes out as the self-test wants it. */
+static void the_self_test_can_fail(void **state)
+{
+	struct fastpath_maps m = { .cpus = xdp_kernel_cpus(), .first_slot = FLOWMAP_FLOWS_MAX - 1, .slots = 1 };
+	struct xdp_kernel *k = opened();
+	(void)state;
+	assert_int_equal(xdp_kernel_maps(k, m.fds), 0);
+	assert_false(xdp_probe(xdp_kernel_prog(k), &m));
+	xdp_kernel_close(k);
+}
+
+static void no_object_says_so(void **state)
+{
+	struct xdp_kernel *k = NULL;
+	const char *why = "";
+	(void)state;
+	assert_int_equal(xdp_kernel_open("build/bpf/none.o", &k, &why), ERR_SYS);
+	assert_int_equal(errno, ENOENT);
+	assert_string_equal(why, "the object cannot be read");
+	assert_null(k);
+}
+
+static void links_come_and_go(void **state)
+{
+	struct xdp_kernel *k = opened();
+	const char *why = NULL;
+	(void)state;
+	assert_int_equal(shell("ip link add near0 type veth peer name far0 && ip link set lo up"), 0);
+	unsigned near = if_nametoindex("near0"), lo = if_nametoindex("lo");
+	assert_int_equal(xdp_kernel_attach(k, near, XDP_PORT_EXIT, &why), 0);
+	assert_int_equal(xdp_kernel_attach(k, near, 0, &why), ERR_EXISTS);
+	/* loopback has no driver, and another program is in the way */
+	assert_int_equal(xdp_kernel_attach(k, lo, 0, &why), ERR_SYS);
+	assert_string_equal(why, "the driver does not take XDP programs in this mode");
+	assert_int_equal(xdp_kernel_attach(k, 9999, 0, &why), ERR_SYS);
+	assert_int_equal(far_ready("far0"), 0);
+	assert_int_equal(xdp_kernel_attach(k, if_nametoindex("far0"), 0, &why), ERR_SYS);
+	assert_string_equal(why, "another XDP program is attached");
+	xdp_kernel_detach(k, near);
+	xdp_kernel_detach(k, near);
+	assert_int_equal(xdp_kernel_attach(k, near, XDP_PORT_GENERIC, &why), 0);
+	xdp_kernel_close(k);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(a_flow_stays_in_the_kernel) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_self_test_can_fail), cmocka_unit_test(no_object_says_so), cmocka_unit_test(links_come_and_go),
+		cmocka_unit_test(a_flow_stays_in_the_kernel),
+	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
