@@ -26,7 +26,7 @@ CLIENT, SERVER, RELAY, PEER, PEER_PORT = "10.99.1.2", "10.99.1.1", "10.99.2.1", 
 REALM, USER, PASSWORD = "relay.example", "u1", "correct horse"
 PORTS = {"udp": 3478, "send": 3478, "tcp": 3478, "tls": 5349, "dtls": 5349, "static": 3478}
 SERVER_CPU, LOAD_CPU = 0, 1
-CLONE_NEWNET, SIOCETHTOOL, ETHTOOL_STXCSUM = 0x40000000, 0x8946, 0x17
+CLONE_NEWNET, SIOCETHTOOL, ETHTOOL_STXCSUM, ETHTOOL_SGRO = 0x40000000, 0x8946, 0x17, 0x2C
 
 
 def say(text):
@@ -68,16 +68,16 @@ class Net:
         self.ip("link", "set", "near-" + side, "up")
         for words in (("link", "set", "lo", "up"), ("addr", "add", far + "/24", "dev", "far-" + side), ("link", "set", "far-" + side, "up")):
             self.ip(*words, path=self.path(side))
-        self._sums_in_software(side)
+        # A veth leaves checksums out; the kernel path needs what a wire has, and all servers get the same.
+        self._ethtool(side, ETHTOOL_STXCSUM, 0)
 
-    def _sums_in_software(self, side):
-        """A veth leaves checksums out; the kernel path needs what a wire has, and all servers get the same."""
+    def _ethtool(self, side, command, value):
         fd = os.open(self.path(side), os.O_RDONLY)
         self.libc.setns(fd, CLONE_NEWNET)
         try:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-                value = ctypes.create_string_buffer(struct.pack("II", ETHTOOL_STXCSUM, 0))
-                fcntl.ioctl(s, SIOCETHTOOL, struct.pack("16sQ16x", ("far-" + side).encode(), ctypes.addressof(value)))
+                what = ctypes.create_string_buffer(struct.pack("II", command, value))
+                fcntl.ioctl(s, SIOCETHTOOL, struct.pack("16sQ16x", ("far-" + side).encode(), ctypes.addressof(what)))
         finally:
             self.libc.setns(self.own, CLONE_NEWNET)
             os.close(fd)
@@ -86,13 +86,10 @@ class Net:
         """The threads of the near ends; they work on the server's processor from now on."""
         return place_threads(self.threads(None, "near-client") + self.threads(None, "near-peer"), SERVER_CPU)
 
-    def redirectable(self):
-        """The far ends take frames that a program sends them."""
-        passing = []
+    def far_polls(self):
+        """The far ends take frames that a program sends them, as a network card does."""
         for side in self.ends:
-            passing.append(Program(self.place, "pass-" + side, [need("nsenter"), "--net=" + self.path(side)] + frames("pass", "far-" + side)))
-            passing[-1].wait_log("ready")
-        return passing
+            self._ethtool(side, ETHTOOL_SGRO, 1)
 
     def threads(self, path, interface):
         """The kernel's threads for a network's interface, which has an XDP program: from now on it works in them."""
@@ -146,17 +143,23 @@ def keys():
     return "md5=%s sha256=%s" % (hashlib.md5(text).hexdigest(), hashlib.sha256(text).hexdigest())
 
 
-def gatehouse(site, allocations, extra=()):
+def gatehouse(site, allocations, fast_path="off"):
     site.number += 1
     listen = {"udp": 3478, "tcp": 3478, "tls": 5349, "dtls": 5349}
     gh = Gatehouse(site.place, "near.example", site.cert, site.pki.ca, site.dns, name="gatehouse-%d" % site.number, settings=[
         "set turn listen-%s v4 %s %d" % (how, SERVER, port) for how, port in listen.items()] + [
         "set turn realm " + REALM, "set turn relay-address v4 " + RELAY, "set turn port-min 10000", "set turn port-max 65535",
         "set turn workers 1", "set turn allocations-max 0", "set turn allocations-user 0", "set turn allocations-address 0",
-        "set turn answers 0", 'set turn user %s key "%s"' % (USER, keys()), "set turn allow-peer bench %s/32" % PEER] + list(extra))
+        "set turn answers 0", 'set turn user %s key "%s"' % (USER, keys()), "set turn allow-peer bench %s/32" % PEER, "set turn fast-path " + fast_path])
     gh.start()
     wait_for("gh-turn listens", lambda: "turn.listening" in gh.log(), 10)
     return gh.program
+
+
+def gatehouse_xdp(site, allocations):
+    site.net.far_polls()
+    p = gatehouse(site, allocations, "on")
+    return Kernel(p, [p.pid] + site.net.on_server_cpu())
 
 
 def coturn(site, allocations):
@@ -214,14 +217,15 @@ def flows_file(site, allocations):
 
 def bare_xdp(site, allocations):
     site.number += 1
+    site.net.far_polls()
     p = Program(site.place, "bare-xdp-%d" % site.number, frames(
         "forward", flows_file(site, allocations), "near-client", "near-peer"))
     p.wait_log("ready")
     return Kernel(p, site.net.on_server_cpu())
 
 
-SERVERS = {"gatehouse": gatehouse, "coturn": coturn, "bare": bare, "bare XDP": bare_xdp}
-KERNEL = ("bare XDP",)     # those with a path in the kernel
+SERVERS = {"gatehouse": gatehouse, "coturn": coturn, "bare": bare, "gatehouse XDP": gatehouse_xdp, "bare XDP": bare_xdp}
+KERNEL = ("gatehouse XDP", "bare XDP")     # those with a path in the kernel
 
 
 class Bench:
@@ -248,25 +252,36 @@ class Bench:
 
     def load(self, name, via, allocations, payload=160, to="peer", runs=(), search=0.0):
         """One run of gh-turnload against a fresh server; what it printed."""
-        how = "static" if name.startswith("bare") else via
         with self.server(name, allocations) as server:
-            argv = [os.path.join(BIN, "gh-turnload"), "--server", "%s:%d" % (SERVER, PORTS[how]), "--client", CLIENT,
-                    "--peer", "%s:%d" % (PEER, PEER_PORT), "--relay", RELAY, "--client-net", self.site.net.path("client"),
-                    "--peer-net", self.site.net.path("peer"), "--via", how, "--allocations", str(allocations), "--payload", str(payload),
-                    "--to", to, "--pids", str(server.pid), "--user", USER, "--password", PASSWORD, "--search", str(search)]
-            if name in KERNEL:
-                self.site.net.redirectable()
+            argv = self._argv(name, via, allocations) + ["--payload", str(payload), "--to", to, "--pids", str(server.pid), "--search", str(search)]
             for rate, seconds in runs:
                 argv += ["--run", "%d:%g" % (rate, seconds)]
             return self._measure("%s by %s, %d allocations" % (name, via, allocations), argv, server)
 
+    def _argv(self, name, via, allocations):
+        how = "static" if name.startswith("bare") else via
+        return [os.path.join(BIN, "gh-turnload"), "--server", "%s:%d" % (SERVER, PORTS[how]), "--client", CLIENT,
+                "--peer", "%s:%d" % (PEER, PEER_PORT), "--relay", RELAY, "--client-net", self.site.net.path("client"),
+                "--peer-net", self.site.net.path("peer"), "--user", USER, "--password", PASSWORD, "--via", how,
+                "--allocations", str(allocations)]
+
     def frames(self, name, allocations, payload, rate, seconds):
         """Frames through the kernel path that a server has attached, from the clients' interface to the peer's."""
         with self.server(name, allocations) as server:
-            net = self.site.net
-            argv = frames("run", flows_file(self.site, allocations), net.path("client"), "far-client", net.path("peer"), "far-peer",
-                          payload, rate, seconds, server.pid)
+            net, flows = self.site.net, self._flows(name, allocations)
+            argv = frames("run", flows, net.path("client"), "far-client", net.path("peer"), "far-peer", payload, rate, seconds, server.pid)
             return self._measure("frames through " + name, argv, server, self._far_threads)
+
+    def _flows(self, name, allocations):
+        """Laid down beforehand, or channels of clients that stay."""
+        if name.startswith("bare"):
+            return flows_file(self.site, allocations)
+        self.site.number += 1
+        path = self.site.place.path("flows-of-clients-%d" % self.site.number)
+        clients = Program(self.site.place, "clients-%d" % self.site.number, self._argv(name, "udp", allocations) + [
+            "--flows", path, "--hold", "60", "--run", "1000:0.3"])     # the neighbours are known then
+        clients.wait_log("}", 60)
+        return path
 
     def _far_threads(self, child):
         if child.stdout.readline() != "ready\n":
@@ -289,12 +304,15 @@ class Bench:
 # ---- what is measured
 
 def each(plan, names, measure):
-    """Rounds around the servers; a server that fails is missing in the table, and said."""
+    """Rounds around the servers; a server that fails is missing in the table from then on, and said."""
+    failed = set()
     for _ in range(plan["runs"]):
         for name in names:
             try:
-                measure(name)
+                if name not in failed:
+                    measure(name)
             except Failed as e:
+                failed.add(name)
                 say("turn: %s" % e)
 
 
@@ -321,7 +339,7 @@ def traffic(bench, plan, out):
                 add_run(out, key, name, r, r["rate"] == 0)
             if has_search:
                 out.add(key + ("relayed/s without loss (0.1 %)",), name, got["loss_free_per_s"])
-        each(plan, [s for s in SERVERS if via == "udp" or not s.startswith("bare")], measure)
+        each(plan, SERVERS if via == "udp" else ("gatehouse", "coturn"), measure)
 
 
 def allocations(bench, plan, out):
@@ -339,13 +357,12 @@ def allocations(bench, plan, out):
 
 def kernel(bench, plan, out):
     for n, payload in plan["frames"]:
-        for rate in (0, 10000):
-            key = ("turn", n, "frame in, frame out, %d bytes" % payload)
+        key = ("turn", n, "frame in, frame out, %d bytes" % payload)
 
-            def measure(name):
-                say("turn: %s, %d, %s" % (name, n, key[2]))
-                add_run(out, key, name, bench.frames(name, n, payload, rate, plan["seconds"])["runs"][0], rate == 0)
-            each(plan, KERNEL, measure)
+        def measure(name):
+            say("turn: %s, %d, %s" % (name, n, key[2]))
+            add_run(out, key, name, bench.frames(name, n, payload, 0, plan["seconds"])["runs"][0], True)
+        each(plan, KERNEL, measure)
 
 
 KINDS = {"udp": "ChannelData over UDP", "send": "Send over UDP", "tcp": "ChannelData over TCP", "tls": "ChannelData over TLS",

@@ -141,16 +141,10 @@ int make_frame(struct xdp_md *ctx)
 SEC("xdp")
 int end_frame(struct xdp_md *ctx)
 {
-	if (ctx->data_end - ctx->data > KERNELS_OWN_MAX)
-		__sync_fetch_and_add(&shared.ended, 1);
+	if (ctx->data_end - ctx->data <= KERNELS_OWN_MAX)
+		return XDP_PASS;
+	__sync_fetch_and_add(&shared.ended, 1);
 	return XDP_DROP;
-}
-
-SEC("xdp")
-int pass_frame(struct xdp_md *ctx)
-{
-	(void)ctx;
-	return XDP_PASS;
 }
 
 char license_[] SEC("license") = "GPL";

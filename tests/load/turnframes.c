@@ -1,6 +1,5 @@
 /* gh-turnframes: frames through a relay's path in the kernel, without sockets.
  *   OBJECT forward FLOWS SERVER-IF RELAY-IF   the bare forwarder in this network, until it is ended
- *   OBJECT pass IF                            frames of IF go up; a veth's other end may redirect to it then
  *   OBJECT run FLOWS CLIENT-NET CLIENT-IF PEER-NET PEER-IF PAYLOAD RATE SECONDS PIDS   RATE 0: as many as
  *       come back; starts at a line of its input
  * FLOWS is a file, a flow a line: CLIENT SERVER RELAY PEER, each 10.0.0.1:3478. Needs root. */
@@ -234,10 +233,6 @@ int main(int argc, char **argv)
 		attach(argv[4], "bare_forward");
 		attach(argv[5], "bare_forward");
 		wait_for_end();
-	} else if (strcmp(mode, "pass") == 0 && argc == 4) {
-		load(argv[1]);
-		attach(argv[3], "pass_frame");
-		wait_for_end();
 	} else if (strcmp(mode, "run") == 0 && argc == 12) {
 		size_t payload = (size_t)atoi(argv[8]);
 		load(argv[1]);
@@ -247,12 +242,11 @@ int main(int argc, char **argv)
 		enter(argv[6]);
 		attach(argv[7], "end_frame");
 		enter(argv[4]);
-		attach(argv[5], "pass_frame");
 		say_ready();
 		(void)getchar(); /* the interfaces' threads are set now */
 		run(share(if_nametoindex(argv[5]), payload), payload, atof(argv[9]), atof(argv[10]));
 		return 0;
 	}
-	fprintf(stderr, "gh-turnframes: wants OBJECT and forward, pass or run with their words\n");
+	fprintf(stderr, "gh-turnframes: wants OBJECT and forward or run with their words\n");
 	return 2;
 }

@@ -17,7 +17,7 @@
 
 #define LOSS_MAX 0.001 /* of what counts as none */
 enum {
-	CLIENTS_MAX = 20000, RUNS_MAX = 16, SEARCH_STEPS = 6, PATIENCE_S = 60,
+	CLIENTS_MAX = 20000, RUNS_MAX = 16, SEARCH_STEPS = 6, PATIENCE_S = 20,
 	STATIC_CLIENT = 20000, STATIC_RELAY = 40000, /* ports of the first flow of a relay that is set up beforehand */
 };
 
