@@ -225,6 +225,7 @@ def bare_xdp(site, allocations):
 
 
 SERVERS = {"gatehouse": gatehouse, "coturn": coturn, "bare": bare, "gatehouse XDP": gatehouse_xdp, "bare XDP": bare_xdp}
+PAIRS = (("gatehouse", "coturn"), ("gatehouse", "bare"), ("gatehouse XDP", "coturn"), ("gatehouse XDP", "bare XDP"))
 KERNEL = ("gatehouse XDP", "bare XDP")     # those with a path in the kernel
 
 
