@@ -10,8 +10,8 @@ import time
 from harness.case import PeerCase
 from harness.netns import Namespace, here, own_network
 from harness.place import Failed, wait_for
+from harness.relay import PASSWORD, REALM, USER
 from harness.turnclient import TurnClient, keys
-from test_turn import PASSWORD, REALM, USER
 
 SERVER, CLIENT, RELAY, PEER, PEER_PORT = "10.78.0.1", "10.78.0.2", "10.79.0.1", "10.79.0.2", 3480
 WORKERS, CHANNEL = 2, 0x4001
