@@ -60,7 +60,7 @@ static void check_packets(void)
 		if (o->what != OUT_PEER && o->what != OUT_CONNECT)
 			continue;
 		if (own_relays_have(&p.conf.own_relays, &peer))
-			assert(o->what == OUT_PEER && own_relays_have_port(&p.conf.own_relays, peer.port));
+			assert(own_relays_have_port(&p.conf.own_relays, peer.port));
 		else
 			assert(peer_rules_permit(&p.conf.rules, &peer, &rule));
 	}
