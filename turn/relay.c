@@ -146,8 +146,7 @@ static struct bytes data_indication(struct turn_server *s, const struct stunaddr
 	return bytes_make(at, head + padded);
 }
 
-/* Of this box only relayed addresses are peers, no other port. */
-static bool is_permitted_source(struct turn_server *s, struct allocation *a, struct stunaddr *peer)
+bool source_is_permitted(struct turn_server *s, struct allocation *a, struct stunaddr *peer)
 {
 	const struct permission *p = permission_for(s, a, peer);
 
@@ -161,7 +160,7 @@ void turn_server_peer(struct turn_server *s, void *owner, struct turn_relay *r, 
 	const struct stunaddr *peer = &source;
 
 	(void)r;
-	if (!is_permitted_source(s, a, &source)) {
+	if (!source_is_permitted(s, a, &source)) {
 		no_permission(s, a);
 		return;
 	}
@@ -188,7 +187,7 @@ void turn_server_icmp(struct turn_server *s, void *owner, const struct stunaddr 
 	struct stunaddr peer = *to;
 	struct stunmsg_writer w;
 
-	if (a->is_orphan || !is_permitted_source(s, a, &peer))
+	if (a->is_orphan || !source_is_permitted(s, a, &peer))
 		return;
 	next_id(s, id);
 	stunmsg_begin(&w, s->reply + TURN_HEADROOM, REPLY_MAX, STUN_INDICATION, STUN_DATA, id);
