@@ -6,25 +6,16 @@
 
 #include <cmocka.h>
 
-static struct play play;
 static const struct stunaddr peer = { 4, 7000, { 8, 8, 8, 8 } }, other_port = { 4, 7001, { 8, 8, 8, 8 } };
 static const struct turn_door door = { TURN_UDP, .at = { 4, 3478, { 9, 1, 1, 1 } }, .seen = { 4, 3478, { 9, 9, 9, 9 } } };
 
 static int begin(void **state)
 {
-	(void)state;
-	play_begin(&play);
+	(void)play_up(state);
 	for (unsigned i = 0; i < PLAY_WORKERS; i++) {
 		turn_server_set_door(play.workers[i].server, 0, &door);
 		turn_server_kernel(play.workers[i].server, true);
 	}
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	play_end(&play);
 	return 0;
 }
 
@@ -306,7 +297,7 @@ static void moves_along(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
+#define T(f) cmocka_unit_test_setup_teardown(f, begin, play_down)
 	const struct CMUnitTest tests[] = {
 		T(what_goes_in), T(listeners_on_all_addresses_stay_out), T(lasts_as_long_as_all_three), T(counts_what_passes_there),
 		T(rules_that_change_take_it_out), T(the_path_comes_and_goes), T(no_place_is_no_loss), T(limits_hold_over_both_paths),

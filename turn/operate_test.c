@@ -10,22 +10,7 @@
 
 #include "base/err.h"
 
-static struct play play;
 static const struct stunaddr peer = { 4, 7000, { 8, 8, 8, 8 } };
-
-static int begin(void **state)
-{
-	(void)state;
-	play_begin(&play);
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	play_end(&play);
-	return 0;
-}
 
 static void apply(void)
 {
@@ -322,7 +307,7 @@ static void channels_of_rfc_5766(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
+#define T(f) cmocka_unit_test_setup_teardown(f, play_up, play_down)
 	const struct CMUnitTest tests[] = {
 		T(a_drain_ends_when_few_are_left), T(a_deadline_ends_what_is_left), T(a_drain_that_is_called_off_ends_nobody),
 		T(an_end_is_told_with_its_traffic), T(reasons), T(a_failed_login_has_its_name), T(what_another_worker_holds),

@@ -9,23 +9,6 @@
 
 /* Clients of one relay that speak with each other through it. */
 
-static struct play play;
-
-static int begin(void **state)
-{
-	(void)state;
-	play_begin(&play);
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	play_end(&play);
-	return 0;
-}
-
-
 struct pair {
 	struct play_client a, b;
 	struct stunaddr at_a, at_b; /* as told */
@@ -424,7 +407,7 @@ static void a_moved_allocation_reaches_its_neighbour(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
+#define T(f) cmocka_unit_test_setup_teardown(f, play_up, play_down)
 	const struct CMUnitTest tests[] = {
 		T(two_clients_of_one_worker), T(two_clients_of_two_workers), T(other_ports_of_the_box_stay_closed),
 		T(two_clients_behind_static_nat), T(own_relays_by_the_rules), T(tcp_between_two_clients),

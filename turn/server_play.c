@@ -330,6 +330,22 @@ void play_end(struct play *p)
 	loop_free(p->loop);
 }
 
+struct play play;
+
+int play_up(void **state)
+{
+	(void)state;
+	play_begin(&play);
+	return 0;
+}
+
+int play_down(void **state)
+{
+	(void)state;
+	play_end(&play);
+	return 0;
+}
+
 struct play_client play_client(struct play *p, uint8_t last_byte, uint16_t port)
 {
 	return (struct play_client){ .play = p, .path = { .transport = TURN_UDP, .from = { 4, port, { 9, 9, 9, last_byte } } },

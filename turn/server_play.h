@@ -72,6 +72,10 @@ struct play_client {
 
 void play_begin(struct play *p);
 void play_end(struct play *p);
+/* The one that each test of a file begins with: setup and teardown of cmocka. */
+extern struct play play;
+int play_up(void **state);
+int play_down(void **state);
 struct play_client play_client(struct play *p, uint8_t last_byte, uint16_t port);
 /* Writes a request of the client's (a new transaction id), signed when it has a nonce. put() adds the
  * attributes; may be NULL. Sends it, and returns the parsed answer of the engine (of the last one). */

@@ -7,22 +7,7 @@
 
 /* Bad input and what other relays have been caught at: docs/architecture/turn-rows.md names each. */
 
-static struct play play;
 static const struct stunaddr peer = { 4, 7000, { 8, 8, 8, 8 } };
-
-static int begin(void **state)
-{
-	(void)state;
-	play_begin(&play);
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	play_end(&play);
-	return 0;
-}
 
 #define V6 { STUN_REQUESTED_ADDRESS_FAMILY, BYTES("\2\0\0\0") }
 #define NONE (struct play_attribute[]){ { 0, BYTES_NONE } }
@@ -473,7 +458,7 @@ static void a_resumable_allocation_keeps_its_quota(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
+#define T(f) cmocka_unit_test_setup_teardown(f, play_up, play_down)
 	const struct CMUnitTest tests[] = {
 		T(answers_to_strangers_are_small), T(a_stale_nonce_is_no_amplifier), T(nothing_behind_the_signature_is_obeyed),
 		T(every_bit_of_a_signed_request_counts), T(of_two_the_first_counts), T(denied_peers_on_every_way),

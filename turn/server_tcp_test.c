@@ -9,23 +9,8 @@
 
 enum { CONTROL = 1, DATA = 100, TIME_MS = 30 * 1000, NEWS_MS = 10 * 1000 };
 
-static struct play play;
 static struct play_client control;
 static const struct stunaddr peer = { 4, 7000, { 8, 8, 8, 8 } };
-
-static int begin(void **state)
-{
-	(void)state;
-	play_begin(&play);
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	play_end(&play);
-	return 0;
-}
 
 static struct turn_server *server(unsigned worker)
 {
@@ -365,7 +350,7 @@ static void bytes_count_against_the_user(void **state)
 	assert_int_equal(seen().to_client_bytes, 120000);
 }
 
-#define T(test) cmocka_unit_test_setup_teardown(test, begin, end)
+#define T(test) cmocka_unit_test_setup_teardown(test, play_up, play_down)
 
 int main(void)
 {

@@ -8,23 +8,8 @@
 #include "allocation.h"
 #include "base/random.h"
 
-static struct play play;
 static const struct stunaddr peer = { 4, 7000, { 8, 8, 8, 8 } }, other_port = { 4, 7001, { 8, 8, 8, 8 } },
                              stranger = { 4, 7000, { 8, 8, 4, 4 } };
-
-static int begin(void **state)
-{
-	(void)state;
-	play_begin(&play);
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	play_end(&play);
-	return 0;
-}
 
 #define attribute play_attribute
 #define put_all play_put_all
@@ -696,7 +681,7 @@ static void an_allocation_is_small(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
+#define T(f) cmocka_unit_test_setup_teardown(f, play_up, play_down)
 	const struct CMUnitTest tests[] = {
 		T(a_stranger_is_challenged_and_not_kept), T(allocates_by_each_algorithm), T(wrong_logins), T(bidding_down_is_noticed),
 		T(a_nonce_lives_an_hour), T(relays_by_channel), T(relays_by_indication),

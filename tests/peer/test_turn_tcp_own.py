@@ -6,8 +6,8 @@ import subprocess
 from harness.case import PeerCase
 from harness.netns import own_network
 from harness.place import need, wait_for
-from harness.turnclient import Refused, StreamClient, exactly, keys
 from harness.relay import PASSWORD, REALM, USER
+from harness.turnclient import Refused, StreamClient, exactly, keys
 
 LOCAL, CLIENT, OTHER = "10.83.0.1", "10.83.0.2", "10.83.0.3"
 

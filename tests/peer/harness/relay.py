@@ -76,6 +76,24 @@ class Relay(PeerCase):
     def counter(self, name):
         return sum(int(r["value"]) for r in self.gh.records("show", "counters") if r["counter"] == name)
 
+    def alpn(self, *options):
+        """RFC 7443, as OpenSSL's own client sees it on port 5349. Returns what asks: words in, exit code and text out."""
+        def answer(*words):
+            got = subprocess.run([need("openssl"), "s_client", "-connect", SERVER + ":5349", "-CAfile", self.pki.ca, "-verify_return_error"] +
+                                 list(words), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=20)
+            return got.returncode, got.stdout
+        for alpn in ("stun.turn", "stun.nat-discovery", "h2,stun.turn"):
+            rc, text = answer(*options, "-alpn", alpn)
+            self.assertEqual(rc, 0, text)
+            self.assertIn("ALPN protocol: stun.", text)
+        rc, text = answer(*options)
+        self.assertEqual(rc, 0, text)
+        self.assertIn("No ALPN negotiated", text)
+        rc, text = answer(*options, "-alpn", "h2,http/1.1")
+        self.assertNotEqual(rc, 0, text)
+        self.assertIn("no application protocol", text)
+        return answer
+
     def own(self, password=PASSWORD):
         c = TurnClient(SERVER, CLIENT, USER, password)
         self.addCleanup(c.close)
