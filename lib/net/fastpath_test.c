@@ -78,6 +78,7 @@ static int load(void **state)
 	m.fds[FLOWMAP_FLOWS] = fd_of(t, "flows");
 	m.fds[FLOWMAP_METERS] = fd_of(t, "meters");
 	m.fds[FLOWMAP_COUNTS] = fd_of(t, "counts");
+	m.fds[FLOWMAP_SENDS] = fd_of(t, "sends");
 	assert_int_equal(fastpath_open(&m, &t->f), 0);
 	return 0;
 }
@@ -440,6 +441,7 @@ static void what_a_dead_worker_left_goes(void **state)
 	m.fds[FLOWMAP_FLOWS] = fd_of(t, "flows");
 	m.fds[FLOWMAP_METERS] = fd_of(t, "meters");
 	m.fds[FLOWMAP_COUNTS] = fd_of(t, "counts");
+	m.fds[FLOWMAP_SENDS] = fd_of(t, "sends");
 	begin(t, 4, 4);
 	assert_int_equal(fastpath_expire(m.fds[FLOWMAP_FLOWS], 0, 100), 0); /* another's */
 	assert_int_equal(to_peer(t, &t->flow), XDP_REDIRECT);
@@ -460,7 +462,9 @@ static void refuses_what_cannot_go_there(void **state)
 	begin(t, 4, 4);
 	assert_int_equal(fastpath_add(t->f, &t->flow, &id), ERR_EXISTS);
 	struct fastpath_flow w = t->flow;
-	w.channel = 0;
+	w.channel = 0; /* its way to the client is the channel's */
+	assert_int_equal(fastpath_add(t->f, &w, &id), ERR_EXISTS);
+	w.peer = address(6, 20, 6000);
 	assert_int_equal(fastpath_add(t->f, &w, &id), ERR_UNSUPPORTED);
 	for (unsigned i = 0; i < 2; i++) {
 		w = t->flow;
