@@ -4,7 +4,7 @@ $(BPF_OBJ): turn/xdp/forward.bpf.c lib/net/flowmap.h
 	@mkdir -p $(@D)
 	clang -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -Ilib -I/usr/include/$(shell gcc -print-multiarch) -c $< -o $@
 
-build/release/test/fastpath_test build/release/test/load_test build/asan/test/load_test build/asan/test/fastpath_test: | $(BPF_OBJ)
+$(foreach test,fastpath_test fastpath_send_test load_test,build/release/test/$(test) build/asan/test/$(test)): | $(BPF_OBJ)
 
 UNIT += turn/xdp/load_test
 load_test_SRCS := turn/xdp/load.c turn/xdp/probe.c lib/net/fastpath.c lib/net/meters.c
