@@ -14,10 +14,7 @@ static int begin(void **state)
 {
 	(void)state;
 	play_begin(&play);
-	for (unsigned i = 0; i < PLAY_WORKERS; i++) {
-		turn_server_set_door(play.workers[i].server, 0, &door);
-		turn_server_kernel(play.workers[i].server, true);
-	}
+	play_kernel(&play, &door);
 	return 0;
 }
 
@@ -30,11 +27,7 @@ static int end(void **state)
 
 static unsigned flows(void)
 {
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < PLAY_FLOWS; i++)
-		n += play.flows[i].is_used;
-	return n;
+	return play_flows(&play);
 }
 
 /* An allocation with one channel in the kernel: the first flow. */
