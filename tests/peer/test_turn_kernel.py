@@ -10,8 +10,8 @@ import time
 from harness.case import PeerCase
 from harness.networks import Far, enter_new, ip
 from harness.place import Failed, wait_for
-from harness.turnclient import TurnClient
-from test_turn import PASSWORD, REALM, USER, keys
+from harness.turnclient import TurnClient, keys
+from test_turn import PASSWORD, REALM, USER
 
 SERVER, CLIENT, RELAY, PEER, PEER_PORT = "10.78.0.1", "10.78.0.2", "10.79.0.1", "10.79.0.2", 3480
 WORKERS, CHANNEL = 2, 0x4001
@@ -20,10 +20,10 @@ WORKERS, CHANNEL = 2, 0x4001
 class Echo(threading.Thread):
     """The peer: sends back what comes, and counts it."""
 
-    def __init__(self):
+    def __init__(self, addr=PEER, port=PEER_PORT):
         super().__init__(daemon=True)
-        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.sock.bind((PEER, PEER_PORT))
+        self.sock = socket.socket(socket.AF_INET6 if ":" in addr else socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.bind((addr, port))
         self.sock.settimeout(0.2)
         self.came = self.bytes = 0
         self.ends = False
@@ -39,7 +39,8 @@ class Echo(threading.Thread):
             self.sock.sendto(data, at)
 
 
-class TurnKernel(PeerCase):
+class KernelCase(PeerCase):
+    """The box between the two networks, its workers in the kernel's path, the peer echoing."""
     @classmethod
     def build(cls):
         enter_new()
@@ -48,7 +49,7 @@ class TurnKernel(PeerCase):
         cls.gh = cls.gatehouse("near.example", settings=(
             "set turn listen-udp v4 %s 3478" % SERVER, "set turn realm " + REALM,
             "set turn relay-address v4 " + RELAY, "set turn port-min 50000", "set turn port-max 50999",
-            "set turn workers %d" % WORKERS, 'set turn user %s key "%s"' % (USER, keys(USER, PASSWORD)),
+            "set turn workers %d" % WORKERS, 'set turn user %s key "%s"' % (USER, keys(USER, PASSWORD, REALM)),
             "set turn allow-peer test %s/32" % PEER))
         cls.gh.start()
         with cls.peers:
@@ -85,6 +86,12 @@ class TurnKernel(PeerCase):
     def in_kernel(self):
         return self.total("kernel-packets")
 
+    def allocation(self, c):
+        at = "%s:%d" % c.sock.getsockname()
+        return [r for r in self.gh.records("show", "turn", "allocations") if r["client"] == at][0]
+
+
+class TurnKernel(KernelCase):
     def bound(self):
         with self.clients:
             c = TurnClient(SERVER, CLIENT, USER, PASSWORD)
@@ -110,10 +117,6 @@ class TurnKernel(PeerCase):
             return False
         finally:
             c.sock.settimeout(3)
-
-    def allocation(self, c):
-        at = "%s:%d" % c.sock.getsockname()
-        return [r for r in self.gh.records("show", "turn", "allocations") if r["client"] == at][0]
 
     # ---- what passes
     def test_passes_in_the_kernel(self):
