@@ -502,13 +502,13 @@ INLINE int forward(struct xdp_md *ctx, const struct packet *p, const struct way 
 		r.ifindex = ctx->ingress_ifindex;
 	else if (route(ctx, w, udp_bytes + l3_bytes, p->tos, &r))
 		return XDP_PASS;
+	if ((p->head > 4 || h.bytes > 4) && set_tail(ctx, p, &h))
+		return XDP_PASS;
 	if (!within_caps(f, now, bytes)) {
 		c->dropped++;
 		return XDP_DROP;
 	}
 	__u32 in = ctx->ingress_ifindex;
-	if ((p->head > 4 || h.bytes > 4) && set_tail(ctx, p, &h))
-		return XDP_PASS;
 	if (bpf_xdp_adjust_head(ctx, (int)p->l3_bytes + p->head - l3_bytes - h.bytes))
 		return XDP_PASS;
 	if (write_frame(ctx, p, w, &h, udp_bytes, &r)) {
