@@ -92,6 +92,7 @@ struct peer_connection *connection_add(struct turn_server *s, uint32_t id, const
 	c->server = s;
 	c->id = id;
 	c->peer = *peer;
+	c->is_own = peer_is_own(s, peer);
 	c->user_n = (uint16_t)user.n;
 	if (user.n)
 		memcpy(c->user, user.p, user.n);
@@ -140,6 +141,14 @@ static bool has_connection(const struct allocation *a, const struct stunaddr *pe
 
 static const char full[] = "as many connections to peers as there may be: turn tcp-connections-max, tcp-connections-allocation";
 
+/* A relayed address of this box is connected to where it is, as not every NAT leads back. */
+static int begin_connect(struct turn_server *s, struct turn_relay *relay, const struct peer_connection *c)
+{
+	struct stunaddr at = c->is_own ? own_relays_local(&s->conf->own_relays, &c->peer) : c->peer;
+
+	return s->io->peer_connect(s->io_arg, relay, &at, c->id);
+}
+
 /* RFC 6062 5.2 */
 static unsigned connect_peer(struct request *r)
 {
@@ -150,7 +159,7 @@ static unsigned connect_peer(struct request *r)
 	if (!r->a->is_tcp || r->m->n_peers != 1)
 		return 400;
 	peer = r->m->peers[0];
-	if (!peer_is_permitted(r, &peer))
+	if (!peer_is_permitted(r, &peer) || !peer_port_is_permitted(r, &peer))
 		return 403;
 	struct turn_relay *relay = relay_for(r->a, &peer);
 	if (!relay)
@@ -166,7 +175,7 @@ static unsigned connect_peer(struct request *r)
 		return 508;
 	}
 	memcpy(c->request, r->m->id, sizeof c->request);
-	if (s->io->peer_connect(s->io_arg, relay, &peer, c->id) < 0) {
+	if (begin_connect(s, relay, c) < 0) {
 		connection_forget(s, c);
 		return 447;
 	}
@@ -197,18 +206,19 @@ void turn_server_connected(struct turn_server *s, uint32_t id, int rc)
 }
 
 /* RFC 6062 5.3: a peer connects; without permission it is closed. */
-int turn_server_incoming(struct turn_server *s, void *owner, const struct stunaddr *peer, uint32_t *id)
+int turn_server_incoming(struct turn_server *s, void *owner, const struct stunaddr *from, uint32_t *id)
 {
 	uint8_t transaction[16] = { 0x21, 0x12, 0xa4, 0x42 };
 	struct allocation *a = owner;
+	struct stunaddr peer = *from;
 	struct peer_connection *c;
 	struct stunmsg_writer w;
 
-	if (!permission_holds(a, peer, loop_now(s->loop))) {
+	if (!source_is_permitted(s, a, &peer)) {
 		s->stats[TURN_STAT_NO_PERMISSION]++;
 		return ERR_DENIED;
 	}
-	c = connection_new(s, a, peer, CONNECTION_OFFERED);
+	c = connection_new(s, a, &peer, CONNECTION_OFFERED);
 	if (!c) {
 		s->stats[TURN_STAT_FULL]++;
 		s->io->refused(s->io_arg, &a->client, quota_user_name(a->hold.user), "peer's connection", full);
@@ -218,7 +228,7 @@ int turn_server_incoming(struct turn_server *s, void *owner, const struct stunad
 	random_bytes(transaction + 4, 12);
 	stunmsg_begin(&w, s->reply + TURN_HEADROOM, REPLY_MAX, STUN_INDICATION, STUN_CONNECTION_ATTEMPT, transaction);
 	stunmsg_put_u32(&w, STUN_CONNECTION_ID, c->id);
-	stunmsg_put_address(&w, STUN_XOR_PEER_ADDRESS, peer);
+	stunmsg_put_address(&w, STUN_XOR_PEER_ADDRESS, &peer);
 	s->io->to_client(s->io_arg, &a->client, stunmsg_end(&w));
 	return connection_of(s, *id) ? 0 : ERR_DENIED; /* else the client has gone, and the allocation with it */
 }
@@ -308,7 +318,7 @@ void connections_revoke(struct turn_server *s, enum peer_verdict (*judge)(void *
 	size_t at = 0;
 
 	while ((c = map_next(&s->connections, &at))) {
-		if (judge(arg, &c->peer) == PEER_PERMITTED)
+		if (judge(arg, &c->peer) == (c->is_own ? PEER_OWN_RELAY : PEER_PERMITTED))
 			continue;
 		fail(c, 403);
 		at = 0;

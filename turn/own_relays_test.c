@@ -217,26 +217,183 @@ static void own_relays_by_the_rules(void **state)
 	assert_null(play_last(&play));
 }
 
-/* RFC 6062: no TCP connection to this box, whatever the port. */
-static void no_tcp_between_own_relays(void **state)
+/* ---- RFC 6062 ---- */
+
+static struct stunaddr tcp_open(struct play_client *c, uint8_t last_byte, unsigned worker)
 {
-	struct play_client c = play_client(&play, 1, 3001);
-	uint8_t wire[20 + 12];
-	struct stunmsg_writer w;
-	const struct stunaddr own = { 4, 50000, { 203, 0, 113, 5 } };
-	uint32_t id;
+	*c = play_client(&play, last_byte, (uint16_t)(3000 + last_byte));
+	c->worker = worker;
+	c->path.transport = TURN_TCP;
+	c->path.conn = last_byte;
+	(void)play_ask_all(c, STUN_ALLOCATE, PLAY_ALL(PLAY_TCP));
+	return play_ask_all(c, STUN_ALLOCATE, PLAY_ALL(PLAY_TCP)).relayed;
+}
+
+static struct pair tcp_pair_open(unsigned worker_of_b)
+{
+	struct pair p;
+
+	set_own_relays();
+	p.at_a = tcp_open(&p.a, 1, 0);
+	p.at_b = tcp_open(&p.b, 2, worker_of_b);
+	while (p.at_b.port == p.at_a.port) { /* as in pair_open */
+		assert_int_equal(play_refresh(&p.b, 0), 0);
+		p.at_b = tcp_open(&p.b, 2, worker_of_b);
+	}
+	return p;
+}
+
+static void pair_close(struct pair *p)
+{
+	(void)play_refresh(&p->a, 0); /* that its connections end is what is seen last */
+	(void)play_refresh(&p->b, 0);
+	for (unsigned i = 0; i < PLAY_WORKERS; i++)
+		assert_int_equal(turn_server_count(play.workers[i].server), 0);
+}
+
+static void put_peer(struct stunmsg_writer *w, void *arg)
+{
+	stunmsg_put_address(w, STUN_XOR_PEER_ADDRESS, arg);
+}
+
+/* The error, or 0: then the box has begun to connect, from the relayed address. */
+static unsigned connect_to(struct play_client *c, const struct stunaddr *to, const struct stunaddr *at)
+{
+	struct stunmsg m = play_ask(c, &(struct play_ask){ .method = STUN_CONNECT, .put = put_peer, .arg = (void *)to });
+
+	if (play_last(&play)->what == OUT_CLIENT)
+		return m.error;
+	assert_int_equal(play.n_out, 1);
+	assert_int_equal(play.out[0].what, OUT_CONNECT);
+	assert_true(stunaddr_eq(&play.out[0].peer, at));
+	return 0;
+}
+
+static bool comes_to(const struct play_client *c, const struct stunaddr *relayed, const struct stunaddr *from, uint32_t *id)
+{
+	struct play_worker *w = &play.workers[c->worker];
+
+	play_clear(&play);
+	return turn_server_incoming(w->server, w->owner_of[relayed->port], from, id) == 0;
+}
+
+static void tcp_between_two_clients(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2 * PLAY_WORKERS; i++) {
+		bool has_nat = i >= PLAY_WORKERS;
+		if (has_nat)
+			play.public[0] = (struct stunaddr){ 4, 0, { 9, 1, 1, 1 } };
+		struct pair p = tcp_pair_open(i % PLAY_WORKERS);
+		struct stunaddr local_a = { 4, p.at_a.port, { 203, 0, 113, 5 } }, local_b = { 4, p.at_b.port, { 203, 0, 113, 5 } };
+		uint32_t id;
+		assert_int_equal(p.at_b.ip[0], has_nat ? 9 : 203);
+		assert_int_equal(connect_to(&p.a, &p.at_b, &local_b), 0);
+		turn_server_connected(play.workers[0].server, play.out[0].connection, 0);
+		assert_int_equal(play_code(play_last_message(&play)), 0);
+		assert_int_equal(connect_to(&p.a, &p.at_b, NULL), 446);
+		assert_int_equal(connect_to(&p.a, &local_b, NULL), 446); /* the same one */
+		assert_false(comes_to(&p.b, &p.at_b, &local_a, &id)); /* no permission there */
+		assert_int_equal(play_permit(&p.b, &p.at_a), 0);
+		assert_true(comes_to(&p.b, &p.at_b, &local_a, &id));
+		assert_int_equal(play_last_message(&play).method, STUN_CONNECTION_ATTEMPT);
+		assert_true(stunaddr_eq(&play_last_message(&play).peers[0], &p.at_a)); /* as it was told */
+		assert_int_equal(connect_to(&p.b, &p.at_a, NULL), 446);
+		pair_close(&p);
+	}
+}
+
+static void no_tcp_with_other_ports_of_the_box(void **state)
+{
+	static const uint16_t closed[] = { 0, 1, 22, 53, 3478, 5060, 8443, 49151 };
 
 	(void)state;
-	c.path.transport = TURN_TCP;
-	c.path.conn = 1;
-	set_own_relays();
-	(void)play_ask_all(&c, STUN_ALLOCATE, PLAY_ALL(PLAY_TCP));
-	struct stunmsg m = play_ask_all(&c, STUN_ALLOCATE, PLAY_ALL(PLAY_TCP));
-	stunmsg_begin(&w, wire, sizeof wire, STUN_REQUEST, STUN_CONNECT, c.id);
-	stunmsg_put_address(&w, STUN_XOR_PEER_ADDRESS, &own);
-	assert_int_equal(play_code(play_ask_all(&c, STUN_CONNECT, PLAY_ALL({ STUN_XOR_PEER_ADDRESS, bytes_make(wire + 24, 8) }))), 403);
-	assert_int_equal(play_permit(&c, &own), 403);
-	assert_true(turn_server_incoming(play.workers[0].server, play.workers[0].owner_of[m.relayed.port], &own, &id) < 0);
+	for (unsigned has_nat = 0; has_nat < 2; has_nat++) {
+		if (has_nat)
+			play.public[0] = (struct stunaddr){ 4, 0, { 9, 1, 1, 1 } };
+		struct pair p = tcp_pair_open(0);
+		uint32_t id;
+		assert_int_equal(play_permit(&p.a, &p.at_b), 0);
+		for (size_t i = 0; i < sizeof closed / sizeof closed[0]; i++) {
+			struct stunaddr seen = p.at_b, local = { 4, closed[i], { 203, 0, 113, 5 } };
+			seen.port = closed[i];
+			assert_int_equal(connect_to(&p.a, &seen, NULL), 403);
+			assert_int_equal(connect_to(&p.a, &local, NULL), 403);
+			assert_false(comes_to(&p.a, &p.at_a, &seen, &id));
+			assert_false(comes_to(&p.a, &p.at_a, &local, &id));
+		}
+		assert_non_null(strstr(play.why, ":49151: port of this box outside turn port-min and turn port-max"));
+		/* a disguise is an address of the box, whatever the port */
+		assert_int_equal(connect_to(&p.a, &(struct stunaddr){ 6, p.at_b.port, { 0x20, 2, 203, 0, 113, 5 } }, NULL), 403);
+		assert_int_equal(connect_to(&p.a, &(struct stunaddr){ 6, p.at_b.port, { 0, 0x64, 0xff, 0x9b, [12] = 203, 0, 113, 5 } }, NULL), 403);
+		pair_close(&p);
+	}
+}
+
+static unsigned connections_of_a(void)
+{
+	struct turn_seen s;
+	size_t at = 0;
+
+	assert_true(turn_server_next(play.workers[0].server, &at, &s));
+	return s.connections;
+}
+
+static void set_again(void)
+{
+	for (unsigned i = 0; i < PLAY_WORKERS; i++)
+		turn_server_set(play.workers[i].server, &play.conf);
+}
+
+/* What has begun ends when Connect would not be granted any more. */
+static void tcp_between_own_relays_by_the_rules(void **state)
+{
+	struct pair p = tcp_pair_open(1);
+	struct prefix range;
+	const struct own_relays before = play.conf.own_relays;
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		assert_int_equal(connect_to(&p.a, &p.at_b, &p.at_b), 0);
+		if (i & 1)
+			turn_server_connected(play.workers[0].server, play.out[0].connection, 0);
+		set_again();
+		assert_int_equal(connections_of_a(), 1); /* as permitted as it was */
+		if (i < 2)
+			play.conf.own_relays.port_min = (uint16_t)(p.at_b.port + 1);
+		else
+			play.conf.own_relays.at[0].ip[3]++;
+		set_again();
+		assert_int_equal(connections_of_a(), 0);
+		assert_int_equal(connect_to(&p.a, &p.at_b, NULL), 403);
+		play.conf.own_relays = before;
+		set_again();
+	}
+	assert_int_equal(connect_to(&p.a, &p.at_b, &p.at_b), 0);
+	assert_int_equal(prefix_parse(BYTES("203.0.113.0/24"), &range), 0);
+	assert_int_equal(peer_rules_add(&play.conf.rules.deny, &range), 0);
+	set_again();
+	assert_int_equal(connections_of_a(), 0);
+	assert_int_equal(connect_to(&p.a, &p.at_b, NULL), 403);
+	assert_string_equal(strchr(play.why, ' '), " turn deny-peer");
+}
+
+/* An address that was any peer's and relays from now on: what is connected to other ports of it is not kept. */
+static void a_peer_that_becomes_this_box(void **state)
+{
+	struct pair p = tcp_pair_open(0);
+	const struct stunaddr now = { 4, 50000, { 203, 0, 113, 6 } };
+	struct prefix range;
+
+	(void)state;
+	assert_int_equal(prefix_parse(BYTES("203.0.113.6/32"), &range), 0);
+	assert_int_equal(peer_rules_add(&play.conf.rules.allow, &range), 0);
+	set_again();
+	assert_int_equal(connect_to(&p.a, &now, &now), 0);
+	play.conf.own_relays.at[0].ip[3] = 6;
+	set_again();
+	assert_int_equal(connections_of_a(), 0);
+	assert_int_equal(connect_to(&p.a, &now, &now), 0); /* as a relayed address */
 }
 
 /* RFC 8016: the mark moves along. */
@@ -270,7 +427,8 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
 	const struct CMUnitTest tests[] = {
 		T(two_clients_of_one_worker), T(two_clients_of_two_workers), T(other_ports_of_the_box_stay_closed),
-		T(two_clients_behind_static_nat), T(own_relays_by_the_rules), T(no_tcp_between_own_relays),
+		T(two_clients_behind_static_nat), T(own_relays_by_the_rules), T(tcp_between_two_clients),
+		T(no_tcp_with_other_ports_of_the_box), T(tcp_between_own_relays_by_the_rules), T(a_peer_that_becomes_this_box),
 		T(a_moved_allocation_reaches_its_neighbour),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

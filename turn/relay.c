@@ -149,12 +149,16 @@ static struct bytes data_indication(struct turn_server *s, const struct stunaddr
 	return bytes_make(at, head + padded);
 }
 
-/* Of this box only relayed addresses are peers, no other port. */
 static const struct permission *permission_for_source(struct turn_server *s, struct allocation *a, struct stunaddr *peer)
 {
 	const struct permission *p = permission_for(s, a, peer);
 
 	return p && (!p->is_own || own_relays_have_port(&s->conf->own_relays, peer->port)) ? p : NULL;
+}
+
+bool source_is_permitted(struct turn_server *s, struct allocation *a, struct stunaddr *peer)
+{
+	return permission_for_source(s, a, peer) != NULL;
 }
 
 void turn_server_peer(struct turn_server *s, void *owner, struct turn_relay *r, const struct stunaddr *from, struct turn_packet *p)
@@ -194,7 +198,7 @@ void turn_server_icmp(struct turn_server *s, void *owner, const struct stunaddr 
 	struct stunaddr peer = *to;
 	struct stunmsg_writer w;
 
-	if (a->is_orphan || !permission_for_source(s, a, &peer))
+	if (a->is_orphan || !source_is_permitted(s, a, &peer))
 		return;
 	next_id(s, id);
 	stunmsg_begin(&w, s->reply + TURN_HEADROOM, REPLY_MAX, STUN_INDICATION, STUN_DATA, id);

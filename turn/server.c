@@ -109,6 +109,15 @@ static enum peer_verdict judge_again(void *arg, const struct stunaddr *peer)
 	return peer_judge(s->conf, &p, &rule);
 }
 
+/* Of a connection the port counts too. */
+static enum peer_verdict judge_connection_again(void *arg, const struct stunaddr *peer)
+{
+	struct turn_server *s = arg;
+	enum peer_verdict v = judge_again(s, peer);
+
+	return v == PEER_OWN_RELAY && !own_relays_have_port(&s->conf->own_relays, peer->port) ? PEER_DENIED : v;
+}
+
 void turn_server_set(struct turn_server *s, const struct turn_conf *c)
 {
 	struct allocation *a;
@@ -129,7 +138,7 @@ void turn_server_set(struct turn_server *s, const struct turn_conf *c)
 		allocation_revoke(a, judge_again, s);
 	}
 	flows_put_all(s);
-	connections_revoke(s, judge_again, s);
+	connections_revoke(s, judge_connection_again, s);
 	drain_set(s);
 }
 
@@ -250,11 +259,10 @@ static void note_peer(struct request *r, const struct stunaddr *peer, const char
 bool peer_is_permitted(struct request *r, struct stunaddr *peer)
 {
 	const char *rule;
-	enum peer_verdict v = peer_judge(r->s->conf, peer, &rule);
 
-	if (v == PEER_PERMITTED || (v == PEER_OWN_RELAY && !r->a->is_tcp))
+	if (peer_judge(r->s->conf, peer, &rule) != PEER_DENIED)
 		return true;
-	note_peer(r, peer, v == PEER_OWN_RELAY ? "address of this box" : rule);
+	note_peer(r, peer, rule);
 	return false;
 }
 

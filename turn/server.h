@@ -96,7 +96,7 @@ bool turn_server_has(struct turn_server *s, const struct turn_path *p);
 /* RFC 6062: the connection that peer_connect began stands (0) or failed; one came in on the relayed address
  * (its id is then chosen here: *connection_id; ERR_DENIED: close it); one ended. */
 void turn_server_connected(struct turn_server *s, uint32_t connection_id, int rc);
-int turn_server_incoming(struct turn_server *s, void *owner, const struct stunaddr *peer, uint32_t *connection_id);
+int turn_server_incoming(struct turn_server *s, void *owner, const struct stunaddr *from, uint32_t *connection_id);
 void turn_server_peer_gone(struct turn_server *s, uint32_t connection_id);
 /* n bytes have passed a joined connection; they count for its allocation and against the user's bandwidth. False: both
  * sides should rest, and ask again with n = 0. */

@@ -44,6 +44,7 @@ struct peer_connection {
 	struct peer_connection *next;  /* of the allocation */
 	struct loop_timer timer;       /* a guest's: until the next news */
 	struct stunaddr peer;
+	bool is_own;                   /* the peer is a relayed address of this box (own_relays.h) */
 	uint32_t id;
 	uint32_t owed;                 /* bytes that have passed and the quota has not taken yet */
 	uint64_t to_peer, to_client;   /* a guest's: not told yet */
@@ -149,7 +150,7 @@ uint32_t lifetime_granted(const struct request *r);
 struct turn_relay *relay_for(struct allocation *a, const struct stunaddr *peer);
 /* Canonical form, rules, relays of this box. *rule: why it is denied. */
 enum peer_verdict peer_judge(const struct turn_conf *c, struct stunaddr *peer, const char **rule);
-/* May it be a peer of the request's allocation? Else it is logged. Of TCP allocations no relay of this box may. */
+/* May it be a peer of the request's allocation? Else it is logged. */
 bool peer_is_permitted(struct request *r, struct stunaddr *peer);
 /* The same with its port, which counts where the address is this box's. */
 bool peer_port_is_permitted(struct request *r, const struct stunaddr *peer);
@@ -179,6 +180,9 @@ bool is_of_owner(struct request *r);
 bool peer_is_in_time(struct request *r, const struct stunaddr *peer);
 
 /* ---- relay.c ---- */
+/* Has the source of what came to the allocation a permission, and is it of this box no other port than a relayed
+ * address's? *peer becomes the form in which permissions are kept. */
+bool source_is_permitted(struct turn_server *s, struct allocation *a, struct stunaddr *peer);
 void relay_channel_data(struct turn_server *s, const struct turn_path *from, struct turn_packet *p);
 void relay_send(struct turn_server *s, const struct turn_path *from, const struct stunmsg *m, struct turn_packet *p);
 
@@ -234,7 +238,7 @@ void connection_forget(struct turn_server *s, struct peer_connection *c);
 void connection_join(struct request *r, uint32_t id);
 /* Those of the allocation end. */
 void connections_end(struct turn_server *s, struct allocation *a);
-/* Those whose peer the rules forbid now end. */
+/* Those whose peer is denied now, or judged otherwise than when they were made, end. */
 void connections_revoke(struct turn_server *s, enum peer_verdict (*judge)(void *arg, const struct stunaddr *peer), void *arg);
 
 /* ---- connection_away.c: the client's connection is at one worker, the allocation at another ---- */

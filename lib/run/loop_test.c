@@ -426,10 +426,10 @@ static void test_timer_after_deleted(void **state)
 	(void)state;
 	mark_init(&a, &s, 'a');
 	mark_init(&b, &s, 'b');
-	assert_int_equal(loop_timer_set(s.loop, &a.timer, 10), 0);
+	assert_int_equal(loop_timer_set(s.loop, &a.timer, 300), 0);
 	loop_turn(s.loop, 1);
 	loop_timer_del(s.loop, &a.timer);
-	assert_int_equal(loop_timer_set(s.loop, &b.timer, 30), 0);
+	assert_int_equal(loop_timer_set(s.loop, &b.timer, 320), 0);
 	for (int i = 0; i < 20 && !s.n; i++)
 		loop_turn(s.loop, UINT64_MAX);
 	assert_string_equal(s.log, "b");

@@ -60,7 +60,7 @@ static void check_packets(void)
 		if (o->what != OUT_PEER && o->what != OUT_CONNECT)
 			continue;
 		if (own_relays_have(&p.conf.own_relays, &peer))
-			assert(o->what == OUT_PEER && own_relays_have_port(&p.conf.own_relays, peer.port));
+			assert(own_relays_have_port(&p.conf.own_relays, peer.port));
 		else
 			assert(peer_rules_permit(&p.conf.rules, &peer, &rule));
 	}
@@ -196,6 +196,18 @@ static void channel_data(void)
 	check_packets();
 }
 
+/* A connection that is accepted has the permission, and of this box only a relayed address's port. */
+static void connects(unsigned w, struct allocation *a, const struct stunaddr *from)
+{
+	struct stunaddr peer = *from;
+	uint32_t id;
+
+	if (turn_server_incoming(p.workers[w].server, a, from, &id) < 0)
+		return;
+	assert(!own_relays_have(&p.conf.own_relays, &peer) || own_relays_have_port(&p.conf.own_relays, peer.port));
+	assert(permission_holds(a, &peer, loop_now(p.loop)));
+}
+
 static void from_peer(void)
 {
 	struct stunaddr peer = some_peer();
@@ -210,6 +222,8 @@ static void from_peer(void)
 		play_from_peer(&p, w, r->at.port, &peer, BYTES("words of a peer"));
 		if (byte() & 1)
 			turn_server_icmp(p.workers[w].server, a, &peer, 3, 4, 1280);
+		if (a->is_tcp)
+			connects(w, a, &peer);
 	}
 }
 

@@ -8,10 +8,10 @@ import threading
 import time
 
 from harness.case import PeerCase
-from harness.networks import Far, enter_new, ip
+from harness.netns import Namespace, here, own_network
 from harness.place import Failed, wait_for
+from harness.relay import PASSWORD, REALM, USER
 from harness.turnclient import TurnClient, keys
-from test_turn import PASSWORD, REALM, USER
 
 SERVER, CLIENT, RELAY, PEER, PEER_PORT = "10.78.0.1", "10.78.0.2", "10.79.0.1", "10.79.0.2", 3480
 WORKERS, CHANNEL = 2, 0x4001
@@ -43,9 +43,10 @@ class KernelCase(PeerCase):
     """The box between the two networks, its workers in the kernel's path, the peer echoing."""
     @classmethod
     def build(cls):
-        enter_new()
-        ip("link", "set", "lo", "up")
-        cls.clients, cls.peers = Far("near0", SERVER, CLIENT), Far("near1", RELAY, PEER)
+        if os.getuid() != 0:
+            raise Failed("the kernel's path is tried as root only: it needs CAP_BPF, CAP_NET_ADMIN, CAP_SYS_ADMIN")
+        own_network()
+        cls.clients, cls.peers = cls.far("near0", SERVER, CLIENT), cls.far("near1", RELAY, PEER)
         cls.gh = cls.gatehouse("near.example", settings=(
             "set turn listen-udp v4 %s 3478" % SERVER, "set turn realm " + REALM,
             "set turn relay-address v4 " + RELAY, "set turn port-min 50000", "set turn port-max 50999",
@@ -58,10 +59,12 @@ class KernelCase(PeerCase):
         cls.kernel_is_there()
 
     @classmethod
-    def tearDownClass(cls):
-        super().tearDownClass()
-        for far in (cls.clients, cls.peers):
-            far.close()
+    def far(cls, near, near_address, far_address):
+        """A network behind an interface of ours."""
+        far = Namespace(cls)
+        far.wire(near, "far", far_address + "/24", far=[near_address + "/24"])
+        far.takes_frames("far")
+        return far
 
     @classmethod
     def rows(cls):
@@ -193,7 +196,7 @@ class TurnKernel(KernelCase):
         c = self.bound()
         for word in ("detached", "attached"):
             mark = len(self.gh.log())
-            ip("addr", "add" if word == "attached" else "del", RELAY + "/24", "dev", "near1")
+            here("addr", "add" if word == "attached" else "del", RELAY + "/24", "dev", "near1")
             wait_for(word, lambda: re.search(r"turn\.kernel\.%s .*near1" % word, self.gh.log()[mark:]), 10)
         before = self.in_kernel()
         wait_for("it passes in the kernel again", lambda: self.there_and_back(c, 5) or self.in_kernel() > before, 5)

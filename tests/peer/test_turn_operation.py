@@ -16,8 +16,8 @@ from harness.client import SlixClient
 from harness.console import Console
 from harness.netns import own_network
 from harness.place import need, wait_for
+from harness.relay import CLIENT, PASSWORD, PEER, REALM, SERVER, USER, echo_peer
 from harness.turnclient import ALTERNATE, THIRD_PARTY, Refused, TurnClient, keys
-from test_turn import CLIENT, PASSWORD, PEER, REALM, SERVER, USER, echo_peer
 
 WORKERS = 2
 

@@ -6,8 +6,8 @@ import subprocess
 from harness.case import PeerCase
 from harness.netns import own_network
 from harness.place import need, wait_for
+from harness.relay import PASSWORD, REALM, USER
 from harness.turnclient import Refused, TurnClient, keys
-from test_turn import PASSWORD, REALM, USER
 
 CLIENT, OTHER = "10.79.0.2", "10.79.0.3"
 LOCAL, LOCAL6 = "10.79.0.1", "fd79::1"

@@ -8,9 +8,9 @@ import zlib
 from harness.case import PeerCase
 from harness.netns import own_network
 from harness.place import wait_for
+from harness.relay import PASSWORD, USER
 from harness.turnclient import (ALLOCATE, CHANNEL, CHANNEL_BIND, COOKIE, CREATE_PERMISSION, ERROR, FAMILY, LIFETIME, PEER, REFRESH,
                                 Refused, TRANSPORT, TurnClient, attribute, keys, parse)
-from test_turn import PASSWORD, USER
 
 SERVER, CLIENT, SERVER6 = "10.80.0.1", "10.80.0.2", "fd80::1"
 REALM, BINDING = "relay.test", 1  # a challenge grows with the realm
