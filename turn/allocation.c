@@ -98,6 +98,7 @@ void allocation_free(struct allocation_table *t, struct allocation *a)
 	(void)map_del_u64(&t->by_number, a->number); /* is a */
 	free(a->permissions);
 	free(a->channels);
+	free(a->sends);
 	free(a);
 }
 
@@ -240,6 +241,35 @@ int channel_put(struct allocation *a, uint16_t number, const struct stunaddr *pe
 	return 0;
 }
 
+/* ---- flows of indications ---- */
+
+struct send_flow *send_flow_of(struct allocation *a, const struct stunaddr *peer)
+{
+	if (a->hot_send < a->n_sends && stunaddr_eq(&a->sends[a->hot_send].peer, peer))
+		return &a->sends[a->hot_send];
+	for (uint16_t i = 0; i < a->n_sends; i++) {
+		if (!stunaddr_eq(&a->sends[i].peer, peer))
+			continue;
+		a->hot_send = i;
+		return &a->sends[i];
+	}
+	return NULL;
+}
+
+struct send_flow *send_flow_new(struct allocation *a, const struct stunaddr *peer)
+{
+	if (grow((void **)&a->sends, sizeof *a->sends, a->n_sends, &a->room_sends, SEND_FLOWS_MAX) < 0)
+		return NULL;
+	struct send_flow *f = &a->sends[a->n_sends++];
+	*f = (struct send_flow){ .peer = *peer };
+	return f;
+}
+
+void send_flow_forget(struct allocation *a, struct send_flow *f)
+{
+	*f = a->sends[--a->n_sends];
+}
+
 void allocation_revoke(struct allocation *a, enum peer_verdict (*judge)(void *arg, const struct stunaddr *peer), void *arg)
 {
 	uint16_t n = 0;
@@ -275,5 +305,6 @@ uint32_t allocation_count_channels(const struct allocation *a, uint64_t now_ms)
 
 size_t allocation_memory(const struct allocation *a)
 {
-	return sizeof *a + a->room_permissions * sizeof *a->permissions + a->room_channels * sizeof *a->channels;
+	return sizeof *a + a->room_permissions * sizeof *a->permissions + a->room_channels * sizeof *a->channels +
+	       a->room_sends * sizeof *a->sends;
 }

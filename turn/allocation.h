@@ -13,6 +13,7 @@
 enum {
 	PERMISSION_MS = 300 * 1000, /* RFC 8656 9 */
 	CHANNEL_MS = 600 * 1000,    /* RFC 8656 12 */
+	SEND_FLOWS_MAX = 8,
 	PATH_KEY_BYTES = 26,
 	TICKET_MAC_BYTES = 16,
 };
@@ -27,6 +28,12 @@ struct channel {
 	struct stunaddr peer;
 	uint16_t number;
 	uint32_t flow; /* the kernel's (net/fastpath.h); 0: none */
+};
+/* A peer without a channel whose Send and Data indications pass in the kernel (flow_send.c). */
+struct send_flow {
+	uint64_t used_ms;
+	struct stunaddr peer;
+	uint32_t flow; /* 0: the kernel has not taken it */
 };
 
 struct turn_server;
@@ -49,9 +56,10 @@ struct allocation {
 	struct loop_timer timer;
 	struct permission *permissions;
 	struct channel *channels;
+	struct send_flow *sends;
 	struct peer_connection *connections; /* RFC 6062, chained */
-	uint16_t n_permissions, room_permissions, n_channels, room_channels, n_connections;
-	uint16_t hot_permission, hot_channel; /* where the last peer was found */
+	uint16_t n_permissions, room_permissions, n_channels, room_channels, n_sends, room_sends, n_connections;
+	uint16_t hot_permission, hot_channel, hot_send; /* where the last peer was found */
 	struct rate new_peers;
 	uint64_t to_peer, to_peer_bytes, to_client, to_client_bytes, dropped;
 };
@@ -89,6 +97,12 @@ struct channel *channel_of_peer(struct allocation *a, const struct stunaddr *pee
 /* Binds or renews, with the permission. ERR_EXISTS: number or peer is bound otherwise (400); ERR_LIMIT. */
 int channel_put(struct allocation *a, uint16_t number, const struct stunaddr *peer, uint64_t now_ms, uint32_t most,
                 struct channel **out);
+/* ---- flows of indications ---- */
+struct send_flow *send_flow_of(struct allocation *a, const struct stunaddr *peer);
+/* A place for one more, not used yet. NULL: there are SEND_FLOWS_MAX, or no memory. */
+struct send_flow *send_flow_new(struct allocation *a, const struct stunaddr *peer);
+void send_flow_forget(struct allocation *a, struct send_flow *f); /* the last one takes its place */
+
 /* Permissions and channels that are denied now, or judged otherwise than when they were made, end. */
 void allocation_revoke(struct allocation *a, enum peer_verdict (*judge)(void *arg, const struct stunaddr *peer), void *arg);
 uint32_t allocation_count_permissions(const struct allocation *a, uint64_t now_ms);

@@ -24,7 +24,7 @@ credentials_test_SRCS := turn/credentials_fixture.c turn/credentials.c turn/oaut
 credentials_test_LIBS := proto base
 credentials_test_LD := $(proto_LD)
 turn_ENGINE := $(turn_PURE) turn/allocation.c turn/server.c turn/server_auth.c turn/reply.c turn/relay.c turn/reservation.c \
-	turn/ticket.c turn/connection.c turn/connection_away.c turn/flow.c turn/pending.c turn/drain.c turn/request_binding.c turn/request_allocate.c \
+	turn/ticket.c turn/connection.c turn/connection_away.c turn/flow.c turn/flow_send.c turn/pending.c turn/drain.c turn/request_binding.c turn/request_allocate.c \
 	turn/request_refresh.c turn/request_permission.c turn/request_channel.c
 UNIT += turn/operate_test
 operate_test_SRCS := turn/server_play.c turn/credentials_fixture.c $(turn_ENGINE)
@@ -46,7 +46,10 @@ UNIT += turn/server_tcp_test
 server_tcp_test_SRCS := $(server_test_SRCS)
 server_tcp_test_LIBS := $(server_test_LIBS)
 server_tcp_test_LD := $(server_test_LD)
-UNIT += turn/flow_test
+UNIT += turn/flow_test turn/flow_send_test
+flow_send_test_SRCS := $(server_test_SRCS)
+flow_send_test_LIBS := $(server_test_LIBS)
+flow_send_test_LD := $(server_test_LD)
 flow_test_SRCS := $(server_test_SRCS)
 flow_test_LIBS := $(server_test_LIBS)
 flow_test_LD := $(server_test_LD)

@@ -1,7 +1,7 @@
-#include "server_impl.h"
+#include "flow_impl.h"
 
 /* Channels between UDP clients and UDP peers in the kernel's path (net/fastpath.h). The engine stays the
- * owner: it says how long, reads what has passed, and takes out. */
+ * owner: it says how long, reads what has passed, and takes out. Indications: flow_send.c. */
 
 enum { TICK_MS = 50, TICKS = 1000 / TICK_MS }; /* a round a second, a slice at a time */
 enum { GROUP_TOTAL = 1 };                      /* users' groups are their addresses in memory */
@@ -13,11 +13,11 @@ static bool is_any(const struct stunaddr *a)
 	return memcmp(a->ip, none, sizeof none) == 0;
 }
 
-/* RFC 8656 9, 12: as long as permission, channel and allocation all hold. */
-static uint64_t left_of(struct allocation *a, const struct channel *c, uint64_t now)
+/* RFC 8656 9, 12: as long as permission, channel (if there is one) and allocation all hold. */
+static uint64_t left_of(struct allocation *a, const struct flow_wish *w, uint64_t now)
 {
-	uint64_t end = c->expires_ms < a->expires_ms ? c->expires_ms : a->expires_ms;
-	uint64_t permission = permission_ends_ms(a, &c->peer);
+	uint64_t end = w->ends_ms < a->expires_ms ? w->ends_ms : a->expires_ms;
+	uint64_t permission = permission_ends_ms(a, w->peer);
 
 	end = permission < end ? permission : end;
 	return end > now ? end - now : 0;
@@ -25,19 +25,19 @@ static uint64_t left_of(struct allocation *a, const struct channel *c, uint64_t 
 
 /* False: nothing of it belongs into the kernel now. Which of our addresses a client of a listener on all of
  * them speaks to is not known here. */
-static bool describe(struct turn_server *s, struct allocation *a, const struct channel *c, struct fastpath_flow *out)
+static bool describe(struct turn_server *s, struct allocation *a, const struct flow_wish *w, struct fastpath_flow *out)
 {
-	const struct turn_relay *relay = relay_for(a, &c->peer);
+	const struct turn_relay *relay = relay_for(a, w->peer);
 	const struct turn_door *door = &s->doors[a->client.door];
-	uint64_t left_ms = left_of(a, c, loop_now(s->loop));
+	uint64_t left_ms = left_of(a, w, loop_now(s->loop));
 
 	if (!s->has_kernel || a->client.transport != TURN_UDP || a->is_tcp || a->is_orphan || !relay || left_ms < 1000)
 		return false;
-	if (!s->has_door[a->client.door] || is_any(&door->at) || is_any(&relay->at) || peer_is_own(s, &c->peer))
+	if (!s->has_door[a->client.door] || is_any(&door->at) || is_any(&relay->at) || peer_is_own(s, w->peer))
 		return false;
 	*out = (struct fastpath_flow){
-		.client = a->client.from, .server = door->at, .relay = relay->at, .peer = c->peer,
-		.channel = c->number, .lasts_s = (uint32_t)(left_ms / 1000),
+		.client = a->client.from, .server = door->at, .relay = relay->at, .peer = *w->peer,
+		.channel = w->channel, .lasts_s = (uint32_t)(left_ms / 1000),
 		.caps = { { (uintptr_t)a->hold.user, quota_share_user(s->quota, a->hold.user) },
 		          { GROUP_TOTAL, quota_share_total(s->quota) } },
 	};
@@ -63,14 +63,14 @@ static void add_counts(struct turn_server *s, struct allocation *a, const struct
 	quota_charge(s->quota, a->hold.user, bytes, loop_now(s->loop));
 }
 
-static void drop(struct turn_server *s, struct allocation *a, struct channel *c)
+void flow_drop(struct turn_server *s, struct allocation *a, uint32_t *flow)
 {
 	struct fastpath_counts counts = { 0 };
 
-	if (!c->flow)
+	if (!*flow)
 		return;
-	s->io->fast_del(s->io_arg, c->flow, &counts);
-	c->flow = 0;
+	s->io->fast_del(s->io_arg, *flow, &counts);
+	*flow = 0;
 	s->stats[TURN_STAT_KERNEL_FLOWS]--;
 	add_counts(s, a, &counts);
 }
@@ -81,26 +81,49 @@ static bool watch(struct turn_server *s)
 	return loop_timer_is_set(&s->flow_timer) || loop_timer_set(s->loop, &s->flow_timer, TICK_MS) == 0;
 }
 
-static void add(struct turn_server *s, struct channel *c, const struct fastpath_flow *f)
+static void add(struct turn_server *s, uint32_t *flow, const struct fastpath_flow *f)
 {
-	if (!watch(s) || s->io->fast_add(s->io_arg, f, &c->flow) < 0) {
-		c->flow = 0;
+	if (!watch(s) || s->io->fast_add(s->io_arg, f, flow) < 0) {
+		*flow = 0;
 		s->stats[TURN_STAT_KERNEL_REFUSED]++; /* it passes by user space */
 		return;
 	}
 	s->stats[TURN_STAT_KERNEL_FLOWS]++;
 }
 
-static void put(struct turn_server *s, struct allocation *a, struct channel *c)
+bool flow_put(struct turn_server *s, struct allocation *a, const struct flow_wish *w, uint32_t *flow)
 {
 	struct fastpath_flow f;
 
-	if (!describe(s, a, c, &f))
-		drop(s, a, c);
-	else if (!c->flow)
-		add(s, c, &f);
-	else if (s->io->fast_renew(s->io_arg, c->flow, &f) < 0)
-		drop(s, a, c);
+	if (!describe(s, a, w, &f)) {
+		flow_drop(s, a, flow);
+		return false;
+	}
+	if (!*flow)
+		add(s, flow, &f);
+	else if (s->io->fast_renew(s->io_arg, *flow, &f) < 0)
+		flow_drop(s, a, flow);
+	return true;
+}
+
+uint64_t flow_read(struct turn_server *s, struct allocation *a, uint32_t flow)
+{
+	struct fastpath_counts counts;
+
+	if (!flow || s->io->fast_read(s->io_arg, flow, &counts) < 0)
+		return 0;
+	add_counts(s, a, &counts);
+	return counts.to_peer + counts.to_client;
+}
+
+/* What a peer with a channel sends goes by the channel (RFC 8656 12.7): no flow of indications has it any more. */
+static void put(struct turn_server *s, struct allocation *a, struct channel *c)
+{
+	const struct flow_wish w = { .peer = &c->peer, .channel = c->number, .ends_ms = c->expires_ms };
+
+	if (c->expires_ms > loop_now(s->loop))
+		send_flow_end(s, a, &c->peer);
+	(void)flow_put(s, a, &w, &c->flow);
 }
 
 void flows_put(struct turn_server *s, struct allocation *a, const struct stunaddr *peer)
@@ -108,6 +131,7 @@ void flows_put(struct turn_server *s, struct allocation *a, const struct stunadd
 	for (uint16_t i = 0; i < a->n_channels; i++)
 		if (!peer || stunaddr_eq_ip(&a->channels[i].peer, peer))
 			put(s, a, &a->channels[i]);
+	send_flows_put(s, a, peer);
 }
 
 void flows_put_all(struct turn_server *s)
@@ -121,7 +145,8 @@ void flows_put_all(struct turn_server *s)
 void flows_drop(struct turn_server *s, struct allocation *a)
 {
 	for (uint16_t i = 0; i < a->n_channels; i++)
-		drop(s, a, &a->channels[i]);
+		flow_drop(s, a, &a->channels[i].flow);
+	send_flows_drop(s, a);
 }
 
 void flows_prune(struct turn_server *s, struct allocation *a)
@@ -130,23 +155,21 @@ void flows_prune(struct turn_server *s, struct allocation *a)
 
 	for (uint16_t i = 0; i < a->n_channels; i++)
 		if (a->channels[i].expires_ms <= now)
-			drop(s, a, &a->channels[i]);
+			flow_drop(s, a, &a->channels[i].flow);
 }
 
 void flows_drop_denied(struct turn_server *s, struct allocation *a, enum peer_verdict (*judge)(void *arg, const struct stunaddr *peer))
 {
 	for (uint16_t i = 0; i < a->n_channels; i++)
 		if (a->channels[i].flow && judge(s, &a->channels[i].peer) == PEER_DENIED)
-			drop(s, a, &a->channels[i]);
+			flow_drop(s, a, &a->channels[i].flow);
 }
 
 void flows_read(struct turn_server *s, struct allocation *a)
 {
-	struct fastpath_counts counts;
-
 	for (uint16_t i = 0; i < a->n_channels; i++)
-		if (a->channels[i].flow && s->io->fast_read(s->io_arg, a->channels[i].flow, &counts) == 0)
-			add_counts(s, a, &counts);
+		(void)flow_read(s, a, a->channels[i].flow);
+	send_flows_read(s, a);
 }
 
 void flows_renew_soon(struct turn_server *s)
@@ -157,6 +180,7 @@ void flows_renew_soon(struct turn_server *s)
 static void visit(struct turn_server *s, struct allocation *a)
 {
 	flows_prune(s, a);
+	send_flows_prune(s, a);
 	flows_read(s, a);
 	if (s->is_renewing)
 		flows_put(s, a, NULL);

@@ -12,20 +12,13 @@ static const struct turn_door door = { TURN_UDP, .at = { 4, 3478, { 9, 1, 1, 1 }
 static int begin(void **state)
 {
 	(void)play_up(state);
-	for (unsigned i = 0; i < PLAY_WORKERS; i++) {
-		turn_server_set_door(play.workers[i].server, 0, &door);
-		turn_server_kernel(play.workers[i].server, true);
-	}
+	play_kernel(&play, &door);
 	return 0;
 }
 
 static unsigned flows(void)
 {
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < PLAY_FLOWS; i++)
-		n += play.flows[i].is_used;
-	return n;
+	return play_flows(&play);
 }
 
 /* An allocation with one channel in the kernel: the first flow. */

@@ -111,7 +111,10 @@ void relay_send(struct turn_server *s, const struct turn_path *from, const struc
 		return;
 	}
 	struct turn_packet payload = part_of(p, m->data);
-	pass_to_peer(s, a, &peer, permission->is_own, &payload, m->has & STUN_HAS_DONT_FRAGMENT);
+	bool is_own = permission->is_own;
+	pass_to_peer(s, a, &peer, is_own, &payload, m->has & STUN_HAS_DONT_FRAGMENT);
+	if (!is_own)
+		send_flow_use(s, a, &peer);
 }
 
 static void next_id(struct turn_server *s, uint8_t id[static 16])
@@ -146,11 +149,16 @@ static struct bytes data_indication(struct turn_server *s, const struct stunaddr
 	return bytes_make(at, head + padded);
 }
 
-bool source_is_permitted(struct turn_server *s, struct allocation *a, struct stunaddr *peer)
+static const struct permission *permission_for_source(struct turn_server *s, struct allocation *a, struct stunaddr *peer)
 {
 	const struct permission *p = permission_for(s, a, peer);
 
-	return p && (!p->is_own || own_relays_have_port(&s->conf->own_relays, peer->port));
+	return p && (!p->is_own || own_relays_have_port(&s->conf->own_relays, peer->port)) ? p : NULL;
+}
+
+bool source_is_permitted(struct turn_server *s, struct allocation *a, struct stunaddr *peer)
+{
+	return permission_for_source(s, a, peer) != NULL;
 }
 
 void turn_server_peer(struct turn_server *s, void *owner, struct turn_relay *r, const struct stunaddr *from, struct turn_packet *p)
@@ -160,7 +168,8 @@ void turn_server_peer(struct turn_server *s, void *owner, struct turn_relay *r, 
 	const struct stunaddr *peer = &source;
 
 	(void)r;
-	if (!source_is_permitted(s, a, &source)) {
+	const struct permission *permission = permission_for_source(s, a, &source);
+	if (!permission) {
 		no_permission(s, a);
 		return;
 	}
@@ -176,6 +185,8 @@ void turn_server_peer(struct turn_server *s, void *owner, struct turn_relay *r, 
 		s->io->to_client(s->io_arg, &a->client, bytes_make(p->p - CHANNELDATA_HEADER, p->n + CHANNELDATA_HEADER));
 	} else {
 		s->io->to_client(s->io_arg, &a->client, data_indication(s, peer, p));
+		if (!permission->is_own)
+			send_flow_use(s, a, peer);
 	}
 }
 

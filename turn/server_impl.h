@@ -186,7 +186,7 @@ bool source_is_permitted(struct turn_server *s, struct allocation *a, struct stu
 void relay_channel_data(struct turn_server *s, const struct turn_path *from, struct turn_packet *p);
 void relay_send(struct turn_server *s, const struct turn_path *from, const struct stunmsg *m, struct turn_packet *p);
 
-/* ---- flow.c: channels in the kernel's path ---- */
+/* ---- flow.c, flow_send.c: channels and indications in the kernel's path ---- */
 void flows_init(struct turn_server *s);
 void flows_fini(struct turn_server *s);
 /* What may be in the kernel is, as it is now; what may not is not. Of peer's address only; NULL: of all. */
@@ -199,6 +199,8 @@ void flows_prune(struct turn_server *s, struct allocation *a);
 void flows_drop_denied(struct turn_server *s, struct allocation *a, enum peer_verdict (*judge)(void *arg, const struct stunaddr *peer));
 /* Counts what has passed. */
 void flows_read(struct turn_server *s, struct allocation *a);
+/* An indication to or from the peer has passed here: perhaps the next one need not. */
+void send_flow_use(struct turn_server *s, struct allocation *a, const struct stunaddr *peer);
 /* Limits have changed: the kernel's follow within two seconds. */
 void flows_renew_soon(struct turn_server *s);
 

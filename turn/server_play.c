@@ -222,6 +222,11 @@ static int fast_add(void *io, const struct fastpath_flow *is, uint32_t *id)
 {
 	struct play_worker *w = io;
 
+	for (uint32_t i = 0; i < PLAY_FLOWS; i++) {
+		const struct play_flow *f = &w->play->flows[i];
+		if (f->is_used && stunaddr_eq(&f->is.peer, &is->peer) && stunaddr_eq(&f->is.relay, &is->relay))
+			return ERR_EXISTS;
+	}
 	for (uint32_t i = 0; i < PLAY_FLOWS; i++)
 		if (!w->play->flows[i].is_used) {
 			w->play->flows[i] = (struct play_flow){ .is_used = true, .worker = w->number, .is = *is };
@@ -344,6 +349,23 @@ int play_down(void **state)
 	(void)state;
 	play_end(&play);
 	return 0;
+}
+
+void play_kernel(struct play *p, const struct turn_door *door)
+{
+	for (unsigned i = 0; i < PLAY_WORKERS; i++) {
+		turn_server_set_door(p->workers[i].server, 0, door);
+		turn_server_kernel(p->workers[i].server, true);
+	}
+}
+
+unsigned play_flows(const struct play *p)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < PLAY_FLOWS; i++)
+		n += p->flows[i].is_used;
+	return n;
 }
 
 struct play_client play_client(struct play *p, uint8_t last_byte, uint16_t port)

@@ -58,6 +58,10 @@ struct play {
 	struct play_flow flows[PLAY_FLOWS]; /* by id - 1 */
 };
 
+/* The workers' kernel path is there, for door 0. */
+void play_kernel(struct play *p, const struct turn_door *door);
+unsigned play_flows(const struct play *p);
+
 /* A client's hand. */
 struct play_client {
 	struct play *play;

@@ -673,10 +673,11 @@ static void rules_that_change_bind_at_once(void **state)
 
 static void an_allocation_is_small(void **state)
 {
-	struct allocation a = { .room_permissions = 2, .room_channels = 2 };
+	struct allocation a = { .room_permissions = 2, .room_channels = 2 }, b = { .room_permissions = 2, .room_sends = 2 };
 
 	(void)state;
 	assert_true(allocation_memory(&a) < 900);
+	assert_true(allocation_memory(&b) < 900);
 }
 
 int main(void)

@@ -47,7 +47,10 @@ tls_settings_test_LD := $(NET_LD) $(proto_LD)
 
 # Of libnet so that gh-turn and the tests of turn/xdp share it; the test runs the kernel's program.
 lib_net_SRCS += lib/net/fastpath.c lib/net/meters.c
-UNIT += lib/net/fastpath_test
-fastpath_test_SRCS := lib/net/fastpath.c lib/net/meters.c
+UNIT += lib/net/fastpath_test lib/net/fastpath_send_test
+fastpath_test_SRCS := lib/net/fastpath_fixture.c lib/net/fastpath.c lib/net/meters.c
 fastpath_test_LIBS := base
 fastpath_test_LD := -lbpf
+fastpath_send_test_SRCS := $(fastpath_test_SRCS)
+fastpath_send_test_LIBS := proto base
+fastpath_send_test_LD := -lbpf -lcrypto

@@ -15,10 +15,12 @@
 #define NS_PER_S 1000000000ull
 
 struct slot {
-	struct way_key to_peer, to_client;
+	struct send_key to_peer; /* of a channel the first part of it */
+	struct way_key to_client;
 	struct fastpath_counts seen;
 	uint32_t meters[FLOWMAP_CAPS]; /* METERS_NONE: no limit there */
 	uint32_t next_free;
+	bool is_send; /* to_peer is in sends */
 	bool used;
 };
 /* Free slots wait in line, so that one is not used again while a CPU may still count for its last flow. */
@@ -40,7 +42,7 @@ static int map_op(int cmd, int fd, const void *key, void *value, uint64_t flags)
 
 static int map_put(const struct fastpath *f, enum flowmap m, const void *key, void *value)
 {
-	return map_op(BPF_MAP_UPDATE_ELEM, f->maps.fds[m], key, value, m == FLOWMAP_WAYS ? BPF_NOEXIST : BPF_ANY);
+	return map_op(BPF_MAP_UPDATE_ELEM, f->maps.fds[m], key, value, m == FLOWMAP_WAYS || m == FLOWMAP_SENDS ? BPF_NOEXIST : BPF_ANY);
 }
 
 static void free_slot(struct fastpath *f, uint32_t i)
@@ -54,23 +56,23 @@ static void free_slot(struct fastpath *f, uint32_t i)
 	f->last_free = i;
 }
 
-static bool is_inside(const struct fastpath_maps *m, const struct way_key *k)
+static bool is_inside(const struct fastpath_maps *m, int fd, const void *key)
 {
 	struct way w;
 
-	return !map_op(BPF_MAP_LOOKUP_ELEM, m->fds[FLOWMAP_WAYS], k, &w, 0) && w.slot >= m->first_slot &&
-	       w.slot - m->first_slot < m->slots;
+	return !map_op(BPF_MAP_LOOKUP_ELEM, fd, key, &w, 0) && w.slot >= m->first_slot && w.slot - m->first_slot < m->slots;
 }
 
 /* The map may change meanwhile, by other workers: a walk that begins anew without end is none of ours. */
-static int sweep(const struct fastpath_maps *m)
+static int sweep(const struct fastpath_maps *m, enum flowmap which)
 {
-	struct way_key keys[2], *at = NULL, *next = &keys[0];
+	struct send_key keys[2], *at = NULL, *next = &keys[0]; /* the longest */
+	int fd = m->fds[which];
 
 	for (uint32_t i = 0; i < 4 * FLOWMAP_FLOWS_MAX; i++) {
-		int rc = map_op(BPF_MAP_GET_NEXT_KEY, m->fds[FLOWMAP_WAYS], at, next, 0);
-		if (at && is_inside(m, at))
-			(void)map_op(BPF_MAP_DELETE_ELEM, m->fds[FLOWMAP_WAYS], at, NULL, 0); /* gone is what is wanted */
+		int rc = map_op(BPF_MAP_GET_NEXT_KEY, fd, at, next, 0);
+		if (at && is_inside(m, fd, at))
+			(void)map_op(BPF_MAP_DELETE_ELEM, fd, at, NULL, 0); /* gone is what is wanted */
 		if (rc)
 			return rc == ERR_NOT_FOUND ? 0 : rc;
 		at = next;
@@ -95,7 +97,8 @@ int fastpath_open(const struct fastpath_maps *m, struct fastpath **out)
 		return ERR_NOMEM;
 	f->per_cpu = calloc(m->cpus, sizeof *f->per_cpu);
 	f->meters = meters_new(FLOWMAP_CAPS * m->first_slot, FLOWMAP_CAPS * m->slots);
-	int rc = f->per_cpu && f->meters ? sweep(m) : ERR_NOMEM;
+	int rc = f->per_cpu && f->meters ? sweep(m, FLOWMAP_WAYS) : ERR_NOMEM;
+	rc = rc ? rc : sweep(m, FLOWMAP_SENDS);
 	if (rc) {
 		forget(f);
 		return rc;
@@ -132,10 +135,22 @@ static struct way_key key_of(const struct stunaddr *src, const struct stunaddr *
 	return k;
 }
 
+static struct send_key send_key_of(const struct fastpath_flow *w)
+{
+	struct send_key k = { .way = key_of(&w->client, &w->server, w->channel) };
+
+	if (w->channel)
+		return k;
+	put_ip(k.peer, &w->peer);
+	k.wire_port = htons(w->peer.port);
+	k.family = w->peer.family;
+	return k;
+}
+
 static struct way way_of(const struct stunaddr *src, const struct stunaddr *dst, uint16_t channel, uint32_t slot)
 {
 	struct way w = { .wire_sport = htons(src->port), .wire_dport = htons(dst->port),
-			 .wire_channel = htons(channel), .family = src->family, .to_peer = !channel, .slot = slot };
+			 .wire_channel = htons(channel), .family = src->family, .slot = slot };
 	put_ip(w.src, src);
 	put_ip(w.dst, dst);
 	return w;
@@ -144,7 +159,7 @@ static struct way way_of(const struct stunaddr *src, const struct stunaddr *dst,
 static bool is_possible(const struct fastpath_flow *w)
 {
 	bool is_known = (w->client.family == 4 || w->client.family == 6) && (w->relay.family == 4 || w->relay.family == 6);
-	return is_known && w->client.family == w->server.family && w->relay.family == w->peer.family && w->channel;
+	return is_known && w->client.family == w->server.family && w->relay.family == w->peer.family;
 }
 
 /* The bucket of the group, which all its flows share; a new one is full. */
@@ -185,6 +200,11 @@ static int put_empty(struct fastpath *f, uint32_t slot)
 	return map_put(f, FLOWMAP_COUNTS, &slot, f->per_cpu);
 }
 
+static enum flowmap map_to_peer(const struct slot *s)
+{
+	return s->is_send ? FLOWMAP_SENDS : FLOWMAP_WAYS;
+}
+
 /* Limits first, ways last: a way never leads to what was there before. */
 static int put_flow(struct fastpath *f, uint32_t i, const struct fastpath_flow *w)
 {
@@ -192,6 +212,7 @@ static int put_flow(struct fastpath *f, uint32_t i, const struct fastpath_flow *
 	uint32_t slot = f->maps.first_slot + i;
 	struct way to_peer = way_of(&w->relay, &w->peer, 0, slot);
 	struct way to_client = way_of(&w->server, &w->client, w->channel, slot);
+	to_peer.to_peer = 1;
 	int rc = put_empty(f, slot);
 	if (!rc)
 		rc = put_limits(f, i, w);
@@ -199,7 +220,7 @@ static int put_flow(struct fastpath *f, uint32_t i, const struct fastpath_flow *
 		rc = map_put(f, FLOWMAP_WAYS, &s->to_client, &to_client);
 	if (rc)
 		return rc;
-	rc = map_put(f, FLOWMAP_WAYS, &s->to_peer, &to_peer);
+	rc = map_put(f, map_to_peer(s), &s->to_peer, &to_peer);
 	if (rc)
 		(void)map_op(BPF_MAP_DELETE_ELEM, f->maps.fds[FLOWMAP_WAYS], &s->to_client, NULL, 0); /* rc tells */
 	return rc;
@@ -219,7 +240,8 @@ int fastpath_add(struct fastpath *f, const struct fastpath_flow *w, uint32_t *id
 	if (i == f->maps.slots)
 		return ERR_FULL;
 	struct slot *s = &f->slots[i];
-	s->to_peer = key_of(&w->client, &w->server, w->channel);
+	s->is_send = !w->channel;
+	s->to_peer = send_key_of(w);
 	s->to_client = key_of(&w->peer, &w->relay, 0);
 	for (int c = 0; c < FLOWMAP_CAPS; c++)
 		s->meters[c] = METERS_NONE;
@@ -279,10 +301,9 @@ void fastpath_del(struct fastpath *f, uint32_t id, struct fastpath_counts *out)
 	if (!is_used(f, id))
 		return;
 	struct slot *s = &f->slots[id - 1];
-	int ways = f->maps.fds[FLOWMAP_WAYS];
 	/* One that is not there any more is what is wanted. */
-	(void)map_op(BPF_MAP_DELETE_ELEM, ways, &s->to_peer, NULL, 0);
-	(void)map_op(BPF_MAP_DELETE_ELEM, ways, &s->to_client, NULL, 0);
+	(void)map_op(BPF_MAP_DELETE_ELEM, f->maps.fds[map_to_peer(s)], &s->to_peer, NULL, 0);
+	(void)map_op(BPF_MAP_DELETE_ELEM, f->maps.fds[FLOWMAP_WAYS], &s->to_client, NULL, 0);
 	if (out && fastpath_read(f, id, out))
 		*out = (struct fastpath_counts){ 0 };
 	release_meters(f, s);

@@ -12,7 +12,7 @@
 struct fastpath_flow {
 	struct stunaddr client, server; /* as on the wire at this box */
 	struct stunaddr relay, peer;
-	uint16_t channel;               /* 0: Send and Data indications of a permission */
+	uint16_t channel;               /* 0: Send and Data indications of a permission, with this one peer */
 	uint32_t lasts_s;
 	/* Both directions; flows of one group (a number of the caller's) have the limit together. Always the
 	 * same groups in the same places of a flow's. */
@@ -38,7 +38,7 @@ struct fastpath;
 /* Takes out first what an earlier holder of these slots has left there. ERR_RANGE, ERR_NOMEM, ERR_SYS. */
 int fastpath_open(const struct fastpath_maps *m, struct fastpath **out);
 void fastpath_close(struct fastpath *f); /* flows stay in the kernel until their time */
-/* ERR_UNSUPPORTED: this flow cannot go there (a permission, a family that is none); ERR_EXISTS: one
+/* ERR_UNSUPPORTED: this flow cannot go there (a family that is none, or not the other's); ERR_EXISTS: one
  * of its two ways is taken; ERR_FULL; ERR_SYS. *id (never 0) for the others. */
 int fastpath_add(struct fastpath *f, const struct fastpath_flow *w, uint32_t *id);
 /* Time and limits. ERR_NOT_FOUND, ERR_SYS; so the next. */

@@ -20,10 +20,10 @@ WORKERS, CHANNEL = 2, 0x4001
 class Echo(threading.Thread):
     """The peer: sends back what comes, and counts it."""
 
-    def __init__(self):
+    def __init__(self, addr=PEER, port=PEER_PORT):
         super().__init__(daemon=True)
-        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.sock.bind((PEER, PEER_PORT))
+        self.sock = socket.socket(socket.AF_INET6 if ":" in addr else socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.bind((addr, port))
         self.sock.settimeout(0.2)
         self.came = self.bytes = 0
         self.ends = False
@@ -39,7 +39,8 @@ class Echo(threading.Thread):
             self.sock.sendto(data, at)
 
 
-class TurnKernel(PeerCase):
+class KernelCase(PeerCase):
+    """The box between the two networks, its workers in the kernel's path, the peer echoing."""
     @classmethod
     def build(cls):
         if os.getuid() != 0:
@@ -88,6 +89,12 @@ class TurnKernel(PeerCase):
     def in_kernel(self):
         return self.total("kernel-packets")
 
+    def allocation(self, c):
+        at = "%s:%d" % c.sock.getsockname()
+        return [r for r in self.gh.records("show", "turn", "allocations") if r["client"] == at][0]
+
+
+class TurnKernel(KernelCase):
     def bound(self):
         with self.clients:
             c = TurnClient(SERVER, CLIENT, USER, PASSWORD)
@@ -113,10 +120,6 @@ class TurnKernel(PeerCase):
             return False
         finally:
             c.sock.settimeout(3)
-
-    def allocation(self, c):
-        at = "%s:%d" % c.sock.getsockname()
-        return [r for r in self.gh.records("show", "turn", "allocations") if r["client"] == at][0]
 
     # ---- what passes
     def test_passes_in_the_kernel(self):

@@ -4,12 +4,12 @@ $(BPF_OBJ): turn/xdp/forward.bpf.c lib/net/flowmap.h
 	@mkdir -p $(@D)
 	clang -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -Ilib -I/usr/include/$(shell gcc -print-multiarch) -c $< -o $@
 
-build/release/test/fastpath_test build/release/test/load_test build/asan/test/load_test build/asan/test/fastpath_test: | $(BPF_OBJ)
+$(foreach test,fastpath_test fastpath_send_test load_test,build/release/test/$(test) build/asan/test/$(test)): | $(BPF_OBJ)
 
 UNIT += turn/xdp/load_test
 load_test_SRCS := turn/xdp/load.c turn/xdp/probe.c lib/net/fastpath.c lib/net/meters.c
-load_test_LIBS := base
-load_test_LD := -lbpf
+load_test_LIBS := proto base
+load_test_LD := -lbpf -lcrypto
 $(O)/bin/turn_xdp: | $(BPF_OBJ)
 PROGS += gh-xdp
 xdp_KERNEL := turn/xdp/load.c turn/xdp/probe.c
@@ -23,5 +23,5 @@ $(O)/bin/turn-forward.bpf.o: $(BPF_OBJ)
 $(O)/bin/gh-xdp: | $(O)/bin/turn-forward.bpf.o
 TOOLS += turn_xdp
 turn_xdp_SRCS := turn/xdp/turn_xdp.c turn/xdp/load.c turn/xdp/probe.c lib/net/fastpath.c lib/net/meters.c
-turn_xdp_LIBS := base
-turn_xdp_LD := -lbpf
+turn_xdp_LIBS := proto base
+turn_xdp_LD := -lbpf -lcrypto

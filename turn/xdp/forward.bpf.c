@@ -1,5 +1,6 @@
-/* turn/xdp/forward.bpf.c - the relay's data path in the kernel: ChannelData of UDP clients to UDP
- * peers and back (RFC 8656 12, 15, 16). Whatever is not plainly a packet of a known flow goes up. */
+/* turn/xdp/forward.bpf.c - the relay's data path in the kernel: ChannelData and Send indications
+ * of UDP clients to UDP peers, and back (RFC 8656 11, 12, 15, 16). Whatever is not plainly a packet of a known
+ * flow goes up. */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/in.h>
@@ -19,6 +20,15 @@
 #define AF_INET6_ 10
 #define IPV4_DF 0x4000
 #define IPV4_FRAGMENT 0x3fff
+#define COOKIE 0x2112a442
+#define SEND_INDICATION 0x0016
+#define DATA_INDICATION 0x0017
+#define XOR_PEER_ADDRESS 0x0012
+#define DATA 0x0013
+/* Of an indication before its payload: header, XOR-PEER-ADDRESS, DATA. */
+#define HEAD_V4 36
+#define HEAD_V6 48
+#define FRAME_MAX 0x4000 /* longer than Ethernet's; what the verifier can follow */
 #define RFC7915_MTU 1260 /* RFC 7915 5.1: DF only above it */
 
 struct {
@@ -28,6 +38,13 @@ struct {
 	__type(value, struct way);
 	__uint(max_entries, 2 * FLOWMAP_FLOWS_MAX);
 } ways SEC(".maps");
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct send_key);
+	__type(value, struct way);
+	__uint(max_entries, FLOWMAP_FLOWS_MAX);
+} sends SEC(".maps");
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__type(key, __u32);
@@ -58,9 +75,20 @@ struct packet {
 	struct way_key key;
 	__u16 l3_bytes;  /* of its IP header */
 	__u16 udp_bytes; /* with the UDP header */
+	__u16 head;      /* of the framing that came; in gone its sum, complemented */
+	__u16 payload;
+	__u16 trailer;   /* of the frame, behind the datagram */
+	__u64 gone;
 	__u16 wire_check, wire_id;
 	__u8 hops, tos;
 	__u8 is_df, has_id;
+};
+/* What is put in front of the payload. */
+struct head {
+	__u32 words[HEAD_V6 / 4];
+	__u64 sum;
+	__u16 bytes; /* 0, 4, HEAD_V4, HEAD_V6 */
+	__u16 pad;   /* behind the payload */
 };
 
 #define INLINE static __always_inline
@@ -140,12 +168,69 @@ INLINE int read_udp(struct packet *p, struct udphdr *udp, void *end)
 		return -1;
 	if (bpf_ntohs(udp->len) != p->udp_bytes || p->udp_bytes < sizeof *udp)
 		return -1;
-	if ((__u64)end - (__u64)udp < p->udp_bytes)
+	__u64 rest = (__u64)end - (__u64)udp;
+	if (rest < p->udp_bytes)
 		return -1;
+	p->trailer = rest - p->udp_bytes;
 	p->wire_check = udp->check;
 	p->key.wire_sport = udp->source;
 	p->key.wire_dport = udp->dest;
 	return 0;
+}
+
+/* Padding is zero (RFC 8489 14): it is cut off, and the sum stays. */
+INLINE int pads_with_zeros(const struct packet *p, struct udphdr *udp, void *end)
+{
+	__u32 at = p->udp_bytes - 4, over = p->payload & 3;
+	const __u32 *last = (void *)udp + at;
+	if (p->udp_bytes > FRAME_MAX || (void *)(last + 1) > end)
+		return 0;
+	return !over || !(bpf_ntohl(*last) & 0xffffffffu >> 8 * over);
+}
+
+INLINE void take(struct packet *p, const __u32 *words, int n)
+{
+	p->head = 4 * n;
+#pragma unroll
+	for (int i = 0; i < n; i++)
+		p->gone += (__u32)~words[i];
+}
+
+INLINE int read_peer(struct send_key *k, const __u32 *w, int is6)
+{
+	__u32 first = bpf_ntohl(w[6]);
+	if (first >> 16 != (is6 ? 2 : 1))
+		return -1;
+	k->wire_port = bpf_htons((__u16)first ^ COOKIE >> 16);
+	k->family = is6 ? 6 : 4;
+	copy4(k->peer, &(__u32){ w[7] ^ w[1] });
+	if (!is6)
+		return 0;
+#pragma unroll
+	for (int i = 1; i < 4; i++)
+		copy4(k->peer + 4 * i, &(__u32){ w[7 + i] ^ w[1 + i] });
+	return 0;
+}
+
+/* A Send indication (RFC 8656 11.1) of XOR-PEER-ADDRESS and DATA, in this order and nothing else. */
+INLINE struct way *find_send(struct packet *p, struct udphdr *udp, void *end)
+{
+	const __u32 *w = (void *)(udp + 1);
+	struct send_key k = { .way = p->key };
+	if ((void *)w + HEAD_V4 > end || w[0] != bpf_htonl(SEND_INDICATION << 16 | (__u16)(p->udp_bytes - 28)) || w[1] != bpf_htonl(COOKIE))
+		return 0;
+	int is6 = w[5] == bpf_htonl(XOR_PEER_ADDRESS << 16 | 20);
+	if ((!is6 && w[5] != bpf_htonl(XOR_PEER_ADDRESS << 16 | 8)) || (is6 && (void *)w + HEAD_V6 > end) || read_peer(&k, w, is6))
+		return 0;
+	__u32 data = bpf_ntohl(is6 ? w[11] : w[8]), head = is6 ? HEAD_V6 : HEAD_V4;
+	p->payload = data;
+	if (data >> 16 != DATA || sizeof *udp + head + ((p->payload + 3u) & ~3u) != p->udp_bytes || !pads_with_zeros(p, udp, end))
+		return 0;
+	if (is6)
+		take(p, w, HEAD_V6 / 4);
+	else
+		take(p, w, HEAD_V4 / 4);
+	return bpf_map_lookup_elem(&sends, &k);
 }
 
 /* A datagram of a client is ChannelData (RFC 8656 12.4) without padding, or else a datagram of a peer
@@ -154,11 +239,16 @@ INLINE struct way *find_way(struct packet *p, struct udphdr *udp, void *end)
 {
 	const __u16 *head = (void *)(udp + 1);
 	struct way *w = bpf_map_lookup_elem(&ways, &p->key);
+	p->payload = p->udp_bytes - sizeof *udp;
 	if (w || (void *)(head + 2) > end || p->udp_bytes < sizeof *udp + 4)
 		return w;
+	if (head[0] == bpf_htons(SEND_INDICATION))
+		return find_send(p, udp, end);
 	if (bpf_ntohs(head[0]) >> 12 != 4 || bpf_ntohs(head[1]) + sizeof *udp + 4 != p->udp_bytes)
 		return 0;
 	p->key.wire_channel = head[0];
+	p->payload -= 4;
+	take(p, (void *)head, 1);
 	return bpf_map_lookup_elem(&ways, &p->key);
 }
 
@@ -226,8 +316,47 @@ INLINE int route(struct xdp_md *ctx, const struct way *w, __u16 l3_total, __u8 t
 	return out == ctx->ingress_ifindex || bpf_map_lookup_elem(&ports, &out) ? 0 : -1;
 }
 
+/* A Data indication (RFC 8656 11.3) of what the peer has sent. */
+INLINE void make_indication(struct head *h, const struct packet *p)
+{
+	int is6 = p->key.family == 6;
+	h->bytes = is6 ? HEAD_V6 : HEAD_V4;
+	h->pad = -p->payload & 3;
+	h->words[0] = bpf_htonl(DATA_INDICATION << 16 | (__u16)(h->bytes - 20 + p->payload + h->pad));
+	h->words[1] = bpf_htonl(COOKIE);
+#pragma unroll
+	for (int i = 2; i < 5; i++)
+		h->words[i] = bpf_get_prandom_u32();
+	h->words[5] = bpf_htonl(XOR_PEER_ADDRESS << 16 | (is6 ? 20 : 8));
+	h->words[6] = bpf_htonl((is6 ? 2 : 1) << 16 | (__u16)(bpf_ntohs(p->key.wire_sport) ^ COOKIE >> 16));
+	const __u32 *ip = (const __u32 *)p->key.src;
+	h->words[7] = ip[0] ^ h->words[1];
+	h->words[8] = is6 ? ip[1] ^ h->words[2] : bpf_htonl(DATA << 16 | p->payload);
+	if (is6) {
+		h->words[9] = ip[2] ^ h->words[3];
+		h->words[10] = ip[3] ^ h->words[4];
+		h->words[11] = bpf_htonl(DATA << 16 | p->payload);
+	}
+#pragma unroll
+	for (int i = 0; i < HEAD_V6 / 4; i++)
+		h->sum += h->words[i];
+}
+
+INLINE void make_head(struct head *h, const struct packet *p, const struct way *w)
+{
+	if (w->to_peer)
+		return;
+	if (!w->wire_channel) {
+		make_indication(h, p);
+		return;
+	}
+	h->bytes = 4;
+	h->words[0] = bpf_htonl((__u32)bpf_ntohs(w->wire_channel) << 16 | p->payload);
+	h->sum = h->words[0];
+}
+
 /* RFC 1624: the old words taken out of the sum, the new ones put in. 0 means none and stays so (IPv4). */
-INLINE __u16 new_check(const struct packet *p, const struct way *w, __u16 udp_bytes)
+INLINE __u16 new_check(const struct packet *p, const struct way *w, const struct head *h, __u16 udp_bytes)
 {
 	if (!p->wire_check)
 		return 0;
@@ -236,10 +365,7 @@ INLINE __u16 new_check(const struct packet *p, const struct way *w, __u16 udp_by
 	sum += (__u16)~p->key.wire_sport + (__u64)(__u16)~p->key.wire_dport + w->wire_sport + w->wire_dport;
 	/* The length is in the header and in the pseudo-header. */
 	sum += 2ull * (__u16)~bpf_htons(p->udp_bytes) + 2ull * bpf_htons(udp_bytes);
-	if (p->key.wire_channel)
-		sum += (__u16)~p->key.wire_channel + (__u64)(__u16)~bpf_htons(p->udp_bytes - 12);
-	if (w->wire_channel)
-		sum += (__u64)w->wire_channel + bpf_htons(udp_bytes - 12);
+	sum += p->gone + h->sum;
 	__u16 check = ~fold(sum);
 	return check ? check : 0xffff;
 }
@@ -283,26 +409,43 @@ INLINE void write_ipv6(struct ipv6hdr *ip, const struct packet *p, const struct 
 	copy16((__u8 *)&ip->daddr, w->dst);
 }
 
-INLINE int write_udp(struct udphdr *udp, void *end, const struct packet *p, const struct way *w, __u16 bytes)
+INLINE int write_head(void *to, void *end, const struct head *h)
+{
+	__u32 *w = to;
+	if (!h->bytes)
+		return 0;
+	if (h->bytes == 4 && (void *)(w + 1) <= end) {
+		w[0] = h->words[0];
+		return 0;
+	}
+	if (h->bytes == 4 || to + HEAD_V4 > end)
+		return -1;
+#pragma unroll
+	for (int i = 0; i < HEAD_V4 / 4; i++)
+		w[i] = h->words[i];
+	if (h->bytes == HEAD_V4)
+		return 0;
+	if (to + HEAD_V6 > end)
+		return -1;
+#pragma unroll
+	for (int i = HEAD_V4 / 4; i < HEAD_V6 / 4; i++)
+		w[i] = h->words[i];
+	return 0;
+}
+
+INLINE int write_udp(struct udphdr *udp, void *end, const struct packet *p, const struct way *w, const struct head *h, __u16 bytes)
 {
 	if ((void *)(udp + 1) > end)
 		return -1;
 	udp->source = w->wire_sport;
 	udp->dest = w->wire_dport;
 	udp->len = bpf_htons(bytes);
-	udp->check = new_check(p, w, bytes);
-	if (!w->wire_channel)
-		return 0;
-	__u16 *head = (void *)(udp + 1);
-	if ((void *)(head + 2) > end)
-		return -1;
-	head[0] = w->wire_channel;
-	head[1] = bpf_htons(bytes - 12);
-	return 0;
+	udp->check = new_check(p, w, h, bytes);
+	return write_head(udp + 1, end, h);
 }
 
-INLINE int write_frame(struct xdp_md *ctx, const struct packet *p, const struct way *w, __u16 udp_bytes,
-		       const struct bpf_fib_lookup *r)
+INLINE int write_frame(struct xdp_md *ctx, const struct packet *p, const struct way *w, const struct head *h,
+		       __u16 udp_bytes, const struct bpf_fib_lookup *r)
 {
 	void *end = (void *)(long)ctx->data_end;
 	struct ethhdr *eth = (void *)(long)ctx->data;
@@ -316,13 +459,23 @@ INLINE int write_frame(struct xdp_md *ctx, const struct packet *p, const struct 
 			return -1;
 		eth->h_proto = bpf_htons(ETH_P_IP);
 		write_ipv4(l3, p, w, udp_bytes + sizeof(struct iphdr));
-		return write_udp(l3 + sizeof(struct iphdr), end, p, w, udp_bytes);
+		return write_udp(l3 + sizeof(struct iphdr), end, p, w, h, udp_bytes);
 	}
 	if (l3 + sizeof(struct ipv6hdr) > end)
 		return -1;
 	eth->h_proto = bpf_htons(ETH_P_IPV6);
 	write_ipv6(l3, p, w, udp_bytes);
-	return write_udp(l3 + sizeof(struct ipv6hdr), end, p, w, udp_bytes);
+	return write_udp(l3 + sizeof(struct ipv6hdr), end, p, w, h, udp_bytes);
+}
+
+/* The frame ends where the payload does, padded anew: what the kernel adds at the end is zero. Only what is cut off
+ * of an indication would be missed above, and its head is shortened then, which cannot fail. */
+INLINE int set_tail(struct xdp_md *ctx, const struct packet *p, const struct head *h)
+{
+	int over = p->trailer + p->udp_bytes - (int)sizeof(struct udphdr) - p->head - p->payload;
+	if (over && bpf_xdp_adjust_tail(ctx, -over))
+		return -1;
+	return h->pad && bpf_xdp_adjust_tail(ctx, h->pad) ? -1 : 0;
 }
 
 INLINE int forward(struct xdp_md *ctx, const struct packet *p, const struct way *w, int is_probe)
@@ -330,9 +483,8 @@ INLINE int forward(struct xdp_md *ctx, const struct packet *p, const struct way 
 	__u64 now = bpf_ktime_get_ns();
 	__u32 slot = w->slot;
 	__u16 l3_bytes = w->family == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
-	int grows = (w->wire_channel ? 4 : 0) - (p->key.wire_channel ? 4 : 0);
-	__u16 udp_bytes = p->udp_bytes + grows;
-	__u32 bytes = p->udp_bytes - sizeof(struct udphdr) - (p->key.wire_channel ? 4 : 0);
+	__u32 bytes = p->payload;
+	struct head h = {};
 	struct flow_limits *f = bpf_map_lookup_elem(&flows, &slot);
 	struct flow_counts *c = bpf_map_lookup_elem(&counts, &slot);
 	struct bpf_fib_lookup r = {};
@@ -342,20 +494,24 @@ INLINE int forward(struct xdp_md *ctx, const struct packet *p, const struct way 
 	/* RFC 8200 8.1: IPv6 wants a checksum, which is a walk over the payload. */
 	if (!p->wire_check && w->family == 6)
 		return XDP_PASS;
-	if ((__u32)p->udp_bytes + grows + l3_bytes > 0xffff)
+	make_head(&h, p, w);
+	__u32 udp_bytes = sizeof(struct udphdr) + h.bytes + bytes + h.pad;
+	if (udp_bytes + l3_bytes > 0xffff)
 		return XDP_PASS;
 	if (is_probe)
 		r.ifindex = ctx->ingress_ifindex;
 	else if (route(ctx, w, udp_bytes + l3_bytes, p->tos, &r))
+		return XDP_PASS;
+	if ((p->head > 4 || h.bytes > 4) && set_tail(ctx, p, &h))
 		return XDP_PASS;
 	if (!within_caps(f, now, bytes)) {
 		c->dropped++;
 		return XDP_DROP;
 	}
 	__u32 in = ctx->ingress_ifindex;
-	if (bpf_xdp_adjust_head(ctx, (int)p->l3_bytes - l3_bytes - grows))
+	if (bpf_xdp_adjust_head(ctx, (int)p->l3_bytes + p->head - l3_bytes - h.bytes))
 		return XDP_PASS;
-	if (write_frame(ctx, p, w, udp_bytes, &r)) {
+	if (write_frame(ctx, p, w, &h, udp_bytes, &r)) {
 		c->dropped++;
 		return XDP_DROP;
 	}

@@ -23,6 +23,7 @@ struct xdp_kernel {
 
 static const char *const map_names[] = {
 	[FLOWMAP_WAYS] = "ways", [FLOWMAP_FLOWS] = "flows", [FLOWMAP_METERS] = "meters", [FLOWMAP_COUNTS] = "counts",
+	[FLOWMAP_SENDS] = "sends",
 };
 static_assert(sizeof map_names / sizeof *map_names == FLOWMAP_COUNT, "a name for each map");
 

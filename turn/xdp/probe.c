@@ -4,7 +4,8 @@
 #include <bpf/libbpf.h>
 #include <string.h>
 
-/* The self-test: what the program makes of a packet must be what is written here byte by byte. */
+/* The self-test: what the program makes of a packet must be what is written here byte by byte, and of an indication
+ * what the relay's codec writes. */
 
 enum { ETH = 14, IP4 = 20, IP6 = 40, UDP = 8, CHANNELDATA = 4, CHANNEL = 0x4abc, FRAME_MAX = 512, PROTOCOL_UDP = 17, HOPS = 64 };
 
@@ -69,22 +70,47 @@ static void put_udp(uint8_t *u, const struct stunaddr *from, const struct stunad
 	put16(u + 6, sum == 0xffff ? 0xffff : ~sum);
 }
 
-static void frame_make(struct frame *f, const struct stunaddr *from, const struct stunaddr *to, unsigned channel, size_t n, uint8_t hops)
+static void frame_put(struct frame *f, const struct stunaddr *from, const struct stunaddr *to, struct bytes datagram, uint8_t hops)
 {
-	size_t udp = UDP + (channel ? CHANNELDATA : 0) + n;
+	size_t udp = UDP + datagram.n;
 
 	memset(f, 0, sizeof *f);
 	put16(f->b + 12, from->family == 4 ? 0x0800 : 0x86dd);
-	uint8_t *u = put_ip(f->b + ETH, from, to, udp, hops), *data = u + UDP;
-	if (channel) {
-		put16(data, channel);
-		put16(data + 2, (unsigned)n);
-		data += CHANNELDATA;
-	}
-	for (size_t i = 0; i < n; i++)
-		data[i] = (uint8_t)(i * 31 + 1);
+	uint8_t *u = put_ip(f->b + ETH, from, to, udp, hops);
+	memcpy(u + UDP, datagram.p, datagram.n);
 	put_udp(u, from, to, udp);
 	f->n = (size_t)(u - f->b) + udp;
+}
+
+static void payload_make(uint8_t *data, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		data[i] = (uint8_t)(i * 31 + 1);
+}
+
+static void frame_make(struct frame *f, const struct stunaddr *from, const struct stunaddr *to, unsigned channel, size_t n, uint8_t hops)
+{
+	uint8_t data[FRAME_MAX];
+	size_t head = channel ? CHANNELDATA : 0;
+
+	put16(data, channel);
+	put16(data + 2, (unsigned)n);
+	payload_make(data + head, n);
+	frame_put(f, from, to, bytes_make(data, head + n), hops);
+}
+
+/* Between client and server, about the peer. */
+static void indication_make(struct frame *f, const struct fastpath_flow *w, enum stunmsg_method method, const uint8_t id[static 16], size_t n)
+{
+	uint8_t data[FRAME_MAX], message[FRAME_MAX];
+	bool is_send = method == STUN_SEND;
+	struct stunmsg_writer to;
+
+	payload_make(data, n);
+	stunmsg_begin(&to, message, sizeof message, STUN_INDICATION, method, id);
+	stunmsg_put_address(&to, STUN_XOR_PEER_ADDRESS, &w->peer);
+	stunmsg_put(&to, STUN_DATA_ATTRIBUTE, bytes_make(data, n));
+	frame_put(f, is_send ? &w->client : &w->server, is_send ? &w->server : &w->client, stunmsg_end(&to), is_send ? HOPS : HOPS - 1);
 }
 
 /* An IPv4 datagram that was IPv6 gets a number of its own, and its header's checksum with it. */
@@ -100,15 +126,28 @@ static bool settle_ipv4(struct frame *f)
 	return is_summed;
 }
 
+static bool run(int prog, const struct frame *in, struct frame *out, unsigned verdict)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, o, .data_in = in->b, .data_size_in = (uint32_t)in->n, .data_out = out->b,
+		    .data_size_out = sizeof out->b, .repeat = 1);
+
+	memset(out, 0, sizeof *out);
+	if (bpf_prog_test_run_opts(prog, &o) || o.retval != verdict)
+		return false;
+	out->n = o.data_size_out;
+	return true;
+}
+
+static bool is_same(struct frame *out, struct frame *want)
+{
+	return out->n == want->n && settle_ipv4(out) && settle_ipv4(want) && memcmp(out->b, want->b, want->n) == 0;
+}
+
 static bool becomes(int prog, const struct frame *in, struct frame *want, unsigned verdict)
 {
-	struct frame out = { { 0 }, 0 };
-	LIBBPF_OPTS(bpf_test_run_opts, o, .data_in = in->b, .data_size_in = (uint32_t)in->n, .data_out = out.b,
-		    .data_size_out = sizeof out.b, .repeat = 1);
+	struct frame out;
 
-	if (bpf_prog_test_run_opts(prog, &o) || o.retval != verdict || o.data_size_out != want->n)
-		return false;
-	return settle_ipv4(&out) && settle_ipv4(want) && memcmp(out.b, want->b, want->n) == 0;
+	return run(prog, in, &out, verdict) && is_same(&out, want);
 }
 
 static bool passes_unchanged(int prog, const struct fastpath_flow *w)
@@ -133,6 +172,23 @@ static bool both_ways(int prog, const struct fastpath_flow *w, size_t n)
 	return becomes(prog, &in, &want, XDP_TX);
 }
 
+/* The transaction of a Data indication is the kernel's own. */
+static bool both_ways_by_indications(int prog, const struct fastpath_flow *w, size_t n)
+{
+	static const uint8_t id[16] = { 0x21, 0x12, 0xa4, 0x42, 1, 2, 3 };
+	struct frame in, want, out;
+
+	indication_make(&in, w, STUN_SEND, id, n);
+	frame_make(&want, &w->relay, &w->peer, 0, n, HOPS - 1);
+	if (!becomes(prog, &in, &want, XDP_TX))
+		return false;
+	frame_make(&in, &w->peer, &w->relay, 0, n, HOPS);
+	if (!run(prog, &in, &out, XDP_TX))
+		return false;
+	indication_make(&want, w, STUN_DATA, out.b + ETH + (w->client.family == 4 ? IP4 : IP6) + UDP + 4, n);
+	return is_same(&out, &want);
+}
+
 /* Addresses for documentation (RFC 5737, RFC 3849): nobody's flow. */
 static struct stunaddr address(uint8_t family, uint8_t host, uint16_t port)
 {
@@ -141,18 +197,28 @@ static struct stunaddr address(uint8_t family, uint8_t host, uint16_t port)
 	return (struct stunaddr){ 6, port, { 0x20, 0x01, 0x0d, 0xb8, [15] = host } };
 }
 
-static bool family_works(int prog, struct fastpath *f, uint8_t client, uint8_t peer)
+static bool flow_works(int prog, struct fastpath *f, const struct fastpath_flow *w)
 {
-	const struct fastpath_flow w = { .client = address(client, 10, 5000), .server = address(client, 1, 3478),
-		.relay = address(peer, 1, 50000), .peer = address(peer, 20, 6000), .channel = CHANNEL, .lasts_s = 60 };
+	bool (*const test)(int prog, const struct fastpath_flow *w, size_t n) = w->channel ? both_ways : both_ways_by_indications;
 	struct fastpath_counts c = { 0 };
 	uint32_t id;
 
-	if (fastpath_add(f, &w, &id))
+	if (fastpath_add(f, w, &id))
 		return false;
-	bool is_right = both_ways(prog, &w, 160) && both_ways(prog, &w, 33) && passes_unchanged(prog, &w);
+	bool is_right = test(prog, w, 160) && test(prog, w, 33) && passes_unchanged(prog, w);
 	fastpath_del(f, id, &c);
 	return is_right && c.to_peer == 2 && c.to_client == 2 && c.to_peer_bytes == 193 && c.to_client_bytes == 193;
+}
+
+static bool family_works(int prog, struct fastpath *f, uint8_t client, uint8_t peer)
+{
+	struct fastpath_flow w = { .client = address(client, 10, 5000), .server = address(client, 1, 3478),
+		.relay = address(peer, 1, 50000), .peer = address(peer, 20, 6000), .channel = CHANNEL, .lasts_s = 60 };
+
+	if (!flow_works(prog, f, &w))
+		return false;
+	w.channel = 0;
+	return flow_works(prog, f, &w);
 }
 
 bool xdp_probe(int prog, const struct fastpath_maps *m)
