@@ -4,7 +4,7 @@
 #   make check       layers, reference pages, unit tests only
 #   make reference   docs/admin/settings.md and commands.md, from the tables in the code
 #   make fuzz        a short bounded run of each fuzz target
-#   make bench       figures against Prosody, ejabberd and Kamailio
+#   make bench       figures against Prosody, ejabberd, Kamailio and coturn
 VARIANT ?= release
 O := build/$(VARIANT)
 

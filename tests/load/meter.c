@@ -114,6 +114,29 @@ static void add_memory(pid_t pid, struct meter_reading *out)
 	fclose(f);
 }
 
+/* What the scheduler counted for each thread. */
+static double run_time(pid_t pid)
+{
+	char path[320];
+	unsigned long long ns, sum = 0;
+
+	snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+	DIR *d = opendir(path);
+	if (!d)
+		return 0;
+	for (struct dirent *e; (e = readdir(d));) {
+		snprintf(path, sizeof path, "/proc/%d/task/%s/schedstat", (int)pid, e->d_name);
+		FILE *f = e->d_name[0] == '.' ? NULL : fopen(path, "r");
+		if (!f)
+			continue;
+		if (fscanf(f, "%llu", &ns) == 1)
+			sum += ns;
+		fclose(f);
+	}
+	closedir(d);
+	return (double)sum / 1e9;
+}
+
 void meter_read(const struct meter *m, struct meter_reading *out)
 {
 	struct proc_stat *all = calloc(ALL_PIDS_MAX, sizeof *all);
@@ -129,6 +152,7 @@ void meter_read(const struct meter *m, struct meter_reading *out)
 			continue;
 		ticks += all[i].ticks;
 		out->processes++;
+		out->run_s += run_time(all[i].pid);
 		add_memory(all[i].pid, out);
 	}
 	out->cpu_s = (double)ticks / (double)sysconf(_SC_CLK_TCK);

@@ -14,6 +14,7 @@ struct meter {
 
 struct meter_reading {
 	double cpu_s;       /* user and system, of the processes alive now and their waited-for children */
+	double run_s;       /* likewise, of the threads alive now only, but to the nanosecond */
 	uint64_t pss_kib;   /* proportional set size: shared pages are counted once in the sum */
 	uint64_t rss_kib;
 	unsigned processes;

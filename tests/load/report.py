@@ -25,19 +25,22 @@ class Figures:
         self.rows.setdefault(key, {}).setdefault(server, []).append(value)
 
     @staticmethod
-    def _ratio(row, other):
-        ours, theirs = row.get("gatehouse"), row.get(other)
+    def _ratio(row, one, other):
+        ours, theirs = row.get(one), row.get(other)
         if not ours or not theirs or statistics.median(theirs) <= 0 or statistics.median(ours) <= 0:
             return "-"
         return "%.2f" % (statistics.median(ours) / statistics.median(theirs))
 
-    def table(self, part, names=NAMES):
-        """Markdown; the last columns say how many times the other's figure ours is."""
-        lines = ["", "| clients | kind | figure | %s |" % " | ".join(list(names) + ["to " + n for n in names[1:]]),
-                 "|---" * (2 + 2 * len(names)) + "|"]
+    def table(self, part, names=NAMES, pairs=None):
+        """Markdown; the last columns say how many times the other's figure ours is. pairs: of which two; else
+        the first one's to each other's."""
+        heads = ["%s to %s" % p for p in pairs] if pairs else ["to " + n for n in names[1:]]
+        pairs = pairs or [(names[0], n) for n in names[1:]]
+        lines = ["", "| clients | kind | figure | %s |" % " | ".join(list(names) + heads),
+                 "|---" * (3 + len(names) + len(pairs)) + "|"]
         for (p, clients, kind, what), row in self.rows.items():
             if p == part:
-                cells = [cell(row.get(n)) for n in names] + [self._ratio(row, n) for n in names[1:]]
+                cells = [cell(row.get(n)) for n in names] + [self._ratio(row, *p) for p in pairs]
                 lines.append("| %d | %s | %s | %s |" % (clients, kind, what, " | ".join(cells)))
         return "%s\n%s" % (part, "\n".join(lines))
 
