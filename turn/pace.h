@@ -17,7 +17,8 @@ struct pace {
 enum {
 	PACE_WINDOW_MS = 10,
 	PACE_WORTH = 2,   /* fewer than this many packets in the longest rest: none */
-	PACE_GATHER = 32, /* that many are enough for one wake-up: a rest is no longer than they take */
+	PACE_GATHER = 12, /* that many share a wake-up well: a rest is no longer than they take */
+	PACE_MUCH = 32,  /* after a turn with that many there is none */
 };
 
 /* A turn has served that many packets and emptied its sockets: microseconds to rest now. */
