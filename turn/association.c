@@ -156,7 +156,7 @@ static void on_data(void *arg, struct bytes plain)
 	struct turn_packet p = batch_place(w->batch, plain);
 
 	a->heard_ms = loop_now(w->loop);
-	turn_server_client(w->server, &path, &p);
+	serve_client(w, &path, &p);
 }
 
 static void refused(struct association *a, int why, const char *words)

@@ -12,17 +12,7 @@ _Static_assert(sizeof batch_stat_names / sizeof batch_stat_names[0] == BATCH_STA
 
 static void flush_at_end(void *arg)
 {
-	struct batch *b = arg;
-	uint64_t served = b->stats[BATCH_IN] - b->in_before;
-
-	batch_flush(b);
-	b->in_before += served;
-	loop_rest(b->loop, pace_rest(&b->pace, (uint32_t)served, loop_now(b->loop)));
-}
-
-void batch_set_rest(struct batch *b, uint32_t most_us)
-{
-	b->pace.most_us = most_us;
+	batch_flush(arg);
 }
 
 struct batch *batch_new(struct loop *l)

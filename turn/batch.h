@@ -22,8 +22,6 @@ struct batch;
 struct batch *batch_new(struct loop *l); /* NULL without memory */
 void batch_free(struct batch *b);
 uint64_t *batch_stats(struct batch *b);
-/* After turns with few datagrams the loop rests, at most so long, when many turns follow each other (pace.h). 0: never. */
-void batch_set_rest(struct batch *b, uint32_t most_us);
 
 /* A new socket: asks the kernel to join what it receives and to count what it drops, and for room.
  * Both are only speed and sight: what the kernel refuses is done without. */

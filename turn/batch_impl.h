@@ -3,7 +3,6 @@
 #define TURN_BATCH_IMPL_H
 
 #include "batch.h"
-#include "pace.h"
 
 enum {
 	ROOM_BYTES = TURN_HEADROOM + TURN_PACKET_MAX + 1 + TURN_TAILROOM,
@@ -36,8 +35,6 @@ struct batch {
 	struct loop *loop;
 	struct loop_defer at_end;
 	uint64_t stats[BATCH_STAT_COUNT];
-	struct pace pace;
-	uint64_t in_before; /* BATCH_IN at the end of the last turn */
 	uint32_t rooms_used, pieces_used, copies_used;
 	uint16_t n_queued, n_groups;
 	struct queued queue[QUEUE_MAX + 1];

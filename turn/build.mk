@@ -59,8 +59,9 @@ turn_fuzz_SRCS := turn/server_play.c turn/credentials_fixture.c $(turn_ENGINE)
 turn_fuzz_LIBS := net run proto base
 turn_fuzz_LD := -lssl -lcares -levent_core -lcmocka $(proto_LD)
 
+turn_SERVE := turn/serve.c turn/pace.c
 turn_STREAMS := turn/door_stream.c turn/stream_table.c turn/stream_client.c turn/stream_in.c turn/stream_out.c turn/stream_tap.c
-turn_DTLS := turn/door_dtls.c turn/association.c turn/door_udp.c turn/endpoint.c
+turn_DTLS := turn/door_dtls.c turn/association.c turn/door_udp.c turn/endpoint.c $(turn_SERVE)
 UNIT += turn/door_dtls_test
 door_dtls_test_SRCS := $(turn_DTLS) lib/net/pki_fixture.c lib/net/dtls_fixture.c
 door_dtls_test_LIBS := net run proto base
@@ -71,11 +72,11 @@ turn-bench_SRCS := turn/turn_bench.c $(turn_ENGINE)
 turn-bench_LIBS := net run proto base
 turn-bench_LD := -lssl -lcares -levent_core $(proto_LD)
 
-turn_SOCKETS := turn/endpoint.c turn/pace.c turn/batch.c turn/batch_read.c turn/batch_write.c turn/relay_socket.c turn/relay_icmp.c
+turn_SOCKETS := turn/endpoint.c turn/batch.c turn/batch_read.c turn/batch_write.c turn/relay_socket.c turn/relay_icmp.c
 UNIT += turn/pace_test
 pace_test_SRCS := turn/pace.c
 UNIT += turn/batch_test
-batch_test_SRCS := turn/endpoint.c turn/pace.c turn/batch.c turn/batch_read.c turn/batch_write.c
+batch_test_SRCS := turn/endpoint.c turn/batch.c turn/batch_read.c turn/batch_write.c
 batch_test_LIBS := run proto base
 batch_test_LD := -levent_core -lcrypto
 UNIT += turn/relay_socket_test
@@ -84,7 +85,7 @@ relay_socket_test_LIBS := run proto base
 relay_socket_test_LD := -levent_core -lcrypto
 
 PROGS += gh-turn
-gh-turn_SRCS := turn/main.c turn/worker.c turn/doors.c turn/door_udp.c turn/door_dtls.c turn/association.c turn/certificates.c \
+gh-turn_SRCS := turn/main.c turn/worker.c $(turn_SERVE) turn/doors.c turn/door_udp.c turn/door_dtls.c turn/association.c turn/certificates.c \
 	$(turn_STREAMS) turn/tcp_relay.c turn/tcp_pair.c turn/claims.c turn/fast.c turn/conf.c turn/discovery.c turn/show.c $(turn_SOCKETS) $(turn_ENGINE)
 gh-turn_LIBS := net run proto base
 gh-turn_LD := -levent_core -lseccomp -lssl -lcrypto -lcares $(proto_LD)
@@ -93,7 +94,7 @@ turn_conf_test_SRCS := turn/conf.c turn/discovery.c turn/endpoint.c $(turn_PURE)
 turn_conf_test_LIBS := net run proto base
 turn_conf_test_LD := -lssl -lcrypto -lcares -levent_core $(proto_LD)
 UNIT += turn/door_stream_test turn/stream_tap_test
-stream_FIXTURE := turn/stream_fixture.c $(turn_STREAMS) turn/endpoint.c turn/pace.c turn/batch.c turn/batch_read.c turn/batch_write.c
+stream_FIXTURE := turn/stream_fixture.c $(turn_STREAMS) $(turn_SERVE) turn/endpoint.c turn/batch.c turn/batch_read.c turn/batch_write.c
 stream_tap_test_SRCS := $(stream_FIXTURE)
 stream_tap_test_LIBS := net run proto base
 stream_tap_test_LD := -lssl -lcrypto -lcares -levent_core

@@ -248,6 +248,7 @@ static int up(void **state)
 	v = (struct world){ .answers_left = UINT32_MAX, .conf = { .connections = 1000, .connections_address = 1000 } };
 	v.cert = pki_make(&(struct pki_wish){ .cn = "a", .san = "DNS:a.example" }, NULL);
 	v.w.loop = loop_new(LOOP_FAKE);
+	serve_init(&v.w);
 	guest_clock(v.w.loop);
 	v.w.conf = &v.conf;
 	for (size_t i = 0; i < TURN_DOORS_MAX; i++)
@@ -269,6 +270,7 @@ static int down(void **state)
 	for (size_t i = 0; i < GUESTS; i++)
 		if (v.guests[i].net)
 			guest_leave(&v.guests[i]);
+	serve_fini(&v.w);
 	associations_free(v.w.associations);
 	guest_net_down(&v.net);
 	tls_store_free(v.w.tls);

@@ -75,6 +75,21 @@ static void frames_in_pieces(void **state)
 	fixture_close();
 }
 
+/* A worker rests by how many packets there are, whatever they came in. */
+static void frames_are_counted_one_by_one(void **state)
+{
+	static const uint8_t two_and_more[] = { 0x40, 1, 0, 1, 0, 0, 0, 0, 0x40, 1, 0, 2, 0, 0, 0, 0, 0x40, 1 };
+	struct fixture *f = fixture_open();
+
+	(void)state;
+	int fd = known_client(f);
+	f->w.pace = (struct pace){ .most_us = 250, .since_ms = loop_now(f->w.loop) };
+	fixture_say(f, fd, two_and_more, sizeof two_and_more);
+	assert_int_equal(f->w.pace.count, 2);
+	close(fd);
+	fixture_close();
+}
+
 static void channel_data_is_padded(void **state)
 {
 	struct fixture *f = fixture_open();
@@ -523,7 +538,7 @@ static void a_crowd_holds_nobody_up(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(frames_in_pieces), cmocka_unit_test(channel_data_is_padded),
+		cmocka_unit_test(frames_in_pieces), cmocka_unit_test(frames_are_counted_one_by_one), cmocka_unit_test(channel_data_is_padded),
 		cmocka_unit_test(garbage_closes_at_once), cmocka_unit_test(lengths), cmocka_unit_test(most_connections),
 		cmocka_unit_test(everything_takes_its_time_at_most), cmocka_unit_test(accepting_waits_for_descriptors),
 		cmocka_unit_test(a_stale_number_finds_nobody), cmocka_unit_test(a_burst_passes),

@@ -15,7 +15,7 @@ static bool on_datagram(void *arg, int fd, const struct stunaddr *from, struct t
 	if (is_dtls(p->p[0])) /* an empty one has a byte of the room behind it */
 		associations_take(d, from, bytes_make(p->p, p->n));
 	else
-		turn_server_client(d->worker->server, &path, p);
+		serve_client(d->worker, &path, p);
 	return d->fd == fd;
 }
 

@@ -32,6 +32,7 @@ static int prepare(struct proc *p, void **program)
 	buf_init(&w->claim_room, CLAIM_ROOM_MAX);
 	random_bytes(w->key.key, sizeof w->key.key);
 	w->key_born_ms = loop_now(w->loop);
+	serve_init(w);
 	w->keys = keyproxy_new(w->loop, proc_bus(p));
 	w->batch = w->keys ? batch_new(w->loop) : NULL;
 	w->streams = w->batch ? streams_new(w) : NULL;
@@ -97,6 +98,7 @@ static void stop(void *program, uint32_t grace_ms)
 	struct worker *w = program;
 
 	(void)grace_ms;
+	serve_fini(w);
 	batch_flush(w->batch);
 	fast_end(w, "this worker ends");
 	doors_fini(w);

@@ -37,8 +37,8 @@ static void test_many_gather(void **state)
 
 	(void)state;
 	assert_int_equal(flow(&p, 10000, &now_ms), 400);
-	uint32_t us = flow(&p, 100000, &now_ms);
-	assert_in_range(us, 270, 370); /* 32 take 320 us */
+	uint32_t us = flow(&p, 50000, &now_ms);
+	assert_in_range(us, 200, 280); /* 12 take 240 us */
 }
 
 static void test_a_turn_with_much_goes_on(void **state)
@@ -48,8 +48,8 @@ static void test_a_turn_with_much_goes_on(void **state)
 
 	(void)state;
 	(void)flow(&p, 10000, &now_ms);
-	assert_int_equal(pace_rest(&p, PACE_GATHER, now_ms), 0);
-	assert_int_equal(pace_rest(&p, PACE_GATHER - 1, now_ms), 400);
+	assert_int_equal(pace_rest(&p, PACE_MUCH, now_ms), 0);
+	assert_int_equal(pace_rest(&p, PACE_MUCH - 1, now_ms), 400);
 }
 
 static void test_after_silence_the_first_is_not_delayed(void **state)

@@ -83,6 +83,7 @@ struct fixture *fixture_open(void)
 
 	*f = (struct fixture){ .conf = { .connections = 100, .connections_address = 100 } };
 	f->w.loop = loop_new(LOOP_FAKE);
+	serve_init(&f->w);
 	f->w.batch = batch_new(f->w.loop);
 	f->w.streams = streams_new(&f->w);
 	f->w.conf = &f->conf;
@@ -105,6 +106,7 @@ void fixture_close(void)
 		loop_watch_del(&d->watch);
 		close(d->fd);
 	}
+	serve_fini(&f->w);
 	streams_free(f->w.streams);
 	tls_store_free(f->w.tls);
 	batch_free(f->w.batch);

@@ -18,7 +18,7 @@ static void deliver(struct stream_client *c, struct bytes frame)
 			return;
 		}
 	}
-	turn_server_client(w->server, &path, &p);
+	serve_client(w, &path, &p);
 }
 
 /* No client of RFC 3489, which had no cookie, is on a stream. */

@@ -37,7 +37,10 @@ static void to_peer(void *io, struct turn_relay *r, const struct stunaddr *peer,
 
 static void on_peer(void *arg, void *owner, struct turn_relay *r, const struct stunaddr *from, struct turn_packet *p)
 {
-	turn_server_peer(((struct worker *)arg)->server, owner, r, from, p);
+	struct worker *w = arg;
+
+	serve_count(w);
+	turn_server_peer(w->server, owner, r, from, p);
 }
 
 static void on_icmp(void *arg, void *owner, const struct stunaddr *peer, uint8_t type, uint8_t code, uint32_t data)
@@ -237,7 +240,7 @@ void worker_refresh(struct worker *w)
 	if (!c)
 		die("turn.settings", err_text(ERR_NOMEM)); /* the old ones may be of a snapshot that goes now */
 	relays_set(w->relays, &c->relays);
-	batch_set_rest(w->batch, c->rest_us);
+	w->pace.most_us = c->rest_us;
 	turn_server_set(w->server, &c->engine);
 	turn_settings_free(w->conf);
 	w->conf = c;

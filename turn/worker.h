@@ -8,6 +8,7 @@
 #include "conf.h"
 #include "net/keyproxy.h"
 #include "net/tls_settings.h"
+#include "pace.h"
 #include "relay_socket.h"
 #include "run/proc.h"
 #include "run/stats.h"
@@ -53,6 +54,9 @@ struct worker {
 	struct loop *loop;
 	unsigned number;
 	struct batch *batch;
+	struct pace pace;
+	uint32_t n_served; /* packets in this turn */
+	struct loop_defer rest;
 	struct relays *relays;
 	struct streams *streams;
 	struct associations *associations;
@@ -85,6 +89,12 @@ void worker_apply(struct worker *w, const struct settings *s);
 void worker_refresh(struct worker *w);
 
 extern const struct door_kind door_udp, door_tcp, door_tls, door_dtls;
+
+/* ---- serve.c: packets for the engine, of all transports ---- */
+void serve_init(struct worker *w);
+void serve_fini(struct worker *w);
+void serve_client(struct worker *w, const struct turn_path *from, struct turn_packet *p);
+void serve_count(struct worker *w); /* one from a peer */
 
 /* ---- doors.c ---- */
 void doors_apply(struct worker *w); /* settings have changed */
