@@ -71,13 +71,13 @@ static void count(struct tcp_peer *p, bool is_to_peer, size_t n)
 		p->is_slow = false; /* without memory: what comes is counted all the same */
 }
 
-/* Who ends may have gone altogether (RFC 6062 5.5), which nothing tells: what follows has a time limit, as long as
- * nothing gets through. */
 static uint64_t through(const struct tcp_peer *p)
 {
 	return p->passed - link_queued(&p->link) - stream_queued(worker_of(p), &p->client);
 }
 
+/* Who ends may have gone altogether (RFC 6062 5.5), which nothing tells: what follows has a time limit, as long as
+ * nothing gets through. */
 static void wait_for_the_last(struct tcp_peer *p)
 {
 	p->through = through(p);
@@ -89,7 +89,7 @@ static void on_last(void *arg)
 {
 	struct tcp_peer *p = arg;
 
-	if (through(p) == p->through)
+	if (through(p) == p->through && !p->is_slow) /* that is our doing */
 		lose(p);
 	else
 		wait_for_the_last(p);
@@ -103,7 +103,8 @@ static void on_rested(void *arg)
 	p->is_slow = !turn_server_tcp_bytes(w->server, p->id, true, 0);
 	if (p->is_slow && loop_timer_set(w->loop, &p->timer, TCP_SLOW_MS))
 		p->is_slow = false; /* as in count */
-	read_who_may(p);
+	if (p->state == TCP_JOINED)
+		read_who_may(p);
 }
 
 /* Both have ended, and have heard all. */

@@ -436,6 +436,30 @@ static void who_does_not_answer_is_not_waited_for(void **state)
 	}
 }
 
+static void a_user_above_its_bandwidth_is_not_silent(void **state)
+{
+	(void)state;
+	int peer = connected_peer(), client = joined_client();
+	assert_int_equal(shutdown(client, SHUT_WR), 0);
+	assert_true(fixture_is_closed(f, peer));
+	sends_at_once(peer);
+	engine.is_over_quota = true;
+	fixture_say(f, peer, "one", 3);
+	fixture_say(f, peer, "two", 3);
+	comes(client, "one");
+	loop_fake_advance(f->w.loop, 3 * TCP_DRAIN_MS);
+	comes(client, "");
+	assert_int_equal(engine.n_gone, 0);
+	engine.is_over_quota = false;
+	loop_fake_advance(f->w.loop, TCP_SLOW_MS);
+	comes(client, "two");
+	close(peer);
+	assert_true(fixture_is_closed(f, client));
+	fixture_turns(f);
+	assert_int_equal(engine.n_gone, 1);
+	close(client);
+}
+
 static void who_answers_somebody_that_is_away_ends(void **state)
 {
 	(void)state;
@@ -463,7 +487,8 @@ int main(void)
 		T(bytes_pass_both_ways), T(a_peer_comes), T(who_does_not_listen_refuses), T(it_moves_to_another_worker),
 		T(nobody_is_joined_with_what_is_not_there), T(who_does_not_read_stops_the_other), T(the_last_bytes_arrive),
 		T(who_never_reads_them_is_not_waited_for), T(bandwidth_is_kept),
-		T(who_has_ended_hears_the_answer), T(who_does_not_answer_is_not_waited_for), T(who_answers_somebody_that_is_away_ends),
+		T(who_has_ended_hears_the_answer), T(who_does_not_answer_is_not_waited_for), T(a_user_above_its_bandwidth_is_not_silent),
+		T(who_answers_somebody_that_is_away_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
