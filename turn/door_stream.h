@@ -22,6 +22,7 @@ uint64_t *streams_stats(struct streams *s);      /* STREAM_STAT_COUNT of them */
 struct stream_tap {
 	void (*data)(void *arg, struct bytes in); /* valid during the call */
 	void (*drained)(void *arg);               /* what was put is with the kernel */
+	void (*ended)(void *arg);                 /* the client says nothing more, and may hear still */
 	void (*closed)(void *arg);                /* the client's connection is gone; last call */
 };
 
@@ -36,6 +37,8 @@ size_t stream_queued(struct worker *w, const struct turn_path *client);
 void stream_pause(struct worker *w, const struct turn_path *client, bool is_paused);
 /* Finds out when the other end of a connection that may be silent is away. */
 void stream_keep_alive(int fd);
+/* Sends what is queued, then tells it that no more comes; it may say more. */
+void stream_end_output(struct worker *w, const struct turn_path *client);
 /* Sends what is queued and closes; no closed() follows. */
 void stream_end(struct worker *w, const struct turn_path *client);
 

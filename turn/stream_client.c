@@ -174,8 +174,18 @@ static void on_closed(void *arg, int why)
 	}
 }
 
+static void on_ended(void *arg)
+{
+	struct stream_client *c = arg;
+
+	if (c->state == STREAM_TAPPED)
+		stream_tap_ended(c);
+	else
+		stream_lose(c);
+}
+
 static const struct link_owner owner = {
-	.secured = on_secured, .data = on_data, .drained = on_drained, .closed = on_closed,
+	.secured = on_secured, .data = on_data, .drained = on_drained, .ended = on_ended, .closed = on_closed,
 };
 
 /* What the kernel does not get rid of is either under way or shown to us: datagrams are dropped by their age here,

@@ -57,6 +57,7 @@ struct stream_client {
 	uint8_t transport;      /* TURN_TCP, TURN_TLS */
 	uint8_t state;          /* enum stream_state */
 	bool owes_drained;      /* to the tap */
+	bool owes_ended;        /* as well, after what is in `in` */
 };
 
 struct stream_place {
@@ -105,6 +106,7 @@ void stream_uncount(struct stream_client *c); /* nothing of it is stuck */
 /* ---- stream_tap.c ---- */
 void stream_tap_take(struct stream_client *c, struct bytes in);
 void stream_tap_hold(struct stream_client *c, struct bytes in); /* until the end of the turn */
+void stream_tap_ended(struct stream_client *c);   /* after what it has said */
 void stream_tap_drained(struct stream_client *c); /* all is with the kernel */
 
 #endif

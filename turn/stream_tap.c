@@ -47,12 +47,28 @@ void stream_tap_drained(struct stream_client *c)
 	c->tap->drained(c->tap_arg);
 }
 
+void stream_tap_ended(struct stream_client *c)
+{
+	c->owes_ended = true;
+	loop_defer_last(c->of->worker->loop, &c->end_of_turn);
+}
+
+static void pass_end(struct stream_client *c)
+{
+	if (!c->owes_ended || buf_len(&c->in))
+		return;
+	c->owes_ended = false;
+	c->tap->ended(c->tap_arg);
+}
+
 /* After the links' own: they have sent what they could. */
 static void on_end_of_turn(void *arg)
 {
 	struct stream_client *c = arg;
 
 	hand_on(c);
+	if (c->state == STREAM_TAPPED)
+		pass_end(c);
 	if (c->state == STREAM_TAPPED)
 		stream_tap_drained(c);
 }
@@ -124,6 +140,14 @@ void stream_pause(struct worker *w, const struct turn_path *client, bool is_paus
 	link_pause(&c->link, is_paused);
 	if (!is_paused && buf_len(&c->in))
 		loop_defer_last(w->loop, &c->end_of_turn);
+}
+
+void stream_end_output(struct worker *w, const struct turn_path *client)
+{
+	struct stream_client *c = tapped(w, client);
+
+	if (c)
+		link_end(&c->link);
 }
 
 void stream_end(struct worker *w, const struct turn_path *client)

@@ -12,7 +12,7 @@
 struct tapper {
 	struct fixture *f;
 	struct buf in;
-	unsigned n_data, n_drained, n_closed;
+	unsigned n_data, n_drained, n_ended, n_closed;
 	bool pauses, ends, begins_paused;
 };
 static struct tapper tapper;
@@ -36,12 +36,17 @@ static void on_drained(void *arg)
 	((struct tapper *)arg)->n_drained++;
 }
 
+static void on_ended(void *arg)
+{
+	((struct tapper *)arg)->n_ended++;
+}
+
 static void on_closed(void *arg)
 {
 	((struct tapper *)arg)->n_closed++;
 }
 
-static const struct stream_tap tap = { on_data, on_drained, on_closed };
+static const struct stream_tap tap = { .data = on_data, .drained = on_drained, .ended = on_ended, .closed = on_closed };
 
 /* What the engine does for ConnectionBind: answers, then the bytes are another's. */
 static void bind_it(struct fixture *f)
@@ -102,10 +107,14 @@ static void bytes_pass_both_ways(void **state)
 	assert_int_equal(fixture_read(f, fd, got, sizeof got), 0);
 	loop_fake_advance(f->w.loop, 100 * STREAM_IDLE_MS); /* silence is no end */
 	assert_int_equal(tapper.n_closed, 0);
+	assert_int_equal(tapper.n_ended, 0);
 	close(fd);
 	fixture_turns(f);
-	assert_int_equal(tapper.n_closed, 1);
+	assert_int_equal(tapper.n_ended, 1); /* half of it: whose it is ends the rest */
+	assert_int_equal(tapper.n_closed, 0);
 	assert_int_equal(f->n_gone, 0);
+	stream_end(&f->w, &f->from);
+	assert_int_equal(tapper.n_closed, 0);
 	assert_int_equal(stream_put(&f->w, &path, BYTES("x")), ERR_NOT_FOUND);
 	assert_int_equal(stream_tap(&f->w, &path, &tap, &tapper), ERR_NOT_FOUND);
 	buf_fini(&tapper.in);
@@ -138,6 +147,37 @@ static void reading_stops_and_goes_on(void **state)
 	buf_fini(&tapper.in);
 	close(fd);
 	close(other);
+	fixture_close();
+}
+
+/* The client has said all: its end comes behind what waits, and it hears what is said until ours. */
+static void half_of_it_ends(void **state)
+{
+	struct fixture *f = fixture_open();
+	uint8_t got[64];
+
+	(void)state;
+	tapper.begins_paused = true;
+	int fd = bound_client(f, "last");
+	tapper.begins_paused = false;
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	has(f, "");
+	assert_int_equal(tapper.n_ended, 0);
+	stream_pause(&f->w, &f->from, false);
+	has(f, "last");
+	assert_int_equal(tapper.n_ended, 1);
+	assert_int_equal(fixture_read(f, fd, got, sizeof got), 24);
+	assert_int_equal(stream_put(&f->w, &f->from, BYTES("answer")), 0);
+	stream_end_output(&f->w, &f->from);
+	assert_int_equal(stream_put(&f->w, &f->from, BYTES("late")), ERR_CLOSED);
+	assert_int_equal(fixture_read(f, fd, got, sizeof got), 6);
+	assert_true(fixture_is_closed(f, fd));
+	stream_end(&f->w, &f->from);
+	close(fd);
+	fixture_turns(f);
+	assert_int_equal(streams_count(f->w.streams), 0);
+	assert_int_equal(tapper.n_closed, 0);
+	buf_fini(&tapper.in);
 	fixture_close();
 }
 
@@ -200,7 +240,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bytes_pass_both_ways), cmocka_unit_test(reading_stops_and_goes_on),
-		cmocka_unit_test(a_full_queue_is_said), cmocka_unit_test(its_end),
+		cmocka_unit_test(half_of_it_ends), cmocka_unit_test(a_full_queue_is_said), cmocka_unit_test(its_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,6 +15,7 @@ static struct worker *worker_of(const struct tcp_peer *p)
 static void forget(struct tcp_peer *p)
 {
 	loop_timer_del(worker_of(p)->loop, &p->timer);
+	loop_timer_del(worker_of(p)->loop, &p->last);
 	loop_defer_cancel(&p->end_of_turn);
 	tcp_peer_forget(p);
 }
@@ -30,6 +31,7 @@ void tcp_pair_finish(struct tcp_peer *p)
 {
 	stream_end(worker_of(p), &p->client);
 	loop_timer_del(worker_of(p)->loop, &p->timer);
+	loop_timer_del(worker_of(p)->loop, &p->last);
 	if (p->link.state == LINK_CLOSED) {
 		forget(p);
 		return;
@@ -60,6 +62,7 @@ static void count(struct tcp_peer *p, bool is_to_peer, size_t n)
 {
 	struct worker *w = worker_of(p);
 
+	p->passed += n;
 	if (turn_server_tcp_bytes(w->server, p->id, is_to_peer, (uint32_t)n) || p->is_slow)
 		return;
 	p->of->counts[TCP_STAT_SLOWED]++;
@@ -68,32 +71,46 @@ static void count(struct tcp_peer *p, bool is_to_peer, size_t n)
 		p->is_slow = false; /* without memory: what comes is counted all the same */
 }
 
-/* The last bytes have a time limit, as long as none of them goes. */
-static void wait_for_the_last(struct tcp_peer *p, enum tcp_state state, size_t left)
+static uint64_t through(const struct tcp_peer *p)
 {
-	p->state = (uint8_t)state;
-	p->left = left;
-	if (loop_timer_set(worker_of(p)->loop, &p->timer, TCP_DRAIN_MS))
+	return p->passed - link_queued(&p->link) - stream_queued(worker_of(p), &p->client);
+}
+
+/* Who ends may have gone altogether (RFC 6062 5.5), which nothing tells: what follows has a time limit, as long as
+ * nothing gets through. */
+static void wait_for_the_last(struct tcp_peer *p)
+{
+	p->through = through(p);
+	if (loop_timer_set(worker_of(p)->loop, &p->last, TCP_DRAIN_MS))
 		lose(p); /* it might stay for ever */
 }
 
-static void on_time(void *arg)
+static void on_last(void *arg)
+{
+	struct tcp_peer *p = arg;
+
+	if (through(p) == p->through && !p->is_slow) /* that is our doing */
+		lose(p);
+	else
+		wait_for_the_last(p);
+}
+
+static void on_rested(void *arg)
 {
 	struct tcp_peer *p = arg;
 	struct worker *w = worker_of(p);
 
-	if (p->state == TCP_JOINED) {
-		p->is_slow = !turn_server_tcp_bytes(w->server, p->id, true, 0);
-		if (p->is_slow && loop_timer_set(w->loop, &p->timer, TCP_SLOW_MS))
-			p->is_slow = false; /* as in count */
+	p->is_slow = !turn_server_tcp_bytes(w->server, p->id, true, 0);
+	if (p->is_slow && loop_timer_set(w->loop, &p->timer, TCP_SLOW_MS))
+		p->is_slow = false; /* as in count */
+	if (p->state == TCP_JOINED)
 		read_who_may(p);
-		return;
-	}
-	size_t left = p->state == TCP_PEER_LAST ? link_queued(&p->link) : stream_queued(w, &p->client);
-	if (left == p->left)
-		lose(p);
-	else
-		wait_for_the_last(p, (enum tcp_state)p->state, left);
+}
+
+/* Both have ended, and have heard all. */
+static bool is_over(const struct tcp_peer *p)
+{
+	return p->client_has_ended && p->peer_has_ended && !link_queued(&p->link) && !stream_queued(worker_of(p), &p->client);
 }
 
 /* ---- the peer ---- */
@@ -120,10 +137,24 @@ static void on_peer_drained(void *arg)
 
 	if (p->state == TCP_PEER_LAST) {
 		link_shutdown(&p->link); /* closed() follows */
+	} else if (is_over(p)) {
+		lose(p);
 	} else if (p->state == TCP_JOINED) {
 		p->peer_is_full = false;
 		read_who_may(p);
 	}
+}
+
+static void on_peer_ended(void *arg)
+{
+	struct tcp_peer *p = arg;
+
+	if (p->state != TCP_JOINED)
+		return; /* the client has gone; what waits for the peer goes out still */
+	p->peer_has_ended = true;
+	stream_end_output(worker_of(p), &p->client);
+	loop_defer_last(worker_of(p)->loop, &p->end_of_turn);
+	wait_for_the_last(p);
 }
 
 static void on_peer_closed(void *arg, int why)
@@ -131,16 +162,19 @@ static void on_peer_closed(void *arg, int why)
 	struct tcp_peer *p = arg;
 	struct worker *w = worker_of(p);
 
-	(void)why; /* in order or not: the client's side knows one end only */
+	(void)why; /* the client's side knows one end only */
 	if (p->state == TCP_JOINED && stream_queued(w, &p->client)) {
 		stream_pause(w, &p->client, false); /* its end is to be seen */
-		wait_for_the_last(p, TCP_CLIENT_LAST, stream_queued(w, &p->client));
+		p->state = TCP_CLIENT_LAST;
+		wait_for_the_last(p);
 		return;
 	}
 	lose(p);
 }
 
-static const struct link_owner peer_owner = { .data = on_peer_data, .drained = on_peer_drained, .closed = on_peer_closed };
+static const struct link_owner peer_owner = {
+	.data = on_peer_data, .drained = on_peer_drained, .ended = on_peer_ended, .closed = on_peer_closed,
+};
 
 /* ---- the client ---- */
 
@@ -163,12 +197,24 @@ static void on_client_drained(void *arg)
 {
 	struct tcp_peer *p = arg;
 
-	if (p->state == TCP_CLIENT_LAST) {
+	if (p->state == TCP_CLIENT_LAST || is_over(p)) {
 		lose(p);
 	} else if (p->state == TCP_JOINED) {
 		p->client_is_full = false;
 		read_who_may(p);
 	}
+}
+
+static void on_client_ended(void *arg)
+{
+	struct tcp_peer *p = arg;
+
+	if (p->state != TCP_JOINED)
+		return; /* the peer has gone; what waits for the client goes out still */
+	p->client_has_ended = true;
+	link_end(&p->link);
+	loop_defer_last(worker_of(p)->loop, &p->end_of_turn);
+	wait_for_the_last(p);
 }
 
 static void on_client_closed(void *arg)
@@ -181,10 +227,13 @@ static void on_client_closed(void *arg)
 	}
 	link_pause(&p->link, false);
 	loop_defer_last(worker_of(p)->loop, &p->end_of_turn);
-	wait_for_the_last(p, TCP_PEER_LAST, link_queued(&p->link));
+	p->state = TCP_PEER_LAST;
+	wait_for_the_last(p);
 }
 
-static const struct stream_tap client_tap = { .data = on_client_data, .drained = on_client_drained, .closed = on_client_closed };
+static const struct stream_tap client_tap = {
+	.data = on_client_data, .drained = on_client_drained, .ended = on_client_ended, .closed = on_client_closed,
+};
 
 /* What was put in this turn has been tried: what is left is blocked, and drained() follows. */
 static void on_end_of_turn(void *arg)
@@ -194,6 +243,8 @@ static void on_end_of_turn(void *arg)
 
 	if (p->state == TCP_PEER_LAST && !queued) {
 		link_shutdown(&p->link);
+	} else if (is_over(p)) {
+		lose(p);
 	} else if (p->state == TCP_JOINED && p->link.is_blocked && queued > TCP_QUEUE_MAX) {
 		p->peer_is_full = true;
 		read_who_may(p);
@@ -212,7 +263,8 @@ int tcp_pair_begin(struct tcp_peer *p, const struct turn_path *client)
 		return rc;
 	p->client = *client;
 	stream_keep_alive(fd);
-	loop_timer_init(&p->timer, on_time, p);
+	loop_timer_init(&p->timer, on_rested, p);
+	loop_timer_init(&p->last, on_last, p);
 	loop_defer_init(&p->end_of_turn, on_end_of_turn, p);
 	p->state = TCP_JOINED;
 	rc = link_accept(&p->link, w->loop, fd, &peer_owner, p, PEER_QUEUE_MAX);

@@ -3,8 +3,9 @@
  *
  * Nothing of a peer is read before it is joined: what it says waits with the kernel. A joined pair passes bytes both
  * ways; while more than TCP_QUEUE_MAX bytes wait for the one, the other is not read, and neither is while the user is
- * above its bandwidth. When one side ends, what waits for the other goes out, and it ends too (RFC 6062 5.5): half a
- * connection is none. */
+ * above its bandwidth. When one side has said all, the other is told so behind what waits for it, and may answer. Nothing
+ * tells that from a side that has closed, whose other must end too (RFC 6062 5.5): then TCP_DRAIN_MS in which nothing
+ * gets through end both. */
 #ifndef TURN_TCP_RELAY_H
 #define TURN_TCP_RELAY_H
 
@@ -12,7 +13,7 @@
 
 enum {
 	TCP_QUEUE_MAX = 64 << 10,
-	TCP_DRAIN_MS = 30 * 1000, /* a side that reads nothing of the last bytes for so long loses them */
+	TCP_DRAIN_MS = 30 * 1000, /* after an end: who reads nothing of the last bytes, or says nothing, for so long */
 	TCP_SLOW_MS = 50,         /* the user's bandwidth is asked for again */
 };
 

@@ -12,8 +12,8 @@ enum tcp_state {
 	TCP_CONNECTING,
 	TCP_WAITING,     /* connected; for the client's ConnectionBind */
 	TCP_JOINED,
-	TCP_CLIENT_LAST, /* the peer has ended: what waits for the client goes out */
-	TCP_PEER_LAST,   /* the client has ended: what waits for the peer goes out */
+	TCP_CLIENT_LAST, /* the peer's connection is gone: what waits for the client goes out */
+	TCP_PEER_LAST,   /* the client's is: what waits for the peer goes out */
 	TCP_GONE,        /* is freed at the end of the turn */
 };
 
@@ -25,13 +25,16 @@ struct tcp_peer {
 		struct loop_watch watch; /* TCP_CONNECTING */
 		struct link link;        /* from TCP_JOINED on */
 	};
-	struct loop_timer timer;
+	struct loop_timer timer; /* is_slow */
+	struct loop_timer last;  /* the end: as long as something gets through */
 	struct loop_defer end_of_turn;
 	struct turn_path client;
-	size_t left; /* of the last bytes, when the timer was set */
+	uint64_t passed;  /* bytes, both ways */
+	uint64_t through; /* of them with the kernel, when `last` was set */
 	uint32_t id;
 	uint8_t state; /* enum tcp_state */
 	bool client_is_full, peer_is_full; /* too much waits for it */
+	bool client_has_ended, peer_has_ended; /* it says nothing more; the other has been told */
 	bool is_slow;                      /* above the user's bandwidth */
 };
 

@@ -1,6 +1,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <setjmp.h>
+#include <netinet/tcp.h>
 #include <stdarg.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -205,10 +206,11 @@ static void a_peer_comes(void **state)
 	assert_true(fixture_is_closed(f, other));
 	assert_int_equal(tcp_relay_count(engine.t), 1);
 	close(other);
-	close(peer); /* the peer ends: so does the client's connection */
+	close(peer); /* the peer ends: the client hears of it */
 	assert_true(fixture_is_closed(f, client));
-	assert_int_equal(engine.n_gone, 1);
 	close(client);
+	fixture_turns(f);
+	assert_int_equal(engine.n_gone, 1);
 }
 
 static void who_does_not_listen_refuses(void **state)
@@ -373,6 +375,110 @@ static void bandwidth_is_kept(void **state)
 	close(peer);
 }
 
+/* ---- half a connection ---- */
+
+/* Nothing comes back whose acknowledgement would let the next small write go (RFC 1122 4.2.3.4). */
+static void sends_at_once(int fd)
+{
+	const int on = 1;
+
+	assert_int_equal(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on), 0);
+}
+
+static void who_has_ended_hears_the_answer(void **state)
+{
+	(void)state;
+	for (unsigned way = 0; way < 2; way++) {
+		engine.n_connected = engine.n_gone = 0;
+		engine.bytes[0] = engine.bytes[1] = 0;
+		int peer = connected_peer(), client = joined_client();
+		int asks = way ? client : peer, answers = way ? peer : client;
+		sends_at_once(answers);
+		assert_int_equal(send(asks, "question", 8, 0), 8);
+		assert_int_equal(shutdown(asks, SHUT_WR), 0);
+		comes(answers, "question");
+		assert_true(fixture_is_closed(f, answers));
+		for (unsigned i = 0; i < 4; i++) { /* as long as something passes */
+			loop_fake_advance(f->w.loop, TCP_DRAIN_MS - 1);
+			fixture_say(f, answers, "answer", 6);
+			comes(asks, "answer");
+		}
+		assert_int_equal(engine.n_gone, 0);
+		size_t sum = fill(answers);
+		close(answers);
+		fixture_turns(f);
+		assert_int_equal(engine.n_gone, 0); /* not before all of it is heard */
+		assert_int_equal(read_all(asks, sum + 1), sum);
+		fixture_turns(f);
+		assert_int_equal(engine.n_gone, 1);
+		assert_int_equal(engine.bytes[way], 8);
+		assert_int_equal(tcp_relay_count(engine.t), 0);
+		close(asks);
+	}
+}
+
+/* RFC 6062 5.5: who has closed altogether is not told apart from him but by silence. */
+static void who_does_not_answer_is_not_waited_for(void **state)
+{
+	(void)state;
+	for (unsigned way = 0; way < 2; way++) {
+		engine.n_connected = engine.n_gone = 0;
+		int peer = connected_peer(), client = joined_client();
+		int from = way ? client : peer, to = way ? peer : client;
+		close(from);
+		assert_true(fixture_is_closed(f, to));
+		loop_fake_advance(f->w.loop, TCP_DRAIN_MS - 1);
+		assert_int_equal(engine.n_gone, 0);
+		loop_fake_advance(f->w.loop, 1);
+		assert_int_equal(engine.n_gone, 1);
+		assert_int_equal(tcp_relay_count(engine.t), 0);
+		close(to);
+	}
+}
+
+static void a_user_above_its_bandwidth_is_not_silent(void **state)
+{
+	(void)state;
+	int peer = connected_peer(), client = joined_client();
+	assert_int_equal(shutdown(client, SHUT_WR), 0);
+	assert_true(fixture_is_closed(f, peer));
+	sends_at_once(peer);
+	engine.is_over_quota = true;
+	fixture_say(f, peer, "one", 3);
+	fixture_say(f, peer, "two", 3);
+	comes(client, "one");
+	loop_fake_advance(f->w.loop, 3 * TCP_DRAIN_MS);
+	comes(client, "");
+	assert_int_equal(engine.n_gone, 0);
+	engine.is_over_quota = false;
+	loop_fake_advance(f->w.loop, TCP_SLOW_MS);
+	comes(client, "two");
+	close(peer);
+	assert_true(fixture_is_closed(f, client));
+	fixture_turns(f);
+	assert_int_equal(engine.n_gone, 1);
+	close(client);
+}
+
+static void who_answers_somebody_that_is_away_ends(void **state)
+{
+	(void)state;
+	for (unsigned way = 0; way < 2; way++) {
+		engine.n_connected = engine.n_gone = 0;
+		int peer = connected_peer(), client = joined_client();
+		int from = way ? client : peer, to = way ? peer : client;
+		sends_at_once(to);
+		close(from);
+		assert_true(fixture_is_closed(f, to));
+		fixture_say(f, to, "anybody?", 8);
+		fixture_turns(f);
+		fixture_say(f, to, "anybody?", 8);
+		loop_fake_advance(f->w.loop, TCP_DRAIN_MS / 2); /* without waiting for silence */
+		assert_int_equal(engine.n_gone, 1);
+		close(to);
+	}
+}
+
 #define T(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void)
@@ -381,6 +487,8 @@ int main(void)
 		T(bytes_pass_both_ways), T(a_peer_comes), T(who_does_not_listen_refuses), T(it_moves_to_another_worker),
 		T(nobody_is_joined_with_what_is_not_there), T(who_does_not_read_stops_the_other), T(the_last_bytes_arrive),
 		T(who_never_reads_them_is_not_waited_for), T(bandwidth_is_kept),
+		T(who_has_ended_hears_the_answer), T(who_does_not_answer_is_not_waited_for), T(a_user_above_its_bandwidth_is_not_silent),
+		T(who_answers_somebody_that_is_away_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -283,7 +283,7 @@ static void on_secured(void *arg)
 	shut(c, v.rc);
 }
 
-static const struct link_owner owner = { on_connected, on_secured, on_data, NULL, on_closed };
+static const struct link_owner owner = { .connected = on_connected, .secured = on_secured, .data = on_data, .closed = on_closed };
 
 static struct msrp_conn *conn_new(struct msrp_door *d, bool is_tls)
 {

@@ -80,7 +80,7 @@ static unsigned wanted(const struct link *k, bool is_blocked)
 {
 	unsigned events = 0;
 
-	if (!k->is_paused && !(k->state == LINK_CLEAR && k->tls))
+	if (!k->is_paused && !k->has_ended && !(k->state == LINK_CLEAR && k->tls))
 		events |= LOOP_READ;
 	if (is_blocked || k->is_write_wanted)
 		events |= LOOP_WRITE;
@@ -147,6 +147,15 @@ static int write_queue(struct link *k)
 	return 0;
 }
 
+static void end_output(struct link *k)
+{
+	k->is_ended = true;
+	if (k->tls)
+		tls_shutdown(k->tls);
+	else
+		(void)shutdown(k->watch.fd, SHUT_WR); /* an error shows when reading */
+}
+
 /* All is written and said: wait for the peer's end, because closing with unread input would make
  * the kernel reset the connection and drop what is still under way. */
 static void linger(struct link *k)
@@ -157,7 +166,7 @@ static void linger(struct link *k)
 	k->tls = NULL;
 	buf_fini(&k->out);
 	(void)shutdown(k->watch.fd, SHUT_WR); /* an error shows when reading */
-	k->is_paused = k->is_write_wanted = false;
+	k->is_paused = k->is_write_wanted = k->has_ended = false;
 	k->is_lingering = true;
 	update(k, false);
 }
@@ -186,6 +195,8 @@ static void flush(struct link *k)
 		step_handshake(k);
 		return;
 	}
+	if (!rc && k->is_ending && !k->is_ended)
+		end_output(k);
 	update(k, k->is_blocked);
 	if (!rc && was_queued && k->state != LINK_CLOSED && k->owner->drained)
 		k->owner->drained(k->arg);
@@ -297,6 +308,14 @@ static size_t read_tls(struct link *k, int *rc)
 	return n;
 }
 
+static void peer_ended(struct link *k)
+{
+	k->has_ended = true;
+	update(k, k->is_blocked);
+	if (k->state != LINK_CLOSED)
+		k->owner->ended(k->arg);
+}
+
 /* One turn's worth. What OpenSSL still holds afterwards shows on no descriptor: a timer of 0 ms
  * comes back for it after the others have had their turn. */
 static void read_some(struct link *k)
@@ -311,6 +330,10 @@ static void read_some(struct link *k)
 		k->owner->data(k->arg, bytes_make(scratch, n));
 	if (k->state != LINK_CLEAR && k->state != LINK_SECURE)
 		return;
+	if (!rc && k->owner->ended) {
+		peer_ended(k);
+		return;
+	}
 	if (rc != ERR_AGAIN) {
 		finish(k, rc);
 		return;
@@ -367,7 +390,7 @@ static void on_event(void *arg, unsigned events)
 		flush(k);
 	if (k->state != LINK_CLEAR && k->state != LINK_SECURE)
 		return;
-	bool wants_read = (events & LOOP_READ) && !k->is_paused && !(k->state == LINK_CLEAR && k->tls);
+	bool wants_read = (events & LOOP_READ) && !k->is_paused && !k->has_ended && !(k->state == LINK_CLEAR && k->tls);
 	if (wants_read || k->is_write_wanted)
 		read_some(k);
 }
@@ -377,7 +400,7 @@ static void on_timer(void *arg)
 	struct link *k = arg;
 
 	if (k->state == LINK_SECURE) {
-		if (!k->is_paused)
+		if (!k->is_paused && !k->has_ended)
 			read_some(k);
 		return;
 	}
@@ -470,7 +493,7 @@ fail:
 
 int link_send(struct link *k, struct bytes b)
 {
-	if (k->state == LINK_CLOSED || k->state == LINK_CLOSING)
+	if (k->state == LINK_CLOSED || k->state == LINK_CLOSING || k->is_ending)
 		return ERR_CLOSED;
 	buf_put_bytes(&k->out, b);
 	link_kick(k);
@@ -510,6 +533,12 @@ void link_pause(struct link *k, bool is_paused)
 	/* A watch that cannot be changed ends the link, but not from inside the owner's call. */
 	if (loop_watch_set(&k->watch, wanted(k, k->is_blocked)))
 		link_cut(k);
+}
+
+void link_end(struct link *k)
+{
+	k->is_ending = true;
+	link_kick(k);
 }
 
 void link_shutdown(struct link *k)

@@ -31,6 +31,9 @@ struct link_owner {
 	 * the struct: only closed() may do that). */
 	void (*data)(void *arg, struct bytes in);
 	void (*drained)(void *arg);                        /* the queue is empty again after it was not; optional */
+	/* The peer says nothing more and may hear us still (end of file; TLS: close_notify): optional. What is sent goes
+	 * out until link_shutdown or link_close. Without it that is closed(0). */
+	void (*ended)(void *arg);
 	/* It is over: 0 the peer closed in order (TLS: close_notify, or end of file after a clear
 	 * stream), ERR_CONN_*, ERR_TLS, ERR_CERT_*, ERR_TIMEOUT, ERR_FULL (our queue overran), ERR_CLOSED
 	 * (link_shutdown has finished). Descriptor and TLS state are gone already. */
@@ -53,6 +56,9 @@ struct link {
 	bool is_paused;
 	bool is_write_wanted; /* TLS wants to write before it can read */
 	bool is_blocked;      /* the kernel took only a part of out */
+	bool has_ended;       /* the peer says nothing more */
+	bool is_ending;       /* nor do we, after what is queued */
+	bool is_ended;        /* the peer has been told so */
 	bool is_lingering;    /* all is sent; waits for the peer's end */
 	bool is_cut;          /* ends with this turn */
 	int why;
@@ -77,6 +83,9 @@ struct buf *link_out(struct link *k);
 void link_kick(struct link *k);
 /* Stops and resumes reading. */
 void link_pause(struct link *k, bool is_paused);
+/* Sends what is queued, then tells the peer that no more comes (RFC 9293 3.6, half of the connection); reading goes
+ * on. For a link that is connected, its TLS done. Ends with link_shutdown or link_close, or by itself as any. */
+void link_end(struct link *k);
 /* Sends what is queued, then closes in order; closed(ERR_CLOSED) follows within 2 s. */
 void link_shutdown(struct link *k);
 /* Closes at once and forgets; closed() is not called. Harmless when closed. */

@@ -28,6 +28,11 @@ static void on_drained(void *arg)
 	((struct end *)arg)->n_drained++;
 }
 
+static void on_ended(void *arg)
+{
+	((struct end *)arg)->has_ended = true;
+}
+
 static void on_closed(void *arg, int why)
 {
 	struct end *e = arg;
@@ -36,7 +41,13 @@ static void on_closed(void *arg, int why)
 	e->why = why;
 }
 
-const struct link_owner end_owner = { on_connected, on_secured, on_data, on_drained, on_closed };
+const struct link_owner end_owner = {
+	.connected = on_connected, .secured = on_secured, .data = on_data, .drained = on_drained, .closed = on_closed,
+};
+
+const struct link_owner half_owner = {
+	.connected = on_connected, .secured = on_secured, .data = on_data, .drained = on_drained, .ended = on_ended, .closed = on_closed,
+};
 
 void end_init(struct end *e)
 {

@@ -7,7 +7,7 @@
 struct end {
 	struct link link;
 	struct buf in;
-	bool is_connected, is_secured, is_closed;
+	bool is_connected, is_secured, is_closed, has_ended;
 	unsigned n_drained, n_data;
 	int why;
 	bool pause_on_data;
@@ -19,6 +19,7 @@ struct pair {
 };
 
 extern const struct link_owner end_owner;
+extern const struct link_owner half_owner; /* wants to know when half of it ends */
 void end_init(struct end *e);
 /* Both in clear. */
 void pair_open(struct pair *p, struct loop *l, uint32_t queue_max);

@@ -192,6 +192,57 @@ static void a_cut_is_no_end(void **state)
 	pair_close(&p);
 }
 
+/* One side has said all, and hears all the same: much more than the kernel takes at once, both ways. */
+static void half_of_it_ends(void **state)
+{
+	enum { MUCH = 4 << 20 };
+	struct world *w = *state;
+	uint8_t *much = calloc(1, MUCH);
+	struct pair p;
+
+	for (int is_tls = 0; is_tls < 2; is_tls++) {
+		open_pair(w, &p, 2 * MUCH, is_tls);
+		p.client.link.owner = p.server.link.owner = &half_owner;
+		assert_int_equal(link_send(&p.server.link, bytes_make(much, MUCH)), 0);
+		link_end(&p.server.link);
+		assert_int_equal(link_send(&p.server.link, BYTES("late")), ERR_CLOSED);
+		assert_true(pair_until(w->loop, &p.client.has_ended));
+		assert_int_equal(buf_len(&p.client.in), MUCH); /* before the end */
+		pair_turns(w->loop, 20); /* it rests: nothing is to be read */
+		assert_false(p.client.is_closed || p.server.is_closed || p.server.has_ended);
+		assert_int_equal(link_send(&p.client.link, bytes_make(much, MUCH)), 0);
+		link_pause(&p.client.link, true);
+		link_pause(&p.client.link, false);
+		pair_turns(w->loop, 3);
+		link_end(&p.client.link);
+		assert_true(pair_until(w->loop, &p.server.has_ended));
+		assert_int_equal(buf_len(&p.server.in), MUCH);
+		assert_false(p.client.is_closed || p.server.is_closed); /* whose they are closes them */
+		link_shutdown(&p.client.link);
+		assert_true(pair_until(w->loop, &p.client.is_closed));
+		assert_int_equal(p.client.why, ERR_CLOSED);
+		pair_close(&p);
+	}
+	free(much);
+}
+
+/* Who has ended may be away by now: sending finds out. */
+static void half_of_it_ends_and_the_rest_is_cut(void **state)
+{
+	struct world *w = *state;
+	struct pair p;
+
+	open_pair(w, &p, 4096, false);
+	p.client.link.owner = &half_owner;
+	link_end(&p.server.link);
+	assert_true(pair_until(w->loop, &p.client.has_ended));
+	link_close(&p.server.link);
+	assert_int_equal(link_send(&p.client.link, BYTES("anybody?")), 0);
+	assert_true(pair_until(w->loop, &p.client.is_closed));
+	assert_int_equal(p.client.why, ERR_CONN_RESET);
+	pair_close(&p);
+}
+
 static void a_silent_peer_does_not_hold_shutdown(void **state)
 {
 	struct world *w = *state;
@@ -347,6 +398,8 @@ int main(void)
 		cmocka_unit_test(a_pause_holds_the_sender),
 		cmocka_unit_test(shutdown_says_all),
 		cmocka_unit_test(a_cut_is_no_end),
+		cmocka_unit_test(half_of_it_ends),
+		cmocka_unit_test(half_of_it_ends_and_the_rest_is_cut),
 		cmocka_unit_test(a_silent_peer_does_not_hold_shutdown),
 		cmocka_unit_test(shutdown_during_a_handshake_ends),
 		cmocka_unit_test(a_handshake_has_its_time),

@@ -33,6 +33,14 @@ static void on_drained(void *arg)
 	(void)arg;
 }
 
+static void on_ended(void *arg)
+{
+	struct fixture *f = arg;
+
+	now.closed++;
+	stream_end(&f->w, &f->from);
+}
+
 static void on_closed(void *arg)
 {
 	(void)arg;
@@ -41,14 +49,14 @@ static void on_closed(void *arg)
 
 static void on_heard(struct fixture *f)
 {
-	static const struct stream_tap tap = { on_tapped, on_drained, on_closed };
+	static const struct stream_tap tap = { .data = on_tapped, .drained = on_drained, .ended = on_ended, .closed = on_closed };
 	size_t n = f->sizes[(f->n_heard - 1) % FIXTURE_HEARD_MAX];
 
 	add(f->heard, n);
 	add((const uint8_t *)&n, sizeof n);
 	now.heard++;
 	if (now.heard == tap_at)
-		assert(stream_tap(&f->w, &f->from, &tap, NULL) == 0);
+		assert(stream_tap(&f->w, &f->from, &tap, f) == 0);
 }
 
 static struct told run(struct fixture *f, struct bytes in, size_t step)

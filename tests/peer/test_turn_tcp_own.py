@@ -2,6 +2,7 @@
 import os
 import socket
 import subprocess
+import threading
 
 from harness.case import PeerCase
 from harness.netns import own_network
@@ -52,8 +53,7 @@ class TcpOwnRelays(PeerCase):
 
     def pairs(self):
         for is_same_worker in (True, False)[:self.WORKERS]:
-            with self.subTest(same_worker=is_same_worker):
-                yield self.pair(is_same_worker)
+            yield self.pair(is_same_worker)
 
     def joined(self, a, b, where):
         """The data connections of both, when a has connected to b."""
@@ -78,7 +78,7 @@ class TcpOwnRelays(PeerCase):
         wait_for("no connection is left", lambda: sum(int(r["peer-connections"]) for r in self.gh.records("show", "turn")) == 0, 10)
 
     def test_two_clients(self):
-        """By either form of the address; one that closes ends both sides, and the allocation's end all."""
+        """By either form of the address; who closes ends both sides, and the allocation's end all."""
         for a, b in self.pairs():
             b.permit(self.PUBLIC)
             one, other = self.joined(a, b, self.PUBLIC)
@@ -87,14 +87,34 @@ class TcpOwnRelays(PeerCase):
             self.refused(446, b.connect_peer, self.PUBLIC, a.port)
             other.close()
             self.assertEqual(one.recv(1), b"")
+            one.close()
             self.no_connection_is_left()
             b.permit(LOCAL)
             c = self.opened()
             one, other = self.joined(c, b, LOCAL)
             self.both_ways(one, other)
             b.close()
+            self.assertEqual(other.recv(1), b"")
             self.assertEqual(one.recv(1), b"")
+            one.close()
             self.no_connection_is_left()
+
+    def test_half_of_a_connection(self):
+        """Who has said all hears the answer, through two pairs of connections; then all of it is over."""
+        for a, b in self.pairs():
+            b.permit(self.PUBLIC)
+            for asks, answers in (self.joined(a, b, self.PUBLIC), self.joined(self.opened(), b, self.PUBLIC)[::-1]):
+                asks.sendall(b"question")
+                asks.shutdown(socket.SHUT_WR)
+                self.assertEqual(exactly(answers, 8), b"question")
+                self.assertEqual(answers.recv(1), b"")
+                sent = os.urandom(3000000)
+                writer = threading.Thread(target=lambda s=answers, m=sent: (s.sendall(m), s.shutdown(socket.SHUT_WR)))
+                writer.start()
+                self.assertEqual(exactly(asks, len(sent)), sent)
+                self.assertEqual(asks.recv(1), b"")
+                writer.join()
+            self.no_connection_is_left()  # though nobody has closed
 
     def test_coturns_clients(self):
         """-T: the tool's two clients have each other's relayed addresses for peers. (With more of them it answers a
