@@ -60,6 +60,7 @@ class Announced(Box):
             "jabber:iq:version": ("get", "<query xmlns='jabber:iq:version'/>", DOMAIN),
             "urn:xmpp:blocking": ("get", "<blocklist xmlns='urn:xmpp:blocking'/>", None),
             CARBONS: ("set", "<enable xmlns='%s'/>" % CARBONS, None),
+            "urn:xmpp:extdisco:2": ("get", "<services xmlns='urn:xmpp:extdisco:2'/>", DOMAIN),
             "urn:xmpp:ping": ("get", PING, DOMAIN),
             "urn:xmpp:time": ("get", "<time xmlns='urn:xmpp:time'/>", DOMAIN),
             "vcard-temp": ("set", "<vCard xmlns='vcard-temp'><FN>U</FN></vCard>", None),
