@@ -4,10 +4,10 @@ import socket
 import struct
 import time
 
-from harness.networks import ip
+from harness.netns import here
 from harness.place import wait_for
+from harness.relay import PASSWORD, USER
 from harness.turnclient import COOKIE, DATA, PEER as PEER_ADDRESS, SEND_INDICATION, TurnClient, attribute, xor_address
-from test_turn import PASSWORD, USER
 from test_turn_kernel import CLIENT, PEER, PEER_PORT, SERVER, Echo, KernelCase
 
 RELAY6, PEER6, CHANNEL = "2001:db8:79::1", "2001:db8:79::2", 0x4001
@@ -18,9 +18,9 @@ class TurnKernelSend(KernelCase):
     @classmethod
     def build(cls):
         super().build()
-        ip("-6", "addr", "add", RELAY6 + "/64", "dev", "near1", "nodad")
+        here("-6", "addr", "add", RELAY6 + "/64", "dev", "near1", "nodad")
+        cls.peers.ip("-6", "addr", "add", PEER6 + "/64", "dev", "far", "nodad")
         with cls.peers:
-            ip("-6", "addr", "add", PEER6 + "/64", "dev", "far", "nodad")
             cls.echo6 = Echo(PEER6)
         cls.echo6.start()
         cls.gh.commit("set turn relay-address v6 " + RELAY6, "set turn allow-peer test6 %s/128" % PEER6)
