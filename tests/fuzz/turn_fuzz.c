@@ -88,28 +88,44 @@ static void check_ports(void)
 	assert(owned == p.open_ports);
 }
 
-/* A flow in the kernel is one channel's that lives, and no other outlives it. */
+/* Its owner's, as it is now. */
+static unsigned check_flow(unsigned worker, const struct allocation *a, uint32_t flow, const struct stunaddr *peer, uint16_t channel)
+{
+	if (!flow)
+		return 0;
+	const struct play_flow *f = &p.flows[flow - 1];
+	assert(f->is_used && f->worker == worker && f->is.channel == channel);
+	assert(stunaddr_eq(&f->is.peer, peer) && stunaddr_eq(&f->is.client, &a->client.from));
+	return 1;
+}
+
+static unsigned check_flows_of(unsigned worker, struct allocation *a)
+{
+	unsigned n = 0;
+
+	for (uint16_t i = 0; i < a->n_channels; i++)
+		n += check_flow(worker, a, a->channels[i].flow, &a->channels[i].peer, a->channels[i].number);
+	for (uint16_t i = 0; i < a->n_sends; i++) {
+		n += check_flow(worker, a, a->sends[i].flow, &a->sends[i].peer, 0);
+		assert(!channel_of_peer(a, &a->sends[i].peer, loop_now(p.loop)));
+	}
+	return n;
+}
+
+/* A flow in the kernel is one channel's that lives, or of indications with a peer without one; no other outlives it. */
 static void check_flows(void)
 {
-	unsigned of_channels = 0, used = 0;
+	unsigned owned = 0, used = 0;
 
 	for (unsigned w = 0; w < PLAY_WORKERS; w++) {
 		struct turn_server *s = p.workers[w].server;
 		struct allocation *a;
 		for (size_t walk = 0; (a = map_next(&s->table.by_number, &walk));)
-			for (uint16_t i = 0; i < a->n_channels; i++) {
-				const struct channel *c = &a->channels[i];
-				if (!c->flow)
-					continue;
-				const struct play_flow *f = &p.flows[c->flow - 1];
-				assert(f->is_used && f->worker == w && f->is.channel == c->number);
-				assert(stunaddr_eq(&f->is.peer, &c->peer) && stunaddr_eq(&f->is.client, &a->client.from));
-				of_channels++;
-			}
+			owned += check_flows_of(w, a);
 	}
 	for (unsigned i = 0; i < PLAY_FLOWS; i++)
 		used += p.flows[i].is_used;
-	assert(used == of_channels);
+	assert(used == owned);
 }
 
 /* ---- events ---- */
