@@ -203,11 +203,30 @@ static void raw(void)
 		assert(p.out[i].what != OUT_CLIENT || p.out[i].n <= 4 * n || n < 20);
 }
 
-static void channel_data(void)
+static void send_indication(void)
 {
-	uint8_t d[12] = { 0x40, (uint8_t)(byte() % 8), 0, (uint8_t)(byte() % 12) };
+	static const uint8_t id[16] = { 0x21, 0x12, 0xa4, 0x42 };
+	const struct stunaddr peer = some_peer();
+	uint8_t message[64];
+	struct stunmsg_writer w;
+
+	stunmsg_begin(&w, message, sizeof message, STUN_INDICATION, STUN_SEND, id);
+	stunmsg_put_address(&w, STUN_XOR_PEER_ADDRESS, &peer);
+	stunmsg_put(&w, STUN_DATA_ATTRIBUTE, BYTES("words of a client"));
+	play_from_client(&clients[byte() % CLIENTS], stunmsg_end(&w));
+	check_packets();
+}
+
+static void data(void)
+{
+	unsigned number = byte();
 
 	play_clear(&p);
+	if (number & 8) {
+		send_indication();
+		return;
+	}
+	uint8_t d[12] = { 0x40, (uint8_t)(number % 8), 0, (uint8_t)(byte() % 12) };
 	play_from_client(&clients[byte() % CLIENTS], bytes_make(d, sizeof d));
 	check_packets();
 }
@@ -292,7 +311,7 @@ static void event(void)
 	case 1:
 	case 2: ask(); break;
 	case 3: raw(); break;
-	case 4: channel_data(); break;
+	case 4: data(); break;
 	case 5: from_peer(); break;
 	case 6: change(); break;
 	case 7: lose(); break;
