@@ -12,12 +12,11 @@ static void end(struct turn_server *s, struct allocation *a, struct send_flow *f
 	send_flow_forget(a, f);
 }
 
-static void put(struct turn_server *s, struct allocation *a, struct send_flow *f)
+static bool put(struct turn_server *s, struct allocation *a, struct send_flow *f)
 {
 	const struct flow_wish w = { .peer = &f->peer, .ends_ms = UINT64_MAX };
 
-	if (!flow_put(s, a, &w, &f->flow))
-		end(s, a, f);
+	return flow_put(s, a, &w, &f->flow);
 }
 
 static struct send_flow *most_silent(struct allocation *a)
@@ -55,7 +54,7 @@ void send_flow_use(struct turn_server *s, struct allocation *a, const struct stu
 	if (!is_new)
 		return;
 	flows_prune(s, a); /* a channel of this peer that has ended has its way to the client */
-	put(s, a, f);
+	(void)put(s, a, f); /* what does not go in has its place all the same: it is not asked for with each datagram */
 }
 
 void send_flow_end(struct turn_server *s, struct allocation *a, const struct stunaddr *peer)
@@ -70,8 +69,8 @@ void send_flow_end(struct turn_server *s, struct allocation *a, const struct stu
 void send_flows_put(struct turn_server *s, struct allocation *a, const struct stunaddr *peer)
 {
 	for (uint16_t i = a->n_sends; i-- > 0;)
-		if (!peer || stunaddr_eq_ip(&a->sends[i].peer, peer))
-			put(s, a, &a->sends[i]);
+		if ((!peer || stunaddr_eq_ip(&a->sends[i].peer, peer)) && !put(s, a, &a->sends[i]))
+			end(s, a, &a->sends[i]);
 }
 
 void send_flows_drop(struct turn_server *s, struct allocation *a)

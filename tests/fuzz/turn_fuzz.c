@@ -88,28 +88,44 @@ static void check_ports(void)
 	assert(owned == p.open_ports);
 }
 
-/* A flow in the kernel is one channel's that lives, and no other outlives it. */
+/* Its owner's, as it is now. */
+static unsigned check_flow(unsigned worker, const struct allocation *a, uint32_t flow, const struct stunaddr *peer, uint16_t channel)
+{
+	if (!flow)
+		return 0;
+	const struct play_flow *f = &p.flows[flow - 1];
+	assert(f->is_used && f->worker == worker && f->is.channel == channel);
+	assert(stunaddr_eq(&f->is.peer, peer) && stunaddr_eq(&f->is.client, &a->client.from));
+	return 1;
+}
+
+static unsigned check_flows_of(unsigned worker, struct allocation *a)
+{
+	unsigned n = 0;
+
+	for (uint16_t i = 0; i < a->n_channels; i++)
+		n += check_flow(worker, a, a->channels[i].flow, &a->channels[i].peer, a->channels[i].number);
+	for (uint16_t i = 0; i < a->n_sends; i++) {
+		n += check_flow(worker, a, a->sends[i].flow, &a->sends[i].peer, 0);
+		assert(!channel_of_peer(a, &a->sends[i].peer, loop_now(p.loop)));
+	}
+	return n;
+}
+
+/* A flow in the kernel is one channel's that lives, or of indications with a peer without one; no other outlives it. */
 static void check_flows(void)
 {
-	unsigned of_channels = 0, used = 0;
+	unsigned owned = 0, used = 0;
 
 	for (unsigned w = 0; w < PLAY_WORKERS; w++) {
 		struct turn_server *s = p.workers[w].server;
 		struct allocation *a;
 		for (size_t walk = 0; (a = map_next(&s->table.by_number, &walk));)
-			for (uint16_t i = 0; i < a->n_channels; i++) {
-				const struct channel *c = &a->channels[i];
-				if (!c->flow)
-					continue;
-				const struct play_flow *f = &p.flows[c->flow - 1];
-				assert(f->is_used && f->worker == w && f->is.channel == c->number);
-				assert(stunaddr_eq(&f->is.peer, &c->peer) && stunaddr_eq(&f->is.client, &a->client.from));
-				of_channels++;
-			}
+			owned += check_flows_of(w, a);
 	}
 	for (unsigned i = 0; i < PLAY_FLOWS; i++)
 		used += p.flows[i].is_used;
-	assert(used == of_channels);
+	assert(used == owned);
 }
 
 /* ---- events ---- */
@@ -187,11 +203,30 @@ static void raw(void)
 		assert(p.out[i].what != OUT_CLIENT || p.out[i].n <= 4 * n || n < 20);
 }
 
-static void channel_data(void)
+static void send_indication(void)
 {
-	uint8_t d[12] = { 0x40, (uint8_t)(byte() % 8), 0, (uint8_t)(byte() % 12) };
+	static const uint8_t id[16] = { 0x21, 0x12, 0xa4, 0x42 };
+	const struct stunaddr peer = some_peer();
+	uint8_t message[64];
+	struct stunmsg_writer w;
+
+	stunmsg_begin(&w, message, sizeof message, STUN_INDICATION, STUN_SEND, id);
+	stunmsg_put_address(&w, STUN_XOR_PEER_ADDRESS, &peer);
+	stunmsg_put(&w, STUN_DATA_ATTRIBUTE, BYTES("words of a client"));
+	play_from_client(&clients[byte() % CLIENTS], stunmsg_end(&w));
+	check_packets();
+}
+
+static void data(void)
+{
+	unsigned number = byte();
 
 	play_clear(&p);
+	if (number & 8) {
+		send_indication();
+		return;
+	}
+	uint8_t d[12] = { 0x40, (uint8_t)(number % 8), 0, (uint8_t)(byte() % 12) };
 	play_from_client(&clients[byte() % CLIENTS], bytes_make(d, sizeof d));
 	check_packets();
 }
@@ -276,7 +311,7 @@ static void event(void)
 	case 1:
 	case 2: ask(); break;
 	case 3: raw(); break;
-	case 4: channel_data(); break;
+	case 4: data(); break;
 	case 5: from_peer(); break;
 	case 6: change(); break;
 	case 7: lose(); break;

@@ -41,6 +41,7 @@ class Echo(threading.Thread):
 
 class KernelCase(PeerCase):
     """The box between the two networks, its workers in the kernel's path, the peer echoing."""
+
     @classmethod
     def build(cls):
         if os.getuid() != 0:
