@@ -5,10 +5,10 @@
 
 #include "base/err.h"
 #include "net/prefix.h"
+#include "net/tls_settings.h"
 #include "proto/turncred.h"
 
 enum { ALGORITHMS_BOTH, ALGORITHMS_SHA256, ALGORITHMS_MD5 }; /* places in the range of the setting */
-enum { TLS_12, TLS_13 };
 enum {
 	LIFETIME_S = 600,       /* RFC 8656 7.2 */
 	PERMISSIONS_MAX = 64, CHANNELS_MAX = 64, NEW_PEERS_PER_S = 20,

@@ -3,9 +3,8 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "net/tls_settings.h"
 #include "run/fence.h"
-
-enum { TLS_12, TLS_13 }; /* places in the range of "tls minimum" */
 
 int apply_check(void *program, const struct settings *s, const char **path, const char **why)
 {

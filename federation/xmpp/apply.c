@@ -3,11 +3,11 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "net/tls_settings.h"
 #include "conn.h"
 #include "run/fence.h"
 
 enum { STOP_GRACE_MS = 1000 };
-enum { TLS_12, TLS_13 }; /* places in the range of "tls minimum" */
 
 /* Whom we believe when they speak for others, and whom not any more. */
 static void add_trust(struct tls_store *store, const struct settings *set)

@@ -5,7 +5,6 @@
 #include "base/log.h"
 #include "proto/jid.h"
 
-enum { TLS_12, TLS_13 }; /* places in the range of `tls minimum` */
 enum { NAMES_BYTES_MAX = 64 << 10 };
 
 static void read_certificates(struct tls_store *t, const struct settings *s)

@@ -6,6 +6,7 @@
 #include "net/tls.h"
 #include "run/settings.h"
 
+enum { TLS_12, TLS_13 }; /* places in the range of `tls minimum` */
 enum { TLS_DOMAIN_BYTES = 254 }; /* A-labels and a NUL */
 
 /* A store for servers. before: the one it follows, whose tickets stay good; NULL: none. first: the first domain

@@ -1,14 +1,14 @@
 #include "proto/turncred.h"
 
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <stdio.h>
 
 #include "base/err.h"
 #include "base/text.h"
+#include "proto/hmac.h"
 #include "proto/jid_precis.h"
 
-enum { SHA1_BYTES = 20, PREPARE_ROOM = 4096 };
+enum { PREPARE_ROOM = 4096 };
 
 /* ---- one form ---- */
 
@@ -84,12 +84,11 @@ int turncred_read(struct bytes name, struct turncred_timed *out)
 
 int turncred_password(struct bytes secret, struct bytes name, char out[static TURNCRED_PASSWORD_BYTES])
 {
-	uint8_t md[SHA1_BYTES];
-	unsigned n = 0;
+	uint8_t md[HMAC_BYTES_MAX];
 
-	if (!HMAC(EVP_sha1(), secret.p, (int)secret.n, name.p, name.n, md, &n) || n != SHA1_BYTES)
+	if (!hmac_make(HMAC_SHA1, secret, &name, 1, md))
 		return ERR_SYS;
-	(void)EVP_EncodeBlock((unsigned char *)out, md, SHA1_BYTES);
+	(void)EVP_EncodeBlock((unsigned char *)out, md, HMAC_SHA1_BYTES);
 	return 0;
 }
 
@@ -107,10 +106,9 @@ int turncred_key(struct bytes secret, struct bytes name, struct bytes realm, boo
 
 int turncred_tag(struct bytes secret, struct bytes who, char out[static TURNCRED_TAG_BYTES])
 {
-	uint8_t md[EVP_MAX_MD_SIZE];
-	unsigned n = 0;
+	uint8_t md[HMAC_BYTES_MAX];
 
-	if (!HMAC(EVP_sha256(), secret.p, (int)secret.n, who.p, who.n, md, &n))
+	if (!hmac_make(HMAC_SHA256, secret, &who, 1, md))
 		return ERR_SYS;
 	text_hex(bytes_make(md, (TURNCRED_TAG_BYTES - 1) / 2), out);
 	return 0;
