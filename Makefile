@@ -4,6 +4,8 @@
 #   make check       layers, reference pages, unit tests only
 #   make reference   docs/admin/settings.md and commands.md, from the tables in the code
 #   make fuzz        a short bounded run of each fuzz target
+#   make image       the disk that people flash, for boxes and virtual machines (as root): build/image
+#   make image-test  that disk, started in virtual machines
 #   make bench       figures against Prosody, ejabberd, Kamailio and coturn
 VARIANT ?= release
 O := build/$(VARIANT)
@@ -44,7 +46,7 @@ DIRS := lib/base lib/proto lib/run lib/net lib/sip lib/db \
 	demo tests/fuzz tests/play tests/load tests/peer/agents
 include $(wildcard $(addsuffix /build.mk,$(DIRS)))
 
-.PHONY: all prog-list tools test check check-layers check-reference reference unit unit-bins fuzz-bins bench clean
+.PHONY: all image image-test prog-list tools test check check-layers check-reference reference unit unit-bins fuzz-bins bench clean
 .DEFAULT_GOAL := all
 all: $(addprefix $(O)/bin/,$(PROGS))
 tools: $(addprefix $(O)/bin/,$(TOOLS))
@@ -75,6 +77,11 @@ unit-bins: $(addprefix $(O)/test/,$(notdir $(UNIT)))
 prog-list:
 	@echo $(PROGS)
 fuzz-bins: $(addprefix $(O)/fuzz/,$(FUZZ))
+
+image: all
+	image/build
+image-test: all
+	image/test/run
 
 # The include path shows the layer; product folders never include each other.
 check-layers:

@@ -66,8 +66,7 @@ static int load_table(int fd, const char *data, const char *hash, const char *ro
 
 	for (unsigned i = 0; i < le16toh(s->salt_n); i++)
 		snprintf(salt + 2 * (size_t)i, 3, "%02x", s->salt[i]);
-	r.spec.length = n_blocks * (BLOCK / 512);
-	strcpy(r.spec.target_type, "verity");
+	r.spec = (struct dm_target_spec){ .length = n_blocks * (BLOCK / 512), .target_type = "verity" };
 	int n = snprintf(r.table, sizeof r.table, "1 %s %s %d %d %llu 1 sha256 %s %s 1 panic_on_corruption", data, hash, BLOCK,
 	                 BLOCK, (unsigned long long)n_blocks, root_hash, salt);
 	if (n < 0 || (size_t)n >= sizeof r.table)

@@ -1,12 +1,13 @@
 """Secure Boot: a disk signed by our keys starts on firmware that knows them; what is changed, unsigned or signed by
-others does not. Needs an image built with IMAGE_KEYS and IMAGE_ENROL=1 (image/test/run does that)."""
+others does not. Needs an image built with IMAGE_KEYS (image/test/run does that)."""
+import os
 import pathlib
 import shutil
 import subprocess
 import tempfile
 import unittest
 
-from machine import OUT, Disk, Machine
+from machine import OUT, TOP, Disk, Machine
 
 ESP = "1M"  # where the partition begins
 
@@ -17,6 +18,7 @@ class SecureBoot(unittest.TestCase):
         cls.folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(cls.folder.cleanup)
         cls.disk = Disk(cls.folder.name)
+        subprocess.run([TOP / "image/enrol", cls.disk.path, os.environ["IMAGE_KEYS"]], check=True)
         # The boot loader enrols the keys into firmware that has none, and restarts.
         with Machine(cls.disk, secure=True) as machine:
             machine.expect("Enrolling secure boot keys", 60)
