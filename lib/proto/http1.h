@@ -109,9 +109,9 @@ void http1_put_status(struct buf *out, int status);
 int http1_put_field(struct buf *out, const char *name, struct bytes value);
 /* Ends the head: a body of that length follows (also for the answer to HEAD, where none does). */
 void http1_end_head_length(struct buf *out, uint64_t length);
-/* Ends it: chunks follow (HTTP/1.1), or (is_minor_0) bytes up to the end of the connection. */
-void http1_end_head_chunked(struct buf *out, bool is_minor_0);
-/* Ends it: no body, no length (1xx, 204, 304). */
+/* Ends it: chunks follow. Not for HTTP/1.0. */
+void http1_end_head_chunked(struct buf *out);
+/* Ends it: no body (1xx, 204, 304), or one that ends with the connection. */
 void http1_end_head_none(struct buf *out);
 /* One chunk; nothing for empty bytes, which would end the body. */
 void http1_put_chunk(struct buf *out, struct bytes b);

@@ -245,7 +245,7 @@ static void writes_responses(void **state)
 	assert_int_equal(http1_put_field(&b, "X", BYTES("y")), 0);
 	assert_int_equal(http1_put_field(&b, "X", BYTES("y\r\nSet-Cookie: z")), ERR_SYNTAX);
 	assert_int_equal(http1_put_field(&b, "X:", BYTES("y")), ERR_SYNTAX);
-	http1_end_head_chunked(&b, false);
+	http1_end_head_chunked(&b);
 	http1_put_chunk(&b, BYTES("0123456789abcdef0"));
 	http1_put_chunk(&b, BYTES_NONE);
 	http1_put_last_chunk(&b);

@@ -49,9 +49,9 @@ void http1_end_head_length(struct buf *out, uint64_t length)
 	buf_putf(out, "Content-Length: %llu\r\n\r\n", (unsigned long long)length);
 }
 
-void http1_end_head_chunked(struct buf *out, bool is_minor_0)
+void http1_end_head_chunked(struct buf *out)
 {
-	buf_put_str(out, is_minor_0 ? "Connection: close\r\n\r\n" : "Transfer-Encoding: chunked\r\n\r\n");
+	buf_put_str(out, "Transfer-Encoding: chunked\r\n\r\n");
 }
 
 void http1_end_head_none(struct buf *out)

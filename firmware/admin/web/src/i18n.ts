@@ -1,0 +1,24 @@
+import { en } from './en';
+import { ja } from './ja';
+
+export type Key = keyof typeof en;
+export type Language = 'en' | 'ja';
+const tables = { en, ja };
+
+let language: Language = 'en';
+export function setLanguage(l: Language) {
+  language = l;
+  document.documentElement.lang = l;
+}
+export const getLanguage = () => language;
+
+/** What the person chose before, or what the browser prefers. */
+export function firstLanguage(): Language {
+  const kept = localStorage.getItem('language');
+  if (kept === 'en' || kept === 'ja') return kept;
+  return navigator.language.startsWith('ja') ? 'ja' : 'en';
+}
+
+export function t(key: Key, values: Record<string, string | number> = {}): string {
+  return tables[language][key].replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ''));
+}
