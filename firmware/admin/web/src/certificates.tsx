@@ -50,7 +50,7 @@ export function Certificates() {
   return (
     <Page title={t('cert.title')} lead={t('cert.lead')}>
       <div class="stack">
-        <Card title={t('cert.list')}><Table rows={list} columns={['name', 'names', 'issuer', 'until']} caption={t('cert.list')}
+        <Card title={t('cert.list')}><Table rows={list.map((c) => ({ ...c, names: c.names.replace(/\bdns:/g, ''), issuer: c.issuer.replace(/^\/CN=/, '') }))} columns={['name', 'names', 'issuer', 'until']} caption={t('cert.list')}
           actions={(r) => <Tag kind={Number(r.days) <= 14 ? 'bad' : Number(r.days) <= 30 ? 'warn' : 'good'}>{Number(r.days) < 0 ? t('dash.expired') : t('dash.days', { n: r.days })}</Tag>} /></Card>
         {can(app, 'certificate generate') && <Wizard onDone={() => setN(n + 1)} />}
         {can(app, 'show keys') && <Shown words="show keys" title={t('cert.keys')} refresh={n} />}

@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { download, fromBase64, lines, type Line, type Row, type Word } from './api';
 import { groups, inGroup, useApp } from './app';
-import { t, type Key } from './i18n';
+import { t, title, type Key } from './i18n';
 import { Button, Card, Failure, Field, FileButton, Notice, Page, Sure, Table, useQuery } from './ui';
 
 interface Place { name: string; isOptional: boolean; isMany: boolean }
@@ -15,7 +15,6 @@ const isSecret = (n: string) => /password|secret|passphrase|verifier/.test(n);
 const isFile = (n: string) => /^(file|image|archive)$/.test(n);
 /** Words that end or change something at once, outside the candidate. */
 const isGrave = (c: string) => /\b(delete|close|end|reboot|shutdown|factory[_-]reset|restore|evict|upgrade|revert)\b/.test(c);
-const isRead = (c: string) => /^(show|describe|help|diff|history|check)\b/.test(c);
 
 export interface Run { rows: Row[]; text: string; notes: string[]; message: string; error: string; isBusy: boolean; need: string }
 const nothing: Run = { rows: [], text: '', notes: [], message: '', error: '', isBusy: false, need: '' };
@@ -83,7 +82,7 @@ export function CommandForm(p: { command: string; help: string; onDone?: () => v
       <p class="help">{p.help}</p>
       <div class="fields">
         {parts.map((w, i) => typeof w === 'string' ? null : (
-          <Field key={i} label={w.name} id={`${id}-${i}`} optional={w.isOptional} help={w.isMany ? t('cmd.several') : undefined}>
+          <Field key={i} label={title(w.name)} id={`${id}-${i}`} optional={w.isOptional} help={w.isMany ? t('cmd.several') : undefined}>
             {isFile(w.name) ? <><textarea id={`${id}-${i}`} rows={4} spellcheck={false} value={values[i] ?? ''} onInput={(e) => set(i, e.currentTarget.value)} /><FileButton label={t('conf.upload')} onText={(v) => set(i, v)} /></>
               : <input id={`${id}-${i}`} type={isSecret(w.name) ? 'password' : 'text'} autocomplete={isSecret(w.name) ? 'new-password' : 'off'} spellcheck={false} value={values[i] ?? ''} onInput={(e) => set(i, e.currentTarget.value)} />}
           </Field>
@@ -117,16 +116,20 @@ export function AllCommands() {
   const [filter, setFilter] = useState('');
   const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
   const shown = app.commands.filter((c) => words.every((w) => (c.command + ' ' + c.help).toLowerCase().includes(w)));
-  const topics = [...new Set(shown.map((c) => topic(c.command)))].sort();
+  const count = (x: string) => app.commands.filter((c) => topic(c.command) === x).length;
+  const group = (c: Row) => { const x = topic(c.command); return x === 'settings' ? t('cmd.settings') : count(x) > 1 ? title(x) : t('cmd.other'); };
+  const rank = (x: string) => x === t('cmd.settings') ? 0 : x === t('cmd.other') ? 2 : 1;
+  const topics = [...new Set(shown.map(group))].sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
   return (
     <Page title={t('cmd.title')} lead={t('cmd.lead')} actions={<a class="button" href="/api/v1/openapi.json" target="_blank" rel="noopener">OpenAPI</a>}>
       <input class="filter" type="search" placeholder={t('cmd.filter')} aria-label={t('cmd.filter')} value={filter} onInput={(e) => setFilter(e.currentTarget.value)} />
       {!shown.length && <p class="muted">{t('cmd.nomatch')}</p>}
-      {topics.map((x) => <Card key={x} title={x}><CommandList commands={shown.filter((c) => topic(c.command) === x)} /></Card>)}
+      <div class="stack">{topics.map((x) => <Card key={x} title={x} class="compact"><CommandList commands={shown.filter((c) => group(c) === x)} /></Card>)}</div>
     </Page>
   );
 }
-const topic = (c: string) => { const w = c.split(' '); return w[0] === 'show' && w[1] && !/^[<[]/.test(w[1]) ? w[1] : w[0]; };
+const settings = /^(set|delete|describe|diff|check|commit|confirm|revert|rollback|discard|history|save|load|merge|show settings|show candidate)\b/;
+const topic = (c: string) => { if (settings.test(c)) return 'settings'; const w = c.split(' '); return w[0] === 'show' && w[1] && !/^[<[]/.test(w[1]) ? w[1] : w[0]; };
 
 /** A show command without places, kept fresh. */
 export function Shown(p: { words: string; title: string; every_ms?: number; refresh?: number; actions?: (r: Row) => preact.ComponentChildren }) {
@@ -151,7 +154,7 @@ function Live(p: { command: Row }) {
     <Card title={t('log.live')} actions={run.isBusy ? <Button onClick={stop}>{t('log.pause')}</Button> : <Button kind="primary" onClick={() => start(words(), true)}>{t('cmd.live')}</Button>}>
       <p class="help"><code>{p.command.command}</code> {p.command.help}</p>
       <div class="inline">
-        {places.map((w, i) => typeof w !== 'string' && <Field key={i} id={'live-' + i} label={w.name} optional={w.isOptional}><input id={'live-' + i} value={values[i] ?? ''} onInput={(e) => { const v = [...values]; v[i] = e.currentTarget.value; setValues(v); }} /></Field>)}
+        {places.map((w, i) => typeof w !== 'string' && <Field key={i} id={'live-' + i} label={title(w.name)} optional={w.isOptional}><input id={'live-' + i} value={values[i] ?? ''} onInput={(e) => { const v = [...values]; v[i] = e.currentTarget.value; setValues(v); }} /></Field>)}
         <Field id="live-filter" label={t('log.filter')}><input id="live-filter" type="search" value={filter} onInput={(e) => setFilter(e.currentTarget.value)} /></Field>
       </div>
       <Outcome run={{ ...run, rows: rows.slice(-500).reverse(), text, message: '' }} name={p.command.command} />
@@ -177,4 +180,3 @@ export function GroupPage(p: { id: (typeof groups)[number]['id'] }) {
     </Page>
   );
 }
-export { isRead };

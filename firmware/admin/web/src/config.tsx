@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { change, path, schema, type Row, type SettingRow } from './api';
 import { useApp } from './app';
-import { t } from './i18n';
+import { t, title } from './i18n';
 import { Button, Card, Failure, Field, FileButton, Loading, Page, Tag, useAction, useQuery } from './ui';
 
 interface Entry { row: SettingRow; path: string; value?: string; running?: string }
@@ -23,7 +23,6 @@ function keysOf(pattern: string, where: string): string[] | null {
 const fill = (pattern: string, keys: string[]) => { let i = 0; return pattern.replace(/\*/g, () => keys[i++]); };
 const section = (p: string) => p.split(' ')[0];
 const stem = (p: string) => p.slice(0, p.indexOf(' *'));
-const title = (p: string) => p.replace(/-/g, ' ');
 
 function Editor(p: { entry: Entry; onDone: () => void }) {
   const { row } = p.entry;
@@ -89,8 +88,12 @@ function Keyed(p: { stem: string; rows: SettingRow[]; keys: string[]; entry: (ro
   const act = useAction();
   const all = [...new Set([...p.keys, ...fresh])];
   return (
-    <Card title={title(p.stem)}>
-      {all.length === 0 && <p class="muted">{t('app.none')}</p>}
+    <Card title={title(p.stem)} class="compact" actions={
+      <form class="adder" onSubmit={(e) => { e.preventDefault(); if (key.trim()) setFresh([...fresh, key.trim()]); setKey(''); }}>
+        <input aria-label={`${t('conf.add.key')}: ${p.stem}`} placeholder={t('conf.add.key')} value={key} onInput={(e) => setKey(e.currentTarget.value)} spellcheck={false} />
+        <Button type="submit" disabled={!key.trim()}>{t('conf.add')}</Button>
+      </form>}>
+      {p.rows.length === 1 && <p class="help">{p.rows[0].help}</p>}
       {all.map((k) => (
         <details key={k} class="keyed" open={fresh.includes(k) || p.rows.length === 1}>
           <summary><strong>{k}</strong></summary>
@@ -103,10 +106,6 @@ function Keyed(p: { stem: string; rows: SettingRow[]; keys: string[]; entry: (ro
         </details>
       ))}
       {act.view}
-      <form class="inline" onSubmit={(e) => { e.preventDefault(); if (key.trim()) setFresh([...fresh, key.trim()]); setKey(''); }}>
-        <Field label={t('conf.add.key')} id={'add-' + p.stem.replace(/ /g, '-')}><input id={'add-' + p.stem.replace(/ /g, '-')} value={key} onInput={(e) => setKey(e.currentTarget.value)} spellcheck={false} /></Field>
-        <Button type="submit" disabled={!key.trim()}>{t('conf.add')}</Button>
-      </form>
     </Card>
   );
 }

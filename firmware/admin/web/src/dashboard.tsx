@@ -78,7 +78,7 @@ export function Dashboard() {
       <Card title={t('dash.traffic')}><Graphs /></Card>
       <div class="columns">
         <Card title={t('dash.certificates')}>
-          {list.length ? <Table rows={list.map((c) => ({ name: c.name, names: c.names, days: c.days }))} actions={(r) => <Tag kind={daysKind(Number(r.days))}>{Number(r.days) < 0 ? t('dash.expired') : t('dash.days', { n: r.days })}</Tag>} columns={['name', 'names']} /> : <p class="muted">{t('dash.nocertificates')}</p>}
+          {list.length ? <Table rows={list.map((c) => ({ name: c.name, names: c.names.replace(/\bdns:/g, ''), days: c.days }))} actions={(r) => <Tag kind={daysKind(Number(r.days))}>{Number(r.days) < 0 ? t('dash.expired') : t('dash.days', { n: r.days })}</Tag>} columns={['name', 'names']} /> : <p class="muted">{t('dash.nocertificates')}</p>}
         </Card>
         <Card title={t('dash.partners')}>
           {peers.data?.records.length ? <Table rows={peers.data.records} columns={['domain', 'direction', 'state', 'proof'].filter((c) => c in peers.data!.records[0])} /> : <p class="muted">{t('dash.nopartners')}</p>}

@@ -19,6 +19,13 @@ export function firstLanguage(): Language {
   return navigator.language.startsWith('ja') ? 'ja' : 'en';
 }
 
+/** A column or a word of a table's row, for people. */
+export function title(name: string): string {
+  const known = tables[language]['col.' + name as Key];
+  const text = known ?? name.replace(/[-_]/g, ' ');
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 export function t(key: Key, values: Record<string, string | number> = {}): string {
   return tables[language][key].replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ''));
 }

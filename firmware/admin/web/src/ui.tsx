@@ -2,7 +2,7 @@
 import type { ComponentChildren, JSX } from 'preact';
 import { useEffect, useId, useRef, useState } from 'preact/hooks';
 import { get, Problem, type Answer, type Row } from './api';
-import { getLanguage, t, type Key } from './i18n';
+import { getLanguage, t, title, type Key } from './i18n';
 
 type Children = { children?: ComponentChildren };
 
@@ -138,16 +138,16 @@ export function Table(p: { rows: Row[]; columns?: string[]; labels?: Record<stri
   const columns = p.columns ?? [...new Set(p.rows.flatMap((r) => Object.keys(r)))];
   if (!p.rows.length) return <p class="muted empty">{t('app.none')}</p>;
   if (p.rows.length === 1 && columns.length > 7) {
-    return <dl class="facts">{columns.map((c) => <div key={c}><dt>{p.labels?.[c] ?? c}</dt><dd><Value name={c} value={p.rows[0][c] ?? ''} /></dd></div>)}</dl>;
+    return <dl class="facts">{columns.map((c) => <div key={c}><dt>{p.labels?.[c] ?? title(c)}</dt><dd><Value name={c} value={p.rows[0][c] ?? ''} /></dd></div>)}</dl>;
   }
   return (
     <div class="table-box" tabIndex={0} role="region" aria-label={p.caption ?? columns.join(', ')}>
       <table>
-        <thead><tr>{columns.map((c) => <th key={c} scope="col">{p.labels?.[c] ?? c}</th>)}{p.actions && <th><span class="hidden">{t('app.more')}</span></th>}</tr></thead>
+        <thead><tr>{columns.map((c) => <th key={c} scope="col">{p.labels?.[c] ?? title(c)}</th>)}{p.actions && <th><span class="hidden">{t('app.more')}</span></th>}</tr></thead>
         <tbody>
           {p.rows.map((r, i) => (
             <tr key={i}>
-              {columns.map((c) => <td key={c} data-label={p.labels?.[c] ?? c} class={/^-?[\d.]+$/.test(r[c] ?? '') ? 'number' : ''}><Value name={c} value={r[c] ?? ''} /></td>)}
+              {columns.map((c) => <td key={c} data-label={p.labels?.[c] ?? title(c)} class={/^-?[\d.]+$/.test(r[c] ?? '') ? 'number' : ''}><Value name={c} value={r[c] ?? ''} /></td>)}
               {p.actions && <td class="row-actions">{p.actions(r)}</td>}
             </tr>
           ))}
