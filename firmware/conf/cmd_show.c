@@ -77,7 +77,7 @@ COMMAND_FN(cmd_help)
 	(void)cmd;
 	(void)args;
 	for (size_t i = 0; i < command_count; i++) {
-		if (command_table[i].role > o->role)
+		if (!rights_may(o->role, command_table[i].role))
 			continue;
 		oper_record_begin(o);
 		oper_record_str(o, "command", command_table[i].words);

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/secret.h"
+#include "file.h"
 #include "secret_input.h"
 #include "table.h"
 
@@ -19,6 +20,7 @@ struct answer {
 	struct table table;
 	int exit_code;
 	bool is_over;
+	bool has_failed; /* here: a file could not be written */
 	/* NEED */
 	enum oper_need need;
 	size_t need_at;
@@ -33,7 +35,7 @@ static void on_done(struct answer *s, struct wire *w)
 	s->ask->client->changes = wire_u32(w);
 	s->ask->had_secret = wire_u8(w) & OPER_DONE_SECRET;
 	s->is_over = true;
-	s->exit_code = rc < 0;
+	s->exit_code = rc < 0 || s->has_failed;
 	table_end(&s->table);
 	fflush(stdout);
 	if (rc < 0)
@@ -49,6 +51,19 @@ static void on_need(struct answer *s, struct wire *w)
 	struct bytes text = wire_str(w);
 	snprintf(s->need_text, sizeof s->need_text, "%.*s", BYTES_FMT(text));
 	s->is_over = true;
+}
+
+/* A file that is there is the person's: the new one is not written, and the command has failed for him. */
+static int on_file(struct answer *s, struct bytes name, struct bytes content)
+{
+	char text[256];
+	int rc = file_save(name, content, text, sizeof text);
+
+	table_flush(&s->table);
+	fflush(stdout);
+	fprintf(stderr, "%s%s\n", rc < 0 ? "error: " : "", text);
+	s->has_failed |= rc < 0;
+	return rc == ERR_PROTOCOL ? rc : 0;
 }
 
 static int on_frame(struct answer *s, enum oper_frame type, struct wire *w)
@@ -73,6 +88,9 @@ static int on_frame(struct answer *s, enum oper_frame type, struct wire *w)
 	case OPER_NEED:
 		on_need(s, w);
 		return wire_failed(w) ? ERR_PROTOCOL : 0;
+	case OPER_FILE:
+		text = wire_str(w);
+		return on_file(s, text, wire_bytes(w));
 	default:
 		return ERR_PROTOCOL;
 	}
@@ -131,12 +149,12 @@ static int put_file(struct client_line *line, size_t at, struct buf *content)
 	return 0;
 }
 
-static int put_secret(const struct ask *a, struct client_line *line, size_t at, const char *prompt,
+static int put_secret(const struct ask *a, struct client_line *line, size_t at, const char *prompt, bool is_new,
                       struct buf *content)
 {
 	if (at != line->n || line->n > WORDS_MAX)
 		return ERR_PROTOCOL;
-	int rc = secret_input(prompt, a->may_prompt, content);
+	int rc = secret_input(prompt, a->may_prompt, is_new, content);
 	if (rc < 0) {
 		fprintf(stderr, "error: %s\n", rc == ERR_SYNTAX ? "the two were not the same" : "no password given");
 		return rc;
@@ -150,7 +168,7 @@ static int give(struct answer *s, struct client_line *line, struct buf *content)
 {
 	if (s->need == OPER_NEED_FILE)
 		return put_file(line, s->need_at, content);
-	return put_secret(s->ask, line, s->need_at, s->need_text, content);
+	return put_secret(s->ask, line, s->need_at, s->need_text, s->need == OPER_NEED_SECRET, content);
 }
 
 /* Asks; answers at most two wishes (a file and a secret), then it must be done. */

@@ -50,6 +50,7 @@ enum oper_need {
 	OPER_NEED_SECRET = 1,       /* ask the person without echo and twice, append it at `word` */
 	OPER_NEED_FILE = 2,         /* the word names a file: send its content instead */
 	OPER_NEED_PASSWORD_NEW = 3, /* after LOGIN: first login, or the password has expired: send LOGIN_NEW */
+	OPER_NEED_OLD_SECRET = 5,   /* ask the person without echo, once; append it at `word` */
 	OPER_NEED_CODE = 4,         /* after LOGIN or LOGIN_NEW: send it again with the one-time code */
 };
 
