@@ -23,3 +23,9 @@ check_test_SRCS := firmware/conf/check.c firmware/conf/cert.c firmware/conf/keyr
 	firmware/conf/rows.c firmware/conf/entry.c firmware/conf/conf_text.c
 check_test_LIBS := net run proto base
 check_test_LD := -levent_core -lexpat -lidn2 -licuuc -lssl -lcrypto
+
+UNIT += firmware/conf/operators_test
+operators_test_SRCS := firmware/conf/account.c firmware/conf/accounts.c firmware/conf/disk.c firmware/conf/scrypt.c firmware/conf/throttle.c \
+	firmware/conf/totp.c firmware/conf/quality.c firmware/conf/rights.c
+operators_test_LIBS := run base
+operators_test_LD := -lcrypto
