@@ -19,6 +19,7 @@ struct command_args {
 	size_t n;
 	size_t first_word;         /* place of v[0] among the words typed */
 	bool has_secret;
+	bool has_secret_first; /* v[0] is one */
 };
 
 struct command {
