@@ -55,6 +55,10 @@ void audit_login(const struct oper *o, const char *name, int rc);
 /* A change of an account: what of it, and its values before and after. Never a secret. */
 void audit_account(const struct oper *o, const char *account, const char *what, const char *before, const char *after);
 
+/* handed.c: MSG_OPERATOR; the end of the program that sent it. */
+int handed_operator(void *arg, struct chan *from, const struct frame *f);
+void handed_down(struct conf *c);
+
 /* Handlers of commands.c's rows, by file. */
 #define COMMAND_FN(name)                                                                           \
 	void name(struct conf *c, struct oper *o, const struct command *cmd, const struct command_args *args)
