@@ -114,6 +114,7 @@ static int keep_head(struct conn *c, const struct http1_request *q)
 	r->is_minor_0 = q->minor == 0;
 	r->is_kept = q->is_kept;
 	r->takes_gzip = http1_has_token(q, "accept-encoding", "gzip");
+	r->is_background = http1_count(q, "x-background") > 0;
 	buf_init(&r->text, FIELDS_BYTES + 64);
 	buf_init(&r->body, CONN_BODY_MAX + 1);
 	if (!buf_reserve(&r->text, FIELDS_BYTES)) /* all of it at once: the views stay */

@@ -146,7 +146,7 @@ static void login_failed(struct session *s, int rc, struct bytes why)
 	peer_address_text(&s->peer, peer);
 	s->admin->stats[STAT_LOGIN_FAILED]++;
 	log_warn("web.login.failed", LOG_STR("address", peer), LOG_STR("reason", err_name(rc)));
-	login_refuse(s, rc == ERR_CLOSED ? 503 : rc == ERR_AGAIN ? 429 : rc == ERR_RANGE ? 422 : 401, err_name(rc), why);
+	login_refuse(s, rc == ERR_CLOSED ? 503 : rc == ERR_AGAIN ? 429 : rc == ERR_RANGE ? 422 : 401, rc == ERR_AUTH ? "login-failed" : err_name(rc), why);
 }
 
 /* Not a mistake: the person's next step. Each step is a log-in of its own. */
@@ -425,7 +425,7 @@ struct session *session_of(struct conn *c)
 		conn_problem(c, 403, "csrf", "the X-CSRF-Token field is missing or wrong");
 		return NULL;
 	}
-	if (s)
+	if (s && !c->request.is_background)
 		s->used_ms = loop_now(s->admin->loop);
 	return s;
 }

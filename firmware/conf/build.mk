@@ -1,7 +1,7 @@
 PROGS += gh-conf
 gh-conf_SRCS := firmware/conf/conf.c firmware/conf/txn.c firmware/conf/store.c firmware/conf/rows.c \
 	firmware/conf/entry.c firmware/conf/conf_text.c firmware/conf/check.c firmware/conf/cert.c firmware/conf/keyring.c \
-	firmware/conf/expiry.c firmware/conf/listeners.c firmware/conf/audit.c firmware/conf/oper.c firmware/conf/relay.c \
+	firmware/conf/expiry.c firmware/conf/listeners.c firmware/conf/audit.c firmware/conf/oper.c firmware/conf/handed.c firmware/conf/relay.c \
 	firmware/conf/commands.c firmware/conf/command.c firmware/conf/complete.c firmware/conf/place.c \
 	firmware/conf/cmd_settings.c firmware/conf/cmd_commit.c firmware/conf/cmd_show.c \
 	firmware/conf/cmd_certificate.c firmware/conf/cmd_turn.c \

@@ -49,6 +49,10 @@ struct conf {
 	uint64_t started_ms;
 };
 
+/* handed.c: MSG_OPERATOR; the end of the program that sent it. */
+int handed_operator(void *arg, struct chan *from, const struct frame *f);
+void handed_down(struct conf *c);
+
 /* Handlers of commands.c's rows, by file. */
 #define COMMAND_FN(name)                                                                           \
 	void name(struct conf *c, struct oper *o, const struct command *cmd, const struct command_args *args)

@@ -550,7 +550,7 @@ static bool has_room(const struct conf *c, const struct oper *o)
 	return c->n_opers < OPERS_MAX - OPERS_CONSOLE && count_strangers(c) < OPERS_STRANGERS;
 }
 
-void oper_accept(struct conf *c, int fd, bool is_unix, const char *source)
+struct oper *oper_accept(struct conf *c, int fd, bool is_unix, const char *source)
 {
 	struct oper *o = calloc(1, sizeof *o);
 	bool is_right = o != NULL;
@@ -566,10 +566,11 @@ void oper_accept(struct conf *c, int fd, bool is_unix, const char *source)
 		log_warn("conf.oper.refused", LOG_STR("by", o ? o->by : ""), LOG_STR("source", o ? o->source : source), LOG_INT("opers", c->n_opers));
 		free(o);
 		(void)close(fd); /* refused */
-		return;
+		return NULL;
 	}
 	list_add_tail(&c->opers, &o->node);
 	c->n_opers++;
+	return o;
 }
 
 void oper_evict(struct oper *o, const char *why)

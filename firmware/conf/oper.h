@@ -31,6 +31,7 @@ struct oper {
 	struct loop_defer sweep; /* closes it after the callbacks */
 	struct buf in, out;
 	enum oper_way way;
+	uint64_t number;         /* OPER_WAY_HANDED: the other program's number for it */
 	bool is_known;           /* it may ask: as the console, or as an account after its login */
 	enum oper_role role;     /* of who is known */
 	enum oper_role wanted;   /* by HELLO: not more than this role may */
@@ -54,8 +55,8 @@ struct oper {
 };
 
 /* Takes over a descriptor: a connection at ghsh.sock (is_unix: the kernel says whose it is), or one end of a pair that
- * another program handed over, whose people come from `source` (an address as text). */
-void oper_accept(struct conf *c, int fd, bool is_unix, const char *source);
+ * another program handed over, whose people come from `source` (an address as text). NULL: refused, and closed. */
+struct oper *oper_accept(struct conf *c, int fd, bool is_unix, const char *source);
 void oper_close_all(struct conf *c);
 /* Ends a connection, after what it has been told has gone out if that goes at once. */
 void oper_evict(struct oper *o, const char *why);
