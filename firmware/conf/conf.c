@@ -246,6 +246,7 @@ static const struct bus_handler handlers[] = {
 	{ MSG_SNAPSHOT_ACCEPT, on_accept },       { MSG_SNAPSHOT_REFUSE, on_refuse },
 	{ MSG_LISTENERS_DONE, on_listeners_done }, { MSG_PROCESS, on_process },
 	{ MSG_RECORD, on_record },                { MSG_COMMAND_DONE, on_command_done },
+	{ MSG_CAPTURE_OPENED, capture_on_opened },
 };
 
 /* ---- life ---- */

@@ -79,6 +79,10 @@ COMMAND_FN(cmd_key_delete);
 COMMAND_FN(cmd_certificate_import);
 COMMAND_FN(cmd_certificate_show);
 COMMAND_FN(cmd_trace);
+/* cmd_capture.c */
+COMMAND_FN(cmd_capture_start);
+COMMAND_FN(cmd_capture_get);
+int capture_on_opened(void *conf, struct chan *from, const struct frame *f);
 /* cmd_turn.c */
 COMMAND_FN(cmd_turn_user_add);
 

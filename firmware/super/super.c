@@ -14,7 +14,7 @@
 static const enum prog stop_order[][6] = {
 	{ PROG_ACCESS, PROG_S2S, PROG_SIP, PROG_LINE, PROG_TURN, PROG_XDP },
 	{ PROG_IM, PROG_SWITCH, PROG_XLATE, PROG_COUNT, PROG_COUNT, PROG_COUNT },
-	{ PROG_STORE, PROG_KEYS, PROG_CONF, PROG_COUNT, PROG_COUNT, PROG_COUNT },
+	{ PROG_STORE, PROG_KEYS, PROG_CONF, PROG_CAPTURE, PROG_COUNT, PROG_COUNT },
 };
 enum {
 	STOP_PHASES = sizeof stop_order / sizeof stop_order[0],
@@ -81,6 +81,7 @@ static const struct bus_handler handlers[] = {
 	{ MSG_BAD_PEER, on_bad_peer },
 	{ MSG_LISTENERS_SET, listen_on_set },
 	{ MSG_INSTANCES_SET, on_instances },
+	{ MSG_CAPTURE_OPEN, capture_on_open },
 };
 
 /* A program whose own channel to us is broken is of no use. The word kept with a channel is the

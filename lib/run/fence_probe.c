@@ -357,7 +357,7 @@ static const struct probe probes[] = {
 	{ "bind", FENCE_RELAY, binds },
 	{ "listen", FENCE_RELAY, listens },
 	{ "accept", FENCE_ACCEPT, accepts },
-	{ "socket-filter", 0, sets_socket_filter },
+	{ "socket-filter", FENCE_CAPTURE, sets_socket_filter },
 	{ "execve", 0, executes },
 	{ "fork", 0, forks },
 	{ "kill", 0, signals_others },

@@ -19,6 +19,8 @@ enum oper_frame {
 	OPER_DONE = 19,      /* rc u32 (as i32), text str, changes u32 in the candidate, flags u8 */
 	OPER_NEED = 20,      /* what u8 (enum oper_need), word u16 (its place), text str: ask again with it */
 	OPER_CANDIDATE = 21, /* word str, help str: one completion; then DONE */
+	OPER_FILE = 22,      /* name str, content bytes: a file for the person. Several of one name, one after the
+	                      * other, are its parts; it is whole when DONE says 0 */
 };
 
 enum oper_word {
