@@ -206,6 +206,16 @@ static int allow_relay(scmp_filter_ctx f)
 	return allow_options(f, options, sizeof options / sizeof options[0]);
 }
 
+/* A filter of the classic kind, which the kernel checks: on a packet socket that gh-super opened, or (no more than a
+ * nuisance to itself) on another that it has. */
+static int allow_capture(scmp_filter_ctx f)
+{
+	static const struct socket_option options[] = { { SOL_SOCKET, SO_ATTACH_FILTER } };
+	int rc = allow_options(f, options, sizeof options / sizeof options[0]);
+
+	return rc ? rc : seccomp_rule_add(f, SCMP_ACT_ALLOW, NAME(fstatfs), 0) ? ERR_SYS : 0;
+}
+
 static int add_rules(scmp_filter_ctx f, const struct service *row)
 {
 	int rc = ALLOW_EACH(f, calls_all);
@@ -230,6 +240,8 @@ static int add_rules(scmp_filter_ctx f, const struct service *row)
 		rc = allow_pairs(f);
 	if (!rc && row->may & FENCE_RELAY)
 		rc = allow_relay(f);
+	if (!rc && row->may & FENCE_CAPTURE)
+		rc = allow_capture(f);
 	if (!rc)
 		rc = row->may & FENCE_FILES ? ALLOW_EACH(f, calls_files) : refuse_files(f);
 	return rc;
