@@ -10,11 +10,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Doors go first, so that nothing new comes in; the store and the keys last. */
+/* Doors go first, so that nothing new comes in; the store and the keys late, and who keeps
+ * the lines of them all last. */
 static const enum prog stop_order[][6] = {
 	{ PROG_ACCESS, PROG_S2S, PROG_SIP, PROG_LINE, PROG_TURN, PROG_XDP },
 	{ PROG_IM, PROG_SWITCH, PROG_XLATE, PROG_COUNT, PROG_COUNT, PROG_COUNT },
 	{ PROG_STORE, PROG_KEYS, PROG_CONF, PROG_COUNT, PROG_COUNT, PROG_COUNT },
+	{ PROG_LOG, PROG_COUNT, PROG_COUNT, PROG_COUNT, PROG_COUNT, PROG_COUNT },
 };
 enum {
 	STOP_PHASES = sizeof stop_order / sizeof stop_order[0],
@@ -28,11 +30,11 @@ static int on_ready(void *arg, struct chan *from, const struct frame *f)
 
 	(void)f;
 	child_ready(c);
-	/* gh-conf has just come (back): it hears of everybody. */
-	for (unsigned p = 0; c->prog == PROG_CONF && p < PROG_COUNT; p++)
+	/* gh-conf or gh-log has just come (back): it hears of everybody. */
+	for (unsigned p = 0; (c->prog == PROG_CONF || c->prog == PROG_LOG) && p < PROG_COUNT; p++)
 		for (unsigned i = 0; i < INSTANCES_MAX; i++)
 			if (s->children[p][i].state != CHILD_NONE)
-				child_tell_conf(&s->children[p][i]);
+				child_tell_of(&s->children[p][i], c->prog);
 	return 0;
 }
 
