@@ -30,6 +30,8 @@ const struct command command_table[] = {
 	/* ---- the box ---- */
 	{ "show processes", OPER_AUDITOR, OWN(cmd_show_processes), "Programs: state, process number, restarts" },
 	{ "show counters [program]", OPER_AUDITOR, OWN(cmd_show_counters), "What the programs count" },
+	{ "show alarms", OPER_AUDITOR, RELAY(PROG_LOG), "Alarms that stand: severity, since when, what to do" },
+	{ "show alarms history [events]", OPER_AUDITOR, RELAY(PROG_LOG), "Alarms that were raised and cleared, the newest last" },
 	{ "show version", OPER_AUDITOR, OWN(cmd_show_version), "Version, running generation, uptime" },
 	{ "help", OPER_AUDITOR, OWN(cmd_help), "All commands" },
 

@@ -10,14 +10,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Doors go first, so that nothing new comes in; the store and the keys last. */
-static const unsigned stop_last = P(PROG_STORE) | P(PROG_KEYS) | P(PROG_CONF);
+/* Doors go first, so that nothing new comes in; the store and the keys late; who writes the others' lines last. */
+static const unsigned stop_last = P(PROG_LOG);
+static const unsigned stop_late = P(PROG_STORE) | P(PROG_KEYS) | P(PROG_CONF);
 static const unsigned stop_before = P(PROG_IM) | P(PROG_SWITCH) | P(PROG_XLATE);
-enum { STOP_PHASES = 3 };
+enum { STOP_PHASES = 4 };
 
 static bool is_of_phase(enum prog p, unsigned phase)
 {
-	unsigned own = P(p) & stop_last ? 2 : P(p) & stop_before ? 1 : 0;
+	unsigned own = P(p) & stop_last ? 3 : P(p) & stop_late ? 2 : P(p) & stop_before ? 1 : 0;
 
 	return own == phase && p != PROG_SUPER;
 }
@@ -29,11 +30,11 @@ static int on_ready(void *arg, struct chan *from, const struct frame *f)
 
 	(void)f;
 	child_ready(c);
-	/* gh-conf has just come (back): it hears of everybody. */
-	for (unsigned p = 0; c->prog == PROG_CONF && p < PROG_COUNT; p++)
+	/* gh-conf or gh-log has just come (back): it hears of everybody. */
+	for (unsigned p = 0; (c->prog == PROG_CONF || c->prog == PROG_LOG) && p < PROG_COUNT; p++)
 		for (unsigned i = 0; i < INSTANCES_MAX; i++)
 			if (s->children[p][i].state != CHILD_NONE)
-				child_tell_conf(&s->children[p][i]);
+				child_tell_of(&s->children[p][i], c->prog);
 	return 0;
 }
 

@@ -75,7 +75,8 @@ void child_stop(struct child *c, uint32_t grace_ms);
 struct child *child_of_pid(struct super *s, pid_t pid);
 /* Channel to it, or NULL. */
 struct chan *child_chan(const struct child *c);
-void child_tell_conf(const struct child *c);
+/* Its state, to gh-conf or gh-log. */
+void child_tell_of(const struct child *c, enum prog to);
 /* Starts and stops instances until as many run as are wanted. */
 void children_adjust(struct super *s);
 

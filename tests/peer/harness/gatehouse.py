@@ -22,6 +22,7 @@ PROGRAMS = (
     "gh-turn",
     "gh-admin",
     "gh-capture",
+    "gh-log",
 )
 
 
