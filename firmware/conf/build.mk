@@ -34,3 +34,10 @@ UNIT += firmware/conf/trail_test
 trail_test_SRCS := firmware/conf/trail.c firmware/conf/disk.c
 trail_test_LIBS := run base
 trail_test_LD := -levent_core -lcrypto
+
+# all of gh-conf but its main
+conf_ENGINE := $(filter-out firmware/conf/conf.c,$(gh-conf_SRCS)) firmware/conf/oper_fixture.c
+UNIT += firmware/conf/oper_test
+oper_test_SRCS := $(conf_ENGINE)
+oper_test_LIBS := $(gh-conf_LIBS)
+oper_test_LD := $(gh-conf_LD)
