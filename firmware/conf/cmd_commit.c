@@ -103,7 +103,11 @@ static void judge(void *arg, const struct row_item *old, const struct row_item *
 {
 	struct judged *j = arg;
 	struct bytes path = (old ? old : new)->path;
+	bool is_rule = (old ? old : new)->row->id == SET_OPERATORS_TWO_PERSON && old;
 
+	/* one person alone cannot take the rule away; root can, whose box it is */
+	if (!j->first[0] && is_rule && j->oper->account[0])
+		snprintf(j->first, 512, "operators two-person: only root's console may change it");
 	if (!j->first[0] && !rights_may(j->oper->role, rights_setting(path)))
 		snprintf(j->first, 512, "%.*s: your role may not change this setting", (int)(path.n > 400 ? 400 : path.n), (const char *)path.p);
 }

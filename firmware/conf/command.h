@@ -35,6 +35,17 @@ struct command {
 extern const struct command command_table[];
 extern const size_t command_count;
 
+/* Commands that wait for a second person (approval.h): how their words begin, and from which step of `operators two-person` on. */
+struct command_two_person {
+	const char *words;
+	unsigned step; /* 1: factory-reset, 2: accounts */
+};
+extern const struct command_two_person command_two_person_table[];
+extern const size_t command_two_person_count;
+
+/* Runs a row whose right has been looked at; it answers o. */
+void command_run(struct oper *o, const struct command *cmd, const struct command_args *args);
+
 /* What a person typed. */
 struct command_line {
 	struct bytes v[WORDS_MAX];

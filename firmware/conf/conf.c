@@ -377,6 +377,7 @@ static void on_stop(void *program, uint32_t grace_ms)
 	txn_fini(&c->txn);
 	expiry_fini(&c->expiry);
 	hasher_fini(&c->hasher);
+	approvals_fini(&c->approvals);
 	accounts_close(&c->accounts);
 	trail_close(&c->trail);
 	store_close(&c->store);

@@ -3,6 +3,7 @@
 #define CONF_CONF_H
 
 #include "accounts.h"
+#include "approval.h"
 #include "audit.h"
 #include "expiry.h"
 #include "hasher.h"
@@ -33,6 +34,7 @@ struct conf {
 	struct expiry expiry;
 	struct accounts accounts;
 	struct trail trail;
+	struct approvals approvals;
 	struct throttle throttle;
 	struct hasher hasher;
 	int helper_fd;        /* until the hasher has it */
@@ -103,6 +105,10 @@ COMMAND_FN(cmd_passwd);
 COMMAND_FN(cmd_show_operators);
 COMMAND_FN(cmd_show_operator_sessions);
 COMMAND_FN(cmd_operator_evict);
+/* approval.c */
+COMMAND_FN(cmd_approve);
+COMMAND_FN(cmd_disapprove);
+COMMAND_FN(cmd_show_approvals);
 /* cmd_audit.c */
 COMMAND_FN(cmd_show_audit);
 COMMAND_FN(cmd_audit_verify);
