@@ -22,7 +22,7 @@ export function firstLanguage(): Language {
 /** A column or a word of a table's row, for people. */
 export function title(name: string): string {
   const known = tables[language]['col.' + name as Key];
-  const text = known ?? name.replace(/[-_]/g, ' ');
+  const text = known ?? name.replace(/[-_]/g, ' ').replace(/\b(dns|sip|tls|im|turn|posh|ntp|snmp|totp|ssh|acme|msrp|tcp|udp|dtls|ip|id|xmpp|jid|ca)\b/g, (w) => w.toUpperCase());
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
