@@ -17,8 +17,8 @@ class Browser(WebCase):
             raise Failed("playwright-core is missing: make web-deps")
         self.gh.ghsh("operator add boss admin %s\n" % FIRST)
         argv = [need("node"), "test/browser.mjs", "https://" + self.addr, "boss", FIRST, OWN]
-        got = subprocess.run(argv + [os.environ["WEB_SHOTS"]] * ("WEB_SHOTS" in os.environ), cwd=web, capture_output=True, text=True,
-                             timeout=220, env=dict(os.environ, HOME=self.place.path("home")))
+        argv += [os.environ[x] for x in ("WEB_SHOTS",) if x in os.environ]
+        got = subprocess.run(argv, cwd=web, capture_output=True, text=True, timeout=220, env=dict(os.environ, HOME=self.place.path("home")))
         lines = [x for x in got.stdout.splitlines() if x[:4] in ("pass", "FAIL")]
         for line in lines:
             with self.subTest(line[6:]):
