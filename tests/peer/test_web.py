@@ -230,6 +230,27 @@ class Sessions(WebCase):
         self.assertEqual(w.login("novice", FIRST).status, 401)
         self.assertEqual(w.login("novice").status, 201)
 
+    def test_banner_before_and_message_after(self):
+        self.gh.commit('set operators banner "Mind the gap|authorised people only"', 'set operators message "Be kind"')
+        wait_for("the banner", lambda: self.web.ask("GET", "banner").json()["banner"] == "Mind the gap\nauthorised people only", 5)
+        w = Web(self.addr)
+        self.assertEqual(w.login("boss").json()["message"].strip(), "Be kind")
+        self.gh.commit("delete operators banner", "delete operators message")
+
+    def test_certificate_must_be_there(self):
+        for lines, why in ((["set web certificate nothing"], "no certificate nothing"), (["delete web certificate"], "set web certificate too")):
+            got = self.gh.ghsh(lines + ["check", "commit"], check=False)
+            self.assertIn(why, got)
+        self.gh.ghsh(["certificate generate web ed25519", "certificate self-signed web web.example", "set web certificate web", "commit"])
+        self.assertIn("the web administration runs with this key", self.gh.ghsh("key delete web\n", check=False))
+        wait_for("a live change of certificate", lambda: "Ed25519" in self.kind(), 5)
+        self.gh.commit("set web certificate own")
+        wait_for("and back", lambda: "Ed25519" not in self.kind(), 5)
+        self.assertTrue(self.reach())
+
+    def kind(self):
+        return subprocess.run([need("openssl"), "s_client", "-connect", self.addr + ":443"], input="", capture_output=True, text=True, timeout=10).stdout.replace("ED25519", "Ed25519")
+
     def test_wrong_password(self):
         r = Web(self.addr).login("boss", "not-this-one")
         self.assertEqual((r.status, r.code), (401, "login-failed"))
@@ -474,5 +495,5 @@ class Description(PeerCase):
         for name in os.listdir(src):
             with open(os.path.join(src, name), encoding="utf-8") as f:
                 used |= set(re.findall(r"'([a-z]+\.[a-z0-9.-]+)'", f.read())) if name not in ("en.ts", "ja.ts") else set()
-        named = {k for k in keys["en"] if not k.startswith(("nav.", "col."))}
+        named = {k for k in keys["en"] if not k.startswith(("nav.", "col.", "sec."))}
         self.assertEqual(named - used, set(), "texts that no page shows")

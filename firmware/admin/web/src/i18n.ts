@@ -26,6 +26,9 @@ export function title(name: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
+/** A section of the settings, for people. */
+export const sectionTitle = (name: string): string => tables[language]['sec.' + name as Key] ?? title(name);
+
 export function t(key: Key, values: Record<string, string | number> = {}): string {
   return tables[language][key].replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ''));
 }
