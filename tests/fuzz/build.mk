@@ -49,6 +49,12 @@ conf_text_fuzz_SRCS := firmware/conf/conf_text.c firmware/conf/rows.c firmware/c
 conf_text_fuzz_LIBS := run proto base
 conf_text_fuzz_LD := -levent_core $(proto_LD)
 
+FUZZ += logd_fuzz
+$(O)/obj/tests/fuzz/logd_fuzz.o: CPPFLAGS += -Ifirmware/log
+logd_fuzz_SRCS := $(logd_lines_SRCS) $(logd_book_SRCS)
+logd_fuzz_LIBS := run base
+logd_fuzz_LD := -lz
+
 FUZZ += sipmsg_fuzz sipstream_fuzz sipendpoint_fuzz
 sipmsg_fuzz_LIBS := sip base
 sipmsg_fuzz_LD := $(SIP_LD)
