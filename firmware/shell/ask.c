@@ -47,10 +47,10 @@ static void end_file(struct answer *s, bool is_whole)
 		s->save_rc = save_end(&s->save, is_whole);
 	if (s->save_rc) {
 		fprintf(stderr, "error: %s: %s\n", s->save.name,
-		        s->save_rc == ERR_EXISTS ? "a file of this name is there already" : "cannot be written");
+		        s->save_rc == ERR_EXISTS ? "is there already, and stays as it is" : "cannot be written");
 		s->exit_code = 1;
 	} else if (had_one && is_whole) {
-		fprintf(stderr, "note: %s: %llu bytes\n", s->save.name, (unsigned long long)s->save.bytes);
+		fprintf(stderr, "written: %s (%llu bytes)\n", s->save.name, (unsigned long long)s->save.bytes);
 	}
 }
 
@@ -164,12 +164,12 @@ static int put_file(struct client_line *line, size_t at, struct buf *content)
 	return 0;
 }
 
-static int put_secret(const struct ask *a, struct client_line *line, size_t at, const char *prompt,
+static int put_secret(const struct ask *a, struct client_line *line, size_t at, const char *prompt, bool is_new,
                       struct buf *content)
 {
 	if (at != line->n || line->n > WORDS_MAX)
 		return ERR_PROTOCOL;
-	int rc = secret_input(prompt, a->may_prompt, content);
+	int rc = secret_input(prompt, a->may_prompt, is_new, content);
 	if (rc < 0) {
 		fprintf(stderr, "error: %s\n", rc == ERR_SYNTAX ? "the two were not the same" : "no password given");
 		return rc;
@@ -183,7 +183,7 @@ static int give(struct answer *s, struct client_line *line, struct buf *content)
 {
 	if (s->need == OPER_NEED_FILE)
 		return put_file(line, s->need_at, content);
-	return put_secret(s->ask, line, s->need_at, s->need_text, content);
+	return put_secret(s->ask, line, s->need_at, s->need_text, s->need == OPER_NEED_SECRET, content);
 }
 
 /* Asks; answers at most two wishes (a file and a secret), then it must be done. */

@@ -20,6 +20,7 @@
 	X(PROG_LINE, "gh-line")                                                                    \
 	X(PROG_TURN, "gh-turn")                                                                    \
 	X(PROG_XDP, "gh-xdp")                                                                      \
+	X(PROG_ADMIN, "gh-admin")                                                                  \
 	X(PROG_CAPTURE, "gh-capture")
 
 #define PROG_MEMBER(id, name) id,
