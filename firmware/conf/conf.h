@@ -120,6 +120,7 @@ COMMAND_FN(cmd_totp_disable);
 /* cmd_capture.c */
 COMMAND_FN(cmd_capture_start);
 COMMAND_FN(cmd_capture_get);
+COMMAND_FN(cmd_capture_federation);
 int capture_on_opened(void *conf, struct chan *from, const struct frame *f);
 /* cmd_turn.c */
 COMMAND_FN(cmd_turn_user_add);
