@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "conf.h"
 #include "conf_text.h"
+#include "place.h"
 
 enum { SHOWN_BYTES = 200 };
 
@@ -34,10 +35,12 @@ void audit_commit(const struct rows *old, const struct rows *new, uint32_t gener
 	rows_diff(old, new, audit_row, &a);
 }
 
-/* Only the first place: names and addresses. Passwords and files stand behind it. */
-static struct bytes what_of(const struct command_args *args)
+/* Only the first place, names and addresses, and never a secret. */
+static struct bytes what_of(const struct command *cmd, const struct command_args *args)
 {
-	struct bytes what = args->n > 0 && args->kinds[0] == OPER_WORD_TYPED ? args->v[0] : BYTES_NONE;
+	const char *place = strchr(cmd->words, '<');
+	bool is_secret = place && place_of(bytes_of(place)) == PLACE_SECRET;
+	struct bytes what = args->n > 0 && args->kinds[0] == OPER_WORD_TYPED && !is_secret ? args->v[0] : BYTES_NONE;
 
 	if (what.n > SHOWN_BYTES)
 		what.n = SHOWN_BYTES;
@@ -46,10 +49,10 @@ static struct bytes what_of(const struct command_args *args)
 
 void audit_command(const char *by, const struct command *cmd, const struct command_args *args)
 {
-	log_info("audit.command", LOG_STR("by", by), LOG_STR("command", cmd->words), LOG_BYTES("what", what_of(args)));
+	log_info("audit.command", LOG_STR("by", by), LOG_STR("command", cmd->words), LOG_BYTES("what", what_of(cmd, args)));
 }
 
 void audit_denied(const char *by, const struct command *cmd, const struct command_args *args)
 {
-	log_warn("audit.denied", LOG_STR("by", by), LOG_STR("command", cmd->words), LOG_BYTES("what", what_of(args)));
+	log_warn("audit.denied", LOG_STR("by", by), LOG_STR("command", cmd->words), LOG_BYTES("what", what_of(cmd, args)));
 }

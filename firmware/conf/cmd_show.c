@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#define CONF_VERSION "0.1"
+#include "version.h"
 
 COMMAND_FN(cmd_show_processes)
 {

@@ -2,10 +2,12 @@
 #ifndef CONF_CONF_H
 #define CONF_CONF_H
 
+#include "backup.h"
 #include "expiry.h"
 #include "oper.h"
 #include "relay.h"
 #include "run/proc.h"
+#include "transfer.h"
 #include "txn.h"
 
 enum { CONF_PROCESSES_MAX = PROG_COUNT * TXN_INSTANCES_MAX };
@@ -26,6 +28,9 @@ struct conf {
 	struct txn txn;
 	struct relays relays;
 	struct expiry expiry;
+	struct transfer transfer;
+	struct backup backup;
+	struct restore restore;
 	struct list opers;
 	size_t n_opers;
 	uint64_t next_oper_id, commit_oper; /* 0: nobody waits for the commit under way */
@@ -79,6 +84,19 @@ COMMAND_FN(cmd_key_delete);
 COMMAND_FN(cmd_certificate_import);
 COMMAND_FN(cmd_certificate_show);
 COMMAND_FN(cmd_trace);
+/* backup_save.c, backup_restore.c */
+COMMAND_FN(cmd_backup_save);
+COMMAND_FN(cmd_backup_settings);
+COMMAND_FN(cmd_backup_show);
+COMMAND_FN(cmd_backup_restore);
+/* cmd_box.c */
+COMMAND_FN(cmd_factory_reset);
+COMMAND_FN(cmd_shutdown);
+COMMAND_FN(cmd_reboot);
+/* In our folder: the settings are to be wiped at the next start. */
+#define CONF_RESET_FILE "reset"
+/* All programs stop in order, then that (run/box.h). ERR_CLOSED: gh-super cannot be reached. */
+int conf_end_box(struct conf *c, unsigned what);
 /* cmd_turn.c */
 COMMAND_FN(cmd_turn_user_add);
 

@@ -14,6 +14,17 @@
 /* 16 operators; one answer may queue 32 MiB before its reader is given up. */
 enum { OPERS_MAX = 16, OPER_QUEUE_MAX = 32 << 20 };
 
+struct oper;
+/* A command that goes on over many turns, with files in pieces. */
+struct oper_work {
+	/* The PIECE that oper_want asked for; rc: the person's side could not read it. */
+	void (*piece)(struct conf *c, struct oper *o, int rc, uint64_t offset, struct bytes content);
+	/* What was queued for the operator has left. */
+	void (*drained)(struct conf *c, struct oper *o);
+	/* The operator stops it, or has gone: nothing more is answered by the work itself. */
+	void (*stop)(struct conf *c, struct oper *o);
+};
+
 struct oper {
 	struct list node;
 	struct conf *conf;
@@ -29,6 +40,8 @@ struct oper {
 	unsigned commit_minutes; /* of that commit; 0: for good */
 	bool is_busy;    /* a command has not answered yet: frames wait */
 	bool is_closing;
+	const struct oper_work *work; /* until oper_done */
+	bool is_piece_wanted;
 	bool had_secret; /* in the line that is under way */
 	size_t frame_at, count_at;
 	uint16_t n_pairs;
@@ -50,6 +63,12 @@ void oper_text(struct oper *o, struct bytes text);
 void oper_note(struct oper *o, const char *text);
 void oper_need(struct oper *o, enum oper_need what, size_t word, const char *text);
 void oper_candidate(struct oper *o, const char *word, const char *help);
+/* A piece of a file for the person. Look at oper_pending before the next one. */
+void oper_file(struct oper *o, const char *name, struct bytes content);
+/* Asks for a piece of the file that the word at `word` names; work->piece follows. */
+void oper_want(struct oper *o, size_t word, uint64_t offset);
+/* Bytes that the operator has not taken yet. */
+size_t oper_pending(const struct oper *o);
 /* Ends the answer; the next frame is read. */
 void oper_done(struct oper *o, int rc, const char *text);
 

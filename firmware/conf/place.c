@@ -52,10 +52,14 @@ static int check_number(struct bytes in, struct arena *a, struct bytes *out, con
 
 static const char *const key_types[] = { "ecdsa-p256", "ecdsa-p384", "ed25519", "rsa-2048", "rsa-3072", "rsa-4096" };
 
+static const char *const scopes[] = { "all", "settings" };
+
 const char *place_choice(enum place p, size_t i)
 {
 	if (p == PLACE_KEY_TYPE)
 		return i < sizeof key_types / sizeof key_types[0] ? key_types[i] : NULL;
+	if (p == PLACE_SCOPE)
+		return i < sizeof scopes / sizeof scopes[0] ? scopes[i] : NULL;
 	if (p == PLACE_PROGRAM)
 		return i + 1 < PROG_COUNT ? prog_name((enum prog)(i + 1)) : NULL;
 	return NULL;
@@ -88,6 +92,13 @@ static int check_key_type(struct bytes in, struct arena *a, struct bytes *out, c
 	return check_choice(PLACE_KEY_TYPE, in, out);
 }
 
+static int check_scope(struct bytes in, struct arena *a, struct bytes *out, const char **why)
+{
+	(void)a;
+	*why = "one of all settings";
+	return check_choice(PLACE_SCOPE, in, out);
+}
+
 static const struct {
 	const char *name;
 	enum place place;
@@ -100,6 +111,8 @@ static const struct {
 	{ "password", PLACE_SECRET, check_word },      { "file", PLACE_FILE, check_any },
 	{ "setting", PLACE_SETTING, check_any },       { "program", PLACE_PROGRAM, check_program },
 	{ "key-type", PLACE_KEY_TYPE, check_key_type },
+	{ "scope", PLACE_SCOPE, check_scope },
+	{ "backup-file", PLACE_STREAM, check_word },   { "upgrade-file", PLACE_STREAM, check_word },
 };
 
 enum place place_of(struct bytes text)

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "conf_text.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,8 +27,7 @@ static int write_all(int fd, struct bytes b)
 	return 0;
 }
 
-/* The whole content under the name, or the old content: never a part. */
-static int replace_file(int dir_fd, const char *name, struct bytes content)
+int store_put_file(int dir_fd, const char *name, struct bytes content)
 {
 	static const char temporary[] = "new.tmp";
 	int fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -47,7 +47,7 @@ static int replace_file(int dir_fd, const char *name, struct bytes content)
 	return rc;
 }
 
-static int read_file(int dir_fd, const char *name, struct buf *out)
+int store_get_file(int dir_fd, const char *name, struct buf *out)
 {
 	int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	ssize_t n = 1;
@@ -71,7 +71,7 @@ static int read_numbers(int dir_fd, const char *name, uint64_t *numbers, size_t 
 	int rc;
 
 	buf_init(&b, 128 << 10);
-	rc = read_file(dir_fd, name, &b);
+	rc = store_get_file(dir_fd, name, &b);
 	struct bytes rest = buf_bytes(&b);
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		size_t end = bytes_find(rest, i + 1 < n ? ' ' : '\n');
@@ -90,7 +90,7 @@ int store_load(const struct store *s, uint32_t generation, struct rows *out)
 
 	file_name(generation, name);
 	buf_init(&b, CONF_TEXT_MAX + (128 << 10));
-	int rc = read_file(s->dir_fd, name, &b);
+	int rc = store_get_file(s->dir_fd, name, &b);
 	rows_fini(out);
 	if (rc == 0) {
 		rc = conf_text_parse(buf_bytes(&b), out, &error);
@@ -146,7 +146,7 @@ static int set_current(const struct store *s, uint32_t generation)
 	char text[16];
 	int n = snprintf(text, sizeof text, "%u\n", generation);
 
-	return replace_file(s->dir_fd, "current", bytes_make(text, (size_t)n));
+	return store_put_file(s->dir_fd, "current", bytes_make(text, (size_t)n));
 }
 
 int store_commit(struct store *s, uint32_t generation, struct rows *rows, const char *by, const char *note,
@@ -164,7 +164,7 @@ int store_commit(struct store *s, uint32_t generation, struct rows *rows, const 
 	put_comment(&b, "note", note);
 	conf_text_print(rows, &b);
 	file_name(generation, name);
-	rc = buf_failed(&b) ? ERR_LIMIT : replace_file(s->dir_fd, name, buf_bytes(&b));
+	rc = buf_failed(&b) ? ERR_LIMIT : store_put_file(s->dir_fd, name, buf_bytes(&b));
 	buf_fini(&b);
 	if (rc == 0)
 		rc = set_current(s, generation);
@@ -239,7 +239,7 @@ int store_set_pending(const struct store *s, uint32_t back_to, uint64_t at_wall_
 		return fsync(s->dir_fd) < 0 ? ERR_IO : 0;
 	}
 	int n = snprintf(text, sizeof text, "%u %llu\n", back_to, (unsigned long long)at_wall_ms);
-	return replace_file(s->dir_fd, "pending", bytes_make(text, (size_t)n));
+	return store_put_file(s->dir_fd, "pending", bytes_make(text, (size_t)n));
 }
 
 bool store_pending(const struct store *s, uint32_t *back_to, uint64_t *at_wall_ms)
@@ -251,4 +251,29 @@ bool store_pending(const struct store *s, uint32_t *back_to, uint64_t *at_wall_m
 	*back_to = (uint32_t)n[0];
 	*at_wall_ms = n[1];
 	return true;
+}
+
+bool store_is_noted(const struct store *s, const char *note)
+{
+	struct store_about about;
+
+	return s->generation > 0 && read_about(s, s->generation, &about) == 0 && strcmp(about.note, note) == 0;
+}
+
+/* "current" goes first: without it nothing counts. */
+int store_wipe(int dir_fd)
+{
+	int again = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = again < 0 ? NULL : fdopendir(again);
+
+	if (!d)
+		return ERR_IO;
+	(void)unlinkat(dir_fd, "current", 0); /* none yet, or a repetition */
+	(void)unlinkat(dir_fd, "pending", 0);
+	int rc = fsync(dir_fd) < 0 ? ERR_IO : 0;
+	for (struct dirent *e; !rc && (e = readdir(d));)
+		if (strncmp(e->d_name, "gen-", 4) == 0 && unlinkat(dir_fd, e->d_name, 0) < 0)
+			rc = ERR_IO;
+	(void)closedir(d); /* read only */
+	return rc ? rc : fsync(dir_fd) < 0 ? ERR_IO : 0;
 }

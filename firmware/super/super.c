@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "run/box.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -81,6 +82,7 @@ static const struct bus_handler handlers[] = {
 	{ MSG_BAD_PEER, on_bad_peer },
 	{ MSG_LISTENERS_SET, listen_on_set },
 	{ MSG_INSTANCES_SET, on_instances },
+	{ MSG_BOX_END, end_on_ask },
 };
 
 /* A program whose own channel to us is broken is of no use. The word kept with a channel is the
@@ -122,7 +124,7 @@ static void stop_phase(struct super *s)
 	while (s->stop_phase < STOP_PHASES && is_phase_over(s))
 		s->stop_phase++;
 	if (s->stop_phase == STOP_PHASES) {
-		loop_stop(s->loop);
+		end_reached(s);
 		return;
 	}
 	for (unsigned i = 0; i < STOP_AT_ONCE; i++) {
@@ -133,17 +135,24 @@ static void stop_phase(struct super *s)
 	}
 }
 
+void super_stop(struct super *s)
+{
+	s->is_stopping = true;
+	stop_phase(s);
+}
+
 static void on_signal(void *arg, int signo)
 {
 	struct super *s = arg;
 	int status;
 
 	if (signo != SIGCHLD) {
+		if (s->end != BOX_RESET) /* a reset that has begun is finished first; the next start would do it, too */
+			s->end = BOX_SHUTDOWN;
 		if (s->is_stopping)
 			return;
-		s->is_stopping = true;
 		log_info("super.stopping", LOG_INT("signal", signo));
-		stop_phase(s);
+		super_stop(s);
 		return;
 	}
 	for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
@@ -175,12 +184,17 @@ int super_open(struct super *s, struct loop *loop)
 
 	s->loop = loop;
 	s->pid = getpid();
+	s->end = BOX_SHUTDOWN;
 	s->bus = bus_new(loop, PROG_SUPER, 0, &hooks);
 	if (!s->bus)
 		return ERR_NOMEM;
 	init_children(s);
 	if (super_make_folders(s, &what)) {
 		fprintf(stderr, "gh-super: cannot make folder %s: %s\n", what, strerror(errno));
+		return ERR_SYS;
+	}
+	if (end_finish_reset(s)) {
+		fprintf(stderr, "gh-super: a factory reset could not be finished in %s: %s\n", s->state, strerror(errno));
 		return ERR_SYS;
 	}
 	if (listen_open_console(s)) {

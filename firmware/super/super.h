@@ -53,12 +53,16 @@ struct super {
 	struct listener listeners[SUPER_LISTENERS_MAX];
 	unsigned stop_phase;
 	bool is_stopping;
+	uint8_t end;       /* enum box_end: what follows when all have stopped */
+	bool has_failed;   /* a reset could not be finished */
 };
 
 /* super.c. bin, state, run and uid_base are set. Folders, console, signals; nothing is started before
  * children_adjust. ERR_* after saying why. super_close: after failure, too. */
 int super_open(struct super *s, struct loop *loop);
 void super_close(struct super *s);
+/* Stops all programs in order; then end_reached is called. */
+void super_stop(struct super *s);
 
 /* folders.c: makes what the programs need below the state and run folders. ERR_SYS; *what names it. */
 int super_make_folders(struct super *s, const char **what);
@@ -78,6 +82,14 @@ struct chan *child_chan(const struct child *c);
 void child_tell_conf(const struct child *c);
 /* Starts and stops instances until as many run as are wanted. */
 void children_adjust(struct super *s);
+
+/* end.c: all programs stop, and then (run/box.h). A reset is marked on disk first, and finished at the next start if
+ * something cuts it. */
+int end_on_ask(void *super, struct chan *from, const struct frame *f);
+/* All have stopped. */
+void end_reached(struct super *s);
+/* Wipes the programs' folders if a reset is marked. ERR_SYS: not complete; nothing must start. */
+int end_finish_reset(struct super *s);
 
 /* join.c: socket pairs between a program and all its living peers. */
 void join_all(struct child *c);

@@ -1,7 +1,8 @@
 /* run/oper.h - the frames between ghsh and gh-conf on the operator's socket:
  *     length:u32 (of what follows) type:u8 body        fields as in base/wire.h
  * ghsh sends words; gh-conf knows the commands, so a new command needs no new shell. One ASK at a
- * time; its answer is any number of RECORD, TEXT, NOTE and then one DONE or NEED. */
+ * time; its answer is any number of RECORD, TEXT, NOTE, FILE, WANT and then one DONE or NEED. Large files pass in
+ * pieces, as fast as the slower side takes them. */
 #ifndef RUN_OPER_H
 #define RUN_OPER_H
 
@@ -11,6 +12,7 @@ enum oper_frame {
 	OPER_ASK = 2,      /* n u16, then n of kind u8 (enum oper_word), word bytes */
 	OPER_COMPLETE = 3, /* n u16, then n words bytes; the last is what is being typed, may be empty */
 	OPER_ABORT = 4,    /* stop the ASK that is under way; its DONE comes at once */
+	OPER_PIECE = 5,    /* rc u32 (as i32), offset u64, content bytes: what WANT asked for; empty: the file ends there */
 
 	/* gh-conf to ghsh */
 	OPER_RECORD = 16,    /* n u16, then n of key str, value bytes */
@@ -19,6 +21,8 @@ enum oper_frame {
 	OPER_DONE = 19,      /* rc u32 (as i32), text str, changes u32 in the candidate, flags u8 */
 	OPER_NEED = 20,      /* what u8 (enum oper_need), word u16 (its place), text str: ask again with it */
 	OPER_CANDIDATE = 21, /* word str, help str: one completion; then DONE */
+	OPER_FILE = 22,      /* name str, content bytes: a file for the person; again with the same name: it goes on */
+	OPER_WANT = 23,      /* word u16 (its place), offset u64, n u32: send a PIECE of the file that the word names */
 };
 
 enum oper_word {
@@ -33,7 +37,7 @@ enum oper_need {
 
 enum { OPER_DONE_SECRET = 1 }; /* the line had a secret: keep it out of the history */
 
-enum { OPER_VERSION = 1, OPER_FRAME_MAX = 8 << 20 };
+enum { OPER_VERSION = 1, OPER_FRAME_MAX = 8 << 20, OPER_PIECE_MAX = 64 << 10 };
 
 enum oper_role { OPER_AUDITOR, OPER_OPERATOR, OPER_ADMIN };
 

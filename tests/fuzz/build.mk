@@ -74,3 +74,9 @@ $(O)/obj/tests/fuzz/gsip_fuzz.o: CPPFLAGS += -Ifederation/sip
 gsip_fuzz_SRCS := federation/sip/pattern.c federation/sip/target.c federation/sip/loopmark.c federation/sip/login.c
 gsip_fuzz_LIBS := sip run proto base
 gsip_fuzz_LD := $(SIP_LD) -lcrypto $(proto_LD)
+
+FUZZ += backup_file_fuzz
+backup_file_fuzz_SRCS := $(backup_file_SRCS)
+backup_file_fuzz_LIBS := base
+backup_file_fuzz_LD := -lcrypto
+$(O)/obj/tests/fuzz/backup_file_fuzz.o: CPPFLAGS += -Ifirmware/keys
