@@ -254,11 +254,16 @@ static int on_backup_answer(void *arg, struct chan *from, const struct frame *f)
 	return transfer_on_answer(c, from, f);
 }
 
+static int on_update_answer(void *arg, struct chan *from, const struct frame *f)
+{
+	return transfer_on_answer(arg, from, f);
+}
+
 static const struct bus_handler handlers[] = {
 	{ MSG_SNAPSHOT_ACCEPT, on_accept },       { MSG_SNAPSHOT_REFUSE, on_refuse },
 	{ MSG_LISTENERS_DONE, on_listeners_done }, { MSG_PROCESS, on_process },
 	{ MSG_RECORD, on_record },                { MSG_COMMAND_DONE, on_command_done },
-	{ MSG_BACKUP_ANSWER, on_backup_answer },
+	{ MSG_BACKUP_ANSWER, on_backup_answer },  { MSG_UPDATE_ANSWER, on_update_answer },
 };
 
 /* ---- life ---- */

@@ -31,6 +31,7 @@ struct conf {
 	struct transfer transfer;
 	struct backup backup;
 	struct restore restore;
+	size_t upgrade_word; /* of the file that is being installed */
 	struct list opers;
 	size_t n_opers;
 	uint64_t next_oper_id, commit_oper; /* 0: nobody waits for the commit under way */
@@ -89,6 +90,10 @@ COMMAND_FN(cmd_backup_save);
 COMMAND_FN(cmd_backup_settings);
 COMMAND_FN(cmd_backup_show);
 COMMAND_FN(cmd_backup_restore);
+/* cmd_upgrade.c */
+COMMAND_FN(cmd_upgrade_install);
+COMMAND_FN(cmd_upgrade_retry);
+COMMAND_FN(cmd_upgrade_downgrade);
 /* cmd_box.c */
 COMMAND_FN(cmd_factory_reset);
 COMMAND_FN(cmd_shutdown);

@@ -53,22 +53,12 @@ static void read_macs(struct hardware *h)
 	freeifaddrs(all);
 }
 
-/* A processor under a hypervisor says so. */
-static void read_platform(struct hardware *h)
-{
-	char text[4096];
-	const char *flags = read_start("/proc/cpuinfo", text, sizeof text) ? strstr(text, "\nflags") : NULL;
-	const char *line_end = flags ? strchr(flags + 1, '\n') : NULL, *word = flags ? strstr(flags, " hypervisor") : NULL;
-
-	snprintf(h->platform, sizeof h->platform, "%s", word && (!line_end || word < line_end) ? "virtual" : "hardware");
-}
-
 void hardware_read(struct hardware *out)
 {
 	*out = (struct hardware){ 0 };
 	read_machine(out);
 	read_macs(out);
-	read_platform(out);
+	platform_read(out->platform);
 }
 
 static bool has_mac(const struct hardware *h, const uint8_t mac[static MAC_BYTES])

@@ -6,6 +6,7 @@
 
 #include "backup_file.h"
 #include "base/map.h"
+#include "run/platform.h"
 #include "run/proc.h"
 
 #include <openssl/evp.h>
@@ -30,7 +31,7 @@ struct hardware {
 	uint8_t machine[MACHINE_BYTES]; /* a hash of it */
 	uint8_t macs[MACS_MAX][MAC_BYTES];
 	size_t n_macs;
-	char platform[16]; /* "virtual" or "hardware": a backup of one does not go to the other (G-BKP-01) */
+	char platform[PLATFORM_BYTES]; /* "virtual" or "hardware": a backup of one does not go to the other (G-BKP-01) */
 };
 
 /* Who this box is: a key of its own, made at the first start, never in a backup (G-IMG-11, G-IMG-12). */
