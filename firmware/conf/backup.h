@@ -28,7 +28,7 @@ struct backup_part {
 	int (*install)(struct conf *c, struct bytes content, const char *note);
 };
 extern const struct backup_part backup_parts[];
-enum { BACKUP_PARTS = 1 };
+enum { BACKUP_PARTS = 2 };
 
 /* ---- one backup being written or read ---- */
 struct backup {

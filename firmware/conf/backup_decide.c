@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "conf.h"
+#include "disk.h"
 #include "run/box.h"
 
 #include <errno.h>
@@ -49,12 +50,12 @@ int restore_decide(struct conf *c)
 	for (unsigned i = 0; !rc && i < BACKUP_PARTS; i++) {
 		staged_name(i, name);
 		if (buf_len(&b->parts[i]) > 0)
-			rc = store_put_file(folder, name, buf_bytes(&b->parts[i]));
+			rc = disk_replace(folder, name, buf_bytes(&b->parts[i]));
 	}
 	text_hex(bytes_make(b->id, sizeof b->id), text);
 	text[ID_DIGITS] = '\n';
 	if (!rc)
-		rc = store_put_file(folder, decision_file, bytes_make(text, ID_DIGITS + 1));
+		rc = disk_replace(folder, decision_file, bytes_make(text, ID_DIGITS + 1));
 	if (rc)
 		return rc;
 	memcpy(r->id, b->id, sizeof r->id);
@@ -67,7 +68,7 @@ static int read_decision(struct conf *c)
 	struct buf b;
 
 	buf_init(&b, FILE_ROOM);
-	int rc = store_get_file(c->store.dir_fd, decision_file, &b);
+	int rc = disk_read(c->store.dir_fd, decision_file, &b);
 	if (!rc)
 		rc = buf_len(&b) == ID_DIGITS + 1 ? text_unhex(bytes_make(buf_bytes(&b).p, ID_DIGITS), c->restore.id, BACKUP_ID_BYTES) : ERR_SYNTAX;
 	buf_fini(&b);
@@ -81,7 +82,7 @@ static int install(struct conf *c, unsigned part, const char *note)
 
 	staged_name(part, name);
 	buf_init(&b, backup_parts[part].max_bytes + FILE_ROOM);
-	int rc = store_get_file(c->store.dir_fd, name, &b);
+	int rc = disk_read(c->store.dir_fd, name, &b);
 	if (!rc)
 		rc = backup_parts[part].install(c, buf_bytes(&b), note);
 	buf_fini(&b);

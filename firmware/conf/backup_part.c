@@ -1,9 +1,12 @@
 /* What gh-conf itself puts into a backup: a row a section, in the order of the file. */
 #include "base/err.h"
+#include "base/secret.h"
 #include "conf.h"
 #include "conf_text.h"
+#include "disk.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static int save_settings(struct conf *c, struct buf *out)
 {
@@ -43,16 +46,51 @@ static int install_settings(struct conf *c, struct bytes content, const char *no
 	return rc;
 }
 
+/* ---- operators' accounts: a file as it is ---- */
+
+static int save_accounts(struct conf *c, struct buf *out)
+{
+	int rc = disk_read(c->store.dir_fd, ACCOUNTS_FILE, out);
+
+	return rc == ERR_NOT_FOUND ? 0 : rc;
+}
+
+static int check_accounts(struct conf *c, struct bytes content, char why[static 300])
+{
+	struct account *v = calloc(ACCOUNTS_MAX, sizeof *v);
+	size_t n = 0;
+	unsigned line = 0;
+	int rc = v ? account_file_read(content, v, &n, &line) : ERR_NOMEM;
+
+	(void)c;
+	if (rc)
+		snprintf(why, 300, "line %u: %s", line, err_text(rc));
+	if (v)
+		secret_wipe(v, ACCOUNTS_MAX * sizeof *v);
+	free(v);
+	return rc;
+}
+
+static int install_accounts(struct conf *c, struct bytes content, const char *note)
+{
+	(void)note;
+	return disk_replace(c->store.dir_fd, ACCOUNTS_FILE, content);
+}
+
 const struct backup_part backup_parts[] = {
 	/* section, name, limit, save, check, install */
 	{ BACKUP_SETTINGS, "settings", 16 << 20, save_settings, check_settings, install_settings },
+	{ BACKUP_ACCOUNTS, "accounts", ACCOUNT_TEXT_MAX + (128 << 10), save_accounts, check_accounts, install_accounts },
 };
 _Static_assert(sizeof backup_parts / sizeof backup_parts[0] == BACKUP_PARTS, "BACKUP_PARTS counts the rows");
 
 void backup_fini(struct backup *b)
 {
-	for (unsigned i = 0; i < BACKUP_PARTS; i++)
+	for (unsigned i = 0; i < BACKUP_PARTS; i++) {
+		if (b->parts[i].p)
+			secret_wipe(b->parts[i].p, b->parts[i].cap); /* accounts have verifiers of passwords */
 		buf_fini(&b->parts[i]);
+	}
 	buf_fini(&b->store);
 	*b = (struct backup){ 0 };
 }

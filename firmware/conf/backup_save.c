@@ -168,7 +168,7 @@ static void begin(struct conf *c, struct oper *o, struct bytes password, bool ha
 	struct buf *b = transfer_ask(c, MSG_BACKUP_ASK, PROG_KEYS, BACKUP_SEAL_BEGIN, on_sealed);
 	wire_put_bytes(b, password);
 	wire_put_u8(b, has_store ? BACKUP_HAS_STORE : 0);
-	wire_put_str(b, BYTES(RUN_VERSION));
+	wire_put_str(b, BYTES(GATEHOUSE_VERSION));
 	wire_put_str(b, rows_value(&c->store.running, SET_SYSTEM_NAME, BYTES_NONE));
 	wire_put_u32(b, c->store.generation);
 	wire_put_u64(b, loop_wall_ms(c->loop));

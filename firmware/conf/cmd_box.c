@@ -2,6 +2,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "conf.h"
+#include "disk.h"
 #include "run/box.h"
 
 #include <stdio.h>
@@ -38,7 +39,7 @@ static bool is_confirmed(struct conf *c, struct oper *o, const struct command_ar
 /* A file of ours says so across a crash; the start does it (conf_reset_settings). */
 static void reset_settings(struct conf *c, struct oper *o)
 {
-	int rc = store_put_file(c->store.dir_fd, CONF_RESET_FILE, BYTES("settings\n"));
+	int rc = disk_replace(c->store.dir_fd, CONF_RESET_FILE, BYTES("settings\n"));
 
 	if (rc)
 		oper_done(o, rc, "the reset could not be written: nothing has changed");

@@ -94,6 +94,30 @@ COMMAND_FN(cmd_check)
 	ask_keys(c, o, check_with_keys);
 }
 
+struct judged {
+	const struct oper *oper;
+	char *first;
+};
+
+static void judge(void *arg, const struct row_item *old, const struct row_item *new)
+{
+	struct judged *j = arg;
+	struct bytes path = (old ? old : new)->path;
+
+	if (!j->first[0] && !rights_may(j->oper->role, rights_setting(path)))
+		snprintf(j->first, 512, "%.*s: your role may not change this setting", (int)(path.n > 400 ? 400 : path.n), (const char *)path.p);
+}
+
+/* However it came into the candidate. */
+static bool may_change(const struct oper *o, char first[static 512])
+{
+	struct judged j = { o, first };
+
+	first[0] = 0;
+	rows_diff(&o->base, &o->candidate, judge, &j);
+	return !first[0];
+}
+
 static void commit(struct conf *c, struct oper *o, unsigned minutes)
 {
 	char text[512];
@@ -106,6 +130,10 @@ static void commit(struct conf *c, struct oper *o, unsigned minutes)
 	int rc = oper_rebase(o, text);
 	if (rc < 0) {
 		oper_done(o, rc, text);
+		return;
+	}
+	if (!may_change(o, text)) {
+		oper_done(o, ERR_DENIED, text);
 		return;
 	}
 	if (!report(o, &o->candidate, text)) {

@@ -283,6 +283,11 @@ static int prepare(struct proc *p, void **program)
 		free(c);
 		return ERR_NOMEM;
 	}
+	int rc = proc_fork_helper(p, hasher_work, &c->helper_fd);
+	if (rc < 0) {
+		free(c);
+		return rc;
+	}
 	c->proc = p;
 	c->store.dir_fd = fd;
 	c->owner = getuid();
@@ -304,6 +309,24 @@ static int reset_settings(struct conf *c)
 	return rc;
 }
 
+/* Nobody could log in any more: gh-super starts this program anew, with another helper. */
+static void on_helper_lost(void *arg)
+{
+	struct conf *c = arg;
+
+	log_error("conf.helper.lost", LOG_STR("why", "the process that hashes passwords has ended"));
+	proc_exit(c->proc, 1);
+}
+
+static int init_accounts(struct conf *c)
+{
+	int rc = accounts_open(&c->accounts, c->store.dir_fd);
+
+	throttle_init(&c->throttle);
+	scrypt_fresh(&c->nobody);
+	return rc < 0 ? rc : hasher_init(&c->hasher, c->loop, c->helper_fd, on_helper_lost, c);
+}
+
 static int init(void *program)
 {
 	struct conf *c = program;
@@ -321,6 +344,9 @@ static int init(void *program)
 	if (rc < 0)
 		return rc;
 	log_info("conf.running", LOG_INT("generation", c->store.generation), LOG_INT("settings", c->store.running.n));
+	rc = init_accounts(c);
+	if (rc < 0)
+		return rc;
 	txn_init(&c->txn, c->loop, &c->store, &ops, c);
 	expiry_init(&c->expiry, c->loop, &c->store.running);
 	send_listeners(c, &c->store.running);
@@ -335,7 +361,7 @@ static void on_socket(void *arg, unsigned events)
 
 	(void)events;
 	if (fd >= 0)
-		oper_accept(c, fd);
+		oper_accept(c, fd, true, "");
 }
 
 static void on_listener(void *program, const char *name, const char *addr, uint16_t port, int fd)
@@ -387,6 +413,8 @@ static void on_stop(void *program, uint32_t grace_ms)
 	expiry_fini(&c->expiry);
 	backup_fini(&c->backup);
 	loop_timer_del(c->loop, &c->restore.again);
+	hasher_fini(&c->hasher);
+	accounts_close(&c->accounts);
 	store_close(&c->store);
 	proc_exit(c->proc, 0);
 }

@@ -3,11 +3,14 @@
 #define CONF_CONF_H
 
 #include "backup.h"
+#include "accounts.h"
 #include "expiry.h"
+#include "hasher.h"
 #include "oper.h"
 #include "relay.h"
 #include "run/proc.h"
 #include "transfer.h"
+#include "throttle.h"
 #include "txn.h"
 
 enum { CONF_PROCESSES_MAX = PROG_COUNT * TXN_INSTANCES_MAX };
@@ -32,6 +35,11 @@ struct conf {
 	struct backup backup;
 	struct restore restore;
 	size_t upgrade_word; /* of the file that is being installed */
+	struct accounts accounts;
+	struct throttle throttle;
+	struct hasher hasher;
+	int helper_fd;        /* until the hasher has it */
+	struct scrypt nobody; /* compared with for names that are not there */
 	struct list opers;
 	size_t n_opers;
 	uint64_t next_oper_id, commit_oper; /* 0: nobody waits for the commit under way */
@@ -46,8 +54,12 @@ struct conf {
 
 /* One audit line a changed row; who, generation, before, after. No secrets, no PEM bodies. */
 void audit_commit(const struct rows *old, const struct rows *new, uint32_t generation, const char *by);
-void audit_denied(const char *by, const struct command *cmd, const struct command_args *args);
-void audit_command(const char *by, const struct command *cmd, const struct command_args *args);
+void audit_denied(const struct oper *o, const struct command *cmd, const struct command_args *args);
+void audit_command(const struct oper *o, const struct command *cmd, const struct command_args *args);
+/* rc 0: it is in; ERR_*: it was kept out. name is what was typed. */
+void audit_login(const struct oper *o, const char *name, int rc);
+/* A change of an account: what of it, and its values before and after. Never a secret. */
+void audit_account(const struct oper *o, const char *account, const char *what, const char *before, const char *after);
 
 /* Handlers of commands.c's rows, by file. */
 #define COMMAND_FN(name)                                                                           \
@@ -102,6 +114,24 @@ COMMAND_FN(cmd_reboot);
 #define CONF_RESET_FILE "reset"
 /* All programs stop in order, then that (run/box.h). ERR_CLOSED: gh-super cannot be reached. */
 int conf_end_box(struct conf *c, unsigned what);
+/* cmd_operator.c */
+COMMAND_FN(cmd_operator_add);
+COMMAND_FN(cmd_operator_delete);
+COMMAND_FN(cmd_operator_role);
+COMMAND_FN(cmd_operator_expiry);
+COMMAND_FN(cmd_operator_unlock);
+COMMAND_FN(cmd_operator_reset);
+COMMAND_FN(cmd_operator_key_add);
+COMMAND_FN(cmd_operator_key_delete);
+COMMAND_FN(cmd_passwd);
+/* cmd_operator_show.c */
+COMMAND_FN(cmd_show_operators);
+COMMAND_FN(cmd_show_operator_sessions);
+COMMAND_FN(cmd_operator_evict);
+/* cmd_totp.c */
+COMMAND_FN(cmd_totp_enable);
+COMMAND_FN(cmd_totp_confirm);
+COMMAND_FN(cmd_totp_disable);
 /* cmd_turn.c */
 COMMAND_FN(cmd_turn_user_add);
 

@@ -35,10 +35,6 @@ int store_load(const struct store *s, uint32_t generation, struct rows *out);
 /* Newest first: start with *at = 0; false at the end. */
 bool store_history(const struct store *s, uint32_t *at, struct store_about *out);
 
-/* The whole content under the name, on disk when it returns, or the old content: never a part. ERR_IO. */
-int store_put_file(int dir_fd, const char *name, struct bytes content);
-/* Appends a file's content. ERR_NOT_FOUND, ERR_IO (over the buffer's limit, too). */
-int store_get_file(int dir_fd, const char *name, struct buf *out);
 /* The next generation may be written under note only once: does the running one have it? */
 bool store_is_noted(const struct store *s, const char *note);
 /* Forgets all generations: an empty box (factory reset of the settings). May be cut and repeated. ERR_IO. */

@@ -144,12 +144,12 @@ static int put_file(struct client_line *line, size_t at, struct buf *content)
 	return 0;
 }
 
-static int put_secret(const struct ask *a, struct client_line *line, size_t at, const char *prompt,
+static int put_secret(const struct ask *a, struct client_line *line, size_t at, const char *prompt, bool is_new,
                       struct buf *content)
 {
 	if (at != line->n || line->n > WORDS_MAX)
 		return ERR_PROTOCOL;
-	int rc = secret_input(prompt, a->may_prompt, content);
+	int rc = secret_input(prompt, a->may_prompt, is_new, content);
 	if (rc < 0) {
 		fprintf(stderr, "error: %s\n", rc == ERR_SYNTAX ? "the two were not the same" : "no password given");
 		return rc;
@@ -163,7 +163,7 @@ static int give(struct answer *s, struct client_line *line, struct buf *content)
 {
 	if (s->need == OPER_NEED_FILE)
 		return put_file(line, s->need_at, content);
-	return put_secret(s->ask, line, s->need_at, s->need_text, content);
+	return put_secret(s->ask, line, s->need_at, s->need_text, s->need == OPER_NEED_SECRET, content);
 }
 
 /* Asks; answers at most two wishes (a file and a secret), then it must be done. */

@@ -12,10 +12,10 @@
 #include <unistd.h>
 
 /* Doors go first, so that nothing new comes in; the store and the keys last. */
-static const enum prog stop_order[][6] = {
-	{ PROG_ACCESS, PROG_S2S, PROG_SIP, PROG_LINE, PROG_TURN, PROG_XDP },
-	{ PROG_IM, PROG_SWITCH, PROG_XLATE, PROG_COUNT, PROG_COUNT, PROG_COUNT },
-	{ PROG_STORE, PROG_KEYS, PROG_CONF, PROG_UPDATE, PROG_COUNT, PROG_COUNT },
+static const enum prog stop_order[][7] = {
+	{ PROG_ACCESS, PROG_S2S, PROG_SIP, PROG_LINE, PROG_TURN, PROG_XDP, PROG_ADMIN },
+	{ PROG_IM, PROG_SWITCH, PROG_XLATE, PROG_COUNT, PROG_COUNT, PROG_COUNT, PROG_COUNT },
+	{ PROG_STORE, PROG_KEYS, PROG_CONF, PROG_UPDATE, PROG_COUNT, PROG_COUNT, PROG_COUNT },
 };
 enum {
 	STOP_PHASES = sizeof stop_order / sizeof stop_order[0],

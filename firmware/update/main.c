@@ -29,7 +29,7 @@ static int prepare(struct proc *p, void **program)
 static int first_table(struct update *u)
 {
 	struct image_version v;
-	int rc = image_version_parse(BYTES(RUN_VERSION), &v);
+	int rc = image_version_parse(BYTES(GATEHOUSE_VERSION), &v);
 
 	if (rc)
 		return rc;

@@ -19,7 +19,8 @@
 	X(PROG_XLATE, "gh-xlate")                                                                  \
 	X(PROG_LINE, "gh-line")                                                                    \
 	X(PROG_TURN, "gh-turn")                                                                    \
-	X(PROG_XDP, "gh-xdp")                                                               \
+	X(PROG_XDP, "gh-xdp")                                                                      \
+	X(PROG_ADMIN, "gh-admin")                                                                  \
 	X(PROG_UPDATE, "gh-update")
 
 #define PROG_MEMBER(id, name) id,

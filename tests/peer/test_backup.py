@@ -50,7 +50,8 @@ class BackupCase(PeerCase):
     def view(gh):
         """What a restore replaces, as an administrator sees it."""
         return (gh.ghsh("save\n"), sorted(r["key"] + r["pin"] for r in gh.records("show", "keys")),
-                sorted(r["user"] for r in gh.records("show", "users")))
+                sorted(r["user"] for r in gh.records("show", "users")),
+                sorted((r["name"], r["role"]) for r in gh.records("show", "operators")))
 
     def steady_view(self, gh):
         """The same as soon as all programs answer."""
@@ -68,6 +69,7 @@ class BackupCase(PeerCase):
     def furnish(self, gh, mark):
         gh.ghsh(["certificate generate %s ed25519" % mark, "certificate self-signed %s near.example" % mark,
                  "set domain near.example certificate " + mark, "set system name " + mark, "commit"])
+        gh.ghsh("operator add %s-chief admin \"Mother of %s, 1897\"\n" % (mark, mark))
         gh._retry(lambda: gh.ghsh("user add %s@near.example secret-of-%s\n" % (mark, mark)), 10)
 
 
@@ -377,7 +379,7 @@ class Reset(BackupCase):
             self.assertIn("nothing was reset", got.stderr)
         gh.ghsh("factory-reset settings mine\n")
         wait_for("the settings are gone", lambda: "conf.reset" in gh.log(), 15)
-        _, now, _ = self.steady_view(gh)
+        self.assertEqual(self.steady_view(gh)[3], [("mine-chief", "admin")])
         self.assertEqual(gh.ghsh("save\n").strip(), "")
         self.assertEqual(gh.records("history"), [])
         self.assertEqual(gh.records("show", "keys"), keys)
@@ -385,7 +387,7 @@ class Reset(BackupCase):
         self.assertEqual(self.host(gh), id_)
         gh.ghsh("factory-reset all gatehouse\n")
         wait_for("all is wiped", lambda: "super.reset" in gh.log(), 15)
-        wait_for("the box is new", lambda: self.steady_view(gh)[1:] == ([], []), 15)
+        wait_for("the box is new", lambda: self.steady_view(gh)[1:] == ([], [], []), 15)
         self.assertNotEqual(self.host(gh), id_)
 
     def test_reset_is_finished_at_the_next_start(self):
@@ -397,7 +399,7 @@ class Reset(BackupCase):
             pass
         shutil.rmtree(os.path.join(gh.state, "store"))  # as far as it came
         gh.start(is_empty=True)
-        self.assertEqual(self.steady_view(gh)[1:], ([], []))
+        self.assertEqual(self.steady_view(gh)[1:], ([], [], []))
         self.assertNotEqual(self.host(gh), id_)
         self.assertFalse(os.path.exists(os.path.join(gh.state, "reset")))
         gh.stop()

@@ -115,13 +115,14 @@ class Upgrade(PeerCase):
         self.assertEqual(self.boot(), "b")
 
     def test_refusals(self):
+        runs = self.gh.records("show", "version")[0]["version"]
         one, _ = self.make("1.0.0")
         with open(one, "rb") as f:
             data = f.read()
         stranger = self.place.write("stranger.pem", Ed25519PrivateKey.generate().private_bytes(
             Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode())
         self.bad("nobody whom this box trusts", "upgrade", "install", self.make("1.0.0", key=stranger, name="s.img")[0])
-        self.bad("runs already", "upgrade", "install", self.make("0.1", name="same.img")[0])
+        self.bad("runs already", "upgrade", "install", self.make(runs, name="same.img")[0])
         self.bad("older than what runs", "upgrade", "install", self.make("0.0.9", floor="0.0.1", name="old.img")[0])
         other = "hardware" if self.gh.records("show", "identity")[0]["platform"] == "virtual" else "virtual"
         self.bad("another platform", "upgrade", "install", self.make("1.0.0", platform=other, name="p.img")[0])

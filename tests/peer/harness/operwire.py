@@ -2,8 +2,8 @@
 import socket
 import struct
 
-HELLO, ASK, ABORT, PIECE = 1, 2, 4, 5
-RECORD, TEXT, NOTE, DONE, NEED, FILE, WANT = 16, 17, 18, 19, 20, 22, 23
+HELLO, ASK, ABORT, PIECE = 1, 2, 4, 7
+RECORD, TEXT, NOTE, DONE, NEED, FILE, WANT = 16, 17, 18, 19, 20, 22, 24
 
 
 def field(data):
@@ -16,7 +16,7 @@ class Oper:
         self.sock.settimeout(timeout)
         self.sock.connect(path)
         self.have = b""
-        self.send(HELLO, struct.pack(">HB", 1, 2))
+        self.send(HELLO, struct.pack(">HB", 2, 2))
         assert self.next()[0] == DONE
 
     def send(self, kind, body):
