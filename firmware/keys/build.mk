@@ -15,3 +15,8 @@ UNIT += firmware/keys/backup_file_test
 backup_file_test_SRCS := $(backup_file_SRCS)
 backup_file_test_LIBS := base
 backup_file_test_LD := -lcrypto
+
+UNIT += firmware/keys/backup_keys_test
+backup_keys_test_SRCS := $(keys_SRCS)
+backup_keys_test_LIBS := run proto base
+backup_keys_test_LD := -lcrypto -levent_core -lidn2 -licuuc -lexpat
