@@ -2,6 +2,7 @@
 import os
 import shutil
 import signal
+import sqlite3
 import stat
 import subprocess
 import threading
@@ -9,7 +10,7 @@ import time
 
 from harness.backupfile import KEYS, SETTINGS, STORE, Backup
 from harness.case import PeerCase
-from harness.operwire import DONE, WANT, Oper
+from harness.operwire import DONE, FILE, WANT, Oper
 from harness.place import Failed, wait_for
 
 PASSWORD = "correct horse battery"
@@ -362,6 +363,64 @@ class Killed(BackupCase):
                 self.assertEqual(self.outcome(), "new")
                 o.close()
                 self.box.stop()
+
+
+class Large(BackupCase):
+    """People's data beyond what any program may hold: pieces pass as fast as the slowest takes them."""
+    ROWS, ROW_BYTES, MAY_KIB = 600, 100_000, 24 << 10
+
+    def peaks(self, gh):
+        out = {}
+        for name, pid in gh.pids().items():
+            with open("/proc/%d/status" % pid) as f:
+                out[name] = int(next(l for l in f if l.startswith("VmHWM")).split()[1])
+        return {n: out[n + "/0"] for n in ("gh-conf", "gh-keys", "gh-store")}
+
+    def test_large(self):
+        gh = self.gatehouse("near.example").start(is_empty=True)
+        self.furnish(gh, "big")
+        b = Backup.read(self.save(gh), PASSWORD)
+        path = self.place.path("big.db")
+        with open(path, "wb") as f:
+            f.write(b"".join(c for s, c in b.parts if s == STORE))
+        db = sqlite3.connect(path)
+        for i in range(self.ROWS):
+            db.execute("INSERT INTO blob(user,key,value) SELECT id,?,? FROM user LIMIT 1", ("k%d" % i, os.urandom(self.ROW_BYTES)))
+        db.commit()
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        db.close()
+        with open(path, "rb") as f:
+            data = f.read()
+        self.assertGreater(len(data), self.ROWS * self.ROW_BYTES)
+        b.parts = [p for p in b.parts if p[0] != STORE] + [(STORE, data[i:i + 65536]) for i in range(0, len(data), 65536)]
+        before = self.peaks(gh)
+        big = b.write(PASSWORD)
+        # one that does not get as far: memory is measured before the programs start anew
+        got = self.restore(gh, big[:-5])
+        self.assertIn("too early", got.stderr)
+        after = self.peaks(gh)
+        for name in before:
+            # gh-keys: 64 MiB for the password
+            self.assertLess(after[name] - before[name], self.MAY_KIB + (name == "gh-keys") * (64 << 10), name)
+        got = self.restore(gh, big)
+        self.assertEqual(got.returncode, 0, got.stderr)
+        self.steady_view(gh)
+        # out again, to one who does not read for a while
+        before = self.peaks(gh)
+        o = Oper(gh.socket, 60)
+        o.ask("backup", "save", PASSWORD)
+        time.sleep(2)
+        size, kind = 0, FILE
+        while kind not in (DONE, None):
+            kind, body = o.next()
+            if kind == FILE:
+                size += len(body)
+        self.assertEqual(o.done(body)[0], 0)
+        self.assertGreater(size, len(data))
+        after = self.peaks(gh)
+        for name in before:
+            self.assertLess(after[name] - before[name], self.MAY_KIB + (name == "gh-keys") * (64 << 10), name)
+        o.close()
 
 
 class Reset(BackupCase):

@@ -74,11 +74,11 @@ class Backup:
                   struct.pack(">IQBBBB", self.generation, self.made, self.flags, self.log2n, 8, 1) + salt + check)
         out = b"GHBACKUP" + struct.pack(">HH", 1, len(fields)) + fields
         out += identity.sign(b"gatehouse backup head\0" + out)
-        head = hashlib.sha256(out).digest()
+        head, out = hashlib.sha256(out).digest(), bytearray(out)
         for number, (section, content) in enumerate(self.parts):
             sealed = AESGCM(key).encrypt(self._nonce(number, 0), bytes([section]) + content, head)
             out += struct.pack(">I", len(sealed)) + sealed
         total = hashlib.sha256(out).digest()
         end = bytes([END]) + total + identity.sign(b"gatehouse backup end\0" + total)
         sealed = AESGCM(key).encrypt(self._nonce(len(self.parts), 1), end, head)
-        return out + struct.pack(">I", len(sealed)) + sealed
+        return bytes(out + struct.pack(">I", len(sealed)) + sealed)
