@@ -64,6 +64,7 @@ DIRS := lib/base \
 	firmware/shell \
 	firmware/admin \
 	firmware/capture \
+	firmware/update \
 	image \
 	demo \
 	tests/fuzz \

@@ -7,6 +7,8 @@
 #include "run/bus.h"
 #include "sql.h"
 
+#define STORE_DB_FILE "gatehouse.db" /* in the program's own folder, where it stands */
+
 enum { STORE_ASKS_A_COMMIT = 4096 };
 
 struct store_answer {

@@ -189,6 +189,12 @@ static void on_answer(struct operator *op, enum oper_frame type, struct wire *w)
 {
 	bool is_last = type == OPER_DONE || type == OPER_NEED;
 
+	if (type == OPER_WANT) { /* a file in pieces is for ghsh: the command ends, and says so */
+		wire_put_u32(&op->out, 1);
+		wire_put_u8(&op->out, OPER_ABORT);
+		update(op);
+		return;
+	}
 	if (op->is_discarding) {
 		op->is_discarding = !is_last;
 		next_ask(op);

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define FILE_NAME "accounts"
 #define DAMAGED_NAME "accounts.damaged"
 
 static void read_text(struct accounts *a, struct bytes text)
@@ -22,7 +21,7 @@ static void read_text(struct accounts *a, struct bytes text)
 	a->n = 0;
 	a->is_damaged = true;
 	log_error("conf.accounts.damaged", LOG_INT("line", line), LOG_STR("why", err_text(rc)));
-	if (renameat(a->dir_fd, FILE_NAME, a->dir_fd, DAMAGED_NAME) < 0)
+	if (renameat(a->dir_fd, ACCOUNTS_FILE, a->dir_fd, DAMAGED_NAME) < 0)
 		log_error("conf.accounts.kept", LOG_STR("why", "the damaged file cannot be put aside"));
 }
 
@@ -34,7 +33,7 @@ int accounts_open(struct accounts *a, int dir_fd)
 	if (!a->v)
 		return ERR_NOMEM;
 	buf_init(&text, ACCOUNT_TEXT_MAX + (128 << 10));
-	int rc = disk_read(dir_fd, FILE_NAME, &text);
+	int rc = disk_read(dir_fd, ACCOUNTS_FILE, &text);
 	if (rc == 0 || rc == ERR_LIMIT)
 		read_text(a, buf_bytes(&text));
 	secret_wipe(text.p, text.cap);
@@ -84,7 +83,7 @@ int accounts_save(const struct accounts *a)
 
 	buf_init(&text, ACCOUNT_TEXT_MAX);
 	account_file_put(a->v, a->n, &text);
-	int rc = buf_failed(&text) ? ERR_LIMIT : disk_replace(a->dir_fd, FILE_NAME, buf_bytes(&text));
+	int rc = buf_failed(&text) ? ERR_LIMIT : disk_replace(a->dir_fd, ACCOUNTS_FILE, buf_bytes(&text));
 	if (rc < 0)
 		log_error("conf.accounts.unsaved", LOG_STR("why", err_text(rc)));
 	secret_wipe(text.p, text.cap);

@@ -6,6 +6,8 @@
 
 #include "account.h"
 
+#define ACCOUNTS_FILE "accounts"
+
 struct accounts {
 	int dir_fd; /* the folder's; somebody else closes it */
 	struct account *v;

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "conf.h"
 #include "conf_text.h"
+#include "place.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -67,7 +68,7 @@ void audit_commit(struct conf *c, const struct rows *old, const char *by)
 	rows_diff(old, &c->store.running, audit_row, &a);
 }
 
-/* Only the first place: names and addresses. Passwords and files stand behind it. */
+/* Only the first place, names and addresses, and never a secret. */
 static struct bytes what_of(const struct command_args *args)
 {
 	struct bytes what = args->n > 0 && args->kinds[0] == OPER_WORD_TYPED && !args->has_secret_first ? args->v[0] : BYTES_NONE;

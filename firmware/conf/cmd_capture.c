@@ -127,18 +127,35 @@ static bool on_part(struct conf *c, struct oper *o, const char *name, const stru
 		return true; /* not what was asked for: the end without a part tells */
 	o->capture.part = part.n;
 	if (part.n > 0)
-		oper_file(o, bytes_of(o->capture.file), part);
+		oper_file(o, o->capture.file, part);
 	return true;
 }
+
+static void on_drained(struct conf *c, struct oper *o)
+{
+	if (!o->capture.is_waiting || oper_pending(o) > OPER_PIECE_MAX)
+		return;
+	o->capture.is_waiting = false;
+	ask_part(c, o);
+}
+
+static void on_stop(struct conf *c, struct oper *o)
+{
+	(void)c;
+	o->capture.is_waiting = false;
+}
+
+static const struct oper_work work = { .drained = on_drained, .stop = on_stop };
 
 static void on_part_done(struct conf *c, struct oper *o, const char *name, int rc, const char *text)
 {
 	struct oper_capture *x = &o->capture;
 
-	(void)c, (void)name;
+	(void)name;
 	x->offset += x->part;
-	if (rc == 0 && x->part > 0)
-		oper_when_drained(o, ask_part);
+	x->is_waiting = rc == 0 && x->part > 0;
+	if (x->is_waiting)
+		on_drained(c, o);
 	else if (rc == 0 && x->offset == 0)
 		oper_done(o, ERR_TRUNCATED, "the file is empty");
 	else
@@ -167,6 +184,7 @@ COMMAND_FN(cmd_capture_get)
 		return;
 	}
 	snprintf(o->capture.file, sizeof o->capture.file, "%.*s", BYTES_FMT(args->v[0]));
+	o->work = &work;
 	ask_part(c, o);
 }
 

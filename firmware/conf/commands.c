@@ -2,8 +2,9 @@
  * proc_commands has the same verb. */
 #include "conf.h"
 
-#define RELAY(prog) P(prog), NULL
-#define OWN(fn) 0, fn
+#define RELAY(prog) P(prog), NULL, 0
+#define OWN(fn) 0, fn, 0
+#define OWN_OF_TWO(fn) 0, fn, COMMAND_TWO_PERSONS
 
 const struct command command_table[] = {
 	/* words, role, who answers, help */
@@ -34,6 +35,21 @@ const struct command command_table[] = {
 	{ "show alarms", OPER_AUDITOR, RELAY(PROG_LOG), "Alarms that stand: severity, since when, what to do" },
 	{ "show alarms history [events]", OPER_AUDITOR, RELAY(PROG_LOG), "Alarms that were raised and cleared, the newest last" },
 	{ "show version", OPER_AUDITOR, OWN(cmd_show_version), "Version, running generation, uptime" },
+	{ "show identity", OPER_AUDITOR, RELAY(PROG_KEYS), "Who this box is: its host id, made at the first start, and whether it is on another machine since" },
+	{ "identity accept", OPER_ADMIN, RELAY(PROG_KEYS), "The machine was changed on purpose: this one is the box's from now on" },
+	{ "backup save <password>", OPER_ADMIN, OWN(cmd_backup_save), "All of this box into a file that only the password opens: settings, keys, people's data" },
+	{ "backup settings <password>", OPER_ADMIN, OWN(cmd_backup_settings), "The same without people's data" },
+	{ "backup show <backup-file>", OPER_ADMIN, OWN(cmd_backup_show), "Which box a backup is of, when it was made, what is in it" },
+	{ "backup restore <backup-file> <backup-password>", OPER_ADMIN, OWN(cmd_backup_restore), "Make this box what the backup has, except for its host id: all of it, or nothing changes" },
+	{ "factory-reset <scope> [name-of-this-box]", OPER_ADMIN, OWN_OF_TWO(cmd_factory_reset), "scope settings: wipe the settings and their history; scope all: wipe everything and take a new host id" },
+	{ "upgrade status", OPER_AUDITOR, RELAY(PROG_UPDATE), "Both slots: version, state, which runs, which boots next" },
+	{ "upgrade install <upgrade-file>", OPER_ADMIN, OWN(cmd_upgrade_install), "Verify a signed upgrade file while it comes and write it into the other slot; reboot starts it" },
+	{ "upgrade retry <upgrade-file>", OPER_ADMIN, OWN(cmd_upgrade_retry), "The same with a version that did not become healthy on this box before" },
+	{ "upgrade downgrade <upgrade-file>", OPER_ADMIN, OWN(cmd_upgrade_downgrade), "The same with a version older than what runs, but not below the security floor" },
+	{ "upgrade confirm", OPER_ADMIN, RELAY(PROG_UPDATE), "What runs is healthy: keep it" },
+	{ "upgrade rollback", OPER_ADMIN, RELAY(PROG_UPDATE), "The other slot starts at the next reboot" },
+	{ "shutdown", OPER_ADMIN, OWN(cmd_shutdown), "Stop all programs in order and switch the machine off" },
+	{ "reboot", OPER_ADMIN, OWN(cmd_reboot), "Stop all programs in order and start the machine again" },
 	{ "help", OPER_AUDITOR, OWN(cmd_help), "All commands" },
 
 	/* ---- operators ---- */

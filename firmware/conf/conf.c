@@ -6,6 +6,7 @@
 #include "listeners.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -243,12 +244,29 @@ static int on_command_done(void *arg, struct chan *from, const struct frame *f)
 	return relay_command_done(arg, from, f);
 }
 
+static int on_backup_answer(void *arg, struct chan *from, const struct frame *f)
+{
+	struct conf *c = arg;
+	struct wire w = wire_of(f->body);
+	int rc = (int)wire_u32(&w);
+
+	if (!wire_failed(&w) && restore_on_answer(c, chan_prog(from), f->id, rc))
+		return 0;
+	return transfer_on_answer(c, from, f);
+}
+
+static int on_update_answer(void *arg, struct chan *from, const struct frame *f)
+{
+	return transfer_on_answer(arg, from, f);
+}
+
 static const struct bus_handler handlers[] = {
 	{ MSG_SNAPSHOT_ACCEPT, on_accept },       { MSG_SNAPSHOT_REFUSE, on_refuse },
 	{ MSG_LISTENERS_DONE, on_listeners_done }, { MSG_PROCESS, on_process },
 	{ MSG_OPERATOR, handed_operator },
 	{ MSG_RECORD, on_record },                { MSG_COMMAND_DONE, on_command_done },
 	{ MSG_CAPTURE_OPENED, capture_on_opened },
+	{ MSG_BACKUP_ANSWER, on_backup_answer },  { MSG_UPDATE_ANSWER, on_update_answer },
 };
 
 /* ---- life ---- */
@@ -280,6 +298,20 @@ static int prepare(struct proc *p, void **program)
 	return 0;
 }
 
+/* factory-reset settings, asked for before this start. */
+static int reset_settings(struct conf *c)
+{
+	int folder = c->store.dir_fd;
+
+	if (faccessat(folder, CONF_RESET_FILE, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	int rc = store_wipe(folder);
+	if (!rc && (unlinkat(folder, CONF_RESET_FILE, 0) < 0 || fsync(folder) < 0))
+		rc = ERR_IO;
+	log_write(rc ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, rc ? "conf.reset.failed" : "conf.reset", NULL, 0);
+	return rc;
+}
+
 /* Nobody could log in any more: gh-super starts this program anew, with another helper. */
 static void on_helper_lost(void *arg)
 {
@@ -308,7 +340,12 @@ static int init(void *program)
 	c->bus = proc_bus(c->proc);
 	c->started_ms = loop_now(c->loop);
 	list_init(&c->opers);
-	int rc = store_open(&c->store, c->store.dir_fd);
+	transfer_init(c);
+	int rc = reset_settings(c);
+	if (!rc)
+		rc = store_open(&c->store, c->store.dir_fd);
+	if (!rc)
+		rc = restore_resume(c);
 	if (rc < 0)
 		return rc;
 	log_info("conf.running", LOG_INT("generation", c->store.generation), LOG_INT("settings", c->store.running.n));
@@ -356,7 +393,10 @@ static void on_up(void *program, struct chan *ch)
 {
 	struct conf *c = program;
 
-	txn_up(&c->txn, chan_prog(ch), chan_instance(ch));
+	if (restore_is_asked(chan_prog(ch)))
+		restore_ask(c, chan_prog(ch)); /* its settings come after its answer */
+	else
+		txn_up(&c->txn, chan_prog(ch), chan_instance(ch));
 }
 
 static void on_down(void *program, struct chan *ch)
@@ -367,6 +407,7 @@ static void on_down(void *program, struct chan *ch)
 	relay_down(c, chan_prog(ch), chan_instance(ch));
 	if (chan_prog(ch) == PROG_ADMIN)
 		handed_down(c);
+	transfer_down(c, chan_prog(ch));
 }
 
 static void on_stop(void *program, uint32_t grace_ms)
@@ -377,6 +418,8 @@ static void on_stop(void *program, uint32_t grace_ms)
 	oper_close_all(c);
 	txn_fini(&c->txn);
 	expiry_fini(&c->expiry);
+	backup_fini(&c->backup);
+	loop_timer_del(c->loop, &c->restore.again);
 	hasher_fini(&c->hasher);
 	approvals_fini(&c->approvals);
 	accounts_close(&c->accounts);

@@ -2,6 +2,7 @@
 #ifndef CONF_CONF_H
 #define CONF_CONF_H
 
+#include "backup.h"
 #include "accounts.h"
 #include "approval.h"
 #include "audit.h"
@@ -10,6 +11,7 @@
 #include "oper.h"
 #include "relay.h"
 #include "run/proc.h"
+#include "transfer.h"
 #include "throttle.h"
 #include "trail.h"
 #include "txn.h"
@@ -32,6 +34,10 @@ struct conf {
 	struct txn txn;
 	struct relays relays;
 	struct expiry expiry;
+	struct transfer transfer;
+	struct backup backup;
+	struct restore restore;
+	size_t upgrade_word; /* of the file that is being installed */
 	struct accounts accounts;
 	struct trail trail;
 	struct approvals approvals;
@@ -92,6 +98,23 @@ COMMAND_FN(cmd_key_delete);
 COMMAND_FN(cmd_certificate_import);
 COMMAND_FN(cmd_certificate_show);
 COMMAND_FN(cmd_trace);
+/* backup_save.c, backup_restore.c */
+COMMAND_FN(cmd_backup_save);
+COMMAND_FN(cmd_backup_settings);
+COMMAND_FN(cmd_backup_show);
+COMMAND_FN(cmd_backup_restore);
+/* cmd_upgrade.c */
+COMMAND_FN(cmd_upgrade_install);
+COMMAND_FN(cmd_upgrade_retry);
+COMMAND_FN(cmd_upgrade_downgrade);
+/* cmd_box.c */
+COMMAND_FN(cmd_factory_reset);
+COMMAND_FN(cmd_shutdown);
+COMMAND_FN(cmd_reboot);
+/* In our folder: the settings are to be wiped at the next start. */
+#define CONF_RESET_FILE "reset"
+/* All programs stop in order, then that (run/box.h). ERR_CLOSED: gh-super cannot be reached. */
+int conf_end_box(struct conf *c, unsigned what);
 /* cmd_operator.c */
 COMMAND_FN(cmd_operator_add);
 COMMAND_FN(cmd_operator_delete);

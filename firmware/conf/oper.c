@@ -93,41 +93,30 @@ void oper_text(struct oper *o, struct bytes text)
 	frame_end(o);
 }
 
-void oper_file(struct oper *o, struct bytes name, struct bytes content)
+void oper_file(struct oper *o, const char *name, struct bytes content)
 {
 	struct buf *b = frame_begin(o, OPER_FILE);
 
-	wire_put_str(b, name);
+	wire_put_str(b, bytes_of(name));
 	wire_put_bytes(b, content);
 	frame_end(o);
 }
 
-void oper_when_drained(struct oper *o, void (*drained)(struct conf *c, struct oper *o))
+void oper_want(struct oper *o, size_t word, uint64_t offset)
 {
-	if (buf_len(&o->out) < OPER_LOW_WATER)
-		drained(o->conf, o);
-	else
-		o->drained = drained;
+	struct buf *b = frame_begin(o, OPER_WANT);
+
+	wire_put_u16(b, (uint16_t)word);
+	wire_put_u64(b, offset);
+	wire_put_u32(b, OPER_PIECE_MAX);
+	frame_end(o);
+	o->is_piece_wanted = true;
+	loop_defer_call(o->conf->loop, &o->sweep); /* it may be here already */
 }
 
-static void tell_drained(struct oper *o)
+size_t oper_pending(const struct oper *o)
 {
-	void (*drained)(struct conf *c, struct oper *o) = o->drained;
-
-	if (!drained || buf_len(&o->out) >= OPER_LOW_WATER)
-		return;
-	o->drained = NULL;
-	drained(o->conf, o);
-}
-
-static void abort_command(struct oper *o)
-{
-	if (o->drained) {
-		o->drained = NULL;
-		oper_done(o, ERR_BAD_STATE, "stopped");
-		return;
-	}
-	relay_abort(o->conf, o->id);
+	return buf_len(&o->out);
 }
 
 void oper_note(struct oper *o, const char *text)
@@ -172,6 +161,8 @@ void oper_done(struct oper *o, int rc, const char *text)
 	wire_put_u32(b, (uint32_t)changes);
 	wire_put_u8(b, o->had_secret ? OPER_DONE_SECRET : 0);
 	frame_end(o);
+	o->work = NULL;
+	o->is_piece_wanted = false;
 	resume(o);
 }
 
@@ -372,6 +363,37 @@ static int on_hello(struct oper *o, struct wire *w)
 	return 0;
 }
 
+static int on_piece(struct oper *o, struct wire *w)
+{
+	int rc = (int)wire_u32(w);
+	uint64_t offset = wire_u64(w);
+	struct bytes content = wire_bytes(w);
+
+	if (wire_end(w) < 0 || content.n > OPER_PIECE_MAX || rc > 0)
+		return ERR_PROTOCOL;
+	if (!o->work || !o->is_piece_wanted)
+		return 0; /* of a work that has ended */
+	o->is_piece_wanted = false;
+	o->work->piece(o->conf, o, rc, offset, content);
+	return 0;
+}
+
+static int on_abort(struct oper *o)
+{
+	relay_abort(o->conf, o->id);
+	if (o->work) {
+		o->work->stop(o->conf, o);
+		oper_done(o, ERR_BAD_STATE, "stopped");
+	}
+	return 0;
+}
+
+/* What is taken while a command is under way. */
+static bool may_wait(const struct oper *o, uint8_t type)
+{
+	return o->is_busy && type != OPER_ABORT && (type != OPER_PIECE || (o->work && !o->is_piece_wanted));
+}
+
 /* Who is nobody yet may say who he is, and nothing else. */
 static bool may_send(const struct oper *o, unsigned type)
 {
@@ -398,14 +420,15 @@ static int on_frame(struct oper *o, struct bytes frame)
 	case OPER_COMPLETE:
 		return on_complete(o, &w);
 	case OPER_ABORT:
-		abort_command(o);
-		return 0;
+		return on_abort(o);
+	case OPER_PIECE:
+		return on_piece(o, &w);
 	default:
 		return ERR_PROTOCOL;
 	}
 }
 
-/* Complete frames, one after the other; while a command is under way only ABORT is taken. */
+/* Complete frames, one after the other; while a command is under way only ABORT and its PIECEs are taken. */
 static int read_frames(struct oper *o)
 {
 	while (!o->is_closing) {
@@ -416,7 +439,7 @@ static int read_frames(struct oper *o)
 			return 0;
 		if (n == 0 || n > (o->is_known ? OPER_FRAME_MAX : STRANGER_FRAME_MAX))
 			return ERR_LIMIT;
-		if (in.n < 4 + n || (o->is_busy && in.p[4] != OPER_ABORT))
+		if (in.n < 4 + n || may_wait(o, in.p[4]))
 			return 0;
 		int rc = on_frame(o, bytes_make(in.p + 4, n));
 		secret_wipe((void *)(uintptr_t)in.p, 4 + n); /* passwords and keys pass here */
@@ -462,9 +485,11 @@ static void on_write(struct oper *o)
 	if (n > 0)
 		buf_consume(&o->out, (size_t)n);
 	buf_release_if_empty(&o->out);
-	if (buf_len(&o->out) == 0)
-		(void)loop_watch_set(&o->watch, LOOP_READ); /* fewer events never fail */
-	tell_drained(o);
+	if (buf_len(&o->out) > 0)
+		return;
+	(void)loop_watch_set(&o->watch, LOOP_READ); /* fewer events never fail */
+	if (o->work && o->work->drained)
+		o->work->drained(o->conf, o);
 }
 
 static void on_event(void *arg, unsigned events)
@@ -486,6 +511,8 @@ static void free_oper(struct oper *o)
 	list_del(&o->node);
 	c->n_opers--;
 	relay_abort(c, o->id);
+	if (o->work)
+		o->work->stop(c, o);
 	login_cancel(o);
 	loop_timer_del(c->loop, &o->timer);
 	loop_defer_cancel(&o->sweep);

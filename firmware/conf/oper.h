@@ -14,13 +14,24 @@
 
 /* One answer may queue 32 MiB before its reader is given up. Who has not logged in, and the accounts, leave
  * OPERS_CONSOLE places for the console. */
-enum { OPERS_MAX = 64, OPERS_CONSOLE = 16, OPERS_STRANGERS = 16, OPER_QUEUE_MAX = 32 << 20, OPER_LOW_WATER = 1 << 20 };
+enum { OPERS_MAX = 64, OPERS_CONSOLE = 16, OPERS_STRANGERS = 16, OPER_QUEUE_MAX = 32 << 20 };
 
 /* Who is at the other end? */
 enum oper_way {
 	OPER_WAY_CONSOLE, /* root or the owner of the box at ghsh.sock, by the kernel's word */
 	OPER_WAY_LOCAL,   /* another user at ghsh.sock: has to log in */
 	OPER_WAY_HANDED,  /* a pair that another program handed over: has to log in */
+};
+
+struct oper;
+/* A command that goes on over many turns, with files in pieces. */
+struct oper_work {
+	/* The PIECE that oper_want asked for; rc: the person's side could not read it. */
+	void (*piece)(struct conf *c, struct oper *o, int rc, uint64_t offset, struct bytes content);
+	/* What was queued for the operator has left. */
+	void (*drained)(struct conf *c, struct oper *o);
+	/* The operator stops it, or has gone: nothing more is answered by the work itself. */
+	void (*stop)(struct conf *c, struct oper *o);
 };
 
 struct oper {
@@ -49,15 +60,16 @@ struct oper {
 	unsigned commit_minutes; /* of that commit; 0: for good */
 	bool is_busy;    /* a command has not answered yet: frames wait */
 	bool is_closing;
+	const struct oper_work *work; /* until oper_done */
+	bool is_piece_wanted;
 	bool had_secret; /* in the line that is under way */
-	/* Of a command that sends more than the queue should hold: called when it has drained; NULL: none waits. */
-	void (*drained)(struct conf *c, struct oper *o);
 	struct oper_capture {
 		uint32_t ticket; /* CAPTURE_OPEN under way; 0: none */
 		bool is_foreground;
 		char interface[16], words[1001], file[64];
 		uint64_t offset;
-		size_t part; /* bytes of the last one */
+		size_t part;     /* bytes of the last one */
+		bool is_waiting; /* for the operator to take it */
 	} capture;
 	size_t frame_at, count_at;
 	uint16_t n_pairs;
@@ -82,13 +94,16 @@ void oper_record_str(struct oper *o, const char *key, const char *value);
 void oper_record_int(struct oper *o, const char *key, int64_t value);
 void oper_record_end(struct oper *o);
 void oper_text(struct oper *o, struct bytes text);
-/* A file's next part, or the whole of it. name: a plain file name, no slash and no leading dot. */
-void oper_file(struct oper *o, struct bytes name, struct bytes content);
-/* Calls o->drained, at once or later, when little of the answer waits for its reader. */
-void oper_when_drained(struct oper *o, void (*drained)(struct conf *c, struct oper *o));
 void oper_note(struct oper *o, const char *text);
 void oper_need(struct oper *o, enum oper_need what, size_t word, const char *text);
 void oper_candidate(struct oper *o, const char *word, const char *help);
+/* A file for the person, or with the same name a further piece of it. name: without a slash and a leading dot. A large one: look at
+ * oper_pending before the next piece. */
+void oper_file(struct oper *o, const char *name, struct bytes content);
+/* Asks for a piece of the file that the word at `word` names; work->piece follows. */
+void oper_want(struct oper *o, size_t word, uint64_t offset);
+/* Bytes that the operator has not taken yet. */
+size_t oper_pending(const struct oper *o);
 /* Ends the answer; the next frame is read. */
 void oper_done(struct oper *o, int rc, const char *text);
 

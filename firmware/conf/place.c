@@ -53,10 +53,14 @@ static int check_number(struct bytes in, struct arena *a, struct bytes *out, con
 
 static const char *const key_types[] = { "ecdsa-p256", "ecdsa-p384", "ed25519", "rsa-2048", "rsa-3072", "rsa-4096" };
 
+static const char *const scopes[] = { "all", "settings" };
+
 const char *place_choice(enum place p, size_t i)
 {
 	if (p == PLACE_KEY_TYPE)
 		return i < sizeof key_types / sizeof key_types[0] ? key_types[i] : NULL;
+	if (p == PLACE_SCOPE)
+		return i < sizeof scopes / sizeof scopes[0] ? scopes[i] : NULL;
 	if (p == PLACE_OPER_ROLE)
 		return i < OPER_ROLE_COUNT ? account_role_name((enum oper_role)i) : NULL;
 	if (p == PLACE_PROGRAM)
@@ -91,6 +95,13 @@ static int check_key_type(struct bytes in, struct arena *a, struct bytes *out, c
 	return check_choice(PLACE_KEY_TYPE, in, out);
 }
 
+static int check_scope(struct bytes in, struct arena *a, struct bytes *out, const char **why)
+{
+	(void)a;
+	*why = "one of all settings";
+	return check_choice(PLACE_SCOPE, in, out);
+}
+
 static int check_oper_role(struct bytes in, struct arena *a, struct bytes *out, const char **why)
 {
 	(void)a;
@@ -110,7 +121,9 @@ static const struct {
 	{ "password", PLACE_SECRET, check_word },      { "file", PLACE_FILE, check_any },
 	{ "setting", PLACE_SETTING, check_any },       { "program", PLACE_PROGRAM, check_program },
 	{ "key-type", PLACE_KEY_TYPE, check_key_type }, { "role", PLACE_OPER_ROLE, check_oper_role },
-	{ "old-password", PLACE_OLD_SECRET, check_word },
+	{ "old-password", PLACE_OLD_SECRET, check_word }, { "backup-password", PLACE_OLD_SECRET, check_word },
+	{ "scope", PLACE_SCOPE, check_scope },
+	{ "backup-file", PLACE_STREAM, check_word },   { "upgrade-file", PLACE_STREAM, check_word },
 };
 
 enum place place_of(struct bytes text)

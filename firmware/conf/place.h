@@ -14,9 +14,11 @@ enum place {
 	PLACE_OLD_SECRET, /* likewise, but once: it is there already */
 	PLACE_VERIFIER, /* nearly a secret: kept out of the shell's history */
 	PLACE_FILE,
+	PLACE_STREAM,   /* a file that is fetched in pieces: it may be larger than memory */
 	PLACE_SETTING,
 	PLACE_PROGRAM,
 	PLACE_KEY_TYPE,
+	PLACE_SCOPE,    /* of a factory reset */
 	PLACE_OPER_ROLE,
 	PLACE_COUNT
 };

@@ -6,6 +6,7 @@
 #include "conf_text.h"
 #include "disk.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -203,4 +204,29 @@ bool store_pending(const struct store *s, uint32_t *back_to, uint64_t *at_wall_m
 	*back_to = (uint32_t)n[0];
 	*at_wall_ms = n[1];
 	return true;
+}
+
+bool store_is_noted(const struct store *s, const char *note)
+{
+	struct store_about about;
+
+	return s->generation > 0 && read_about(s, s->generation, &about) == 0 && strcmp(about.note, note) == 0;
+}
+
+/* "current" goes first: without it nothing counts. */
+int store_wipe(int dir_fd)
+{
+	int again = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = again < 0 ? NULL : fdopendir(again);
+
+	if (!d)
+		return ERR_IO;
+	(void)unlinkat(dir_fd, "current", 0); /* none yet, or a repetition */
+	(void)unlinkat(dir_fd, "pending", 0);
+	int rc = fsync(dir_fd) < 0 ? ERR_IO : 0;
+	for (struct dirent *e; !rc && (e = readdir(d));)
+		if (strncmp(e->d_name, "gen-", 4) == 0 && unlinkat(dir_fd, e->d_name, 0) < 0)
+			rc = ERR_IO;
+	(void)closedir(d); /* read only */
+	return rc ? rc : fsync(dir_fd) < 0 ? ERR_IO : 0;
 }

@@ -35,6 +35,11 @@ int store_load(const struct store *s, uint32_t generation, struct rows *out);
 /* Newest first: start with *at = 0; false at the end. */
 bool store_history(const struct store *s, uint32_t *at, struct store_about *out);
 
+/* The next generation may be written under note only once: does the running one have it? */
+bool store_is_noted(const struct store *s, const char *note);
+/* Forgets all generations: an empty box (factory reset of the settings). May be cut and repeated. ERR_IO. */
+int store_wipe(int dir_fd);
+
 /* What a commit-confirm that still waits would go back to, and when. at_wall_ms 0 clears. back_to 0
  * is the empty box before the first commit. */
 int store_set_pending(const struct store *s, uint32_t back_to, uint64_t at_wall_ms);

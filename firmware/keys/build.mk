@@ -1,5 +1,7 @@
 PROGS += gh-keys
-keys_SRCS := firmware/keys/vault.c firmware/keys/sign.c firmware/keys/derive.c firmware/keys/make.c firmware/keys/cert.c
+backup_file_SRCS := firmware/keys/backup_head.c firmware/keys/backup_crypt.c firmware/keys/backup_writer.c firmware/keys/backup_reader.c
+keys_SRCS := firmware/keys/vault.c firmware/keys/sign.c firmware/keys/derive.c firmware/keys/make.c firmware/keys/cert.c \
+	firmware/keys/hardware.c firmware/keys/identity.c firmware/keys/backup_keys.c firmware/keys/backup.c $(backup_file_SRCS)
 gh-keys_SRCS := firmware/keys/main.c $(keys_SRCS)
 gh-keys_LIBS := run proto base
 gh-keys_LD := -lcrypto -levent_core -lseccomp -lidn2 -licuuc -lexpat
@@ -8,3 +10,13 @@ UNIT += firmware/keys/keys_test
 keys_test_SRCS := $(keys_SRCS)
 keys_test_LIBS := run proto base
 keys_test_LD := -lcrypto -levent_core -lidn2 -licuuc -lexpat
+
+UNIT += firmware/keys/backup_file_test
+backup_file_test_SRCS := $(backup_file_SRCS)
+backup_file_test_LIBS := base
+backup_file_test_LD := -lcrypto
+
+UNIT += firmware/keys/backup_keys_test
+backup_keys_test_SRCS := $(keys_SRCS)
+backup_keys_test_LIBS := run proto base
+backup_keys_test_LD := -lcrypto -levent_core -lidn2 -licuuc -lexpat

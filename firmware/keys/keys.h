@@ -4,7 +4,9 @@
 #ifndef KEYS_H
 #define KEYS_H
 
+#include "backup_file.h"
 #include "base/map.h"
+#include "run/platform.h"
 #include "run/proc.h"
 
 #include <openssl/evp.h>
@@ -21,9 +23,40 @@ struct vault {
 	struct map by_name;
 };
 
+enum { MACS_MAX = 16, MAC_BYTES = 6, MACHINE_BYTES = 16 };
+
+/* What shows that a disk was copied to another machine. */
+struct hardware {
+	bool has_machine;               /* a machine id of the operating system */
+	uint8_t machine[MACHINE_BYTES]; /* a hash of it */
+	uint8_t macs[MACS_MAX][MAC_BYTES];
+	size_t n_macs;
+	char platform[PLATFORM_BYTES]; /* "virtual" or "hardware": a backup of one does not go to the other (G-BKP-01) */
+};
+
+/* Who this box is: a key of its own, made at the first start, never in a backup (G-IMG-11, G-IMG-12). */
+struct identity {
+	EVP_PKEY *key; /* Ed25519; NULL: its file is damaged */
+	uint8_t host_id[HOST_ID_BYTES];
+	uint64_t made_ms;
+	struct hardware now;
+	bool is_elsewhere; /* on another machine than the one it was made on, or was accepted on */
+};
+
+/* A backup file being written or read: one at a time. */
+struct session {
+	bool is_writing, is_reading, is_head_told;
+	struct backup_writer writer;
+	struct backup_reader reader;
+	struct buf keys; /* the section of keys, while it comes; wiped */
+};
+
 struct keys {
 	struct proc *proc;
 	struct vault vault;
+	struct identity identity;
+	struct session session;
+	bool is_serving; /* the first settings have come: what runs now is not replaced below the doors */
 	uint64_t signed_n, failed_n;
 };
 
@@ -42,6 +75,39 @@ enum { MASTER_BYTES = 32, DERIVED_BYTES = 32 };
 /* The secret that all shared secrets come from; made when it is first asked for. ERR_IO. */
 int vault_master(const struct vault *v, uint8_t out[static MASTER_BYTES]);
 const char *key_kind(EVP_PKEY *pkey); /* "RSA-2048" */
+
+/* A whole new file of the folder, on disk when it returns: a crash leaves the old one or the new one. ERR_IO. */
+int vault_write_file(int folder, const char *file, BIO *content);
+/* Replaces the secret of vault_master. */
+int vault_set_master(const struct vault *v, const uint8_t in[static MASTER_BYTES]);
+
+/* ---- hardware.c: before the fence ---- */
+void hardware_read(struct hardware *out);
+/* Is a box that was made on `then` on another machine now? Each kind of mark speaks only if both have it. */
+bool hardware_is_other(const struct hardware *then, const struct hardware *now);
+
+/* ---- identity.c ---- */
+/* Reads it, or makes it at the first start. A damaged one is logged and not replaced: key stays NULL. ERR_IO: cannot write. */
+int identity_open(struct identity *i, int folder, const struct hardware *now, uint64_t wall_ms);
+void identity_close(struct identity *i);
+void host_id_text(const uint8_t id[static HOST_ID_BYTES], char out[static 33]);
+void cmd_identity(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);
+/* This machine is the right one from now on. */
+void cmd_identity_accept(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);
+
+/* ---- backup_keys.c: the section of keys, and the two phases of a restore ---- */
+enum { KEYS_SECTION_MAX = 4 << 20 };
+/* All keys and the master, appended. The caller wipes out. */
+int backup_keys_put(const struct vault *v, struct buf *out);
+/* Verifies a section and writes it beside what runs. ERR_SYNTAX. */
+int backup_keys_prepare(const struct vault *v, struct bytes section, const uint8_t id[static BACKUP_ID_BYTES]);
+/* Makes what is prepared under id what runs; drops anything else that is prepared. May be repeated after a crash. */
+int backup_keys_decide(struct vault *v, const uint8_t id[static BACKUP_ID_BYTES]);
+bool backup_keys_is_prepared(const struct vault *v, const uint8_t id[static BACKUP_ID_BYTES]);
+
+/* ---- backup.c ---- */
+int on_backup_ask(void *program, struct chan *from, const struct frame *f);
+void session_end(struct session *s);
 
 /* ---- sign.c ---- */
 struct sign_request {

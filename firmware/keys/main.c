@@ -19,6 +19,7 @@ static int prepare(struct proc *p, void **program)
 		return ERR_NOT_FOUND;
 	}
 	/* Now, while OpenSSL may still read its files: later there are none. */
+	hardware_read(&k->identity.now);
 	OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CRYPTO_STRINGS | OPENSSL_INIT_ADD_ALL_CIPHERS | OPENSSL_INIT_ADD_ALL_DIGESTS, NULL);
 	*program = k;
 	return 0;
@@ -31,7 +32,18 @@ static int init(void *program)
 	struct keys *k = program;
 
 	stats_register(&stats, names, &k->signed_n, 2);
-	return vault_open(&k->vault, k->vault.folder);
+	struct hardware now = k->identity.now;
+	int rc = vault_open(&k->vault, k->vault.folder);
+	return rc ? rc : identity_open(&k->identity, k->vault.folder, &now, loop_wall_ms(proc_loop(k->proc)));
+}
+
+/* No settings of ours, but the word that doors are served from now on. */
+static void apply(void *program, const struct settings *s)
+{
+	struct keys *k = program;
+
+	(void)s;
+	k->is_serving = true;
 }
 
 static void stop(void *program, uint32_t grace_ms)
@@ -39,16 +51,18 @@ static void stop(void *program, uint32_t grace_ms)
 	struct keys *k = program;
 
 	(void)grace_ms;
+	session_end(&k->session);
+	identity_close(&k->identity);
 	vault_close(&k->vault);
 	proc_exit(k->proc, 0);
 }
 
-static const struct bus_handler handlers[] = { { MSG_KEY_SIGN, on_key_sign }, { MSG_KEY_DERIVE, on_key_derive } };
+static const struct bus_handler handlers[] = { { MSG_KEY_SIGN, on_key_sign }, { MSG_KEY_DERIVE, on_key_derive }, { MSG_BACKUP_ASK, on_backup_ask } };
 
 static const struct proc_command commands[] = {
 	{ "key generate", cmd_generate },    { "key import", cmd_import },	       { "key delete", cmd_delete },
 	{ "show keys", cmd_show },	     { "key public", cmd_public },	       { "certificate csr", cmd_csr },
-	{ "certificate self-signed", cmd_self_signed },
+	{ "certificate self-signed", cmd_self_signed }, { "show identity", cmd_identity }, { "identity accept", cmd_identity_accept },
 };
 
 int main(int argc, char **argv)
@@ -62,6 +76,7 @@ int main(int argc, char **argv)
 		.n_commands = sizeof commands / sizeof commands[0],
 		.prepare = prepare,
 		.init = init,
+		.apply = apply,
 		.stop = stop,
 	};
 

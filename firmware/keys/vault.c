@@ -15,8 +15,8 @@
 #include <openssl/bio.h>
 #include <openssl/pem.h>
 
-static const char master_file[] = "master.secret", master_new[] = "master.secret.new";
-static const char suffix[] = ".pem", suffix_new[] = ".new";
+static const char master_file[] = "master.secret";
+static const char suffix[] = ".pem";
 
 bool key_name_is_good(struct bytes name)
 {
@@ -148,9 +148,10 @@ static int write_all(int fd, const uint8_t *p, size_t n)
 	return fsync(fd) < 0 ? ERR_IO : 0;
 }
 
-/* A whole new file, then a rename: a crash leaves the old key or the new one. */
-static int write_file(int folder, const char *file, const char *file_new, BIO *content)
+/* A whole new file, then a rename. */
+int vault_write_file(int folder, const char *file, BIO *content)
 {
+	static const char file_new[] = "write.new"; /* no key's name ends so */
 	char *text;
 	long n = BIO_get_mem_data(content, &text);
 	int fd = openat(folder, file_new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -167,15 +168,14 @@ static int write_file(int folder, const char *file, const char *file_new, BIO *c
 	return rc ? rc : fsync(folder) < 0 ? ERR_IO : 0;
 }
 
-static void file_names(struct bytes name, char file[static 80], char file_new[static 80])
+static void file_name(struct bytes name, char file[static 80])
 {
 	snprintf(file, 80, "%.*s%s", BYTES_FMT(name), suffix);
-	snprintf(file_new, 80, "%.*s%s", BYTES_FMT(name), suffix_new);
 }
 
 int vault_put(struct vault *v, struct bytes name, EVP_PKEY *pkey)
 {
-	char file[80], file_new[80];
+	char file[80];
 
 	if (!key_name_is_good(name))
 		return ERR_SYNTAX;
@@ -185,23 +185,23 @@ int vault_put(struct vault *v, struct bytes name, EVP_PKEY *pkey)
 	BIO *pem = BIO_new(BIO_s_secmem());
 	if (!pem)
 		return ERR_NOMEM;
-	file_names(name, file, file_new);
+	file_name(name, file);
 	int rc = PEM_write_bio_PrivateKey(pem, pkey, NULL, NULL, 0, NULL, NULL) ? 0 : ERR_NOMEM;
 	if (!rc)
-		rc = write_file(v->folder, file, file_new, pem);
+		rc = vault_write_file(v->folder, file, pem);
 	BIO_free(pem);
 	return rc ? rc : remember(v, name, pkey);
 }
 
 int vault_del(struct vault *v, struct bytes name)
 {
-	char file[80], file_new[80];
+	char file[80];
 	struct key *k = map_del(&v->by_name, name);
 
 	if (!k)
 		return ERR_NOT_FOUND;
+	file_name(name, file); /* before the key goes: the name may be its own */
 	key_free(k);
-	file_names(name, file, file_new);
 	return unlinkat(v->folder, file, 0) < 0 || fsync(v->folder) < 0 ? ERR_IO : 0;
 }
 
@@ -220,15 +220,21 @@ static int read_master(int folder, uint8_t out[static MASTER_BYTES])
 	return n == MASTER_BYTES ? 0 : ERR_IO;
 }
 
+int vault_set_master(const struct vault *v, const uint8_t in[static MASTER_BYTES])
+{
+	BIO *bio = BIO_new(BIO_s_secmem());
+	int rc = bio && BIO_write(bio, in, MASTER_BYTES) == MASTER_BYTES ? vault_write_file(v->folder, master_file, bio) : ERR_NOMEM;
+
+	BIO_free(bio);
+	return rc;
+}
+
 int vault_master(const struct vault *v, uint8_t out[static MASTER_BYTES])
 {
 	int rc = read_master(v->folder, out);
 
 	if (rc != ERR_NOT_FOUND)
 		return rc;
-	BIO *bio = BIO_new(BIO_s_secmem());
 	random_bytes(out, MASTER_BYTES);
-	rc = bio && BIO_write(bio, out, MASTER_BYTES) == MASTER_BYTES ? write_file(v->folder, master_file, master_new, bio) : ERR_NOMEM;
-	BIO_free(bio);
-	return rc;
+	return vault_set_master(v, out);
 }

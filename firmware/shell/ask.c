@@ -2,7 +2,7 @@
 
 #include "base/err.h"
 #include "base/secret.h"
-#include "save.h"
+#include "files.h"
 #include "secret_input.h"
 #include "table.h"
 
@@ -18,8 +18,8 @@ struct answer {
 	struct ask *ask;
 	struct page page;
 	struct table table;
-	struct save save;
-	int save_rc; /* the first error: the rest of the file is dropped */
+	struct files files;
+	const struct client_line *line; /* as it was asked */
 	int exit_code;
 	bool is_over;
 	/* NEED */
@@ -62,12 +62,15 @@ static void on_done(struct answer *s, struct wire *w)
 	s->ask->client->changes = wire_u32(w);
 	s->ask->had_secret = wire_u8(w) & OPER_DONE_SECRET;
 	s->is_over = true;
-	s->exit_code = rc < 0 || s->save_rc < 0;
+	s->exit_code = rc < 0;
 	table_end(&s->table);
 	fflush(stdout);
-	end_file(s, rc == 0);
+	bool is_written = files_end(&s->files, rc == 0);
+	s->exit_code |= !is_written;
 	if (rc < 0)
 		fprintf(stderr, "error: %.*s\n", BYTES_FMT(text));
+	else if (!is_written)
+		fprintf(stderr, "error: the file could not be written\n");
 	else if (text.n > 0)
 		fprintf(s->ask->is_json ? stderr : stdout, "%.*s\n", BYTES_FMT(text));
 }
@@ -97,9 +100,12 @@ static int on_frame(struct answer *s, enum oper_frame type, struct wire *w)
 		fflush(stdout);
 		fprintf(stderr, "note: %.*s\n", BYTES_FMT(text));
 		return 0;
-	case OPER_FILE:
-		on_file(s, w);
-		return wire_end(w) < 0 ? ERR_PROTOCOL : 0;
+	case OPER_FILE: {
+		int rc = files_take(&s->files, w);
+		return rc == ERR_EXISTS || rc == ERR_IO ? client_abort(s->ask->client) : rc;
+	}
+	case OPER_WANT:
+		return files_give(&s->files, w, s->ask->client, s->line);
 	case OPER_DONE:
 		on_done(s, w);
 		return wire_failed(w) ? ERR_PROTOCOL : 0;
@@ -194,6 +200,7 @@ static int converse(struct answer *s, struct client_line *line, struct buf *cont
 	for (unsigned i = 0; rc == 0 && i < 3; i++) {
 		s->is_over = false;
 		s->need = 0;
+		s->line = line;
 		rc = client_ask(s->ask->client, line);
 		if (rc == 0)
 			rc = read_answer(s);
@@ -219,13 +226,14 @@ int ask_run(struct ask *a, const struct words *words)
 	memcpy(line.v, words->v, words->n * sizeof line.v[0]);
 	if (rc == 0) {
 		s->ask = a;
+		files_init(&s->files);
 		page_init(&s->page, a->is_paged);
 		table_init(&s->table, &s->page, a->is_json);
 		save_init(&s->save);
 		client_catch_interrupt(true);
 		rc = converse(s, &line, contents);
 		client_catch_interrupt(false);
-		(void)save_end(&s->save, false); /* gh-conf went before it was whole */
+		(void)files_end(&s->files, false); /* only what no DONE has ended */
 		table_fini(&s->table);
 	}
 	for (unsigned i = 0; i < 2; i++) {

@@ -131,7 +131,16 @@ int client_complete(struct client *c, const struct bytes *words, size_t n)
 	return end(c);
 }
 
-static int abort_command(struct client *c)
+int client_piece(struct client *c, int rc, uint64_t offset, struct bytes content)
+{
+	begin(c, OPER_PIECE);
+	wire_put_u32(&c->out, (uint32_t)rc);
+	wire_put_u64(&c->out, offset);
+	wire_put_bytes(&c->out, content);
+	return end(c);
+}
+
+int client_abort(struct client *c)
 {
 	is_interrupted = 0;
 	begin(c, OPER_ABORT);
@@ -176,7 +185,7 @@ int client_next(struct client *c, int wait_ms, enum oper_frame *type, struct wir
 	buf_consume(&c->in, c->consumed);
 	c->consumed = 0;
 	while (rc == 0 && !take(c, type, w)) {
-		rc = is_interrupted ? abort_command(c) : 0;
+		rc = is_interrupted ? client_abort(c) : 0;
 		if (rc == 0)
 			rc = fill(c, wait_ms);
 	}

@@ -36,6 +36,10 @@ int client_login(struct client *c, const struct client_login *l);
 void client_close(struct client *c);
 int client_ask(struct client *c, const struct client_line *line);
 int client_complete(struct client *c, const struct bytes *words, size_t n);
+/* Answers WANT. rc < 0: it cannot be read. */
+int client_piece(struct client *c, int rc, uint64_t offset, struct bytes content);
+/* The command that is under way is to stop; its DONE comes. */
+int client_abort(struct client *c);
 /* Next frame; w is set behind its type. Waits at most wait_ms (-1: for ever): ERR_TIMEOUT.
  * ERR_CLOSED: gh-conf has gone. The view is valid until the next call. */
 int client_next(struct client *c, int wait_ms, enum oper_frame *type, struct wire *w);

@@ -89,6 +89,7 @@ int main(int argc, char **argv)
 	if (!rc) {
 		children_adjust(s);
 		loop_run(loop);
+		rc = s->has_failed ? ERR_SYS : 0;
 	}
 	super_close(s);
 	loop_free(loop);

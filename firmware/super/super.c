@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "run/box.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -86,6 +87,7 @@ static const struct bus_handler handlers[] = {
 	{ MSG_LISTENERS_SET, listen_on_set },
 	{ MSG_INSTANCES_SET, on_instances },
 	{ MSG_CAPTURE_OPEN, capture_on_open },
+	{ MSG_BOX_END, end_on_ask },
 };
 
 /* A program whose own channel to us is broken is of no use. The word kept with a channel is the
@@ -125,7 +127,7 @@ static void stop_phase(struct super *s)
 	while (s->stop_phase < STOP_PHASES && is_phase_over(s))
 		s->stop_phase++;
 	if (s->stop_phase == STOP_PHASES) {
-		loop_stop(s->loop);
+		end_reached(s);
 		return;
 	}
 	for (enum prog p = 0; p < PROG_COUNT; p++)
@@ -134,17 +136,24 @@ static void stop_phase(struct super *s)
 				child_stop(&s->children[p][n], STOP_GRACE_MS);
 }
 
+void super_stop(struct super *s)
+{
+	s->is_stopping = true;
+	stop_phase(s);
+}
+
 static void on_signal(void *arg, int signo)
 {
 	struct super *s = arg;
 	int status;
 
 	if (signo != SIGCHLD) {
+		if (s->end != BOX_RESET) /* a reset that has begun is finished first; the next start would do it, too */
+			s->end = BOX_SHUTDOWN;
 		if (s->is_stopping)
 			return;
-		s->is_stopping = true;
 		log_info("super.stopping", LOG_INT("signal", signo));
-		stop_phase(s);
+		super_stop(s);
 		return;
 	}
 	for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
@@ -180,11 +189,16 @@ int super_open(struct super *s, struct loop *loop)
 	s->log[0] = s->log[1] = -1;
 	lines_open(s->log);
 	log_set_pipe(s->log[1]);
+	s->end = BOX_SHUTDOWN;
 	s->bus = bus_new(loop, PROG_SUPER, 0, &hooks);
 	if (!s->bus)
 		return ERR_NOMEM;
 	if (super_make_folders(s, &what)) {
 		fprintf(stderr, "gh-super: cannot make folder %s: %s\n", what, strerror(errno));
+		return ERR_SYS;
+	}
+	if (end_finish_reset(s)) {
+		fprintf(stderr, "gh-super: a factory reset could not be finished in %s: %s\n", s->state, strerror(errno));
 		return ERR_SYS;
 	}
 	if (listen_open_console(s)) {

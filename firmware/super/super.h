@@ -56,12 +56,16 @@ struct super {
 	int log[2]; /* our own lines */
 	unsigned stop_phase;
 	bool is_stopping;
+	uint8_t end;       /* enum box_end: what follows when all have stopped */
+	bool has_failed;   /* a reset could not be finished */
 };
 
 /* super.c. bin, state, run and uid_base are set. Folders, console, signals; nothing is started before
  * children_adjust. ERR_* after saying why. super_close: after failure, too. */
 int super_open(struct super *s, struct loop *loop);
 void super_close(struct super *s);
+/* Stops all programs in order; then end_reached is called. */
+void super_stop(struct super *s);
 
 /* folders.c: makes what the programs need below the state and run folders. ERR_SYS; *what names it. */
 int super_make_folders(struct super *s, const char **what);
@@ -89,6 +93,13 @@ void lines_close(int pipe[2]);
 /* Hands gh-log, if it runs, the reading end of one, or of all. */
 void lines_hand_over(struct super *s, enum prog prog, unsigned instance, const int pipe[2]);
 void lines_hand_over_all(struct super *s);
+/* end.c: all programs stop, and then (run/box.h). A reset is marked on disk first, and finished at the next start if
+ * something cuts it. */
+int end_on_ask(void *super, struct chan *from, const struct frame *f);
+/* All have stopped. */
+void end_reached(struct super *s);
+/* Wipes the programs' folders if a reset is marked. ERR_SYS: not complete; nothing must start. */
+int end_finish_reset(struct super *s);
 
 /* join.c: socket pairs between a program and all its living peers. */
 void join_all(struct child *c);

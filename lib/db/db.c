@@ -208,3 +208,52 @@ const char *db_error(struct db *d)
 {
 	return sqlite3_errmsg(d->sql);
 }
+
+/* ---- copies ---- */
+
+struct db_copy {
+	sqlite3 *to;
+	sqlite3_backup *backup;
+};
+
+int db_copy_open(struct db *from, const char *path, struct db_copy **out)
+{
+	struct db_copy *c = calloc(1, sizeof *c);
+
+	if (!c)
+		return ERR_NOMEM;
+	int rc = sqlite3_open_v2(path, &c->to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) ? ERR_IO : 0;
+	/* A copy that a crash cuts is thrown away: no journal of its own. */
+	if (!rc && sqlite3_exec(c->to, "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE", NULL, NULL, NULL))
+		rc = ERR_IO;
+	c->backup = rc ? NULL : sqlite3_backup_init(c->to, "main", from->sql, "main");
+	if (!c->backup) {
+		db_copy_close(c);
+		return ERR_IO;
+	}
+	*out = c;
+	return 0;
+}
+
+int db_copy_step(struct db_copy *c, int n_pages)
+{
+	switch (sqlite3_backup_step(c->backup, n_pages)) {
+	case SQLITE_OK:
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return 1;
+	case SQLITE_DONE:
+		return 0;
+	}
+	return ERR_IO;
+}
+
+void db_copy_close(struct db_copy *c)
+{
+	if (!c)
+		return;
+	if (c->backup)
+		sqlite3_backup_finish(c->backup);
+	sqlite3_close_v2(c->to);
+	free(c);
+}

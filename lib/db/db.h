@@ -33,4 +33,14 @@ int db_commit(struct db *d); /* on disk when it returns 0 */
 void db_rollback(struct db *d);
 const char *db_error(struct db *d);
 
+/* ---- a copy of a database that goes on being used ---- */
+struct db_copy;
+/* path is made anew. ERR_IO. */
+int db_copy_open(struct db *from, const char *path, struct db_copy **out);
+/* Copies the next pages (at most n); what is written to `from` meanwhile comes along. No transaction may be open.
+ * 1: more is to come; 0: path is whole; ERR_IO. */
+int db_copy_step(struct db_copy *c, int n_pages);
+/* At any time; the file stays. */
+void db_copy_close(struct db_copy *c);
+
 #endif

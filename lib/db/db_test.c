@@ -108,11 +108,65 @@ static void test_commit_survives(void **state)
 	db_close(d);
 }
 
+/* Rows are written between the steps of a copy, before and behind where it is: it has all of them when it is whole. */
+static void test_copy_while_written(void **state)
+{
+	struct db *d, *copied;
+	struct db_stmt *s, *q;
+	struct db_copy *c;
+	const char *why;
+	char to[sizeof path + 8];
+	uint8_t value[2000] = { 1 };
+	int rc = 1, k = 1000, first;
+
+	(void)state;
+	snprintf(to, sizeof to, "%s.copy", path);
+	assert_int_equal(db_open(path, steps, 2, &d, &why), 0);
+	assert_int_equal(db_prepare(d, "REPLACE INTO a(k,v) VALUES(?,?)", &s), 0);
+	for (; k < 1400; k++) {
+		db_bind_int(s, 1, k);
+		db_bind_blob(s, 2, bytes_make(value, sizeof value));
+		assert_int_equal(db_run(s), 0);
+	}
+	first = k;
+	assert_int_equal(db_copy_open(d, to, &c), 0);
+	for (unsigned turns = 0; rc == 1; turns++) {
+		assert_true(turns < 1000);
+		rc = db_copy_step(c, 8);
+		if (rc == 1 && turns < 20) { /* one at the end, one changed at the front */
+			db_bind_int(s, 1, k++);
+			db_bind_blob(s, 2, bytes_make(value, sizeof value));
+			assert_int_equal(db_run(s), 0);
+			db_bind_int(s, 1, 1000);
+			db_bind_blob(s, 2, BYTES("changed"));
+			assert_int_equal(db_run(s), 0);
+		}
+	}
+	assert_int_equal(rc, 0);
+	assert_true(k > first + 10);
+	db_copy_close(c);
+	assert_int_equal(db_open(to, steps, 2, &copied, &why), 0);
+	count(copied, 1 + 5 + (k - 1000));
+	assert_int_equal(db_prepare(copied, "SELECT v FROM a WHERE k=1000", &q), 0);
+	assert_int_equal(db_step(q), 1);
+	assert_true(bytes_eq(db_bytes(q, 0), BYTES("changed")));
+	db_finish(q);
+	assert_int_equal(db_prepare(copied, "PRAGMA integrity_check", &q), 0);
+	assert_int_equal(db_step(q), 1);
+	assert_true(bytes_eq(db_bytes(q, 0), BYTES("ok")));
+	db_finish(q);
+	db_close(copied);
+	db_finish(s);
+	db_close(d);
+	assert_int_equal(unlink(to), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_migrates),
 		cmocka_unit_test(test_commit_survives),
+		cmocka_unit_test(test_copy_while_written),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -2,7 +2,8 @@
  * on a socket pair that another program handed over:
  *     length:u32 (of what follows) type:u8 body        fields as in base/wire.h
  * The client sends words; gh-conf knows the commands, so a new command needs no new client. One ASK at a
- * time; its answer is any number of RECORD, TEXT, FILE, NOTE and then one DONE or NEED.
+ * time; its answer is any number of RECORD, TEXT, FILE, NOTE, WANT and then one DONE or
+ * NEED. Large files pass in pieces, as fast as the slower side takes them.
  *
  * Who is there? Root and the owner of the box at the socket are known by the kernel's word and may ask at once.
  * Everybody else, and everybody on a pair that was handed over, is nobody until a LOGIN ends with DONE 0; before
@@ -27,6 +28,7 @@ enum oper_frame {
 	OPER_ABORT = 4,     /* stop the ASK that is under way; its DONE comes at once */
 	OPER_LOGIN = 5,     /* name str, password bytes, code str (RFC 6238, six digits; or empty) */
 	OPER_LOGIN_NEW = 6, /* name str, old password bytes, new password bytes, code str */
+	OPER_PIECE = 7,     /* rc u32 (as i32), offset u64, content bytes: what WANT asked for; empty: the file ends there */
 
 	/* gh-conf to client */
 	OPER_RECORD = 16,    /* n u16, then n of key str, value bytes */
@@ -40,6 +42,7 @@ enum oper_frame {
 	                      * mode 0600, never over a file that is there; a name with a slash or a leading dot is a
 	                      * broken frame */
 	OPER_BANNER = 23,    /* when u8 (enum oper_banner), text str: to be shown to the person as it is */
+	OPER_WANT = 24,      /* word u16 (its place), offset u64, n u32: send a PIECE of the file that the word names */
 };
 
 enum oper_word {
@@ -62,6 +65,7 @@ enum { OPER_DONE_SECRET = 1 }; /* the line had a secret: keep it out of the hist
 enum {
 	OPER_VERSION = 2,
 	OPER_FRAME_MAX = 8 << 20,
+	OPER_PIECE_MAX = 64 << 10, /* of a file that passes in pieces */
 	OPER_NAME_MAX = 32,      /* bytes of an account's name */
 	OPER_PASSWORD_MAX = 256, /* bytes of a password */
 };

@@ -94,3 +94,14 @@ accounts_fuzz_LD := -lcrypto
 oper_fuzz_SRCS := $(conf_ENGINE)
 oper_fuzz_LIBS := $(gh-conf_LIBS)
 oper_fuzz_LD := $(gh-conf_LD)
+FUZZ += backup_file_fuzz
+backup_file_fuzz_SRCS := $(backup_file_SRCS)
+backup_file_fuzz_LIBS := base
+backup_file_fuzz_LD := -lcrypto
+$(O)/obj/tests/fuzz/backup_file_fuzz.o: CPPFLAGS += -Ifirmware/keys
+
+FUZZ += upgrade_head_fuzz
+upgrade_head_fuzz_SRCS := firmware/update/image_head.c
+upgrade_head_fuzz_LIBS := base
+upgrade_head_fuzz_LD := -lcrypto
+$(O)/obj/tests/fuzz/upgrade_head_fuzz.o: CPPFLAGS += -Ifirmware/update

@@ -23,6 +23,7 @@ PROGRAMS = (
     "gh-admin",
     "gh-capture",
     "gh-log",
+    "gh-update",
 )
 
 
@@ -70,10 +71,10 @@ class Gatehouse:
             raise Failed("ghsh %s: exit %d: %s%s" % (" ".join(words), got.returncode, got.stdout, got.stderr))
         return json.loads(got.stdout) if got.stdout.strip() else []
 
-    def operator(self, *words, text=None, timeout=30):
+    def operator(self, *words, text=None, timeout=30, cwd=None):
         """One ghsh, as a person or a script runs it: its returncode, stdout and stderr."""
         return subprocess.run([os.path.join(BIN, "ghsh"), "--socket", self.socket] + list(words),
-                              input=text if text is not None else "", text=True, stdout=subprocess.PIPE,
+                              input=text if text is not None else "", text=True, cwd=cwd, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, timeout=timeout)
 
     def commit(self, *lines):

@@ -1,0 +1,96 @@
+/* What gh-conf itself puts into a backup: a row a section, in the order of the file. */
+#include "base/err.h"
+#include "base/secret.h"
+#include "conf.h"
+#include "conf_text.h"
+#include "disk.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static int save_settings(struct conf *c, struct buf *out)
+{
+	conf_text_print(&c->store.running, out);
+	if (buf_len(out) == 0)
+		buf_put_str(out, "# nothing is set\n");
+	return buf_failed(out) ? ERR_LIMIT : 0;
+}
+
+static int check_settings(struct conf *c, struct bytes content, char why[static 300])
+{
+	struct conf_text_error error;
+	struct rows rows = { 0 };
+	int rc = conf_text_parse(content, &rows, &error);
+
+	(void)c;
+	if (rc)
+		snprintf(why, 300, "%.255s", error.text);
+	rows_fini(&rows);
+	return rc;
+}
+
+/* The note tells a repetition after a crash: then it is done already. */
+static int install_settings(struct conf *c, struct bytes content, const char *note)
+{
+	struct conf_text_error error;
+	struct rows rows = { 0 };
+
+	if (store_is_noted(&c->store, note))
+		return 0;
+	int rc = conf_text_parse(content, &rows, &error);
+	if (!rc)
+		(void)store_set_pending(&c->store, 0, 0); /* none, as a rule: a commit of the old box is not to be undone */
+	if (!rc)
+		rc = store_commit(&c->store, c->store.generation + 1, &rows, "restore", note, loop_wall_ms(c->loop));
+	rows_fini(&rows);
+	return rc;
+}
+
+/* ---- operators' accounts: a file as it is ---- */
+
+static int save_accounts(struct conf *c, struct buf *out)
+{
+	int rc = disk_read(c->store.dir_fd, ACCOUNTS_FILE, out);
+
+	return rc == ERR_NOT_FOUND ? 0 : rc;
+}
+
+static int check_accounts(struct conf *c, struct bytes content, char why[static 300])
+{
+	struct account *v = calloc(ACCOUNTS_MAX, sizeof *v);
+	size_t n = 0;
+	unsigned line = 0;
+	int rc = v ? account_file_read(content, v, &n, &line) : ERR_NOMEM;
+
+	(void)c;
+	if (rc)
+		snprintf(why, 300, "line %u: %s", line, err_text(rc));
+	if (v)
+		secret_wipe(v, ACCOUNTS_MAX * sizeof *v);
+	free(v);
+	return rc;
+}
+
+static int install_accounts(struct conf *c, struct bytes content, const char *note)
+{
+	(void)note;
+	return disk_replace(c->store.dir_fd, ACCOUNTS_FILE, content);
+}
+
+const struct backup_part backup_parts[] = {
+	/* section, name, limit, save, check, install */
+	{ BACKUP_SETTINGS, "settings", 16 << 20, save_settings, check_settings, install_settings },
+	{ BACKUP_ACCOUNTS, "accounts", ACCOUNT_TEXT_MAX + (128 << 10), save_accounts, check_accounts, install_accounts },
+};
+_Static_assert(sizeof backup_parts / sizeof backup_parts[0] == BACKUP_PARTS, "BACKUP_PARTS counts the rows");
+
+void backup_fini(struct backup *b)
+{
+	for (unsigned i = 0; i < BACKUP_PARTS; i++) {
+		if (b->parts[i].p)
+			secret_wipe(b->parts[i].p, b->parts[i].cap); /* accounts have verifiers of passwords */
+		buf_fini(&b->parts[i]);
+	}
+	buf_fini(&b->store);
+	*b = (struct backup){ 0 };
+}

@@ -1,0 +1,140 @@
+/* The whole box stops in order, and then: starts again, is wiped and starts again, or ends. */
+#include "super.h"
+
+#include "base/err.h"
+#include "base/log.h"
+#include "run/box.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* In the state folder while a reset is not complete: who finds it at the start goes on. */
+static const char marker[] = "reset";
+enum { DEPTH_MAX = 8 };
+
+static int sync_folder(int folder)
+{
+	return fsync(folder) < 0 ? ERR_SYS : 0;
+}
+
+static int open_state(const struct super *s)
+{
+	return open(s->state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static int mark(const struct super *s)
+{
+	int folder = open_state(s);
+	int fd = folder < 0 ? -1 : openat(folder, marker, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int rc = fd < 0 || fsync(fd) < 0 ? ERR_SYS : sync_folder(folder);
+
+	if (fd >= 0)
+		(void)close(fd); /* synced */
+	if (folder >= 0)
+		(void)close(folder); /* synced */
+	return rc;
+}
+
+static int wipe_in(int folder, unsigned depth);
+
+static int wipe_entry(int folder, const char *name, unsigned depth)
+{
+	if (unlinkat(folder, name, 0) == 0)
+		return 0;
+	if (errno != EISDIR && errno != EPERM)
+		return ERR_SYS;
+	int inner = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int rc = inner < 0 || depth == 0 ? ERR_SYS : wipe_in(inner, depth - 1);
+	if (inner >= 0)
+		(void)close(inner); /* it goes */
+	return rc ? rc : unlinkat(folder, name, AT_REMOVEDIR) < 0 ? ERR_SYS : 0;
+}
+
+/* Everything in the folder, not the folder. */
+static int wipe_in(int folder, unsigned depth)
+{
+	int again = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = again < 0 ? NULL : fdopendir(again);
+	int rc = d ? 0 : ERR_SYS;
+
+	for (struct dirent *e; d && !rc && (e = readdir(d));)
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+			rc = wipe_entry(folder, e->d_name, depth);
+	if (d)
+		(void)closedir(d); /* read only */
+	return rc ? rc : sync_folder(folder);
+}
+
+static int wipe_program(int state, const struct service *row)
+{
+	int folder = row->folder[0] ? openat(state, row->folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+	int rc = folder < 0 ? 0 : wipe_in(folder, DEPTH_MAX); /* no folder: nothing was ever kept */
+
+	if (folder >= 0)
+		(void)close(folder); /* synced */
+	return rc;
+}
+
+int end_finish_reset(struct super *s)
+{
+	int state = open_state(s), rc = 0;
+
+	if (state < 0)
+		return ERR_SYS;
+	if (faccessat(state, marker, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+		for (unsigned p = 0; !rc && p < PROG_COUNT; p++)
+			rc = wipe_program(state, service_of((enum prog)p));
+		if (!rc && (unlinkat(state, marker, 0) < 0 || sync_folder(state)))
+			rc = ERR_SYS;
+		log_write(rc ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, rc ? "super.reset.failed" : "super.reset", NULL, 0);
+	}
+	(void)close(state); /* synced */
+	return rc;
+}
+
+int end_on_ask(void *super, struct chan *from, const struct frame *f)
+{
+	static const char *const names[BOX_END_COUNT] = { "restart", "reset", "shutdown", "reboot" };
+	struct super *s = super;
+	struct wire w = wire_of(f->body);
+	unsigned what = wire_u8(&w);
+
+	(void)from;
+	if (wire_end(&w) || what >= BOX_END_COUNT)
+		return ERR_PROTOCOL;
+	if (s->is_stopping)
+		return 0;
+	if (what == BOX_RESET && mark(s)) {
+		log_error("super.reset.failed", LOG_STR("reason", "the state folder cannot be written"));
+		return 0;
+	}
+	s->end = (uint8_t)what;
+	log_info("super.stopping", LOG_STR("for", names[what]));
+	super_stop(s);
+	return 0;
+}
+
+void end_reached(struct super *s)
+{
+	uint8_t end = s->end;
+
+	s->end = BOX_SHUTDOWN;
+	if (end == BOX_SHUTDOWN) {
+		loop_stop(s->loop);
+		return;
+	}
+	if (end == BOX_RESET && end_finish_reset(s)) { /* half of it must not run */
+		s->has_failed = true;
+		loop_stop(s->loop);
+		return;
+	}
+	s->is_stopping = false;
+	s->stop_phase = 0;
+	for (unsigned p = 0; end == BOX_RESET && p < PROG_COUNT; p++)
+		s->wanted[p] = p == PROG_SUPER ? 0 : service_of((enum prog)p)->instances_min;
+	children_adjust(s);
+}

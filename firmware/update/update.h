@@ -1,0 +1,42 @@
+/* update.h - gh-update: takes a signed upgrade file, verifies it while it comes, writes it into the slot that does not run.
+ * Unprivileged: it has the slots as descriptors and can write nothing else. */
+#ifndef UPDATE_UPDATE_H
+#define UPDATE_UPDATE_H
+
+#include "install.h"
+#include "run/platform.h"
+#include "run/proc.h"
+
+/* ---- trust.c ---- */
+extern const uint8_t update_trust[IMAGE_KEYS][IMAGE_KEY_BYTES];
+extern const bool update_trust_is_development;
+
+/* ---- slot_files.c: slots of a box without partitions: files of our folder. The image brings its own descriptors ---- */
+struct slot_files {
+	int slots[SLOTS][PART_COUNT], table;
+	uint64_t room;
+};
+enum { SLOT_ROOM_MIB = 2048 };
+/* Opens or makes them in folder. ERR_IO. */
+int slot_files_open(struct slot_files *f, int folder, struct slot_disk *disk);
+void slot_files_close(struct slot_files *f);
+
+struct update {
+	struct proc *proc;
+	int folder;
+	struct slot_files files;
+	struct slot_disk disk;
+	struct slot_table table;
+	struct install install;
+	bool is_installing;
+	char platform[PLATFORM_BYTES];
+};
+
+/* ---- ask.c ---- */
+int on_update_ask(void *program, struct chan *from, const struct frame *f);
+void cmd_upgrade_status(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);
+void cmd_upgrade_confirm(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);
+void cmd_upgrade_rollback(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);
+void update_stop(struct update *u);
+
+#endif
