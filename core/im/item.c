@@ -56,6 +56,8 @@ struct parcel *item_parcel(struct im *im, struct item *it)
 	p->session = it->session;
 	p->h = it->h;
 	p->route_id = it->e.id;
+	if (it->origin == ORIGIN_ROUTE && it->e.id)
+		p->disk_uid = it->e.id;
 	if (it->origin == ORIGIN_SESSION)
 		list_add_tail(&it->session->custody, &p->origin_node);
 	if (it->origin != ORIGIN_NONE)

@@ -35,7 +35,7 @@ static void settle_one(struct im *im, struct parcel *p, int rc)
 			journal_watch(im, p);
 	} else if (p->points == 0) { /* confirmed meanwhile */
 		p->journal = JOURNAL_NONE;
-		journal_drop(im, p->uid);
+		journal_drop(im, p->disk_uid);
 	} else {
 		p->journal = JOURNAL_ON;
 		parcel_release(im, p);
@@ -62,7 +62,7 @@ static void put_parcel(struct im *im, struct batch *b, struct parcel *p)
 {
 	struct jid jid;
 
-	wire_put_u64(&im->ask_body, p->uid);
+	wire_put_u64(&im->ask_body, p->disk_uid);
 	wire_put_u64(&im->ask_body, p->at_ms);
 	wire_put_str(&im->ask_body, home_of(p, &jid));
 	wire_put_bytes(&im->ask_body, bytes_make(p->body, p->n));

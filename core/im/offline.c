@@ -50,7 +50,7 @@ void offline_store(struct im *im, struct user *u, struct item *it)
 	parcel_point_add(p);
 	p->storing++;
 	struct buf *b = ask_begin(im, STORE_OFFLINE_ADD);
-	wire_put_u64(b, p->uid);
+	wire_put_u64(b, p->disk_uid);
 	wire_put_str(b, user_jid(u));
 	wire_put_u64(b, p->at_ms);
 	wire_put_u32(b, im->config.offline_user);

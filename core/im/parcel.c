@@ -20,7 +20,7 @@ static struct parcel *alloc(struct im *im, size_t n)
 	memset(p, 0, sizeof *p);
 	p->refs = 1;
 	p->n = (uint32_t)n;
-	p->uid = im_next_id(im);
+	p->uid = p->disk_uid = im_next_id(im);
 	p->born_ms = loop_now(im->loop);
 	p->at_ms = loop_wall_ms(im->loop);
 	return p;
@@ -103,7 +103,7 @@ void parcel_point_drop(struct im *im, struct parcel *p)
 		parcel_release(im, p);
 		if (p->journal == JOURNAL_ON) {
 			p->journal = JOURNAL_NONE;
-			journal_drop(im, p->uid);
+			journal_drop(im, p->disk_uid);
 		}
 	}
 	parcel_unref(p);

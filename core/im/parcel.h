@@ -15,7 +15,9 @@ struct parcel {
 	struct list young_node;  /* in im->young while it is not safe and somebody waits */
 	struct list origin_node; /* in its session's custody */
 	struct list place_node;  /* in a user's waiting list or in im->remote_order */
-	uint64_t uid;            /* its name in journal, offline storage and ROUTE */
+	uint64_t uid;            /* its name in ROUTE, outward */
+	uint64_t disk_uid;       /* its name in journal and offline storage: as uid, or the id it came with from
+				  * gh-switch, so that gh-store knows it again when it is sent again to the next gh-im */
 	uint64_t born_ms, at_ms; /* loop time, wall time */
 	struct session *session; /* ORIGIN_SESSION; or the local sender */
 	uint64_t route_id;       /* ORIGIN_ROUTE */

@@ -88,7 +88,7 @@ void remote_restore(struct im *im, uint64_t uid, uint64_t at_ms, struct bytes en
 
 	if (!p)
 		return;
-	p->uid = uid;
+	p->uid = p->disk_uid = uid;
 	p->at_ms = at_ms;
 	p->journal = JOURNAL_ON;
 	if (keep(im, p))

@@ -178,6 +178,50 @@ static void come_in_and_are_answered_when_safe(void **state)
 	play_close(&p);
 }
 
+/* On disk, but gh-im dies before it says so: the same comes again under the same id, and is known. */
+static void come_in_again_after_gh_im_and_are_stored_once(void **state)
+{
+	struct play p;
+
+	(void)state;
+	play_open(&p, "");
+	hub_send(&p, 91, IN("bob@a.example", "one"));
+	assert_true(p.done_id == 91);
+	assert_int_equal(play_store_offline(&p.store, "bob@a.example"), 1);
+	im_restart(&p);
+	hub_send(&p, 91, IN("bob@a.example", "one"));
+	play_wait(&p, 1000);
+	assert_int_equal(p.n_done, 2);
+	assert_true(p.done_id == 91);
+	assert_int_equal(play_store_offline(&p.store, "bob@a.example"), 1);
+	/* another one is not taken for it */
+	hub_send(&p, 92, IN("bob@a.example", "two"));
+	play_wait(&p, 1000);
+	assert_int_equal(play_store_offline(&p.store, "bob@a.example"), 2);
+	play_close(&p);
+}
+
+/* The same by way of the journal: its row became an offline message when gh-im started. */
+static void come_in_again_after_the_journal_and_are_stored_once(void **state)
+{
+	struct play p;
+
+	(void)state;
+	play_open(&p, "");
+	struct client *bob = client_online(&p, "bob", "b", 0);
+	bob->is_stuck = true;
+	hub_send(&p, 93, IN("bob@a.example", "one"));
+	play_wait(&p, 100);
+	assert_int_equal(play_store_journal(&p.store), 1);
+	im_restart(&p);
+	assert_int_equal(play_store_offline(&p.store, "bob@a.example"), 1);
+	hub_send(&p, 93, IN("bob@a.example", "one"));
+	play_wait(&p, 1000);
+	assert_true(p.done_id == 93);
+	assert_int_equal(play_store_offline(&p.store, "bob@a.example"), 1);
+	play_close(&p);
+}
+
 /* Stored too many: the error is the safe end. */
 static void come_in_and_bounce(void **state)
 {
@@ -201,6 +245,8 @@ int main(void)
 		cmocka_unit_test(come_back_when_the_way_stays_closed),
 		cmocka_unit_test(outlive_gh_im),
 		cmocka_unit_test(come_in_and_are_answered_when_safe),
+		cmocka_unit_test(come_in_again_after_gh_im_and_are_stored_once),
+		cmocka_unit_test(come_in_again_after_the_journal_and_are_stored_once),
 		cmocka_unit_test(come_in_and_bounce),
 	};
 
