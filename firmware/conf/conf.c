@@ -245,7 +245,9 @@ static int on_command_done(void *arg, struct chan *from, const struct frame *f)
 static const struct bus_handler handlers[] = {
 	{ MSG_SNAPSHOT_ACCEPT, on_accept },       { MSG_SNAPSHOT_REFUSE, on_refuse },
 	{ MSG_LISTENERS_DONE, on_listeners_done }, { MSG_PROCESS, on_process },
+	{ MSG_OPERATOR, handed_operator },
 	{ MSG_RECORD, on_record },                { MSG_COMMAND_DONE, on_command_done },
+	{ MSG_CAPTURE_OPENED, capture_on_opened },
 };
 
 /* ---- life ---- */
@@ -326,7 +328,7 @@ static void on_socket(void *arg, unsigned events)
 
 	(void)events;
 	if (fd >= 0)
-		oper_accept(c, fd, true, "");
+		(void)oper_accept(c, fd, true, ""); /* who is refused has been told */
 }
 
 static void on_listener(void *program, const char *name, const char *addr, uint16_t port, int fd)
@@ -362,6 +364,8 @@ static void on_down(void *program, struct chan *ch)
 
 	txn_down(&c->txn, chan_prog(ch), chan_instance(ch));
 	relay_down(c, chan_prog(ch), chan_instance(ch));
+	if (chan_prog(ch) == PROG_ADMIN)
+		handed_down(c);
 }
 
 static void on_stop(void *program, uint32_t grace_ms)

@@ -51,6 +51,10 @@ struct conf {
 	uint64_t started_ms;
 };
 
+/* handed.c: MSG_OPERATOR; the end of the program that sent it. */
+int handed_operator(void *arg, struct chan *from, const struct frame *f);
+void handed_down(struct conf *c);
+
 /* Handlers of commands.c's rows, by file. */
 #define COMMAND_FN(name)                                                                           \
 	void name(struct conf *c, struct oper *o, const struct command *cmd, const struct command_args *args)
@@ -112,6 +116,10 @@ COMMAND_FN(cmd_audit_verify);
 COMMAND_FN(cmd_totp_enable);
 COMMAND_FN(cmd_totp_confirm);
 COMMAND_FN(cmd_totp_disable);
+/* cmd_capture.c */
+COMMAND_FN(cmd_capture_start);
+COMMAND_FN(cmd_capture_get);
+int capture_on_opened(void *conf, struct chan *from, const struct frame *f);
 /* cmd_turn.c */
 COMMAND_FN(cmd_turn_user_add);
 

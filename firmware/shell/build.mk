@@ -1,9 +1,9 @@
 PROGS += ghsh
 ghsh_SRCS := firmware/shell/ghsh.c firmware/shell/client.c firmware/shell/ask.c firmware/shell/table.c \
-	firmware/shell/page.c firmware/shell/secret_input.c firmware/shell/login.c firmware/shell/file.c firmware/shell/edit.c
+	firmware/shell/page.c firmware/shell/secret_input.c firmware/shell/login.c firmware/shell/save.c firmware/shell/edit.c
 ghsh_LIBS := run base
 ghsh_LD := -ljansson -ledit
 
-UNIT += firmware/shell/file_test
-file_test_SRCS := firmware/shell/file.c
-file_test_LIBS := base
+UNIT += firmware/shell/save_test
+save_test_SRCS := firmware/shell/save.c
+save_test_LIBS := base
