@@ -831,6 +831,8 @@ class Watching(Admin):
                     r.wait_body("after the end of " + program, 15)
                 self.assertTrue(wait_for("a login works", self.try_login, 15, 0.3))
                 wait_for("ghsh works", lambda: self.gh.operator("show", "version").returncode == 0, 5)
+                j.close()  # a person has not so many sessions as there are programs
+                r.close()
         restarts = {}
         for x in self.gh.records("show", "processes"):
             restarts[x["program"]] = restarts.get(x["program"], 0) + int(x["restarts"])
