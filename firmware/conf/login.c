@@ -120,7 +120,7 @@ static unsigned count_sessions(const struct oper *o, const char *name)
 
 	LIST_EACH(it, &o->conf->opers) {
 		const struct oper *other = LIST_OWNER(it, struct oper, node);
-		n += other != o && !other->is_closing && other->account[0] && (!name || strcmp(other->account, name) == 0);
+		n += other != o && !other->is_closing && !other->like && other->account[0] && (!name || strcmp(other->account, name) == 0);
 	}
 	return n;
 }

@@ -432,6 +432,41 @@ static void test_gone_while_hashing(void **state)
 	close(fd);
 }
 
+static struct oper *latest(struct oper_fixture *f)
+{
+	return LIST_OWNER(f->conf.opers.prev, struct oper, node);
+}
+
+/* A page with many live views is one session, and they end with it. */
+static void test_further_connections(void **state)
+{
+	struct oper_fixture *f = *state;
+	const struct account *a = oper_fixture_account(f, "anna", OPER_ADMIN, word);
+	int views[6], fd = oper_fixture_connect(f, "192.0.2.1");
+
+	oper_fixture_set(f, "operators sessions-account", "2");
+	latest(f)->number = 7;
+	assert_done(log_in(f, fd, "anna", word, NULL, ""), 0);
+	for (size_t i = 0; i < 6; i++) {
+		views[i] = oper_fixture_connect(f, "192.0.2.1");
+		latest(f)->number = 8 + i;
+		latest(f)->like = 7;
+		oper_become(latest(f), a);
+		assert_done(ask(f, views[i], "show version"), 0);
+	}
+	int second = oper_fixture_connect(f, "192.0.2.2"), third = oper_fixture_connect(f, "192.0.2.3");
+	assert_done(log_in(f, second, "anna", word, NULL, ""), 0);
+	assert_done(log_in(f, third, "anna", word, NULL, ""), ERR_FULL);
+	close(fd);
+	for (size_t i = 0; i < 6; i++) {
+		assert_true(hear(f, views[i]).is_closed);
+		close(views[i]);
+	}
+	assert_done(ask(f, second, "show version"), 0);
+	close(second);
+	close(third);
+}
+
 /* Once the two-person rule is on, an account alone cannot take it away. */
 static void test_two_person_rule_stays(void **state)
 {
@@ -459,7 +494,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_nothing_before_login), T(test_broken_frames), T(test_a_minute_to_log_in), T(test_three_tries), T(test_first_login),
 		T(test_hello_lowers), T(test_password_expires), T(test_idle_session_ends), T(test_waits), T(test_codes),
-		T(test_strangers_are_bounded), T(test_full_queue), T(test_gone_while_hashing), T(test_two_person_rule_stays),
+		T(test_strangers_are_bounded), T(test_full_queue), T(test_further_connections), T(test_gone_while_hashing), T(test_two_person_rule_stays),
 	};
 #undef T
 
