@@ -25,6 +25,7 @@ static void be_like(struct conf *c, struct oper *o, uint64_t number)
 		oper_evict(o, "the session that it belongs to has ended");
 		return;
 	}
+	o->like = number;
 	o->wanted = other->wanted;
 	oper_become(o, a);
 }

@@ -117,13 +117,16 @@ int hasher_start(struct hasher *h, struct hash_job *job, struct bytes password, 
 {
 	if (password.n > sizeof job->password)
 		return ERR_LIMIT;
-	if (h->n_queued >= HASHER_QUEUE_MAX || count_source(h, job->source) >= HASHER_SOURCE_MAX)
+	if (h->n_queued >= (job->is_trusted ? HASHER_QUEUE_MAX : HASHER_QUEUE_MAX - HASHER_TRUSTED) || count_source(h, job->source) >= HASHER_SOURCE_MAX)
 		return ERR_FULL;
 	job->fn = fn;
 	if (password.n > 0)
 		memcpy(job->password, password.p, password.n);
 	job->password_n = password.n;
-	list_add_tail(&h->queue, &job->node);
+	if (job->is_trusted)
+		list_add_head(&h->queue, &job->node);
+	else
+		list_add_tail(&h->queue, &job->node);
 	h->n_queued++;
 	start_next(h);
 	return 0;

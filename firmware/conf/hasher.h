@@ -1,5 +1,6 @@
 /* hasher.h - scrypt in a second process, so that the loop goes on: one job at a time, a bounded queue, and few places in it
- * for one source, so that a stranger cannot fill it. */
+ * for one source, so that a stranger cannot fill it. Many strangers together can; HASHER_TRUSTED places, and the front of the queue,
+ * are for those who have reason to be here. */
 #ifndef CONF_HASHER_H
 #define CONF_HASHER_H
 
@@ -8,7 +9,7 @@
 #include "run/oper.h"
 #include "scrypt.h"
 
-enum { HASHER_QUEUE_MAX = 16, HASHER_SOURCE_MAX = 3, HASHER_SOURCE_BYTES = 64 };
+enum { HASHER_QUEUE_MAX = 16, HASHER_TRUSTED = 6, HASHER_SOURCE_MAX = 3, HASHER_SOURCE_BYTES = 64 };
 
 struct hash_job;
 /* rc 0: hash is right for the job's salt. The job is free again: fn may start it anew. */
@@ -19,6 +20,7 @@ struct hash_job {
 	struct list node; /* in the queue */
 	hash_fn fn;
 	struct scrypt scrypt;
+	bool is_trusted; /* the console, somebody who is in, or where the account logged in the last time */
 	char source[HASHER_SOURCE_BYTES];
 	uint8_t password[OPER_PASSWORD_MAX]; /* wiped when it has been sent or cancelled */
 	size_t password_n;
@@ -43,7 +45,7 @@ bool hasher_work_once(int fd);
 /* fd: the pair's end; taken over. ERR_NOMEM, ERR_SYS. */
 int hasher_init(struct hasher *h, struct loop *l, int fd, void (*lost)(void *arg), void *arg);
 void hasher_fini(struct hasher *h);
-/* scrypt and source of the job are set, and it is not under way. fn is called later, never from here.
+/* scrypt, source and is_trusted of the job are set, and it is not under way. fn is called later, never from here.
  * ERR_FULL: too many wait, or too many of this source. ERR_LIMIT: the password is too long. */
 int hasher_start(struct hasher *h, struct hash_job *job, struct bytes password, hash_fn fn);
 /* Harmless when it is not under way. */

@@ -88,6 +88,7 @@ static int begin_try(struct oper *o, const struct account *a)
 static int start_hash(struct oper *o, struct bytes password, hash_fn fn)
 {
 	snprintf(o->login.job.source, sizeof o->login.job.source, "%s", o->source);
+	o->login.job.is_trusted = o->is_known || o->way == OPER_WAY_CONSOLE || o->login.try.is_usual;
 	return hasher_start(&o->conf->hasher, &o->login.job, password, fn);
 }
 
@@ -119,7 +120,7 @@ static unsigned count_sessions(const struct oper *o, const char *name)
 
 	LIST_EACH(it, &o->conf->opers) {
 		const struct oper *other = LIST_OWNER(it, struct oper, node);
-		n += other != o && !other->is_closing && other->account[0] && (!name || strcmp(other->account, name) == 0);
+		n += other != o && !other->is_closing && !other->like && other->account[0] && (!name || strcmp(other->account, name) == 0);
 	}
 	return n;
 }

@@ -504,10 +504,21 @@ static void on_event(void *arg, unsigned events)
 
 /* ---- coming and going ---- */
 
+/* Its further connections may do no more than it may. */
+static void end_further(struct conf *c, uint64_t number)
+{
+	LIST_EACH(it, &c->opers) {
+		struct oper *o = LIST_OWNER(it, struct oper, node);
+		if (number && o->like == number)
+			oper_evict(o, "the session that it belongs to has ended");
+	}
+}
+
 static void free_oper(struct oper *o)
 {
 	struct conf *c = o->conf;
 
+	end_further(c, o->number);
 	list_del(&o->node);
 	c->n_opers--;
 	relay_abort(c, o->id);

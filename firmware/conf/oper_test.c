@@ -369,20 +369,57 @@ static void test_strangers_are_bounded(void **state)
 	close(root);
 }
 
+static void send_login(int fd, const char *name, const char *password)
+{
+	struct buf b;
+
+	buf_init(&b, 256);
+	wire_put_str(&b, bytes_of(name));
+	wire_put_bytes(&b, bytes_of(password));
+	wire_put_str(&b, BYTES_NONE);
+	send_frame(fd, OPER_LOGIN, &b);
+	buf_fini(&b);
+}
+
+/* Strangers of many networks fill the queue: one more is told to come again, and she who was here before is served next. */
+static void test_full_queue(void **state)
+{
+	struct oper_fixture *f = *state;
+	int fds[OPERS_STRANGERS - 1];
+	char source[64];
+
+	snprintf(oper_fixture_account(f, "anna", OPER_ADMIN, word)->login_from, ACCOUNT_FROM_BYTES, "192.0.2.9");
+	for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++) {
+		snprintf(source, sizeof source, "10.0.%zu.1", i);
+		fds[i] = oper_fixture_connect(f, source);
+		send_login(fds[i], "ghost", word);
+	}
+	loop_fake_advance(f->conf.loop, 0);
+	assert_int_equal(f->conf.hasher.n_queued, HASHER_QUEUE_MAX - HASHER_TRUSTED);
+	int fd = oper_fixture_connect(f, "192.0.2.9");
+	send_login(fd, "anna", word);
+	oper_fixture_settle(f, 2);
+	assert_int_equal(accounts_find(&f->conf.accounts, BYTES("anna"))->login_s > 0, 1);
+	unsigned n_again = 0, n_wrong = 0;
+	for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++) {
+		struct said s = hear(f, fds[i]);
+		n_again += s.rc == ERR_AGAIN;
+		n_wrong += s.rc == ERR_AUTH;
+		close(fds[i]);
+	}
+	assert_int_equal(n_wrong, 1 + HASHER_QUEUE_MAX - HASHER_TRUSTED);
+	assert_int_equal(n_again, sizeof fds / sizeof fds[0] - n_wrong);
+	close(fd);
+}
+
 /* A connection that ends while its password is hashed takes its job along. */
 static void test_gone_while_hashing(void **state)
 {
 	struct oper_fixture *f = *state;
-	struct buf b;
 	int fd = oper_fixture_connect(f, "192.0.2.1");
 
 	oper_fixture_account(f, "anna", OPER_ADMIN, word);
-	buf_init(&b, 256);
-	wire_put_str(&b, BYTES("anna"));
-	wire_put_bytes(&b, bytes_of(word));
-	wire_put_str(&b, BYTES_NONE);
-	send_frame(fd, OPER_LOGIN, &b);
-	buf_fini(&b);
+	send_login(fd, "anna", word);
 	loop_fake_advance(f->conf.loop, 0);
 	assert_true(f->conf.hasher.is_at_work);
 	close(fd);
@@ -393,6 +430,41 @@ static void test_gone_while_hashing(void **state)
 	fd = oper_fixture_connect(f, "192.0.2.1");
 	assert_done(log_in(f, fd, "anna", word, NULL, ""), 0);
 	close(fd);
+}
+
+static struct oper *latest(struct oper_fixture *f)
+{
+	return LIST_OWNER(f->conf.opers.prev, struct oper, node);
+}
+
+/* A page with many live views is one session, and they end with it. */
+static void test_further_connections(void **state)
+{
+	struct oper_fixture *f = *state;
+	const struct account *a = oper_fixture_account(f, "anna", OPER_ADMIN, word);
+	int views[6], fd = oper_fixture_connect(f, "192.0.2.1");
+
+	oper_fixture_set(f, "operators sessions-account", "2");
+	latest(f)->number = 7;
+	assert_done(log_in(f, fd, "anna", word, NULL, ""), 0);
+	for (size_t i = 0; i < 6; i++) {
+		views[i] = oper_fixture_connect(f, "192.0.2.1");
+		latest(f)->number = 8 + i;
+		latest(f)->like = 7;
+		oper_become(latest(f), a);
+		assert_done(ask(f, views[i], "show version"), 0);
+	}
+	int second = oper_fixture_connect(f, "192.0.2.2"), third = oper_fixture_connect(f, "192.0.2.3");
+	assert_done(log_in(f, second, "anna", word, NULL, ""), 0);
+	assert_done(log_in(f, third, "anna", word, NULL, ""), ERR_FULL);
+	close(fd);
+	for (size_t i = 0; i < 6; i++) {
+		assert_true(hear(f, views[i]).is_closed);
+		close(views[i]);
+	}
+	assert_done(ask(f, second, "show version"), 0);
+	close(second);
+	close(third);
 }
 
 /* Once the two-person rule is on, an account alone cannot take it away. */
@@ -422,7 +494,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_nothing_before_login), T(test_broken_frames), T(test_a_minute_to_log_in), T(test_three_tries), T(test_first_login),
 		T(test_hello_lowers), T(test_password_expires), T(test_idle_session_ends), T(test_waits), T(test_codes),
-		T(test_strangers_are_bounded), T(test_gone_while_hashing), T(test_two_person_rule_stays),
+		T(test_strangers_are_bounded), T(test_full_queue), T(test_further_connections), T(test_gone_while_hashing), T(test_two_person_rule_stays),
 	};
 #undef T
 

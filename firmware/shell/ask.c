@@ -28,32 +28,6 @@ struct answer {
 	char need_text[64];
 };
 
-static void on_file(struct answer *s, struct wire *w)
-{
-	struct bytes name = wire_str(w), content = wire_bytes(w);
-
-	if (s->save_rc || wire_failed(w))
-		return;
-	s->save_rc = save_part(&s->save, name, content);
-	if (s->save_rc)
-		snprintf(s->save.name, sizeof s->save.name, "%.*s", (int)(name.n < 100 ? name.n : 100), (const char *)name.p);
-}
-
-static void end_file(struct answer *s, bool is_whole)
-{
-	bool had_one = s->save.fd >= 0;
-
-	if (!s->save_rc)
-		s->save_rc = save_end(&s->save, is_whole);
-	if (s->save_rc) {
-		fprintf(stderr, "error: %s: %s\n", s->save.name,
-		        s->save_rc == ERR_EXISTS ? "is there already, and stays as it is" : "cannot be written");
-		s->exit_code = 1;
-	} else if (had_one && is_whole) {
-		fprintf(stderr, "written: %s (%llu bytes)\n", s->save.name, (unsigned long long)s->save.bytes);
-	}
-}
-
 static void on_done(struct answer *s, struct wire *w)
 {
 	int rc = (int)wire_u32(w);
@@ -229,7 +203,6 @@ int ask_run(struct ask *a, const struct words *words)
 		files_init(&s->files);
 		page_init(&s->page, a->is_paged);
 		table_init(&s->table, &s->page, a->is_json);
-		save_init(&s->save);
 		client_catch_interrupt(true);
 		rc = converse(s, &line, contents);
 		client_catch_interrupt(false);

@@ -40,8 +40,8 @@ class Oper:
 
     def __init__(self, path, seconds=10):
         self.s = socket.socket(socket.AF_UNIX)
+        self.s.connect(path)  # waits while the backlog is full
         self.s.settimeout(seconds)
-        self.s.connect(path)
         self.rest = b""
 
     def send(self, kind, body=b""):
