@@ -80,3 +80,9 @@ $(O)/obj/tests/fuzz/capture_fuzz.o: CPPFLAGS += -Ifirmware/capture
 capture_fuzz_SRCS := firmware/capture/filter.c firmware/capture/limits.c
 capture_fuzz_LIBS := base
 capture_fuzz_LD := -lpcap
+
+FUZZ += table_fuzz
+$(O)/obj/tests/fuzz/table_fuzz.o: CPPFLAGS += -Ifirmware/shell
+table_fuzz_SRCS := firmware/shell/table.c firmware/shell/page.c
+table_fuzz_LIBS := base
+table_fuzz_LD := -ljansson
