@@ -42,7 +42,7 @@ FUZZ :=
 
 DIRS := lib/base lib/proto lib/run lib/net lib/sip lib/db \
 	gateway/switch gateway/access federation/xmpp federation/sip sip-xmpp gateway/line turn turn/xdp core/im core/store \
-	firmware/super firmware/keys firmware/conf firmware/shell firmware/admin firmware/capture image \
+	firmware/super firmware/keys firmware/conf firmware/shell firmware/admin firmware/capture firmware/ssh image \
 	demo tests/fuzz tests/play tests/load tests/peer/agents
 include $(wildcard $(addsuffix /build.mk,$(DIRS)))
 

@@ -522,6 +522,7 @@ static bool read_user(const struct conf *c, int fd, struct oper *o)
 		return false;
 	bool is_ours = cred.uid == 0 || cred.uid == c->owner || cred.uid == geteuid();
 	o->way = is_ours ? OPER_WAY_CONSOLE : OPER_WAY_LOCAL;
+	o->uid = cred.uid;
 	snprintf(o->by, sizeof o->by, cred.uid == 0 ? "root" : "uid %u", cred.uid);
 	snprintf(o->source, sizeof o->source, is_ours ? "console" : "uid %u", cred.uid);
 	return true;
@@ -599,6 +600,8 @@ void oper_accept(struct conf *c, int fd, bool is_unix, const char *source)
 	}
 	list_add_tail(&c->opers, &o->node);
 	c->n_opers++;
+	if (o->way == OPER_WAY_LOCAL && o->uid >= OPER_UID_FIRST && o->uid <= OPER_UID_LAST)
+		login_by_user(o, o->uid);
 }
 
 void oper_evict(struct oper *o, const char *why)

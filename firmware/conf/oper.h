@@ -31,6 +31,7 @@ struct oper {
 	struct loop_defer sweep; /* closes it after the callbacks */
 	struct buf in, out;
 	enum oper_way way;
+	unsigned uid; /* of OPER_WAY_LOCAL */
 	bool is_known;           /* it may ask: as the console, or as an account after its login */
 	enum oper_role role;     /* of who is known */
 	enum oper_role wanted;   /* by HELLO: not more than this role may */

@@ -5,6 +5,7 @@
 #include "edit.h"
 #include "guard.h"
 #include "login.h"
+#include "run/fence.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -14,6 +15,9 @@
 #include <unistd.h>
 
 enum { EXIT_USAGE = 2, EXIT_UNREACHABLE = 3, EXIT_LOGIN = 4, SCRIPT_MAX = 64 << 20, IDLE_LOGIN_S = 900 };
+
+/* What sshd asks a login shell to run for SFTP (firmware/ssh): the one other program, and it is ours. */
+static const char sftp[] = "gh-sftp";
 
 static const char usage[] =
 	"ghsh [--socket PATH] [--user NAME] [--json] [--classic] [--idle SECONDS] [--role ROLE] [-c LINE | WORD...]\n"
@@ -171,6 +175,23 @@ static bool is_login_shell(const char *name)
 	return (name && name[0] == '-') || (getuid() >= OPER_UID_FIRST && getuid() <= OPER_UID_LAST);
 }
 
+/* Beside this program. Comes back only when it could not be done. */
+static int become_sftp(void)
+{
+	char path[4096];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof path - sizeof sftp - 1);
+	char *const argv[] = { (char *)sftp, NULL };
+
+	path[n > 0 ? n : 0] = 0;
+	char *slash = strrchr(path, '/');
+	if (slash) {
+		memcpy(slash + 1, sftp, sizeof sftp);
+		execve(path, argv, environ);
+	}
+	fputs("error: no SFTP here\n", stderr);
+	return 1;
+}
+
 int main(int argc, char **argv)
 {
 	struct client client;
@@ -183,6 +204,8 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return EXIT_USAGE;
 	}
+	if (is_login && o.line && strcmp(o.line, sftp) == 0)
+		return become_sftp();
 	if (o.is_help)
 		return fputs(usage, stdout) == EOF;
 	char *socket = strdup(o.socket), *user = o.user ? strdup(o.user) : NULL; /* they may lie in the environment */
@@ -190,7 +213,7 @@ int main(int argc, char **argv)
 	o.user = user;
 	guard_environment();
 	(void)setlocale(LC_CTYPE, "C.UTF-8"); /* without it letters beyond ASCII are not edited well */
-	if (!socket || guard_no_programs() < 0) {
+	if (!socket || fence_no_programs() < 0) {
 		fputs("error: the kernel does not let this shell be shut in\n", stderr);
 		return 1;
 	}

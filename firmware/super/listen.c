@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "run/oper.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -290,6 +291,9 @@ int listen_open_console(struct super *s)
 	unlink(to.sun_path);
 	mode_t old = umask(0177);
 	int rc = bind(fd, (struct sockaddr *)&to, sizeof to) < 0 || listen(fd, 16) < 0 ? ERR_SYS : 0;
+	/* As root: operators over SSH are users of one group, and come in as the accounts that their numbers say. */
+	if (!rc && geteuid() == 0 && s->uid_base && (chown(to.sun_path, (uid_t)-1, OPER_GID) < 0 || chmod(to.sun_path, 0660) < 0))
+		rc = ERR_SYS;
 	umask(old);
 	if (rc) {
 		close(fd);
