@@ -44,9 +44,8 @@ class Ssh(PeerCase):
         os.makedirs(cls.root, exist_ok=True)
         mount("tmpfs", cls.root, "tmpfs")
         os.chmod(cls.root, 0o755)
-        for name in ("ghsh", "gh-ssh-keys", "gh-sftp"):
+        for name in ("ghsh", "gh-ssh-keys", "gh-sftp", "pam_gatehouse.so"):
             shutil.copy(os.path.join(BIN, name), cls.root)
-        pam = os.path.join(BIN, "pam_gatehouse.so")
         os.chmod(cls.place.path(), 0o755)
         cls.gh = cls.gatehouse("near.example").start(is_empty=True)
         for d in (cls.gh.run,):
@@ -55,11 +54,9 @@ class Ssh(PeerCase):
                 d = os.path.dirname(d)
         os.makedirs("/run/gatehouse", exist_ok=True)  # a login shell knows no other place
         mount(cls.gh.run, "/run/gatehouse", flags=MS_BIND)
-        if os.path.exists(pam):
-            shutil.copy(pam, cls.root)
-            line = "%s/pam_gatehouse.so socket=%s" % (cls.root, cls.gh.socket)
-            mount(cls.place.write("pam-sshd", "auth required %s\naccount required %s\nsession required pam_permit.so\n" % (line, line)),
-                  "/etc/pam.d/sshd", flags=MS_BIND)
+        line = "%s/pam_gatehouse.so socket=%s" % (cls.root, cls.gh.socket)
+        mount(cls.place.write("pam-sshd", "auth required %s\naccount required %s\nsession required pam_permit.so\n" % (line, line)),
+              "/etc/pam.d/sshd", flags=MS_BIND)
         cls.files = cls.root + "/files"
         cls.sshd = Program(cls.place, "gh-sshd", [
             os.path.join(BIN, "gh-sshd"), "--socket", cls.gh.socket, "--bin", cls.root, "--keys", cls.root + "/keys", "--files", cls.files,
@@ -81,6 +78,11 @@ class Ssh(PeerCase):
         got = cls.gh.operator("--user", name, "show", "version", text="%s\n%s\n" % (first, PASSWORD))
         if got.returncode:
             raise Failed("first login of %s: %s%s" % (name, got.stdout, got.stderr))
+
+    @staticmethod
+    def is_user(name):
+        with open("/var/lib/extrausers/passwd") as f:
+            return any(line.startswith(name + ":") for line in f)
 
     def options(self, key=True):
         out = ["-F", "none", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=10"]
@@ -123,10 +125,10 @@ class Ssh(PeerCase):
         self.assertNotEqual(self.ssh("root", "show version").returncode, 0)
         self.assertNotEqual(self.ssh("nobody", "show version").returncode, 0)
         self.gh.ghsh('operator add fresh admin "the first password 1"\noperator key add fresh %s.pub\n' % self.key)
-        wait_for("its user", lambda: b"fresh:" in open("/var/lib/extrausers/passwd", "rb").read(), 10)
+        wait_for("its user", lambda: self.is_user("fresh"), 10)
         self.assertNotEqual(self.ssh("fresh", "show version").returncode, 0, "a key before the password was changed")
         self.gh.ghsh("operator delete fresh\n")
-        wait_for("no user", lambda: b"fresh:" not in open("/var/lib/extrausers/passwd", "rb").read(), 10)
+        wait_for("no user", lambda: not self.is_user("fresh"), 10)
 
     def test_sftp_in_its_folder_only(self):
         with open(self.place.path("mine.txt"), "w") as f:
@@ -188,7 +190,60 @@ class Ssh(PeerCase):
     def test_deleted_account_is_out(self):
         self.account("gone", "auditor")
         self.gh.ghsh("operator key add gone %s.pub\n" % self.key)
-        wait_for("its user", lambda: b"gone:" in open("/var/lib/extrausers/passwd", "rb").read(), 10)
+        wait_for("its user", lambda: self.is_user("gone"), 10)
         self.assertEqual(self.ssh("gone", "show version").returncode, 0)
         self.gh.ghsh("operator delete gone\n")
         self.assertNotEqual(self.ssh("gone", "show version").returncode, 0)
+
+    def terminal(self, user):
+        pid, fd = pty.fork()
+        if pid == 0:
+            os.environ["TERM"] = "vt100"
+            os.execv(need("ssh"), [need("ssh"), "-tt", "-p", str(PORT)] + self.options(key=False) + ["%s@%s" % (user, ADDR)])
+
+        def end():
+            os.close(fd)
+            os.waitpid(pid, 0)
+        self.addCleanup(end)
+        return fd
+
+    def type(self, fd, text):
+        os.write(fd, text.encode() + b"\n")
+
+    def test_password_over_pam(self):
+        fd = self.terminal("alice")
+        self.read(fd, r"Password: $")
+        self.type(fd, "not it at all")
+        self.read(fd, r"(?s)Password: $")
+        self.type(fd, PASSWORD)
+        self.assertNotIn(PASSWORD, self.read(fd, r"> $"))
+        self.type(fd, "show operator-sessions")
+        self.assertRegex(self.read(fd, r"(?s)mine.*> $"), r"alice +admin +ssh ")
+        self.type(fd, "exit")
+        self.assertNotIn(PASSWORD, self.sshd.text() + self.gh.log())
+
+    def test_first_login_over_pam_changes_the_password(self):
+        first, new = "the first password 1", "another long pass phrase 8"
+        self.gh.ghsh('operator add dora auditor "%s"\n' % first)
+        wait_for("her user", lambda: self.is_user("dora"), 10)
+        fd = self.terminal("dora")
+        self.read(fd, r"Password: $")
+        self.type(fd, first)
+        self.read(fd, r"New password: $")
+        self.type(fd, new)
+        self.read(fd, r"New password once more: $")
+        self.type(fd, new)
+        self.read(fd, r"> $")
+        self.type(fd, "exit")
+        self.assertEqual(self.gh.operator("--user", "dora", "show", "version", text=new + "\n").returncode, 0)
+        self.gh.ghsh("operator delete dora\n")
+
+    def test_passwords_can_be_off(self):
+        self.gh.commit("set ssh passwords off")
+        try:
+            wait_for("sshd has no passwords", lambda: "publickey)" in subprocess.run(
+                [need("ssh"), "-p", str(PORT)] + self.options(key=False) + ["alice@" + ADDR], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE, text=True, start_new_session=True, timeout=20, env=dict(os.environ, SSH_ASKPASS_REQUIRE="never")).stderr, 20)
+            self.assertEqual(self.ssh("alice", "show version").returncode, 0)
+        finally:
+            self.gh.commit("delete ssh passwords")
