@@ -65,6 +65,7 @@ DIRS := lib/base \
 	firmware/admin \
 	firmware/capture \
 	firmware/update \
+	firmware/ssh \
 	image \
 	demo \
 	tests/fuzz \

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "conf.h"
 #include "quality.h"
+#include "run/oper_user.h"
 #include "totp.h"
 
 #include <stdio.h>
@@ -409,4 +410,42 @@ void login_cancel(struct oper *o)
 {
 	hasher_cancel(&o->conf->hasher, &o->login.job);
 	wipe(&o->login);
+}
+
+/* ---- who is known by the kernel's word ---- */
+
+/* The only account of that number; NULL. */
+static struct account *account_of_user(const struct accounts *all, unsigned uid)
+{
+	struct account *found = NULL;
+
+	for (size_t i = 0; i < all->n; i++) {
+		if (oper_user_id(bytes_of(all->v[i].name)) != uid)
+			continue;
+		if (found)
+			return NULL;
+		found = &all->v[i];
+	}
+	return found;
+}
+
+void login_by_user(struct oper *o, unsigned uid)
+{
+	struct account *a = account_of_user(&o->conf->accounts, uid);
+
+	if (!a)
+		return;
+	snprintf(o->source, sizeof o->source, "ssh");
+	if (a->role == OPER_API || a->must_change || login_is_over(o, a, wall_s(o)) ||
+	    count_sessions(o, a->name) >= (unsigned)number(o, SET_OPERATORS_SESSIONS_ACCOUNT) ||
+	    count_sessions(o, NULL) >= (unsigned)number(o, SET_OPERATORS_SESSIONS)) {
+		audit_login(o, a->name, ERR_DENIED);
+		return;
+	}
+	a->failures = 0;
+	a->login_s = wall_s(o);
+	snprintf(a->login_from, sizeof a->login_from, "%s", o->source);
+	(void)accounts_save(&o->conf->accounts); /* as in enter */
+	oper_become(o, a);
+	audit_login(o, a->name, 0);
 }

@@ -37,6 +37,9 @@ struct login {
 
 /* Frames' bodies behind the type. ERR_*: a broken frame; else an answer comes, now or later. */
 int login_on_frame(struct oper *o, bool is_new, struct wire *w);
+/* A user of the system that is an account (run/oper_user.h) has come: sshd has let him in. He becomes the account, unless it is an
+ * api's, its password is over, or it has too many sessions: then he is nobody. */
+void login_by_user(struct oper *o, unsigned uid);
 /* Is the account one whose password is over? wall_s: now. */
 bool login_is_over(const struct oper *o, const struct account *a, uint64_t wall_s);
 /* Days until the password is over; -1: never. */

@@ -568,6 +568,7 @@ static bool read_user(const struct conf *c, int fd, struct oper *o)
 		return false;
 	bool is_ours = cred.uid == 0 || cred.uid == c->owner || cred.uid == geteuid();
 	o->way = is_ours ? OPER_WAY_CONSOLE : OPER_WAY_LOCAL;
+	o->uid = cred.uid;
 	snprintf(o->by, sizeof o->by, cred.uid == 0 ? "root" : "uid %u", cred.uid);
 	snprintf(o->source, sizeof o->source, is_ours ? "console" : "uid %u", cred.uid);
 	return true;
@@ -645,6 +646,8 @@ struct oper *oper_accept(struct conf *c, int fd, bool is_unix, const char *sourc
 	}
 	list_add_tail(&c->opers, &o->node);
 	c->n_opers++;
+	if (o->way == OPER_WAY_LOCAL && o->uid >= OPER_UID_FIRST && o->uid <= OPER_UID_LAST)
+		login_by_user(o, o->uid);
 	return o;
 }
 

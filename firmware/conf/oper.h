@@ -44,6 +44,7 @@ struct oper {
 	enum oper_way way;
 	uint64_t number;         /* OPER_WAY_HANDED: the other program's number for it */
 	uint64_t like;           /* number of the one that this is a further connection of, and ends with; 0: none */
+	unsigned uid; /* of OPER_WAY_LOCAL */
 	bool is_known;           /* it may ask: as the console, or as an account after its login */
 	enum oper_role role;     /* of who is known */
 	enum oper_role wanted;   /* by HELLO: not more than this role may */

@@ -22,6 +22,7 @@ struct answer {
 	const struct client_line *line; /* as it was asked */
 	int exit_code;
 	bool is_over;
+	bool has_shown; /* records or text: they are the answer */
 	/* NEED */
 	enum oper_need need;
 	size_t need_at;
@@ -42,9 +43,11 @@ static void on_done(struct answer *s, struct wire *w)
 	bool is_written = files_end(&s->files, rc == 0);
 	s->exit_code |= !is_written;
 	if (rc < 0)
-		fprintf(stderr, "error: %.*s\n", BYTES_FMT(text));
+		fprintf(stderr, "%s: %.*s\n", s->ask->is_classic ? "FAILURE" : "error", BYTES_FMT(text));
 	else if (!is_written)
 		fprintf(stderr, "error: the file could not be written\n");
+	else if (s->ask->is_classic && !s->has_shown && !s->exit_code)
+		fprintf(stdout, "SUCCESS%s%.*s\n", text.n > 0 ? ": " : "", BYTES_FMT(text)); /* G-CLI-02 */
 	else if (text.n > 0)
 		fprintf(s->ask->is_json ? stderr : stdout, "%.*s\n", BYTES_FMT(text));
 }
@@ -64,8 +67,10 @@ static int on_frame(struct answer *s, enum oper_frame type, struct wire *w)
 
 	switch (type) {
 	case OPER_RECORD:
+		s->has_shown = true;
 		return table_add(&s->table, w);
 	case OPER_TEXT:
+		s->has_shown = true;
 		text = wire_bytes(w);
 		return table_text(&s->table, text);
 	case OPER_NOTE:
@@ -110,10 +115,23 @@ static int read_answer(struct answer *s)
 	return rc;
 }
 
-/* A file that the person named, or standard input for "-". */
-static int read_content(const char *name, struct buf *out)
+/* Over SSH a person has one folder with a few below it (G-CLI-07): no name leads out. */
+static bool is_inside(const char *name)
 {
-	int fd = strcmp(name, "-") == 0 ? dup(STDIN_FILENO) : open(name, O_RDONLY | O_CLOEXEC);
+	if (name[0] == '/' || name[0] == 0)
+		return false;
+	for (const char *part = name; part; part = strchr(part, '/') ? strchr(part, '/') + 1 : NULL)
+		if (part[0] == '.' || part[0] == '/' || part[0] == 0)
+			return false;
+	return true;
+}
+
+/* A file that the person named, or standard input for "-". */
+static int read_content(const struct ask *a, const char *name, struct buf *out)
+{
+	bool is_input = strcmp(name, "-") == 0 && !a->is_login;
+	int flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | (a->is_login ? O_NOFOLLOW | O_NONBLOCK : 0);
+	int fd = is_input ? dup(STDIN_FILENO) : a->is_login && !is_inside(name) ? -1 : open(name, flags);
 	ssize_t n = fd < 0 ? -1 : 1;
 
 	while (n > 0) {
@@ -129,14 +147,14 @@ static int read_content(const char *name, struct buf *out)
 	return n < 0 ? ERR_IO : 0;
 }
 
-static int put_file(struct client_line *line, size_t at, struct buf *content)
+static int put_file(const struct ask *a, struct client_line *line, size_t at, struct buf *content)
 {
 	char name[4096];
 
 	if (at >= line->n || line->v[at].n >= sizeof name || line->kinds[at] != OPER_WORD_TYPED)
 		return ERR_PROTOCOL;
 	snprintf(name, sizeof name, "%.*s", BYTES_FMT(line->v[at]));
-	int rc = read_content(name, content);
+	int rc = read_content(a, name, content);
 	if (rc < 0)
 		return rc;
 	line->v[at] = buf_bytes(content);
@@ -162,7 +180,7 @@ static int put_secret(const struct ask *a, struct client_line *line, size_t at, 
 static int give(struct answer *s, struct client_line *line, struct buf *content)
 {
 	if (s->need == OPER_NEED_FILE)
-		return put_file(line, s->need_at, content);
+		return put_file(s->ask, line, s->need_at, content);
 	return put_secret(s->ask, line, s->need_at, s->need_text, s->need == OPER_NEED_SECRET, content);
 }
 

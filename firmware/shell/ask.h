@@ -8,6 +8,9 @@ struct ask {
 	struct client *client;
 	bool is_json, is_paged;
 	bool may_prompt; /* a person is at the keyboard */
+	bool is_classic; /* answers as the classic appliance's: SUCCESS or FAILURE */
+	bool is_login;   /* a login shell: files are those of the person's own folder */
+	unsigned idle_s; /* a person who types nothing for so long is sent away; 0: never */
 	bool had_secret; /* the typed words had one: not for the history */
 };
 

@@ -1,10 +1,15 @@
 #include "edit.h"
 
 #include "base/err.h"
+#include "base/text.h"
 
+#include <errno.h>
 #include <histedit.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { HISTORY_LINES = 500, LINE_MAX_BYTES = 1 << 20, CANDIDATES_MAX = 400 };
 
@@ -16,7 +21,8 @@ struct edit {
 	struct ask *ask;
 	EditLine *el;
 	History *history;
-	char prompt[64];
+	char host[64], prompt[96];
+	bool is_over;    /* gh-conf has gone, or nobody typed for too long */
 	struct buf line; /* so far: a quote may span several */
 	struct candidate candidates[CANDIDATES_MAX];
 	size_t n_candidates;
@@ -30,9 +36,9 @@ static char *prompt(EditLine *el)
 	if (buf_len(&e->line) > 0)
 		snprintf(e->prompt, sizeof e->prompt, "... ");
 	else if (e->ask->client->changes > 0)
-		snprintf(e->prompt, sizeof e->prompt, "gatehouse(%u)# ", e->ask->client->changes);
+		snprintf(e->prompt, sizeof e->prompt, "%s(%u)# ", e->host, e->ask->client->changes);
 	else
-		snprintf(e->prompt, sizeof e->prompt, "gatehouse> ");
+		snprintf(e->prompt, sizeof e->prompt, "%s> ", e->host); /* G-CLI-02 */
 	return e->prompt;
 }
 
@@ -178,6 +184,74 @@ static bool run(struct edit *e, int *code)
 	return is_complete;
 }
 
+/* The box's name as it stands in the prompt: the first label of a host name. */
+static void read_host(struct edit *e)
+{
+	char name[256] = "";
+
+	if (gethostname(name, sizeof name - 1) < 0)
+		name[0] = 0;
+	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_");
+	snprintf(e->host, sizeof e->host, "%.*s", (int)(n < 63 ? n : 63), n > 0 ? name : "gatehouse");
+}
+
+/* One byte from the person; -1: nobody types any more, or gh-conf has ended the session. */
+static int read_byte(struct edit *e)
+{
+	unsigned char c;
+
+	for (;;) {
+		struct pollfd p[] = { { .fd = STDIN_FILENO, .events = POLLIN }, { .fd = e->ask->client->fd, .events = POLLIN } };
+		int n = poll(p, 2, e->ask->idle_s ? (int)e->ask->idle_s * 1000 : -1);
+		if (n < 0 && errno == EINTR)
+			return -2;
+		if (n <= 0 || (p[1].revents & (POLLHUP | POLLERR | POLLIN))) { /* it says nothing unasked but its end */
+			fputs(n == 0 ? "\nnote: nobody typed for too long\n" : "\nnote: the session has ended\n", stderr);
+			e->is_over = true;
+			return -1;
+		}
+		ssize_t got = read(STDIN_FILENO, &c, 1);
+		if (got == 1)
+			return c;
+		if (got < 0 && (errno == EINTR || errno == EAGAIN))
+			continue;
+		return -1;
+	}
+}
+
+/* Bytes that follow the first of a UTF-8 letter; -1: it is none. */
+static int more_bytes(int first)
+{
+	if (first < 0x80)
+		return 0;
+	return first >= 0xc2 && first < 0xe0 ? 1 : first >= 0xe0 && first < 0xf0 ? 2 : first >= 0xf0 && first < 0xf5 ? 3 : -1;
+}
+
+/* libedit's next letter: 1, 0 at the end, -1 to look at signals. Bytes that are no UTF-8 do not come in. */
+static int read_letter(EditLine *el, wchar_t *out)
+{
+	struct edit *e = NULL;
+	uint8_t text[4];
+
+	el_get(el, EL_CLIENTDATA, &e);
+	for (;;) {
+		int c = read_byte(e), more = c < 0 ? -1 : more_bytes(c);
+		if (c < 0)
+			return c == -2 ? -1 : 0;
+		if (more < 0)
+			continue;
+		text[0] = (uint8_t)c;
+		*out = more == 0 ? (wchar_t)c : (wchar_t)(c & (0x3f >> more));
+		int n = 1;
+		for (; n <= more && (c = read_byte(e)) >= 0x80 && c < 0xc0; n++) {
+			text[n] = (uint8_t)c;
+			*out = (wchar_t)(*out << 6 | (c & 0x3f));
+		}
+		if (n == more + 1 && text_is_utf8(bytes_make(text, (size_t)n)))
+			return 1;
+	}
+}
+
 static bool is_exit(const char *line)
 {
 	return strcmp(line, "exit\n") == 0 || strcmp(line, "quit\n") == 0;
@@ -188,7 +262,7 @@ static void loop(struct edit *e, int *code)
 	const char *line;
 	int n = 0;
 
-	while (*code != 3 && (line = el_gets(e->el, &n)) && n > 0) {
+	while (*code != 3 && !e->is_over && (line = el_gets(e->el, &n)) && n > 0) {
 		if (is_exit(line))
 			return;
 		buf_put(&e->line, line, (size_t)n);
@@ -202,6 +276,7 @@ static void loop(struct edit *e, int *code)
 static void bind_keys(struct edit *e)
 {
 	el_set(e->el, EL_CLIENTDATA, e);
+	el_set(e->el, EL_GETCFN, read_letter);
 	el_set(e->el, EL_PROMPT, prompt);
 	el_set(e->el, EL_EDITOR, "emacs");
 	el_set(e->el, EL_SIGNAL, 1);
@@ -209,6 +284,11 @@ static void bind_keys(struct edit *e)
 	el_set(e->el, EL_ADDFN, "gh-complete", "Complete a word", complete);
 	el_set(e->el, EL_BIND, "^I", "gh-complete", NULL);
 	el_set(e->el, EL_BIND, "?", "gh-complete", NULL);
+	/* libedit's own command line can bind keys to an editor: nobody needs it here */
+	el_set(e->el, EL_BIND, "\\ex", "ed-unassigned", NULL);
+	el_set(e->el, EL_BIND, "\\eX", "ed-unassigned", NULL);
+	el_set(e->el, EL_BIND, "\\370", "ed-unassigned", NULL);
+	el_set(e->el, EL_BIND, "\\330", "ed-unassigned", NULL);
 }
 
 int edit_run(struct ask *a)
@@ -220,6 +300,9 @@ int edit_run(struct ask *a)
 	if (!e)
 		return 1;
 	e->ask = a;
+	(void)signal(SIGTSTP, SIG_IGN); /* nobody is behind a login shell who could wake it again */
+	(void)signal(SIGQUIT, SIG_IGN);
+	read_host(e);
 	buf_init(&e->line, LINE_MAX_BYTES);
 	e->history = history_init();
 	e->el = el_init("ghsh", stdin, stdout, stderr);

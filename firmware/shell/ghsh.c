@@ -3,27 +3,35 @@
 #include "ask.h"
 #include "base/err.h"
 #include "edit.h"
+#include "guard.h"
 #include "login.h"
+#include "run/fence.h"
 
 #include <errno.h>
 #include <getopt.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { EXIT_USAGE = 2, EXIT_UNREACHABLE = 3, EXIT_LOGIN = 4, SCRIPT_MAX = 64 << 20 };
+enum { EXIT_USAGE = 2, EXIT_UNREACHABLE = 3, EXIT_LOGIN = 4, SCRIPT_MAX = 64 << 20, IDLE_LOGIN_S = 900 };
+
+/* What sshd asks a login shell to run for SFTP (firmware/ssh): the one other program, and it is ours. */
+static const char sftp[] = "gh-sftp";
 
 static const char usage[] =
-	"ghsh [--socket PATH] [--user NAME] [--json] [--role ROLE] [-c LINE | WORD...]\n"
+	"ghsh [--socket PATH] [--user NAME] [--json] [--classic] [--idle SECONDS] [--role ROLE] [-c LINE | WORD...]\n"
 	"\n"
 	"Without a command: interactive on a terminal, else one command a line from standard input.\n"
 	"--user logs in with an operator's account: the password is asked for, or is the first line of standard input.\n"
+	"--classic answers SUCCESS or FAILURE. --idle ends it when nobody types for so long.\n"
 	"--role does with less: admin, operator, auditor, crypto.\n"
 	"Exit codes: 0 done, 1 refused or failed, 2 wrong use, 3 gh-conf cannot be reached, 4 not logged in.\n";
 
 struct options {
 	const char *socket, *line, *user;
-	bool is_json, is_help;
+	bool is_json, is_classic, is_help;
+	unsigned idle_s;
 	enum oper_role role;
 };
 
@@ -45,10 +53,12 @@ static int parse(int argc, char **argv, struct options *o)
 	static const struct option longs[] = {
 		{ "socket", required_argument, NULL, 's' }, { "json", no_argument, NULL, 'j' },
 		{ "role", required_argument, NULL, 'r' },   { "help", no_argument, NULL, 'h' },
-		{ "user", required_argument, NULL, 'u' },
+		{ "user", required_argument, NULL, 'u' },   { "classic", no_argument, NULL, 'k' },
+		{ "idle", required_argument, NULL, 'i' },
 		{ NULL, 0, NULL, 0 },
 	};
 	const char *from_environment = getenv("GHSH_SOCKET");
+	uint64_t idle_s;
 
 	*o = (struct options){ .socket = from_environment ? from_environment : "/run/gatehouse/ghsh.sock",
 		               .role = OPER_ADMIN };
@@ -59,7 +69,13 @@ static int parse(int argc, char **argv, struct options *o)
 			o->user = optarg;
 		else if (c == 'j')
 			o->is_json = true;
-		else if (c == 'c')
+		else if (c == 'k')
+			o->is_classic = true;
+		else if (c == 'i') {
+			if (bytes_to_u64(bytes_of(optarg), 86400, &idle_s) < 0)
+				return ERR_RANGE;
+			o->idle_s = (unsigned)idle_s;
+		} else if (c == 'c')
 			o->line = optarg;
 		else if (c == 'h')
 			o->is_help = true;
@@ -153,26 +169,66 @@ static int enter(struct client *client, const struct options *o)
 	return rc == 0 ? 0 : rc == ERR_AUTH ? EXIT_LOGIN : EXIT_UNREACHABLE;
 }
 
+/* login, getty and sshd put a dash before the name of a login shell; users of ours have nothing else. */
+static bool is_login_shell(const char *name)
+{
+	return (name && name[0] == '-') || (getuid() >= OPER_UID_FIRST && getuid() <= OPER_UID_LAST);
+}
+
+/* Beside this program. Comes back only when it could not be done. */
+static int become_sftp(void)
+{
+	char path[4096];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof path - sizeof sftp - 1);
+	char *const argv[] = { (char *)sftp, NULL };
+
+	path[n > 0 ? n : 0] = 0;
+	char *slash = strrchr(path, '/');
+	if (slash) {
+		memcpy(slash + 1, sftp, sizeof sftp);
+		execve(path, argv, environ);
+	}
+	fputs("error: no SFTP here\n", stderr);
+	return 1;
+}
+
 int main(int argc, char **argv)
 {
 	struct client client;
 	struct options o;
+	bool is_login = is_login_shell(argv[0]);
 
+	if (is_login)
+		guard_environment(); /* GHSH_SOCKET too */
 	if (parse(argc, argv, &o) < 0) {
 		fputs(usage, stderr);
 		return EXIT_USAGE;
 	}
+	if (is_login && o.line && strcmp(o.line, sftp) == 0)
+		return become_sftp();
 	if (o.is_help)
 		return fputs(usage, stdout) == EOF;
+	char *socket = strdup(o.socket), *user = o.user ? strdup(o.user) : NULL; /* they may lie in the environment */
+	o.socket = socket;
+	o.user = user;
+	guard_environment();
+	(void)setlocale(LC_CTYPE, "C.UTF-8"); /* without it letters beyond ASCII are not edited well */
+	if (!socket || fence_no_programs() < 0) {
+		fputs("error: the kernel does not let this shell be shut in\n", stderr);
+		return 1;
+	}
 	int code = enter(&client, &o);
 	if (code != 0) {
 		client_close(&client);
 		return code;
 	}
-	struct ask a = { .client = &client, .is_json = o.is_json, .may_prompt = isatty(STDIN_FILENO) };
+	struct ask a = { .client = &client, .is_json = o.is_json, .is_classic = o.is_classic, .is_login = is_login,
+			 .idle_s = o.idle_s || !is_login ? o.idle_s : IDLE_LOGIN_S, .may_prompt = isatty(STDIN_FILENO) };
 	code = run(&a, &o, argv + optind, argc - optind);
 	if (code != EXIT_UNREACHABLE) /* who knows what became of a commit then? */
 		tell_forgotten(&client);
 	client_close(&client);
+	free(socket);
+	free(user);
 	return code == 0 && (fflush(stdout) == EOF || ferror(stdout)) ? 1 : code;
 }

@@ -1,5 +1,7 @@
 #include "page.h"
 
+#include "base/text.h"
+
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <termios.h>
@@ -14,6 +16,7 @@ void page_init(struct page *p, bool is_paged)
 	*p = (struct page){ .rows = 24, .columns = COLUMNS_PIPE };
 	if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0)
 		return;
+	p->is_terminal = true;
 	p->rows = size.ws_row > 2 ? size.ws_row : 24;
 	p->columns = size.ws_col > 20 ? size.ws_col : 80;
 	p->is_paged = is_paged && isatty(STDIN_FILENO);
@@ -48,11 +51,52 @@ static void wait_for_person(struct page *p)
 	p->n_lines = key == '\n' ? p->rows - 2 : 0;
 }
 
+static size_t letter_bytes(struct bytes v)
+{
+	size_t n = v.p[0] < 0x80 ? 1 : v.p[0] < 0xe0 ? 2 : v.p[0] < 0xf0 ? 3 : 4;
+
+	return n <= v.n && text_is_utf8(bytes_make(v.p, n)) ? n : 0;
+}
+
+void page_put_safe(struct buf *out, struct bytes v)
+{
+	while (v.n > 0) {
+		size_t n = letter_bytes(v);
+		bool is_control = n == 0 || v.p[0] < 0x20 || v.p[0] == 0x7f || (v.p[0] == 0xc2 && v.p[1] < 0xa0);
+		if (is_control)
+			buf_put_u8(out, ' ');
+		else
+			buf_put(out, v.p, n);
+		v = bytes_skip(v, n ? n : 1);
+	}
+}
+
+/* A text of the box keeps its tabs. */
+static void put(const struct page *p, struct bytes line)
+{
+	struct buf b;
+
+	if (!p->is_terminal) {
+		(void)!fwrite(line.p, 1, line.n, stdout); /* a closed pipe shows at the end, in the exit code */
+		return;
+	}
+	buf_init(&b, 64 << 20);
+	while (line.n > 0) {
+		size_t n = bytes_find(line, '\t');
+		page_put_safe(&b, bytes_make(line.p, n));
+		if (n < line.n)
+			buf_put_u8(&b, '\t');
+		line = bytes_skip(line, n + 1);
+	}
+	(void)!fwrite(buf_bytes(&b).p, 1, buf_len(&b), stdout); /* as above */
+	buf_fini(&b);
+}
+
 void page_line(struct page *p, struct bytes line)
 {
 	if (p->is_over)
 		return;
-	(void)!fwrite(line.p, 1, line.n, stdout); /* a closed pipe shows at the end, in the exit code */
+	put(p, line);
 	putchar('\n');
 	wait_for_person(p);
 }
@@ -62,7 +106,7 @@ void page_text(struct page *p, struct bytes text)
 	while (text.n > 0 && !p->is_over) {
 		size_t n = bytes_find(text, '\n');
 		if (n == text.n) {
-			(void)!fwrite(text.p, 1, n, stdout); /* as above */
+			put(p, bytes_make(text.p, n));
 			return;
 		}
 		page_line(p, bytes_make(text.p, n));

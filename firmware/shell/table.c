@@ -101,11 +101,9 @@ static void put_spaces(struct buf *b, size_t n)
 		buf_put_u8(b, ' ');
 }
 
-/* What comes from outside may not move the cursor or change the screen. */
 static void put_safe(struct buf *b, struct bytes v)
 {
-	for (size_t i = 0; i < v.n; i++)
-		buf_put_u8(b, v.p[i] < 0x20 || v.p[i] == 0x7f ? ' ' : v.p[i]);
+	page_put_safe(b, v);
 }
 
 static void put_cells(struct table *t, const struct bytes *cells, size_t n)

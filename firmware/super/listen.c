@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "run/oper.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -291,8 +292,10 @@ int listen_open_console(struct super *s)
 	mode_t old = umask(0177);
 	int rc = bind(fd, (struct sockaddr *)&to, sizeof to) < 0 || listen(fd, 128) < 0 ? ERR_SYS : 0;
 	umask(old);
-	/* Members of the group may log in; who they are, their account says. */
-	if (!rc && s->operators_gid && (chown(to.sun_path, (uid_t)-1, s->operators_gid) < 0 || chmod(to.sun_path, 0660) < 0))
+	/* Members of the group may log in; who they are, their account says. As root that is by default the group of
+	 * those who come over SSH, whose numbers say which account. */
+	gid_t gid = s->operators_gid ? s->operators_gid : geteuid() == 0 && s->uid_base ? OPER_GID : 0;
+	if (!rc && gid && (chown(to.sun_path, (uid_t)-1, gid) < 0 || chmod(to.sun_path, 0660) < 0))
 		rc = ERR_SYS;
 	if (rc) {
 		close(fd);

@@ -22,6 +22,10 @@ int fence_apply(const struct service *row, const struct fence_place *place, cons
  * needs_bind, and the means to load filters in any case. There is no way back. ERR_NOMEM, ERR_SYS. */
 int fence_narrow(bool needs_bind);
 
+/* For programs that a person types into: no execve, fork, ptrace, or typing into the terminal for others, from here on and for
+ * ever; everything else as it was. ERR_NOMEM, ERR_SYS: then the program must not go on. */
+int fence_no_programs(void);
+
 /* Tries what must not work (open a file, a socket of another family, execute, fork, ptrace, kill)
  * and gives one line each: "name ok" or "name OPEN". Narrows first, as far as it goes. For the tests; returns how many were open. */
 struct buf;

@@ -105,3 +105,9 @@ upgrade_head_fuzz_SRCS := firmware/update/image_head.c
 upgrade_head_fuzz_LIBS := base
 upgrade_head_fuzz_LD := -lcrypto
 $(O)/obj/tests/fuzz/upgrade_head_fuzz.o: CPPFLAGS += -Ifirmware/update
+
+FUZZ += table_fuzz
+$(O)/obj/tests/fuzz/table_fuzz.o: CPPFLAGS += -Ifirmware/shell
+table_fuzz_SRCS := firmware/shell/table.c firmware/shell/page.c
+table_fuzz_LIBS := base
+table_fuzz_LD := -ljansson

@@ -14,7 +14,7 @@ import time
 from harness import raw
 from harness.case import PeerCase
 from harness.client import SlixClient
-from harness.console import Console
+from harness.console import Console, PROMPT
 from harness.place import BIN, TOP, Failed, port_open, wait_for
 
 
@@ -336,9 +336,9 @@ class Consoles(Admin):
 
     def test_prompt_counts_changes(self):
         c = self.console()
-        self.assertIn("gatehouse(1)#", c.say("set system name x"))
-        self.assertIn("gatehouse(2)#", c.say("set im resume 1"))
-        self.assertIn("gatehouse>", c.say("discard"))
+        self.assertIn("(1)#", c.say("set system name x"))
+        self.assertIn("(2)#", c.say("set im resume 1"))
+        self.assertRegex(c.say("discard"), PROMPT)
 
     def test_two_operators_merge(self):
         a, b = self.console(), self.console()
@@ -430,13 +430,13 @@ class Consoles(Admin):
         c.type("hidden-pass-1\n")
         c.wait("Once more: ")
         c.type("another\n")
-        self.assertIn("the two were not the same", c.wait(r"gatehouse> $"))
+        self.assertIn("the two were not the same", c.wait(PROMPT))
         c.type("user add paul@near.example\n")
         c.wait("Password: ")
         c.type("hidden-pass-1\n")
         c.wait("Once more: ")
         c.type("hidden-pass-1\n")
-        out = c.wait(r"gatehouse> $")
+        out = c.wait(PROMPT)
         self.assertNotIn("error", out)
         self.assertNotIn("hidden", out)
         self.gh.users["paul"] = "hidden-pass-1"

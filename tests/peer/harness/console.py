@@ -4,6 +4,7 @@ import os
 import pty
 import re
 import select
+import socket
 import struct
 import subprocess
 import termios
@@ -11,19 +12,21 @@ import time
 
 from .place import BIN, Failed
 
-PROMPT = re.compile(r"gatehouse(\(\d+\)#|>) $")
+PROMPT = re.compile(r"(?m)^%s(\(\d+\)#|>) $" % re.escape(socket.gethostname().split(".")[0]))
 ROWS, COLUMNS = 500, 300  # nothing is paged
 
 
 class Console:
     """say("set ...") types a line and gives what it printed."""
 
-    def __init__(self, gh, *options, until=PROMPT):
+    def start(self, gh, slave, options, environment):
+        return subprocess.Popen([os.path.join(BIN, "ghsh"), "--socket", gh.socket] + list(options), stdin=slave, stdout=slave,
+                                stderr=slave, start_new_session=True, env=dict(os.environ, TERM="dumb", **environment))
+
+    def __init__(self, gh, *options, until=PROMPT, environment=None):
         self.fd, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
-        self.child = subprocess.Popen([os.path.join(BIN, "ghsh"), "--socket", gh.socket] + list(options),
-                                      stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
-                                      env=dict(os.environ, TERM="dumb"))
+        self.child = self.start(gh, slave, options, environment or {})
         os.close(slave)
         self.text = ""
         self.before = self.wait(until)
