@@ -5,6 +5,7 @@
 #include "accounts.h"
 #include "approval.h"
 #include "audit.h"
+#include "base/log.h"
 #include "expiry.h"
 #include "hasher.h"
 #include "oper.h"
@@ -34,6 +35,7 @@ struct conf {
 	struct expiry expiry;
 	struct accounts accounts;
 	struct trail trail;
+	struct log_limit refused; /* logins, in the trail */
 	struct approvals approvals;
 	struct throttle throttle;
 	struct hasher hasher;
