@@ -5,7 +5,7 @@ export interface Answer {
   records: Row[]; notes: string[]; message: string; changes: number; text?: string; files?: { name: string; base64: string }[];
 }
 export interface Session {
-  user: string; role: string; csrf: string; idle_minutes: number; login?: Row;
+  user: string; role: string; csrf: string; idle_minutes: number; login?: Row; message?: string;
 }
 export interface SettingRow {
   path: string; type: string; range: string; default?: string; unit: string; restarts: boolean; help: string;
@@ -79,6 +79,9 @@ export async function logIn(login: Login): Promise<Session> {
   const s = await (await send('POST', 'session', login)).json() as Session;
   csrf = s.csrf;
   return s;
+}
+export async function banner(): Promise<string> {
+  return (await (await send('GET', 'banner')).json()).banner;
 }
 /** The session that the browser still has, if any. */
 export async function resume(): Promise<Session | null> {
