@@ -11,7 +11,7 @@
 #include <assert.h>
 #include <stdio.h>
 
-enum { SHOWN_BYTES = 200 };
+enum { SHOWN_BYTES = 200, REFUSED_A_MINUTE = 6 };
 
 /* Both, with the same pairs; the log's line says where the chain is. */
 static void put(struct conf *c, enum log_level level, const char *event, const struct trail_pair *pairs, size_t n)
@@ -90,16 +90,27 @@ void audit_denied(const struct oper *o, const struct command *cmd, const struct 
 	    { "what", what_of(args) });
 }
 
-void audit_login(const struct oper *o, const char *name, int rc)
+/* Strangers must not push out of the trail what others did: of refused logins a few lines a minute, and how many there were more. */
+static void audit_refused(const struct oper *o, const char *name, int rc)
 {
 	/* somebody types a password where the name belongs, sooner or later: names that are not there stay out */
 	bool is_there = accounts_find(&o->conf->accounts, bytes_of(name)) != NULL;
+	uint32_t held = 0;
+	char more[16];
 
+	if (!log_limit_pass(&o->conf->refused, REFUSED_A_MINUTE, loop_now(o->conf->loop), &held))
+		return;
+	snprintf(more, sizeof more, "%u", held);
+	PUT(o->conf, LOG_LEVEL_WARN, "audit.login.refused", STR("by", is_there ? name : "(no such account)"), STR("source", o->source),
+	    STR("why", err_name(rc)), STR("not_shown_before", more));
+}
+
+void audit_login(const struct oper *o, const char *name, int rc)
+{
 	if (rc == 0)
 		PUT(o->conf, LOG_LEVEL_INFO, "audit.login", STR("by", name), STR("source", o->source));
 	else
-		PUT(o->conf, LOG_LEVEL_WARN, "audit.login.refused", STR("by", is_there ? name : "(no such account)"),
-		    STR("source", o->source), STR("why", err_name(rc)));
+		audit_refused(o, name, rc);
 }
 
 void audit_account(const struct oper *o, const char *account, const char *what, const char *before, const char *after)

@@ -6,6 +6,7 @@
 #include "accounts.h"
 #include "approval.h"
 #include "audit.h"
+#include "base/log.h"
 #include "expiry.h"
 #include "hasher.h"
 #include "oper.h"
@@ -40,6 +41,7 @@ struct conf {
 	size_t upgrade_word; /* of the file that is being installed */
 	struct accounts accounts;
 	struct trail trail;
+	struct log_limit refused; /* logins, in the trail */
 	struct approvals approvals;
 	struct throttle throttle;
 	struct hasher hasher;

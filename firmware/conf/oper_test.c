@@ -432,6 +432,28 @@ static void test_gone_while_hashing(void **state)
 	close(fd);
 }
 
+/* Thousands of refused logins leave a few lines in the trail. */
+static void test_refused_logins_do_not_fill_the_trail(void **state)
+{
+	struct oper_fixture *f = *state;
+	char source[64];
+
+	oper_fixture_account(f, "anna", OPER_ADMIN, word);
+	for (int i = 0; i < 300; i++) {
+		snprintf(source, sizeof source, "10.1.%d.1", i % 250);
+		int fd = oper_fixture_connect(f, source);
+		(void)log_in(f, fd, i % 2 ? "anna" : "ghost", "wrong", NULL, "");
+		close(fd);
+		oper_fixture_settle(f, HASHES);
+	}
+	assert_in_range(f->conf.trail.n, 6, 7);
+	loop_fake_advance(f->conf.loop, 60001);
+	int fd = oper_fixture_connect(f, "192.0.2.1");
+	assert_done(log_in(f, fd, "anna", "wrong", NULL, ""), ERR_AUTH);
+	assert_in_range(f->conf.trail.n, 7, 8);
+	close(fd);
+}
+
 static struct oper *latest(struct oper_fixture *f)
 {
 	return LIST_OWNER(f->conf.opers.prev, struct oper, node);
@@ -494,7 +516,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_nothing_before_login), T(test_broken_frames), T(test_a_minute_to_log_in), T(test_three_tries), T(test_first_login),
 		T(test_hello_lowers), T(test_password_expires), T(test_idle_session_ends), T(test_waits), T(test_codes),
-		T(test_strangers_are_bounded), T(test_full_queue), T(test_further_connections), T(test_gone_while_hashing), T(test_two_person_rule_stays),
+		T(test_strangers_are_bounded), T(test_full_queue), T(test_further_connections), T(test_refused_logins_do_not_fill_the_trail), T(test_gone_while_hashing), T(test_two_person_rule_stays),
 	};
 #undef T
 
