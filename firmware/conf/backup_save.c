@@ -54,7 +54,7 @@ static void on_sealed_end(struct conf *c, struct oper *o, struct wire *answer)
 	struct bytes piece = wire_raw(answer, wire_left(answer));
 	char text[200];
 
-	oper_file(o, c->backup.file, piece);
+	oper_file(o, bytes_of(c->backup.file), piece);
 	log_info("conf.backup.saved", LOG_STR("by", o->by), LOG_INT("generation", c->store.generation),
 	         LOG_INT("bytes", c->backup.bytes + piece.n), LOG_INT("people", c->backup.has_store));
 	snprintf(text, sizeof text, "%s: keep its password apart from it", c->backup.file);

@@ -2,9 +2,8 @@
  * proc_commands has the same verb. */
 #include "conf.h"
 
-#define RELAY(prog) P(prog), NULL, 0
-#define OWN(fn) 0, fn, 0
-#define OWN_OF_TWO(fn) 0, fn, COMMAND_TWO_PERSONS
+#define RELAY(prog) P(prog), NULL
+#define OWN(fn) 0, fn
 
 const struct command command_table[] = {
 	/* words, role, who answers, help */
@@ -31,6 +30,9 @@ const struct command command_table[] = {
 	/* ---- the box ---- */
 	{ "show processes", OPER_AUDITOR, OWN(cmd_show_processes), "Programs: state, process number, restarts" },
 	{ "show counters [program]", OPER_AUDITOR, OWN(cmd_show_counters), "What the programs count" },
+	{ "show log [filter]...", OPER_AUDITOR, OWN(cmd_show_log), "Log lines of all programs: program=, level=, event=, domain=, trace=, text=, since=10m, until=, last=200, follow=60" },
+	{ "show alarms", OPER_AUDITOR, RELAY(PROG_LOG), "Alarms that stand: severity, since when, what to do" },
+	{ "show alarms history [events]", OPER_AUDITOR, RELAY(PROG_LOG), "Alarms that were raised and cleared, the newest last" },
 	{ "show version", OPER_AUDITOR, OWN(cmd_show_version), "Version, running generation, uptime" },
 	{ "show identity", OPER_AUDITOR, RELAY(PROG_KEYS), "Who this box is: its host id, made at the first start, and whether it is on another machine since" },
 	{ "identity accept", OPER_ADMIN, RELAY(PROG_KEYS), "The machine was changed on purpose: this one is the box's from now on" },
@@ -38,7 +40,7 @@ const struct command command_table[] = {
 	{ "backup settings <password>", OPER_ADMIN, OWN(cmd_backup_settings), "The same without people's data" },
 	{ "backup show <backup-file>", OPER_ADMIN, OWN(cmd_backup_show), "Which box a backup is of, when it was made, what is in it" },
 	{ "backup restore <backup-file> <backup-password>", OPER_ADMIN, OWN(cmd_backup_restore), "Make this box what the backup has, except for its host id: all of it, or nothing changes" },
-	{ "factory-reset <scope> [name-of-this-box]", OPER_ADMIN, OWN_OF_TWO(cmd_factory_reset), "scope settings: wipe the settings and their history; scope all: wipe everything and take a new host id" },
+	{ "factory-reset <scope> [name-of-this-box]", OPER_ADMIN, OWN(cmd_factory_reset), "scope settings: wipe the settings and their history; scope all: wipe everything and take a new host id" },
 	{ "upgrade status", OPER_AUDITOR, RELAY(PROG_UPDATE), "Both slots: version, state, which runs, which boots next" },
 	{ "upgrade install <upgrade-file>", OPER_ADMIN, OWN(cmd_upgrade_install), "Verify a signed upgrade file while it comes and write it into the other slot; reboot starts it" },
 	{ "upgrade retry <upgrade-file>", OPER_ADMIN, OWN(cmd_upgrade_retry), "The same with a version that did not become healthy on this box before" },
@@ -65,6 +67,11 @@ const struct command command_table[] = {
 	{ "operator totp disable [name]", OPER_AUDITOR, OWN(cmd_totp_disable), "No codes any more: for yourself, or as admin for somebody who lost his authenticator" },
 	{ "operator key add <name> <file>", OPER_ADMIN, OWN(cmd_operator_key_add), "Add an OpenSSH public key to an account" },
 	{ "operator key delete <name> <number>", OPER_ADMIN, OWN(cmd_operator_key_delete), "Take the key of that number in show operator away" },
+	{ "show audit [number]", OPER_AUDITOR, OWN(cmd_show_audit), "The last lines of the audit trail: who, from where, did what" },
+	{ "audit verify", OPER_AUDITOR, OWN(cmd_audit_verify), "Is the chain of the audit trail whole? Compare its end with n and chain in the log" },
+	{ "show approvals", OPER_AUDITOR, OWN(cmd_show_approvals), "Commands that wait for a second person" },
+	{ "approve <request>", OPER_ADMIN, OWN(cmd_approve), "Run what another admin asked for (operators two-person)" },
+	{ "disapprove <request>", OPER_ADMIN, OWN(cmd_disapprove), "Forget what an admin asked for" },
 	{ "passwd <old-password> <password>", OPER_AUDITOR, OWN(cmd_passwd), "Change your own password; asks for both" },
 
 	/* ---- federation ---- */
@@ -76,6 +83,16 @@ const struct command command_table[] = {
 	{ "show routes", OPER_AUDITOR, RELAY(PROG_SWITCH), "Where envelopes go" },
 	{ "show gateway", OPER_AUDITOR, RELAY(PROG_XLATE), "Translation between SIP and XMPP: what is under way, who writes to whom" },
 	{ "trace domain <domain> [seconds]", OPER_OPERATOR, OWN(cmd_trace), "Envelopes from and to a domain as they pass, without their content" },
+
+	/* ---- packet capture ---- */
+	{ "pcap <interface> [filter]...", OPER_ADMIN, OWN(cmd_capture_start), "Capture packets of an interface until its limits are reached or you press Ctrl-C; before the filter: seconds= packets= megabytes= files= snap=" },
+	{ "capture start <interface> [filter]...", OPER_ADMIN, OWN(cmd_capture_start), "The same in the background" },
+	{ "capture federation <domain> [seconds] [hashed]", OPER_OPERATOR, OWN(cmd_capture_federation), "Stanzas and SIP messages of a partner as they pass, decrypted, with what people wrote masked; hashed: addresses too" },
+	{ "capture stop [capture]", OPER_OPERATOR, RELAY(PROG_CAPTURE), "End a capture, by its number in capture status; without one: all" },
+	{ "capture status", OPER_AUDITOR, RELAY(PROG_CAPTURE), "Captures that run, and how the last ones ended" },
+	{ "capture list", OPER_AUDITOR, RELAY(PROG_CAPTURE), "Files of captures" },
+	{ "capture get <name>", OPER_ADMIN, OWN(cmd_capture_get), "Fetch a file of a capture (pcapng)" },
+	{ "capture delete <name>", OPER_ADMIN, RELAY(PROG_CAPTURE), "Delete a file of a capture; all: every one that is complete" },
 
 	/* ---- SIP federation ---- */
 	{ "show sip [domain]", OPER_AUDITOR, RELAY(PROG_SIP), "The SIP door: peers, last trouble, next hops that are down, transactions" },
@@ -111,3 +128,15 @@ const struct command command_table[] = {
 	{ "key delete <name>", OPER_CRYPTO, OWN(cmd_key_delete), "Delete a private key that no hosted domain needs" },
 };
 const size_t command_count = sizeof command_table / sizeof command_table[0];
+
+/* Commands that wait for a second person; step 1: `operators two-person factory-reset`, 2: `accounts` too. */
+const struct command_two_person command_two_person_table[] = {
+	{ .words = "factory_reset", .step = 1 },
+	{ .words = "factory-reset", .step = 1 },
+	{ .words = "operator add ", .step = 2 },
+	{ .words = "operator delete ", .step = 2 },
+	{ .words = "operator role ", .step = 2 },
+	{ .words = "operator reset ", .step = 2 },
+	{ .words = "operator key add ", .step = 2 },
+};
+const size_t command_two_person_count = sizeof command_two_person_table / sizeof command_two_person_table[0];

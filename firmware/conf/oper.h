@@ -14,7 +14,7 @@
 
 /* One answer may queue 32 MiB before its reader is given up. Who has not logged in, and the accounts, leave
  * OPERS_CONSOLE places for the console. */
-enum { OPERS_MAX = 64, OPERS_CONSOLE = 16, OPERS_STRANGERS = 16, OPER_QUEUE_MAX = 32 << 20 };
+enum { OPERS_MAX = 64, OPERS_CONSOLE = 16, OPERS_STRANGERS = 16, OPER_QUEUE_MAX = 32 << 20, OPER_LOW_WATER = 1 << 20 };
 
 /* Who is at the other end? */
 enum oper_way {
@@ -42,6 +42,7 @@ struct oper {
 	struct loop_defer sweep; /* closes it after the callbacks */
 	struct buf in, out;
 	enum oper_way way;
+	uint64_t number;         /* OPER_WAY_HANDED: the other program's number for it */
 	bool is_known;           /* it may ask: as the console, or as an account after its login */
 	enum oper_role role;     /* of who is known */
 	enum oper_role wanted;   /* by HELLO: not more than this role may */
@@ -62,13 +63,22 @@ struct oper {
 	const struct oper_work *work; /* until oper_done */
 	bool is_piece_wanted;
 	bool had_secret; /* in the line that is under way */
+	/* Of a command that sends more than the queue should hold: called when it has drained; NULL: none waits. */
+	void (*drained)(struct conf *c, struct oper *o);
+	struct oper_capture {
+		uint32_t ticket; /* CAPTURE_OPEN under way; 0: none */
+		bool is_foreground;
+		char interface[16], words[1001], file[64];
+		uint64_t offset;
+		size_t part; /* bytes of the last one */
+	} capture;
 	size_t frame_at, count_at;
 	uint16_t n_pairs;
 };
 
 /* Takes over a descriptor: a connection at ghsh.sock (is_unix: the kernel says whose it is), or one end of a pair that
- * another program handed over, whose people come from `source` (an address as text). */
-void oper_accept(struct conf *c, int fd, bool is_unix, const char *source);
+ * another program handed over, whose people come from `source` (an address as text). NULL: refused, and closed. */
+struct oper *oper_accept(struct conf *c, int fd, bool is_unix, const char *source);
 void oper_close_all(struct conf *c);
 /* Ends a connection, after what it has been told has gone out if that goes at once. */
 void oper_evict(struct oper *o, const char *why);
@@ -85,12 +95,13 @@ void oper_record_str(struct oper *o, const char *key, const char *value);
 void oper_record_int(struct oper *o, const char *key, int64_t value);
 void oper_record_end(struct oper *o);
 void oper_text(struct oper *o, struct bytes text);
+/* A file's next part, or the whole of it. name: a plain file name, no slash and no leading dot. */
+void oper_file(struct oper *o, struct bytes name, struct bytes content);
+/* Calls o->drained, at once or later, when little of the answer waits for its reader. */
+void oper_when_drained(struct oper *o, void (*drained)(struct conf *c, struct oper *o));
 void oper_note(struct oper *o, const char *text);
 void oper_need(struct oper *o, enum oper_need what, size_t word, const char *text);
 void oper_candidate(struct oper *o, const char *word, const char *help);
-/* A file for the person, or with the same name a further piece of it. name: without a slash and a leading dot. A large one: look at
- * oper_pending before the next piece. */
-void oper_file(struct oper *o, const char *name, struct bytes content);
 /* Asks for a piece of the file that the word at `word` names; work->piece follows. */
 void oper_want(struct oper *o, size_t word, uint64_t offset);
 /* Bytes that the operator has not taken yet. */

@@ -131,7 +131,7 @@ void transfer_want(struct conf *c, struct oper *o, size_t word, uint64_t offset,
 
 void transfer_give(struct conf *c, struct oper *o, const char *name, struct bytes piece, transfer_fn then)
 {
-	oper_file(o, name, piece);
+	oper_file(o, bytes_of(name), piece);
 	if (o->is_closing)
 		return; /* its end stops the transfer */
 	if (oper_pending(o) > TRANSFER_QUEUE_BYTES)

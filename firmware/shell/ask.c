@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/secret.h"
 #include "files.h"
+#include "save.h"
 #include "secret_input.h"
 #include "table.h"
 
@@ -20,6 +21,8 @@ struct answer {
 	struct table table;
 	struct files files;
 	const struct client_line *line; /* as it was asked */
+	struct save save;
+	int save_rc; /* the first error: the rest of the file is dropped */
 	int exit_code;
 	bool is_over;
 	/* NEED */
@@ -27,6 +30,32 @@ struct answer {
 	size_t need_at;
 	char need_text[64];
 };
+
+static void on_file(struct answer *s, struct wire *w)
+{
+	struct bytes name = wire_str(w), content = wire_bytes(w);
+
+	if (s->save_rc || wire_failed(w))
+		return;
+	s->save_rc = save_part(&s->save, name, content);
+	if (s->save_rc)
+		snprintf(s->save.name, sizeof s->save.name, "%.*s", (int)(name.n < 100 ? name.n : 100), (const char *)name.p);
+}
+
+static void end_file(struct answer *s, bool is_whole)
+{
+	bool had_one = s->save.fd >= 0;
+
+	if (!s->save_rc)
+		s->save_rc = save_end(&s->save, is_whole);
+	if (s->save_rc) {
+		fprintf(stderr, "error: %s: %s\n", s->save.name,
+		        s->save_rc == ERR_EXISTS ? "is there already, and stays as it is" : "cannot be written");
+		s->exit_code = 1;
+	} else if (had_one && is_whole) {
+		fprintf(stderr, "written: %s (%llu bytes)\n", s->save.name, (unsigned long long)s->save.bytes);
+	}
+}
 
 static void on_done(struct answer *s, struct wire *w)
 {
@@ -36,15 +65,12 @@ static void on_done(struct answer *s, struct wire *w)
 	s->ask->client->changes = wire_u32(w);
 	s->ask->had_secret = wire_u8(w) & OPER_DONE_SECRET;
 	s->is_over = true;
-	s->exit_code = rc < 0;
+	s->exit_code = rc < 0 || s->save_rc < 0;
 	table_end(&s->table);
 	fflush(stdout);
-	bool is_written = files_end(&s->files, rc == 0);
-	s->exit_code |= !is_written;
+	end_file(s, rc == 0);
 	if (rc < 0)
 		fprintf(stderr, "error: %.*s\n", BYTES_FMT(text));
-	else if (!is_written)
-		fprintf(stderr, "error: the file could not be written\n");
 	else if (text.n > 0)
 		fprintf(s->ask->is_json ? stderr : stdout, "%.*s\n", BYTES_FMT(text));
 }
@@ -74,12 +100,11 @@ static int on_frame(struct answer *s, enum oper_frame type, struct wire *w)
 		fflush(stdout);
 		fprintf(stderr, "note: %.*s\n", BYTES_FMT(text));
 		return 0;
-	case OPER_FILE: {
-		int rc = files_take(&s->files, w);
-		return rc == ERR_EXISTS || rc == ERR_IO ? client_abort(s->ask->client) : rc;
-	}
 	case OPER_WANT:
 		return files_give(&s->files, w, s->ask->client, s->line);
+	case OPER_FILE:
+		on_file(s, w);
+		return wire_end(w) < 0 ? ERR_PROTOCOL : 0;
 	case OPER_DONE:
 		on_done(s, w);
 		return wire_failed(w) ? ERR_PROTOCOL : 0;
@@ -203,10 +228,12 @@ int ask_run(struct ask *a, const struct words *words)
 		files_init(&s->files);
 		page_init(&s->page, a->is_paged);
 		table_init(&s->table, &s->page, a->is_json);
+		save_init(&s->save);
 		client_catch_interrupt(true);
 		rc = converse(s, &line, contents);
 		client_catch_interrupt(false);
-		(void)files_end(&s->files, false); /* only what no DONE has ended */
+		files_end(&s->files);
+		(void)save_end(&s->save, false); /* gh-conf went before it was whole */
 		table_fini(&s->table);
 	}
 	for (unsigned i = 0; i < 2; i++) {

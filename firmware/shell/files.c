@@ -11,51 +11,13 @@
 
 void files_init(struct files *f)
 {
-	*f = (struct files){ .out = -1, .in = -1 };
-}
-
-/* A name in this folder, nothing else. */
-static bool is_plain(struct bytes name)
-{
-	if (name.n == 0 || name.n >= 256 || *name.p == '.' || *name.p == '-')
-		return false;
-	for (size_t i = 0; i < name.n; i++)
-		if (name.p[i] == '/' || name.p[i] < 0x21 || name.p[i] > 0x7e)
-			return false;
-	return true;
+	*f = (struct files){ .in = -1 };
 }
 
 static int complain(const char *name)
 {
 	fprintf(stderr, "error: %s: %s\n", name, strerror(errno));
-	return errno == EEXIST ? ERR_EXISTS : ERR_IO;
-}
-
-static int open_out(struct files *f, struct bytes name)
-{
-	snprintf(f->out_name, sizeof f->out_name, "%.*s", BYTES_FMT(name));
-	f->out = open(f->out_name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	return f->out < 0 ? complain(f->out_name) : 0;
-}
-
-int files_take(struct files *f, struct wire *w)
-{
-	struct bytes name = wire_str(w), content = wire_bytes(w);
-
-	if (wire_end(w) || !is_plain(name) || (f->out >= 0 && !bytes_eq_str(name, f->out_name)))
-		return ERR_PROTOCOL;
-	if (f->is_failed)
-		return 0; /* the command is being stopped */
-	int rc = f->out < 0 ? open_out(f, name) : 0;
-	while (!rc && content.n > 0) {
-		ssize_t n = write(f->out, content.p, content.n);
-		if (n > 0)
-			content = bytes_skip(content, (size_t)n);
-		else if (n == 0 || errno != EINTR)
-			rc = complain(f->out_name);
-	}
-	f->is_failed = rc != 0;
-	return rc;
+	return ERR_IO;
 }
 
 static int open_in(struct files *f, const struct client_line *line, size_t word)
@@ -111,19 +73,9 @@ int files_give(struct files *f, struct wire *w, struct client *c, const struct c
 	return client_piece(c, rc, offset, bytes_make(piece, rc ? 0 : got));
 }
 
-bool files_end(struct files *f, bool is_well)
+void files_end(struct files *f)
 {
 	if (f->in >= 0)
 		(void)close(f->in); /* read only */
-	if (f->out >= 0) {
-		bool is_whole = is_well && !f->is_failed && fsync(f->out) == 0;
-		is_whole = close(f->out) == 0 && is_whole;
-		if (!is_whole) {
-			(void)unlink(f->out_name); /* half a file only misleads */
-			f->is_failed = is_well || f->is_failed;
-		}
-	}
-	bool is_failed = f->is_failed;
 	files_init(f);
-	return !is_failed;
 }

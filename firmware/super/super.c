@@ -11,16 +11,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Doors go first, so that nothing new comes in; the store and the keys last. */
-static const enum prog stop_order[][7] = {
-	{ PROG_ACCESS, PROG_S2S, PROG_SIP, PROG_LINE, PROG_TURN, PROG_XDP, PROG_ADMIN },
-	{ PROG_IM, PROG_SWITCH, PROG_XLATE, PROG_COUNT, PROG_COUNT, PROG_COUNT, PROG_COUNT },
-	{ PROG_STORE, PROG_KEYS, PROG_CONF, PROG_UPDATE, PROG_COUNT, PROG_COUNT, PROG_COUNT },
-};
-enum {
-	STOP_PHASES = sizeof stop_order / sizeof stop_order[0],
-	STOP_AT_ONCE = sizeof stop_order[0] / sizeof stop_order[0][0],
-};
+/* Doors go first, so that nothing new comes in; the store and the keys late; who writes the others' lines last. */
+static const unsigned stop_last = P(PROG_LOG);
+static const unsigned stop_late = P(PROG_STORE) | P(PROG_KEYS) | P(PROG_CONF) | P(PROG_UPDATE);
+static const unsigned stop_before = P(PROG_IM) | P(PROG_SWITCH) | P(PROG_XLATE);
+enum { STOP_PHASES = 4 };
+
+static bool is_of_phase(enum prog p, unsigned phase)
+{
+	unsigned own = P(p) & stop_last ? 3 : P(p) & stop_late ? 2 : P(p) & stop_before ? 1 : 0;
+
+	return own == phase && p != PROG_SUPER;
+}
 
 static int on_ready(void *arg, struct chan *from, const struct frame *f)
 {
@@ -29,11 +31,13 @@ static int on_ready(void *arg, struct chan *from, const struct frame *f)
 
 	(void)f;
 	child_ready(c);
-	/* gh-conf has just come (back): it hears of everybody. */
-	for (unsigned p = 0; c->prog == PROG_CONF && p < PROG_COUNT; p++)
+	if (c->prog == PROG_LOG)
+		lines_hand_over_all(s);
+	/* gh-conf or gh-log has just come (back): it hears of everybody. */
+	for (unsigned p = 0; (c->prog == PROG_CONF || c->prog == PROG_LOG) && p < PROG_COUNT; p++)
 		for (unsigned i = 0; i < INSTANCES_MAX; i++)
 			if (s->children[p][i].state != CHILD_NONE)
-				child_tell_conf(&s->children[p][i]);
+				child_tell_of(&s->children[p][i], c->prog);
 	return 0;
 }
 
@@ -83,6 +87,7 @@ static const struct bus_handler handlers[] = {
 	{ MSG_LISTENERS_SET, listen_on_set },
 	{ MSG_INSTANCES_SET, on_instances },
 	{ MSG_BOX_END, end_on_ask },
+	{ MSG_CAPTURE_OPEN, capture_on_open },
 };
 
 /* A program whose own channel to us is broken is of no use. The word kept with a channel is the
@@ -110,12 +115,10 @@ static void on_pressure(void *arg, struct chan *to, bool is_full)
 
 static bool is_phase_over(const struct super *s)
 {
-	for (unsigned i = 0; i < STOP_AT_ONCE; i++) {
-		unsigned p = stop_order[s->stop_phase][i];
-		for (unsigned n = 0; p < PROG_COUNT && n < INSTANCES_MAX; n++)
-			if (s->children[p][n].pid)
+	for (enum prog p = 0; p < PROG_COUNT; p++)
+		for (unsigned n = 0; n < INSTANCES_MAX; n++)
+			if (is_of_phase(p, s->stop_phase) && s->children[p][n].pid)
 				return false;
-	}
 	return true;
 }
 
@@ -127,12 +130,10 @@ static void stop_phase(struct super *s)
 		end_reached(s);
 		return;
 	}
-	for (unsigned i = 0; i < STOP_AT_ONCE; i++) {
-		unsigned p = stop_order[s->stop_phase][i];
-		for (unsigned n = 0; p < PROG_COUNT && n < INSTANCES_MAX; n++)
-			if (s->children[p][n].state != CHILD_STOPPING)
+	for (enum prog p = 0; p < PROG_COUNT; p++)
+		for (unsigned n = 0; n < INSTANCES_MAX; n++)
+			if (is_of_phase(p, s->stop_phase) && s->children[p][n].state != CHILD_STOPPING)
 				child_stop(&s->children[p][n], STOP_GRACE_MS);
-	}
 }
 
 void super_stop(struct super *s)
@@ -185,10 +186,13 @@ int super_open(struct super *s, struct loop *loop)
 	s->loop = loop;
 	s->pid = getpid();
 	s->end = BOX_SHUTDOWN;
+	init_children(s);
+	s->log[0] = s->log[1] = -1;
+	lines_open(s->log);
+	log_set_pipe(s->log[1]);
 	s->bus = bus_new(loop, PROG_SUPER, 0, &hooks);
 	if (!s->bus)
 		return ERR_NOMEM;
-	init_children(s);
 	if (super_make_folders(s, &what)) {
 		fprintf(stderr, "gh-super: cannot make folder %s: %s\n", what, strerror(errno));
 		return ERR_SYS;
@@ -210,6 +214,11 @@ int super_open(struct super *s, struct loop *loop)
 void super_close(struct super *s)
 {
 	listen_close_all(s);
+	log_set_pipe(-1);
+	lines_close(s->log);
+	for (unsigned p = 0; p < PROG_COUNT; p++)
+		for (unsigned i = 0; i < INSTANCES_MAX; i++)
+			lines_close(s->children[p][i].log);
 	if (s->bus)
 		bus_free(s->bus);
 	free(s->empty);
