@@ -29,12 +29,7 @@ struct command {
 	/* Relayed to these programs (all instances) under its literal words, or done by fn. */
 	unsigned targets;
 	void (*fn)(struct conf *c, struct oper *o, const struct command *cmd, const struct command_args *args);
-	unsigned flags; /* enum command_flag */
 	const char *help;
-};
-
-enum command_flag {
-	COMMAND_TWO_PERSONS = 1, /* another administrator has to approve it where the two-person rule is set */
 };
 
 extern const struct command command_table[];

@@ -2,9 +2,8 @@
  * proc_commands has the same verb. */
 #include "conf.h"
 
-#define RELAY(prog) P(prog), NULL, 0
-#define OWN(fn) 0, fn, 0
-#define OWN_OF_TWO(fn) 0, fn, COMMAND_TWO_PERSONS
+#define RELAY(prog) P(prog), NULL
+#define OWN(fn) 0, fn
 
 const struct command command_table[] = {
 	/* words, role, who answers, help */
@@ -41,7 +40,7 @@ const struct command command_table[] = {
 	{ "backup settings <password>", OPER_ADMIN, OWN(cmd_backup_settings), "The same without people's data" },
 	{ "backup show <backup-file>", OPER_ADMIN, OWN(cmd_backup_show), "Which box a backup is of, when it was made, what is in it" },
 	{ "backup restore <backup-file> <backup-password>", OPER_ADMIN, OWN(cmd_backup_restore), "Make this box what the backup has, except for its host id: all of it, or nothing changes" },
-	{ "factory-reset <scope> [name-of-this-box]", OPER_ADMIN, OWN_OF_TWO(cmd_factory_reset), "scope settings: wipe the settings and their history; scope all: wipe everything and take a new host id" },
+	{ "factory-reset <scope> [name-of-this-box]", OPER_ADMIN, OWN(cmd_factory_reset), "scope settings: wipe the settings and their history; scope all: wipe everything and take a new host id" },
 	{ "upgrade status", OPER_AUDITOR, RELAY(PROG_UPDATE), "Both slots: version, state, which runs, which boots next" },
 	{ "upgrade install <upgrade-file>", OPER_ADMIN, OWN(cmd_upgrade_install), "Verify a signed upgrade file while it comes and write it into the other slot; reboot starts it" },
 	{ "upgrade retry <upgrade-file>", OPER_ADMIN, OWN(cmd_upgrade_retry), "The same with a version that did not become healthy on this box before" },

@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 
-from harness.backupfile import KEYS, SETTINGS, STORE, Backup
+from harness.backupfile import ACCOUNTS, KEYS, SETTINGS, STORE, Backup
 from harness.case import PeerCase
 from harness.operwire import DONE, FILE, WANT, Oper
 from harness.place import Failed, wait_for
@@ -150,7 +150,7 @@ class Refusals(BackupCase):
         shown = self.gh.records("backup", "show", self.file(data))[0]
         self.assertEqual((shown["name"], shown["host"], shown["platform"]), ("first", b.host, b.platform))
         small = Backup.read(self.save(self.gh, "settings"), PASSWORD)
-        self.assertEqual(({s for s, _ in small.parts}, small.flags), ({SETTINGS, KEYS}, 0))
+        self.assertEqual(({s for s, _ in small.parts}, small.flags), ({SETTINGS, ACCOUNTS, KEYS}, 0))
 
     def test_no_secret_in_clear(self):
         data = self.save(self.gh)

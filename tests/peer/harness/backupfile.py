@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-SETTINGS, KEYS, STORE, END = 1, 3, 4, 255
+SETTINGS, ACCOUNTS, KEYS, STORE, END = 1, 2, 3, 4, 255
 
 
 def _str(text):
