@@ -54,6 +54,7 @@ void logd_line(struct logd *l, const struct line *line)
 	files_put(&l->files, line->whole);
 	loop_defer_last(l->loop, &l->flush);
 	readers_line(l, line);
+	remotes_line(&l->remotes, line);
 }
 
 static void flush(void *arg)
@@ -69,6 +70,7 @@ static void on_tick(void *arg)
 
 	restarts_tick(l);
 	files_tick(&l->files);
+	remotes_tick(&l->remotes);
 	book_tick(&l->book, logd_time(l));
 	(void)loop_timer_set(l->loop, &l->tick, TICK_MS); /* it was set before, so it has room */
 }
@@ -86,6 +88,13 @@ static int prepare(struct proc *p, void **program)
 	if (l->dir_fd < 0) {
 		free(l);
 		return ERR_NOT_FOUND;
+	}
+	if (tls_prepare() < 0)
+		log_warn("log.certificate", LOG_STR("what", "trust"), LOG_STR("name", "system"), LOG_STR("reason", "not-found"));
+	l->keys = keyproxy_new(proc_loop(p), proc_bus(p));
+	if (!l->keys) {
+		free(l);
+		return ERR_NOMEM;
 	}
 	*program = l;
 	return 0;
@@ -109,6 +118,8 @@ static int init(void *program)
 	int rc = book_open(&l->book, l->dir_fd, loop_now(l->loop));
 	if (!rc)
 		rc = restarts_open(l);
+	if (!rc)
+		rc = remotes_open(&l->remotes, l->loop, l->dir_fd, l->keys);
 	if (rc)
 		return rc;
 	l->book.news = on_news;
@@ -123,6 +134,8 @@ static void on_up(void *program, struct chan *c)
 	struct logd *l = program;
 
 	book_up(&l->book, chan_prog(c), chan_instance(c), loop_now(l->loop));
+	if (chan_prog(c) == PROG_KEYS)
+		keyproxy_up(l->keys);
 }
 
 static void on_down(void *program, struct chan *c)
@@ -132,6 +145,20 @@ static void on_down(void *program, struct chan *c)
 	book_down(&l->book, chan_prog(c), chan_instance(c), loop_now(l->loop));
 	if (chan_prog(c) == PROG_CONF)
 		readers_down(l);
+	if (chan_prog(c) == PROG_KEYS)
+		keyproxy_down(l->keys);
+}
+
+static int on_key_signed(void *program, struct chan *from, const struct frame *f)
+{
+	(void)from;
+	return keyproxy_signed(((struct logd *)program)->keys, f);
+}
+
+static int on_key_failed(void *program, struct chan *from, const struct frame *f)
+{
+	(void)from;
+	return keyproxy_failed(((struct logd *)program)->keys, f);
 }
 
 static void apply(void *program, const struct settings *s)
@@ -141,6 +168,7 @@ static void apply(void *program, const struct settings *s)
 					 (unsigned)settings_int(s, SET_LOG_FREE) };
 
 	files_set(&l->files, &conf);
+	remotes_apply(&l->remotes, s);
 }
 
 static void stop(void *program, uint32_t grace_ms)
@@ -154,6 +182,9 @@ static void stop(void *program, uint32_t grace_ms)
 	sources_close(l);
 	loop_defer_cancel(&l->flush);
 	files_close(&l->files);
+	remotes_close(&l->remotes);
+	tls_forget();
+	keyproxy_free(l->keys);
 	buf_fini(&l->taken);
 	restarts_close(l);
 	book_close(&l->book);
@@ -163,6 +194,8 @@ static void stop(void *program, uint32_t grace_ms)
 static const struct bus_handler handlers[] = {
 	{ MSG_ALARM, on_alarm },
 	{ MSG_PROCESS, restarts_on_process },
+	{ MSG_KEY_SIGNED, on_key_signed },
+	{ MSG_KEY_FAILED, on_key_failed },
 	{ MSG_LOG_SOURCE, sources_on_source },
 };
 
@@ -170,6 +203,7 @@ static const struct proc_command commands[] = {
 	{ "show alarms", cmd_show_alarms },
 	{ "show alarms history", cmd_show_history },
 	{ "show log", cmd_show_log },
+	{ "show syslog", cmd_show_syslog },
 };
 
 int main(int argc, char **argv)
