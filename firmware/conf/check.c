@@ -283,14 +283,6 @@ static bool collide(const struct listener *a, const struct listener *b)
 	                              (is_same_family && (is_any(a->addr) || is_any(b->addr))));
 }
 
-static int64_t number(const struct rows *r, enum setting id)
-{
-	uint64_t n = 0;
-
-	(void)bytes_to_u64(rows_value(r, id, BYTES_NONE), INT64_MAX, &n); /* canonical, or the default */
-	return (int64_t)n;
-}
-
 static bool is_on_relay_address(const struct rows *r, const struct listener *l)
 {
 	struct listener relay = { .name = l->name, .port = l->port };
@@ -308,7 +300,7 @@ static bool is_on_relay_address(const struct rows *r, const struct listener *l)
 /* Clients of the relay reach each other's ports of the range on the relay's address: nothing else may listen there. */
 static void check_relay_ports(const struct rows *r, struct check *c)
 {
-	int64_t min = number(r, SET_TURN_PORT_MIN), max = number(r, SET_TURN_PORT_MAX);
+	int64_t min = rows_number(r, SET_TURN_PORT_MIN), max = rows_number(r, SET_TURN_PORT_MAX);
 	struct listener l;
 
 	for (size_t i = 0; listeners_next(r, &i, &l);)
@@ -340,9 +332,9 @@ static void check_federation(const struct rows *r, struct check *c)
 	if (!bytes_eq_str(mode, "off") && !has_rows(r, SET_TRUST_ANCHOR) &&
 	    bytes_eq_str(rows_value(r, SET_TRUST_SYSTEM, BYTES_NONE), "off"))
 		add(c, false, BYTES("trust system"), "no authority is trusted: no partner can be proved by certificate");
-	if (number(r, SET_FED_BACKOFF_MIN) > number(r, SET_FED_BACKOFF_MAX))
+	if (rows_number(r, SET_FED_BACKOFF_MIN) > rows_number(r, SET_FED_BACKOFF_MAX))
 		add(c, true, BYTES("federation backoff-min"), "longer than federation backoff-max");
-	if (number(r, SET_DNS_QUERY_TIMEOUT) > number(r, SET_DNS_BUDGET))
+	if (rows_number(r, SET_DNS_QUERY_TIMEOUT) > rows_number(r, SET_DNS_BUDGET))
 		add(c, true, BYTES("dns query-timeout"), "longer than dns budget");
 }
 

@@ -94,6 +94,30 @@ COMMAND_FN(cmd_check)
 	ask_keys(c, o, check_with_keys);
 }
 
+struct judged {
+	const struct oper *oper;
+	char *first;
+};
+
+static void judge(void *arg, const struct row_item *old, const struct row_item *new)
+{
+	struct judged *j = arg;
+	struct bytes path = (old ? old : new)->path;
+
+	if (!j->first[0] && !rights_may(j->oper->role, rights_setting(path)))
+		snprintf(j->first, 512, "%.*s: your role may not change this setting", (int)(path.n > 400 ? 400 : path.n), (const char *)path.p);
+}
+
+/* However it came into the candidate. */
+static bool may_change(const struct oper *o, char first[static 512])
+{
+	struct judged j = { o, first };
+
+	first[0] = 0;
+	rows_diff(&o->base, &o->candidate, judge, &j);
+	return !first[0];
+}
+
 static void commit(struct conf *c, struct oper *o, unsigned minutes)
 {
 	char text[512];
@@ -106,6 +130,10 @@ static void commit(struct conf *c, struct oper *o, unsigned minutes)
 	int rc = oper_rebase(o, text);
 	if (rc < 0) {
 		oper_done(o, rc, text);
+		return;
+	}
+	if (!may_change(o, text)) {
+		oper_done(o, ERR_DENIED, text);
 		return;
 	}
 	if (!report(o, &o->candidate, text)) {
@@ -193,10 +221,22 @@ void commit_answer(struct conf *c, const struct txn_result *r)
 	oper_done(o, 0, text);
 }
 
+/* What somebody else committed is an admin's to keep or to take back. */
+static bool is_of_another(const struct conf *c, struct oper *o)
+{
+	bool is_so = txn_confirm_left_ms(&c->txn) > 0 && strcmp(c->txn.by, o->by) != 0 && !rights_may(o->role, OPER_ADMIN);
+
+	if (is_so)
+		oper_done(o, ERR_DENIED, "somebody else committed it: an admin may decide");
+	return is_so;
+}
+
 COMMAND_FN(cmd_confirm)
 {
 	(void)cmd;
 	(void)args;
+	if (is_of_another(c, o))
+		return;
 	int rc = txn_confirm(&c->txn);
 	oper_done(o, rc, rc == ERR_BAD_STATE ? "nothing waits for a confirmation" : rc < 0 ? "" : "kept");
 }
@@ -205,6 +245,8 @@ COMMAND_FN(cmd_revert)
 {
 	(void)cmd;
 	(void)args;
+	if (is_of_another(c, o))
+		return;
 	if (c->txn.state != TXN_IDLE) {
 		oper_done(o, ERR_AGAIN, "another commit is under way");
 		return;

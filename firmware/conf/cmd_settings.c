@@ -58,6 +58,10 @@ COMMAND_FN(cmd_set)
 	o->had_secret |= rc == 0 && row->type == SETTING_SECRET;
 	buf_clear(&path);
 	rc = entry_make(args->v, args->n, &path, &value, &row, &why);
+	if (rc == 0 && !rights_may(o->role, rights_setting(buf_bytes(&path)))) {
+		why = "your role may not change this setting";
+		rc = ERR_DENIED;
+	}
 	if (rc == 0) {
 		why = "";
 		rc = oper_begin(o);
@@ -78,6 +82,21 @@ out:
 	buf_fini(&value);
 }
 
+/* All that is below the path must be of this role; what is not set is judged by the path itself. */
+static bool may_delete(const struct oper *o, struct bytes path)
+{
+	const struct rows *r = oper_rows(o);
+	bool may = rights_may(o->role, rights_setting(path)), is_set = false;
+
+	for (size_t i = 0; i < r->n; i++) {
+		if (!rows_is_below(r->v[i].path, path))
+			continue;
+		may = rights_may(o->role, rights_setting(r->v[i].path)) && (may || !is_set);
+		is_set = true;
+	}
+	return may;
+}
+
 COMMAND_FN(cmd_delete)
 {
 	const char *why = "";
@@ -87,6 +106,10 @@ COMMAND_FN(cmd_delete)
 	(void)cmd;
 	buf_init(&path, 4096);
 	rc = entry_prefix(args->v, args->n, &path, &why);
+	if (rc == 0 && !may_delete(o, buf_bytes(&path))) {
+		rc = ERR_DENIED;
+		why = "your role may not change this setting";
+	}
 	if (rc == 0)
 		rc = oper_begin(o);
 	if (rc == 0 && rows_del(&o->candidate, buf_bytes(&path)) == 0 && !rows_has_below(&c->store.running, buf_bytes(&path))) {

@@ -26,6 +26,11 @@ static bool is_rest(struct bytes e)
 	return e.n > 3 && memcmp(e.p + e.n - 3, "...", 3) == 0;
 }
 
+static bool is_secret(enum place p)
+{
+	return p == PLACE_SECRET || p == PLACE_OLD_SECRET || p == PLACE_VERIFIER;
+}
+
 /* How far a line fits a row. */
 struct fit {
 	size_t n_words;        /* that fit */
@@ -66,7 +71,8 @@ static void fit_row(const struct command *cmd, const struct command_line *line, 
 		do {
 			if (place_check(place_of(e), line->v[f->n_words], a, &value, &f->bad) < 0)
 				return;
-			f->args.has_secret |= place_of(e) == PLACE_SECRET || place_of(e) == PLACE_VERIFIER;
+			f->args.has_secret |= is_secret(place_of(e));
+			f->args.has_secret_first |= f->args.n == 0 && is_secret(place_of(e));
 			f->bad = NULL;
 			put_arg(f, line, value);
 		} while (is_rest(e) && f->n_words < line->n);
@@ -142,8 +148,22 @@ void command_match(const struct command_line *line, struct arena *a, struct comm
 	else if (best.n_words == line->n && best.expected.n > 0 && is_place(best.expected) &&
 	         place_of(best.expected) == PLACE_SECRET)
 		out->result = MATCH_NEED_SECRET;
+	else if (best.n_words == line->n && best.expected.n > 0 && is_place(best.expected) &&
+	         place_of(best.expected) == PLACE_OLD_SECRET)
+		out->result = MATCH_NEED_OLD_SECRET;
 	else
 		explain(line, &best, out);
+}
+
+bool command_is_own(const struct command *cmd)
+{
+	static const char *const own[] = { "passwd", "operator totp ", "help" };
+
+	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
+		if (strncmp(cmd->words, own[i], strlen(own[i])) == 0)
+			return true;
+	}
+	return false;
 }
 
 void command_put_literals(const struct command *cmd, struct buf *out)

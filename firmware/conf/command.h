@@ -4,6 +4,7 @@
 #define CONF_COMMAND_H
 
 #include "base/arena.h"
+#include "rights.h"
 #include "run/oper.h"
 #include "run/settings.h"
 #include "run/words.h"
@@ -18,12 +19,13 @@ struct command_args {
 	size_t n;
 	size_t first_word;         /* place of v[0] among the words typed */
 	bool has_secret;
+	bool has_secret_first; /* v[0] is one */
 };
 
 struct command {
 	/* Literal words, <place>s and then [place]s; "..." at the end takes all further words. */
 	const char *words;
-	enum oper_role role;
+	unsigned role; /* enum oper_role, or OPER_CHANGER (rights.h) */
 	/* Relayed to these programs (all instances) under its literal words, or done by fn. */
 	unsigned targets;
 	void (*fn)(struct conf *c, struct oper *o, const struct command *cmd, const struct command_args *args);
@@ -44,6 +46,7 @@ enum command_match_result {
 	MATCH_OK,
 	MATCH_NONE,        /* why: what could stand at the first word that does not fit */
 	MATCH_NEED_SECRET, /* need_at */
+	MATCH_NEED_OLD_SECRET,
 	MATCH_NEED_FILE,
 };
 
@@ -57,6 +60,8 @@ struct command_match {
 
 /* Finds the row and checks the places. Normalised text goes to the arena. */
 void command_match(const struct command_line *line, struct arena *a, struct command_match *out);
+/* Is it one by which somebody manages his own account, or that only looks at it? */
+bool command_is_own(const struct command *cmd);
 /* The literal words of a command's row. */
 void command_put_literals(const struct command *cmd, struct buf *out);
 

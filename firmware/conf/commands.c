@@ -9,19 +9,19 @@ const struct command command_table[] = {
 	/* words, role, who answers, help */
 
 	/* ---- settings ---- */
-	{ "set <setting>...", OPER_ADMIN, OWN(cmd_set), "Change a setting in your candidate; a certificate may be the name of a file" },
-	{ "delete <setting>...", OPER_ADMIN, OWN(cmd_delete), "Take a setting, or all below it, out of your candidate" },
+	{ "set <setting>...", OPER_CHANGER, OWN(cmd_set), "Change a setting in your candidate; a certificate may be the name of a file" },
+	{ "delete <setting>...", OPER_CHANGER, OWN(cmd_delete), "Take a setting, or all below it, out of your candidate" },
 	{ "describe <setting>...", OPER_AUDITOR, OWN(cmd_describe), "What a setting is: type, range, default, unit" },
 	{ "show settings [setting]...", OPER_AUDITOR, OWN(cmd_show_settings), "Settings that run now" },
 	{ "show candidate [setting]...", OPER_AUDITOR, OWN(cmd_show_candidate), "Settings as your candidate has them" },
 	{ "diff", OPER_AUDITOR, OWN(cmd_diff), "What your candidate would change" },
 	{ "check", OPER_AUDITOR, OWN(cmd_check), "Check the whole candidate without committing it" },
-	{ "commit", OPER_ADMIN, OWN(cmd_commit), "Make the candidate run: all programs accept it, or nothing changes" },
-	{ "commit confirm <minutes>", OPER_ADMIN, OWN(cmd_commit_confirm), "Commit, and go back by itself unless you confirm in time" },
-	{ "confirm", OPER_ADMIN, OWN(cmd_confirm), "Keep what commit confirm made run" },
-	{ "revert", OPER_ADMIN, OWN(cmd_revert), "Go back now instead of at the end of commit confirm's time" },
+	{ "commit", OPER_CHANGER, OWN(cmd_commit), "Make the candidate run: all programs accept it, or nothing changes" },
+	{ "commit confirm <minutes>", OPER_CHANGER, OWN(cmd_commit_confirm), "Commit, and go back by itself unless you confirm in time" },
+	{ "confirm", OPER_CHANGER, OWN(cmd_confirm), "Keep what commit confirm made run" },
+	{ "revert", OPER_CHANGER, OWN(cmd_revert), "Go back now instead of at the end of commit confirm's time" },
 	{ "rollback <generation>", OPER_ADMIN, OWN(cmd_rollback), "Put the settings of an old generation into your candidate" },
-	{ "discard", OPER_ADMIN, OWN(cmd_discard), "Forget your candidate" },
+	{ "discard", OPER_CHANGER, OWN(cmd_discard), "Forget your candidate" },
 	{ "history", OPER_AUDITOR, OWN(cmd_history), "Generations: when, by whom" },
 	{ "save", OPER_ADMIN, OWN(cmd_save), "All settings as plain text" },
 	{ "load <file>", OPER_ADMIN, OWN(cmd_load), "Replace your candidate by a saved text" },
@@ -37,6 +37,26 @@ const struct command command_table[] = {
 	{ "show version", OPER_AUDITOR, OWN(cmd_show_version), "Version, running generation, uptime" },
 	{ "help", OPER_AUDITOR, OWN(cmd_help), "All commands" },
 
+	/* ---- operators ---- */
+	{ "show operators", OPER_AUDITOR, OWN(cmd_show_operators), "Operators' accounts: role, state, last login" },
+	{ "show operator <name>", OPER_AUDITOR, OWN(cmd_show_operators), "One operator's account, with its SSH keys" },
+	{ "show operator-sessions", OPER_AUDITOR, OWN(cmd_show_operator_sessions), "Who is connected here now: console, SSH, web" },
+	{ "operator add <name> <role> <password>", OPER_ADMIN, OWN(cmd_operator_add), "Make an account; asks for the password when it is left out; the first login changes it" },
+	{ "operator delete <name>", OPER_ADMIN, OWN(cmd_operator_delete), "Delete an account and end its sessions; never the last admin" },
+	{ "operator role <name> <role>", OPER_ADMIN, OWN(cmd_operator_role), "Give an account another role; its sessions end" },
+	{ "operator expiry <name> <days>", OPER_ADMIN, OWN(cmd_operator_expiry), "Age at which this account's password has to be changed: days, never, or default" },
+	{ "operator unlock <name>", OPER_ADMIN, OWN(cmd_operator_unlock), "Forget an account's failed logins and the waits after them" },
+	{ "operator reset <name>", OPER_ADMIN, OWN(cmd_operator_reset), "A new password for one login, made by the box and shown once" },
+	{ "operator evict <session>", OPER_ADMIN, OWN(cmd_operator_evict), "End a session by its number, or all of an account by its name" },
+	{ "operator totp enable", OPER_AUDITOR, OWN(cmd_totp_enable), "A secret for your authenticator: one-time codes of your account" },
+	{ "operator totp confirm <code>", OPER_AUDITOR, OWN(cmd_totp_confirm), "Codes are asked for from now on" },
+	{ "operator totp disable [name]", OPER_AUDITOR, OWN(cmd_totp_disable), "No codes any more: for yourself, or as admin for somebody who lost his authenticator" },
+	{ "operator key add <name> <file>", OPER_ADMIN, OWN(cmd_operator_key_add), "Add an OpenSSH public key to an account" },
+	{ "operator key delete <name> <number>", OPER_ADMIN, OWN(cmd_operator_key_delete), "Take the key of that number in show operator away" },
+	{ "show audit [number]", OPER_AUDITOR, OWN(cmd_show_audit), "The last lines of the audit trail: who, from where, did what" },
+	{ "audit verify", OPER_AUDITOR, OWN(cmd_audit_verify), "Is the chain of the audit trail whole? Compare its end with n and chain in the log" },
+	{ "passwd <old-password> <password>", OPER_AUDITOR, OWN(cmd_passwd), "Change your own password; asks for both" },
+
 	/* ---- federation ---- */
 	{ "show federation [domain]", OPER_AUDITOR, RELAY(PROG_S2S), "Partners: state, proof, TLS, queue, last error" },
 	{ "federation check <domain> [own-domain]", OPER_OPERATOR, RELAY(PROG_S2S), "Walk to a partner step by step: policy, DNS, TCP, TLS, certificate, authentication" },
@@ -46,6 +66,15 @@ const struct command command_table[] = {
 	{ "show routes", OPER_AUDITOR, RELAY(PROG_SWITCH), "Where envelopes go" },
 	{ "show gateway", OPER_AUDITOR, RELAY(PROG_XLATE), "Translation between SIP and XMPP: what is under way, who writes to whom" },
 	{ "trace domain <domain> [seconds]", OPER_OPERATOR, OWN(cmd_trace), "Envelopes from and to a domain as they pass, without their content" },
+
+	/* ---- packet capture ---- */
+	{ "pcap <interface> [filter]...", OPER_ADMIN, OWN(cmd_capture_start), "Capture packets of an interface until its limits are reached or you press Ctrl-C; before the filter: seconds= packets= megabytes= files= snap=" },
+	{ "capture start <interface> [filter]...", OPER_ADMIN, OWN(cmd_capture_start), "The same in the background" },
+	{ "capture stop [capture]", OPER_OPERATOR, RELAY(PROG_CAPTURE), "End a capture, by its number in capture status; without one: all" },
+	{ "capture status", OPER_AUDITOR, RELAY(PROG_CAPTURE), "Captures that run, and how the last ones ended" },
+	{ "capture list", OPER_AUDITOR, RELAY(PROG_CAPTURE), "Files of captures" },
+	{ "capture get <name>", OPER_ADMIN, OWN(cmd_capture_get), "Fetch a file of a capture (pcapng)" },
+	{ "capture delete <name>", OPER_ADMIN, RELAY(PROG_CAPTURE), "Delete a file of a capture; all: every one that is complete" },
 
 	/* ---- SIP federation ---- */
 	{ "show sip [domain]", OPER_AUDITOR, RELAY(PROG_SIP), "The SIP door: peers, last trouble, next hops that are down, transactions" },
@@ -74,10 +103,10 @@ const struct command command_table[] = {
 	/* ---- keys and certificates ---- */
 	{ "show keys", OPER_AUDITOR, RELAY(PROG_KEYS), "Private keys: name, kind, and the pin (SHA-256 of the public key) for partners" },
 	{ "certificate show [name]", OPER_AUDITOR, OWN(cmd_certificate_show), "Certificates: subject, issuer, names, end" },
-	{ "certificate generate <name> <key-type>", OPER_ADMIN, OWN(cmd_certificate_generate), "Make a private key; it never leaves gh-keys" },
-	{ "certificate csr <name> <domain>...", OPER_ADMIN, OWN(cmd_certificate_names), "A certificate request for an authority, with the key of that name" },
-	{ "certificate self-signed <name> <domain>...", OPER_ADMIN, OWN(cmd_certificate_names), "A certificate for a start, into your candidate" },
-	{ "certificate import <name> <file>", OPER_ADMIN, OWN(cmd_certificate_import), "Chain into your candidate, private key (if the file has one) into gh-keys" },
-	{ "key delete <name>", OPER_ADMIN, OWN(cmd_key_delete), "Delete a private key that no hosted domain needs" },
+	{ "certificate generate <name> <key-type>", OPER_CRYPTO, OWN(cmd_certificate_generate), "Make a private key; it never leaves gh-keys" },
+	{ "certificate csr <name> <domain>...", OPER_CRYPTO, OWN(cmd_certificate_names), "A certificate request for an authority, with the key of that name" },
+	{ "certificate self-signed <name> <domain>...", OPER_CRYPTO, OWN(cmd_certificate_names), "A certificate for a start, into your candidate" },
+	{ "certificate import <name> <file>", OPER_CRYPTO, OWN(cmd_certificate_import), "Chain into your candidate, private key (if the file has one) into gh-keys" },
+	{ "key delete <name>", OPER_CRYPTO, OWN(cmd_key_delete), "Delete a private key that no hosted domain needs" },
 };
 const size_t command_count = sizeof command_table / sizeof command_table[0];

@@ -159,7 +159,7 @@ void command_complete(const struct command_line *line, const struct rows *rows, 
 		return;
 	c.typed = line->v[line->n - 1];
 	for (size_t i = 0; i < command_count; i++) {
-		if (command_table[i].role <= role)
+		if (rights_may(role, command_table[i].role))
 			complete_row(&c, &command_table[i], line);
 	}
 }

@@ -127,7 +127,7 @@ static void on_switched(void *arg, const struct rows *old, const char *by)
 {
 	struct conf *c = arg;
 
-	audit_commit(old, &c->store.running, c->store.generation, by);
+	audit_commit(c, old, by);
 	apply_own(c);
 }
 
@@ -246,7 +246,9 @@ static int on_command_done(void *arg, struct chan *from, const struct frame *f)
 static const struct bus_handler handlers[] = {
 	{ MSG_SNAPSHOT_ACCEPT, on_accept },       { MSG_SNAPSHOT_REFUSE, on_refuse },
 	{ MSG_LISTENERS_DONE, on_listeners_done }, { MSG_PROCESS, on_process },
+	{ MSG_OPERATOR, handed_operator },
 	{ MSG_RECORD, on_record },                { MSG_COMMAND_DONE, on_command_done },
+	{ MSG_CAPTURE_OPENED, capture_on_opened },
 };
 
 /* ---- life ---- */
@@ -266,11 +268,36 @@ static int prepare(struct proc *p, void **program)
 		free(c);
 		return ERR_NOMEM;
 	}
+	int rc = proc_fork_helper(p, hasher_work, &c->helper_fd);
+	if (rc < 0) {
+		free(c);
+		return rc;
+	}
 	c->proc = p;
 	c->store.dir_fd = fd;
 	c->owner = getuid();
 	*program = c;
 	return 0;
+}
+
+/* Nobody could log in any more: gh-super starts this program anew, with another helper. */
+static void on_helper_lost(void *arg)
+{
+	struct conf *c = arg;
+
+	log_error("conf.helper.lost", LOG_STR("why", "the process that hashes passwords has ended"));
+	proc_exit(c->proc, 1);
+}
+
+static int init_accounts(struct conf *c)
+{
+	int rc = accounts_open(&c->accounts, c->store.dir_fd);
+
+	if (trail_open(&c->trail, c->loop, c->store.dir_fd) < 0)
+		log_error("conf.audit.unwritten", LOG_STR("why", "the trail cannot be opened"));
+	throttle_init(&c->throttle);
+	scrypt_fresh(&c->nobody);
+	return rc < 0 ? rc : hasher_init(&c->hasher, c->loop, c->helper_fd, on_helper_lost, c);
 }
 
 static int init(void *program)
@@ -285,6 +312,9 @@ static int init(void *program)
 	if (rc < 0)
 		return rc;
 	log_info("conf.running", LOG_INT("generation", c->store.generation), LOG_INT("settings", c->store.running.n));
+	rc = init_accounts(c);
+	if (rc < 0)
+		return rc;
 	txn_init(&c->txn, c->loop, &c->store, &ops, c);
 	expiry_init(&c->expiry, c->loop, &c->store.running);
 	send_listeners(c, &c->store.running);
@@ -299,7 +329,7 @@ static void on_socket(void *arg, unsigned events)
 
 	(void)events;
 	if (fd >= 0)
-		oper_accept(c, fd);
+		(void)oper_accept(c, fd, true, ""); /* who is refused has been told */
 }
 
 static void on_listener(void *program, const char *name, const char *addr, uint16_t port, int fd)
@@ -335,6 +365,8 @@ static void on_down(void *program, struct chan *ch)
 
 	txn_down(&c->txn, chan_prog(ch), chan_instance(ch));
 	relay_down(c, chan_prog(ch), chan_instance(ch));
+	if (chan_prog(ch) == PROG_ADMIN)
+		handed_down(c);
 }
 
 static void on_stop(void *program, uint32_t grace_ms)
@@ -345,6 +377,9 @@ static void on_stop(void *program, uint32_t grace_ms)
 	oper_close_all(c);
 	txn_fini(&c->txn);
 	expiry_fini(&c->expiry);
+	hasher_fini(&c->hasher);
+	accounts_close(&c->accounts);
+	trail_close(&c->trail);
 	store_close(&c->store);
 	proc_exit(c->proc, 0);
 }

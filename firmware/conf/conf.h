@@ -2,10 +2,15 @@
 #ifndef CONF_CONF_H
 #define CONF_CONF_H
 
+#include "accounts.h"
+#include "audit.h"
 #include "expiry.h"
+#include "hasher.h"
 #include "oper.h"
 #include "relay.h"
 #include "run/proc.h"
+#include "throttle.h"
+#include "trail.h"
 #include "txn.h"
 
 enum { CONF_PROCESSES_MAX = PROG_COUNT * TXN_INSTANCES_MAX };
@@ -26,6 +31,12 @@ struct conf {
 	struct txn txn;
 	struct relays relays;
 	struct expiry expiry;
+	struct accounts accounts;
+	struct trail trail;
+	struct throttle throttle;
+	struct hasher hasher;
+	int helper_fd;        /* until the hasher has it */
+	struct scrypt nobody; /* compared with for names that are not there */
 	struct list opers;
 	size_t n_opers;
 	uint64_t next_oper_id, commit_oper; /* 0: nobody waits for the commit under way */
@@ -38,10 +49,9 @@ struct conf {
 	uint64_t started_ms;
 };
 
-/* One audit line a changed row; who, generation, before, after. No secrets, no PEM bodies. */
-void audit_commit(const struct rows *old, const struct rows *new, uint32_t generation, const char *by);
-void audit_denied(const char *by, const struct command *cmd, const struct command_args *args);
-void audit_command(const char *by, const struct command *cmd, const struct command_args *args);
+/* handed.c: MSG_OPERATOR; the end of the program that sent it. */
+int handed_operator(void *arg, struct chan *from, const struct frame *f);
+void handed_down(struct conf *c);
 
 /* Handlers of commands.c's rows, by file. */
 #define COMMAND_FN(name)                                                                           \
@@ -80,6 +90,31 @@ COMMAND_FN(cmd_key_delete);
 COMMAND_FN(cmd_certificate_import);
 COMMAND_FN(cmd_certificate_show);
 COMMAND_FN(cmd_trace);
+/* cmd_operator.c */
+COMMAND_FN(cmd_operator_add);
+COMMAND_FN(cmd_operator_delete);
+COMMAND_FN(cmd_operator_role);
+COMMAND_FN(cmd_operator_expiry);
+COMMAND_FN(cmd_operator_unlock);
+COMMAND_FN(cmd_operator_reset);
+COMMAND_FN(cmd_operator_key_add);
+COMMAND_FN(cmd_operator_key_delete);
+COMMAND_FN(cmd_passwd);
+/* cmd_operator_show.c */
+COMMAND_FN(cmd_show_operators);
+COMMAND_FN(cmd_show_operator_sessions);
+COMMAND_FN(cmd_operator_evict);
+/* cmd_audit.c */
+COMMAND_FN(cmd_show_audit);
+COMMAND_FN(cmd_audit_verify);
+/* cmd_totp.c */
+COMMAND_FN(cmd_totp_enable);
+COMMAND_FN(cmd_totp_confirm);
+COMMAND_FN(cmd_totp_disable);
+/* cmd_capture.c */
+COMMAND_FN(cmd_capture_start);
+COMMAND_FN(cmd_capture_get);
+int capture_on_opened(void *conf, struct chan *from, const struct frame *f);
 /* cmd_turn.c */
 COMMAND_FN(cmd_turn_user_add);
 

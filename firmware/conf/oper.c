@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "conf.h"
+#include "rights.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,7 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { READ_BYTES = 64 << 10 };
+/* A login's frame is short: a stranger cannot make us hold more. */
+enum { READ_BYTES = 64 << 10, STRANGER_FRAME_MAX = 4096, TIMER_MS = 5000 };
 
 /* ---- frames out ---- */
 
@@ -89,6 +91,43 @@ void oper_text(struct oper *o, struct bytes text)
 {
 	wire_put_bytes(frame_begin(o, OPER_TEXT), text);
 	frame_end(o);
+}
+
+void oper_file(struct oper *o, struct bytes name, struct bytes content)
+{
+	struct buf *b = frame_begin(o, OPER_FILE);
+
+	wire_put_str(b, name);
+	wire_put_bytes(b, content);
+	frame_end(o);
+}
+
+void oper_when_drained(struct oper *o, void (*drained)(struct conf *c, struct oper *o))
+{
+	if (buf_len(&o->out) < OPER_LOW_WATER)
+		drained(o->conf, o);
+	else
+		o->drained = drained;
+}
+
+static void tell_drained(struct oper *o)
+{
+	void (*drained)(struct conf *c, struct oper *o) = o->drained;
+
+	if (!drained || buf_len(&o->out) >= OPER_LOW_WATER)
+		return;
+	o->drained = NULL;
+	drained(o->conf, o);
+}
+
+static void abort_command(struct oper *o)
+{
+	if (o->drained) {
+		o->drained = NULL;
+		oper_done(o, ERR_BAD_STATE, "stopped");
+		return;
+	}
+	relay_abort(o->conf, o->id);
 }
 
 void oper_note(struct oper *o, const char *text)
@@ -240,13 +279,13 @@ static void run_command(struct oper *o, const struct command_match *m)
 	struct buf verb;
 
 	o->had_secret = m->args.has_secret;
-	if (cmd->role > o->role) {
-		audit_denied(o->by, cmd, &m->args);
-		oper_done(o, ERR_DENIED, "your role may not do this");
+	if (!rights_may(o->role, cmd->role) || (o->is_limited && !command_is_own(cmd))) {
+		audit_denied(o, cmd, &m->args);
+		oper_done(o, ERR_DENIED, o->is_limited ? "set up your one-time code first: operator totp enable" : "your role may not do this");
 		return;
 	}
-	if (cmd->role > OPER_AUDITOR)
-		audit_command(o->by, cmd, &m->args);
+	if (cmd->role != OPER_AUDITOR)
+		audit_command(o, cmd, &m->args);
 	if (cmd->fn) {
 		cmd->fn(o->conf, o, cmd, &m->args);
 		return;
@@ -275,6 +314,8 @@ static int on_ask(struct oper *o, struct wire *w)
 			run_command(o, m);
 		else if (m->result == MATCH_NEED_SECRET)
 			oper_need(o, OPER_NEED_SECRET, m->need_at, "Password: ");
+		else if (m->result == MATCH_NEED_OLD_SECRET)
+			oper_need(o, OPER_NEED_OLD_SECRET, m->need_at, "Old password: ");
 		else if (m->result == MATCH_NEED_FILE)
 			oper_need(o, OPER_NEED_FILE, m->need_at, "");
 		else
@@ -302,32 +343,54 @@ static int on_complete(struct oper *o, struct wire *w)
 	return rc;
 }
 
-/* The wanted role may only be lower than the one that the user id gives. */
+/* The wanted role may only be one whose rights the account or user id has. */
+static void lower_role(struct oper *o)
+{
+	if (rights_includes(o->role, o->wanted))
+		o->role = o->wanted;
+}
+
 static int on_hello(struct oper *o, struct wire *w)
 {
 	unsigned version = wire_u16(w), role = wire_u8(w);
 
-	if (wire_end(w) < 0 || version != OPER_VERSION || role > OPER_ADMIN)
+	if (wire_end(w) < 0 || version != OPER_VERSION || role >= OPER_ROLE_COUNT)
 		return ERR_PROTOCOL;
-	if (role < o->role)
-		o->role = (enum oper_role)role;
+	o->wanted = (enum oper_role)role;
+	if (o->is_known)
+		lower_role(o);
+	oper_banner(o, OPER_BANNER_BEFORE);
 	oper_done(o, 0, "");
 	return 0;
+}
+
+/* Who is nobody yet may say who he is, and nothing else. */
+static bool may_send(const struct oper *o, unsigned type)
+{
+	return o->is_known || type == OPER_HELLO || type == OPER_LOGIN || type == OPER_LOGIN_NEW;
 }
 
 static int on_frame(struct oper *o, struct bytes frame)
 {
 	struct wire w = wire_of(frame);
+	unsigned type = wire_u8(&w);
 
-	switch (wire_u8(&w)) {
+	if (!may_send(o, type))
+		return ERR_DENIED;
+	o->active_ms = loop_now(o->conf->loop);
+	switch (type) {
 	case OPER_HELLO:
 		return on_hello(o, &w);
+	case OPER_LOGIN:
+		return login_on_frame(o, false, &w);
+	case OPER_LOGIN_NEW:
+		return login_on_frame(o, true, &w);
 	case OPER_ASK:
 		return on_ask(o, &w);
 	case OPER_COMPLETE:
 		return on_complete(o, &w);
 	case OPER_ABORT:
-		relay_abort(o->conf, o->id);
+		abort_command(o);
 		return 0;
 	default:
 		return ERR_PROTOCOL;
@@ -343,7 +406,7 @@ static int read_frames(struct oper *o)
 		size_t n = wire_u32(&w);
 		if (wire_failed(&w) || in.n < 5)
 			return 0;
-		if (n == 0 || n > OPER_FRAME_MAX)
+		if (n == 0 || n > (o->is_known ? OPER_FRAME_MAX : STRANGER_FRAME_MAX))
 			return ERR_LIMIT;
 		if (in.n < 4 + n || (o->is_busy && in.p[4] != OPER_ABORT))
 			return 0;
@@ -393,6 +456,7 @@ static void on_write(struct oper *o)
 	buf_release_if_empty(&o->out);
 	if (buf_len(&o->out) == 0)
 		(void)loop_watch_set(&o->watch, LOOP_READ); /* fewer events never fail */
+	tell_drained(o);
 }
 
 static void on_event(void *arg, unsigned events)
@@ -414,6 +478,8 @@ static void free_oper(struct oper *o)
 	list_del(&o->node);
 	c->n_opers--;
 	relay_abort(c, o->id);
+	login_cancel(o);
+	loop_timer_del(c->loop, &o->timer);
 	loop_defer_cancel(&o->sweep);
 	int fd = o->watch.fd;
 	loop_watch_del(&o->watch);
@@ -445,49 +511,132 @@ struct oper *oper_of(struct conf *c, uint64_t id)
 	return NULL;
 }
 
-/* Who is at the other end? Root and the owner of the box come in, as the kernel names them; in a
- * user namespace of ours both are seen as ourselves. The file's mode has kept others out already. */
-static bool may_come(const struct conf *c, int fd, uid_t *uid)
+/* Who is at the other end, as the kernel names them? In a user namespace of ours root and the owner are both
+ * seen as ourselves. The file's mode says who else gets so far. */
+static bool read_user(const struct conf *c, int fd, struct oper *o)
 {
 	struct ucred cred;
 	socklen_t n = sizeof cred;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) < 0)
 		return false;
-	*uid = cred.uid;
-	return cred.uid == 0 || cred.uid == c->owner || cred.uid == geteuid();
+	bool is_ours = cred.uid == 0 || cred.uid == c->owner || cred.uid == geteuid();
+	o->way = is_ours ? OPER_WAY_CONSOLE : OPER_WAY_LOCAL;
+	snprintf(o->by, sizeof o->by, cred.uid == 0 ? "root" : "uid %u", cred.uid);
+	snprintf(o->source, sizeof o->source, is_ours ? "console" : "uid %u", cred.uid);
+	return true;
 }
 
-static int start(struct conf *c, struct oper *o, int fd, uid_t uid)
+static void on_timer(void *arg)
+{
+	struct oper *o = arg;
+	uint64_t now_ms = loop_now(o->conf->loop), idle_ms = (uint64_t)rows_number(&o->conf->store.running, SET_OPERATORS_IDLE) * 1000;
+
+	if (o->is_busy)
+		o->active_ms = now_ms; /* it waits for us */
+	if (!o->is_known && now_ms - o->active_ms >= LOGIN_WAIT_MS)
+		oper_evict(o, "");
+	else if (o->account[0] && idle_ms && now_ms - o->active_ms >= idle_ms)
+		oper_evict(o, "the session was idle for too long");
+	(void)loop_timer_set(o->conf->loop, &o->timer, TIMER_MS); /* it was set before, so it has room */
+}
+
+static int start(struct conf *c, struct oper *o, int fd)
 {
 	o->conf = c;
 	o->id = ++c->next_oper_id;
 	o->role = OPER_ADMIN;
+	o->wanted = OPER_ADMIN;
+	o->is_known = o->way == OPER_WAY_CONSOLE;
+	o->since_ms = loop_wall_ms(c->loop);
+	o->active_ms = loop_now(c->loop);
 	buf_init(&o->in, OPER_FRAME_MAX + READ_BYTES + 4);
 	buf_init(&o->out, OPER_QUEUE_MAX);
 	loop_defer_init(&o->sweep, on_sweep, o);
-	if (uid == 0)
-		snprintf(o->by, sizeof o->by, "root");
-	else
-		snprintf(o->by, sizeof o->by, "uid %u", uid);
-	return loop_watch_add(c->loop, &o->watch, fd, LOOP_READ, on_event, o);
+	loop_timer_init(&o->timer, on_timer, o);
+	if (loop_timer_set(c->loop, &o->timer, TIMER_MS) < 0)
+		return ERR_NOMEM;
+	int rc = loop_watch_add(c->loop, &o->watch, fd, LOOP_READ, on_event, o);
+	if (rc < 0)
+		loop_timer_del(c->loop, &o->timer);
+	return rc;
 }
 
-void oper_accept(struct conf *c, int fd)
+static size_t count_strangers(const struct conf *c)
 {
-	uid_t uid = 0;
-	struct oper *o = NULL;
+	size_t n = 0;
 
-	if (c->n_opers < OPERS_MAX && may_come(c, fd, &uid))
-		o = calloc(1, sizeof *o);
-	if (!o || start(c, o, fd, uid) < 0) {
-		log_warn("conf.oper.refused", LOG_INT("uid", uid), LOG_INT("opers", c->n_opers));
+	LIST_EACH(it, &c->opers)
+		n += !LIST_OWNER(it, struct oper, node)->is_known;
+	return n;
+}
+
+/* Places for the console are left whatever others do. */
+static bool has_room(const struct conf *c, const struct oper *o)
+{
+	if (o->way == OPER_WAY_CONSOLE)
+		return c->n_opers < OPERS_MAX;
+	return c->n_opers < OPERS_MAX - OPERS_CONSOLE && count_strangers(c) < OPERS_STRANGERS;
+}
+
+struct oper *oper_accept(struct conf *c, int fd, bool is_unix, const char *source)
+{
+	struct oper *o = calloc(1, sizeof *o);
+	bool is_right = o != NULL;
+
+	if (o && is_unix) {
+		is_right = read_user(c, fd, o);
+	} else if (o) {
+		o->way = OPER_WAY_HANDED;
+		snprintf(o->by, sizeof o->by, "nobody");
+		snprintf(o->source, sizeof o->source, "%s", source);
+	}
+	if (!is_right || !has_room(c, o) || start(c, o, fd) < 0) {
+		log_warn("conf.oper.refused", LOG_STR("by", o ? o->by : ""), LOG_STR("source", o ? o->source : source), LOG_INT("opers", c->n_opers));
 		free(o);
 		(void)close(fd); /* refused */
-		return;
+		return NULL;
 	}
 	list_add_tail(&c->opers, &o->node);
 	c->n_opers++;
+	return o;
+}
+
+void oper_evict(struct oper *o, const char *why)
+{
+	if (o->is_closing)
+		return;
+	if (why[0])
+		oper_note(o, why);
+	on_write(o); /* as much as goes at once */
+	close_later(o);
+}
+
+void oper_become(struct oper *o, const struct account *a)
+{
+	oper_discard(o);
+	snprintf(o->account, sizeof o->account, "%s", a->name);
+	snprintf(o->by, sizeof o->by, "%s", a->name);
+	o->role = a->role;
+	lower_role(o);
+	o->is_limited = a->totp != TOTP_ON && login_demands_code(o, a);
+	o->is_known = true;
+	o->login.tries = 0;
+	o->since_ms = loop_wall_ms(o->conf->loop);
+}
+
+void oper_banner(struct oper *o, enum oper_banner when)
+{
+	struct bytes text = rows_value(&o->conf->store.running, when == OPER_BANNER_BEFORE ? SET_OPERATORS_BANNER : SET_OPERATORS_MESSAGE, BYTES_NONE);
+
+	if (text.n == 0)
+		return;
+	struct buf *b = frame_begin(o, OPER_BANNER);
+	wire_put_u8(b, (uint8_t)when);
+	wire_put_u16(b, (uint16_t)text.n);
+	for (size_t i = 0; i < text.n; i++)
+		buf_put_u8(b, text.p[i] == '|' ? '\n' : text.p[i]);
+	frame_end(o);
 }
 
 void oper_close_all(struct conf *c)

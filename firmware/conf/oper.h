@@ -5,14 +5,23 @@
 
 #include "base/buf.h"
 #include "command.h"
+#include "login.h"
 #include "keyring.h"
 #include "rows.h"
 #include "run/loop.h"
 
 #include <sys/types.h>
 
-/* 16 operators; one answer may queue 32 MiB before its reader is given up. */
-enum { OPERS_MAX = 16, OPER_QUEUE_MAX = 32 << 20 };
+/* One answer may queue 32 MiB before its reader is given up. Who has not logged in, and the accounts, leave
+ * OPERS_CONSOLE places for the console. */
+enum { OPERS_MAX = 64, OPERS_CONSOLE = 16, OPERS_STRANGERS = 16, OPER_QUEUE_MAX = 32 << 20, OPER_LOW_WATER = 1 << 20 };
+
+/* Who is at the other end? */
+enum oper_way {
+	OPER_WAY_CONSOLE, /* root or the owner of the box at ghsh.sock, by the kernel's word */
+	OPER_WAY_LOCAL,   /* another user at ghsh.sock: has to log in */
+	OPER_WAY_HANDED,  /* a pair that another program handed over: has to log in */
+};
 
 struct oper {
 	struct list node;
@@ -21,8 +30,19 @@ struct oper {
 	struct loop_watch watch;
 	struct loop_defer sweep; /* closes it after the callbacks */
 	struct buf in, out;
-	enum oper_role role;
-	char by[64]; /* "root", "uid 1000": for audit and history */
+	enum oper_way way;
+	uint64_t number;         /* OPER_WAY_HANDED: the other program's number for it */
+	bool is_known;           /* it may ask: as the console, or as an account after its login */
+	enum oper_role role;     /* of who is known */
+	enum oper_role wanted;   /* by HELLO: not more than this role may */
+	char by[64];             /* "root", "uid 1000", an account's name: for audit and history */
+	char source[ACCOUNT_FROM_BYTES]; /* "console", "uid 1000", an address */
+	char account[OPER_NAME_MAX + 1]; /* "": none */
+	bool is_limited;         /* its role demands a one-time code and the account has none: it may set one up, no more */
+	struct login login;
+	struct loop_timer timer; /* an end without a login, or of an account that is idle */
+	uint64_t since_ms;       /* of its login, or when the console came: wall clock */
+	uint64_t active_ms;      /* last frame */
 	struct rows base, candidate; /* candidate began as base; empty both without one */
 	bool has_candidate;
 	struct keyring keys;     /* while a check or commit waits for gh-keys */
@@ -30,13 +50,28 @@ struct oper {
 	bool is_busy;    /* a command has not answered yet: frames wait */
 	bool is_closing;
 	bool had_secret; /* in the line that is under way */
+	/* Of a command that sends more than the queue should hold: called when it has drained; NULL: none waits. */
+	void (*drained)(struct conf *c, struct oper *o);
+	struct oper_capture {
+		uint32_t ticket; /* CAPTURE_OPEN under way; 0: none */
+		bool is_foreground;
+		char interface[16], words[1001], file[64];
+		uint64_t offset;
+		size_t part; /* bytes of the last one */
+	} capture;
 	size_t frame_at, count_at;
 	uint16_t n_pairs;
 };
 
-/* Takes over an accepted descriptor. */
-void oper_accept(struct conf *c, int fd);
+/* Takes over a descriptor: a connection at ghsh.sock (is_unix: the kernel says whose it is), or one end of a pair that
+ * another program handed over, whose people come from `source` (an address as text). NULL: refused, and closed. */
+struct oper *oper_accept(struct conf *c, int fd, bool is_unix, const char *source);
 void oper_close_all(struct conf *c);
+/* Ends a connection, after what it has been told has gone out if that goes at once. */
+void oper_evict(struct oper *o, const char *why);
+/* It is this account from now on, within what HELLO wanted. */
+void oper_become(struct oper *o, const struct account *a);
+void oper_banner(struct oper *o, enum oper_banner when);
 /* NULL when the operator has gone. */
 struct oper *oper_of(struct conf *c, uint64_t id);
 
@@ -47,6 +82,10 @@ void oper_record_str(struct oper *o, const char *key, const char *value);
 void oper_record_int(struct oper *o, const char *key, int64_t value);
 void oper_record_end(struct oper *o);
 void oper_text(struct oper *o, struct bytes text);
+/* A file's next part, or the whole of it. name: a plain file name, no slash and no leading dot. */
+void oper_file(struct oper *o, struct bytes name, struct bytes content);
+/* Calls o->drained, at once or later, when little of the answer waits for its reader. */
+void oper_when_drained(struct oper *o, void (*drained)(struct conf *c, struct oper *o));
 void oper_note(struct oper *o, const char *text);
 void oper_need(struct oper *o, enum oper_need what, size_t word, const char *text);
 void oper_candidate(struct oper *o, const char *word, const char *help);

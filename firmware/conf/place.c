@@ -1,5 +1,6 @@
 #include "place.h"
 
+#include "account.h"
 #include "base/err.h"
 #include "proto/jid.h"
 #include "run/prog.h"
@@ -56,6 +57,8 @@ const char *place_choice(enum place p, size_t i)
 {
 	if (p == PLACE_KEY_TYPE)
 		return i < sizeof key_types / sizeof key_types[0] ? key_types[i] : NULL;
+	if (p == PLACE_OPER_ROLE)
+		return i < OPER_ROLE_COUNT ? account_role_name((enum oper_role)i) : NULL;
 	if (p == PLACE_PROGRAM)
 		return i + 1 < PROG_COUNT ? prog_name((enum prog)(i + 1)) : NULL;
 	return NULL;
@@ -88,6 +91,13 @@ static int check_key_type(struct bytes in, struct arena *a, struct bytes *out, c
 	return check_choice(PLACE_KEY_TYPE, in, out);
 }
 
+static int check_oper_role(struct bytes in, struct arena *a, struct bytes *out, const char **why)
+{
+	(void)a;
+	*why = "one of auditor operator admin crypto api";
+	return check_choice(PLACE_OPER_ROLE, in, out);
+}
+
 static const struct {
 	const char *name;
 	enum place place;
@@ -99,7 +109,8 @@ static const struct {
 	{ "own-domain", PLACE_DOMAIN, check_domain },  { "verifier", PLACE_VERIFIER, check_word },
 	{ "password", PLACE_SECRET, check_word },      { "file", PLACE_FILE, check_any },
 	{ "setting", PLACE_SETTING, check_any },       { "program", PLACE_PROGRAM, check_program },
-	{ "key-type", PLACE_KEY_TYPE, check_key_type },
+	{ "key-type", PLACE_KEY_TYPE, check_key_type }, { "role", PLACE_OPER_ROLE, check_oper_role },
+	{ "old-password", PLACE_OLD_SECRET, check_word },
 };
 
 enum place place_of(struct bytes text)

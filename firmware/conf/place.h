@@ -11,11 +11,13 @@ enum place {
 	PLACE_JID,
 	PLACE_NUMBER,
 	PLACE_SECRET,   /* asked for when it is left out */
+	PLACE_OLD_SECRET, /* likewise, but once: it is there already */
 	PLACE_VERIFIER, /* nearly a secret: kept out of the shell's history */
 	PLACE_FILE,
 	PLACE_SETTING,
 	PLACE_PROGRAM,
 	PLACE_KEY_TYPE,
+	PLACE_OPER_ROLE,
 	PLACE_COUNT
 };
 

@@ -248,3 +248,11 @@ bool rows_differ_for(const struct rows *a, const struct rows *b, enum prog prog)
 	rows_diff(a, b, note_reader, &r);
 	return r.is_hit;
 }
+
+int64_t rows_number(const struct rows *r, enum setting id)
+{
+	uint64_t n = 0;
+
+	(void)bytes_to_u64(rows_value(r, id, BYTES_NONE), INT64_MAX, &n); /* canonical, or the default */
+	return (int64_t)n;
+}

@@ -31,6 +31,8 @@ size_t rows_del(struct rows *r, struct bytes path);
 const struct row_item *rows_get(const struct rows *r, struct bytes path);
 /* Value of one row and key, or its default, or empty. */
 struct bytes rows_value(const struct rows *r, enum setting id, struct bytes key);
+/* Of a SETTING_INT row without '*'. */
+int64_t rows_number(const struct rows *r, enum setting id);
 /* Do the words of path begin with those of prefix (empty: always)? */
 bool rows_is_below(struct bytes path, struct bytes prefix);
 /* Is anything set at path or below it? */

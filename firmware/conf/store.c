@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "conf_text.h"
+#include "disk.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,55 +16,6 @@ static void file_name(uint32_t generation, char out[static 32])
 	snprintf(out, 32, "gen-%08u.conf", generation);
 }
 
-static int write_all(int fd, struct bytes b)
-{
-	while (b.n > 0) {
-		ssize_t n = write(fd, b.p, b.n);
-		if (n <= 0)
-			return ERR_IO;
-		b = bytes_skip(b, (size_t)n);
-	}
-	return 0;
-}
-
-/* The whole content under the name, or the old content: never a part. */
-static int replace_file(int dir_fd, const char *name, struct bytes content)
-{
-	static const char temporary[] = "new.tmp";
-	int fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	int rc;
-
-	if (fd < 0)
-		return ERR_IO;
-	rc = write_all(fd, content);
-	if (rc == 0 && fsync(fd) < 0)
-		rc = ERR_IO;
-	if (close(fd) < 0)
-		rc = ERR_IO;
-	if (rc == 0 && renameat(dir_fd, temporary, dir_fd, name) < 0)
-		rc = ERR_IO;
-	if (rc == 0 && fsync(dir_fd) < 0)
-		rc = ERR_IO;
-	return rc;
-}
-
-static int read_file(int dir_fd, const char *name, struct buf *out)
-{
-	int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	ssize_t n = 1;
-
-	if (fd < 0)
-		return ERR_NOT_FOUND;
-	while (n > 0) {
-		uint8_t *p = buf_reserve(out, 64 << 10);
-		n = p ? read(fd, p, 64 << 10) : -1;
-		if (n > 0)
-			buf_commit(out, (size_t)n);
-	}
-	(void)close(fd); /* read only */
-	return n < 0 ? ERR_IO : 0;
-}
-
 /* Decimal numbers with spaces between, as in "current" and "pending". */
 static int read_numbers(int dir_fd, const char *name, uint64_t *numbers, size_t n)
 {
@@ -71,7 +23,7 @@ static int read_numbers(int dir_fd, const char *name, uint64_t *numbers, size_t 
 	int rc;
 
 	buf_init(&b, 128 << 10);
-	rc = read_file(dir_fd, name, &b);
+	rc = disk_read(dir_fd, name, &b);
 	struct bytes rest = buf_bytes(&b);
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		size_t end = bytes_find(rest, i + 1 < n ? ' ' : '\n');
@@ -90,7 +42,7 @@ int store_load(const struct store *s, uint32_t generation, struct rows *out)
 
 	file_name(generation, name);
 	buf_init(&b, CONF_TEXT_MAX + (128 << 10));
-	int rc = read_file(s->dir_fd, name, &b);
+	int rc = disk_read(s->dir_fd, name, &b);
 	rows_fini(out);
 	if (rc == 0) {
 		rc = conf_text_parse(buf_bytes(&b), out, &error);
@@ -146,7 +98,7 @@ static int set_current(const struct store *s, uint32_t generation)
 	char text[16];
 	int n = snprintf(text, sizeof text, "%u\n", generation);
 
-	return replace_file(s->dir_fd, "current", bytes_make(text, (size_t)n));
+	return disk_replace(s->dir_fd, "current", bytes_make(text, (size_t)n));
 }
 
 int store_commit(struct store *s, uint32_t generation, struct rows *rows, const char *by, const char *note,
@@ -164,7 +116,7 @@ int store_commit(struct store *s, uint32_t generation, struct rows *rows, const 
 	put_comment(&b, "note", note);
 	conf_text_print(rows, &b);
 	file_name(generation, name);
-	rc = buf_failed(&b) ? ERR_LIMIT : replace_file(s->dir_fd, name, buf_bytes(&b));
+	rc = buf_failed(&b) ? ERR_LIMIT : disk_replace(s->dir_fd, name, buf_bytes(&b));
 	buf_fini(&b);
 	if (rc == 0)
 		rc = set_current(s, generation);
@@ -239,7 +191,7 @@ int store_set_pending(const struct store *s, uint32_t back_to, uint64_t at_wall_
 		return fsync(s->dir_fd) < 0 ? ERR_IO : 0;
 	}
 	int n = snprintf(text, sizeof text, "%u %llu\n", back_to, (unsigned long long)at_wall_ms);
-	return replace_file(s->dir_fd, "pending", bytes_make(text, (size_t)n));
+	return disk_replace(s->dir_fd, "pending", bytes_make(text, (size_t)n));
 }
 
 bool store_pending(const struct store *s, uint32_t *back_to, uint64_t *at_wall_ms)

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/secret.h"
+#include "save.h"
 #include "secret_input.h"
 #include "table.h"
 
@@ -17,6 +18,8 @@ struct answer {
 	struct ask *ask;
 	struct page page;
 	struct table table;
+	struct save save;
+	int save_rc; /* the first error: the rest of the file is dropped */
 	int exit_code;
 	bool is_over;
 	/* NEED */
@@ -24,6 +27,32 @@ struct answer {
 	size_t need_at;
 	char need_text[64];
 };
+
+static void on_file(struct answer *s, struct wire *w)
+{
+	struct bytes name = wire_str(w), content = wire_bytes(w);
+
+	if (s->save_rc || wire_failed(w))
+		return;
+	s->save_rc = save_part(&s->save, name, content);
+	if (s->save_rc)
+		snprintf(s->save.name, sizeof s->save.name, "%.*s", (int)(name.n < 100 ? name.n : 100), (const char *)name.p);
+}
+
+static void end_file(struct answer *s, bool is_whole)
+{
+	bool had_one = s->save.fd >= 0;
+
+	if (!s->save_rc)
+		s->save_rc = save_end(&s->save, is_whole);
+	if (s->save_rc) {
+		fprintf(stderr, "error: %s: %s\n", s->save.name,
+		        s->save_rc == ERR_EXISTS ? "a file of this name is there already" : "cannot be written");
+		s->exit_code = 1;
+	} else if (had_one && is_whole) {
+		fprintf(stderr, "note: %s: %llu bytes\n", s->save.name, (unsigned long long)s->save.bytes);
+	}
+}
 
 static void on_done(struct answer *s, struct wire *w)
 {
@@ -33,9 +62,10 @@ static void on_done(struct answer *s, struct wire *w)
 	s->ask->client->changes = wire_u32(w);
 	s->ask->had_secret = wire_u8(w) & OPER_DONE_SECRET;
 	s->is_over = true;
-	s->exit_code = rc < 0;
+	s->exit_code = rc < 0 || s->save_rc < 0;
 	table_end(&s->table);
 	fflush(stdout);
+	end_file(s, rc == 0);
 	if (rc < 0)
 		fprintf(stderr, "error: %.*s\n", BYTES_FMT(text));
 	else if (text.n > 0)
@@ -67,6 +97,9 @@ static int on_frame(struct answer *s, enum oper_frame type, struct wire *w)
 		fflush(stdout);
 		fprintf(stderr, "note: %.*s\n", BYTES_FMT(text));
 		return 0;
+	case OPER_FILE:
+		on_file(s, w);
+		return wire_end(w) < 0 ? ERR_PROTOCOL : 0;
 	case OPER_DONE:
 		on_done(s, w);
 		return wire_failed(w) ? ERR_PROTOCOL : 0;
@@ -131,12 +164,12 @@ static int put_file(struct client_line *line, size_t at, struct buf *content)
 	return 0;
 }
 
-static int put_secret(const struct ask *a, struct client_line *line, size_t at, const char *prompt,
+static int put_secret(const struct ask *a, struct client_line *line, size_t at, const char *prompt, bool is_new,
                       struct buf *content)
 {
 	if (at != line->n || line->n > WORDS_MAX)
 		return ERR_PROTOCOL;
-	int rc = secret_input(prompt, a->may_prompt, content);
+	int rc = secret_input(prompt, a->may_prompt, is_new, content);
 	if (rc < 0) {
 		fprintf(stderr, "error: %s\n", rc == ERR_SYNTAX ? "the two were not the same" : "no password given");
 		return rc;
@@ -150,7 +183,7 @@ static int give(struct answer *s, struct client_line *line, struct buf *content)
 {
 	if (s->need == OPER_NEED_FILE)
 		return put_file(line, s->need_at, content);
-	return put_secret(s->ask, line, s->need_at, s->need_text, content);
+	return put_secret(s->ask, line, s->need_at, s->need_text, s->need == OPER_NEED_SECRET, content);
 }
 
 /* Asks; answers at most two wishes (a file and a secret), then it must be done. */
@@ -188,9 +221,11 @@ int ask_run(struct ask *a, const struct words *words)
 		s->ask = a;
 		page_init(&s->page, a->is_paged);
 		table_init(&s->table, &s->page, a->is_json);
+		save_init(&s->save);
 		client_catch_interrupt(true);
 		rc = converse(s, &line, contents);
 		client_catch_interrupt(false);
+		(void)save_end(&s->save, false); /* gh-conf went before it was whole */
 		table_fini(&s->table);
 	}
 	for (unsigned i = 0; i < 2; i++) {

@@ -67,21 +67,26 @@ static int end(struct client *c)
 	return send_all(c);
 }
 
-static int hello(struct client *c, enum oper_role role)
+int client_hello(struct client *c, enum oper_role role)
 {
-	enum oper_frame type;
-	struct wire w;
-
 	begin(c, OPER_HELLO);
 	wire_put_u16(&c->out, OPER_VERSION);
 	wire_put_u8(&c->out, (uint8_t)role);
-	int rc = end(c);
-	if (rc == 0)
-		rc = client_next(c, 5000, &type, &w);
-	return rc < 0 ? rc : type == OPER_DONE ? 0 : ERR_PROTOCOL;
+	return end(c);
 }
 
-int client_open(struct client *c, const char *path, enum oper_role role)
+int client_login(struct client *c, const struct client_login *l)
+{
+	begin(c, l->is_new ? OPER_LOGIN_NEW : OPER_LOGIN);
+	wire_put_str(&c->out, bytes_of(l->name));
+	wire_put_bytes(&c->out, l->password);
+	if (l->is_new)
+		wire_put_bytes(&c->out, l->fresh);
+	wire_put_str(&c->out, l->code);
+	return end(c);
+}
+
+int client_open(struct client *c, const char *path)
 {
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
 
@@ -94,7 +99,7 @@ int client_open(struct client *c, const char *path, enum oper_role role)
 	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&to, sizeof to) < 0)
 		return ERR_SYS;
-	return hello(c, role);
+	return 0;
 }
 
 void client_close(struct client *c)

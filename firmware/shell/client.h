@@ -22,8 +22,17 @@ struct client_line {
 	size_t n;
 };
 
-/* Connects and says hello with the wanted role. A negative error; errno tells more for ERR_SYS. */
-int client_open(struct client *c, const char *path, enum oper_role role);
+struct client_login {
+	const char *name;
+	struct bytes password, fresh, code;
+	bool is_new; /* LOGIN_NEW: with fresh */
+};
+
+/* Connects. A negative error; errno tells more for ERR_SYS. */
+int client_open(struct client *c, const char *path);
+/* Frames out; the answer is the caller's to read. */
+int client_hello(struct client *c, enum oper_role role);
+int client_login(struct client *c, const struct client_login *l);
 void client_close(struct client *c);
 int client_ask(struct client *c, const struct client_line *line);
 int client_complete(struct client *c, const struct bytes *words, size_t n);

@@ -3,6 +3,7 @@
 #include "ask.h"
 #include "base/err.h"
 #include "edit.h"
+#include "login.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -10,25 +11,27 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { EXIT_USAGE = 2, EXIT_UNREACHABLE = 3, SCRIPT_MAX = 64 << 20 };
+enum { EXIT_USAGE = 2, EXIT_UNREACHABLE = 3, EXIT_LOGIN = 4, SCRIPT_MAX = 64 << 20 };
 
 static const char usage[] =
-	"ghsh [--socket PATH] [--json] [--role admin|operator|auditor] [-c LINE | WORD...]\n"
+	"ghsh [--socket PATH] [--user NAME] [--json] [--role ROLE] [-c LINE | WORD...]\n"
 	"\n"
 	"Without a command: interactive on a terminal, else one command a line from standard input.\n"
-	"Exit codes: 0 done, 1 refused or failed, 2 wrong use, 3 gh-conf cannot be reached.\n";
+	"--user logs in with an operator's account: the password is asked for, or is the first line of standard input.\n"
+	"--role does with less: admin, operator, auditor, crypto.\n"
+	"Exit codes: 0 done, 1 refused or failed, 2 wrong use, 3 gh-conf cannot be reached, 4 not logged in.\n";
 
 struct options {
-	const char *socket, *line;
+	const char *socket, *line, *user;
 	bool is_json, is_help;
 	enum oper_role role;
 };
 
 static int role_of(const char *name, enum oper_role *out)
 {
-	static const char *const names[] = { "auditor", "operator", "admin" };
+	static const char *const names[] = { "auditor", "operator", "admin", "crypto", "api" };
 
-	for (unsigned i = 0; i < 3; i++) {
+	for (unsigned i = 0; i < OPER_ROLE_COUNT; i++) {
 		if (strcmp(name, names[i]) == 0) {
 			*out = (enum oper_role)i;
 			return 0;
@@ -42,6 +45,7 @@ static int parse(int argc, char **argv, struct options *o)
 	static const struct option longs[] = {
 		{ "socket", required_argument, NULL, 's' }, { "json", no_argument, NULL, 'j' },
 		{ "role", required_argument, NULL, 'r' },   { "help", no_argument, NULL, 'h' },
+		{ "user", required_argument, NULL, 'u' },
 		{ NULL, 0, NULL, 0 },
 	};
 	const char *from_environment = getenv("GHSH_SOCKET");
@@ -51,6 +55,8 @@ static int parse(int argc, char **argv, struct options *o)
 	for (int c; (c = getopt_long(argc, argv, "+c:h", longs, NULL)) != -1;) {
 		if (c == 's')
 			o->socket = optarg;
+		else if (c == 'u')
+			o->user = optarg;
 		else if (c == 'j')
 			o->is_json = true;
 		else if (c == 'c')
@@ -135,6 +141,18 @@ static int run(struct ask *a, const struct options *o, char **argv, int n)
 	return edit_run(a);
 }
 
+static int enter(struct client *client, const struct options *o)
+{
+	struct login l = { .client = client, .name = o->user, .role = o->role, .is_person = isatty(STDIN_FILENO) };
+	int rc = client_open(client, o->socket);
+
+	if (rc == 0)
+		rc = login_run(&l);
+	if (rc < 0 && rc != ERR_AUTH)
+		fprintf(stderr, "error: %s: %s\n", o->socket, rc == ERR_SYS ? strerror(errno) : err_text(rc));
+	return rc == 0 ? 0 : rc == ERR_AUTH ? EXIT_LOGIN : EXIT_UNREACHABLE;
+}
+
 int main(int argc, char **argv)
 {
 	struct client client;
@@ -146,14 +164,13 @@ int main(int argc, char **argv)
 	}
 	if (o.is_help)
 		return fputs(usage, stdout) == EOF;
-	int rc = client_open(&client, o.socket, o.role);
-	if (rc < 0) {
-		fprintf(stderr, "error: %s: %s\n", o.socket, rc == ERR_SYS ? strerror(errno) : err_text(rc));
+	int code = enter(&client, &o);
+	if (code != 0) {
 		client_close(&client);
-		return EXIT_UNREACHABLE;
+		return code;
 	}
 	struct ask a = { .client = &client, .is_json = o.is_json, .may_prompt = isatty(STDIN_FILENO) };
-	int code = run(&a, &o, argv + optind, argc - optind);
+	code = run(&a, &o, argv + optind, argc - optind);
 	if (code != EXIT_UNREACHABLE) /* who knows what became of a commit then? */
 		tell_forgotten(&client);
 	client_close(&client);

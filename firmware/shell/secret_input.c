@@ -35,12 +35,14 @@ static int read_hidden(const char *prompt, struct buf *out)
 	return rc;
 }
 
-int secret_input(const char *prompt, bool is_person, struct buf *out)
+int secret_input(const char *prompt, bool is_person, bool is_new, struct buf *out)
 {
 	struct buf again;
 
 	if (!is_person)
 		return read_line(out);
+	if (!is_new)
+		return read_hidden(prompt, out);
 	buf_init(&again, SECRET_MAX_BYTES);
 	int rc = read_hidden(prompt, out);
 	if (rc == 0)

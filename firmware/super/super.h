@@ -101,4 +101,7 @@ int listen_on_set(void *super, struct chan *from, const struct frame *f);
 void listen_trim(struct super *s);
 void listen_close_all(struct super *s);
 
+/* capture.c: a packet socket for gh-capture. */
+int capture_on_open(void *super, struct chan *from, const struct frame *f);
+
 #endif

@@ -6,7 +6,8 @@ lib_proto_SRCS := lib/proto/xmpp.c lib/proto/xml_pool.c lib/proto/xml_build.c li
 	lib/proto/hmac.c lib/proto/scram.c lib/proto/dialback.c lib/proto/disco.c \
 	lib/proto/msrp.c lib/proto/msrp_uri.c lib/proto/msrp_reader.c lib/proto/msrp_writer.c lib/proto/msrp_join.c \
 	lib/proto/stunmsg_parse.c lib/proto/stunmsg_write.c lib/proto/stunmsg_integrity.c lib/proto/stunmsg_address.c \
-	lib/proto/stunframe.c lib/proto/turncred.c
+	lib/proto/stunframe.c lib/proto/turncred.c \
+	lib/proto/http1_reader.c lib/proto/http1_fields.c lib/proto/http1_writer.c
 
 # For the users of the layer.
 proto_LD := -lexpat -lidn2 -licuuc -lcrypto
@@ -63,3 +64,8 @@ stunmsg_fuzz_LIBS := proto base
 stunmsg_fuzz_LD := -lcrypto
 stunframe_fuzz_LIBS := proto base
 stunframe_fuzz_LD := -lcrypto
+
+UNIT += lib/proto/http1_test
+http1_test_LIBS := proto base
+FUZZ += http1_fuzz
+http1_fuzz_LIBS := proto base

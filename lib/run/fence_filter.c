@@ -167,6 +167,15 @@ static int allow_links(scmp_filter_ctx f)
 	return allow_if(f, NAME(bpf), SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffff, BPF_LINK_CREATE));
 }
 
+/* A pair is connected to nothing but itself. */
+static int allow_pairs(scmp_filter_ctx f)
+{
+	const scmp_datum_t kind = 0xffffffff & ~(scmp_datum_t)(SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	return seccomp_rule_add(f, SCMP_ACT_ALLOW, NAME(socketpair), 3, SCMP_A0(SCMP_CMP_EQ, AF_UNIX),
+				SCMP_A1(SCMP_CMP_MASKED_EQ, kind, SOCK_STREAM), SCMP_A2(SCMP_CMP_EQ, 0)) ? ERR_SYS : 0;
+}
+
 /* fstat() of the C library is newfstatat() with an empty name. */
 static int refuse_files(scmp_filter_ctx f)
 {
@@ -197,6 +206,16 @@ static int allow_relay(scmp_filter_ctx f)
 	return allow_options(f, options, sizeof options / sizeof options[0]);
 }
 
+/* A filter of the classic kind, which the kernel checks: on a packet socket that gh-super opened, or (no more than a
+ * nuisance to itself) on another that it has. */
+static int allow_capture(scmp_filter_ctx f)
+{
+	static const struct socket_option options[] = { { SOL_SOCKET, SO_ATTACH_FILTER } };
+	int rc = allow_options(f, options, sizeof options / sizeof options[0]);
+
+	return rc ? rc : seccomp_rule_add(f, SCMP_ACT_ALLOW, NAME(fstatfs), 0) ? ERR_SYS : 0;
+}
+
 static int add_rules(scmp_filter_ctx f, const struct service *row)
 {
 	int rc = ALLOW_EACH(f, calls_all);
@@ -217,8 +236,12 @@ static int add_rules(scmp_filter_ctx f, const struct service *row)
 		rc = allow_maps(f);
 	if (!rc && row->may & FENCE_LINKS)
 		rc = allow_links(f);
+	if (!rc && row->may & FENCE_PAIRS)
+		rc = allow_pairs(f);
 	if (!rc && row->may & FENCE_RELAY)
 		rc = allow_relay(f);
+	if (!rc && row->may & FENCE_CAPTURE)
+		rc = allow_capture(f);
 	if (!rc)
 		rc = row->may & FENCE_FILES ? ALLOW_EACH(f, calls_files) : refuse_files(f);
 	return rc;

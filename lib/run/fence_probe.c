@@ -345,6 +345,36 @@ static bool has_other_bpf(const struct service *row)
 	return is_open;
 }
 
+/* A pair; false: refused. */
+static bool makes_pair(int family, int type)
+{
+	int fds[2];
+
+	if (socketpair(family, type, 0, fds) < 0)
+		return errno != EPERM;
+	close(fds[0]);
+	close(fds[1]);
+	return true;
+}
+
+static bool makes_pairs(const struct service *row)
+{
+	(void)row;
+	return makes_pair(AF_UNIX, SOCK_STREAM);
+}
+
+/* Other pairs than those of the right. */
+static bool makes_other_pairs(const struct service *row)
+{
+	(void)row;
+	return makes_pair(AF_UNIX, SOCK_DGRAM) || makes_pair(AF_UNIX, SOCK_SEQPACKET) || makes_pair(AF_TIPC, SOCK_STREAM);
+}
+
+static bool lacks_pairs(const struct service *row)
+{
+	return !makes_pairs(row);
+}
+
 static const struct probe probes[] = {
 	{ "root", 0, is_root },
 	{ "limits", 0, has_loose_limits },
@@ -357,7 +387,9 @@ static const struct probe probes[] = {
 	{ "bind", FENCE_RELAY, binds },
 	{ "listen", FENCE_RELAY, listens },
 	{ "accept", FENCE_ACCEPT, accepts },
-	{ "socket-filter", 0, sets_socket_filter },
+	{ "pairs", FENCE_PAIRS, makes_pairs },
+	{ "other-pairs", 0, makes_other_pairs },
+	{ "socket-filter", FENCE_CAPTURE, sets_socket_filter },
 	{ "execve", 0, executes },
 	{ "fork", 0, forks },
 	{ "kill", 0, signals_others },
@@ -384,6 +416,8 @@ unsigned fence_probe(const struct service *row, struct buf *report)
 		open += say(report, calls[i].name, is_reached(i));
 	if (row->may & FENCE_ACCEPT)
 		open += say(report, "datagram-batches", lacks_datagram_batches(row));
+	if (row->may & FENCE_PAIRS)
+		open += say(report, "given-pairs", lacks_pairs(row));
 	if (row->may & (FENCE_MAPS | FENCE_LINKS))
 		open += say(report, "given-maps", lacks_bpf(row));
 	if (row->may & FENCE_FILES)

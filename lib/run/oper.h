@@ -1,24 +1,45 @@
-/* run/oper.h - the frames between ghsh and gh-conf on the operator's socket:
+/* run/oper.h - the frames between an operator's client (ghsh, gh-admin) and gh-conf, on the operators' socket or
+ * on a socket pair that another program handed over:
  *     length:u32 (of what follows) type:u8 body        fields as in base/wire.h
- * ghsh sends words; gh-conf knows the commands, so a new command needs no new shell. One ASK at a
- * time; its answer is any number of RECORD, TEXT, NOTE and then one DONE or NEED. */
+ * The client sends words; gh-conf knows the commands, so a new command needs no new client. One ASK at a
+ * time; its answer is any number of RECORD, TEXT, FILE, NOTE and then one DONE or NEED.
+ *
+ * Who is there? Root and the owner of the box at the socket are known by the kernel's word and may ask at once.
+ * Everybody else, and everybody on a pair that was handed over, is nobody until a LOGIN ends with DONE 0; before
+ * it only HELLO, LOGIN and LOGIN_NEW are answered, anything else closes. A LOGIN by one who is known already makes it
+ * that account, with that account's rights and no others. A login goes like this:
+ *     HELLO                         BANNER (if there is one, before), DONE
+ *     LOGIN name password ""        NEED OPER_NEED_CODE: send it again with the code
+ *                                   NEED OPER_NEED_PASSWORD_NEW: the password is right but is over: LOGIN_NEW
+ *     LOGIN_NEW name old new code   DONE ERR_RANGE: the new one is not good enough, and the text says why
+ *     either                        BANNER (if there is one, after), RECORD (name, role, last_login, last_from,
+ *                                   failures, password_days), DONE 0; or DONE ERR_AUTH, a text that does not say what
+ *                                   was wrong; or DONE ERR_AGAIN: too many attempts, the text says how long to wait
+ * A connection may try three times; it is closed when nobody has logged in within a minute. */
 #ifndef RUN_OPER_H
 #define RUN_OPER_H
 
 enum oper_frame {
-	/* ghsh to gh-conf */
-	OPER_HELLO = 1,    /* version u16, wanted role u8 (may lower what the user id gives) */
-	OPER_ASK = 2,      /* n u16, then n of kind u8 (enum oper_word), word bytes */
-	OPER_COMPLETE = 3, /* n u16, then n words bytes; the last is what is being typed, may be empty */
-	OPER_ABORT = 4,    /* stop the ASK that is under way; its DONE comes at once */
+	/* client to gh-conf */
+	OPER_HELLO = 1,     /* version u16, wanted role u8 (may lower what the account or user id gives) */
+	OPER_ASK = 2,       /* n u16, then n of kind u8 (enum oper_word), word bytes */
+	OPER_COMPLETE = 3,  /* n u16, then n words bytes; the last is what is being typed, may be empty */
+	OPER_ABORT = 4,     /* stop the ASK that is under way; its DONE comes at once */
+	OPER_LOGIN = 5,     /* name str, password bytes, code str (RFC 6238, six digits; or empty) */
+	OPER_LOGIN_NEW = 6, /* name str, old password bytes, new password bytes, code str */
 
-	/* gh-conf to ghsh */
+	/* gh-conf to client */
 	OPER_RECORD = 16,    /* n u16, then n of key str, value bytes */
 	OPER_TEXT = 17,      /* text bytes, to be written as it is */
 	OPER_NOTE = 18,      /* text str: a warning or remark for the person, not part of the answer */
 	OPER_DONE = 19,      /* rc u32 (as i32), text str, changes u32 in the candidate, flags u8 */
 	OPER_NEED = 20,      /* what u8 (enum oper_need), word u16 (its place), text str: ask again with it */
 	OPER_CANDIDATE = 21, /* word str, help str: one completion; then DONE */
+	OPER_FILE = 22,      /* name str, content bytes: a file for the person. Several of one name, one after the other, are
+	                      * its parts; it is whole when DONE says 0. The client writes it into the folder it is in,
+	                      * mode 0600, never over a file that is there; a name with a slash or a leading dot is a
+	                      * broken frame */
+	OPER_BANNER = 23,    /* when u8 (enum oper_banner), text str: to be shown to the person as it is */
 };
 
 enum oper_word {
@@ -27,14 +48,32 @@ enum oper_word {
 };
 
 enum oper_need {
-	OPER_NEED_SECRET = 1, /* ask the person without echo, append it at `word` */
-	OPER_NEED_FILE = 2,   /* the word names a file: send its content instead */
+	OPER_NEED_SECRET = 1,       /* ask the person without echo and twice, append it at `word` */
+	OPER_NEED_FILE = 2,         /* the word names a file: send its content instead */
+	OPER_NEED_PASSWORD_NEW = 3, /* after LOGIN: first login, or the password has expired: send LOGIN_NEW */
+	OPER_NEED_OLD_SECRET = 5,   /* ask the person without echo, once; append it at `word` */
+	OPER_NEED_CODE = 4,         /* after LOGIN or LOGIN_NEW: send it again with the one-time code */
 };
+
+enum oper_banner { OPER_BANNER_BEFORE = 0, OPER_BANNER_AFTER = 1 };
 
 enum { OPER_DONE_SECRET = 1 }; /* the line had a secret: keep it out of the history */
 
-enum { OPER_VERSION = 1, OPER_FRAME_MAX = 8 << 20 };
+enum {
+	OPER_VERSION = 2,
+	OPER_FRAME_MAX = 8 << 20,
+	OPER_NAME_MAX = 32,      /* bytes of an account's name */
+	OPER_PASSWORD_MAX = 256, /* bytes of a password */
+};
 
-enum oper_role { OPER_AUDITOR, OPER_OPERATOR, OPER_ADMIN };
+/* By number on the wire; which may do what is in gh-conf's rights. */
+enum oper_role {
+	OPER_AUDITOR,
+	OPER_OPERATOR,
+	OPER_ADMIN,
+	OPER_CRYPTO, /* keys, certificates and trust only */
+	OPER_API,    /* as an operator, but never at ghsh's socket */
+	OPER_ROLE_COUNT
+};
 
 #endif

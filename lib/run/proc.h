@@ -56,6 +56,11 @@ unsigned proc_instance(const struct proc *p);
 /* The program's own folder (its row of the service table), opened; the caller's. For `prepare`:
  * what is opened through it later works the same in every kind of fence. A negative error. */
 int proc_open_folder(const struct proc *p);
+/* For `prepare`: a second process that runs work with one end of a pair of packet sockets (blocking, descriptor fd of its own)
+ * and has nothing else: no files, no network, no channel, fenced as a program without rights. For what would stop the
+ * loop too long. It ends when work returns, which it does at the end of the pair, or with this process. *fd is the
+ * caller's end. ERR_SYS. */
+int proc_fork_helper(const struct proc *p, void (*work)(int fd), int *fd);
 void proc_exit(struct proc *p, int code);
 /* Next envelope or connection id of this process: program << 56 | instance << 48 | sequence. The
  * sequence starts at a random place, so that ids do not repeat after a restart. */

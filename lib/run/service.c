@@ -1,6 +1,6 @@
 #include "run/service.h"
 
-enum { DELAY_MS = 200, DELAY_MAX_MS = 30000, FDS_FEW = 256, FDS_MANY = 20000 };
+enum { DELAY_MS = 200, DELAY_MAX_MS = 30000, FDS_FEW = 256, FDS_WEB = 2048, FDS_MANY = 20000 };
 
 static const struct service services[] = {
 	/* prog         plane       roles      may                             folder   min max  files     restart delays */
@@ -17,6 +17,8 @@ static const struct service services[] = {
 	{ PROG_LINE,   PLANE_CORE, ROLE_CORE, FENCE_ACCEPT,                   "",      1,  1,   FDS_MANY, DELAY_MS, DELAY_MAX_MS },
 	{ PROG_TURN,   PLANE_DMZ,  ROLE_EDGE, FENCE_ACCEPT | FENCE_RELAY | FENCE_MAPS, "", 1, 16, FDS_MANY, DELAY_MS, DELAY_MAX_MS },
 	{ PROG_XDP,    PLANE_DMZ,  ROLE_EDGE, FENCE_MAPS | FENCE_LINKS,       "",      0,  1,   FDS_FEW,  DELAY_MS, DELAY_MAX_MS },
+	{ PROG_ADMIN,  PLANE_MGMT, ROLE_BOTH, FENCE_ACCEPT | FENCE_PAIRS,                   "",      1,  1,   FDS_WEB,  DELAY_MS, DELAY_MAX_MS },
+	{ PROG_CAPTURE, PLANE_MGMT, ROLE_BOTH, FENCE_FILES | FENCE_CAPTURE,   "capture", 1, 1,  FDS_FEW,  DELAY_MS, DELAY_MAX_MS },
 	{ PROG_LOG,    PLANE_MGMT, ROLE_BOTH, FENCE_FILES | FENCE_CONNECT,    "log",   1,  1,   FDS_FEW,  DELAY_MS, DELAY_MAX_MS },
 };
 _Static_assert(sizeof services / sizeof services[0] == PROG_COUNT, "one row a program");
@@ -40,6 +42,8 @@ static const struct service_listener listeners[] = {
 	{ "turn-tcp", PROG_TURN,  false, true, false },
 	{ "turn-tls", PROG_TURN,  false, true, false }, /* 5349, 443 */
 	{ "turn-dtls", PROG_TURN, false, true, true },  /* RFC 7350; 5349 */
+	{ "web",     PROG_ADMIN,  false, false, false }, /* HTTPS; RFC 9110 4.2.2, 443 */
+	{ "web-redirect", PROG_ADMIN, false, false, false }, /* answers 308 to HTTPS; 80 */
 	{ "ghsh",    PROG_CONF,   true,  false, false }, /* operators of this box */
 };
 

@@ -18,7 +18,9 @@ enum fence_may {
 	FENCE_BIND = 1 << 3,        /* a source address for new sockets; see fence_narrow */
 	FENCE_RELAY = 1 << 4,       /* new sockets of IPv4 and IPv6 on ports of its own, datagrams and (RFC 6062) TCP, listening and connecting */
 	FENCE_MAPS = 1 << 5,        /* elements of kernel maps whose descriptors it has: walk, look up, update, delete */
+	FENCE_PAIRS = 1 << 10,      /* pairs of Unix stream sockets, to hand one end on over a channel */
 	FENCE_LINKS = 1 << 6,       /* links between kernel programs whose descriptors it has and interfaces */
+	FENCE_CAPTURE = 1 << 7,     /* a packet filter on sockets it was given; room left on the disk of its folder */
 };
 
 struct service {

@@ -80,3 +80,9 @@ $(O)/obj/tests/fuzz/gsip_fuzz.o: CPPFLAGS += -Ifederation/sip
 gsip_fuzz_SRCS := federation/sip/pattern.c federation/sip/target.c federation/sip/loopmark.c federation/sip/login.c
 gsip_fuzz_LIBS := sip run proto base
 gsip_fuzz_LD := $(SIP_LD) -lcrypto $(proto_LD)
+
+FUZZ += capture_fuzz
+$(O)/obj/tests/fuzz/capture_fuzz.o: CPPFLAGS += -Ifirmware/capture
+capture_fuzz_SRCS := firmware/capture/filter.c firmware/capture/limits.c
+capture_fuzz_LIBS := base
+capture_fuzz_LD := -lpcap

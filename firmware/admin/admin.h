@@ -1,0 +1,75 @@
+/* admin.h - gh-admin as one struct: what its files share. */
+#ifndef ADMIN_ADMIN_H
+#define ADMIN_ADMIN_H
+
+#include "net/address.h"
+#include "net/keyproxy.h"
+#include "net/tls.h"
+#include "run/loop.h"
+#include "run/settings.h"
+#include "run/stats.h"
+
+enum {
+	ADMIN_LISTENERS_MAX = 16,
+	ADMIN_SESSIONS_MAX = 12,  /* gh-conf has places for 16 operators */
+	ADMIN_STREAMS_MAX = 3,    /* live views beside them */
+};
+
+enum admin_stat {
+	STAT_ACCEPTED, STAT_CLOSED, STAT_REFUSED_FULL, STAT_REFUSED_ADDRESS, STAT_ACCEPT_PAUSED, STAT_TLS_FAILED, STAT_REQUESTS,
+	STAT_MALFORMED, STAT_TIMEOUT, STAT_UNAUTHORIZED, STAT_FORGED, STAT_LOGIN, STAT_LOGIN_FAILED, STAT_SESSION_ADDRESS,
+	STAT_SESSION_EXPIRED, STAT_DROPPED, ADMIN_STAT_COUNT
+};
+extern const char *const admin_stat_names[ADMIN_STAT_COUNT];
+
+struct admin_config {
+	uint32_t conns_max, conns_per_address, sessions_max;
+	uint64_t idle_ms, session_ms;
+	bool is_bound; /* sessions to their address */
+};
+
+struct admin;
+struct listener {
+	struct admin *admin;
+	struct loop_watch watch;
+	char name[16], addr[64];
+	uint16_t port;
+	int fd; /* -1: free */
+	bool is_redirect;
+};
+
+struct admin {
+	struct loop *loop;
+	struct bus *bus;
+	struct keyproxy *keys;
+	struct tls_store *tls; /* NULL: no certificate, nobody is served */
+	struct admin_config config;
+	struct listener listeners[ADMIN_LISTENERS_MAX];
+	struct loop_timer accept_timer;
+	bool is_ready, is_stopping, is_accept_paused;
+
+	struct list conns, gone; /* connections; those to be freed at the end of the turn */
+	uint32_t n_conns;
+	struct address_table addresses;
+	struct loop_defer sweep;
+
+	struct list sessions, operators, operators_gone;
+	uint32_t n_sessions, n_streams;
+	uint64_t next_operator;
+	struct loop_timer session_timer;
+	uint64_t stats[ADMIN_STAT_COUNT];
+
+};
+
+/* listen.c */
+void admin_listener(struct admin *a, const char *name, const char *addr, uint16_t port, int fd);
+/* Accepts or not, by what there is room for. */
+void admin_accept_update(struct admin *a);
+void admin_listeners_fini(struct admin *a);
+/* Port of the first HTTPS listener; 0: none. */
+uint16_t admin_https_port(const struct admin *a);
+
+/* config.c */
+void admin_apply(struct admin *a, const struct settings *s);
+
+#endif

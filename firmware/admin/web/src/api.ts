@@ -1,0 +1,131 @@
+// What the pages say to gh-admin. No page knows more of HTTP than this file.
+
+export type Row = Record<string, string>;
+export interface Answer {
+  records: Row[]; notes: string[]; message: string; changes: number; text?: string; files?: { name: string; base64: string }[];
+}
+export interface Session {
+  user: string; role: string; csrf: string; idle_minutes: number; login?: Row;
+}
+export interface SettingRow {
+  path: string; type: string; range: string; default?: string; unit: string; restarts: boolean; help: string;
+}
+export type Word = string | { content: string };
+
+export class Problem extends Error {
+  constructor(public status: number, public code: string, detail: string) {
+    super(detail);
+  }
+}
+
+let csrf = '';
+let onLost = () => {};
+let onChanges: (n: number) => void = () => {};
+
+/** Who is to be told that the session has ended, and how many changes the candidate has. */
+export function watch(lost: () => void, changes: (n: number) => void) {
+  onLost = lost;
+  onChanges = changes;
+}
+
+async function send(method: string, path: string, body?: unknown, accept = 'application/json', signal?: AbortSignal,
+  isBackground = false): Promise<Response> {
+  const headers: Record<string, string> = { Accept: accept };
+  if (body !== undefined) headers['Content-Type'] = 'application/json';
+  if (isBackground) headers['X-Background'] = '1';
+  if (csrf) headers['X-CSRF-Token'] = csrf;
+  let r: Response;
+  try {
+    r = await fetch('/api/v1/' + path, {
+      method, headers, signal, credentials: 'same-origin', body: body === undefined ? undefined : JSON.stringify(body),
+    });
+  } catch (e) {
+    if ((e as Error).name === 'AbortError') throw e;
+    throw new Problem(0, 'unreachable', '');
+  }
+  if (r.ok) return r;
+  const p = await r.json().catch(() => ({})) as { code?: string; detail?: string };
+  if (r.status === 401 && p.code === 'auth') onLost();
+  throw new Problem(r.status, p.code ?? '', p.detail ?? r.statusText);
+}
+
+function note(a: Answer): Answer {
+  if (typeof a.changes === 'number') onChanges(a.changes);
+  const error = (a as Answer & { error?: { status: number; code: string; detail: string } }).error;
+  if (error) throw new Problem(error.status, error.code, error.detail);
+  return a;
+}
+
+/** A path out of words, each encoded. */
+export const path = (...words: string[]) => words.map(encodeURIComponent).join('/');
+
+/** isBackground: the page asks by itself, which keeps no session alive. */
+export async function get(where: string, isBackground = false): Promise<Answer> {
+  return note(await (await send('GET', where, undefined, 'application/json', undefined, isBackground)).json());
+}
+export async function change(method: 'POST' | 'PUT' | 'DELETE', where: string, body?: unknown): Promise<Answer> {
+  return note(await (await send(method, where, body)).json());
+}
+export async function command(words: Word[]): Promise<Answer> {
+  return change('POST', 'commands', { words });
+}
+export async function schema(): Promise<SettingRow[]> {
+  return (await (await send('GET', 'schema')).json()).settings;
+}
+
+export interface Login { user: string; password: string; code?: string; new_password?: string }
+export async function logIn(login: Login): Promise<Session> {
+  csrf = '';
+  const s = await (await send('POST', 'session', login)).json() as Session;
+  csrf = s.csrf;
+  return s;
+}
+/** The session that the browser still has, if any. */
+export async function resume(): Promise<Session | null> {
+  const r = await fetch('/api/v1/session', { credentials: 'same-origin' }).catch(() => null);
+  if (!r || !r.ok) return null;
+  const s = await r.json() as Session;
+  csrf = s.csrf;
+  return s;
+}
+export async function logOut(): Promise<void> {
+  await send('DELETE', 'session').catch(() => {});
+  csrf = '';
+}
+
+export interface Line {
+  record?: Row; text?: string; note?: string; file?: { name: string; base64: string };
+  done?: { ok: boolean; code: string; message: string; changes: number; status: number }; need?: { what: string; word: number };
+}
+/** An answer as it is made, line by line. live: beside the session's other questions. */
+export async function* lines(words: Word[], signal: AbortSignal, live = false): AsyncGenerator<Line> {
+  const r = await send('POST', 'commands', { words }, live ? 'text/event-stream' : 'application/x-ndjson', signal);
+  const reader = r.body!.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = '';
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    rest += value;
+    for (let at = rest.indexOf('\n'); at >= 0; at = rest.indexOf('\n')) {
+      const line = rest.slice(0, at).replace(/^data: /, '');
+      rest = rest.slice(at + 1);
+      if (!line.startsWith('{')) continue;
+      const l = JSON.parse(line) as Line;
+      if (l.done && l.done.ok && !live) onChanges(l.done.changes);
+      yield l;
+    }
+  }
+}
+
+/** Hands a file to the browser. */
+export function download(name: string, content: Uint8Array | string) {
+  const url = URL.createObjectURL(new Blob([content as BlobPart]));
+  const a = document.createElement('a');
+  a.href = url;
+  a.download = name;
+  a.click();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}
+export function fromBase64(s: string): Uint8Array {
+  return Uint8Array.from(atob(s), (c) => c.charCodeAt(0));
+}

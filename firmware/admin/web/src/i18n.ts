@@ -1,0 +1,31 @@
+import { en } from './en';
+import { ja } from './ja';
+
+export type Key = keyof typeof en;
+export type Language = 'en' | 'ja';
+const tables = { en, ja };
+
+let language: Language = 'en';
+export function setLanguage(l: Language) {
+  language = l;
+  document.documentElement.lang = l;
+}
+export const getLanguage = () => language;
+
+/** What the person chose before, or what the browser prefers. */
+export function firstLanguage(): Language {
+  const kept = localStorage.getItem('language');
+  if (kept === 'en' || kept === 'ja') return kept;
+  return navigator.language.startsWith('ja') ? 'ja' : 'en';
+}
+
+/** A column or a word of a table's row, for people. */
+export function title(name: string): string {
+  const known = tables[language]['col.' + name as Key];
+  const text = known ?? name.replace(/[-_]/g, ' ');
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+export function t(key: Key, values: Record<string, string | number> = {}): string {
+  return tables[language][key].replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ''));
+}

@@ -1,0 +1,56 @@
+#include "disk.h"
+
+#include "base/err.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+int disk_write(int fd, struct bytes b)
+{
+	while (b.n > 0) {
+		ssize_t n = write(fd, b.p, b.n);
+		if (n <= 0)
+			return ERR_IO;
+		b = bytes_skip(b, (size_t)n);
+	}
+	return 0;
+}
+
+int disk_replace(int dir_fd, const char *name, struct bytes content)
+{
+	static const char temporary[] = "new.tmp";
+	int fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int rc;
+
+	if (fd < 0)
+		return ERR_IO;
+	rc = disk_write(fd, content);
+	if (rc == 0 && fsync(fd) < 0)
+		rc = ERR_IO;
+	if (close(fd) < 0)
+		rc = ERR_IO;
+	if (rc == 0 && renameat(dir_fd, temporary, dir_fd, name) < 0)
+		rc = ERR_IO;
+	if (rc == 0 && fsync(dir_fd) < 0)
+		rc = ERR_IO;
+	return rc;
+}
+
+int disk_read(int dir_fd, const char *name, struct buf *out)
+{
+	int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	ssize_t n = 1;
+
+	if (fd < 0)
+		return errno == ENOENT ? ERR_NOT_FOUND : ERR_IO;
+	while (n > 0) {
+		uint8_t *p = buf_reserve(out, 64 << 10);
+		n = p ? read(fd, p, 64 << 10) : -1;
+		if (n > 0)
+			buf_commit(out, (size_t)n);
+	}
+	(void)close(fd); /* read only */
+	return buf_failed(out) ? ERR_LIMIT : n < 0 ? ERR_IO : 0;
+}
