@@ -14,6 +14,7 @@
 #include "post.h"
 #include "sender.h"
 #include "show.h"
+#include "trouble.h"
 
 /* Lines a minute: of one peer, of all strangers. */
 enum { REFUSED_LINES = 3, STRANGER_LINES = 60 };
@@ -114,6 +115,7 @@ static size_t sweep_some(struct s2s *s)
 			idle[n++] = p;
 	for (size_t i = 0; i < n; i++) {
 		(void)map_del(&s->peers, bytes_of(idle[i]->domain)); /* it is idle[i] */
+		trouble_over(s, idle[i]);
 		peer_free(idle[i]);
 	}
 	return n;
@@ -144,6 +146,7 @@ static void on_tick(void *arg)
 	struct s2s *s = arg;
 
 	post_tick(s);
+	trouble_streams_tick(s);
 	sweep_peers(s);
 	trim(s);
 	sender_sweep(&s->senders, loop_now(s->loop));

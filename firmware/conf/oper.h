@@ -23,6 +23,7 @@ enum oper_way {
 	OPER_WAY_HANDED,  /* a pair that another program handed over: has to log in */
 };
 
+struct metrics;
 struct oper {
 	struct list node;
 	struct conf *conf;
@@ -59,6 +60,7 @@ struct oper {
 		uint64_t offset;
 		size_t part; /* bytes of the last one */
 	} capture;
+	struct metrics *metrics; /* while show metrics gathers them; else NULL */
 	size_t frame_at, count_at;
 	uint16_t n_pairs;
 };

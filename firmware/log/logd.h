@@ -24,7 +24,7 @@ struct logd {
 	size_t n_readers;
 	struct buf taken; /* the line that is being taken */
 	uint64_t file_counts[FILES_COUNTS];
-	struct stats stats;
+	struct stats stats, alarm_stats;
 };
 
 struct book_time logd_time(const struct logd *l);

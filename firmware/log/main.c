@@ -103,6 +103,9 @@ static int prepare(struct proc *p, void **program)
 static const char *const stat_names[] = { "log.lines", "log.lines.lost", "log.files.removed" };
 _Static_assert(sizeof stat_names / sizeof stat_names[0] == FILES_COUNTS, "one name a count");
 
+static const char *const alarm_stat_names[] = { "alarms.critical", "alarms.major", "alarms.minor", "alarms.warning" };
+_Static_assert(sizeof alarm_stat_names / sizeof alarm_stat_names[0] == ALARM_SEVERITY_COUNT, "one name a severity");
+
 static int init(void *program)
 {
 	struct logd *l = program;
@@ -114,6 +117,7 @@ static int init(void *program)
 	list_init(&l->readers);
 	buf_init(&l->taken, 2 * LINE_TEXT_MAX);
 	files_open(&l->files, l->dir_fd, l->file_counts);
+	stats_register(&l->alarm_stats, alarm_stat_names, l->book.n_of, ALARM_SEVERITY_COUNT);
 	stats_register(&l->stats, stat_names, l->file_counts, FILES_COUNTS);
 	int rc = book_open(&l->book, l->dir_fd, loop_now(l->loop));
 	if (!rc)
