@@ -81,6 +81,19 @@ class Partner(PeerCase):
         wait_for("the alarm is over", over, 30, 1)
 
 
+class Certificate(PeerCase):
+    def test_until_it_is_renewed(self):
+        gh = self.gatehouse("near.example", "expired").start()
+
+        def standing():
+            return [(r["alarm"], r["key"]) for r in gh.records("show", "alarms")]
+        wait_for("the alarm", lambda: standing() == [("CertificateEnded", "near.example")], 10)
+        good = self.pki.make("good", "near.example")
+        gh.ghsh("certificate import new %s\nset domain near.example certificate new\ncommit\n" % self.place.write("good.pem", good.text() + good.key_text()))
+        wait_for("it is over", lambda: standing() == [], 10)
+        gh.stop()
+
+
 class Metrics(PeerCase):
     @classmethod
     def build(cls):
