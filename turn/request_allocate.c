@@ -1,9 +1,11 @@
 #include "base/err.h"
+#include "run/alarm.h"
 #include "server_impl.h"
 
 /* Allocate (RFC 8656 7). */
 
 enum { TRANSPORT_UDP = 17, TRANSPORT_TCP = 6 };
+enum { FULL_STANDS_MS = 60000 }; /* the alarm stays so long after the last refusal, or it would come and go */
 
 static bool is_stream(const struct turn_path *p)
 {
@@ -154,6 +156,10 @@ static void refuse(struct request *r, unsigned code)
 		if (rows[i].stat != TURN_STAT_REFUSED)
 			r->s->stats[rows[i].stat]++;
 		note_refused(r, "allocate", rows[i].why);
+		if (rows[i].stat == TURN_STAT_FULL) {
+			r->s->full_ms = loop_now(r->s->loop);
+			alarm_raise(ALARM_RELAY_QUOTA, "", ALARM_USUAL, rows[i].why);
+		}
 	}
 	reply_error(r, code);
 }
@@ -204,6 +210,10 @@ static void finish(struct request *r, struct allocation *a, int rc)
 		return;
 	}
 	r->s->stats[TURN_STAT_ALLOCATED]++;
+	if (r->s->full_ms && loop_now(r->s->loop) - r->s->full_ms >= FULL_STANDS_MS) {
+		r->s->full_ms = 0;
+		alarm_clear(ALARM_RELAY_QUOTA, "");
+	}
 	allocation_set_timer(r->s, a);
 	allocate_answer(r, a);
 }

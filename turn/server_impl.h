@@ -88,6 +88,7 @@ struct turn_server {
 	bool has_door[TURN_DOORS_MAX];
 	struct allocation_table table;
 	struct quota *quota;
+	uint64_t full_ms; /* an allocation was refused for want of room: an alarm stands; 0: none does */
 	struct budget *budget;
 	uint32_t budget_per_s;
 	struct loop_timer saved;

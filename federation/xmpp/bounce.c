@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "handover.h"
 #include "proto/jid.h"
+#include "trouble.h"
 
 static bool is_elsewhere(const struct s2s *s, const struct queue_item *i, const struct reason *why)
 {
@@ -23,8 +24,10 @@ void bounce_item(struct s2s *s, struct pair *p, struct queue_item *i, const stru
 		              .to = i->from, .sid = i->sid };
 
 	s->counts[STAT_BOUNCED]++;
-	if (p)
+	if (p) {
 		p->n_bounced++;
+		trouble_bounced(s, p->peer, why);
+	}
 	buf_init(&text, 512);
 	buf_init(&b, 16384);
 	reason_write(&text, why);

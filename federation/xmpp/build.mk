@@ -9,7 +9,7 @@ PROGS += gh-s2s
 gh-s2s_SRCS := $(s2s_PURE) federation/xmpp/s2s.c federation/xmpp/apply.c federation/xmpp/listener.c \
 	federation/xmpp/conn.c federation/xmpp/conn_link.c \
 	federation/xmpp/conn_stream.c federation/xmpp/dial.c federation/xmpp/prove.c federation/xmpp/hail.c \
-	federation/xmpp/pair.c federation/xmpp/post.c federation/xmpp/sent.c federation/xmpp/bounce.c \
+	federation/xmpp/pair.c federation/xmpp/post.c federation/xmpp/sent.c federation/xmpp/bounce.c federation/xmpp/trouble.c \
 	federation/xmpp/deliver.c federation/xmpp/handover.c federation/xmpp/flight.c \
 	federation/xmpp/fetch.c federation/xmpp/posh.c federation/xmpp/show.c federation/xmpp/check.c federation/xmpp/tap.c
 gh-s2s_LIBS := net run proto base

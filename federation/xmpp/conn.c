@@ -9,6 +9,7 @@
 #include "hail.h"
 #include "pair.h"
 #include "prove.h"
+#include "trouble.h"
 
 enum { STRANGERS_PER_ADDRESS = 50 };
 
@@ -109,6 +110,7 @@ void conn_accept(struct s2s *s, int fd, bool is_direct_tls)
 		goto refuse;
 	if (s->n_unproven >= s->conf.unauth_max || s->conns.count >= s->conf.streams_max || s->is_stopping) {
 		s->counts[STAT_IN_LIMITED]++;
+		trouble_streams(s);
 		goto refuse;
 	}
 	if (address_enter(&s->strangers, (const struct sockaddr *)&a, STRANGERS_PER_ADDRESS, &stranger) < 0) {
@@ -148,8 +150,10 @@ struct conn *conn_new_out(struct s2s *s, struct bytes local, struct bytes remote
 {
 	struct conn *c;
 
-	if (s->conns.count >= s->conf.streams_max)
+	if (s->conns.count >= s->conf.streams_max) {
+		trouble_streams(s);
 		return NULL;
+	}
 	c = conn_new(s);
 	if (!c)
 		return NULL;

@@ -8,6 +8,7 @@
 #include "hail.h"
 #include "proto/jid.h"
 #include "sent.h"
+#include "trouble.h"
 
 struct pair *pair_of(struct s2s *s, struct bytes local, struct bytes remote)
 {
@@ -119,6 +120,7 @@ void pair_ready(struct conn *c, struct bytes local, struct bytes remote)
 	c->s2s->counts[STAT_OUT_READY]++;
 	if (c->is_out)
 		peer_succeeded(p->peer);
+	trouble_over(c->s2s, p->peer);
 	p->is_asked = false;
 	if (p->dialing == c->id)
 		p->dialing = 0;

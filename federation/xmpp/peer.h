@@ -17,6 +17,7 @@ struct pair {
 	uint64_t conn;        /* the stream it uses, once that is ready; 0: none */
 	uint64_t dialing;     /* the connection being set up for it; 0: none */
 	bool is_asked;        /* on another pair's stream, not answered yet */
+	bool is_full;         /* took nothing more, and has not been empty since: an alarm stands */
 	bool is_alone;        /* the peer does not take it on another pair's stream */
 	uint64_t n_sent, n_done, n_bounced;
 };

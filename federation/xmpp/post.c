@@ -6,6 +6,7 @@
 #include "pair.h"
 #include "proto/jid.h"
 #include "sender.h"
+#include "trouble.h"
 
 /* Does a stanza of this pair mean an attempt to reach its domain? */
 static bool needs_attempt(struct s2s *s, struct bytes local, struct bytes remote)
@@ -54,6 +55,8 @@ void post_queue(struct s2s *s, const struct envelope *e)
 	rc = p ? queue_put(&p->queue, &s->conf, e, loop_now(s->loop)) : ERR_NOMEM;
 	if (rc < 0) {
 		s->counts[STAT_QUEUE_FULL]++;
+		if (p)
+			trouble_queue_full(s, p);
 		bounce_envelope(s, e, RUNG_QUEUE, rc, NULL);
 		return;
 	}
@@ -99,6 +102,7 @@ static void pair_tick(struct s2s *s, struct pair *p)
 			p->is_alone = true;
 		}
 	}
+	trouble_queue_tick(s, p);
 	if (p->queue.n)
 		pair_go(s, p);
 }

@@ -15,6 +15,7 @@
 #include "sender.h"
 #include "show.h"
 #include "tap.h"
+#include "trouble.h"
 
 /* Lines a minute: of one peer, of all strangers. */
 enum { REFUSED_LINES = 3, STRANGER_LINES = 60 };
@@ -115,6 +116,7 @@ static size_t sweep_some(struct s2s *s)
 			idle[n++] = p;
 	for (size_t i = 0; i < n; i++) {
 		(void)map_del(&s->peers, bytes_of(idle[i]->domain)); /* it is idle[i] */
+		trouble_over(s, idle[i]);
 		peer_free(idle[i]);
 	}
 	return n;
@@ -145,6 +147,7 @@ static void on_tick(void *arg)
 	struct s2s *s = arg;
 
 	post_tick(s);
+	trouble_streams_tick(s);
 	sweep_peers(s);
 	trim(s);
 	sender_sweep(&s->senders, loop_now(s->loop));

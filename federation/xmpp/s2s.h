@@ -96,6 +96,7 @@ struct s2s {
 	struct stats stats;
 	uint64_t counts[STAT_COUNT];
 	bool may_bind; /* the fence still lets us choose source addresses */
+	bool is_at_limit; /* an alarm stands: federation streams-max */
 	bool is_stopping;
 	struct loop_timer stop;
 };

@@ -7,6 +7,7 @@
 #include "conf.h"
 #include "conf_text.h"
 #include "place.h"
+#include "run/alarm.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -22,6 +23,7 @@ static void put(struct conf *c, enum log_level level, const char *event, const s
 
 	if (rc < 0)
 		log_error("conf.audit.unwritten", LOG_STR("event", event), LOG_STR("why", err_text(rc)));
+	alarm_set(ALARM_AUDIT_WRITE, "", rc < 0, NULL);
 	for (size_t i = 0; i < n && i < TRAIL_PAIRS_MAX; i++)
 		kv[n_kv++] = LOG_BYTES(pairs[i].key, pairs[i].value);
 	kv[n_kv++] = LOG_INT("n", c->trail.n);

@@ -31,6 +31,8 @@ const struct command command_table[] = {
 	{ "show processes", OPER_AUDITOR, OWN(cmd_show_processes), "Programs: state, process number, restarts" },
 	{ "show counters [program]", OPER_AUDITOR, OWN(cmd_show_counters), "What the programs count" },
 	{ "show log [filter]...", OPER_AUDITOR, OWN(cmd_show_log), "Log lines of all programs: program=, level=, event=, domain=, trace=, text=, since=10m, until=, last=200, follow=60" },
+	{ "show metrics [format]", OPER_AUDITOR, OWN(cmd_show_metrics), "All counters for a collector: prometheus (text format 0.0.4) or openmetrics" },
+	{ "show syslog", OPER_AUDITOR, RELAY(PROG_LOG), "Syslog servers: state, what was sent, what waits, what was lost" },
 	{ "show alarms", OPER_AUDITOR, RELAY(PROG_LOG), "Alarms that stand: severity, since when, what to do" },
 	{ "show alarms history [events]", OPER_AUDITOR, RELAY(PROG_LOG), "Alarms that were raised and cleared, the newest last" },
 	{ "show version", OPER_AUDITOR, OWN(cmd_show_version), "Version, running generation, uptime" },

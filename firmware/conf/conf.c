@@ -129,6 +129,7 @@ static void on_switched(void *arg, const struct rows *old, const char *by)
 	struct conf *c = arg;
 
 	audit_commit(c, old, by);
+	expiry_look(&c->expiry);
 	apply_own(c);
 }
 

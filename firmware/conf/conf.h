@@ -92,6 +92,10 @@ COMMAND_FN(cmd_show_processes);
 COMMAND_FN(cmd_show_counters);
 COMMAND_FN(cmd_show_version);
 COMMAND_FN(cmd_show_log);
+/* cmd_metrics.c */
+COMMAND_FN(cmd_show_metrics);
+/* What was gathered for an operator who goes. */
+void metrics_forget(struct oper *o);
 COMMAND_FN(cmd_help);
 /* cmd_certificate.c */
 COMMAND_FN(cmd_certificate_names);

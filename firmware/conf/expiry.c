@@ -2,23 +2,39 @@
 
 #include "base/log.h"
 #include "cert.h"
+#include "run/alarm.h"
+
+#include <stdio.h>
 
 enum { DAY_MS = 86400000 };
+
+/* Of the domain, since a renewed certificate may have another name. */
+static void set_alarm(const struct row_item *domain, const struct cert_about *about, int64_t days)
+{
+	char key[ALARM_KEY_MAX + 1], text[128];
+
+	(void)snprintf(key, sizeof key, "%.*s", BYTES_FMT(domain->key));
+	(void)snprintf(text, sizeof text, "certificate %.*s until %s", BYTES_FMT(domain->value), about->not_after);
+	alarm_set(ALARM_CERTIFICATE_ENDED, key, days < 0, text);
+	alarm_set(ALARM_CERTIFICATE_ENDING, key, days >= 0 && days < CERT_SOON_DAYS, text);
+}
 
 static void tell(const struct row_item *domain, struct bytes pem, int64_t wall_s)
 {
 	struct cert_about about;
 	char why[128];
 
-	if (cert_read(pem, &about, why, sizeof why) < 0 || cert_days_left(&about, wall_s) >= CERT_SOON_DAYS)
+	if (cert_read(pem, &about, why, sizeof why) < 0)
+		return;
+	set_alarm(domain, &about, cert_days_left(&about, wall_s));
+	if (cert_days_left(&about, wall_s) >= CERT_SOON_DAYS)
 		return;
 	log_warn("conf.certificate.ending", LOG_BYTES("domain", domain->key), LOG_BYTES("certificate", domain->value),
 	         LOG_STR("until", about.not_after), LOG_INT("days", cert_days_left(&about, wall_s)));
 }
 
-static void on_day(void *arg)
+void expiry_look(struct expiry *e)
 {
-	struct expiry *e = arg;
 	int64_t wall_s = (int64_t)(loop_wall_ms(e->loop) / 1000);
 
 	for (size_t i = 0; i < e->running->n; i++) {
@@ -26,7 +42,14 @@ static void on_day(void *arg)
 		if (item->row->id == SET_DOMAIN_CERTIFICATE || item->row->id == SET_WEB_CERTIFICATE)
 			tell(item, rows_value(e->running, SET_CERTIFICATE_CHAIN, item->value), wall_s);
 	}
-	(void)loop_timer_set(e->loop, &e->daily, DAY_MS); /* it was set before, so it has room */
+}
+
+static void on_day(void *arg)
+{
+	struct expiry *e = arg;
+
+	expiry_look(e);
+	(void)loop_timer_set(e->loop, &e->daily, DAY_MS); /* without memory now: at the next start */
 }
 
 void expiry_init(struct expiry *e, struct loop *l, const struct rows *running)

@@ -13,6 +13,8 @@ struct expiry {
 
 /* running: the owner's, always the settings that run. */
 void expiry_init(struct expiry *e, struct loop *l, const struct rows *running);
+/* The running settings are new: a renewed certificate ends its alarm at once. */
+void expiry_look(struct expiry *e);
 void expiry_fini(struct expiry *e);
 
 #endif

@@ -531,6 +531,7 @@ static void free_oper(struct oper *o)
 	loop_watch_del(&o->watch);
 	(void)close(fd); /* all that matters was answered or is lost anyway */
 	oper_discard(o);
+	metrics_forget(o);
 	keyring_fini(&o->keys);
 	buf_fini(&o->in);
 	buf_fini(&o->out);

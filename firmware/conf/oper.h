@@ -23,6 +23,7 @@ enum oper_way {
 	OPER_WAY_HANDED,  /* a pair that another program handed over: has to log in */
 };
 
+struct metrics;
 struct oper;
 /* A command that goes on over many turns, with files in pieces. */
 struct oper_work {
@@ -73,6 +74,7 @@ struct oper {
 		size_t part;     /* bytes of the last one */
 		bool is_waiting; /* for the operator to take it */
 	} capture;
+	struct metrics *metrics; /* while show metrics gathers them; else NULL */
 	size_t frame_at, count_at;
 	uint16_t n_pairs;
 };

@@ -43,7 +43,8 @@ struct book {
 	int dir_fd, fd; /* fd < 0: it cannot be written now */
 	uint64_t records; /* in the file */
 	struct list standing;
-	size_t n_standing, n_of[ALARM_SEVERITY_COUNT];
+	size_t n_standing;
+	uint64_t n_of[ALARM_SEVERITY_COUNT];
 	struct book_past *past; /* a ring */
 	size_t past_at, n_past; /* next place; filled */
 	uint32_t next_number;

@@ -5,6 +5,7 @@
 #include "book.h"
 #include "files.h"
 #include "line.h"
+#include "remotes.h"
 #include "run/proc.h"
 #include "run/stats.h"
 
@@ -14,6 +15,8 @@ struct logd {
 	int dir_fd; /* the program's own folder */
 	struct book book;
 	struct files files;
+	struct keyproxy *keys;
+	struct remotes remotes;
 	struct loop_timer tick; /* once a second */
 	struct loop_defer flush; /* lines of this turn to the disk */
 	struct restarts *restarts;
@@ -21,7 +24,7 @@ struct logd {
 	size_t n_readers;
 	struct buf taken; /* the line that is being taken */
 	uint64_t file_counts[FILES_COUNTS];
-	struct stats stats;
+	struct stats stats, alarm_stats;
 };
 
 struct book_time logd_time(const struct logd *l);
@@ -42,6 +45,9 @@ void sources_close(struct logd *l);
 /* cmd_alarms.c */
 void cmd_show_alarms(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);
 void cmd_show_history(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);
+
+/* cmd_syslog.c */
+void cmd_show_syslog(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);
 
 /* cmd_log.c */
 void cmd_show_log(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);

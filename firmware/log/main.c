@@ -54,6 +54,7 @@ void logd_line(struct logd *l, const struct line *line)
 	files_put(&l->files, line->whole);
 	loop_defer_last(l->loop, &l->flush);
 	readers_line(l, line);
+	remotes_line(&l->remotes, line);
 }
 
 static void flush(void *arg)
@@ -69,6 +70,7 @@ static void on_tick(void *arg)
 
 	restarts_tick(l);
 	files_tick(&l->files);
+	remotes_tick(&l->remotes);
 	book_tick(&l->book, logd_time(l));
 	(void)loop_timer_set(l->loop, &l->tick, TICK_MS); /* it was set before, so it has room */
 }
@@ -87,12 +89,22 @@ static int prepare(struct proc *p, void **program)
 		free(l);
 		return ERR_NOT_FOUND;
 	}
+	if (tls_prepare() < 0)
+		log_warn("log.certificate", LOG_STR("what", "trust"), LOG_STR("name", "system"), LOG_STR("reason", "not-found"));
+	l->keys = keyproxy_new(proc_loop(p), proc_bus(p));
+	if (!l->keys) {
+		free(l);
+		return ERR_NOMEM;
+	}
 	*program = l;
 	return 0;
 }
 
 static const char *const stat_names[] = { "log.lines", "log.lines.lost", "log.files.removed" };
 _Static_assert(sizeof stat_names / sizeof stat_names[0] == FILES_COUNTS, "one name a count");
+
+static const char *const alarm_stat_names[] = { "alarms.critical", "alarms.major", "alarms.minor", "alarms.warning" };
+_Static_assert(sizeof alarm_stat_names / sizeof alarm_stat_names[0] == ALARM_SEVERITY_COUNT, "one name a severity");
 
 static int init(void *program)
 {
@@ -105,10 +117,13 @@ static int init(void *program)
 	list_init(&l->readers);
 	buf_init(&l->taken, 2 * LINE_TEXT_MAX);
 	files_open(&l->files, l->dir_fd, l->file_counts);
+	stats_register(&l->alarm_stats, alarm_stat_names, l->book.n_of, ALARM_SEVERITY_COUNT);
 	stats_register(&l->stats, stat_names, l->file_counts, FILES_COUNTS);
 	int rc = book_open(&l->book, l->dir_fd, loop_now(l->loop));
 	if (!rc)
 		rc = restarts_open(l);
+	if (!rc)
+		rc = remotes_open(&l->remotes, l->loop, l->dir_fd, l->keys);
 	if (rc)
 		return rc;
 	l->book.news = on_news;
@@ -123,6 +138,8 @@ static void on_up(void *program, struct chan *c)
 	struct logd *l = program;
 
 	book_up(&l->book, chan_prog(c), chan_instance(c), loop_now(l->loop));
+	if (chan_prog(c) == PROG_KEYS)
+		keyproxy_up(l->keys);
 }
 
 static void on_down(void *program, struct chan *c)
@@ -132,6 +149,20 @@ static void on_down(void *program, struct chan *c)
 	book_down(&l->book, chan_prog(c), chan_instance(c), loop_now(l->loop));
 	if (chan_prog(c) == PROG_CONF)
 		readers_down(l);
+	if (chan_prog(c) == PROG_KEYS)
+		keyproxy_down(l->keys);
+}
+
+static int on_key_signed(void *program, struct chan *from, const struct frame *f)
+{
+	(void)from;
+	return keyproxy_signed(((struct logd *)program)->keys, f);
+}
+
+static int on_key_failed(void *program, struct chan *from, const struct frame *f)
+{
+	(void)from;
+	return keyproxy_failed(((struct logd *)program)->keys, f);
 }
 
 static void apply(void *program, const struct settings *s)
@@ -141,6 +172,7 @@ static void apply(void *program, const struct settings *s)
 					 (unsigned)settings_int(s, SET_LOG_FREE) };
 
 	files_set(&l->files, &conf);
+	remotes_apply(&l->remotes, s);
 }
 
 static void stop(void *program, uint32_t grace_ms)
@@ -154,6 +186,9 @@ static void stop(void *program, uint32_t grace_ms)
 	sources_close(l);
 	loop_defer_cancel(&l->flush);
 	files_close(&l->files);
+	remotes_close(&l->remotes);
+	tls_forget();
+	keyproxy_free(l->keys);
 	buf_fini(&l->taken);
 	restarts_close(l);
 	book_close(&l->book);
@@ -163,6 +198,8 @@ static void stop(void *program, uint32_t grace_ms)
 static const struct bus_handler handlers[] = {
 	{ MSG_ALARM, on_alarm },
 	{ MSG_PROCESS, restarts_on_process },
+	{ MSG_KEY_SIGNED, on_key_signed },
+	{ MSG_KEY_FAILED, on_key_failed },
 	{ MSG_LOG_SOURCE, sources_on_source },
 };
 
@@ -170,6 +207,7 @@ static const struct proc_command commands[] = {
 	{ "show alarms", cmd_show_alarms },
 	{ "show alarms history", cmd_show_history },
 	{ "show log", cmd_show_log },
+	{ "show syslog", cmd_show_syslog },
 };
 
 int main(int argc, char **argv)

@@ -43,12 +43,13 @@ int restarts_on_process(void *program, struct chan *from, const struct frame *f)
 	(void)from;
 	(void)wire_u32(&w); /* pid */
 	uint32_t restarts = wire_u32(&w);
-	(void)wire_str(&w);
+	struct bytes state = wire_str(&w);
 	if (wire_end(&w) || prog >= PROG_COUNT || instance >= INSTANCES_MAX)
 		return ERR_PROTOCOL;
 	struct process *p = &l->restarts->of[prog][instance];
+	bool is_in_order = bytes_eq_str(state, "restarting"); /* new settings wanted it */
 	/* Of what was before gh-log came, only its own end is news: it cannot have seen that. */
-	if (restarts > p->restarts && (p->is_known || prog == PROG_LOG)) {
+	if (restarts > p->restarts && !is_in_order && (p->is_known || prog == PROG_LOG)) {
 		key_of((enum prog)prog, instance, key);
 		(void)snprintf(text, sizeof text, "ended by itself; restarts since gh-super began: %u", restarts);
 		alarm_raise(ALARM_PROGRAM_RESTARTS, key, ALARM_USUAL, text);

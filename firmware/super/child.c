@@ -30,7 +30,7 @@ void child_tell_of(const struct child *c, enum prog listener)
 	wire_put_u8(b, (uint8_t)c->instance);
 	wire_put_u32(b, (uint32_t)c->pid);
 	wire_put_u32(b, c->restarts);
-	wire_put_str(b, bytes_of(state_names[c->state]));
+	wire_put_str(b, bytes_of(c->state == CHILD_WAITING && c->ended_well ? "restarting" : state_names[c->state]));
 	(void)chan_end(to); /* it hears all states when it is back */
 }
 
@@ -178,6 +178,7 @@ void child_exited(struct child *c, int status)
 				     LOG_INT("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0) },
 		  5);
 	c->pid = 0;
+	c->ended_well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
 	loop_timer_del(c->super->loop, &c->timer);
 	if (is_on_purpose || c->super->is_stopping || c->instance >= c->super->wanted[c->prog])
 		c->state = CHILD_NONE;

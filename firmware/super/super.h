@@ -27,6 +27,7 @@ struct child {
 	unsigned instance;
 	enum child_state state;
 	int log[2]; /* its pipe to gh-log, kept over restarts of both; -1: none */
+	bool ended_well; /* the last end was by itself and in order: new settings want a new process */
 	pid_t pid; /* 0: no process */
 	uint32_t restarts, delay_ms;
 	uint64_t ready_ms; /* 0: not yet */

@@ -1,12 +1,13 @@
 #include "base/err.h"
 #include "base/random.h"
 #include "net/dns_impl.h"
+#include "run/alarm.h"
 
 #include <arpa/nameser.h>
 #include <stdlib.h>
 #include <sys/select.h>
 
-enum { SOCKETS_MAX = 64, UDP_BYTES = 1232, TRIES = 2 };
+enum { SOCKETS_MAX = 64, UDP_BYTES = 1232, TRIES = 2, UNANSWERED_MAX = 6 };
 
 struct dns_socket {
 	struct dns_servers *servers;
@@ -22,6 +23,7 @@ struct dns_servers {
 	struct loop_defer sweep;   /* frees what has ended, outside of c-ares */
 	struct list asks, ended;
 	uint32_t query_ms;
+	unsigned unanswered; /* questions in a row to which no name server said anything */
 	bool validates, is_retired;
 };
 
@@ -205,6 +207,16 @@ static void end(struct dns_ask *a)
 	loop_defer_call(a->servers->loop, &a->servers->sweep);
 }
 
+/* A server that says "no such name", or that it failed, is there. */
+static void note_answer(struct dns_servers *s, bool is_answered)
+{
+	s->unanswered = is_answered ? 0 : s->unanswered + 1;
+	if (is_answered)
+		alarm_clear(ALARM_DNS_UNREACHABLE, "");
+	else if (s->unanswered >= UNANSWERED_MAX && !s->is_retired)
+		alarm_raise(ALARM_DNS_UNREACHABLE, "", ALARM_USUAL, NULL);
+}
+
 static int status_error(int status)
 {
 	return status == ARES_ETIMEOUT ? ERR_DNS_TIMEOUT : ERR_DNS_SERVFAIL;
@@ -215,6 +227,8 @@ static void on_answer(void *arg, int status, int timeouts, unsigned char *abuf, 
 	struct dns_ask *a = arg;
 
 	(void)timeouts;
+	if (status != ARES_EDESTRUCTION && status != ARES_ECANCELLED)
+		note_answer(a->servers, alen > 0 || (status != ARES_ETIMEOUT && status != ARES_ECONNREFUSED));
 	a->is_sent = false;
 	if (!a->is_answered) {
 		if (status == ARES_SUCCESS && alen > 0)
