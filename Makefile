@@ -40,10 +40,37 @@ TOOLS :=
 UNIT :=
 FUZZ :=
 
-DIRS := lib/base lib/proto lib/run lib/net lib/sip lib/db \
-	gateway/switch gateway/access federation/xmpp federation/sip sip-xmpp gateway/line turn turn/xdp core/im core/store \
-	firmware/super firmware/keys firmware/conf firmware/shell firmware/admin firmware/capture firmware/ssh image \
-	demo tests/fuzz tests/play tests/load tests/peer/agents
+# In order of their layers; one a line.
+DIRS := lib/base \
+	lib/proto \
+	lib/run \
+	lib/net \
+	lib/sip \
+	lib/db \
+	gateway/switch \
+	gateway/access \
+	federation/xmpp \
+	federation/sip \
+	sip-xmpp \
+	gateway/line \
+	turn \
+	turn/xdp \
+	core/im \
+	core/store \
+	firmware/super \
+	firmware/keys \
+	firmware/conf \
+	firmware/log \
+	firmware/shell \
+	firmware/admin \
+	firmware/capture \
+	firmware/ssh \
+	image \
+	demo \
+	tests/fuzz \
+	tests/play \
+	tests/load \
+	tests/peer/agents
 include $(wildcard $(addsuffix /build.mk,$(DIRS)))
 
 .PHONY: all image image-test prog-list tools test check check-layers check-reference reference unit unit-bins fuzz-bins bench clean

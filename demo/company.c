@@ -78,9 +78,10 @@ int company_prepare(struct company *c)
 	c->c2s_tls = port_free(c->addr, 15223);
 	c->s2s = port_free(c->addr, 15269);
 	c->s2s_tls = port_free(c->addr, 15270);
+	c->web = port_free(c->addr, 15443);
 	random_hex(c->password, 12);
-	if (!c->c2s || !c->c2s_tls || !c->s2s || !c->s2s_tls || c->c2s == c->c2s_tls || c->s2s == c->s2s_tls) {
-		snprintf(c->why, sizeof c->why, "no free ports at %s from 15222 and 15269", c->addr);
+	if (!c->web || !c->c2s || !c->c2s_tls || !c->s2s || !c->s2s_tls || c->c2s == c->c2s_tls || c->s2s == c->s2s_tls) {
+		snprintf(c->why, sizeof c->why, "no free ports at %s from 15222, 15269 and 15443", c->addr);
 		return ERR_FULL;
 	}
 	/* Programs of other users pass through the folder to their own; they cannot list it. */
@@ -155,12 +156,15 @@ static void put_script(const struct company *c, const struct company *p, uint16_
 	buf_putf(b, "set access listen-tls demo %s %u\n", c->addr, c->c2s_tls);
 	buf_putf(b, "set federation listen demo %s %u\n", c->addr, c->s2s);
 	buf_putf(b, "set federation listen-tls demo %s %u\n", c->addr, c->s2s_tls);
+	buf_putf(b, "set web certificate main\n");
+	buf_putf(b, "set web listen demo %s %u\n", c->addr, c->web);
 	buf_putf(b, "set trust system off\n");
 	buf_putf(b, "set trust anchor %s %s/authority.pem\n", p->name, p->folder);
 	buf_putf(b, "set federation peer %s action allow\n", p->domain);
 	buf_putf(b, "set federation peer %s authority %s\n", p->domain, p->name);
 	buf_putf(b, "set dns server 1 127.0.0.1 %u\n", dns_port);
 	buf_putf(b, "commit\n");
+	buf_putf(b, "operator add operator admin %s\n", c->password);
 	for (unsigned i = 0; i < COMPANY_USERS; i++)
 		buf_putf(b, "user add %s@%s %s\n", c->users[i], c->domain, c->password);
 }

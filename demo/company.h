@@ -12,7 +12,7 @@ struct company {
 	const char *name, *domain, *addr;
 	const char *users[COMPANY_USERS];
 	unsigned uid_base;
-	uint16_t c2s, c2s_tls, s2s, s2s_tls;
+	uint16_t c2s, c2s_tls, s2s, s2s_tls, web;
 	char folder[256];      /* state, run, files */
 	char bin[256];         /* where the programs are */
 	char password[20];     /* of both, made for this run */

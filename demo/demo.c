@@ -229,6 +229,7 @@ static void say_how_to_join(const struct demo *d)
 	}
 	printf("\n  for example, in profanity:  /connect %s@%s server %s port %u tls trust\n", c->users[0], c->domain,
 	       c->addr, c->c2s);
+	printf("  the web administration:     https://%s:%u/  as operator with the password of the company, once\n", c->addr, c->web);
 	printf("  an operator's view:         %s/ghsh --socket %s/run/ghsh.sock\n", d->bin, c->folder);
 	printf("      then: show federation, show sessions, federation check %s, trace domain %s\n",
 	       d->companies[1].domain, d->companies[1].domain);

@@ -263,6 +263,32 @@ static void log_out(struct conn *c, struct session *s, const struct api_row *row
 	session_end(s, "logged out");
 }
 
+/* As the tables of settings write it: a bar begins a new line. */
+static void put_lines(json_t *o, const char *name, const char *text)
+{
+	struct buf lines;
+
+	buf_init(&lines, 8192);
+	for (; *text; text++)
+		buf_put_u8(&lines, *text == '|' ? '\n' : (uint8_t)*text);
+	(void)json_object_set_new(o, name, json_text(buf_bytes(&lines))); /* a failure shows when it is written */
+	buf_fini(&lines);
+}
+
+static void tell_banner(struct conn *c, struct session *s, const struct api_row *row)
+{
+	json_t *o = json_object();
+	struct buf out;
+
+	(void)s;
+	(void)row;
+	buf_init(&out, 32 << 10);
+	put_lines(o, "banner", c->admin->config.banner);
+	json_put(&out, o);
+	conn_respond(c, 200, "application/json", buf_bytes(&out), NULL);
+	buf_fini(&out);
+}
+
 static void tell_openapi(struct conn *c, struct session *s, const struct api_row *row)
 {
 	(void)s;
@@ -275,6 +301,7 @@ const struct api_row api_table[] = {
 	{ HTTP1_POST, "session", "", log_in, true, "Log in" },
 	{ HTTP1_GET, "session", "", tell_session, false, "Who is logged in" },
 	{ HTTP1_DELETE, "session", "", log_out, false, "Log out; the candidate is forgotten" },
+	{ HTTP1_GET, "banner", "", tell_banner, true, "What is to be shown before a log-in" },
 	{ HTTP1_GET, "openapi.json", "", tell_openapi, true, "This description" },
 
 	/* ---- settings ---- */

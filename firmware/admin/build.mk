@@ -8,10 +8,11 @@ WEB_SRCS := $(addprefix $(WEB_DIR)/,index.html package.json package-lock.json ts
 	federation.tsx history.tsx i18n.ts ja.ts login.tsx main.tsx style.css ui.tsx users.tsx)
 
 PROGS += gh-admin
-gh-admin_SRCS := firmware/admin/main.c firmware/admin/listen.c firmware/admin/config.c firmware/admin/conn.c \
-	firmware/admin/operator.c firmware/admin/session.c firmware/admin/login.c firmware/admin/answer.c firmware/admin/api.c \
-	firmware/admin/api_schema.c firmware/admin/route.c firmware/admin/problem.c firmware/admin/json.c \
-	firmware/admin/openapi.c $(if $(wildcard $(WEB_DEPS) $(WEB_ASSETS)),$(WEB_ASSETS),firmware/admin/assets_none.c)
+admin_SERVER := firmware/admin/conn.c firmware/admin/operator.c firmware/admin/session.c firmware/admin/login.c \
+	firmware/admin/answer.c firmware/admin/api.c firmware/admin/api_schema.c firmware/admin/route.c firmware/admin/problem.c \
+	firmware/admin/json.c firmware/admin/openapi.c
+gh-admin_SRCS := firmware/admin/main.c firmware/admin/listen.c firmware/admin/config.c $(admin_SERVER) \
+	$(if $(wildcard $(WEB_DEPS) $(WEB_ASSETS)),$(WEB_ASSETS),firmware/admin/assets_none.c)
 gh-admin_LIBS := net run proto base
 gh-admin_LD := -levent_core -lseccomp -lssl -lcares -ljansson $(proto_LD)
 
@@ -25,3 +26,14 @@ $(WEB_ASSETS): $(WEB_SRCS) | $(WEB_DEPS)
 	cd $(WEB_DIR) && npm run --silent build
 $(O)/obj/$(WEB_ASSETS:.c=.o): CPPFLAGS += -Ifirmware/admin
 $(O)/obj/firmware/admin/openapi.o: docs/admin/openapi.json
+
+admin_PLAY := firmware/admin/admin_play.c firmware/admin/listen.c firmware/admin/config.c firmware/admin/assets_none.c $(admin_SERVER)
+UNIT += firmware/admin/admin_test
+admin_test_SRCS := $(admin_PLAY)
+admin_test_LIBS := net run proto base
+admin_test_LD := -levent_core -lssl -lcares -ljansson $(proto_LD)
+FUZZ += admin_fuzz
+$(O)/obj/tests/fuzz/admin_fuzz.o: CPPFLAGS += -Ifirmware/admin
+admin_fuzz_SRCS := $(admin_PLAY)
+admin_fuzz_LIBS := net run proto base
+admin_fuzz_LD := -levent_core -lssl -lcares -ljansson $(proto_LD)

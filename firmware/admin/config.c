@@ -4,6 +4,8 @@
 #include "base/log.h"
 #include "net/tls_settings.h"
 
+#include <stdio.h>
+
 enum { MINUTE_MS = 60000 };
 
 /* The one name under which the certificate is kept: whatever a browser asks for, it is shown this. */
@@ -52,6 +54,8 @@ void admin_apply(struct admin *a, const struct settings *s)
 		.session_ms = (uint64_t)settings_int(s, SET_WEB_SESSION) * MINUTE_MS,
 		.is_bound = settings_bool(s, SET_WEB_BOUND),
 	};
+	struct bytes banner = settings_text(s, SET_OPERATORS_BANNER);
+	snprintf(a->config.banner, sizeof a->config.banner, "%.*s", BYTES_FMT(banner));
 	apply_certificate(a, s);
 	a->is_ready = true;
 	admin_accept_update(a);

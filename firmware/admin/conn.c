@@ -16,6 +16,7 @@ enum {
 	KEEP_MS = 60000,     /* between requests */
 	WRITE_MS = 60000,    /* without the client taking anything */
 	FIELDS_BYTES = 16 << 10,
+	WAITING_MAX = 16 << 10,
 };
 
 static const char *const alpn[] = { "http/1.1", NULL };
@@ -114,6 +115,7 @@ static int keep_head(struct conn *c, const struct http1_request *q)
 	r->is_minor_0 = q->minor == 0;
 	r->is_kept = q->is_kept;
 	r->takes_gzip = http1_has_token(q, "accept-encoding", "gzip");
+	r->is_background = http1_count(q, "x-background") > 0;
 	buf_init(&r->text, FIELDS_BYTES + 64);
 	buf_init(&r->body, CONN_BODY_MAX + 1);
 	if (!buf_reserve(&r->text, FIELDS_BYTES)) /* all of it at once: the views stay */
@@ -143,14 +145,14 @@ static void on_head(struct conn *c, const struct http1_request *q)
 	wait_for(c, BODY_MS);
 	if (c->is_gone)
 		return;
+	if (!route_admit(c, q)) {
+		c->is_body_dropped = q->has_body;
+		return;
+	}
 	if (rc < 0) {
 		c->is_body_dropped = c->is_ending = true;
 		c->admin->stats[STAT_MALFORMED]++;
 		conn_problem(c, 400, "path", "the path is malformed");
-		return;
-	}
-	if (!route_admit(c, q)) {
-		c->is_body_dropped = q->has_body;
 		return;
 	}
 	if (q->expects_continue) {
@@ -186,7 +188,6 @@ static void on_event(struct conn *c, enum http1_event what, const struct http1_r
 	} else if (what == HTTP1_BODY_CAME) {
 		on_body(c, piece);
 	} else if (!c->is_answering) {
-		link_pause(&c->link, true); /* what comes now waits for the answer */
 		wait_for(c, WRITE_MS);
 		if (!c->is_gone)
 			route_request(c);
@@ -234,6 +235,9 @@ static void on_data(void *arg, struct bytes in)
 		in = bytes_skip(in, n);
 		read_on(c);
 	}
+	/* What comes during an answer waits for its end; so much of it, and the client's own end is still seen. */
+	if (!c->is_gone && c->is_answering && http1_waiting(&c->reader) > WAITING_MAX)
+		link_pause(&c->link, true);
 	if (!c->is_gone && !was_inside && !c->is_answering && http1_is_inside(&c->reader) && !c->request.text.p)
 		wait_for(c, HEAD_MS); /* the whole head, however slowly its bytes come */
 }

@@ -21,6 +21,7 @@ struct request {
 	struct buf text;         /* what the views below point into */
 	struct bytes raw_path, query, host, authorization, cookie, csrf, content_type, accept, if_none_match, origin;
 	bool is_minor_0, is_kept, takes_gzip;
+	bool is_background;      /* a page asks by itself: that keeps no session alive */
 	struct buf body;
 };
 

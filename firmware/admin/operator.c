@@ -62,9 +62,9 @@ static void forget_ask(struct ask *q)
 	q->op = NULL;
 }
 
-void operator_close(struct operator *op)
+static void close_pair(struct operator *op)
 {
-	if (!op || op->is_gone)
+	if (op->is_gone)
 		return;
 	op->is_gone = true;
 	loop_watch_del(&op->watch);
@@ -81,6 +81,14 @@ void operator_close(struct operator *op)
 	}
 }
 
+void operator_close(struct operator *op)
+{
+	if (!op)
+		return;
+	op->ended = NULL; /* its owner knows, and may be gone already when its asks hear of it */
+	close_pair(op);
+}
+
 void operator_sweep(struct admin *a)
 {
 	LIST_EACH (it, &a->operators_gone) {
@@ -95,7 +103,7 @@ static void end(struct operator *op)
 {
 	if (op->is_gone)
 		return;
-	operator_close(op);
+	close_pair(op);
 	if (op->ended)
 		op->ended(op->arg);
 }

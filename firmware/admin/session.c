@@ -21,6 +21,7 @@ static void free_session(struct session *s)
 	ask_drop(&s->login);
 	operator_close(s->op);
 	json_decref(s->about);
+	json_decref(s->message);
 	list_del(&s->node);
 	s->admin->n_sessions--;
 	secret_wipe(s, sizeof *s);
@@ -94,6 +95,8 @@ void session_describe(const struct session *s, struct buf *out)
 	(void)json_object_set_new(o, "csrf", json_text(bytes_of(s->csrf)));
 	if (s->about)
 		(void)json_object_set(o, "login", s->about); /* as above */
+	if (s->message)
+		(void)json_object_set(o, "message", s->message); /* as above */
 	if (s->kind == SESSION_BEARER)
 		(void)json_object_set_new(o, "token", json_text(bytes_of(s->token)));
 	(void)json_object_set_new(o, "idle_minutes", json_integer((json_int_t)(s->admin->config.idle_ms / 60000)));
@@ -146,7 +149,7 @@ static void login_failed(struct session *s, int rc, struct bytes why)
 	peer_address_text(&s->peer, peer);
 	s->admin->stats[STAT_LOGIN_FAILED]++;
 	log_warn("web.login.failed", LOG_STR("address", peer), LOG_STR("reason", err_name(rc)));
-	login_refuse(s, rc == ERR_CLOSED ? 503 : rc == ERR_AGAIN ? 429 : rc == ERR_RANGE ? 422 : 401, err_name(rc), why);
+	login_refuse(s, rc == ERR_CLOSED ? 503 : rc == ERR_AGAIN ? 429 : rc == ERR_RANGE ? 422 : 401, rc == ERR_AUTH ? "login-failed" : err_name(rc), why);
 }
 
 /* Not a mistake: the person's next step. Each step is a log-in of its own. */
@@ -202,7 +205,10 @@ static void login_frame(struct ask *q, enum oper_frame type, struct wire *w)
 {
 	struct session *s = of_login(q);
 
-	if (type == OPER_RECORD) {
+	if (type == OPER_BANNER && wire_u8(w) == OPER_BANNER_AFTER) {
+		json_decref(s->message);
+		s->message = json_text(wire_str(w));
+	} else if (type == OPER_RECORD) {
 		login_record(s, w);
 	} else if (type == OPER_DONE) {
 		int rc = (int)wire_u32(w);
@@ -425,7 +431,7 @@ struct session *session_of(struct conn *c)
 		conn_problem(c, 403, "csrf", "the X-CSRF-Token field is missing or wrong");
 		return NULL;
 	}
-	if (s)
+	if (s && !c->request.is_background)
 		s->used_ms = loop_now(s->admin->loop);
 	return s;
 }

@@ -23,6 +23,7 @@ struct session {
 	uint64_t created_ms, used_ms;
 	struct operator *op;
 	char user[64], role[16];
+	json_t *message;     /* what is to be shown after the log-in; NULL */
 	json_t *about;       /* what gh-conf said of the log-in: last one, failures, days of the password */
 	bool is_live;        /* logged in */
 	/* while it logs in */

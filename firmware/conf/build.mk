@@ -1,13 +1,13 @@
 PROGS += gh-conf
 gh-conf_SRCS := firmware/conf/conf.c firmware/conf/txn.c firmware/conf/store.c firmware/conf/rows.c \
 	firmware/conf/entry.c firmware/conf/conf_text.c firmware/conf/check.c firmware/conf/cert.c firmware/conf/keyring.c \
-	firmware/conf/expiry.c firmware/conf/listeners.c firmware/conf/audit.c firmware/conf/oper.c firmware/conf/relay.c \
+	firmware/conf/expiry.c firmware/conf/listeners.c firmware/conf/audit.c firmware/conf/oper.c firmware/conf/handed.c firmware/conf/relay.c \
 	firmware/conf/commands.c firmware/conf/command.c firmware/conf/complete.c firmware/conf/place.c \
 	firmware/conf/cmd_settings.c firmware/conf/cmd_commit.c firmware/conf/cmd_show.c \
-	firmware/conf/cmd_certificate.c firmware/conf/cmd_turn.c \
+	firmware/conf/cmd_certificate.c firmware/conf/cmd_turn.c firmware/conf/cmd_capture.c \
 	firmware/conf/disk.c firmware/conf/scrypt.c firmware/conf/hasher.c firmware/conf/account.c firmware/conf/accounts.c \
 	firmware/conf/throttle.c firmware/conf/totp.c firmware/conf/quality.c firmware/conf/rights.c firmware/conf/login.c \
-	firmware/conf/cmd_operator.c firmware/conf/cmd_operator_show.c firmware/conf/cmd_totp.c firmware/conf/cmd_capture.c
+	firmware/conf/cmd_operator.c firmware/conf/cmd_operator_show.c firmware/conf/cmd_totp.c firmware/conf/cmd_audit.c firmware/conf/trail.c firmware/conf/approval.c
 gh-conf_LIBS := net run proto base
 gh-conf_LD := -levent_core -lseccomp -lexpat -lidn2 -licuuc -lssl -lcrypto
 
@@ -23,3 +23,21 @@ check_test_SRCS := firmware/conf/check.c firmware/conf/cert.c firmware/conf/keyr
 	firmware/conf/rows.c firmware/conf/entry.c firmware/conf/conf_text.c
 check_test_LIBS := net run proto base
 check_test_LD := -levent_core -lexpat -lidn2 -licuuc -lssl -lcrypto
+
+UNIT += firmware/conf/operators_test
+operators_test_SRCS := firmware/conf/account.c firmware/conf/accounts.c firmware/conf/disk.c firmware/conf/scrypt.c firmware/conf/throttle.c \
+	firmware/conf/totp.c firmware/conf/quality.c firmware/conf/rights.c
+operators_test_LIBS := run base
+operators_test_LD := -lcrypto
+
+UNIT += firmware/conf/trail_test
+trail_test_SRCS := firmware/conf/trail.c firmware/conf/disk.c
+trail_test_LIBS := run base
+trail_test_LD := -levent_core -lcrypto
+
+# all of gh-conf but its main
+conf_ENGINE := $(filter-out firmware/conf/conf.c,$(gh-conf_SRCS)) firmware/conf/oper_fixture.c
+UNIT += firmware/conf/oper_test
+oper_test_SRCS := $(conf_ENGINE)
+oper_test_LIBS := $(gh-conf_LIBS)
+oper_test_LD := $(gh-conf_LD)

@@ -338,6 +338,27 @@ static void check_federation(const struct rows *r, struct check *c)
 		add(c, true, BYTES("dns query-timeout"), "longer than dns budget");
 }
 
+/* The web administration: whoever opens it shall not find a door that nobody answers. */
+static void check_web(const struct rows *r, const struct check_against *against, struct check *c)
+{
+	bool has_certificate = is_set(r, SET_WEB_CERTIFICATE, BYTES_NONE);
+	char text[256];
+
+	for (size_t i = 0; i < r->n; i++) {
+		const struct row_item *item = &r->v[i];
+		if (item->row->id == SET_WEB_LISTEN && !has_certificate)
+			add(c, true, item->path, "set web certificate too: without one nobody is served");
+		if (item->row->id != SET_WEB_CERTIFICATE)
+			continue;
+		struct bytes pem = rows_value(r, SET_CERTIFICATE_CHAIN, item->value);
+		snprintf(text, sizeof text, "there is no certificate %.*s", BYTES_FMT(item->value));
+		if (pem.n == 0)
+			add(c, true, item->path, text);
+		else if (against->keys->is_known)
+			check_key(item, pem, against->keys, !is_as_before(against->running, item, pem), c);
+	}
+}
+
 void check_rows(const struct rows *r, const struct check_against *against, struct check *out)
 {
 	*out = (struct check){ 0 };
@@ -351,4 +372,5 @@ void check_rows(const struct rows *r, const struct check_against *against, struc
 	check_federation(r, out);
 	check_sip(r, out);
 	check_turn(r, against->running, out);
+	check_web(r, against, out);
 }

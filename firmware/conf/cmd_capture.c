@@ -127,7 +127,7 @@ static bool on_part(struct conf *c, struct oper *o, const char *name, const stru
 		return true; /* not what was asked for: the end without a part tells */
 	o->capture.part = part.n;
 	if (part.n > 0)
-		oper_file(o, o->capture.file, part);
+		oper_file(o, bytes_of(o->capture.file), part);
 	return true;
 }
 

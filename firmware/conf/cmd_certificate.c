@@ -9,29 +9,30 @@
 
 enum { NAMES_MAX = 30 };
 
-/* The first hosted domain that runs with this certificate; empty: none. */
-static struct bytes user_of(const struct conf *c, struct bytes name)
+/* The first setting that runs with this certificate: of a hosted domain, or of the web administration. NULL: none. */
+static const struct row_item *user_of(const struct conf *c, struct bytes name)
 {
 	const struct rows *r = &c->store.running;
 
 	for (size_t i = 0; i < r->n; i++) {
-		if (r->v[i].row->id == SET_DOMAIN_CERTIFICATE && bytes_eq(r->v[i].value, name))
-			return r->v[i].key;
+		if ((r->v[i].row->id == SET_DOMAIN_CERTIFICATE || r->v[i].row->id == SET_WEB_CERTIFICATE) && bytes_eq(r->v[i].value, name))
+			return &r->v[i];
 	}
-	return BYTES_NONE;
+	return NULL;
 }
 
 /* A key that goes, or changes, takes its domains' TLS with it at once, before any commit. */
 static bool refuse_in_use(struct conf *c, struct oper *o, struct bytes name)
 {
-	struct bytes domain = user_of(c, name);
-	char text[512];
+	const struct row_item *user = user_of(c, name);
+	char text[640];
 
-	if (domain.n == 0)
+	if (!user)
 		return false;
-	snprintf(text, sizeof text, "%.*s runs with this key: take a new name, set domain %.*s certificate to it, commit",
-	         (int)(domain.n > 200 ? 200 : domain.n), (const char *)domain.p,
-	         (int)(domain.n > 200 ? 200 : domain.n), (const char *)domain.p);
+	struct bytes who = user->key.n ? user->key : BYTES("the web administration");
+	snprintf(text, sizeof text, "%.*s runs with this key: take a new name, set %.*s to it, commit",
+	         (int)(who.n > 200 ? 200 : who.n), (const char *)who.p,
+	         (int)(user->path.n > 300 ? 300 : user->path.n), (const char *)user->path.p);
 	oper_done(o, ERR_EXISTS, text);
 	return true;
 }
@@ -218,7 +219,7 @@ static void import_done(struct conf *c, struct oper *o, const char *name, int rc
 /* Would the file's key be another than the one that a running domain needs? */
 static bool is_other_key(const struct conf *c, struct bytes name, struct bytes chain)
 {
-	return user_of(c, name).n > 0 && !cert_same_key(chain, rows_value(&c->store.running, SET_CERTIFICATE_CHAIN, name));
+	return user_of(c, name) != NULL && !cert_same_key(chain, rows_value(&c->store.running, SET_CERTIFICATE_CHAIN, name));
 }
 
 /* What is in the file: 0, or an error with *why. */

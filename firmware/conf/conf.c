@@ -115,6 +115,7 @@ static void apply_own(struct conf *c)
 	static const char *const levels[] = { "error", "warn", "info", "debug" };
 	struct bytes level = rows_value(&c->store.running, SET_LOG_LEVEL, BYTES_NONE);
 
+	log_set_stderr(!bytes_eq_str(rows_value(&c->store.running, SET_LOG_STDERR, BYTES_NONE), "off"));
 	for (unsigned i = 0; i < LOG_LEVEL_COUNT; i++) {
 		if (bytes_eq_str(level, levels[i]))
 			log_set_level((enum log_level)i);
@@ -126,7 +127,7 @@ static void on_switched(void *arg, const struct rows *old, const char *by)
 {
 	struct conf *c = arg;
 
-	audit_commit(old, &c->store.running, c->store.generation, by);
+	audit_commit(c, old, by);
 	apply_own(c);
 }
 
@@ -245,6 +246,7 @@ static int on_command_done(void *arg, struct chan *from, const struct frame *f)
 static const struct bus_handler handlers[] = {
 	{ MSG_SNAPSHOT_ACCEPT, on_accept },       { MSG_SNAPSHOT_REFUSE, on_refuse },
 	{ MSG_LISTENERS_DONE, on_listeners_done }, { MSG_PROCESS, on_process },
+	{ MSG_OPERATOR, handed_operator },
 	{ MSG_RECORD, on_record },                { MSG_COMMAND_DONE, on_command_done },
 	{ MSG_CAPTURE_OPENED, capture_on_opened },
 };
@@ -291,6 +293,8 @@ static int init_accounts(struct conf *c)
 {
 	int rc = accounts_open(&c->accounts, c->store.dir_fd);
 
+	if (trail_open(&c->trail, c->loop, c->store.dir_fd) < 0)
+		log_error("conf.audit.unwritten", LOG_STR("why", "the trail cannot be opened"));
 	throttle_init(&c->throttle);
 	scrypt_fresh(&c->nobody);
 	return rc < 0 ? rc : hasher_init(&c->hasher, c->loop, c->helper_fd, on_helper_lost, c);
@@ -325,7 +329,7 @@ static void on_socket(void *arg, unsigned events)
 
 	(void)events;
 	if (fd >= 0)
-		oper_accept(c, fd, true, "");
+		(void)oper_accept(c, fd, true, ""); /* who is refused has been told */
 }
 
 static void on_listener(void *program, const char *name, const char *addr, uint16_t port, int fd)
@@ -361,6 +365,8 @@ static void on_down(void *program, struct chan *ch)
 
 	txn_down(&c->txn, chan_prog(ch), chan_instance(ch));
 	relay_down(c, chan_prog(ch), chan_instance(ch));
+	if (chan_prog(ch) == PROG_ADMIN)
+		handed_down(c);
 }
 
 static void on_stop(void *program, uint32_t grace_ms)
@@ -372,7 +378,9 @@ static void on_stop(void *program, uint32_t grace_ms)
 	txn_fini(&c->txn);
 	expiry_fini(&c->expiry);
 	hasher_fini(&c->hasher);
+	approvals_fini(&c->approvals);
 	accounts_close(&c->accounts);
+	trail_close(&c->trail);
 	store_close(&c->store);
 	proc_exit(c->proc, 0);
 }

@@ -23,7 +23,7 @@ static void on_day(void *arg)
 
 	for (size_t i = 0; i < e->running->n; i++) {
 		const struct row_item *item = &e->running->v[i];
-		if (item->row->id == SET_DOMAIN_CERTIFICATE)
+		if (item->row->id == SET_DOMAIN_CERTIFICATE || item->row->id == SET_WEB_CERTIFICATE)
 			tell(item, rows_value(e->running, SET_CERTIFICATE_CHAIN, item->value), wall_s);
 	}
 	(void)loop_timer_set(e->loop, &e->daily, DAY_MS); /* it was set before, so it has room */

@@ -93,11 +93,11 @@ void oper_text(struct oper *o, struct bytes text)
 	frame_end(o);
 }
 
-void oper_file(struct oper *o, const char *name, struct bytes content)
+void oper_file(struct oper *o, struct bytes name, struct bytes content)
 {
 	struct buf *b = frame_begin(o, OPER_FILE);
 
-	wire_put_str(b, bytes_of(name));
+	wire_put_str(b, name);
 	wire_put_bytes(b, content);
 	frame_end(o);
 }
@@ -273,10 +273,24 @@ static int read_words(struct wire *w, bool with_kinds, struct command_line *line
 	return wire_end(w);
 }
 
+void command_run(struct oper *o, const struct command *cmd, const struct command_args *args)
+{
+	struct buf verb;
+
+	if (cmd->fn) {
+		cmd->fn(o->conf, o, cmd, args);
+		return;
+	}
+	buf_init(&verb, 256);
+	command_put_literals(cmd, &verb);
+	struct relay_ask ask = { .targets = cmd->targets, .verb = buf_cstr(&verb), .args = args->v, .n_args = args->n };
+	relay_start(o->conf, o, &ask);
+	buf_fini(&verb);
+}
+
 static void run_command(struct oper *o, const struct command_match *m)
 {
 	const struct command *cmd = m->command;
-	struct buf verb;
 
 	o->had_secret = m->args.has_secret;
 	if (!rights_may(o->role, cmd->role) || (o->is_limited && !command_is_own(cmd))) {
@@ -286,16 +300,10 @@ static void run_command(struct oper *o, const struct command_match *m)
 	}
 	if (cmd->role != OPER_AUDITOR)
 		audit_command(o, cmd, &m->args);
-	if (cmd->fn) {
-		cmd->fn(o->conf, o, cmd, &m->args);
-		return;
-	}
-	buf_init(&verb, 256);
-	command_put_literals(cmd, &verb);
-	struct relay_ask ask = { .targets = cmd->targets, .verb = buf_cstr(&verb),
-				 .args = m->args.v, .n_args = m->args.n };
-	relay_start(o->conf, o, &ask);
-	buf_fini(&verb);
+	if (approval_is_needed(o->conf, cmd))
+		approval_ask(o, cmd, &m->args);
+	else
+		command_run(o, cmd, &m->args);
 }
 
 static int on_ask(struct oper *o, struct wire *w)
@@ -580,7 +588,7 @@ static bool has_room(const struct conf *c, const struct oper *o)
 	return c->n_opers < OPERS_MAX - OPERS_CONSOLE && count_strangers(c) < OPERS_STRANGERS;
 }
 
-void oper_accept(struct conf *c, int fd, bool is_unix, const char *source)
+struct oper *oper_accept(struct conf *c, int fd, bool is_unix, const char *source)
 {
 	struct oper *o = calloc(1, sizeof *o);
 	bool is_right = o != NULL;
@@ -596,12 +604,13 @@ void oper_accept(struct conf *c, int fd, bool is_unix, const char *source)
 		log_warn("conf.oper.refused", LOG_STR("by", o ? o->by : ""), LOG_STR("source", o ? o->source : source), LOG_INT("opers", c->n_opers));
 		free(o);
 		(void)close(fd); /* refused */
-		return;
+		return NULL;
 	}
 	list_add_tail(&c->opers, &o->node);
 	c->n_opers++;
 	if (o->way == OPER_WAY_LOCAL && o->uid >= OPER_UID_FIRST && o->uid <= OPER_UID_LAST)
 		login_by_user(o, o->uid);
+	return o;
 }
 
 void oper_evict(struct oper *o, const char *why)

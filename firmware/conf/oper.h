@@ -32,6 +32,7 @@ struct oper {
 	struct buf in, out;
 	enum oper_way way;
 	unsigned uid; /* of OPER_WAY_LOCAL */
+	uint64_t number;         /* OPER_WAY_HANDED: the other program's number for it */
 	bool is_known;           /* it may ask: as the console, or as an account after its login */
 	enum oper_role role;     /* of who is known */
 	enum oper_role wanted;   /* by HELLO: not more than this role may */
@@ -64,8 +65,8 @@ struct oper {
 };
 
 /* Takes over a descriptor: a connection at ghsh.sock (is_unix: the kernel says whose it is), or one end of a pair that
- * another program handed over, whose people come from `source` (an address as text). */
-void oper_accept(struct conf *c, int fd, bool is_unix, const char *source);
+ * another program handed over, whose people come from `source` (an address as text). NULL: refused, and closed. */
+struct oper *oper_accept(struct conf *c, int fd, bool is_unix, const char *source);
 void oper_close_all(struct conf *c);
 /* Ends a connection, after what it has been told has gone out if that goes at once. */
 void oper_evict(struct oper *o, const char *why);
@@ -82,8 +83,8 @@ void oper_record_str(struct oper *o, const char *key, const char *value);
 void oper_record_int(struct oper *o, const char *key, int64_t value);
 void oper_record_end(struct oper *o);
 void oper_text(struct oper *o, struct bytes text);
-/* A file for the person, or its next part: several of one name belong together. name: without a slash and a leading dot. */
-void oper_file(struct oper *o, const char *name, struct bytes content);
+/* A file's next part, or the whole of it. name: a plain file name, no slash and no leading dot. */
+void oper_file(struct oper *o, struct bytes name, struct bytes content);
 /* Calls o->drained, at once or later, when little of the answer waits for its reader. */
 void oper_when_drained(struct oper *o, void (*drained)(struct conf *c, struct oper *o));
 void oper_note(struct oper *o, const char *text);

@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CONTROL_FD = 3 };
+enum { CONTROL_FD = 3, LOG_FD = 4, HIGH_FD = 10 };
 
 static const char *const state_names[] = { "none", "starting", "running", "waiting", "stopping" };
 
@@ -21,16 +21,23 @@ struct chan *child_chan(const struct child *c)
 	return c->pid ? bus_chan(c->super->bus, c->prog, c->instance) : NULL;
 }
 
-void child_tell_conf(const struct child *c)
+void child_tell_of(const struct child *c, enum prog listener)
 {
-	struct buf *b = chan_begin(bus_chan(c->super->bus, PROG_CONF, 0), MSG_PROCESS, 0);
+	struct chan *to = bus_chan(c->super->bus, listener, 0);
+	struct buf *b = chan_begin(to, MSG_PROCESS, 0);
 
 	wire_put_u8(b, (uint8_t)c->prog);
 	wire_put_u8(b, (uint8_t)c->instance);
 	wire_put_u32(b, (uint32_t)c->pid);
 	wire_put_u32(b, c->restarts);
 	wire_put_str(b, bytes_of(state_names[c->state]));
-	(void)chan_end(bus_chan(c->super->bus, PROG_CONF, 0)); /* it hears all states when it is back */
+	(void)chan_end(to); /* it hears all states when it is back */
+}
+
+static void tell_all(const struct child *c)
+{
+	child_tell_of(c, PROG_CONF);
+	child_tell_of(c, PROG_LOG);
 }
 
 /* Only what the sanitizers of a test build read passes on from our environment. */
@@ -61,16 +68,18 @@ _Noreturn static void become(struct child *c, int control)
 	if (getppid() != s->pid)
 		_exit(0); /* gh-super went before the line above */
 	setpgid(0, 0);
-	if (control == CONTROL_FD)
-		fcntl(control, F_SETFD, 0);
-	else
-		dup2(control, CONTROL_FD);
+	/* From where neither is in the other's way. */
+	control = fcntl(control, F_DUPFD_CLOEXEC, HIGH_FD);
+	int lines = fcntl(c->log[1], F_DUPFD_CLOEXEC, HIGH_FD);
+	dup2(control, CONTROL_FD);
+	if (lines >= 0)
+		dup2(lines, LOG_FD);
 	clean_environment();
 	snprintf(path, sizeof path, "%s/%s", s->bin, prog_name(c->prog));
 	snprintf(instance, sizeof instance, "%u", c->instance);
 	snprintf(uid, sizeof uid, "%u", s->uid_base ? s->uid_base + c->prog : 0);
 	execl(path, prog_name(c->prog), "--instance", instance, "--state", s->state, "--empty", s->empty,
-	      "--uid", uid, (char *)NULL);
+	      "--uid", uid, lines >= 0 ? "--log" : (char *)NULL, "4", (char *)NULL);
 	log_error("super.exec.failed", LOG_STR("program", prog_name(c->prog)), LOG_STR("path", path));
 	_exit(127);
 }
@@ -80,6 +89,10 @@ int child_start(struct child *c)
 	int fds[2];
 
 	loop_timer_del(c->super->loop, &c->timer);
+	if (c->log[0] < 0) {
+		lines_open(c->log);
+		lines_hand_over(c->super, c->prog, c->instance, c->log);
+	}
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
 		return ERR_SYS;
 	c->pid = fork();
@@ -106,7 +119,7 @@ int child_start(struct child *c)
 	listen_hand_over(c->super, c);
 	chan_begin(child_chan(c), MSG_BEGIN, 0);
 	(void)chan_end(child_chan(c)); /* it has died already: see above */
-	child_tell_conf(c);
+	tell_all(c);
 	return 0;
 }
 
@@ -141,7 +154,7 @@ static void on_timer(void *arg)
 
 void child_init(struct child *c, struct super *s, enum prog prog, unsigned instance)
 {
-	*c = (struct child){ .super = s, .prog = prog, .instance = instance };
+	*c = (struct child){ .super = s, .prog = prog, .instance = instance, .log = { -1, -1 } };
 	loop_timer_init(&c->timer, on_timer, c);
 }
 
@@ -152,7 +165,7 @@ void child_ready(struct child *c)
 		c->state = CHILD_RUNNING;
 		c->ready_ms = loop_now(c->super->loop);
 	}
-	child_tell_conf(c);
+	tell_all(c);
 }
 
 void child_exited(struct child *c, int status)
@@ -170,7 +183,7 @@ void child_exited(struct child *c, int status)
 		c->state = CHILD_NONE;
 	else
 		plan_again(c);
-	child_tell_conf(c);
+	tell_all(c);
 	if (is_on_purpose && !c->super->is_stopping)
 		children_adjust(c->super); /* it may have been wanted again meanwhile */
 }

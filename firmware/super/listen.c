@@ -295,6 +295,9 @@ int listen_open_console(struct super *s)
 	if (!rc && geteuid() == 0 && s->uid_base && (chown(to.sun_path, (uid_t)-1, OPER_GID) < 0 || chmod(to.sun_path, 0660) < 0))
 		rc = ERR_SYS;
 	umask(old);
+	/* Members of the group may log in; who they are, their account says. */
+	if (!rc && s->operators_gid && (chown(to.sun_path, (uid_t)-1, s->operators_gid) < 0 || chmod(to.sun_path, 0660) < 0))
+		rc = ERR_SYS;
 	if (rc) {
 		close(fd);
 		return rc;

@@ -26,6 +26,7 @@ struct child {
 	enum prog prog;
 	unsigned instance;
 	enum child_state state;
+	int log[2]; /* its pipe to gh-log, kept over restarts of both; -1: none */
 	pid_t pid; /* 0: no process */
 	uint32_t restarts, delay_ms;
 	uint64_t ready_ms; /* 0: not yet */
@@ -47,10 +48,12 @@ struct super {
 	const char *bin, *state, *run;
 	char *empty;
 	unsigned uid_base; /* 0: programs keep our user */
+	gid_t operators_gid; /* group that reaches ghsh.sock; 0: nobody but root and us */
 	pid_t pid;         /* ours */
 	struct child children[PROG_COUNT][INSTANCES_MAX];
 	uint8_t wanted[PROG_COUNT]; /* instances */
 	struct listener listeners[SUPER_LISTENERS_MAX];
+	int log[2]; /* our own lines */
 	unsigned stop_phase;
 	bool is_stopping;
 };
@@ -75,9 +78,17 @@ void child_stop(struct child *c, uint32_t grace_ms);
 struct child *child_of_pid(struct super *s, pid_t pid);
 /* Channel to it, or NULL. */
 struct chan *child_chan(const struct child *c);
-void child_tell_conf(const struct child *c);
+/* Its state, to gh-conf or gh-log. */
+void child_tell_of(const struct child *c, enum prog to);
 /* Starts and stops instances until as many run as are wanted. */
 void children_adjust(struct super *s);
+
+/* lines.c: the pipes from everybody to gh-log. A program without one writes to standard error only. */
+void lines_open(int pipe[2]);
+void lines_close(int pipe[2]);
+/* Hands gh-log, if it runs, the reading end of one, or of all. */
+void lines_hand_over(struct super *s, enum prog prog, unsigned instance, const int pipe[2]);
+void lines_hand_over_all(struct super *s);
 
 /* join.c: socket pairs between a program and all its living peers. */
 void join_all(struct child *c);

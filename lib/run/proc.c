@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "run/alarm.h"
 #include "run/fence.h"
 #include "run/proc_impl.h"
 
@@ -121,12 +122,24 @@ static void on_signal(void *arg, int signo)
 	stop(arg, 2000);
 }
 
+/* ---- alarms: what stands is said to gh-log whenever it comes ---- */
+
+static void tell_alarm(void *arg, const struct alarm_news *n)
+{
+	struct chan *c = bus_chan(((struct proc *)arg)->bus, PROG_LOG, 0);
+
+	alarm_put(chan_begin(c, MSG_ALARM, 0), n);
+	(void)chan_end(c); /* a gh-log that has gone hears what stands when it is back */
+}
+
 /* ---- bus hooks: the program's, with gh-super's channel kept to ourselves ---- */
 
 static void up(void *arg, struct chan *c)
 {
 	struct proc *p = arg;
 
+	if (chan_prog(c) == PROG_LOG)
+		alarm_set_sink(tell_alarm, p);
 	if (chan_prog(c) != PROG_SUPER && p->def->up && p->program)
 		p->def->up(p->program, c);
 }
@@ -272,7 +285,8 @@ static int probe(struct proc *p)
 static const struct option options[] = {
 	{ "instance", required_argument, NULL, 'i' }, { "state", required_argument, NULL, 's' },
 	{ "empty", required_argument, NULL, 'e' },    { "uid", required_argument, NULL, 'u' },
-	{ "fence-probe", no_argument, NULL, 'p' },    { 0 },
+	{ "fence-probe", no_argument, NULL, 'p' },
+	{ "log", required_argument, NULL, 'l' },    { 0 },
 };
 
 static int parse(struct proc *p, int argc, char **argv, bool *is_probe)
@@ -296,6 +310,11 @@ static int parse(struct proc *p, int argc, char **argv, bool *is_probe)
 			if (bytes_to_u64(bytes_of(optarg), UINT32_MAX, &v))
 				return ERR_RANGE;
 			p->place.uid = (unsigned)v;
+			break;
+		case 'l': /* a pipe to gh-log */
+			if (bytes_to_u64(bytes_of(optarg), 255, &v))
+				return ERR_RANGE;
+			log_set_pipe((int)v);
 			break;
 		case 'p':
 			*is_probe = true;

@@ -49,6 +49,12 @@ conf_text_fuzz_SRCS := firmware/conf/conf_text.c firmware/conf/rows.c firmware/c
 conf_text_fuzz_LIBS := run proto base
 conf_text_fuzz_LD := -levent_core $(proto_LD)
 
+FUZZ += logd_fuzz
+$(O)/obj/tests/fuzz/logd_fuzz.o: CPPFLAGS += -Ifirmware/log
+logd_fuzz_SRCS := $(logd_lines_SRCS) $(logd_book_SRCS)
+logd_fuzz_LIBS := run base
+logd_fuzz_LD := -lz
+
 FUZZ += sipmsg_fuzz sipstream_fuzz sipendpoint_fuzz
 sipmsg_fuzz_LIBS := sip base
 sipmsg_fuzz_LD := $(SIP_LD)
@@ -86,3 +92,11 @@ $(O)/obj/tests/fuzz/table_fuzz.o: CPPFLAGS += -Ifirmware/shell
 table_fuzz_SRCS := firmware/shell/table.c firmware/shell/page.c
 table_fuzz_LIBS := base
 table_fuzz_LD := -ljansson
+FUZZ += accounts_fuzz oper_fuzz
+$(O)/obj/tests/fuzz/accounts_fuzz.o $(O)/obj/tests/fuzz/oper_fuzz.o: CPPFLAGS += -Ifirmware/conf
+accounts_fuzz_SRCS := firmware/conf/account.c firmware/conf/scrypt.c
+accounts_fuzz_LIBS := run base
+accounts_fuzz_LD := -lcrypto
+oper_fuzz_SRCS := $(conf_ENGINE)
+oper_fuzz_LIBS := $(gh-conf_LIBS)
+oper_fuzz_LD := $(gh-conf_LD)

@@ -23,13 +23,13 @@ class Console:
         return subprocess.Popen([os.path.join(BIN, "ghsh"), "--socket", gh.socket] + list(options), stdin=slave, stdout=slave,
                                 stderr=slave, start_new_session=True, env=dict(os.environ, TERM="dumb", **environment))
 
-    def __init__(self, gh, *options, environment=None):
+    def __init__(self, gh, *options, until=PROMPT, environment=None):
         self.fd, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
         self.child = self.start(gh, slave, options, environment or {})
         os.close(slave)
         self.text = ""
-        self.wait(PROMPT)
+        self.before = self.wait(until)
 
     def wait(self, pattern, seconds=10):
         """Until the pattern stands in what has come since the last wait; gives that text."""

@@ -5,7 +5,7 @@ export interface Answer {
   records: Row[]; notes: string[]; message: string; changes: number; text?: string; files?: { name: string; base64: string }[];
 }
 export interface Session {
-  user: string; role: string; csrf: string; idle_minutes: number; login?: Row;
+  user: string; role: string; csrf: string; idle_minutes: number; login?: Row; message?: string;
 }
 export interface SettingRow {
   path: string; type: string; range: string; default?: string; unit: string; restarts: boolean; help: string;
@@ -28,9 +28,11 @@ export function watch(lost: () => void, changes: (n: number) => void) {
   onChanges = changes;
 }
 
-async function send(method: string, path: string, body?: unknown, accept = 'application/json', signal?: AbortSignal): Promise<Response> {
+async function send(method: string, path: string, body?: unknown, accept = 'application/json', signal?: AbortSignal,
+  isBackground = false): Promise<Response> {
   const headers: Record<string, string> = { Accept: accept };
   if (body !== undefined) headers['Content-Type'] = 'application/json';
+  if (isBackground) headers['X-Background'] = '1';
   if (csrf) headers['X-CSRF-Token'] = csrf;
   let r: Response;
   try {
@@ -57,8 +59,9 @@ function note(a: Answer): Answer {
 /** A path out of words, each encoded. */
 export const path = (...words: string[]) => words.map(encodeURIComponent).join('/');
 
-export async function get(where: string): Promise<Answer> {
-  return note(await (await send('GET', where)).json());
+/** isBackground: the page asks by itself, which keeps no session alive. */
+export async function get(where: string, isBackground = false): Promise<Answer> {
+  return note(await (await send('GET', where, undefined, 'application/json', undefined, isBackground)).json());
 }
 export async function change(method: 'POST' | 'PUT' | 'DELETE', where: string, body?: unknown): Promise<Answer> {
   return note(await (await send(method, where, body)).json());
@@ -76,6 +79,9 @@ export async function logIn(login: Login): Promise<Session> {
   const s = await (await send('POST', 'session', login)).json() as Session;
   csrf = s.csrf;
   return s;
+}
+export async function banner(): Promise<string> {
+  return (await (await send('GET', 'banner')).json()).banner;
 }
 /** The session that the browser still has, if any. */
 export async function resume(): Promise<Session | null> {

@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { change, path, schema, type Row, type SettingRow } from './api';
 import { useApp } from './app';
-import { t, title } from './i18n';
+import { sectionTitle, t, title } from './i18n';
 import { Button, Card, Failure, Field, FileButton, Loading, Page, Tag, useAction, useQuery } from './ui';
 
 interface Entry { row: SettingRow; path: string; value?: string; running?: string }
@@ -137,11 +137,11 @@ export function Configuration() {
       <div class="split">
         <nav class="sections" aria-label={t('conf.sections')}>
           <input type="search" placeholder={t('conf.filter')} aria-label={t('conf.filter')} value={filter} onInput={(e) => setFilter(e.currentTarget.value)} />
-          <ul>{sections.map((s) => <li key={s}><a href={'/configuration/' + s} aria-current={!words.length && s === here ? 'page' : undefined} onClick={() => setFilter('')}>{title(s)}{count(s) > 0 && <span class="count" title={t('conf.customised', { n: count(s) })}>{count(s)}</span>}</a></li>)}</ul>
+          <ul>{sections.map((s) => <li key={s}><a href={'/configuration/' + s} aria-current={!words.length && s === here ? 'page' : undefined} onClick={() => setFilter('')}>{sectionTitle(s)}{count(s) > 0 && <span class="count" title={t('conf.customised', { n: count(s) })}>{count(s)}</span>}</a></li>)}</ul>
         </nav>
         <div class="stack grow">
           {!shown.length && <p class="muted">{t('conf.nomatch')}</p>}
-          {single.length > 0 && <Card title={words.length ? undefined : title(here)}><ul class="settings">{single.map((r) => <Setting key={r.path} entry={entry(r, [])} isShort={false} reload={reload} />)}</ul></Card>}
+          {single.length > 0 && <Card title={words.length ? undefined : sectionTitle(here)}><ul class="settings">{single.map((r) => <Setting key={r.path} entry={entry(r, [])} isShort={false} reload={reload} />)}</ul></Card>}
           {stems.map((s) => <Keyed key={s} stem={s} rows={shown.filter((r) => r.path.startsWith(s + ' *'))} keys={keysUnder(s)} entry={entry} reload={reload} />)}
         </div>
       </div>

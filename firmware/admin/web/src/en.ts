@@ -3,16 +3,16 @@ export const en = {
   'app.name': 'Gatehouse', 'app.admin': 'Administration', 'app.skip': 'Skip to the content', 'app.menu': 'Menu',
   'app.language': 'Language', 'app.theme': 'Appearance', 'app.theme.auto': 'As the system', 'app.theme.light': 'Light',
   'app.theme.dark': 'Dark', 'app.logout': 'Log out', 'app.loading': 'Loading', 'app.retry': 'Try again', 'app.close': 'Close',
-  'app.cancel': 'Cancel', 'app.none': 'Nothing here yet.', 'app.search': 'Search', 'app.reload': 'Reload', 'app.more': 'More',
+  'app.cancel': 'Cancel', 'app.none': 'Nothing here yet.', 'app.more': 'More',
   'app.unreachable': 'The box cannot be reached. Check the network; this page tries again.', 'app.lost': 'Your session has ended. Please log in again.',
-  'app.notfound': 'There is no such page.', 'app.signedin': 'Logged in as', 'app.rows': '{n} rows', 'app.copy': 'Copy', 'app.copied': 'Copied',
+  'app.notfound': 'There is no such page.', 'app.signedin': 'Logged in as',
 
   'nav.dashboard': 'Overview', 'nav.configuration': 'Configuration', 'nav.federation': 'Federation', 'nav.certificates': 'Certificates',
   'nav.users': 'Users', 'nav.operators': 'Operators', 'nav.logs': 'Logs', 'nav.alarms': 'Alarms', 'nav.capture': 'Capture',
   'nav.network': 'Network', 'nav.backup': 'Backup', 'nav.upgrade': 'Upgrade', 'nav.history': 'History', 'nav.commands': 'All commands',
   'nav.watch': 'Observe', 'nav.manage': 'Manage', 'nav.system': 'System',
 
-  'login.title': 'Log in', 'login.user': 'Name', 'login.password': 'Password', 'login.show': 'Show password', 'login.button': 'Log in', 'login.busy': 'Checking',
+  'login.title': 'Log in', 'login.user': 'Name', 'login.password': 'Password', 'login.button': 'Log in', 'login.busy': 'Checking',
   'login.code': 'One-time code', 'login.code.help': 'Six digits from your authenticator.', 'login.new': 'New password', 'login.again': 'New password, again',
   'login.new.help': 'Your password is over, or was given to you: choose one of your own.', 'login.differ': 'The two new passwords differ.',
   'login.last': 'Last log-in {when} from {where}.', 'login.failures': 'Failed attempts since: {n}.',
@@ -21,11 +21,11 @@ export const en = {
   'dash.alarms': 'Alarms', 'dash.traffic': 'Traffic', 'dash.running': '{n} / {m}', 'dash.version': 'Version', 'dash.uptime': 'Up for', 'dash.generation': 'Generation',
   'dash.connected': '{n} connected', 'dash.days': '{n} days left', 'dash.expired': 'Expired', 'dash.noalarms': 'No alarms.', 'dash.persecond': 'per second',
   'dash.allwell': 'Everything is running.', 'dash.trouble': '{n} services are not running.', 'dash.nopartners': 'No partner has been met yet.',
-  'dash.nocertificates': 'No certificate yet. The certificate page makes or imports one.', 'dash.counters': 'Counters', 'dash.restarts': 'Restarts', 'dash.collecting': 'Collecting figures',
+  'dash.nocertificates': 'No certificate yet. The certificate page makes or imports one.', 'dash.collecting': 'Collecting figures',
 
   'conf.title': 'Configuration', 'conf.lead': 'Changes go into your candidate. Nothing runs until you commit.', 'conf.filter': 'Find a setting', 'conf.add': 'Add', 'conf.add.key': 'Name or domain',
-  'conf.set': 'Set', 'conf.default': 'Default', 'conf.unset': 'Not set', 'conf.reset': 'Back to default', 'conf.remove': 'Remove', 'conf.save': 'Save to candidate', 'conf.edit': 'Edit',
-  'conf.live': 'Takes effect live', 'conf.restart': 'Restarts its programs', 'conf.changed': 'Changed', 'conf.range': 'Range', 'conf.upload': 'Read from a file', 'conf.saved': 'In your candidate.', 'conf.customised': '{n} set',
+  'conf.default': 'Default', 'conf.unset': 'Not set', 'conf.reset': 'Back to default', 'conf.remove': 'Remove', 'conf.save': 'Save to candidate', 'conf.edit': 'Edit',
+  'conf.live': 'Takes effect live', 'conf.restart': 'Restarts its programs', 'conf.changed': 'Changed', 'conf.range': 'Range', 'conf.upload': 'Read from a file', 'conf.customised': '{n} set',
   'conf.on': 'On', 'conf.off': 'Off', 'conf.nomatch': 'No setting fits.', 'conf.sections': 'Sections', 'conf.secret': 'Set; not shown', 'conf.removekey': 'Remove {key} and all its settings',
 
   'commit.pending.one': '1 change waits in your candidate', 'commit.pending': '{n} changes wait in your candidate', 'commit.review': 'Review and commit', 'commit.title': 'Review changes', 'commit.before': 'Before', 'commit.after': 'After',
@@ -42,7 +42,7 @@ export const en = {
 
   'hist.title': 'History', 'hist.lead': 'Every commit is a generation. An old one can be put into your candidate.', 'hist.rollback': 'Put into candidate', 'hist.rolled': 'It is in your candidate: review and commit.', 'hist.save': 'Download settings', 'hist.load': 'Load settings from a file', 'hist.loaded': 'It is in your candidate: review and commit.',
 
-  'cmd.title': 'All commands', 'cmd.lead': 'Everything that ghsh can do and your role allows, each with a form of its own.', 'cmd.run': 'Run', 'cmd.filter': 'Find a command', 'cmd.result': 'Result', 'cmd.ok': 'Done.', 'cmd.optional': 'optional', 'cmd.file': 'File', 'cmd.stop': 'Stop', 'cmd.other': 'Other', 'cmd.settings': 'Settings and transactions', 'cmd.several': 'several, with spaces between', 'cmd.nomatch': 'No command fits.', 'cmd.live': 'Follow live', 'cmd.sure': 'Run this command?', 'cmd.danger': 'This changes or ends something at once.', 'cmd.download': 'Save as file',
+  'cmd.title': 'All commands', 'cmd.lead': 'Everything that ghsh can do and your role allows, each with a form of its own.', 'cmd.run': 'Run', 'cmd.filter': 'Find a command', 'cmd.ok': 'Done.', 'cmd.optional': 'optional', 'cmd.stop': 'Stop', 'cmd.other': 'Other', 'cmd.settings': 'Settings and transactions', 'cmd.several': 'several, with spaces between', 'cmd.nomatch': 'No command fits.', 'cmd.live': 'Follow live', 'cmd.danger': 'This changes or ends something at once.', 'cmd.download': 'Save as file',
 
   // heads of tables; others are shown as gh-conf names them
   'col.name': 'Name',
@@ -91,5 +91,30 @@ export const en = {
   'col.last-error': 'Last error',
   'col.queue': 'Queue',
 
-  'log.filter': 'Only lines with', 'log.pause': 'Pause', 'log.go': 'Go on', 'log.live': 'Live',
+  // sections of the settings; others are shown by their first word
+  'sec.system': 'System',
+  'sec.log': 'Log',
+  'sec.operators': 'Operators',
+  'sec.certificate': 'Certificates',
+  'sec.tls': 'TLS',
+  'sec.trust': 'Trust',
+  'sec.dns': 'DNS',
+  'sec.federation': 'Federation',
+  'sec.sip': 'SIP',
+  'sec.gateway': 'Gateway',
+  'sec.line': 'SIP clients',
+  'sec.access': 'Client access',
+  'sec.turn': 'Relay (TURN)',
+  'sec.im': 'Messaging',
+  'sec.web': 'Web administration',
+  'sec.domain': 'Domains',
+  'sec.network': 'Network',
+  'sec.alarm': 'Alarms',
+  'sec.backup': 'Backup',
+  'sec.capture': 'Capture',
+  'sec.time': 'Time',
+  'sec.snmp': 'SNMP',
+  'sec.acme': 'ACME',
+
+  'log.filter': 'Only lines with', 'log.pause': 'Pause', 'log.live': 'Live',
 };

@@ -22,9 +22,12 @@ export function firstLanguage(): Language {
 /** A column or a word of a table's row, for people. */
 export function title(name: string): string {
   const known = tables[language]['col.' + name as Key];
-  const text = known ?? name.replace(/[-_]/g, ' ');
+  const text = known ?? name.replace(/[-_]/g, ' ').replace(/\b(dns|sip|tls|im|turn|posh|ntp|snmp|totp|ssh|acme|msrp|tcp|udp|dtls|ip|id|xmpp|jid|ca)\b/g, (w) => w.toUpperCase());
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
+
+/** A section of the settings, for people. */
+export const sectionTitle = (name: string): string => tables[language]['sec.' + name as Key] ?? title(name);
 
 export function t(key: Key, values: Record<string, string | number> = {}): string {
   return tables[language][key].replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ''));

@@ -1,6 +1,6 @@
 // Who is there? Name and password; a new password or a one-time code when gh-conf asks for one.
-import { useState } from 'preact/hooks';
-import { logIn, Problem, type Session } from './api';
+import { useEffect, useState } from 'preact/hooks';
+import { banner, logIn, Problem, type Session } from './api';
 import { t } from './i18n';
 import { Button, Failure, Notice, TextField } from './ui';
 import { Choices } from './choices';
@@ -10,6 +10,8 @@ export function Login(p: { onSession: (s: Session) => void; said: string; choice
   const [fresh, setFresh] = useState(''), [again, setAgain] = useState('');
   const [needs, setNeeds] = useState<Set<string>>(new Set());
   const [error, setError] = useState<unknown>(null), [busy, setBusy] = useState(false);
+  const [before, setBefore] = useState('');
+  useEffect(() => { banner().then(setBefore, () => {}); }, []);
   const go = async (e: Event) => {
     e.preventDefault();
     if (needs.has('password') && fresh !== again) {
@@ -32,6 +34,7 @@ export function Login(p: { onSession: (s: Session) => void; said: string; choice
       <main class="login-box" id="content">
         <div class="brand"><img src="/icon.svg" alt="" width="40" height="40" /><div><strong>{t('app.name')}</strong><span class="muted">{t('app.admin')}</span></div></div>
         <h1>{t('login.title')}</h1>
+        {before && <pre class="banner">{before}</pre>}
         {p.said && <Notice kind="info">{p.said}</Notice>}
         <form class="stack" onSubmit={go}>
           <TextField label={t('login.user')} name="username" value={user} onValue={setUser} autocomplete="username" autofocus required spellcheck={false} autocapitalize="none" />

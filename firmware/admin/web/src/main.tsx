@@ -69,9 +69,9 @@ function usePath(): [string[], (to: string) => void] {
   return [path, go];
 }
 
-function Shell(p: { session: Session; onOut: (isLost?: boolean) => void; choices: Parameters<typeof Choices>[0] }) {
+function Shell(p: { session: Session; isFresh: boolean; onOut: (isLost?: boolean) => void; choices: Parameters<typeof Choices>[0] }) {
   const [commands, setCommands] = useState<Row[] | null>(null), [changes, setChanges] = useState(0), [refresh, setRefresh] = useState(0);
-  const [path, go] = usePath(), [isMenu, setMenu] = useState(false), [hello, setHello] = useState(p.session.login?.last_login ?? '');
+  const [path, go] = usePath(), [isMenu, setMenu] = useState(false), [isRead, setRead] = useState(false), [hello, setHello] = useState(p.isFresh ? p.session.login?.last_login ?? '' : '');
   const main = useRef<HTMLElement>(null);
   useEffect(() => {
     watch(() => p.onOut(true), setChanges);
@@ -105,6 +105,7 @@ function Shell(p: { session: Session; onOut: (isLost?: boolean) => void; choices
         <main id="content" tabIndex={-1} ref={main}>
           <CandidateBar />
           {hello && <Notice kind="info" onClose={() => setHello('')}>{t('login.last', { when: when(hello), where: p.session.login?.last_from ?? '' })}{Number(p.session.login?.failures) > 0 && ' ' + t('login.failures', { n: p.session.login!.failures })}</Notice>}
+          {p.isFresh && p.session.message && !isRead && <Notice kind="info" onClose={() => setRead(true)}><span class="lines">{p.session.message}</span></Notice>}
           {View ? <View key={here} /> : <Page title={t('app.notfound')}>{null}</Page>}
         </main>
       </div>
@@ -113,14 +114,14 @@ function Shell(p: { session: Session; onOut: (isLost?: boolean) => void; choices
 }
 
 function Root() {
-  const [session, setSession] = useState<Session | null | undefined>(undefined), [said, setSaid] = useState('');
+  const [session, setSession] = useState<Session | null | undefined>(undefined), [said, setSaid] = useState(''), [isFresh, setFresh] = useState(false);
   const [language, setLang] = useState<Language>(firstLanguage), [theme, onTheme] = useTheme();
   setLanguage(language);
   useEffect(() => { resume().then(setSession); }, []);
   const choices = { language, theme, onTheme, onLanguage: (l: Language) => { localStorage.setItem('language', l); setLang(l); } };
   if (session === undefined) return null;
-  if (!session) return <Login said={said} choices={choices} onSession={(s) => { setSaid(''); setSession(s); }} />;
-  return <Shell session={session} choices={choices} onOut={(isLost) => { setSaid(isLost ? t('app.lost') : ''); setSession(null); }} />;
+  if (!session) return <Login said={said} choices={choices} onSession={(s) => { setSaid(''); setFresh(true); setSession(s); }} />;
+  return <Shell session={session} isFresh={isFresh} choices={choices} onOut={(isLost) => { setSaid(isLost ? t('app.lost') : ''); setSession(null); }} />;
 }
 
 render(<Root />, document.getElementById('app')!);

@@ -164,10 +164,12 @@ export function useQuery(where: string | null, every_ms = 0, deps: unknown[] = [
   const [n, setN] = useState(0);
   useEffect(() => {
     let isOver = false, timer = 0;
+    let isFirst = true;
     const ask = async () => {
       if (where === null) return;
       try {
-        const data = await get(where);
+        const data = await get(where, !isFirst);
+        isFirst = false;
         if (!isOver) set({ data, error: null, at: performance.now() });
       } catch (error) {
         if (!isOver) set((s) => ({ ...s, error }));

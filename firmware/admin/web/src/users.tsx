@@ -30,7 +30,7 @@ export function Users() {
       </div>
       {gone && <Sure text={t('users.delete.sure', { jid: gone })} action={t('users.delete')} onNo={() => setGone('')} onYes={() => { const who = gone; setGone(''); act.run(async () => { await command(['user', 'delete', who]); setN(n + 1); }, 'users.deleted'); }} />}
       {forJid && <Dialog title={`${t('users.passwd')}: ${forJid}`} onClose={() => setForJid('')}>
-        <form class="stack" onSubmit={(e) => { e.preventDefault(); set.run(async () => { await command(['user', 'passwd', forJid, { content: fresh }]); setFresh(''); setForJid(''); }); }}>
+        <form class="stack" onSubmit={(e) => { e.preventDefault(); set.run(async () => { await command(['user', 'passwd', forJid, { content: fresh }]); setFresh(''); setForJid(''); act.run(async () => {}, 'users.changed'); }); }}>
           <TextField label={t('users.password')} type="password" value={fresh} onValue={setFresh} autocomplete="new-password" />
           {set.view}
           <div class="actions end"><Button kind="primary" type="submit" busy={set.busy} disabled={!fresh}>{t('users.passwd')}</Button></div>

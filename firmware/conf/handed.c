@@ -1,0 +1,65 @@
+/* Operators at the web: gh-admin hands over one end of a pair for each. Who it is shows the log-in on it, or that the
+ * same gh-admin names one of its own who has logged in: then it may do what that one may, with a candidate of its own. */
+#include "base/err.h"
+#include "conf.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+static struct oper *find(struct conf *c, uint64_t number)
+{
+	LIST_EACH (it, &c->opers) {
+		struct oper *o = LIST_OWNER(it, struct oper, node);
+		if (o->way == OPER_WAY_HANDED && o->number == number && o->is_known && !o->is_closing)
+			return o;
+	}
+	return NULL;
+}
+
+static void be_like(struct conf *c, struct oper *o, uint64_t number)
+{
+	const struct oper *other = find(c, number);
+	const struct account *a = other ? accounts_find(&c->accounts, bytes_of(other->account)) : NULL;
+
+	if (!a) {
+		oper_evict(o, "the session that it belongs to has ended");
+		return;
+	}
+	o->wanted = other->wanted;
+	oper_become(o, a);
+}
+
+int handed_operator(void *arg, struct chan *from, const struct frame *f)
+{
+	struct conf *c = arg;
+	struct wire w = wire_of(f->body);
+	uint64_t number = wire_u64(&w);
+	struct bytes peer = wire_str(&w);
+	uint64_t like = wire_u64(&w);
+	char source[ACCOUNT_FROM_BYTES];
+
+	(void)from;
+	if (wire_end(&w) < 0 || f->fd < 0 || number == 0 || peer.n == 0 || peer.n >= sizeof source) {
+		if (f->fd >= 0)
+			(void)close(f->fd); /* nobody will use it */
+		return ERR_PROTOCOL;
+	}
+	snprintf(source, sizeof source, "%.*s", BYTES_FMT(peer));
+	struct oper *o = oper_accept(c, f->fd, false, source);
+	if (!o)
+		return 0; /* no place: the other side sees its end */
+	o->number = number;
+	if (like)
+		be_like(c, o, like);
+	return 0;
+}
+
+/* With gh-admin go those who came through it: nobody else may take over their ends of the pairs. */
+void handed_down(struct conf *c)
+{
+	LIST_EACH (it, &c->opers) {
+		struct oper *o = LIST_OWNER(it, struct oper, node);
+		if (o->way == OPER_WAY_HANDED)
+			oper_evict(o, "gh-admin has ended");
+	}
+}
