@@ -34,6 +34,7 @@ const struct command command_table[] = {
 	{ "show alarms", OPER_AUDITOR, RELAY(PROG_LOG), "Alarms that stand: severity, since when, what to do" },
 	{ "show alarms history [events]", OPER_AUDITOR, RELAY(PROG_LOG), "Alarms that were raised and cleared, the newest last" },
 	{ "show version", OPER_AUDITOR, OWN(cmd_show_version), "Version, running generation, uptime" },
+	{ "show firewall", OPER_AUDITOR, OWN(cmd_show_firewall), "The packet filter that the running settings need, as text for nft" },
 	{ "help", OPER_AUDITOR, OWN(cmd_help), "All commands" },
 
 	/* ---- operators ---- */

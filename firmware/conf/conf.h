@@ -83,6 +83,7 @@ void commit_answer(struct conf *c, const struct txn_result *r);
 COMMAND_FN(cmd_show_processes);
 COMMAND_FN(cmd_show_counters);
 COMMAND_FN(cmd_show_version);
+COMMAND_FN(cmd_show_firewall);
 COMMAND_FN(cmd_show_log);
 COMMAND_FN(cmd_help);
 /* cmd_certificate.c */
