@@ -80,7 +80,8 @@ static int put_listeners(const struct rows *r, struct buf *out, bool *has_relay)
 			return ERR_SYNTAX;
 		*has_relay |= l.prog == PROG_TURN;
 		if (!to.is_loopback && l.port != 0)
-			buf_putf(out, "\t\t%s %s dport %u accept comment \"%s\"\n", to.match, s->is_datagram ? "udp" : "tcp", l.port, l.name);
+			buf_putf(out, "\t\t%s %s dport %u accept comment \"%s\"\n", to.match,
+				 s->is_datagram ? "udp" : "tcp", l.port, l.name);
 	}
 	return 0;
 }
@@ -104,8 +105,8 @@ static int put_relay(const struct rows *r, struct buf *out)
 		if (rc == 0)
 			rc = place_of(host, &to);
 		if (rc == 0 && !to.is_loopback)
-			buf_putf(out, "\t\t%s %s dport %u-%u accept comment \"relay\"\n", to.match, has_tcp ? "meta l4proto { tcp, udp } th" : "udp",
-				 (unsigned)first, (unsigned)last);
+			buf_putf(out, "\t\t%s %s dport %u-%u accept comment \"relay\"\n", to.match,
+				 has_tcp ? "meta l4proto { tcp, udp } th" : "udp", (unsigned)first, (unsigned)last);
 	}
 	return rc;
 }
