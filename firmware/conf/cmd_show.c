@@ -1,6 +1,7 @@
 /* Commands about the box, and those that only shape a question to another program. */
 #include "base/err.h"
 #include "conf.h"
+#include "firewall.h"
 #include "run/stats.h"
 #include "run/version.h"
 
@@ -68,6 +69,20 @@ COMMAND_FN(cmd_show_version)
 	oper_record_int(o, "confirm_left_s", (int64_t)(txn_confirm_left_ms(&c->txn) / 1000));
 	oper_record_end(o);
 	oper_done(o, 0, "");
+}
+
+COMMAND_FN(cmd_show_firewall)
+{
+	struct buf b;
+
+	(void)cmd;
+	(void)args;
+	buf_init(&b, OPER_FRAME_MAX - 4096); /* the frame's own words need room, too */
+	int rc = firewall_put(&c->store.running, &b);
+	if (rc == 0)
+		oper_text(o, buf_bytes(&b));
+	oper_done(o, rc, "");
+	buf_fini(&b);
 }
 
 COMMAND_FN(cmd_help)

@@ -91,6 +91,7 @@ void commit_answer(struct conf *c, const struct txn_result *r);
 COMMAND_FN(cmd_show_processes);
 COMMAND_FN(cmd_show_counters);
 COMMAND_FN(cmd_show_version);
+COMMAND_FN(cmd_show_firewall);
 COMMAND_FN(cmd_show_log);
 /* cmd_metrics.c */
 COMMAND_FN(cmd_show_metrics);

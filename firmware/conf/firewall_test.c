@@ -1,0 +1,107 @@
+/* The packet filter of the settings: what is open, and that nothing else is. */
+#include "firewall.h"
+
+#include "base/err.h"
+#include "conf_text.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+/* The rules that settings add to those that always stand. */
+static void assert_adds(const char *settings, const char *want)
+{
+	static const char before[] = "burst 100 packets accept\n\t}\n";
+	struct conf_text_error e;
+	struct rows none = { 0 }, r = { 0 };
+	struct buf plain, out, wanted;
+
+	buf_init(&plain, 8192);
+	buf_init(&out, 8192);
+	buf_init(&wanted, 8192);
+	assert_int_equal(firewall_put(&none, &plain), 0);
+	assert_int_equal(conf_text_parse(bytes_of(settings), &r, &e), 0);
+	assert_int_equal(firewall_put(&r, &out), 0);
+	const char *text = buf_cstr(&plain), *at = strstr(text, before);
+	assert_non_null(at);
+	at += sizeof before - 1 - 3; /* where the chain ends */
+	buf_put(&wanted, text, (size_t)(at - text));
+	buf_put_str(&wanted, want);
+	buf_put_str(&wanted, at);
+	assert_string_equal(buf_cstr(&out), buf_cstr(&wanted));
+	buf_fini(&plain);
+	buf_fini(&out);
+	buf_fini(&wanted);
+	rows_fini(&r);
+}
+
+static void nothing_is_open_by_itself(void **state)
+{
+	struct rows none = { 0 };
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, 8192);
+	assert_int_equal(firewall_put(&none, &out), 0);
+	assert_null(strstr(buf_cstr(&out), "dport"));
+	assert_non_null(strstr(buf_cstr(&out), "hook input priority filter; policy drop;"));
+	assert_non_null(strstr(buf_cstr(&out), "hook forward priority filter; policy drop;"));
+	buf_fini(&out);
+}
+
+static void listeners_are_open_on_their_address(void **state)
+{
+	(void)state;
+	assert_adds("set federation listen a 192.0.2.1 5269\n"
+		    "set federation listen b [2001:db8::1]:5269\n"
+		    "set sip listen-udp a 0.0.0.0 5060\n"
+		    "set sip listen-udp b [::]:5060\n",
+		    "\t\tip daddr 192.0.2.1 tcp dport 5269 accept comment \"s2s\"\n"
+		    "\t\tip6 daddr 2001:db8::1 tcp dport 5269 accept comment \"s2s\"\n"
+		    "\t\tmeta nfproto ipv4 udp dport 5060 accept comment \"sip-udp\"\n"
+		    "\t\tmeta nfproto ipv6 udp dport 5060 accept comment \"sip-udp\"\n");
+}
+
+static void what_is_off_is_not_open(void **state)
+{
+	(void)state;
+	assert_adds("set federation mode off\nset federation listen a 192.0.2.1 5269\n", "");
+	assert_adds("set federation listen a off\n", "");
+	assert_adds("set federation listen a 127.0.0.2 5269\nset access listen a [::1]:5222\n", "");
+}
+
+static void relay_ports_are_open_with_the_relay(void **state)
+{
+	(void)state;
+	assert_adds("set turn relay-address a 192.0.2.1\n", "");
+	assert_adds("set turn relay-address a 192.0.2.1\nset turn listen-udp a 192.0.2.1 3478\nset turn port-min 50000\n",
+		    "\t\tip daddr 192.0.2.1 udp dport 3478 accept comment \"turn-udp\"\n"
+		    "\t\tip daddr 192.0.2.1 udp dport 50000-65535 accept comment \"relay\"\n");
+	assert_adds("set turn relay-address a 2001:db8::1\nset turn listen-tcp a 192.0.2.1 3478\nset turn tcp-relay on\n",
+		    "\t\tip daddr 192.0.2.1 tcp dport 3478 accept comment \"turn-tcp\"\n"
+		    "\t\tip6 daddr 2001:db8::1 meta l4proto { tcp, udp } th dport 49152-65535 accept comment \"relay\"\n");
+}
+
+static void a_full_buffer_is_an_error(void **state)
+{
+	struct rows none = { 0 };
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, 64);
+	assert_int_equal(firewall_put(&none, &out), ERR_LIMIT);
+	buf_fini(&out);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nothing_is_open_by_itself),
+		cmocka_unit_test(listeners_are_open_on_their_address),
+		cmocka_unit_test(what_is_off_is_not_open),
+		cmocka_unit_test(relay_ports_are_open_with_the_relay),
+		cmocka_unit_test(a_full_buffer_is_an_error),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
