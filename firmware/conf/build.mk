@@ -7,7 +7,7 @@ gh-conf_SRCS := firmware/conf/conf.c firmware/conf/txn.c firmware/conf/store.c f
 	firmware/conf/cmd_certificate.c firmware/conf/cmd_turn.c \
 	firmware/conf/disk.c firmware/conf/scrypt.c firmware/conf/hasher.c firmware/conf/account.c firmware/conf/accounts.c \
 	firmware/conf/throttle.c firmware/conf/totp.c firmware/conf/quality.c firmware/conf/rights.c firmware/conf/login.c \
-	firmware/conf/cmd_operator.c firmware/conf/cmd_operator_show.c firmware/conf/cmd_totp.c
+	firmware/conf/cmd_operator.c firmware/conf/cmd_operator_show.c firmware/conf/cmd_totp.c firmware/conf/cmd_audit.c firmware/conf/trail.c firmware/conf/approval.c
 gh-conf_LIBS := net run proto base
 gh-conf_LD := -levent_core -lseccomp -lexpat -lidn2 -licuuc -lssl -lcrypto
 
@@ -23,3 +23,21 @@ check_test_SRCS := firmware/conf/check.c firmware/conf/cert.c firmware/conf/keyr
 	firmware/conf/rows.c firmware/conf/entry.c firmware/conf/conf_text.c
 check_test_LIBS := net run proto base
 check_test_LD := -levent_core -lexpat -lidn2 -licuuc -lssl -lcrypto
+
+UNIT += firmware/conf/operators_test
+operators_test_SRCS := firmware/conf/account.c firmware/conf/accounts.c firmware/conf/disk.c firmware/conf/scrypt.c firmware/conf/throttle.c \
+	firmware/conf/totp.c firmware/conf/quality.c firmware/conf/rights.c
+operators_test_LIBS := run base
+operators_test_LD := -lcrypto
+
+UNIT += firmware/conf/trail_test
+trail_test_SRCS := firmware/conf/trail.c firmware/conf/disk.c
+trail_test_LIBS := run base
+trail_test_LD := -levent_core -lcrypto
+
+# all of gh-conf but its main
+conf_ENGINE := $(filter-out firmware/conf/conf.c,$(gh-conf_SRCS)) firmware/conf/oper_fixture.c
+UNIT += firmware/conf/oper_test
+oper_test_SRCS := $(conf_ENGINE)
+oper_test_LIBS := $(gh-conf_LIBS)
+oper_test_LD := $(gh-conf_LD)

@@ -103,7 +103,11 @@ static void judge(void *arg, const struct row_item *old, const struct row_item *
 {
 	struct judged *j = arg;
 	struct bytes path = (old ? old : new)->path;
+	bool is_rule = (old ? old : new)->row->id == SET_OPERATORS_TWO_PERSON && old;
 
+	/* one person alone cannot take the rule away; root can, whose box it is */
+	if (!j->first[0] && is_rule && j->oper->account[0])
+		snprintf(j->first, 512, "operators two-person: only root's console may change it");
 	if (!j->first[0] && !rights_may(j->oper->role, rights_setting(path)))
 		snprintf(j->first, 512, "%.*s: your role may not change this setting", (int)(path.n > 400 ? 400 : path.n), (const char *)path.p);
 }
@@ -221,10 +225,22 @@ void commit_answer(struct conf *c, const struct txn_result *r)
 	oper_done(o, 0, text);
 }
 
+/* What somebody else committed is an admin's to keep or to take back. */
+static bool is_of_another(const struct conf *c, struct oper *o)
+{
+	bool is_so = txn_confirm_left_ms(&c->txn) > 0 && strcmp(c->txn.by, o->by) != 0 && !rights_may(o->role, OPER_ADMIN);
+
+	if (is_so)
+		oper_done(o, ERR_DENIED, "somebody else committed it: an admin may decide");
+	return is_so;
+}
+
 COMMAND_FN(cmd_confirm)
 {
 	(void)cmd;
 	(void)args;
+	if (is_of_another(c, o))
+		return;
 	int rc = txn_confirm(&c->txn);
 	oper_done(o, rc, rc == ERR_BAD_STATE ? "nothing waits for a confirmation" : rc < 0 ? "" : "kept");
 }
@@ -233,6 +249,8 @@ COMMAND_FN(cmd_revert)
 {
 	(void)cmd;
 	(void)args;
+	if (is_of_another(c, o))
+		return;
 	if (c->txn.state != TXN_IDLE) {
 		oper_done(o, ERR_AGAIN, "another commit is under way");
 		return;

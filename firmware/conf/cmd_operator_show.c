@@ -34,7 +34,7 @@ static void put_short(struct conf *c, struct oper *o, const struct account *a)
 
 static void put_long(struct oper *o, const struct account *a)
 {
-	char key[24];
+	char key[32];
 
 	oper_record_begin(o);
 	put_time(o, "created", a->created_s);

@@ -51,16 +51,18 @@ COMMAND_FN(cmd_set)
 	buf_init(&path, 4096);
 	buf_init(&value, 1 << 20);
 	rc = entry_path(args->v, args->n, &path, &row, &used, &why);
+	o->had_secret |= row && row->type == SETTING_SECRET;
+	if (rc == 0 && !rights_may(o->role, rights_setting(buf_bytes(&path)))) {
+		why = "your role may not change this setting";
+		rc = ERR_DENIED;
+	}
 	if (rc == 0 && is_file_name(row, args, used)) {
 		oper_need(o, OPER_NEED_FILE, args->first_word + used, "");
 		goto out;
 	}
-	o->had_secret |= rc == 0 && row->type == SETTING_SECRET;
-	buf_clear(&path);
-	rc = entry_make(args->v, args->n, &path, &value, &row, &why);
-	if (rc == 0 && !rights_may(o->role, rights_setting(buf_bytes(&path)))) {
-		why = "your role may not change this setting";
-		rc = ERR_DENIED;
+	if (rc == 0) {
+		buf_clear(&path);
+		rc = entry_make(args->v, args->n, &path, &value, &row, &why);
 	}
 	if (rc == 0) {
 		why = "";

@@ -72,6 +72,7 @@ static void fit_row(const struct command *cmd, const struct command_line *line, 
 			if (place_check(place_of(e), line->v[f->n_words], a, &value, &f->bad) < 0)
 				return;
 			f->args.has_secret |= is_secret(place_of(e));
+			f->args.has_secret_first |= f->args.n == 0 && is_secret(place_of(e));
 			f->bad = NULL;
 			put_arg(f, line, value);
 		} while (is_rest(e) && f->n_words < line->n);

@@ -19,6 +19,7 @@ struct command_args {
 	size_t n;
 	size_t first_word;         /* place of v[0] among the words typed */
 	bool has_secret;
+	bool has_secret_first; /* v[0] is one */
 };
 
 struct command {
@@ -33,6 +34,17 @@ struct command {
 
 extern const struct command command_table[];
 extern const size_t command_count;
+
+/* Commands that wait for a second person (approval.h): how their words begin, and from which step of `operators two-person` on. */
+struct command_two_person {
+	const char *words;
+	unsigned step; /* 1: factory-reset, 2: accounts */
+};
+extern const struct command_two_person command_two_person_table[];
+extern const size_t command_two_person_count;
+
+/* Runs a row whose right has been looked at; it answers o. */
+void command_run(struct oper *o, const struct command *cmd, const struct command_args *args);
 
 /* What a person typed. */
 struct command_line {

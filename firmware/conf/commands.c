@@ -49,6 +49,11 @@ const struct command command_table[] = {
 	{ "operator totp disable [name]", OPER_AUDITOR, OWN(cmd_totp_disable), "No codes any more: for yourself, or as admin for somebody who lost his authenticator" },
 	{ "operator key add <name> <file>", OPER_ADMIN, OWN(cmd_operator_key_add), "Add an OpenSSH public key to an account" },
 	{ "operator key delete <name> <number>", OPER_ADMIN, OWN(cmd_operator_key_delete), "Take the key of that number in show operator away" },
+	{ "show audit [number]", OPER_AUDITOR, OWN(cmd_show_audit), "The last lines of the audit trail: who, from where, did what" },
+	{ "audit verify", OPER_AUDITOR, OWN(cmd_audit_verify), "Is the chain of the audit trail whole? Compare its end with n and chain in the log" },
+	{ "show approvals", OPER_AUDITOR, OWN(cmd_show_approvals), "Commands that wait for a second person" },
+	{ "approve <request>", OPER_ADMIN, OWN(cmd_approve), "Run what another admin asked for (operators two-person)" },
+	{ "disapprove <request>", OPER_ADMIN, OWN(cmd_disapprove), "Forget what an admin asked for" },
 	{ "passwd <old-password> <password>", OPER_AUDITOR, OWN(cmd_passwd), "Change your own password; asks for both" },
 
 	/* ---- federation ---- */
@@ -95,3 +100,15 @@ const struct command command_table[] = {
 	{ "key delete <name>", OPER_CRYPTO, OWN(cmd_key_delete), "Delete a private key that no hosted domain needs" },
 };
 const size_t command_count = sizeof command_table / sizeof command_table[0];
+
+/* Commands that wait for a second person; step 1: `operators two-person factory-reset`, 2: `accounts` too. */
+const struct command_two_person command_two_person_table[] = {
+	{ .words = "factory_reset", .step = 1 },
+	{ .words = "factory-reset", .step = 1 },
+	{ .words = "operator add ", .step = 2 },
+	{ .words = "operator delete ", .step = 2 },
+	{ .words = "operator role ", .step = 2 },
+	{ .words = "operator reset ", .step = 2 },
+	{ .words = "operator key add ", .step = 2 },
+};
+const size_t command_two_person_count = sizeof command_two_person_table / sizeof command_two_person_table[0];

@@ -126,7 +126,7 @@ static void on_switched(void *arg, const struct rows *old, const char *by)
 {
 	struct conf *c = arg;
 
-	audit_commit(old, &c->store.running, c->store.generation, by);
+	audit_commit(c, old, by);
 	apply_own(c);
 }
 
@@ -291,6 +291,8 @@ static int init_accounts(struct conf *c)
 {
 	int rc = accounts_open(&c->accounts, c->store.dir_fd);
 
+	if (trail_open(&c->trail, c->loop, c->store.dir_fd) < 0)
+		log_error("conf.audit.unwritten", LOG_STR("why", "the trail cannot be opened"));
 	throttle_init(&c->throttle);
 	scrypt_fresh(&c->nobody);
 	return rc < 0 ? rc : hasher_init(&c->hasher, c->loop, c->helper_fd, on_helper_lost, c);
@@ -374,7 +376,9 @@ static void on_stop(void *program, uint32_t grace_ms)
 	txn_fini(&c->txn);
 	expiry_fini(&c->expiry);
 	hasher_fini(&c->hasher);
+	approvals_fini(&c->approvals);
 	accounts_close(&c->accounts);
+	trail_close(&c->trail);
 	store_close(&c->store);
 	proc_exit(c->proc, 0);
 }

@@ -3,12 +3,15 @@
 #define CONF_CONF_H
 
 #include "accounts.h"
+#include "approval.h"
+#include "audit.h"
 #include "expiry.h"
 #include "hasher.h"
 #include "oper.h"
 #include "relay.h"
 #include "run/proc.h"
 #include "throttle.h"
+#include "trail.h"
 #include "txn.h"
 
 enum { CONF_PROCESSES_MAX = PROG_COUNT * TXN_INSTANCES_MAX };
@@ -30,6 +33,8 @@ struct conf {
 	struct relays relays;
 	struct expiry expiry;
 	struct accounts accounts;
+	struct trail trail;
+	struct approvals approvals;
 	struct throttle throttle;
 	struct hasher hasher;
 	int helper_fd;        /* until the hasher has it */
@@ -45,15 +50,6 @@ struct conf {
 	uint32_t listeners_id; /* LISTENERS_SET under way */
 	uint64_t started_ms;
 };
-
-/* One audit line a changed row; who, generation, before, after. No secrets, no PEM bodies. */
-void audit_commit(const struct rows *old, const struct rows *new, uint32_t generation, const char *by);
-void audit_denied(const struct oper *o, const struct command *cmd, const struct command_args *args);
-void audit_command(const struct oper *o, const struct command *cmd, const struct command_args *args);
-/* rc 0: it is in; ERR_*: it was kept out. name is what was typed. */
-void audit_login(const struct oper *o, const char *name, int rc);
-/* A change of an account: what of it, and its values before and after. Never a secret. */
-void audit_account(const struct oper *o, const char *account, const char *what, const char *before, const char *after);
 
 /* handed.c: MSG_OPERATOR; the end of the program that sent it. */
 int handed_operator(void *arg, struct chan *from, const struct frame *f);
@@ -109,6 +105,13 @@ COMMAND_FN(cmd_passwd);
 COMMAND_FN(cmd_show_operators);
 COMMAND_FN(cmd_show_operator_sessions);
 COMMAND_FN(cmd_operator_evict);
+/* approval.c */
+COMMAND_FN(cmd_approve);
+COMMAND_FN(cmd_disapprove);
+COMMAND_FN(cmd_show_approvals);
+/* cmd_audit.c */
+COMMAND_FN(cmd_show_audit);
+COMMAND_FN(cmd_audit_verify);
 /* cmd_totp.c */
 COMMAND_FN(cmd_totp_enable);
 COMMAND_FN(cmd_totp_confirm);

@@ -19,20 +19,25 @@ struct answer {
 	uint8_t hash[SCRYPT_HASH_BYTES];
 };
 
-void hasher_work(int fd)
+bool hasher_work_once(int fd)
 {
 	struct question q;
-	struct answer a;
+	struct answer a = { 0 };
+	bool is_right = recv(fd, &q, sizeof q, 0) == sizeof q && q.password_n <= sizeof q.password;
 
-	while (recv(fd, &q, sizeof q, 0) == sizeof q && q.password_n <= sizeof q.password) {
-		memset(&a, 0, sizeof a);
+	if (is_right) {
 		a.rc = scrypt_compute(&q.scrypt, bytes_make(q.password, q.password_n), a.hash);
-		secret_wipe(&q, sizeof q);
-		if (send(fd, &a, sizeof a, MSG_NOSIGNAL) != sizeof a)
-			break;
+		is_right = send(fd, &a, sizeof a, MSG_NOSIGNAL) == sizeof a;
 	}
 	secret_wipe(&q, sizeof q);
 	secret_wipe(&a, sizeof a);
+	return is_right;
+}
+
+void hasher_work(int fd)
+{
+	while (hasher_work_once(fd))
+		;
 }
 
 static bool send_question(struct hasher *h, struct hash_job *job)

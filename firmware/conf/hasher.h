@@ -35,8 +35,10 @@ struct hasher {
 	void *arg;
 };
 
-/* The second process (proc_fork_helper). */
+/* The second process (proc_fork_helper): until the pair's end. */
 void hasher_work(int fd);
+/* One job of it; false at the end. */
+bool hasher_work_once(int fd);
 
 /* fd: the pair's end; taken over. ERR_NOMEM, ERR_SYS. */
 int hasher_init(struct hasher *h, struct loop *l, int fd, void (*lost)(void *arg), void *arg);

@@ -156,6 +156,7 @@ static void enter(struct oper *o, struct account *a)
 	}
 	memcpy(last_from, a->login_from, sizeof last_from);
 	a->failures = 0;
+	a->totp_step = o->login.totp_step;
 	a->login_s = wall_s(o);
 	snprintf(a->login_from, sizeof a->login_from, "%s", o->source);
 	(void)accounts_save(&o->conf->accounts); /* said in the log; a full disk keeps nobody out */
@@ -173,7 +174,11 @@ static void on_new_password(struct oper *o, int rc, const char *why, const struc
 {
 	struct account *a = find(o, o->login.name);
 
-	if (rc == 0 && !a) {
+	/* somebody else with the same password or code may have been faster */
+	bool is_stale = !a || memcmp(a->password.salt, o->login.salt, sizeof a->password.salt) != 0 ||
+	                (a->totp == TOTP_ON && o->login.totp_step <= a->totp_step);
+
+	if (rc == 0 && is_stale) {
 		refuse(o);
 		return;
 	}
@@ -204,6 +209,8 @@ static void go_on(struct oper *o, struct account *a)
 		refuse(o);
 		return;
 	}
+	o->login.totp_step = step;
+	memcpy(o->login.salt, a->password.salt, sizeof o->login.salt);
 	if (is_over && !o->login.is_new) {
 		throttle_undo(&o->conf->throttle, &o->login.try);
 		wipe(&o->login);
@@ -216,7 +223,6 @@ static void go_on(struct oper *o, struct account *a)
 		login_new_password(o, a->name, fresh, true, on_new_password);
 		return;
 	}
-	a->totp_step = step;
 	enter(o, a);
 }
 

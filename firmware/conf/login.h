@@ -23,6 +23,8 @@ struct login {
 	struct throttle_try try;
 	char name[OPER_NAME_MAX + 1]; /* of the account */
 	char code[LOGIN_CODE_BYTES];
+	uint64_t totp_step;           /* of the code: used up when the login ends well */
+	uint8_t salt[SCRYPT_SALT_BYTES]; /* of the password that was right */
 	bool is_new;                  /* LOGIN_NEW */
 	uint8_t fresh[OPER_PASSWORD_MAX];
 	size_t fresh_n;

@@ -245,10 +245,24 @@ static int read_words(struct wire *w, bool with_kinds, struct command_line *line
 	return wire_end(w);
 }
 
+void command_run(struct oper *o, const struct command *cmd, const struct command_args *args)
+{
+	struct buf verb;
+
+	if (cmd->fn) {
+		cmd->fn(o->conf, o, cmd, args);
+		return;
+	}
+	buf_init(&verb, 256);
+	command_put_literals(cmd, &verb);
+	struct relay_ask ask = { .targets = cmd->targets, .verb = buf_cstr(&verb), .args = args->v, .n_args = args->n };
+	relay_start(o->conf, o, &ask);
+	buf_fini(&verb);
+}
+
 static void run_command(struct oper *o, const struct command_match *m)
 {
 	const struct command *cmd = m->command;
-	struct buf verb;
 
 	o->had_secret = m->args.has_secret;
 	if (!rights_may(o->role, cmd->role) || (o->is_limited && !command_is_own(cmd))) {
@@ -258,16 +272,10 @@ static void run_command(struct oper *o, const struct command_match *m)
 	}
 	if (cmd->role != OPER_AUDITOR)
 		audit_command(o, cmd, &m->args);
-	if (cmd->fn) {
-		cmd->fn(o->conf, o, cmd, &m->args);
-		return;
-	}
-	buf_init(&verb, 256);
-	command_put_literals(cmd, &verb);
-	struct relay_ask ask = { .targets = cmd->targets, .verb = buf_cstr(&verb),
-				 .args = m->args.v, .n_args = m->args.n };
-	relay_start(o->conf, o, &ask);
-	buf_fini(&verb);
+	if (approval_is_needed(o->conf, cmd))
+		approval_ask(o, cmd, &m->args);
+	else
+		command_run(o, cmd, &m->args);
 }
 
 static int on_ask(struct oper *o, struct wire *w)

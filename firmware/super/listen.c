@@ -291,6 +291,9 @@ int listen_open_console(struct super *s)
 	mode_t old = umask(0177);
 	int rc = bind(fd, (struct sockaddr *)&to, sizeof to) < 0 || listen(fd, 16) < 0 ? ERR_SYS : 0;
 	umask(old);
+	/* Members of the group may log in; who they are, their account says. */
+	if (!rc && s->operators_gid && (chown(to.sun_path, (uid_t)-1, s->operators_gid) < 0 || chmod(to.sun_path, 0660) < 0))
+		rc = ERR_SYS;
 	if (rc) {
 		close(fd);
 		return rc;

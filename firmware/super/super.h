@@ -47,6 +47,7 @@ struct super {
 	const char *bin, *state, *run;
 	char *empty;
 	unsigned uid_base; /* 0: programs keep our user */
+	gid_t operators_gid; /* group that reaches ghsh.sock; 0: nobody but root and us */
 	pid_t pid;         /* ours */
 	struct child children[PROG_COUNT][INSTANCES_MAX];
 	uint8_t wanted[PROG_COUNT]; /* instances */

@@ -74,3 +74,12 @@ $(O)/obj/tests/fuzz/gsip_fuzz.o: CPPFLAGS += -Ifederation/sip
 gsip_fuzz_SRCS := federation/sip/pattern.c federation/sip/target.c federation/sip/loopmark.c federation/sip/login.c
 gsip_fuzz_LIBS := sip run proto base
 gsip_fuzz_LD := $(SIP_LD) -lcrypto $(proto_LD)
+
+FUZZ += accounts_fuzz oper_fuzz
+$(O)/obj/tests/fuzz/accounts_fuzz.o $(O)/obj/tests/fuzz/oper_fuzz.o: CPPFLAGS += -Ifirmware/conf
+accounts_fuzz_SRCS := firmware/conf/account.c firmware/conf/scrypt.c
+accounts_fuzz_LIBS := run base
+accounts_fuzz_LD := -lcrypto
+oper_fuzz_SRCS := $(conf_ENGINE)
+oper_fuzz_LIBS := $(gh-conf_LIBS)
+oper_fuzz_LD := $(gh-conf_LD)

@@ -18,7 +18,7 @@ ROWS, COLUMNS = 500, 300  # nothing is paged
 class Console:
     """say("set ...") types a line and gives what it printed."""
 
-    def __init__(self, gh, *options):
+    def __init__(self, gh, *options, until=PROMPT):
         self.fd, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
         self.child = subprocess.Popen([os.path.join(BIN, "ghsh"), "--socket", gh.socket] + list(options),
@@ -26,7 +26,7 @@ class Console:
                                       env=dict(os.environ, TERM="dumb"))
         os.close(slave)
         self.text = ""
-        self.wait(PROMPT)
+        self.before = self.wait(until)
 
     def wait(self, pattern, seconds=10):
         """Until the pattern stands in what has come since the last wait; gives that text."""

@@ -33,6 +33,7 @@ class Gatehouse:
             os.makedirs(d, exist_ok=True)
         self.socket = os.path.join(self.run, "ghsh.sock")
         self.users = {}
+        self.super_options = []     # more of gh-super's
         self.program = None
 
     # ---- operator
@@ -106,7 +107,7 @@ class Gatehouse:
     def start(self, wait=True, is_empty=False):
         """is_empty: a fresh box, with no settings and no accounts."""
         self.program = Program(self.place, self.name, ([need("prlimit"), "--nofile=%d" % self.files] if self.files else []) + [
-            os.path.join(BIN, "gh-super"), "--bin", BIN, "--state", self.state, "--run", self.run])
+            os.path.join(BIN, "gh-super"), "--bin", BIN, "--state", self.state, "--run", self.run] + self.super_options)
         wait_for("%s has its console" % self.name, lambda: os.path.exists(self.socket), 10)
         self._retry(lambda: self.ghsh("show version\n"), 10)
         if is_empty:

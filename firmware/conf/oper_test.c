@@ -1,0 +1,431 @@
+/* The operators' socket on a virtual clock: who may say what before a login, and when a session ends. */
+#include "oper_fixture.h"
+
+#include "base/err.h"
+#include "base/log.h"
+#include "totp.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { HASHES = 20, DAY_MS = 86400000 };
+static const char word[] = "plough horse 9 rain", other[] = "seven quiet windows 4";
+
+static int set_up(void **state)
+{
+	struct oper_fixture *f = calloc(1, sizeof *f);
+
+	oper_fixture_open(f);
+	*state = f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	oper_fixture_close(*state);
+	free(*state);
+	return 0;
+}
+
+/* ---- a person ---- */
+
+struct said {
+	enum oper_frame end; /* OPER_DONE, OPER_NEED, or 0: nothing */
+	int rc;              /* or what is needed */
+	unsigned n_banners, n_records, n_files;
+	bool is_closed;
+	char text[512];
+};
+
+static void send_frame(int fd, enum oper_frame type, const struct buf *body)
+{
+	struct buf b;
+
+	buf_init(&b, 1 << 20);
+	wire_put_u32(&b, (uint32_t)buf_len(body) + 1);
+	wire_put_u8(&b, (uint8_t)type);
+	buf_put_bytes(&b, buf_bytes(body));
+	assert_int_equal(send(fd, buf_bytes(&b).p, buf_len(&b), MSG_NOSIGNAL), (ssize_t)buf_len(&b));
+	buf_fini(&b);
+}
+
+static void take_frame(struct said *s, struct wire w)
+{
+	enum oper_frame type = (enum oper_frame)wire_u8(&w);
+
+	s->n_banners += type == OPER_BANNER;
+	s->n_records += type == OPER_RECORD;
+	s->n_files += type == OPER_FILE;
+	if (type != OPER_DONE && type != OPER_NEED)
+		return;
+	s->end = type;
+	s->rc = type == OPER_DONE ? (int)wire_u32(&w) : wire_u8(&w);
+	if (type == OPER_NEED)
+		(void)wire_u16(&w);
+	struct bytes text = wire_str(&w);
+	snprintf(s->text, sizeof s->text, "%.*s", BYTES_FMT(text));
+}
+
+static struct said hear(struct oper_fixture *f, int fd)
+{
+	struct said s = { 0 };
+	struct buf in;
+	ssize_t n;
+
+	oper_fixture_settle(f, HASHES);
+	buf_init(&in, 8 << 20);
+	while ((n = recv(fd, buf_reserve(&in, 65536), 65536, 0)) > 0)
+		buf_commit(&in, (size_t)n);
+	s.is_closed = n == 0;
+	for (struct bytes b = buf_bytes(&in); b.n >= 5;) {
+		struct wire w = wire_of(b);
+		uint32_t length = wire_u32(&w);
+		take_frame(&s, wire_of(bytes_make(b.p + 4, length)));
+		b = bytes_skip(b, 4 + length);
+	}
+	buf_fini(&in);
+	return s;
+}
+
+static struct said hello(struct oper_fixture *f, int fd, enum oper_role role)
+{
+	struct buf b;
+
+	buf_init(&b, 64);
+	wire_put_u16(&b, OPER_VERSION);
+	wire_put_u8(&b, (uint8_t)role);
+	send_frame(fd, OPER_HELLO, &b);
+	buf_fini(&b);
+	return hear(f, fd);
+}
+
+static struct said log_in(struct oper_fixture *f, int fd, const char *name, const char *password, const char *fresh, const char *code)
+{
+	struct buf b;
+
+	buf_init(&b, 4096);
+	wire_put_str(&b, bytes_of(name));
+	wire_put_bytes(&b, bytes_of(password));
+	if (fresh)
+		wire_put_bytes(&b, bytes_of(fresh));
+	wire_put_str(&b, bytes_of(code));
+	send_frame(fd, fresh ? OPER_LOGIN_NEW : OPER_LOGIN, &b);
+	buf_fini(&b);
+	return hear(f, fd);
+}
+
+static struct said ask(struct oper_fixture *f, int fd, const char *line)
+{
+	struct bytes rest = bytes_of(line);
+	struct buf b;
+	uint16_t n = 1;
+
+	for (size_t i = 0; i < rest.n; i++)
+		n += rest.p[i] == ' ';
+	buf_init(&b, 4096);
+	wire_put_u16(&b, n);
+	while (rest.n > 0) {
+		struct bytes w = bytes_make(rest.p, bytes_find(rest, ' '));
+		wire_put_u8(&b, OPER_WORD_TYPED);
+		wire_put_bytes(&b, w);
+		rest = bytes_skip(rest, w.n + 1);
+	}
+	send_frame(fd, OPER_ASK, &b);
+	buf_fini(&b);
+	return hear(f, fd);
+}
+
+static void assert_done(struct said s, int rc)
+{
+	if (s.end != OPER_DONE || s.rc != rc)
+		fail_msg("%s, %d %s", s.end == OPER_NEED ? "need" : s.end ? "done" : "nothing", s.rc, s.text);
+}
+
+/* ---- before a login ---- */
+
+static void test_nothing_before_login(void **state)
+{
+	struct oper_fixture *f = *state;
+	static const enum oper_frame closing[] = { OPER_ASK, OPER_COMPLETE, OPER_ABORT, OPER_DONE, 0, 99 };
+	struct buf empty;
+
+	buf_init(&empty, 64);
+	wire_put_u16(&empty, 0);
+	for (size_t i = 0; i < sizeof closing / sizeof closing[0]; i++) {
+		int fd = oper_fixture_connect(f, "192.0.2.1");
+		assert_done(hello(f, fd, OPER_ADMIN), 0);
+		send_frame(fd, closing[i], &empty);
+		assert_true(hear(f, fd).is_closed);
+		close(fd);
+	}
+	buf_fini(&empty);
+	assert_int_equal(f->conf.n_opers, 0);
+	int root = oper_fixture_connect(f, NULL);
+	assert_done(ask(f, root, "show version"), 0);
+	close(root);
+}
+
+/* Half frames, broken ones, long ones. */
+static void test_broken_frames(void **state)
+{
+	struct oper_fixture *f = *state;
+	static const struct {
+		size_t n;
+		const char *bytes;
+	} rows[] = {
+		{ 5, "\0\0\0\0\5" }, { 5, "\0\0\x10\x01\x05" }, { 5, "\xff\xff\xff\xff\x05" }, { 6, "\0\0\0\2\5\0" },
+		{ 7, "\0\0\0\3\5\0\x09" }, { 8, "\0\0\0\4\1\0\1\2" }, { 8, "\0\0\0\4\1\0\2\x63" },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		int fd = oper_fixture_connect(f, "192.0.2.1");
+		assert_int_equal(send(fd, rows[i].bytes, rows[i].n, 0), (ssize_t)rows[i].n);
+		assert_true(hear(f, fd).is_closed);
+		close(fd);
+	}
+}
+
+static void test_a_minute_to_log_in(void **state)
+{
+	struct oper_fixture *f = *state;
+	int fd = oper_fixture_connect(f, "192.0.2.1"), root = oper_fixture_connect(f, NULL);
+
+	loop_fake_advance(f->conf.loop, LOGIN_WAIT_MS - 6000);
+	assert_false(hear(f, fd).is_closed);
+	loop_fake_advance(f->conf.loop, 12000);
+	assert_true(hear(f, fd).is_closed);
+	loop_fake_advance(f->conf.loop, (uint64_t)365 * DAY_MS / 100);
+	assert_done(ask(f, root, "show version"), 0);
+	close(fd);
+	close(root);
+}
+
+static void test_three_tries(void **state)
+{
+	struct oper_fixture *f = *state;
+	int fd = oper_fixture_connect(f, "192.0.2.1");
+
+	oper_fixture_account(f, "anna", OPER_ADMIN, word);
+	assert_done(log_in(f, fd, "anna", "wrong", NULL, ""), ERR_AUTH);
+	assert_done(log_in(f, fd, "nobody", word, NULL, ""), ERR_AUTH);
+	struct said s = log_in(f, fd, "a name that is much longer than names are", word, NULL, "");
+	assert_int_equal(s.rc, ERR_AUTH);
+	assert_true(s.is_closed);
+	assert_int_equal(accounts_find(&f->conf.accounts, BYTES("anna"))->failures, 1);
+	close(fd);
+}
+
+/* ---- in ---- */
+
+static void test_first_login(void **state)
+{
+	struct oper_fixture *f = *state;
+	struct account *a = oper_fixture_account(f, "anna", OPER_OPERATOR, word);
+	int fd = oper_fixture_connect(f, "2001:db8::7");
+
+	a->must_change = true;
+	oper_fixture_set(f, "operators banner", "one|two");
+	assert_int_equal(hello(f, fd, OPER_ADMIN).n_banners, 1);
+	struct said s = log_in(f, fd, "anna", word, NULL, "");
+	assert_int_equal(s.end, OPER_NEED);
+	assert_int_equal(s.rc, OPER_NEED_PASSWORD_NEW);
+	assert_done(log_in(f, fd, "anna", word, word, ""), ERR_RANGE);
+	assert_done(log_in(f, fd, "anna", word, "short", ""), ERR_RANGE);
+	assert_done(log_in(f, fd, "anna", word, other, ""), 0);
+	assert_int_equal(a->n_old, 1);
+	assert_false(a->must_change);
+	assert_string_equal(a->login_from, "2001:db8::7");
+	assert_done(ask(f, fd, "show version"), 0);
+	assert_done(ask(f, fd, "set system name x"), ERR_DENIED);
+	assert_done(ask(f, fd, "set log level debug"), 0);
+	assert_done(ask(f, fd, "operator add x admin tulip-Garden-77river"), ERR_DENIED);
+	close(fd);
+	hear(f, fd);
+	int again = oper_fixture_connect(f, "2001:db8::7");
+	assert_done(log_in(f, again, "anna", word, NULL, ""), ERR_AUTH);
+	assert_done(log_in(f, again, "anna", other, NULL, ""), 0);
+	close(again);
+}
+
+static void test_hello_lowers(void **state)
+{
+	struct oper_fixture *f = *state;
+	int fd = oper_fixture_connect(f, "192.0.2.1");
+
+	oper_fixture_account(f, "anna", OPER_CRYPTO, word);
+	assert_done(hello(f, fd, OPER_OPERATOR), 0); /* not one of crypto's: no more than crypto has */
+	assert_done(log_in(f, fd, "anna", word, NULL, ""), 0);
+	assert_done(ask(f, fd, "set log level debug"), ERR_DENIED);
+	assert_done(ask(f, fd, "set domain a.example certificate x"), 0);
+	assert_done(hello(f, fd, OPER_AUDITOR), 0);
+	assert_done(ask(f, fd, "set domain a.example certificate x"), ERR_DENIED);
+	assert_done(hello(f, fd, OPER_ADMIN), 0);
+	assert_done(ask(f, fd, "set domain a.example certificate x"), ERR_DENIED);
+	close(fd);
+}
+
+static void test_password_expires(void **state)
+{
+	struct oper_fixture *f = *state;
+	int fd;
+
+	oper_fixture_account(f, "anna", OPER_ADMIN, word);
+	loop_fake_advance(f->conf.loop, (uint64_t)179 * DAY_MS);
+	fd = oper_fixture_connect(f, "192.0.2.1");
+	assert_done(log_in(f, fd, "anna", word, NULL, ""), 0);
+	close(fd);
+	loop_fake_advance(f->conf.loop, DAY_MS);
+	fd = oper_fixture_connect(f, "192.0.2.1");
+	assert_int_equal(log_in(f, fd, "anna", word, NULL, "").rc, OPER_NEED_PASSWORD_NEW);
+	oper_fixture_set(f, "operators password-expiry", "0");
+	assert_done(log_in(f, fd, "anna", word, NULL, ""), 0);
+	close(fd);
+}
+
+static void test_idle_session_ends(void **state)
+{
+	struct oper_fixture *f = *state;
+	int fd = oper_fixture_connect(f, "192.0.2.1");
+
+	oper_fixture_account(f, "anna", OPER_ADMIN, word);
+	assert_done(log_in(f, fd, "anna", word, NULL, ""), 0);
+	for (int i = 0; i < 5; i++) {
+		loop_fake_advance(f->conf.loop, 890000);
+		assert_done(ask(f, fd, "show version"), 0);
+	}
+	loop_fake_advance(f->conf.loop, 910000);
+	assert_true(hear(f, fd).is_closed);
+	close(fd);
+}
+
+static void test_waits(void **state)
+{
+	struct oper_fixture *f = *state;
+	int fd = -1;
+
+	oper_fixture_account(f, "anna", OPER_ADMIN, word);
+	for (int i = 0; i < 6; i++) {
+		fd = oper_fixture_connect(f, "192.0.2.1");
+		assert_done(log_in(f, fd, "anna", "wrong", NULL, ""), ERR_AUTH);
+		close(fd);
+	}
+	fd = oper_fixture_connect(f, "192.0.2.1");
+	assert_done(log_in(f, fd, "anna", word, NULL, ""), ERR_AGAIN);
+	int elsewhere = oper_fixture_connect(f, "192.0.2.2");
+	assert_done(log_in(f, elsewhere, "anna", word, NULL, ""), 0);
+	close(elsewhere);
+	loop_fake_advance(f->conf.loop, 1000);
+	assert_done(log_in(f, fd, "anna", word, NULL, ""), 0);
+	close(fd);
+}
+
+/* A code is good once, over a LOGIN_NEW too; a question for it is no failure. */
+static void test_codes(void **state)
+{
+	struct oper_fixture *f = *state;
+	struct account *a = oper_fixture_account(f, "anna", OPER_ADMIN, word);
+	char code[TOTP_DIGITS + 1];
+	int fd = oper_fixture_connect(f, "192.0.2.1");
+
+	a->totp = TOTP_ON;
+	a->must_change = true;
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(log_in(f, fd, "anna", word, NULL, "").rc, OPER_NEED_CODE);
+	assert_int_equal(totp_code(a->totp_secret, loop_wall_ms(f->conf.loop) / 1000 / TOTP_STEP_S, code), 0);
+	assert_int_equal(log_in(f, fd, "anna", word, NULL, code).rc, OPER_NEED_PASSWORD_NEW);
+	assert_done(log_in(f, fd, "anna", word, other, "12"), ERR_AUTH);
+	assert_done(log_in(f, fd, "anna", word, other, code), 0);
+	close(fd);
+	fd = oper_fixture_connect(f, "192.0.2.1");
+	assert_done(log_in(f, fd, "anna", other, NULL, code), ERR_AUTH);
+	loop_fake_advance(f->conf.loop, TOTP_STEP_S * 1000);
+	assert_int_equal(totp_code(a->totp_secret, loop_wall_ms(f->conf.loop) / 1000 / TOTP_STEP_S, code), 0);
+	assert_done(log_in(f, fd, "anna", other, NULL, code), 0);
+	close(fd);
+}
+
+/* Strangers fill their places and the hasher's queue; the console and an account's own place go on. */
+static void test_strangers_are_bounded(void **state)
+{
+	struct oper_fixture *f = *state;
+	int fds[OPERS_STRANGERS + 4];
+	unsigned n_closed = 0;
+
+	for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++)
+		fds[i] = oper_fixture_connect(f, "192.0.2.1");
+	for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++)
+		n_closed += hear(f, fds[i]).is_closed;
+	assert_int_equal(n_closed, 4);
+	int root = oper_fixture_connect(f, NULL);
+	assert_done(ask(f, root, "show version"), 0);
+	for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++)
+		close(fds[i]);
+	close(root);
+}
+
+/* A connection that ends while its password is hashed takes its job along. */
+static void test_gone_while_hashing(void **state)
+{
+	struct oper_fixture *f = *state;
+	struct buf b;
+	int fd = oper_fixture_connect(f, "192.0.2.1");
+
+	oper_fixture_account(f, "anna", OPER_ADMIN, word);
+	buf_init(&b, 256);
+	wire_put_str(&b, BYTES("anna"));
+	wire_put_bytes(&b, bytes_of(word));
+	wire_put_str(&b, BYTES_NONE);
+	send_frame(fd, OPER_LOGIN, &b);
+	buf_fini(&b);
+	loop_fake_advance(f->conf.loop, 0);
+	assert_true(f->conf.hasher.is_at_work);
+	close(fd);
+	loop_fake_advance(f->conf.loop, 0);
+	assert_int_equal(f->conf.n_opers, 0);
+	oper_fixture_settle(f, HASHES);
+	assert_false(f->conf.hasher.is_at_work);
+	fd = oper_fixture_connect(f, "192.0.2.1");
+	assert_done(log_in(f, fd, "anna", word, NULL, ""), 0);
+	close(fd);
+}
+
+/* Once the two-person rule is on, an account alone cannot take it away. */
+static void test_two_person_rule_stays(void **state)
+{
+	struct oper_fixture *f = *state;
+	int fd = oper_fixture_connect(f, "192.0.2.1");
+
+	oper_fixture_account(f, "anna", OPER_ADMIN, word);
+	oper_fixture_set(f, "operators two-person", "accounts");
+	assert_done(log_in(f, fd, "anna", word, NULL, ""), 0);
+	assert_done(ask(f, fd, "operator add bob admin tulip-Garden-77river"), ERR_AGAIN);
+	assert_null(accounts_find(&f->conf.accounts, BYTES("bob")));
+	assert_done(ask(f, fd, "approve 1"), ERR_DENIED);
+	assert_done(ask(f, fd, "delete operators two-person"), 0);
+	assert_done(ask(f, fd, "commit"), ERR_DENIED);
+	loop_fake_advance(f->conf.loop, 899000);
+	assert_int_equal(ask(f, fd, "show approvals").n_records, 1);
+	loop_fake_advance(f->conf.loop, 2000);
+	assert_int_equal(ask(f, fd, "show approvals").n_records, 0);
+	close(fd);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		T(test_nothing_before_login), T(test_broken_frames), T(test_a_minute_to_log_in), T(test_three_tries), T(test_first_login),
+		T(test_hello_lowers), T(test_password_expires), T(test_idle_session_ends), T(test_waits), T(test_codes),
+		T(test_strangers_are_bounded), T(test_gone_while_hashing), T(test_two_person_rule_stays),
+	};
+#undef T
+
+	log_open("test", 0, LOG_LEVEL_ERROR);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
