@@ -4,6 +4,8 @@
 #   make check       layers, reference pages, unit tests only
 #   make reference   docs/admin/settings.md and commands.md, from the tables in the code
 #   make fuzz        a short bounded run of each fuzz target
+#   make image       the disk that people flash, for boxes and virtual machines (as root): build/image
+#   make image-test  that disk, started in virtual machines
 #   make bench       figures against Prosody, ejabberd, Kamailio and coturn
 VARIANT ?= release
 O := build/$(VARIANT)
@@ -38,13 +40,39 @@ TOOLS :=
 UNIT :=
 FUZZ :=
 
-DIRS := lib/base lib/proto lib/run lib/net lib/sip lib/db \
-	gateway/switch gateway/access federation/xmpp federation/sip sip-xmpp gateway/line turn turn/xdp core/im core/store \
-	firmware/super firmware/keys firmware/conf firmware/shell firmware/admin \
-	demo tests/fuzz tests/play tests/load tests/peer/agents
+# In order of their layers; one a line.
+DIRS := lib/base \
+	lib/proto \
+	lib/run \
+	lib/net \
+	lib/sip \
+	lib/db \
+	gateway/switch \
+	gateway/access \
+	federation/xmpp \
+	federation/sip \
+	sip-xmpp \
+	gateway/line \
+	turn \
+	turn/xdp \
+	core/im \
+	core/store \
+	firmware/super \
+	firmware/keys \
+	firmware/conf \
+	firmware/log \
+	firmware/shell \
+	firmware/admin \
+	firmware/capture \
+	image \
+	demo \
+	tests/fuzz \
+	tests/play \
+	tests/load \
+	tests/peer/agents
 include $(wildcard $(addsuffix /build.mk,$(DIRS)))
 
-.PHONY: all tools test check check-layers check-reference reference unit unit-bins fuzz-bins bench clean
+.PHONY: all image image-test prog-list tools test check check-layers check-reference reference unit unit-bins fuzz-bins bench clean
 .DEFAULT_GOAL := all
 all: $(addprefix $(O)/bin/,$(PROGS))
 tools: $(addprefix $(O)/bin/,$(TOOLS))
@@ -72,7 +100,14 @@ $(foreach t,$(UNIT),$(eval $(call link_rule,$(O)/test/$(notdir $(t)),$(t).c $($(
 $(foreach t,$(FUZZ),$(eval $(call link_rule,$(O)/fuzz/$(t),tests/fuzz/$(t).c $($(t)_SRCS),$($(t)_LIBS),$($(t)_LD) $(if $(filter fuzz,$(VARIANT)),-fsanitize=fuzzer,$(O)/obj/tests/fuzz/replay_main.o))))
 
 unit-bins: $(addprefix $(O)/test/,$(notdir $(UNIT)))
+prog-list:
+	@echo $(PROGS)
 fuzz-bins: $(addprefix $(O)/fuzz/,$(FUZZ))
+
+image: all
+	image/build
+image-test: all
+	image/test/run
 
 # The include path shows the layer; product folders never include each other.
 check-layers:

@@ -4,7 +4,7 @@ gh-conf_SRCS := firmware/conf/conf.c firmware/conf/txn.c firmware/conf/store.c f
 	firmware/conf/expiry.c firmware/conf/listeners.c firmware/conf/audit.c firmware/conf/oper.c firmware/conf/handed.c firmware/conf/relay.c \
 	firmware/conf/commands.c firmware/conf/command.c firmware/conf/complete.c firmware/conf/place.c \
 	firmware/conf/cmd_settings.c firmware/conf/cmd_commit.c firmware/conf/cmd_show.c \
-	firmware/conf/cmd_certificate.c firmware/conf/cmd_turn.c \
+	firmware/conf/cmd_certificate.c firmware/conf/cmd_turn.c firmware/conf/cmd_capture.c \
 	firmware/conf/disk.c firmware/conf/scrypt.c firmware/conf/hasher.c firmware/conf/account.c firmware/conf/accounts.c \
 	firmware/conf/throttle.c firmware/conf/totp.c firmware/conf/quality.c firmware/conf/rights.c firmware/conf/login.c \
 	firmware/conf/cmd_operator.c firmware/conf/cmd_operator_show.c firmware/conf/cmd_totp.c firmware/conf/cmd_audit.c firmware/conf/trail.c firmware/conf/approval.c

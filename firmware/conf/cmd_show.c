@@ -2,10 +2,9 @@
 #include "base/err.h"
 #include "conf.h"
 #include "run/stats.h"
+#include "run/version.h"
 
 #include <stdio.h>
-
-#define CONF_VERSION "0.1"
 
 COMMAND_FN(cmd_show_processes)
 {
@@ -62,7 +61,7 @@ COMMAND_FN(cmd_show_version)
 	(void)cmd;
 	(void)args;
 	oper_record_begin(o);
-	oper_record_str(o, "version", CONF_VERSION);
+	oper_record_str(o, "version", GATEHOUSE_VERSION);
 	oper_record_bytes(o, "name", rows_value(&c->store.running, SET_SYSTEM_NAME, BYTES_NONE));
 	oper_record_int(o, "generation", c->store.generation);
 	oper_record_int(o, "uptime_s", (int64_t)((loop_now(c->loop) - c->started_ms) / 1000));

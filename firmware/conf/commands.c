@@ -30,6 +30,8 @@ const struct command command_table[] = {
 	/* ---- the box ---- */
 	{ "show processes", OPER_AUDITOR, OWN(cmd_show_processes), "Programs: state, process number, restarts" },
 	{ "show counters [program]", OPER_AUDITOR, OWN(cmd_show_counters), "What the programs count" },
+	{ "show alarms", OPER_AUDITOR, RELAY(PROG_LOG), "Alarms that stand: severity, since when, what to do" },
+	{ "show alarms history [events]", OPER_AUDITOR, RELAY(PROG_LOG), "Alarms that were raised and cleared, the newest last" },
 	{ "show version", OPER_AUDITOR, OWN(cmd_show_version), "Version, running generation, uptime" },
 	{ "help", OPER_AUDITOR, OWN(cmd_help), "All commands" },
 
@@ -65,6 +67,15 @@ const struct command command_table[] = {
 	{ "show routes", OPER_AUDITOR, RELAY(PROG_SWITCH), "Where envelopes go" },
 	{ "show gateway", OPER_AUDITOR, RELAY(PROG_XLATE), "Translation between SIP and XMPP: what is under way, who writes to whom" },
 	{ "trace domain <domain> [seconds]", OPER_OPERATOR, OWN(cmd_trace), "Envelopes from and to a domain as they pass, without their content" },
+
+	/* ---- packet capture ---- */
+	{ "pcap <interface> [filter]...", OPER_ADMIN, OWN(cmd_capture_start), "Capture packets of an interface until its limits are reached or you press Ctrl-C; before the filter: seconds= packets= megabytes= files= snap=" },
+	{ "capture start <interface> [filter]...", OPER_ADMIN, OWN(cmd_capture_start), "The same in the background" },
+	{ "capture stop [capture]", OPER_OPERATOR, RELAY(PROG_CAPTURE), "End a capture, by its number in capture status; without one: all" },
+	{ "capture status", OPER_AUDITOR, RELAY(PROG_CAPTURE), "Captures that run, and how the last ones ended" },
+	{ "capture list", OPER_AUDITOR, RELAY(PROG_CAPTURE), "Files of captures" },
+	{ "capture get <name>", OPER_ADMIN, OWN(cmd_capture_get), "Fetch a file of a capture (pcapng)" },
+	{ "capture delete <name>", OPER_ADMIN, RELAY(PROG_CAPTURE), "Delete a file of a capture; all: every one that is complete" },
 
 	/* ---- SIP federation ---- */
 	{ "show sip [domain]", OPER_AUDITOR, RELAY(PROG_SIP), "The SIP door: peers, last trouble, next hops that are down, transactions" },

@@ -247,6 +247,7 @@ static const struct bus_handler handlers[] = {
 	{ MSG_LISTENERS_DONE, on_listeners_done }, { MSG_PROCESS, on_process },
 	{ MSG_OPERATOR, handed_operator },
 	{ MSG_RECORD, on_record },                { MSG_COMMAND_DONE, on_command_done },
+	{ MSG_CAPTURE_OPENED, capture_on_opened },
 };
 
 /* ---- life ---- */

@@ -116,6 +116,10 @@ COMMAND_FN(cmd_audit_verify);
 COMMAND_FN(cmd_totp_enable);
 COMMAND_FN(cmd_totp_confirm);
 COMMAND_FN(cmd_totp_disable);
+/* cmd_capture.c */
+COMMAND_FN(cmd_capture_start);
+COMMAND_FN(cmd_capture_get);
+int capture_on_opened(void *conf, struct chan *from, const struct frame *f);
 /* cmd_turn.c */
 COMMAND_FN(cmd_turn_user_add);
 

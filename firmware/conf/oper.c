@@ -93,13 +93,41 @@ void oper_text(struct oper *o, struct bytes text)
 	frame_end(o);
 }
 
-void oper_file(struct oper *o, const char *name, struct bytes content)
+void oper_file(struct oper *o, struct bytes name, struct bytes content)
 {
 	struct buf *b = frame_begin(o, OPER_FILE);
 
-	wire_put_str(b, bytes_of(name));
+	wire_put_str(b, name);
 	wire_put_bytes(b, content);
 	frame_end(o);
+}
+
+void oper_when_drained(struct oper *o, void (*drained)(struct conf *c, struct oper *o))
+{
+	if (buf_len(&o->out) < OPER_LOW_WATER)
+		drained(o->conf, o);
+	else
+		o->drained = drained;
+}
+
+static void tell_drained(struct oper *o)
+{
+	void (*drained)(struct conf *c, struct oper *o) = o->drained;
+
+	if (!drained || buf_len(&o->out) >= OPER_LOW_WATER)
+		return;
+	o->drained = NULL;
+	drained(o->conf, o);
+}
+
+static void abort_command(struct oper *o)
+{
+	if (o->drained) {
+		o->drained = NULL;
+		oper_done(o, ERR_BAD_STATE, "stopped");
+		return;
+	}
+	relay_abort(o->conf, o->id);
 }
 
 void oper_note(struct oper *o, const char *text)
@@ -370,7 +398,7 @@ static int on_frame(struct oper *o, struct bytes frame)
 	case OPER_COMPLETE:
 		return on_complete(o, &w);
 	case OPER_ABORT:
-		relay_abort(o->conf, o->id);
+		abort_command(o);
 		return 0;
 	default:
 		return ERR_PROTOCOL;
@@ -436,6 +464,7 @@ static void on_write(struct oper *o)
 	buf_release_if_empty(&o->out);
 	if (buf_len(&o->out) == 0)
 		(void)loop_watch_set(&o->watch, LOOP_READ); /* fewer events never fail */
+	tell_drained(o);
 }
 
 static void on_event(void *arg, unsigned events)

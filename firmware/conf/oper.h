@@ -14,7 +14,7 @@
 
 /* One answer may queue 32 MiB before its reader is given up. Who has not logged in, and the accounts, leave
  * OPERS_CONSOLE places for the console. */
-enum { OPERS_MAX = 64, OPERS_CONSOLE = 16, OPERS_STRANGERS = 16, OPER_QUEUE_MAX = 32 << 20 };
+enum { OPERS_MAX = 64, OPERS_CONSOLE = 16, OPERS_STRANGERS = 16, OPER_QUEUE_MAX = 32 << 20, OPER_LOW_WATER = 1 << 20 };
 
 /* Who is at the other end? */
 enum oper_way {
@@ -50,6 +50,15 @@ struct oper {
 	bool is_busy;    /* a command has not answered yet: frames wait */
 	bool is_closing;
 	bool had_secret; /* in the line that is under way */
+	/* Of a command that sends more than the queue should hold: called when it has drained; NULL: none waits. */
+	void (*drained)(struct conf *c, struct oper *o);
+	struct oper_capture {
+		uint32_t ticket; /* CAPTURE_OPEN under way; 0: none */
+		bool is_foreground;
+		char interface[16], words[1001], file[64];
+		uint64_t offset;
+		size_t part; /* bytes of the last one */
+	} capture;
 	size_t frame_at, count_at;
 	uint16_t n_pairs;
 };
@@ -73,8 +82,10 @@ void oper_record_str(struct oper *o, const char *key, const char *value);
 void oper_record_int(struct oper *o, const char *key, int64_t value);
 void oper_record_end(struct oper *o);
 void oper_text(struct oper *o, struct bytes text);
-/* A file for the person. name: without a slash and a leading dot. */
-void oper_file(struct oper *o, const char *name, struct bytes content);
+/* A file's next part, or the whole of it. name: a plain file name, no slash and no leading dot. */
+void oper_file(struct oper *o, struct bytes name, struct bytes content);
+/* Calls o->drained, at once or later, when little of the answer waits for its reader. */
+void oper_when_drained(struct oper *o, void (*drained)(struct conf *c, struct oper *o));
 void oper_note(struct oper *o, const char *text);
 void oper_need(struct oper *o, enum oper_need what, size_t word, const char *text);
 void oper_candidate(struct oper *o, const char *word, const char *help);

@@ -2,7 +2,7 @@
 
 #include "base/err.h"
 #include "base/secret.h"
-#include "file.h"
+#include "save.h"
 #include "secret_input.h"
 #include "table.h"
 
@@ -18,14 +18,41 @@ struct answer {
 	struct ask *ask;
 	struct page page;
 	struct table table;
+	struct save save;
+	int save_rc; /* the first error: the rest of the file is dropped */
 	int exit_code;
 	bool is_over;
-	bool has_failed; /* here: a file could not be written */
 	/* NEED */
 	enum oper_need need;
 	size_t need_at;
 	char need_text[64];
 };
+
+static void on_file(struct answer *s, struct wire *w)
+{
+	struct bytes name = wire_str(w), content = wire_bytes(w);
+
+	if (s->save_rc || wire_failed(w))
+		return;
+	s->save_rc = save_part(&s->save, name, content);
+	if (s->save_rc)
+		snprintf(s->save.name, sizeof s->save.name, "%.*s", (int)(name.n < 100 ? name.n : 100), (const char *)name.p);
+}
+
+static void end_file(struct answer *s, bool is_whole)
+{
+	bool had_one = s->save.fd >= 0;
+
+	if (!s->save_rc)
+		s->save_rc = save_end(&s->save, is_whole);
+	if (s->save_rc) {
+		fprintf(stderr, "error: %s: %s\n", s->save.name,
+		        s->save_rc == ERR_EXISTS ? "a file of this name is there already" : "cannot be written");
+		s->exit_code = 1;
+	} else if (had_one && is_whole) {
+		fprintf(stderr, "note: %s: %llu bytes\n", s->save.name, (unsigned long long)s->save.bytes);
+	}
+}
 
 static void on_done(struct answer *s, struct wire *w)
 {
@@ -35,9 +62,10 @@ static void on_done(struct answer *s, struct wire *w)
 	s->ask->client->changes = wire_u32(w);
 	s->ask->had_secret = wire_u8(w) & OPER_DONE_SECRET;
 	s->is_over = true;
-	s->exit_code = rc < 0 || s->has_failed;
+	s->exit_code = rc < 0 || s->save_rc < 0;
 	table_end(&s->table);
 	fflush(stdout);
+	end_file(s, rc == 0);
 	if (rc < 0)
 		fprintf(stderr, "error: %.*s\n", BYTES_FMT(text));
 	else if (text.n > 0)
@@ -51,19 +79,6 @@ static void on_need(struct answer *s, struct wire *w)
 	struct bytes text = wire_str(w);
 	snprintf(s->need_text, sizeof s->need_text, "%.*s", BYTES_FMT(text));
 	s->is_over = true;
-}
-
-/* A file that is there is the person's: the new one is not written, and the command has failed for him. */
-static int on_file(struct answer *s, struct bytes name, struct bytes content)
-{
-	char text[256];
-	int rc = file_save(name, content, text, sizeof text);
-
-	table_flush(&s->table);
-	fflush(stdout);
-	fprintf(stderr, "%s%s\n", rc < 0 ? "error: " : "", text);
-	s->has_failed |= rc < 0;
-	return rc == ERR_PROTOCOL ? rc : 0;
 }
 
 static int on_frame(struct answer *s, enum oper_frame type, struct wire *w)
@@ -82,15 +97,15 @@ static int on_frame(struct answer *s, enum oper_frame type, struct wire *w)
 		fflush(stdout);
 		fprintf(stderr, "note: %.*s\n", BYTES_FMT(text));
 		return 0;
+	case OPER_FILE:
+		on_file(s, w);
+		return wire_end(w) < 0 ? ERR_PROTOCOL : 0;
 	case OPER_DONE:
 		on_done(s, w);
 		return wire_failed(w) ? ERR_PROTOCOL : 0;
 	case OPER_NEED:
 		on_need(s, w);
 		return wire_failed(w) ? ERR_PROTOCOL : 0;
-	case OPER_FILE:
-		text = wire_str(w);
-		return on_file(s, text, wire_bytes(w));
 	default:
 		return ERR_PROTOCOL;
 	}
@@ -206,9 +221,11 @@ int ask_run(struct ask *a, const struct words *words)
 		s->ask = a;
 		page_init(&s->page, a->is_paged);
 		table_init(&s->table, &s->page, a->is_json);
+		save_init(&s->save);
 		client_catch_interrupt(true);
 		rc = converse(s, &line, contents);
 		client_catch_interrupt(false);
+		(void)save_end(&s->save, false); /* gh-conf went before it was whole */
 		table_fini(&s->table);
 	}
 	for (unsigned i = 0; i < 2; i++) {

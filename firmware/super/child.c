@@ -21,16 +21,23 @@ struct chan *child_chan(const struct child *c)
 	return c->pid ? bus_chan(c->super->bus, c->prog, c->instance) : NULL;
 }
 
-void child_tell_conf(const struct child *c)
+void child_tell_of(const struct child *c, enum prog listener)
 {
-	struct buf *b = chan_begin(bus_chan(c->super->bus, PROG_CONF, 0), MSG_PROCESS, 0);
+	struct chan *to = bus_chan(c->super->bus, listener, 0);
+	struct buf *b = chan_begin(to, MSG_PROCESS, 0);
 
 	wire_put_u8(b, (uint8_t)c->prog);
 	wire_put_u8(b, (uint8_t)c->instance);
 	wire_put_u32(b, (uint32_t)c->pid);
 	wire_put_u32(b, c->restarts);
 	wire_put_str(b, bytes_of(state_names[c->state]));
-	(void)chan_end(bus_chan(c->super->bus, PROG_CONF, 0)); /* it hears all states when it is back */
+	(void)chan_end(to); /* it hears all states when it is back */
+}
+
+static void tell_all(const struct child *c)
+{
+	child_tell_of(c, PROG_CONF);
+	child_tell_of(c, PROG_LOG);
 }
 
 /* Only what the sanitizers of a test build read passes on from our environment. */
@@ -106,7 +113,7 @@ int child_start(struct child *c)
 	listen_hand_over(c->super, c);
 	chan_begin(child_chan(c), MSG_BEGIN, 0);
 	(void)chan_end(child_chan(c)); /* it has died already: see above */
-	child_tell_conf(c);
+	tell_all(c);
 	return 0;
 }
 
@@ -152,7 +159,7 @@ void child_ready(struct child *c)
 		c->state = CHILD_RUNNING;
 		c->ready_ms = loop_now(c->super->loop);
 	}
-	child_tell_conf(c);
+	tell_all(c);
 }
 
 void child_exited(struct child *c, int status)
@@ -170,7 +177,7 @@ void child_exited(struct child *c, int status)
 		c->state = CHILD_NONE;
 	else
 		plan_again(c);
-	child_tell_conf(c);
+	tell_all(c);
 	if (is_on_purpose && !c->super->is_stopping)
 		children_adjust(c->super); /* it may have been wanted again meanwhile */
 }

@@ -10,16 +10,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Doors go first, so that nothing new comes in; the store and the keys last. */
-static const enum prog stop_order[][7] = {
-	{ PROG_ACCESS, PROG_S2S, PROG_SIP, PROG_LINE, PROG_TURN, PROG_XDP, PROG_ADMIN },
-	{ PROG_IM, PROG_SWITCH, PROG_XLATE, PROG_COUNT, PROG_COUNT, PROG_COUNT, PROG_COUNT },
-	{ PROG_STORE, PROG_KEYS, PROG_CONF, PROG_COUNT, PROG_COUNT, PROG_COUNT, PROG_COUNT },
-};
-enum {
-	STOP_PHASES = sizeof stop_order / sizeof stop_order[0],
-	STOP_AT_ONCE = sizeof stop_order[0] / sizeof stop_order[0][0],
-};
+/* Doors go first, so that nothing new comes in; the store and the keys late; who writes the others' lines last. */
+static const unsigned stop_last = P(PROG_LOG);
+static const unsigned stop_late = P(PROG_STORE) | P(PROG_KEYS) | P(PROG_CONF);
+static const unsigned stop_before = P(PROG_IM) | P(PROG_SWITCH) | P(PROG_XLATE);
+enum { STOP_PHASES = 4 };
+
+static bool is_of_phase(enum prog p, unsigned phase)
+{
+	unsigned own = P(p) & stop_last ? 3 : P(p) & stop_late ? 2 : P(p) & stop_before ? 1 : 0;
+
+	return own == phase && p != PROG_SUPER;
+}
 
 static int on_ready(void *arg, struct chan *from, const struct frame *f)
 {
@@ -28,11 +30,11 @@ static int on_ready(void *arg, struct chan *from, const struct frame *f)
 
 	(void)f;
 	child_ready(c);
-	/* gh-conf has just come (back): it hears of everybody. */
-	for (unsigned p = 0; c->prog == PROG_CONF && p < PROG_COUNT; p++)
+	/* gh-conf or gh-log has just come (back): it hears of everybody. */
+	for (unsigned p = 0; (c->prog == PROG_CONF || c->prog == PROG_LOG) && p < PROG_COUNT; p++)
 		for (unsigned i = 0; i < INSTANCES_MAX; i++)
 			if (s->children[p][i].state != CHILD_NONE)
-				child_tell_conf(&s->children[p][i]);
+				child_tell_of(&s->children[p][i], c->prog);
 	return 0;
 }
 
@@ -81,6 +83,7 @@ static const struct bus_handler handlers[] = {
 	{ MSG_BAD_PEER, on_bad_peer },
 	{ MSG_LISTENERS_SET, listen_on_set },
 	{ MSG_INSTANCES_SET, on_instances },
+	{ MSG_CAPTURE_OPEN, capture_on_open },
 };
 
 /* A program whose own channel to us is broken is of no use. The word kept with a channel is the
@@ -108,12 +111,10 @@ static void on_pressure(void *arg, struct chan *to, bool is_full)
 
 static bool is_phase_over(const struct super *s)
 {
-	for (unsigned i = 0; i < STOP_AT_ONCE; i++) {
-		unsigned p = stop_order[s->stop_phase][i];
-		for (unsigned n = 0; p < PROG_COUNT && n < INSTANCES_MAX; n++)
-			if (s->children[p][n].pid)
+	for (enum prog p = 0; p < PROG_COUNT; p++)
+		for (unsigned n = 0; n < INSTANCES_MAX; n++)
+			if (is_of_phase(p, s->stop_phase) && s->children[p][n].pid)
 				return false;
-	}
 	return true;
 }
 
@@ -125,12 +126,10 @@ static void stop_phase(struct super *s)
 		loop_stop(s->loop);
 		return;
 	}
-	for (unsigned i = 0; i < STOP_AT_ONCE; i++) {
-		unsigned p = stop_order[s->stop_phase][i];
-		for (unsigned n = 0; p < PROG_COUNT && n < INSTANCES_MAX; n++)
-			if (s->children[p][n].state != CHILD_STOPPING)
+	for (enum prog p = 0; p < PROG_COUNT; p++)
+		for (unsigned n = 0; n < INSTANCES_MAX; n++)
+			if (is_of_phase(p, s->stop_phase) && s->children[p][n].state != CHILD_STOPPING)
 				child_stop(&s->children[p][n], STOP_GRACE_MS);
-	}
 }
 
 static void on_signal(void *arg, int signo)

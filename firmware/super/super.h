@@ -76,7 +76,8 @@ void child_stop(struct child *c, uint32_t grace_ms);
 struct child *child_of_pid(struct super *s, pid_t pid);
 /* Channel to it, or NULL. */
 struct chan *child_chan(const struct child *c);
-void child_tell_conf(const struct child *c);
+/* Its state, to gh-conf or gh-log. */
+void child_tell_of(const struct child *c, enum prog to);
 /* Starts and stops instances until as many run as are wanted. */
 void children_adjust(struct super *s);
 
@@ -91,5 +92,8 @@ int listen_on_set(void *super, struct chan *from, const struct frame *f);
 /* Fewer instances run: their own sockets close, or the kernel would go on giving them connections. */
 void listen_trim(struct super *s);
 void listen_close_all(struct super *s);
+
+/* capture.c: a packet socket for gh-capture. */
+int capture_on_open(void *super, struct chan *from, const struct frame *f);
 
 #endif

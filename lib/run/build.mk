@@ -1,4 +1,5 @@
 LIBS += run
+lib_run_SRCS += lib/run/alarm.c
 lib_run_SRCS += lib/run/prog.c lib/run/msg.c lib/run/service.c lib/run/stats.c
 lib_run_SRCS += lib/run/loop.c lib/run/loop_libevent.c lib/run/loop_memory.c lib/run/loop_poll.c lib/run/loop_fake.c
 lib_run_SRCS += lib/run/bus.c lib/run/bus_send.c lib/run/bus_frame.c
@@ -7,7 +8,7 @@ lib_run_SRCS += lib/run/settings.c lib/run/settings_rows.c lib/run/settings_chec
 	lib/run/settings_host.c lib/run/settings_value.c lib/run/settings_text.c lib/run/words.c
 lib_run_SRCS += lib/run/peer_policy.c lib/run/debug_domains.c
 lib_run_SRCS += lib/run/fence.c lib/run/fence_landlock.c lib/run/fence_filter.c lib/run/fence_probe.c
-UNIT += lib/run/loop_test lib/run/bus_test lib/run/fence_test lib/run/settings_test lib/run/peer_policy_test lib/run/debug_domains_test
+UNIT += lib/run/loop_test lib/run/bus_test lib/run/fence_test lib/run/settings_test lib/run/peer_policy_test lib/run/debug_domains_test lib/run/alarm_test
 loop_test_LIBS := run base
 loop_test_LD := -levent_core
 bus_test_LIBS := run base
@@ -17,3 +18,4 @@ fence_test_LD := -lseccomp
 settings_test_LIBS := run base
 peer_policy_test_LIBS := run base
 debug_domains_test_LIBS := run base
+alarm_test_LIBS := run base

@@ -49,7 +49,7 @@ static const int calls_files[] = {
 	NAME(faccessat), NAME(faccessat2), NAME(readlink), NAME(readlinkat), NAME(getcwd), NAME(getdents64),
 	NAME(mkdir), NAME(mkdirat), NAME(rmdir), NAME(unlink), NAME(unlinkat), NAME(rename), NAME(renameat),
 	NAME(renameat2), NAME(truncate), NAME(ftruncate), NAME(fallocate), NAME(fadvise64), NAME(fsync),
-	NAME(fdatasync), NAME(flock), NAME(fchmod), NAME(fchown), NAME(umask),
+	NAME(fdatasync), NAME(fstatfs), NAME(flock), NAME(fchmod), NAME(fchown), NAME(umask),
 };
 
 /* Without files the world looks like an empty root: libraries that look for an optional file take
@@ -206,6 +206,16 @@ static int allow_relay(scmp_filter_ctx f)
 	return allow_options(f, options, sizeof options / sizeof options[0]);
 }
 
+/* A filter of the classic kind, which the kernel checks: on a packet socket that gh-super opened, or (no more than a
+ * nuisance to itself) on another that it has. */
+static int allow_capture(scmp_filter_ctx f)
+{
+	static const struct socket_option options[] = { { SOL_SOCKET, SO_ATTACH_FILTER } };
+	int rc = allow_options(f, options, sizeof options / sizeof options[0]);
+
+	return rc ? rc : seccomp_rule_add(f, SCMP_ACT_ALLOW, NAME(fstatfs), 0) ? ERR_SYS : 0;
+}
+
 static int add_rules(scmp_filter_ctx f, const struct service *row)
 {
 	int rc = ALLOW_EACH(f, calls_all);
@@ -230,6 +240,8 @@ static int add_rules(scmp_filter_ctx f, const struct service *row)
 		rc = allow_pairs(f);
 	if (!rc && row->may & FENCE_RELAY)
 		rc = allow_relay(f);
+	if (!rc && row->may & FENCE_CAPTURE)
+		rc = allow_capture(f);
 	if (!rc)
 		rc = row->may & FENCE_FILES ? ALLOW_EACH(f, calls_files) : refuse_files(f);
 	return rc;

@@ -389,7 +389,7 @@ static const struct probe probes[] = {
 	{ "accept", FENCE_ACCEPT, accepts },
 	{ "pairs", FENCE_PAIRS, makes_pairs },
 	{ "other-pairs", 0, makes_other_pairs },
-	{ "socket-filter", 0, sets_socket_filter },
+	{ "socket-filter", FENCE_CAPTURE, sets_socket_filter },
 	{ "execve", 0, executes },
 	{ "fork", 0, forks },
 	{ "kill", 0, signals_others },

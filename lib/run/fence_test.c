@@ -159,7 +159,7 @@ static int live(const struct service *row)
 		struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 		if (fd < 0 || setsockopt(fd, IPPROTO_TCP, 1, &(int){ 1 }, sizeof(int)))
 			return 5;
-		if (bind(fd, (struct sockaddr *)&to, sizeof to))
+		if (row->may & FENCE_BIND && bind(fd, (struct sockaddr *)&to, sizeof to))
 			return 6; /* a source address */
 		to.sin_port = htons(9);
 		if (connect(fd, (struct sockaddr *)&to, sizeof to) && errno != EINPROGRESS && errno != ECONNREFUSED)

@@ -13,9 +13,7 @@ enum msg {
 
 #define P(prog) (1u << (prog))
 /* All programs below gh-super and gh-conf. */
-#define P_WORK                                                                                     \
-	(P(PROG_KEYS) | P(PROG_SWITCH) | P(PROG_S2S) | P(PROG_ACCESS) | P(PROG_IM) | P(PROG_STORE) |       \
-	 P(PROG_SIP) | P(PROG_XLATE) | P(PROG_LINE) | P(PROG_TURN) | P(PROG_XDP) | P(PROG_ADMIN))
+#define P_WORK (((1u << PROG_COUNT) - 1) & ~(P(PROG_SUPER) | P(PROG_CONF)))
 #define P_EVERY (P_WORK | P(PROG_CONF))
 
 const char *msg_name(enum msg m);

@@ -35,9 +35,10 @@ enum oper_frame {
 	OPER_DONE = 19,      /* rc u32 (as i32), text str, changes u32 in the candidate, flags u8 */
 	OPER_NEED = 20,      /* what u8 (enum oper_need), word u16 (its place), text str: ask again with it */
 	OPER_CANDIDATE = 21, /* word str, help str: one completion; then DONE */
-	OPER_FILE = 22,      /* name str, content bytes: a file for the person. The client writes it into the folder it
-	                      * is in, mode 0600, never over a file that is there; a name with a slash or a leading dot is
-	                      * a broken frame */
+	OPER_FILE = 22,      /* name str, content bytes: a file for the person. Several of one name, one after the other, are
+	                      * its parts; it is whole when DONE says 0. The client writes it into the folder it is in,
+	                      * mode 0600, never over a file that is there; a name with a slash or a leading dot is a
+	                      * broken frame */
 	OPER_BANNER = 23,    /* when u8 (enum oper_banner), text str: to be shown to the person as it is */
 };
 

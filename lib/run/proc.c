@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "run/alarm.h"
 #include "run/fence.h"
 #include "run/proc_impl.h"
 
@@ -121,12 +122,24 @@ static void on_signal(void *arg, int signo)
 	stop(arg, 2000);
 }
 
+/* ---- alarms: what stands is said to gh-log whenever it comes ---- */
+
+static void tell_alarm(void *arg, const struct alarm_news *n)
+{
+	struct chan *c = bus_chan(((struct proc *)arg)->bus, PROG_LOG, 0);
+
+	alarm_put(chan_begin(c, MSG_ALARM, 0), n);
+	(void)chan_end(c); /* a gh-log that has gone hears what stands when it is back */
+}
+
 /* ---- bus hooks: the program's, with gh-super's channel kept to ourselves ---- */
 
 static void up(void *arg, struct chan *c)
 {
 	struct proc *p = arg;
 
+	if (chan_prog(c) == PROG_LOG)
+		alarm_set_sink(tell_alarm, p);
 	if (chan_prog(c) != PROG_SUPER && p->def->up && p->program)
 		p->def->up(p->program, c);
 }

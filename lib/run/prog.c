@@ -2,9 +2,11 @@
 
 #include "base/err.h"
 
-#define PROG_NAME(id, name) name,
-static const char *const names[] = { PROG_TABLE(PROG_NAME) };
-#undef PROG_NAME
+#define PROG(id, name) name,
+static const char *const names[] = {
+#include "run/prog.def"
+};
+#undef PROG
 _Static_assert(sizeof names / sizeof names[0] == PROG_COUNT, "one name a program");
 
 const char *prog_name(enum prog p)

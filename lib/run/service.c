@@ -18,6 +18,8 @@ static const struct service services[] = {
 	{ PROG_TURN,   PLANE_DMZ,  ROLE_EDGE, FENCE_ACCEPT | FENCE_RELAY | FENCE_MAPS, "", 1, 16, FDS_MANY, DELAY_MS, DELAY_MAX_MS },
 	{ PROG_XDP,    PLANE_DMZ,  ROLE_EDGE, FENCE_MAPS | FENCE_LINKS,       "",      0,  1,   FDS_FEW,  DELAY_MS, DELAY_MAX_MS },
 	{ PROG_ADMIN,  PLANE_MGMT, ROLE_BOTH, FENCE_ACCEPT | FENCE_PAIRS,                   "",      1,  1,   FDS_WEB,  DELAY_MS, DELAY_MAX_MS },
+	{ PROG_CAPTURE, PLANE_MGMT, ROLE_BOTH, FENCE_FILES | FENCE_CAPTURE,   "capture", 1, 1,  FDS_FEW,  DELAY_MS, DELAY_MAX_MS },
+	{ PROG_LOG,    PLANE_MGMT, ROLE_BOTH, FENCE_FILES | FENCE_CONNECT,    "log",   1,  1,   FDS_FEW,  DELAY_MS, DELAY_MAX_MS },
 };
 _Static_assert(sizeof services / sizeof services[0] == PROG_COUNT, "one row a program");
 

@@ -8,7 +8,22 @@ import time
 
 from .place import BIN, Failed, Program, need, port_open, wait_for
 
-PROGRAMS = ("gh-conf", "gh-keys", "gh-switch", "gh-s2s", "gh-access", "gh-im", "gh-store", "gh-sip", "gh-xlate", "gh-line", "gh-turn", "gh-admin")
+PROGRAMS = (
+    "gh-conf",
+    "gh-keys",
+    "gh-switch",
+    "gh-s2s",
+    "gh-access",
+    "gh-im",
+    "gh-store",
+    "gh-sip",
+    "gh-xlate",
+    "gh-line",
+    "gh-turn",
+    "gh-admin",
+    "gh-capture",
+    "gh-log",
+)
 
 
 class Gatehouse:

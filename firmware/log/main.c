@@ -1,0 +1,148 @@
+#include "logd.h"
+
+#include "base/err.h"
+#include "base/log.h"
+
+#include <stdlib.h>
+
+enum { TICK_MS = 1000 };
+
+struct book_time logd_time(const struct logd *l)
+{
+	return (struct book_time){ loop_now(l->loop), loop_wall_ms(l->loop) };
+}
+
+/* ---- alarms ---- */
+
+static int on_alarm(void *program, struct chan *from, const struct frame *f)
+{
+	struct logd *l = program;
+	struct alarm_news n;
+	int rc = alarm_decode(f->body, &n);
+
+	if (!rc)
+		book_news(&l->book, chan_prog(from), chan_instance(from), &n, logd_time(l));
+	return rc;
+}
+
+static void own_alarm(void *arg, const struct alarm_news *n)
+{
+	struct logd *l = arg;
+
+	book_news(&l->book, PROG_LOG, 0, n, logd_time(l));
+}
+
+static void on_news(void *arg, const struct book_past *p, const struct book_alarm *a)
+{
+	(void)arg;
+	(void)a;
+	enum log_level level = p->event == BOOK_CLEARED ? LOG_LEVEL_INFO :
+			       p->severity <= ALARM_MAJOR ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN;
+	const struct log_kv kv[] = { LOG_STR("alarm", alarm_row(p->alarm)->name), LOG_STR("key", p->key),
+				     LOG_STR("severity", alarm_severity_name(p->severity)),
+				     LOG_STR("program", prog_name(p->prog)), LOG_INT("instance", p->instance),
+				     LOG_STR("text", p->text) };
+
+	if (log_is_on(level))
+		log_write(level, p->event == BOOK_CLEARED ? "log.alarm.cleared" : "log.alarm.raised", kv, sizeof kv / sizeof kv[0]);
+}
+
+static void on_tick(void *arg)
+{
+	struct logd *l = arg;
+
+	restarts_tick(l);
+	book_tick(&l->book, logd_time(l));
+	(void)loop_timer_set(l->loop, &l->tick, TICK_MS); /* it was set before, so it has room */
+}
+
+/* ---- life ---- */
+
+static int prepare(struct proc *p, void **program)
+{
+	struct logd *l = calloc(1, sizeof *l);
+
+	if (!l)
+		return ERR_NOMEM;
+	l->proc = p;
+	l->dir_fd = proc_open_folder(p);
+	if (l->dir_fd < 0) {
+		free(l);
+		return ERR_NOT_FOUND;
+	}
+	*program = l;
+	return 0;
+}
+
+static int init(void *program)
+{
+	struct logd *l = program;
+
+	l->loop = proc_loop(l->proc);
+	loop_timer_init(&l->tick, on_tick, l);
+	int rc = book_open(&l->book, l->dir_fd, loop_now(l->loop));
+	if (!rc)
+		rc = restarts_open(l);
+	if (rc)
+		return rc;
+	l->book.news = on_news;
+	l->book.arg = l;
+	alarm_set_sink(own_alarm, l);
+	book_up(&l->book, PROG_LOG, 0, loop_now(l->loop));
+	return loop_timer_set(l->loop, &l->tick, TICK_MS);
+}
+
+static void on_up(void *program, struct chan *c)
+{
+	struct logd *l = program;
+
+	book_up(&l->book, chan_prog(c), chan_instance(c), loop_now(l->loop));
+}
+
+static void on_down(void *program, struct chan *c)
+{
+	struct logd *l = program;
+
+	book_down(&l->book, chan_prog(c), chan_instance(c), loop_now(l->loop));
+}
+
+static void stop(void *program, uint32_t grace_ms)
+{
+	struct logd *l = program;
+
+	(void)grace_ms;
+	alarm_set_sink(NULL, NULL);
+	loop_timer_del(l->loop, &l->tick);
+	restarts_close(l);
+	book_close(&l->book);
+	proc_exit(l->proc, 0);
+}
+
+static const struct bus_handler handlers[] = {
+	{ MSG_ALARM, on_alarm },
+	{ MSG_PROCESS, restarts_on_process },
+};
+
+static const struct proc_command commands[] = {
+	{ "show alarms", cmd_show_alarms },
+	{ "show alarms history", cmd_show_history },
+};
+
+int main(int argc, char **argv)
+{
+	static const struct proc_def program = {
+		.prog = PROG_LOG,
+		.backend = LOOP_LIBEVENT,
+		.handlers = handlers,
+		.n_handlers = sizeof handlers / sizeof handlers[0],
+		.commands = commands,
+		.n_commands = sizeof commands / sizeof commands[0],
+		.prepare = prepare,
+		.init = init,
+		.up = on_up,
+		.down = on_down,
+		.stop = stop,
+	};
+
+	return proc_main(argc, argv, &program);
+}

@@ -1,0 +1,30 @@
+/* init.h - the program that the kernel starts first: finds the slot's root file system by the hash in the
+ * signed command line, puts dm-verity over it, and goes there. It has no shell and asks nobody; whatever fails
+ * is said on the console and the machine restarts, so that the boot counter can fall back to the other slot. */
+#ifndef IMAGE_INIT_H
+#define IMAGE_INIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { HASH_HEX = 64, GUID_BYTES = 16, DEVICE_NAME = 64 };
+
+/* modules.c: reads the list that the build made (its format stands in image/steps/initrd). */
+/* Loads what must always be there and what the hardware that is present asks for; again and again it may be
+ * called while devices appear. 0, or a negative errno of the list itself: one module that fails is only said. */
+int modules_load(void);
+
+/* partition.c: the partition with this GUID (as it stands on disk), on whichever disk: a GPT with a right checksum
+ * is asked for. Disks of 4096-byte sectors too. True: *name is its device below /dev, *bytes its size. */
+bool partition_find(const uint8_t guid[GUID_BYTES], char name[DEVICE_NAME], uint64_t *bytes);
+
+/* verity.c: /dev/dm-0 over data and hash device, checked against the root hash (hex); the hash device begins with
+ * a superblock as veritysetup(8) writes it. What does not fit makes the kernel panic. Negative errno. */
+int verity_open(const char *data, const char *hash, const char *root_hash);
+
+/* console.c */
+void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+_Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

@@ -1,0 +1,143 @@
+"""A virtual machine that runs the image: qemu without KVM, UEFI, the serial console as a person would use it."""
+import os
+import pathlib
+import re
+import selectors
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+OUT = TOP / "build/image"
+FIRMWARE = pathlib.Path("/usr/share/OVMF")
+ESCAPES = re.compile(rb"\x1b\[[0-9;?=]*[ -/]*[A-Za-z]|\x1b[=>c]|[\x00\x07\r]")
+
+
+def image():
+    """The raw disk that was built last."""
+    return max(OUT.glob("gatehouse-*.raw"), key=lambda p: p.stat().st_mtime)
+
+
+class Disk:
+    """A copy of an image, as large as a machine's disk."""
+
+    def __init__(self, folder, source=None, size="8G"):
+        self.path = pathlib.Path(folder, "disk.raw")
+        self.vars = pathlib.Path(folder, "vars.fd")
+        subprocess.run(["cp", "--sparse=always", source or image(), self.path], check=True)
+        subprocess.run(["truncate", "-s", size, self.path], check=True)
+        shutil.copy(FIRMWARE / "OVMF_VARS_4M.fd", self.vars)
+
+    def write(self, offset, data):
+        with open(self.path, "r+b") as file:
+            file.seek(offset)
+            file.write(data)
+
+
+class Machine:
+    """One run of a disk. `with Machine(disk) as m:` kills it at the end, as the mains switch would."""
+
+    def __init__(self, disk, memory=1024, cpus=2, secure=False, nets=(), extra=()):
+        self.disk, self.text, self.rest, self.at = disk, b"", b"", 0
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.path = str(disk.path) + ".serial"
+        if os.path.exists(self.path):
+            os.unlink(self.path)
+        self.listener.bind(self.path)
+        self.listener.listen(1)
+        code = "OVMF_CODE_4M.secboot.fd" if secure else "OVMF_CODE_4M.fd"
+        arguments = [
+            "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", str(cpus), "-m", str(memory),
+            "-machine", "q35,smm=on" if secure else "q35", "-display", "none", "-no-reboot", "-monitor", "none",
+            "-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={FIRMWARE / code}",
+            "-drive", f"if=pflash,format=raw,unit=1,file={disk.vars}",
+            "-drive", f"if=virtio,format=raw,file={disk.path},cache=writeback",
+            "-chardev", f"socket,id=serial,path={self.path}", "-serial", "chardev:serial", *extra]
+        if secure:
+            arguments += ["-global", "driver=cfi.pflash01,property=secure,value=on"]
+        for net in nets or ["none"]:
+            arguments += ["-nic", net]
+        self.began = time.monotonic()
+        self.process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT)
+        self.listener.settimeout(20)
+        self.serial, _ = self.listener.accept()
+        self.serial.setblocking(False)
+        self.selector = selectors.DefaultSelector()
+        self.selector.register(self.serial, selectors.EVENT_READ)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.cut()
+
+    def seconds(self):
+        return time.monotonic() - self.began
+
+    def cut(self):
+        """The mains switch."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        self.process.stdout.close()
+        self.serial.close()
+        self.listener.close()
+        self.selector.close()
+
+    def _read(self, wait):
+        if not self.selector.select(wait):
+            return True
+        try:
+            data = self.serial.recv(65536)
+        except ConnectionError:
+            data = b""
+        is_open = bool(data)
+        # An escape sequence may come in two pieces: its begin waits for the rest.
+        data, self.rest = self.rest + data, b""
+        begin = data.rfind(b"\x1b", max(0, len(data) - 16))
+        if begin >= 0 and not ESCAPES.match(data, begin):
+            data, self.rest = data[:begin], data[begin:]
+        self.text += ESCAPES.sub(b"", data)
+        return is_open
+
+    def expect(self, pattern, timeout=120):
+        """Waits until the console shows it, from where the last call ended; returns the match."""
+        wanted = re.compile(pattern.encode(), re.M)
+        end = time.monotonic() + timeout
+        while True:
+            found = wanted.search(self.text, self.at)
+            if found:
+                self.at = found.end()
+                return found
+            left = end - time.monotonic()
+            if left <= 0 or not self._read(min(left, 1)):
+                raise AssertionError(f"no {pattern!r} within {timeout} s; the console's end:\n" +
+                                     self.text[-3000:].decode(errors="replace"))
+
+    def ends(self, timeout=120):
+        """Waits until it has switched itself off, or restarts (it runs with -no-reboot)."""
+        end = time.monotonic() + timeout
+        while self.process.poll() is None:
+            if time.monotonic() > end:
+                raise AssertionError("it goes on; the console's end:\n" + self.text[-3000:].decode(errors="replace"))
+            self._read(0.2)
+        while self._read(0):
+            if not self.selector.select(0):
+                break
+        return self.text
+
+    def send(self, line):
+        self.serial.setblocking(True)
+        self.serial.sendall(line.encode() + b"\r")
+        self.serial.setblocking(False)
+
+    def command(self, line, timeout=60):
+        """A line for the operators' shell; what it answers, up to the next prompt."""
+        self.send(line)
+        self.expect(re.escape(line), timeout)
+        before = self.at
+        self.expect(r"^\S+[>#] ", timeout)
+        return self.text[before:self.at].decode(errors="replace")
