@@ -376,6 +376,7 @@ class Api(WebCase):
                 ("POST", "rollback", {"generation": "1"}, 422, "number"),
                 ("POST", "commands", {"words": []}, 422, "words"),
                 ("POST", "commands", {"words": [3]}, 422, "words"),
+                ("POST", "commands", {"words": ["load", {"base64": "%%%"}]}, 422, "base64"),
                 ("POST", "commands", {"words": ["fly"]}, 422, "fly"),
                 ("POST", "commands", {"words": ["user", "add", "a@web.example"]}, 422, "secret"),
                 ("POST", "commands", {"words": ["load", "/etc/passwd"]}, 422, "content"),
@@ -399,6 +400,8 @@ class Api(WebCase):
         self.assertEqual(w.ask("GET", "diff").json()["records"], [])
         r = w.command("certificate", "csr", "own", "web.example")
         self.assertIn("BEGIN CERTIFICATE REQUEST", r.json()["text"])
+        self.assertEqual(w.command("load", {"base64": base64.b64encode(saved.body).decode()}).status, 200)
+        self.assertEqual(w.command("load", {"base64": base64.b64encode(b"\xff\xfe").decode()}).status, 422)
         self.assertEqual(w.command("certificate", "import", "other", {"content": "no certificate"}).status, 422)
 
     def test_lines_come_as_they_are_made(self):

@@ -1,9 +1,9 @@
 // Any command as a form, made from its row: what is new in the table can be used here at once.
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { download, fromBase64, lines, type Line, type Row, type Word } from './api';
+import { command, download, fileWord, fromBase64, lines, type Line, type Row, type Word } from './api';
 import { groups, inGroup, useApp } from './app';
 import { t, title, type Key } from './i18n';
-import { Button, Card, Failure, Field, FileButton, Notice, Page, Sure, Table, useQuery } from './ui';
+import { Button, Card, Failure, Field, Notice, Page, Sure, Table, useQuery } from './ui';
 
 interface Place { name: string; isOptional: boolean; isMany: boolean }
 type Part = string | Place;
@@ -12,7 +12,7 @@ export function parse(command: string): Part[] {
     ? { name: w.replace(/[<>[\].]/g, ''), isOptional: w[0] === '[', isMany: w.endsWith('...') } : w);
 }
 const isSecret = (n: string) => /password|secret|passphrase|verifier/.test(n);
-const isFile = (n: string) => /^(file|image|archive)$/.test(n);
+const isFile = (n: string) => /(^|-)(file|image|archive)$/.test(n);
 /** Words that end or change something at once, outside the candidate. */
 const isGrave = (c: string) => /\b(delete|close|end|reboot|shutdown|factory[_-]reset|restore|evict|upgrade|revert)\b/.test(c);
 
@@ -64,18 +64,19 @@ export function Outcome(p: { run: Run; name?: string }) {
 
 export function CommandForm(p: { command: string; help: string; onDone?: () => void }) {
   const parts = useMemo(() => parse(p.command), [p.command]);
-  const [values, setValues] = useState<Record<number, string>>({}), [isSure, setSure] = useState(false);
+  const [values, setValues] = useState<Record<number, string>>({}), [files, setFiles] = useState<Record<number, { name: string; word: Word }>>({}), [isSure, setSure] = useState(false);
   const { run, start, stop } = useRun();
   const id = 'cmd-' + p.command.replace(/\W+/g, '-');
   const words = (): Word[] => parts.flatMap((w, i): Word[] => {
     if (typeof w === 'string') return [w];
+    if (files[i]) return [files[i].word];
     const v = values[i] ?? '';
     if (!v) return [];
     if (isSecret(w.name) || isFile(w.name)) return [{ content: v }];
     return w.isMany ? v.trim().split(/\s+/) : [v.trim()];
   });
   const go = async () => { setSure(false); await start(words()); p.onDone?.(); };
-  const isMissing = parts.some((w, i) => typeof w !== 'string' && !w.isOptional && !values[i]);
+  const isMissing = parts.some((w, i) => typeof w !== 'string' && !w.isOptional && !values[i] && !files[i]);
   const set = (i: number, v: string) => setValues({ ...values, [i]: v });
   return (
     <form class="stack" onSubmit={(e) => { e.preventDefault(); if (isGrave(p.command)) setSure(true); else go(); }}>
@@ -83,7 +84,7 @@ export function CommandForm(p: { command: string; help: string; onDone?: () => v
       <div class="fields">
         {parts.map((w, i) => typeof w === 'string' ? null : (
           <Field key={i} label={title(w.name)} id={`${id}-${i}`} optional={w.isOptional} help={w.isMany ? t('cmd.several') : undefined}>
-            {isFile(w.name) ? <><textarea id={`${id}-${i}`} rows={4} spellcheck={false} value={values[i] ?? ''} onInput={(e) => set(i, e.currentTarget.value)} /><FileButton label={t('conf.upload')} onText={(v) => set(i, v)} /></>
+            {isFile(w.name) ? <input id={`${id}-${i}`} type="file" onChange={async (e) => { const f = e.currentTarget.files?.[0]; if (f) setFiles({ ...files, [i]: { name: f.name, word: await fileWord(f) } }); }} />
               : <input id={`${id}-${i}`} type={isSecret(w.name) ? 'password' : 'text'} autocomplete={isSecret(w.name) ? 'new-password' : 'off'} spellcheck={false} value={values[i] ?? ''} onInput={(e) => set(i, e.currentTarget.value)} />}
           </Field>
         ))}
@@ -131,12 +132,31 @@ export function AllCommands() {
 const settings = /^(set|delete|describe|diff|check|commit|confirm|revert|rollback|discard|history|save|load|merge|show settings|show candidate)\b/;
 const topic = (c: string) => { if (settings.test(c)) return 'settings'; const w = c.split(' '); return w[0] === 'show' && w[1] && !/^[<[]/.test(w[1]) ? w[1] : w[0]; };
 
-/** A show command without places, kept fresh. */
-export function Shown(p: { words: string; title: string; every_ms?: number; refresh?: number; actions?: (r: Row) => preact.ComponentChildren }) {
-  const q = useQuery(p.words.split(' ').map(encodeURIComponent).join('/'), p.every_ms ?? 10000, [p.refresh]);
+/** The commands that take one value out of a row of this list: `capture get <name>` for a row with a name. */
+const verbsFor = (commands: Row[], row: Row) => commands.flatMap((c) => {
+  const parts = parse(c.command), places = parts.filter((w): w is Place => typeof w !== 'string');
+  const value = places.length === 1 && !places[0].isMany ? row[places[0].name] : undefined;
+  return value ? [{ command: c, verb: parts.filter((w) => typeof w === 'string').pop() as string, words: parts.map((w) => typeof w === 'string' ? w : value) }] : [];
+});
+
+/** A command without places whose answer is looked at, kept fresh. verbs: what can be done with a row. */
+export function Shown(p: { words: string; title: string; every_ms?: number; refresh?: number; actions?: (r: Row) => preact.ComponentChildren; verbs?: Row[]; isNewestFirst?: boolean; empty?: string; onDone?: () => void }) {
+  const words = p.words.split(' ');
+  const q = useQuery(words[0] === 'show' ? words.map(encodeURIComponent).join('/') : (isBackground) => command(words, isBackground), p.every_ms ?? 10000, [p.refresh, p.words]);
+  const [filter, setFilter] = useState(''), [asked, setAsked] = useState<ReturnType<typeof verbsFor>[number] | null>(null);
+  const { run, start } = useRun();
+  const go = async (w: Word[]) => { setAsked(null); await start(w); q.reload(); p.onDone?.(); };
+  const all = q.data?.records ?? [];
+  const some = filter ? all.filter((r) => Object.values(r).join(' ').toLowerCase().includes(filter.toLowerCase())) : all;
+  const rows = p.isNewestFirst ? [...some].reverse() : some;
+  const actions = p.actions ?? (p.verbs && all.some((r) => verbsFor(p.verbs!, r).length) ? (r: Row) => verbsFor(p.verbs!, r).map((v) => (
+    <Button key={v.command.command} kind="quiet" class={isGrave(v.command.command) ? 'danger-text' : ''} title={v.command.help} aria-label={v.words.join(' ')}
+      onClick={() => isGrave(v.command.command) ? setAsked(v) : go(v.words)}>{title(v.verb)}</Button>)) : undefined);
   return (
-    <Card title={p.title}>
-      {q.error ? <Failure error={q.error} retry={q.reload} /> : q.data ? (q.data.text ? <pre class="text">{q.data.text}</pre> : <Table rows={q.data.records} caption={p.title} actions={p.actions} />) : null}
+    <Card title={p.title} actions={all.length > 12 ? <input type="search" class="narrow" aria-label={`${t('log.filter')}: ${p.title}`} placeholder={t('log.filter')} value={filter} onInput={(e) => setFilter(e.currentTarget.value)} /> : undefined}>
+      {q.error ? <Failure error={q.error} retry={q.reload} /> : q.data ? (q.data.text ? <pre class="text" tabIndex={0}>{q.data.text}</pre> : <Table rows={rows} caption={p.title} actions={actions} empty={p.empty} />) : null}
+      {(run.error || run.message || run.text || run.rows.length > 0) && <Outcome run={run} name={p.title} />}
+      {asked && <Sure text={`${asked.words.join(' ')}: ${t('cmd.danger')}`} action={title(asked.verb)} onYes={() => go(asked.words)} onNo={() => setAsked(null)} />}
     </Card>
   );
 }
@@ -167,15 +187,18 @@ export function GroupPage(p: { id: (typeof groups)[number]['id'] }) {
   const app = useApp();
   const [n, setN] = useState(0);
   const all = inGroup(app, p.id);
-  const shown = all.filter((c) => /^show /.test(c.command) && parse(c.command).every((w) => typeof w === 'string' || w.isOptional));
+  const needsNothing = (c: Row) => parse(c.command).every((w) => typeof w === 'string' || w.isOptional);
+  const shown = all.filter((c) => needsNothing(c) && (/^show /.test(c.command) || /^\S+ (status|list)$/.test(c.command)));
   const live = all.filter((c) => /\b(follow|trace|tail)\b/.test(c.command));
   const rest = all.filter((c) => !shown.includes(c) && !live.includes(c));
+  const isLog = p.id === 'logs' || p.id === 'alarms';
   return (
     <Page title={t(('nav.' + p.id) as Key)}>
       <div class="stack">
         {live.map((c) => <Live key={c.command} command={c} />)}
-        {shown.map((c) => <Shown key={c.command} refresh={n} title={c.help} words={parse(c.command).filter((w) => typeof w === 'string').join(' ')} />)}
-        {rest.length > 0 && <Card title={t('nav.manage')}><CommandList commands={rest} onDone={() => setN(n + 1)} /></Card>}
+        {shown.map((c) => <Shown key={c.command} refresh={n} title={c.help} words={parse(c.command).filter((w) => typeof w === 'string').join(' ')} verbs={rest} every_ms={isLog ? 4000 : 10000}
+          isNewestFirst={p.id === 'logs' || /history/.test(c.command)} empty={p.id === 'alarms' ? t('dash.noalarms') : undefined} onDone={() => setN(n + 1)} />)}
+        {rest.length > 0 && <Card title={t('nav.manage')} class="compact"><CommandList commands={rest} onDone={() => setN(n + 1)} /></Card>}
       </div>
     </Page>
   );
