@@ -494,9 +494,16 @@ class Description(PeerCase):
         for k, text in keys["en"].items():
             self.assertTrue(keys["ja"][k])
             self.assertEqual(sorted(re.findall(r"\{\w+\}", text)), sorted(re.findall(r"\{\w+\}", keys["ja"][k])), k)
+        # Commands are explained in Japanese by their rows; most rows are there, and none twice.
+        with open(os.path.join(src, "ja-help.ts"), encoding="utf-8") as f:
+            helps = re.findall(r"^  '([^']+)': '", f.read(), re.M)
+        self.assertEqual(len(helps), len(set(helps)))
+        with open(os.path.join(TOP, "firmware", "conf", "commands.c"), encoding="utf-8") as f:
+            rows = set(re.findall(r'^\t\{ "([^"]+)", OPER_', f.read(), re.M))
+        self.assertGreater(len(rows & set(helps)), 60)
         used = set()
         for name in os.listdir(src):
             with open(os.path.join(src, name), encoding="utf-8") as f:
-                used |= set(re.findall(r"'([a-z]+\.[a-z0-9.-]+)'", f.read())) if name not in ("en.ts", "ja.ts") else set()
+                used |= set(re.findall(r"'([a-z]+\.[a-z0-9.-]+)'", f.read())) if name not in ("en.ts", "ja.ts", "ja-help.ts") else set()
         named = {k for k in keys["en"] if not k.startswith(("nav.", "col.", "sec."))}
         self.assertEqual(named - used, set(), "texts that no page shows")

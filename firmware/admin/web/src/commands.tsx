@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { command, download, fileWord, fromBase64, lines, type Line, type Row, type Word } from './api';
 import { groups, inGroup, useApp } from './app';
-import { t, title, type Key } from './i18n';
+import { helpOf, t, title, type Key } from './i18n';
 import { Button, Card, Failure, Field, Notice, Page, Sure, Table, useQuery } from './ui';
 
 interface Place { name: string; isOptional: boolean; isMany: boolean }
@@ -104,8 +104,8 @@ function CommandList(p: { commands: Row[]; isFirstOpen?: boolean; onDone?: () =>
     <div class="commands">
       {p.commands.map((c, i) => (
         <details key={c.command} class="keyed" open={p.isFirstOpen && i === 0}>
-          <summary><code>{c.command}</code><span class="muted summary-help">{c.help}</span></summary>
-          <CommandForm command={c.command} help={c.help} onDone={p.onDone} />
+          <summary><code>{c.command}</code><span class="muted summary-help">{helpOf(c.command, c.help)}</span></summary>
+          <CommandForm command={c.command} help={helpOf(c.command, c.help)} onDone={p.onDone} />
         </details>
       ))}
     </div>
@@ -116,7 +116,7 @@ export function AllCommands() {
   const app = useApp();
   const [filter, setFilter] = useState('');
   const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
-  const shown = app.commands.filter((c) => words.every((w) => (c.command + ' ' + c.help).toLowerCase().includes(w)));
+  const shown = app.commands.filter((c) => words.every((w) => (c.command + ' ' + c.help + ' ' + helpOf(c.command, '')).toLowerCase().includes(w)));
   const count = (x: string) => app.commands.filter((c) => topic(c.command) === x).length;
   const group = (c: Row) => { const x = topic(c.command); return x === 'settings' ? t('cmd.settings') : count(x) > 1 ? title(x) : t('cmd.other'); };
   const rank = (x: string) => x === t('cmd.settings') ? 0 : x === t('cmd.other') ? 2 : 1;
@@ -150,7 +150,7 @@ export function Shown(p: { words: string; title: string; every_ms?: number; refr
   const some = filter ? all.filter((r) => Object.values(r).join(' ').toLowerCase().includes(filter.toLowerCase())) : all;
   const rows = p.isNewestFirst ? [...some].reverse() : some;
   const actions = p.actions ?? (p.verbs && all.some((r) => verbsFor(p.verbs!, r).length) ? (r: Row) => verbsFor(p.verbs!, r).map((v) => (
-    <Button key={v.command.command} kind="quiet" class={isGrave(v.command.command) ? 'danger-text' : ''} title={v.command.help} aria-label={v.words.join(' ')}
+    <Button key={v.command.command} kind="quiet" class={isGrave(v.command.command) ? 'danger-text' : ''} title={helpOf(v.command.command, v.command.help)} aria-label={v.words.join(' ')}
       onClick={() => isGrave(v.command.command) ? setAsked(v) : go(v.words)}>{title(v.verb)}</Button>)) : undefined);
   return (
     <Card title={p.title} actions={all.length > 12 ? <input type="search" class="narrow" aria-label={`${t('log.filter')}: ${p.title}`} placeholder={t('log.filter')} value={filter} onInput={(e) => setFilter(e.currentTarget.value)} /> : undefined}>
@@ -172,7 +172,7 @@ function Live(p: { command: Row }) {
   const words = (): Word[] => { let i = 0; return parse(p.command.command).flatMap((w) => typeof w === 'string' ? [w] : (values[i++] ? [values[i - 1]] : [])); };
   return (
     <Card title={t('log.live')} actions={run.isBusy ? <Button onClick={stop}>{t('log.pause')}</Button> : <Button kind="primary" onClick={() => start(words(), true)}>{t('cmd.live')}</Button>}>
-      <p class="help"><code>{p.command.command}</code> {p.command.help}</p>
+      <p class="help"><code>{p.command.command}</code> {helpOf(p.command.command, p.command.help)}</p>
       <div class="inline">
         {places.map((w, i) => typeof w !== 'string' && <Field key={i} id={'live-' + i} label={title(w.name)} optional={w.isOptional}><input id={'live-' + i} value={values[i] ?? ''} onInput={(e) => { const v = [...values]; v[i] = e.currentTarget.value; setValues(v); }} /></Field>)}
         <Field id="live-filter" label={t('log.filter')}><input id="live-filter" type="search" value={filter} onInput={(e) => setFilter(e.currentTarget.value)} /></Field>
@@ -196,7 +196,7 @@ export function GroupPage(p: { id: (typeof groups)[number]['id'] }) {
     <Page title={t(('nav.' + p.id) as Key)}>
       <div class="stack">
         {live.map((c) => <Live key={c.command} command={c} />)}
-        {shown.map((c) => <Shown key={c.command} refresh={n} title={c.help} words={parse(c.command).filter((w) => typeof w === 'string').join(' ')} verbs={rest} every_ms={isLog ? 4000 : 10000}
+        {shown.map((c) => <Shown key={c.command} refresh={n} title={helpOf(c.command, c.help)} words={parse(c.command).filter((w) => typeof w === 'string').join(' ')} verbs={rest} every_ms={isLog ? 4000 : 10000}
           isNewestFirst={p.id === 'logs' || /history/.test(c.command)} empty={p.id === 'alarms' ? t('dash.noalarms') : undefined} onDone={() => setN(n + 1)} />)}
         {rest.length > 0 && <Card title={t('nav.manage')} class="compact"><CommandList commands={rest} onDone={() => setN(n + 1)} /></Card>}
       </div>
