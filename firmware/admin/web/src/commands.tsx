@@ -62,7 +62,7 @@ export function Outcome(p: { run: Run; name?: string }) {
   );
 }
 
-export function CommandForm(p: { command: string; help: string; onDone?: () => void }) {
+function CommandForm(p: { command: string; onDone?: () => void }) {
   const parts = useMemo(() => parse(p.command), [p.command]);
   const [values, setValues] = useState<Record<number, string>>({}), [files, setFiles] = useState<Record<number, { name: string; word: Word }>>({}), [isSure, setSure] = useState(false);
   const { run, start, stop } = useRun();
@@ -80,7 +80,6 @@ export function CommandForm(p: { command: string; help: string; onDone?: () => v
   const set = (i: number, v: string) => setValues({ ...values, [i]: v });
   return (
     <form class="stack" onSubmit={(e) => { e.preventDefault(); if (isGrave(p.command)) setSure(true); else go(); }}>
-      <p class="help">{p.help}</p>
       <div class="fields">
         {parts.map((w, i) => typeof w === 'string' ? null : (
           <Field key={i} label={title(w.name)} id={`${id}-${i}`} optional={w.isOptional} help={w.isMany ? t('cmd.several') : undefined}>
@@ -105,7 +104,7 @@ function CommandList(p: { commands: Row[]; isFirstOpen?: boolean; onDone?: () =>
       {p.commands.map((c, i) => (
         <details key={c.command} class="keyed" open={p.isFirstOpen && i === 0}>
           <summary><code>{c.command}</code><span class="muted summary-help">{helpOf(c.command, c.help)}</span></summary>
-          <CommandForm command={c.command} help={helpOf(c.command, c.help)} onDone={p.onDone} />
+          <CommandForm command={c.command} onDone={p.onDone} />
         </details>
       ))}
     </div>
