@@ -9,7 +9,7 @@ gsip_DOOR := $(gsip_PURE) $(gsip_MSRP) federation/sip/gsip.c federation/sip/held
 	federation/sip/ping.c federation/sip/apply.c federation/sip/listener.c federation/sip/walk.c
 
 PROGS += gh-sip
-gh-sip_SRCS := $(gsip_DOOR) federation/sip/show.c federation/sip/main.c
+gh-sip_SRCS := $(gsip_DOOR) federation/sip/show.c federation/sip/tap.c federation/sip/main.c
 gh-sip_LIBS := sip net run proto base
 gh-sip_LD := -lssl -lcrypto -lcares -lresolv -levent_core -lseccomp -lsofia-sip-ua $(proto_LD)
 UNIT += federation/sip/gsip_route_test

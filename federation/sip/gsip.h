@@ -68,6 +68,7 @@ struct gsip {
 	struct loop *loop;
 	struct bus *bus;
 	struct proc *proc; /* NULL in tests */
+	struct taps *taps; /* of operators (tap.h); NULL in tests */
 	unsigned instance;
 	uint64_t sequence;
 	struct sip_conf conf;

@@ -8,6 +8,7 @@
 #include "listener.h"
 #include "run/proc.h"
 #include "show.h"
+#include "tap.h"
 #include "walk.h"
 
 enum { STOP_MS = 500 };
@@ -40,7 +41,12 @@ static int init(void *program)
 	struct gsip *g = program;
 
 	loop_timer_init(&g->stop, on_stop_over, g);
-	return gsip_init(g, proc_loop(g->proc), proc_bus(g->proc), proc_instance(g->proc));
+	int rc = gsip_init(g, proc_loop(g->proc), proc_bus(g->proc), proc_instance(g->proc));
+	struct taps *taps = rc ? NULL : malloc(sizeof *taps);
+	if (rc || !taps)
+		return rc ? rc : ERR_NOMEM;
+	gsip_tap_init(g, taps);
+	return 0;
 }
 
 static void down(void *program, struct chan *c)
@@ -144,7 +150,13 @@ static const struct bus_handler handlers[] = {
 	{ MSG_KEY_DERIVED, on_key_derived },
 };
 
+static void on_capture(void *program, struct proc_ask *ask, const struct bytes *args, size_t n_args)
+{
+	gsip_tap_command(program, ask, args, n_args);
+}
+
 static const struct proc_command commands[] = {
+	{ "capture federation", on_capture },
 	{ "show sip", show_sip },
 	{ "show sip routes", show_sip_routes },
 	{ "sip check", walk_command },

@@ -11,7 +11,7 @@ gh-s2s_SRCS := $(s2s_PURE) federation/xmpp/s2s.c federation/xmpp/apply.c federat
 	federation/xmpp/conn_stream.c federation/xmpp/dial.c federation/xmpp/prove.c federation/xmpp/hail.c \
 	federation/xmpp/pair.c federation/xmpp/post.c federation/xmpp/sent.c federation/xmpp/bounce.c \
 	federation/xmpp/deliver.c federation/xmpp/handover.c federation/xmpp/flight.c \
-	federation/xmpp/fetch.c federation/xmpp/posh.c federation/xmpp/show.c federation/xmpp/check.c
+	federation/xmpp/fetch.c federation/xmpp/posh.c federation/xmpp/show.c federation/xmpp/check.c federation/xmpp/tap.c
 gh-s2s_LIBS := net run proto base
 gh-s2s_LD := -lssl -lcares -lresolv -levent_core -ljansson -lseccomp $(proto_LD)
 

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "handover.h"
 #include "post.h"
+#include "tap.h"
 
 static void answer_ping(struct s2s *s, uint64_t ping_id)
 {
@@ -51,6 +52,7 @@ void deliver_stanza(struct conn *c, const struct stream_act *a)
 	struct buf b;
 
 	s->counts[STAT_STANZAS_IN]++;
+	s2s_tap_in(c, a->remote, a->stanza.node);
 	buf_init(&b, 9 << 20);
 	if (a->kind == ACT_PONG) {
 		x = flight_of_nothing(s, c);

@@ -14,6 +14,7 @@
 #include "post.h"
 #include "sender.h"
 #include "show.h"
+#include "tap.h"
 
 /* Lines a minute: of one peer, of all strangers. */
 enum { REFUSED_LINES = 3, STRANGER_LINES = 60 };
@@ -201,6 +202,7 @@ static int init(void *program)
 	buf_init(&s->dones, DONES_MAX_BYTES);
 	address_table_init(&s->strangers);
 	flights_init(&s->flights);
+	taps_init(&s->taps, s->loop);
 	loop_timer_init(&s->tick, on_tick, s);
 	loop_timer_init(&s->stop, on_stop_over, s);
 	s->env = (struct stream_env){
@@ -269,6 +271,7 @@ static const struct bus_handler handlers[] = {
 static const struct proc_command commands[] = {
 	{ "show federation", show_federation },
 	{ "federation check", check_command },
+	{ "capture federation", s2s_tap_command },
 	{ "federation retry", show_retry },
 	{ "federation close", show_close },
 };

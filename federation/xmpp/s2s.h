@@ -15,6 +15,7 @@
 #include "peer.h"
 #include "run/proc.h"
 #include "run/stats.h"
+#include "run/tap.h"
 #include "stream.h"
 
 /* counter, printed name */
@@ -86,6 +87,7 @@ struct s2s {
 	uint64_t recent[S2S_RECENT_MAX]; /* envelope ids done last: a repeat after gh-switch restarted */
 	unsigned recent_at;
 	uint64_t switch_up_ms;
+	struct taps taps;     /* of operators (tap.h) */
 	struct loop_timer tick; /* ages, retries, sweeping; runs only while there is something */
 	struct s2s_listener listeners[S2S_LISTENERS_MAX];
 	struct loop_timer accept_pause;

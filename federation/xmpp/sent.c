@@ -6,6 +6,7 @@
 #include "handover.h"
 #include "pair.h"
 #include "proto/jid.h"
+#include "tap.h"
 
 void sent_flush_pair(struct conn *c, struct pair *p)
 {
@@ -16,6 +17,7 @@ void sent_flush_pair(struct conn *c, struct pair *p)
 	if (!stream_may_send(&c->stream, bytes_of(p->local), bytes_of(p->peer->domain)))
 		return;
 	while (c->n_sent < CONN_SENT_MAX && link_queued(&c->link) < CONN_QUEUE_HIGH && (i = queue_take(&p->queue))) {
+		s2s_tap_out(c, bytes_of(p->peer->domain), i->stanza);
 		stream_send_stanza(&c->stream, i->stanza, conn_now(c), &out);
 		i->sent_ms = conn_now(c);
 		i->has_seq = c->stream.sm.is_on;

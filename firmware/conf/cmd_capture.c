@@ -169,3 +169,28 @@ COMMAND_FN(cmd_capture_get)
 	snprintf(o->capture.file, sizeof o->capture.file, "%.*s", BYTES_FMT(args->v[0]));
 	ask_part(c, o);
 }
+
+/* ---- capture federation: both doors show what they see of the domain ---- */
+
+COMMAND_FN(cmd_capture_federation)
+{
+	uint64_t seconds = 60;
+	char text[24];
+	bool is_hashed = args->n == 3;
+
+	(void)cmd;
+	if (args->n > 1 && (bytes_to_u64(args->v[1], 3600, &seconds) < 0 || seconds == 0)) {
+		oper_done(o, ERR_RANGE, "1 to 3600 seconds");
+		return;
+	}
+	if (is_hashed && !bytes_eq_str(args->v[2], "hashed")) {
+		oper_done(o, ERR_SYNTAX, "only the word hashed can follow");
+		return;
+	}
+	int n = snprintf(text, sizeof text, "%llu", (unsigned long long)seconds);
+	const struct bytes passed[] = { args->v[0], bytes_make(text, (size_t)n), BYTES("hashed") };
+	const struct relay_ask ask = { .targets = P(PROG_S2S) | P(PROG_SIP), .verb = "capture federation", .args = passed,
+				       .n_args = is_hashed ? 3 : 2, .silence_ms = (uint32_t)seconds * 1000 + 5000 };
+
+	relay_start(c, o, &ask);
+}

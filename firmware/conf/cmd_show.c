@@ -86,6 +86,20 @@ COMMAND_FN(cmd_help)
 	oper_done(o, 0, "");
 }
 
+/* Who follows a quiet log hears nothing for as long as he follows. */
+COMMAND_FN(cmd_show_log)
+{
+	struct relay_ask ask = { .targets = P(PROG_LOG), .verb = "show log", .args = args->v, .n_args = args->n };
+	uint64_t seconds = 0;
+
+	(void)cmd;
+	for (size_t i = 0; i < args->n; i++)
+		if (bytes_starts(args->v[i], BYTES("follow=")))
+			(void)bytes_to_u64(bytes_skip(args->v[i], 7), 3600, &seconds); /* gh-log says what is wrong with it */
+	ask.silence_ms = seconds ? (uint32_t)seconds * 1000 + 5000 : 0;
+	relay_start(c, o, &ask);
+}
+
 /* A trace is silent while nothing passes: its silence is as long as the trace. */
 COMMAND_FN(cmd_trace)
 {

@@ -30,6 +30,7 @@ const struct command command_table[] = {
 	/* ---- the box ---- */
 	{ "show processes", OPER_AUDITOR, OWN(cmd_show_processes), "Programs: state, process number, restarts" },
 	{ "show counters [program]", OPER_AUDITOR, OWN(cmd_show_counters), "What the programs count" },
+	{ "show log [filter]...", OPER_AUDITOR, OWN(cmd_show_log), "Log lines of all programs: program=, level=, event=, domain=, trace=, text=, since=10m, until=, last=200, follow=60" },
 	{ "show alarms", OPER_AUDITOR, RELAY(PROG_LOG), "Alarms that stand: severity, since when, what to do" },
 	{ "show alarms history [events]", OPER_AUDITOR, RELAY(PROG_LOG), "Alarms that were raised and cleared, the newest last" },
 	{ "show version", OPER_AUDITOR, OWN(cmd_show_version), "Version, running generation, uptime" },
@@ -71,6 +72,7 @@ const struct command command_table[] = {
 	/* ---- packet capture ---- */
 	{ "pcap <interface> [filter]...", OPER_ADMIN, OWN(cmd_capture_start), "Capture packets of an interface until its limits are reached or you press Ctrl-C; before the filter: seconds= packets= megabytes= files= snap=" },
 	{ "capture start <interface> [filter]...", OPER_ADMIN, OWN(cmd_capture_start), "The same in the background" },
+	{ "capture federation <domain> [seconds] [hashed]", OPER_OPERATOR, OWN(cmd_capture_federation), "Stanzas and SIP messages of a partner as they pass, decrypted, with what people wrote masked; hashed: addresses too" },
 	{ "capture stop [capture]", OPER_OPERATOR, RELAY(PROG_CAPTURE), "End a capture, by its number in capture status; without one: all" },
 	{ "capture status", OPER_AUDITOR, RELAY(PROG_CAPTURE), "Captures that run, and how the last ones ended" },
 	{ "capture list", OPER_AUDITOR, RELAY(PROG_CAPTURE), "Files of captures" },

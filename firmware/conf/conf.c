@@ -115,6 +115,7 @@ static void apply_own(struct conf *c)
 	static const char *const levels[] = { "error", "warn", "info", "debug" };
 	struct bytes level = rows_value(&c->store.running, SET_LOG_LEVEL, BYTES_NONE);
 
+	log_set_stderr(!bytes_eq_str(rows_value(&c->store.running, SET_LOG_STDERR, BYTES_NONE), "off"));
 	for (unsigned i = 0; i < LOG_LEVEL_COUNT; i++) {
 		if (bytes_eq_str(level, levels[i]))
 			log_set_level((enum log_level)i);

@@ -83,6 +83,7 @@ void commit_answer(struct conf *c, const struct txn_result *r);
 COMMAND_FN(cmd_show_processes);
 COMMAND_FN(cmd_show_counters);
 COMMAND_FN(cmd_show_version);
+COMMAND_FN(cmd_show_log);
 COMMAND_FN(cmd_help);
 /* cmd_certificate.c */
 COMMAND_FN(cmd_certificate_names);
@@ -119,6 +120,7 @@ COMMAND_FN(cmd_totp_disable);
 /* cmd_capture.c */
 COMMAND_FN(cmd_capture_start);
 COMMAND_FN(cmd_capture_get);
+COMMAND_FN(cmd_capture_federation);
 int capture_on_opened(void *conf, struct chan *from, const struct frame *f);
 /* cmd_turn.c */
 COMMAND_FN(cmd_turn_user_add);

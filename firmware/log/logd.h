@@ -3,18 +3,30 @@
 #define LOGD_LOGD_H
 
 #include "book.h"
+#include "files.h"
+#include "line.h"
 #include "run/proc.h"
+#include "run/stats.h"
 
 struct logd {
 	struct proc *proc;
 	struct loop *loop;
 	int dir_fd; /* the program's own folder */
 	struct book book;
+	struct files files;
 	struct loop_timer tick; /* once a second */
+	struct loop_defer flush; /* lines of this turn to the disk */
 	struct restarts *restarts;
+	struct list sources, readers;
+	size_t n_readers;
+	struct buf taken; /* the line that is being taken */
+	uint64_t file_counts[FILES_COUNTS];
+	struct stats stats;
 };
 
 struct book_time logd_time(const struct logd *l);
+/* A line of any program: to the files, to who follows. */
+void logd_line(struct logd *l, const struct line *line);
 
 /* restarts.c: the alarm about programs that end by themselves, from what gh-super says of its children. */
 int restarts_open(struct logd *l);
@@ -22,8 +34,20 @@ void restarts_close(struct logd *l);
 int restarts_on_process(void *program, struct chan *from, const struct frame *f);
 void restarts_tick(struct logd *l);
 
+/* sources.c: the pipes on which lines come. */
+int sources_on_source(void *program, struct chan *from, const struct frame *f);
+/* After taking what is in them. */
+void sources_close(struct logd *l);
+
 /* cmd_alarms.c */
 void cmd_show_alarms(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);
 void cmd_show_history(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);
+
+/* cmd_log.c */
+void cmd_show_log(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);
+/* For who follows. */
+void readers_line(struct logd *l, const struct line *line);
+/* gh-conf has gone: nobody waits any more. */
+void readers_down(struct logd *l);
 
 #endif

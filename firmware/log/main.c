@@ -47,11 +47,28 @@ static void on_news(void *arg, const struct book_past *p, const struct book_alar
 		log_write(level, p->event == BOOK_CLEARED ? "log.alarm.cleared" : "log.alarm.raised", kv, sizeof kv / sizeof kv[0]);
 }
 
+/* ---- lines ---- */
+
+void logd_line(struct logd *l, const struct line *line)
+{
+	files_put(&l->files, line->whole);
+	loop_defer_last(l->loop, &l->flush);
+	readers_line(l, line);
+}
+
+static void flush(void *arg)
+{
+	struct logd *l = arg;
+
+	files_flush(&l->files);
+}
+
 static void on_tick(void *arg)
 {
 	struct logd *l = arg;
 
 	restarts_tick(l);
+	files_tick(&l->files);
 	book_tick(&l->book, logd_time(l));
 	(void)loop_timer_set(l->loop, &l->tick, TICK_MS); /* it was set before, so it has room */
 }
@@ -74,12 +91,21 @@ static int prepare(struct proc *p, void **program)
 	return 0;
 }
 
+static const char *const stat_names[] = { "log.lines", "log.lines.lost", "log.files.removed" };
+_Static_assert(sizeof stat_names / sizeof stat_names[0] == FILES_COUNTS, "one name a count");
+
 static int init(void *program)
 {
 	struct logd *l = program;
 
 	l->loop = proc_loop(l->proc);
 	loop_timer_init(&l->tick, on_tick, l);
+	loop_defer_init(&l->flush, flush, l);
+	list_init(&l->sources);
+	list_init(&l->readers);
+	buf_init(&l->taken, 2 * LINE_TEXT_MAX);
+	files_open(&l->files, l->dir_fd, l->file_counts);
+	stats_register(&l->stats, stat_names, l->file_counts, FILES_COUNTS);
 	int rc = book_open(&l->book, l->dir_fd, loop_now(l->loop));
 	if (!rc)
 		rc = restarts_open(l);
@@ -104,6 +130,17 @@ static void on_down(void *program, struct chan *c)
 	struct logd *l = program;
 
 	book_down(&l->book, chan_prog(c), chan_instance(c), loop_now(l->loop));
+	if (chan_prog(c) == PROG_CONF)
+		readers_down(l);
+}
+
+static void apply(void *program, const struct settings *s)
+{
+	struct logd *l = program;
+	const struct files_conf conf = { (uint64_t)settings_int(s, SET_LOG_FILE_SIZE) << 10, (uint32_t)settings_int(s, SET_LOG_FILES),
+					 (unsigned)settings_int(s, SET_LOG_FREE) };
+
+	files_set(&l->files, &conf);
 }
 
 static void stop(void *program, uint32_t grace_ms)
@@ -113,6 +150,11 @@ static void stop(void *program, uint32_t grace_ms)
 	(void)grace_ms;
 	alarm_set_sink(NULL, NULL);
 	loop_timer_del(l->loop, &l->tick);
+	readers_down(l);
+	sources_close(l);
+	loop_defer_cancel(&l->flush);
+	files_close(&l->files);
+	buf_fini(&l->taken);
 	restarts_close(l);
 	book_close(&l->book);
 	proc_exit(l->proc, 0);
@@ -121,11 +163,13 @@ static void stop(void *program, uint32_t grace_ms)
 static const struct bus_handler handlers[] = {
 	{ MSG_ALARM, on_alarm },
 	{ MSG_PROCESS, restarts_on_process },
+	{ MSG_LOG_SOURCE, sources_on_source },
 };
 
 static const struct proc_command commands[] = {
 	{ "show alarms", cmd_show_alarms },
 	{ "show alarms history", cmd_show_history },
+	{ "show log", cmd_show_log },
 };
 
 int main(int argc, char **argv)
@@ -139,6 +183,7 @@ int main(int argc, char **argv)
 		.n_commands = sizeof commands / sizeof commands[0],
 		.prepare = prepare,
 		.init = init,
+		.apply = apply,
 		.up = on_up,
 		.down = on_down,
 		.stop = stop,

@@ -47,10 +47,10 @@ static void end_file(struct answer *s, bool is_whole)
 		s->save_rc = save_end(&s->save, is_whole);
 	if (s->save_rc) {
 		fprintf(stderr, "error: %s: %s\n", s->save.name,
-		        s->save_rc == ERR_EXISTS ? "a file of this name is there already" : "cannot be written");
+		        s->save_rc == ERR_EXISTS ? "is there already, and stays as it is" : "cannot be written");
 		s->exit_code = 1;
 	} else if (had_one && is_whole) {
-		fprintf(stderr, "note: %s: %llu bytes\n", s->save.name, (unsigned long long)s->save.bytes);
+		fprintf(stderr, "written: %s (%llu bytes)\n", s->save.name, (unsigned long long)s->save.bytes);
 	}
 }
 

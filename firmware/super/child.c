@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CONTROL_FD = 3 };
+enum { CONTROL_FD = 3, LOG_FD = 4, HIGH_FD = 10 };
 
 static const char *const state_names[] = { "none", "starting", "running", "waiting", "stopping" };
 
@@ -68,16 +68,18 @@ _Noreturn static void become(struct child *c, int control)
 	if (getppid() != s->pid)
 		_exit(0); /* gh-super went before the line above */
 	setpgid(0, 0);
-	if (control == CONTROL_FD)
-		fcntl(control, F_SETFD, 0);
-	else
-		dup2(control, CONTROL_FD);
+	/* From where neither is in the other's way. */
+	control = fcntl(control, F_DUPFD_CLOEXEC, HIGH_FD);
+	int lines = fcntl(c->log[1], F_DUPFD_CLOEXEC, HIGH_FD);
+	dup2(control, CONTROL_FD);
+	if (lines >= 0)
+		dup2(lines, LOG_FD);
 	clean_environment();
 	snprintf(path, sizeof path, "%s/%s", s->bin, prog_name(c->prog));
 	snprintf(instance, sizeof instance, "%u", c->instance);
 	snprintf(uid, sizeof uid, "%u", s->uid_base ? s->uid_base + c->prog : 0);
 	execl(path, prog_name(c->prog), "--instance", instance, "--state", s->state, "--empty", s->empty,
-	      "--uid", uid, (char *)NULL);
+	      "--uid", uid, lines >= 0 ? "--log" : (char *)NULL, "4", (char *)NULL);
 	log_error("super.exec.failed", LOG_STR("program", prog_name(c->prog)), LOG_STR("path", path));
 	_exit(127);
 }
@@ -87,6 +89,10 @@ int child_start(struct child *c)
 	int fds[2];
 
 	loop_timer_del(c->super->loop, &c->timer);
+	if (c->log[0] < 0) {
+		lines_open(c->log);
+		lines_hand_over(c->super, c->prog, c->instance, c->log);
+	}
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
 		return ERR_SYS;
 	c->pid = fork();
@@ -148,7 +154,7 @@ static void on_timer(void *arg)
 
 void child_init(struct child *c, struct super *s, enum prog prog, unsigned instance)
 {
-	*c = (struct child){ .super = s, .prog = prog, .instance = instance };
+	*c = (struct child){ .super = s, .prog = prog, .instance = instance, .log = { -1, -1 } };
 	loop_timer_init(&c->timer, on_timer, c);
 }
 

@@ -30,6 +30,8 @@ static int on_ready(void *arg, struct chan *from, const struct frame *f)
 
 	(void)f;
 	child_ready(c);
+	if (c->prog == PROG_LOG)
+		lines_hand_over_all(s);
 	/* gh-conf or gh-log has just come (back): it hears of everybody. */
 	for (unsigned p = 0; (c->prog == PROG_CONF || c->prog == PROG_LOG) && p < PROG_COUNT; p++)
 		for (unsigned i = 0; i < INSTANCES_MAX; i++)
@@ -174,10 +176,13 @@ int super_open(struct super *s, struct loop *loop)
 
 	s->loop = loop;
 	s->pid = getpid();
+	init_children(s);
+	s->log[0] = s->log[1] = -1;
+	lines_open(s->log);
+	log_set_pipe(s->log[1]);
 	s->bus = bus_new(loop, PROG_SUPER, 0, &hooks);
 	if (!s->bus)
 		return ERR_NOMEM;
-	init_children(s);
 	if (super_make_folders(s, &what)) {
 		fprintf(stderr, "gh-super: cannot make folder %s: %s\n", what, strerror(errno));
 		return ERR_SYS;
@@ -195,6 +200,11 @@ int super_open(struct super *s, struct loop *loop)
 void super_close(struct super *s)
 {
 	listen_close_all(s);
+	log_set_pipe(-1);
+	lines_close(s->log);
+	for (unsigned p = 0; p < PROG_COUNT; p++)
+		for (unsigned i = 0; i < INSTANCES_MAX; i++)
+			lines_close(s->children[p][i].log);
 	if (s->bus)
 		bus_free(s->bus);
 	free(s->empty);

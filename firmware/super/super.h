@@ -26,6 +26,7 @@ struct child {
 	enum prog prog;
 	unsigned instance;
 	enum child_state state;
+	int log[2]; /* its pipe to gh-log, kept over restarts of both; -1: none */
 	pid_t pid; /* 0: no process */
 	uint32_t restarts, delay_ms;
 	uint64_t ready_ms; /* 0: not yet */
@@ -52,6 +53,7 @@ struct super {
 	struct child children[PROG_COUNT][INSTANCES_MAX];
 	uint8_t wanted[PROG_COUNT]; /* instances */
 	struct listener listeners[SUPER_LISTENERS_MAX];
+	int log[2]; /* our own lines */
 	unsigned stop_phase;
 	bool is_stopping;
 };
@@ -80,6 +82,13 @@ struct chan *child_chan(const struct child *c);
 void child_tell_of(const struct child *c, enum prog to);
 /* Starts and stops instances until as many run as are wanted. */
 void children_adjust(struct super *s);
+
+/* lines.c: the pipes from everybody to gh-log. A program without one writes to standard error only. */
+void lines_open(int pipe[2]);
+void lines_close(int pipe[2]);
+/* Hands gh-log, if it runs, the reading end of one, or of all. */
+void lines_hand_over(struct super *s, enum prog prog, unsigned instance, const int pipe[2]);
+void lines_hand_over_all(struct super *s);
 
 /* join.c: socket pairs between a program and all its living peers. */
 void join_all(struct child *c);

@@ -1,6 +1,7 @@
 /* base/log.h - lines of one event word and key=value pairs on descriptor 2:
  *   info gh-s2s[0] s2s.out.closed id=5f00000000000001 domain=b.example reason=timeout
- * Values with spaces, quotes or control bytes are quoted and escaped. No bodies, passwords, tokens
+ * Values with spaces, quotes or control bytes are quoted and escaped, and so is what is not UTF-8 and what could turn
+ * or break the line where it is shown. No bodies, passwords, tokens
  * or keys at any level. Repeated lines of one cause go through log_limit. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -11,6 +12,11 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBU
 
 /* Once at start: the program's name and instance for each line, and the highest level written. */
 void log_open(const char *program, unsigned instance, enum log_level level);
+/* Lines also go into this pipe (not blocking), whose reader is gh-log. A line that finds it full goes to descriptor 2
+ * instead, and how many did is said when it has room again. */
+void log_set_pipe(int fd);
+/* Off: to descriptor 2 only while the pipe takes none. On at start. */
+void log_set_stderr(bool is_on);
 void log_set_level(enum log_level level);
 bool log_is_on(enum log_level level);
 

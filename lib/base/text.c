@@ -138,6 +138,23 @@ bool text_is_utf8(struct bytes in)
 	return true;
 }
 
+size_t text_shown(struct bytes in)
+{
+	size_t n = in.n ? utf8_len(in.p, in.n) : 0;
+
+	if (n == 1)
+		return in.p[0] >= ' ' && in.p[0] != 0x7f;
+	if (n == 2 && in.p[0] == 0xc2 && in.p[1] < 0xa0)
+		return 0; /* U+0080 to U+009F */
+	if (n == 2 && in.p[0] == 0xd8 && in.p[1] == 0x9c)
+		return 0; /* U+061C */
+	if (n == 3 && in.p[0] == 0xe2 && in.p[1] == 0x80 && (in.p[2] == 0x8e || in.p[2] == 0x8f || (in.p[2] >= 0xa8 && in.p[2] <= 0xae)))
+		return 0; /* U+200E, U+200F, U+2028 to U+202E */
+	if (n == 3 && in.p[0] == 0xe2 && in.p[1] == 0x81 && in.p[2] >= 0xa6 && in.p[2] <= 0xa9)
+		return 0; /* U+2066 to U+2069 */
+	return n;
+}
+
 void text_time(uint64_t unix_ms, bool with_ms, char out[static TEXT_TIME_BYTES])
 {
 	time_t s = (time_t)(unix_ms / 1000);

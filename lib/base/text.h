@@ -18,6 +18,10 @@ int text_unbase64(struct bytes in, struct buf *b);
 /* True for well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms, up to U+10FFFF). */
 bool text_is_utf8(struct bytes in);
 
+/* Length of the character at the front of `in`, 1 to 4 bytes, when it can be shown in a line of text: well-formed
+ * UTF-8, no control (C0, DEL, C1), no line or paragraph separator, no control of the writing direction. Otherwise 0. */
+size_t text_shown(struct bytes in);
+
 /* UTC as XEP-0082 wants it, "2026-11-24T19:00:00Z" or with milliseconds; unix_ms: since 1970. */
 enum { TEXT_TIME_BYTES = 32 };
 void text_time(uint64_t unix_ms, bool with_ms, char out[static TEXT_TIME_BYTES]);

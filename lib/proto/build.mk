@@ -7,7 +7,8 @@ lib_proto_SRCS := lib/proto/xmpp.c lib/proto/xml_pool.c lib/proto/xml_build.c li
 	lib/proto/msrp.c lib/proto/msrp_uri.c lib/proto/msrp_reader.c lib/proto/msrp_writer.c lib/proto/msrp_join.c \
 	lib/proto/stunmsg_parse.c lib/proto/stunmsg_write.c lib/proto/stunmsg_integrity.c lib/proto/stunmsg_address.c \
 	lib/proto/stunframe.c lib/proto/turncred.c \
-	lib/proto/http1_reader.c lib/proto/http1_fields.c lib/proto/http1_writer.c
+	lib/proto/http1_reader.c lib/proto/http1_fields.c lib/proto/http1_writer.c \
+	lib/proto/mask_xml.c lib/proto/mask_sip.c
 
 # For the users of the layer.
 proto_LD := -lexpat -lidn2 -licuuc -lcrypto
@@ -69,3 +70,7 @@ UNIT += lib/proto/http1_test
 http1_test_LIBS := proto base
 FUZZ += http1_fuzz
 http1_fuzz_LIBS := proto base
+
+UNIT += lib/proto/mask_test
+mask_test_LIBS := proto base
+mask_test_LD := $(proto_LD)

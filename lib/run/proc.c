@@ -285,7 +285,8 @@ static int probe(struct proc *p)
 static const struct option options[] = {
 	{ "instance", required_argument, NULL, 'i' }, { "state", required_argument, NULL, 's' },
 	{ "empty", required_argument, NULL, 'e' },    { "uid", required_argument, NULL, 'u' },
-	{ "fence-probe", no_argument, NULL, 'p' },    { 0 },
+	{ "fence-probe", no_argument, NULL, 'p' },
+	{ "log", required_argument, NULL, 'l' },    { 0 },
 };
 
 static int parse(struct proc *p, int argc, char **argv, bool *is_probe)
@@ -309,6 +310,11 @@ static int parse(struct proc *p, int argc, char **argv, bool *is_probe)
 			if (bytes_to_u64(bytes_of(optarg), UINT32_MAX, &v))
 				return ERR_RANGE;
 			p->place.uid = (unsigned)v;
+			break;
+		case 'l': /* a pipe to gh-log */
+			if (bytes_to_u64(bytes_of(optarg), 255, &v))
+				return ERR_RANGE;
+			log_set_pipe((int)v);
 			break;
 		case 'p':
 			*is_probe = true;

@@ -60,6 +60,7 @@ int proc_on_switch(void *arg, struct chan *from, const struct frame *f)
 	struct settings *old = p->settings;
 	p->settings = p->next;
 	p->next = NULL;
+	log_set_stderr(settings_bool(p->settings, SET_LOG_STDERR));
 	log_set_level((enum log_level)settings_enum(p->settings, SET_LOG_LEVEL));
 	if (p->def->apply)
 		p->def->apply(p->program, p->settings);

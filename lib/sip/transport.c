@@ -43,6 +43,8 @@ void siptransports_deliver(struct siptransports *t, struct sipmsg *m, const stru
 	struct sip_source source = *from; /* the connection may go while the owner looks at it */
 
 	stamp_via(m, &source.addr);
+	if (t->tap)
+		t->tap(t->tap_arg, source.flow, m, BYTES_NONE);
 	t->owner->message(t->arg, m, &source);
 }
 
@@ -137,8 +139,21 @@ static int send_udp(struct siptransports *t, unsigned listener, const union sip_
 	return s ? sipudp_send(s, to, token, message) : ERR_CONN_UNREACHABLE;
 }
 
+static void show_out(struct siptransports *t, uint64_t flow, struct bytes message)
+{
+	if (t->tap)
+		t->tap(t->tap_arg, flow, NULL, message);
+}
+
+void siptransports_set_tap(struct siptransports *t, siptransport_tap_fn fn, void *arg)
+{
+	t->tap = fn;
+	t->tap_arg = arg;
+}
+
 int siptransports_send(struct siptransports *t, const struct sip_place *to, uint64_t token, struct bytes message)
 {
+	show_out(t, 0, message);
 	if (to->transport == SIPT_UDP)
 		return send_udp(t, to->listener, &to->addr, token, message);
 	struct sipconn *c = siptable_place(t, to);
@@ -150,6 +165,7 @@ int siptransports_send_flow(struct siptransports *t, uint64_t flow, uint64_t tok
 {
 	struct sipconn *c = siptable_flow(t, flow);
 
+	show_out(t, flow, message);
 	return c ? sipconn_send(c, token, message) : ERR_CLOSED;
 }
 
@@ -166,6 +182,7 @@ int siptransports_answer(struct siptransports *t, const struct sip_source *to, c
 {
 	struct sip_place p = { .transport = to->transport, .addr = to->addr };
 
+	show_out(t, to->flow, message);
 	if (to->transport == SIPT_UDP)
 		return answer_udp(t, to, via, message);
 	struct sipconn *c = siptable_flow(t, to->flow);

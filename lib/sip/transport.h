@@ -81,6 +81,11 @@ void siptransports_close_flow(struct siptransports *t, uint64_t flow);
 /* Stops and resumes reading of everything (back-pressure). */
 void siptransports_pause(struct siptransports *t, bool is_paused);
 
+/* Who wants to see what passes: m is what came in, as it will be given to the owner; text is what goes out, m NULL.
+ * flow: 0 for UDP and where it is not known yet. NULL: nobody. */
+typedef void (*siptransport_tap_fn)(void *arg, uint64_t flow, const struct sipmsg *m, struct bytes text);
+void siptransports_set_tap(struct siptransports *t, siptransport_tap_fn fn, void *arg);
+
 struct siptransport_counts {
 	uint64_t connections;          /* now */
 	uint64_t udp_in, udp_out;      /* datagrams */

@@ -60,6 +60,8 @@ struct siptransports {
 	struct loop *loop;
 	const struct siptransport_owner *owner;
 	void *arg;
+	siptransport_tap_fn tap; /* NULL: nobody watches */
+	void *tap_arg;
 	struct siptransport_config config;
 	struct tls_store *store;
 	char default_domain[256];

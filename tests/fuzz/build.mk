@@ -1,6 +1,6 @@
 # A target NAME is tests/fuzz/NAME.c with seeds in tests/fuzz/corpus/NAME; add it to this list and
 # name its layers (NAME_LIBS), flags (NAME_LD) and, from product folders, sources (NAME_SRCS).
-PROTO_FUZZ := xml_fuzz xml_parse_fuzz stanza_fuzz jid_fuzz envelope_fuzz scram_fuzz dialback_fuzz msrp_fuzz
+PROTO_FUZZ := xml_fuzz xml_parse_fuzz stanza_fuzz jid_fuzz envelope_fuzz scram_fuzz dialback_fuzz msrp_fuzz mask_fuzz
 FUZZ += $(PROTO_FUZZ)
 $(foreach t,$(PROTO_FUZZ),$(eval $(t)_LIBS := proto base)$(eval $(t)_LD := $(proto_LD)))
 
@@ -49,6 +49,12 @@ conf_text_fuzz_SRCS := firmware/conf/conf_text.c firmware/conf/rows.c firmware/c
 conf_text_fuzz_LIBS := run proto base
 conf_text_fuzz_LD := -levent_core $(proto_LD)
 
+FUZZ += logd_fuzz
+$(O)/obj/tests/fuzz/logd_fuzz.o: CPPFLAGS += -Ifirmware/log
+logd_fuzz_SRCS := $(logd_lines_SRCS) $(logd_book_SRCS)
+logd_fuzz_LIBS := run base
+logd_fuzz_LD := -lz
+
 FUZZ += sipmsg_fuzz sipstream_fuzz sipendpoint_fuzz
 sipmsg_fuzz_LIBS := sip base
 sipmsg_fuzz_LD := $(SIP_LD)
@@ -75,6 +81,11 @@ gsip_fuzz_SRCS := federation/sip/pattern.c federation/sip/target.c federation/si
 gsip_fuzz_LIBS := sip run proto base
 gsip_fuzz_LD := $(SIP_LD) -lcrypto $(proto_LD)
 
+FUZZ += capture_fuzz
+$(O)/obj/tests/fuzz/capture_fuzz.o: CPPFLAGS += -Ifirmware/capture
+capture_fuzz_SRCS := firmware/capture/filter.c firmware/capture/limits.c
+capture_fuzz_LIBS := base
+capture_fuzz_LD := -lpcap
 FUZZ += accounts_fuzz oper_fuzz
 $(O)/obj/tests/fuzz/accounts_fuzz.o $(O)/obj/tests/fuzz/oper_fuzz.o: CPPFLAGS += -Ifirmware/conf
 accounts_fuzz_SRCS := firmware/conf/account.c firmware/conf/scrypt.c
@@ -83,8 +94,3 @@ accounts_fuzz_LD := -lcrypto
 oper_fuzz_SRCS := $(conf_ENGINE)
 oper_fuzz_LIBS := $(gh-conf_LIBS)
 oper_fuzz_LD := $(gh-conf_LD)
-FUZZ += capture_fuzz
-$(O)/obj/tests/fuzz/capture_fuzz.o: CPPFLAGS += -Ifirmware/capture
-capture_fuzz_SRCS := firmware/capture/filter.c firmware/capture/limits.c
-capture_fuzz_LIBS := base
-capture_fuzz_LD := -lpcap

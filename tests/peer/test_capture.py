@@ -200,7 +200,7 @@ class TestCapture(PeerCase):
         got = subprocess.run([os.path.join(BIN, "ghsh"), "--socket", self.gh.socket, "capture", "get", row["file"]], cwd=self.folder,
                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=30)
         self.assertEqual(got.returncode, 1)
-        self.assertIn("there already", got.stderr)
+        self.assertIn("is there already", got.stderr)
         with open(path) as f:
             self.assertEqual(f.read(), "mine")
 

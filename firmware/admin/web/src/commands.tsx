@@ -1,5 +1,5 @@
 // Any command as a form, made from its row: what is new in the table can be used here at once.
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useEffect, useId, useMemo, useRef, useState } from 'preact/hooks';
 import { command, download, fileWord, fromBase64, lines, type Line, type Row, type Word } from './api';
 import { groups, inGroup, useApp } from './app';
 import { helpOf, t, title, type Key } from './i18n';
@@ -166,15 +166,21 @@ function Live(p: { command: Row }) {
   const [filter, setFilter] = useState('');
   const places = parse(p.command.command).filter((w) => typeof w !== 'string');
   const [values, setValues] = useState<string[]>([]);
+  const id = useId();
+  const isFollowed = /\bfollow=/.test(p.command.help);
   const rows = run.rows.filter((r) => !filter || Object.values(r).join(' ').toLowerCase().includes(filter.toLowerCase()));
   const text = filter ? run.text.split('\n').filter((l) => l.toLowerCase().includes(filter.toLowerCase())).join('\n') : run.text;
-  const words = (): Word[] => { let i = 0; return parse(p.command.command).flatMap((w) => typeof w === 'string' ? [w] : (values[i++] ? [values[i - 1]] : [])); };
+  const words = (): Word[] => {
+    let i = 0;
+    const typed = parse(p.command.command).flatMap((w) => typeof w === 'string' ? [w] : (values[i++] ?? '').trim().split(/\s+/).filter(Boolean));
+    return isFollowed && !typed.some((w) => w.startsWith('follow=')) ? [...typed, 'follow=3600'] : typed;
+  };
   return (
     <Card title={t('log.live')} actions={run.isBusy ? <Button onClick={stop}>{t('log.pause')}</Button> : <Button kind="primary" onClick={() => start(words(), true)}>{t('cmd.live')}</Button>}>
       <p class="help"><code>{p.command.command}</code> {helpOf(p.command.command, p.command.help)}</p>
       <div class="inline">
-        {places.map((w, i) => typeof w !== 'string' && <Field key={i} id={'live-' + i} label={title(w.name)} optional={w.isOptional}><input id={'live-' + i} value={values[i] ?? ''} onInput={(e) => { const v = [...values]; v[i] = e.currentTarget.value; setValues(v); }} /></Field>)}
-        <Field id="live-filter" label={t('log.filter')}><input id="live-filter" type="search" value={filter} onInput={(e) => setFilter(e.currentTarget.value)} /></Field>
+        {places.map((w, i) => typeof w !== 'string' && <Field key={i} id={id + i} label={title(w.name)} optional={w.isOptional}><input id={id + i} value={values[i] ?? ''} onInput={(e) => { const v = [...values]; v[i] = e.currentTarget.value; setValues(v); }} /></Field>)}
+        <Field id={id + 'filter'} label={t('log.filter')}><input id={id + 'filter'} type="search" value={filter} onInput={(e) => setFilter(e.currentTarget.value)} /></Field>
       </div>
       <Outcome run={{ ...run, rows: rows.slice(-500).reverse(), text, message: '' }} name={p.command.command} />
     </Card>
@@ -187,8 +193,8 @@ export function GroupPage(p: { id: (typeof groups)[number]['id'] }) {
   const [n, setN] = useState(0);
   const all = inGroup(app, p.id);
   const needsNothing = (c: Row) => parse(c.command).every((w) => typeof w === 'string' || w.isOptional);
-  const shown = all.filter((c) => needsNothing(c) && (/^show /.test(c.command) || /^\S+ (status|list)$/.test(c.command)));
-  const live = all.filter((c) => /\b(follow|trace|tail)\b/.test(c.command));
+  const shown = all.filter((c) => needsNothing(c) && !/\bfollow=/.test(c.help) && (/^show /.test(c.command) || /^\S+ (status|list)$/.test(c.command)));
+  const live = all.filter((c) => /\b(follow|trace|tail)\b/.test(c.command) || /\bfollow=/.test(c.help));
   const rest = all.filter((c) => !shown.includes(c) && !live.includes(c));
   const isLog = p.id === 'logs' || p.id === 'alarms';
   return (
