@@ -116,13 +116,13 @@ export function Value(p: { name: string; value: string }) {
     const tone = tones.find(([r]) => r.test(p.value));
     if (p.value) return <Tag kind={tone?.[1]}>{p.value}</Tag>;
   }
-  if (/^\d{4}-\d\d-\d\dT.*Z$/.test(p.value)) return <time dateTime={p.value} title={p.value}>{when(p.value)}</time>;
+  if (/^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(p.value)) return <time dateTime={p.value} title={p.value}>{when(p.value, p.name === 'time')}</time>;
   return <>{p.value}</>;
 }
 
-export function when(iso: string): string {
+export function when(iso: string, hasSeconds = false): string {
   const d = new Date(iso);
-  return isNaN(+d) ? iso : d.toLocaleString(getLanguage(), { dateStyle: 'medium', timeStyle: 'short' });
+  return isNaN(+d) ? iso : d.toLocaleString(getLanguage(), { dateStyle: 'medium', timeStyle: hasSeconds ? 'medium' : 'short' });
 }
 export function duration(s: number): string {
   const unit = (n: number, u: string) => new Intl.NumberFormat(getLanguage(), { style: 'unit', unit: u, unitDisplay: 'short' }).format(n);
