@@ -31,6 +31,8 @@ static void answer_free(struct answer *w)
 {
 	loop_timer_del(w->conn->admin->loop, &w->pulse);
 	ask_drop(&w->ask);
+	secret_wipe(w->ask.frame.p, w->ask.frame.cap); /* one that was not sent */
+	buf_fini(&w->ask.frame);
 	if (w->own) {
 		operator_close(w->own);
 		w->conn->admin->n_streams--;
@@ -391,6 +393,12 @@ struct ask *answer_ask(struct answer *w)
 void answer_file_name(struct answer *w, const char *name)
 {
 	w->file_name = name;
+}
+
+void answer_refuse(struct answer *w, int status, const char *code, const char *detail)
+{
+	conn_problem(w->conn, status, code, detail);
+	answer_free(w);
 }
 
 void answer_start(struct answer *w)

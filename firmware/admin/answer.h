@@ -26,6 +26,8 @@ struct ask *answer_ask(struct answer *w);
 /* What a browser calls the file (ANSWER_TEXT). Static text. */
 void answer_file_name(struct answer *w, const char *name);
 void answer_start(struct answer *w);
+/* Instead: answers with a problem. */
+void answer_refuse(struct answer *w, int status, const char *code, const char *detail);
 /* Completions instead of a command: words without kinds. */
 struct answer *answer_new_completion(struct conn *c, struct session *s);
 

@@ -4,6 +4,7 @@
 #include "assets.h"
 #include "base/err.h"
 #include "base/secret.h"
+#include "base/text.h"
 #include "json.h"
 
 #include <stdio.h>
@@ -137,11 +138,27 @@ static void ask_save(struct conn *c, struct session *s, const struct api_row *ro
 	answer_start(w);
 }
 
-/* "word", {"content": "..."}. False: neither. */
+/* A file that is no text. False: not base64. */
+static bool put_base64(struct ask *q, const json_t *coded)
+{
+	struct buf plain;
+
+	buf_init(&plain, CONN_BODY_MAX);
+	bool is_right = text_unbase64(bytes_make(json_string_value(coded), json_string_length(coded)), &plain) == 0;
+	if (is_right)
+		ask_word(q, OPER_WORD_CONTENT, buf_bytes(&plain));
+	secret_wipe(plain.p, plain.cap);
+	buf_fini(&plain);
+	return is_right;
+}
+
+/* "word", {"content": "..."}, {"base64": "..."}. False: none of them. */
 static bool put_word(struct ask *q, const json_t *word)
 {
-	const json_t *content = json_object_get(word, "content");
+	const json_t *content = json_object_get(word, "content"), *coded = json_object_get(word, "base64");
 
+	if (json_is_string(coded))
+		return put_base64(q, coded);
 	if (json_is_string(word))
 		ask_word(q, OPER_WORD_TYPED, bytes_make(json_string_value(word), json_string_length(word)));
 	else if (json_is_string(content))
@@ -159,7 +176,7 @@ static bool are_words(const json_t *words)
 	if (!json_is_array(words) || json_array_size(words) == 0 || json_array_size(words) > 64)
 		return false;
 	json_array_foreach(words, i, word)
-		if (!json_is_string(word) && !json_is_string(json_object_get(word, "content")))
+		if (!json_is_string(word) && !json_is_string(json_object_get(word, "content")) && !json_is_string(json_object_get(word, "base64")))
 			return false;
 	return true;
 }
@@ -179,9 +196,13 @@ static void ask_array(struct conn *c, struct session *s, bool is_completion)
 	}
 	struct answer *w = is_completion ? answer_new_completion(c, s) : answer_new(c, s, answer_form_of(c));
 	if (w) {
+		bool is_right = true;
 		json_array_foreach(words, i, word)
-			(void)put_word(answer_ask(w), word); /* looked at above */
-		answer_start(w);
+			is_right &= put_word(answer_ask(w), word);
+		if (is_right)
+			answer_start(w);
+		else
+			answer_refuse(w, 422, "base64", "a word is not in base64 (RFC 4648 4)");
 	}
 	json_decref(body);
 }

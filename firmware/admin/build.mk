@@ -5,7 +5,7 @@ WEB_DEPS := $(WEB_DIR)/node_modules/.package-lock.json
 WEB_ASSETS := build/web/assets.c
 WEB_SRCS := $(addprefix $(WEB_DIR)/,index.html package.json package-lock.json tsconfig.json vite.config.ts pack.mjs public/icon.svg) \
 	$(addprefix $(WEB_DIR)/src/,api.ts app.ts certificates.tsx choices.tsx commands.tsx commit.tsx config.tsx dashboard.tsx en.ts \
-	federation.tsx history.tsx i18n.ts ja.ts login.tsx main.tsx style.css ui.tsx users.tsx)
+	federation.tsx history.tsx i18n.ts ja.ts ja-help.ts login.tsx main.tsx style.css ui.tsx users.tsx)
 
 PROGS += gh-admin
 admin_SERVER := firmware/admin/conn.c firmware/admin/operator.c firmware/admin/session.c firmware/admin/login.c \

@@ -1,10 +1,12 @@
 """gh-admin from outside: HTTP that lies, strangers, sessions, roles, and the API as ghsh's language (spec WEB group)."""
 import base64
+import hmac
 import http.client
 import json
 import os
 import re
 import socket
+import struct
 import subprocess
 import time
 
@@ -230,6 +232,30 @@ class Sessions(WebCase):
         self.assertEqual(w.login("novice", FIRST).status, 401)
         self.assertEqual(w.login("novice").status, 201)
 
+    def test_one_time_code(self):
+        self.operator("twice")
+        w = Web(self.addr)
+        w.login("twice")
+        secret = w.command("operator", "totp", "enable").json()["records"][0]["secret"]
+        code = lambda: self.code(secret)
+        self.assertEqual(w.command("operator", "totp", "confirm", code()).status, 200)
+        w.ask("DELETE", "session")
+        r = Web(self.addr).login("twice")
+        self.assertEqual((r.status, r.code), (401, "need-code"))
+        r = Web(self.addr).login("twice", code="000000" if code() != "000000" else "111111")
+        self.assertEqual((r.status, r.code), (401, "login-failed"))
+        used = code()
+        wait_for("the next code", lambda: code() != used, 35)  # one is good once
+        self.assertEqual(Web(self.addr).login("twice", code=code()).status, 201)
+
+    @staticmethod
+    def code(secret):
+        """RFC 6238 with the usual figures."""
+        key = base64.b32decode(secret.replace(" ", "").upper() + "=" * (-len(secret.replace(" ", "")) % 8))
+        mac = hmac.new(key, struct.pack(">Q", int(time.time()) // 30), "sha1").digest()
+        at = mac[-1] & 15
+        return "%06d" % ((struct.unpack(">I", mac[at:at + 4])[0] & 0x7fffffff) % 1000000)
+
     def test_banner_before_and_message_after(self):
         self.gh.commit('set operators banner "Mind the gap|authorised people only"', 'set operators message "Be kind"')
         wait_for("the banner", lambda: self.web.ask("GET", "banner").json()["banner"] == "Mind the gap\nauthorised people only", 5)
@@ -376,6 +402,7 @@ class Api(WebCase):
                 ("POST", "rollback", {"generation": "1"}, 422, "number"),
                 ("POST", "commands", {"words": []}, 422, "words"),
                 ("POST", "commands", {"words": [3]}, 422, "words"),
+                ("POST", "commands", {"words": ["load", {"base64": "%%%"}]}, 422, "base64"),
                 ("POST", "commands", {"words": ["fly"]}, 422, "fly"),
                 ("POST", "commands", {"words": ["user", "add", "a@web.example"]}, 422, "secret"),
                 ("POST", "commands", {"words": ["load", "/etc/passwd"]}, 422, "content"),
@@ -399,6 +426,8 @@ class Api(WebCase):
         self.assertEqual(w.ask("GET", "diff").json()["records"], [])
         r = w.command("certificate", "csr", "own", "web.example")
         self.assertIn("BEGIN CERTIFICATE REQUEST", r.json()["text"])
+        self.assertEqual(w.command("load", {"base64": base64.b64encode(saved.body).decode()}).status, 200)
+        self.assertEqual(w.command("load", {"base64": base64.b64encode(b"\xff\xfe").decode()}).status, 422)
         self.assertEqual(w.command("certificate", "import", "other", {"content": "no certificate"}).status, 422)
 
     def test_lines_come_as_they_are_made(self):
@@ -491,9 +520,16 @@ class Description(PeerCase):
         for k, text in keys["en"].items():
             self.assertTrue(keys["ja"][k])
             self.assertEqual(sorted(re.findall(r"\{\w+\}", text)), sorted(re.findall(r"\{\w+\}", keys["ja"][k])), k)
+        # Commands are explained in Japanese by their rows; most rows are there, and none twice.
+        with open(os.path.join(src, "ja-help.ts"), encoding="utf-8") as f:
+            helps = re.findall(r"^  '([^']+)': '", f.read(), re.M)
+        self.assertEqual(len(helps), len(set(helps)))
+        with open(os.path.join(TOP, "firmware", "conf", "commands.c"), encoding="utf-8") as f:
+            rows = set(re.findall(r'^\t\{ "([^"]+)", OPER_', f.read(), re.M))
+        self.assertGreater(len(rows & set(helps)), 60)
         used = set()
         for name in os.listdir(src):
             with open(os.path.join(src, name), encoding="utf-8") as f:
-                used |= set(re.findall(r"'([a-z]+\.[a-z0-9.-]+)'", f.read())) if name not in ("en.ts", "ja.ts") else set()
+                used |= set(re.findall(r"'([a-z]+\.[a-z0-9.-]+)'", f.read())) if name not in ("en.ts", "ja.ts", "ja-help.ts") else set()
         named = {k for k in keys["en"] if not k.startswith(("nav.", "col.", "sec."))}
         self.assertEqual(named - used, set(), "texts that no page shows")

@@ -10,7 +10,7 @@ export interface Session {
 export interface SettingRow {
   path: string; type: string; range: string; default?: string; unit: string; restarts: boolean; help: string;
 }
-export type Word = string | { content: string };
+export type Word = string | { content: string } | { base64: string };
 
 export class Problem extends Error {
   constructor(public status: number, public code: string, detail: string) {
@@ -63,11 +63,11 @@ export const path = (...words: string[]) => words.map(encodeURIComponent).join('
 export async function get(where: string, isBackground = false): Promise<Answer> {
   return note(await (await send('GET', where, undefined, 'application/json', undefined, isBackground)).json());
 }
-export async function change(method: 'POST' | 'PUT' | 'DELETE', where: string, body?: unknown): Promise<Answer> {
-  return note(await (await send(method, where, body)).json());
+export async function change(method: 'POST' | 'PUT' | 'DELETE', where: string, body?: unknown, isBackground = false): Promise<Answer> {
+  return note(await (await send(method, where, body, 'application/json', undefined, isBackground)).json());
 }
-export async function command(words: Word[]): Promise<Answer> {
-  return change('POST', 'commands', { words });
+export async function command(words: Word[], isBackground = false): Promise<Answer> {
+  return change('POST', 'commands', { words }, isBackground);
 }
 export async function schema(): Promise<SettingRow[]> {
   return (await (await send('GET', 'schema')).json()).settings;
@@ -128,6 +128,17 @@ export function download(name: string, content: Uint8Array | string) {
   a.download = name;
   a.click();
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}
+/** A file as a word: as it is when it is text, or coded. */
+export async function fileWord(f: File): Promise<Word> {
+  const bytes = new Uint8Array(await f.arrayBuffer());
+  try {
+    return { content: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes) };
+  } catch {
+    let s = '';
+    for (let i = 0; i < bytes.length; i += 8192) s += String.fromCharCode(...bytes.subarray(i, i + 8192));
+    return { base64: btoa(s) };
+  }
 }
 export function fromBase64(s: string): Uint8Array {
   return Uint8Array.from(atob(s), (c) => c.charCodeAt(0));

@@ -22,10 +22,10 @@ export const can = (app: App, words: string) => app.commands.some((c) => (c.comm
 export const groups: { id: 'operators' | 'alarms' | 'logs' | 'network' | 'capture' | 'backup' | 'upgrade'; fits: RegExp }[] = [
   { id: 'alarms', fits: /^(show )?alarms?\b/ },
   { id: 'logs', fits: /^(show )?(log|syslog|trace|audit)\b/ },
-  { id: 'operators', fits: /^(show )?(operators?|accounts?|admins?|password|totp)\b/ },
+  { id: 'operators', fits: /^(show )?(operators?|operator-sessions|accounts?|admins?|passwd|totp)\b/ },
   { id: 'network', fits: /^(show )?(interfaces?|network|ipv4|ipv6|dns|ntp|time|hostname|firewall|iface|routes? (add|del))\b/ },
   { id: 'capture', fits: /^(show )?(captures?|pcap)\b/ },
-  { id: 'backup', fits: /^(show )?(backups?|restore|factory_reset|factory-reset)\b/ },
+  { id: 'backup', fits: /^(show )?(backups?|identity|restore|factory_reset|factory-reset)\b/ },
   { id: 'upgrade', fits: /^(show )?(upgrade|slots?|image|shutdown|reboot|license|support)\b/ },
 ];
 export const inGroup = (app: App, id: string) => app.commands.filter((c) => groups.find((g) => g.id === id)?.fits.test(c.command));

@@ -10,6 +10,14 @@ export function setLanguage(l: Language) {
   language = l;
   document.documentElement.lang = l;
 }
+let help: Record<string, string> = {};
+/** Texts that only one language needs come when it is chosen. */
+export async function loadHelp(l: Language) {
+  help = l === 'ja' ? (await import('./ja-help')).jaHelp : {};
+}
+/** What a command does: in the person's language where it is known, else as the box says. */
+export const helpOf = (command: string, text: string) => help[command] ?? text;
+
 export const getLanguage = () => language;
 
 /** What the person chose before, or what the browser prefers. */

@@ -10,7 +10,7 @@ import { Configuration } from './config';
 import { Dashboard } from './dashboard';
 import { Federation } from './federation';
 import { History } from './history';
-import { firstLanguage, setLanguage, t, type Key, type Language } from './i18n';
+import { firstLanguage, loadHelp, setLanguage, t, type Key, type Language } from './i18n';
 import { Login } from './login';
 import { Notice, Page, when } from './ui';
 import { Users } from './users';
@@ -117,6 +117,8 @@ function Root() {
   const [session, setSession] = useState<Session | null | undefined>(undefined), [said, setSaid] = useState(''), [isFresh, setFresh] = useState(false);
   const [language, setLang] = useState<Language>(firstLanguage), [theme, onTheme] = useTheme();
   setLanguage(language);
+  const [, setHelp] = useState(0);
+  useEffect(() => { loadHelp(language).then(() => setHelp((n) => n + 1), () => {}); }, [language]);
   useEffect(() => { resume().then(setSession); }, []);
   const choices = { language, theme, onTheme, onLanguage: (l: Language) => { localStorage.setItem('language', l); setLang(l); } };
   if (session === undefined) return null;

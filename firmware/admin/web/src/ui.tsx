@@ -116,13 +116,13 @@ export function Value(p: { name: string; value: string }) {
     const tone = tones.find(([r]) => r.test(p.value));
     if (p.value) return <Tag kind={tone?.[1]}>{p.value}</Tag>;
   }
-  if (/^\d{4}-\d\d-\d\dT.*Z$/.test(p.value)) return <time dateTime={p.value} title={p.value}>{when(p.value)}</time>;
+  if (/^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(p.value)) return <time dateTime={p.value} title={p.value}>{when(p.value, p.name === 'time')}</time>;
   return <>{p.value}</>;
 }
 
-export function when(iso: string): string {
+export function when(iso: string, hasSeconds = false): string {
   const d = new Date(iso);
-  return isNaN(+d) ? iso : d.toLocaleString(getLanguage(), { dateStyle: 'medium', timeStyle: 'short' });
+  return isNaN(+d) ? iso : d.toLocaleString(getLanguage(), { dateStyle: 'medium', timeStyle: hasSeconds ? 'medium' : 'short' });
 }
 export function duration(s: number): string {
   const unit = (n: number, u: string) => new Intl.NumberFormat(getLanguage(), { style: 'unit', unit: u, unitDisplay: 'short' }).format(n);
@@ -134,11 +134,11 @@ export function duration(s: number): string {
 export const number = (n: number) => new Intl.NumberFormat(getLanguage(), { maximumFractionDigits: 1 }).format(n);
 
 /** Records as a table; at phone width each row becomes a list of its own. A single record stands upright. */
-export function Table(p: { rows: Row[]; columns?: string[]; labels?: Record<string, string>; actions?: (r: Row) => ComponentChildren; caption?: string }) {
+export function Table(p: { rows: Row[]; columns?: string[]; labels?: Record<string, string>; actions?: (r: Row) => ComponentChildren; caption?: string; empty?: string }) {
   const columns = p.columns ?? [...new Set(p.rows.flatMap((r) => Object.keys(r)))];
-  if (!p.rows.length) return <p class="muted empty">{t('app.none')}</p>;
+  if (!p.rows.length) return <p class="muted empty">{p.empty ?? t('app.none')}</p>;
   if (p.rows.length === 1 && columns.length > 7) {
-    return <dl class="facts">{columns.map((c) => <div key={c}><dt>{p.labels?.[c] ?? title(c)}</dt><dd><Value name={c} value={p.rows[0][c] ?? ''} /></dd></div>)}</dl>;
+    return <><dl class="facts">{columns.map((c) => <div key={c}><dt>{p.labels?.[c] ?? title(c)}</dt><dd><Value name={c} value={p.rows[0][c] ?? ''} /></dd></div>)}</dl>{p.actions && <div class="actions facts-actions">{p.actions(p.rows[0])}</div>}</>;
   }
   return (
     <div class="table-box" tabIndex={0} role="region" aria-label={p.caption ?? columns.join(', ')}>
@@ -159,7 +159,7 @@ export function Table(p: { rows: Row[]; columns?: string[]; labels?: Record<stri
 
 export interface Query { data: Answer | null; error: unknown; reload: () => void; at: number }
 /** An answer that is kept fresh while the page is seen. where null: nothing is asked. */
-export function useQuery(where: string | null, every_ms = 0, deps: unknown[] = []): Query {
+export function useQuery(where: string | null | ((isBackground: boolean) => Promise<Answer>), every_ms = 0, deps: unknown[] = []): Query {
   const [state, set] = useState<{ data: Answer | null; error: unknown; at: number }>({ data: null, error: null, at: 0 });
   const [n, setN] = useState(0);
   useEffect(() => {
@@ -168,7 +168,7 @@ export function useQuery(where: string | null, every_ms = 0, deps: unknown[] = [
     const ask = async () => {
       if (where === null) return;
       try {
-        const data = await get(where, !isFirst);
+        const data = await (typeof where === 'string' ? get(where, !isFirst) : where(!isFirst));
         isFirst = false;
         if (!isOver) set({ data, error: null, at: performance.now() });
       } catch (error) {
@@ -183,7 +183,7 @@ export function useQuery(where: string | null, every_ms = 0, deps: unknown[] = [
       clearTimeout(timer);
       document.removeEventListener('visibilitychange', ask);
     };
-  }, [where, every_ms, n, ...deps]);
+  }, [typeof where === 'string' ? where : '', every_ms, n, ...deps]);
   return { ...state, reload: () => setN((v) => v + 1) };
 }
 
