@@ -13,6 +13,7 @@
 #include "net/keyproxy.h"
 #include "net/tls.h"
 #include "peer.h"
+#include "run/acceptor.h"
 #include "run/proc.h"
 #include "run/stats.h"
 #include "run/tap.h"
@@ -52,16 +53,7 @@
 enum s2s_stat { S2S_STAT_TABLE(S2S_STAT_MEMBER) STAT_COUNT };
 #undef S2S_STAT_MEMBER
 
-enum { S2S_LISTENERS_MAX = 32, S2S_RECENT_MAX = 1024, S2S_ARENA_BYTES = 32 << 20 };
-
-struct s2s_listener {
-	struct s2s *s2s;
-	struct loop_watch watch;
-	int fd; /* -1: place is free */
-	bool is_tls;
-	char addr[64];
-	uint16_t port;
-};
+enum { S2S_RECENT_MAX = 1024, S2S_ARENA_BYTES = 32 << 20 };
 
 struct s2s {
 	struct proc *proc;
@@ -89,8 +81,7 @@ struct s2s {
 	uint64_t switch_up_ms;
 	struct taps taps;     /* of operators (tap.h) */
 	struct loop_timer tick; /* ages, retries, sweeping; runs only while there is something */
-	struct s2s_listener listeners[S2S_LISTENERS_MAX];
-	struct loop_timer accept_pause;
+	struct acceptor acceptor;
 	size_t n_freed; /* peers and streams, since memory was given back */
 	struct log_limit limit_log, stranger_log;
 	struct stats stats;

@@ -5,12 +5,12 @@
 #include "net/address.h"
 #include "net/keyproxy.h"
 #include "net/tls.h"
+#include "run/acceptor.h"
 #include "run/loop.h"
 #include "run/settings.h"
 #include "run/stats.h"
 
 enum {
-	ADMIN_LISTENERS_MAX = 16,
 	ADMIN_SESSIONS_MAX = 12,  /* gh-conf has places for 16 operators */
 	ADMIN_STREAMS_MAX = 3,    /* live views beside them */
 };
@@ -29,25 +29,14 @@ struct admin_config {
 	char banner[4001]; /* shown before a log-in (B-BAN-02); a bar begins a new line */
 };
 
-struct admin;
-struct listener {
-	struct admin *admin;
-	struct loop_watch watch;
-	char name[16], addr[64];
-	uint16_t port;
-	int fd; /* -1: free */
-	bool is_redirect;
-};
-
 struct admin {
 	struct loop *loop;
 	struct bus *bus;
 	struct keyproxy *keys;
 	struct tls_store *tls; /* NULL: no certificate, nobody is served */
 	struct admin_config config;
-	struct listener listeners[ADMIN_LISTENERS_MAX];
-	struct loop_timer accept_timer;
-	bool is_ready, is_stopping, is_accept_paused;
+	struct acceptor acceptor;
+	bool is_ready, is_stopping;
 
 	struct list conns, gone; /* connections; those to be freed at the end of the turn */
 	uint32_t n_conns;
@@ -66,7 +55,7 @@ struct admin {
 void admin_listener(struct admin *a, const char *name, const char *addr, uint16_t port, int fd);
 /* Accepts or not, by what there is room for. */
 void admin_accept_update(struct admin *a);
-void admin_listeners_fini(struct admin *a);
+extern const struct acceptor_hooks admin_acceptor_hooks;
 /* Port of the first HTTPS listener; 0: none. */
 uint16_t admin_https_port(const struct admin *a);
 

@@ -45,8 +45,7 @@ static void init_admin(struct play *p)
 	a->bus = p->bus;
 	a->config = (struct admin_config){ .conns_max = 100, .conns_per_address = 50, .sessions_max = 4, .idle_ms = 900000,
 		                           .session_ms = 3600000, .is_bound = true };
-	for (size_t i = 0; i < ADMIN_LISTENERS_MAX; i++)
-		a->listeners[i].fd = -1;
+	acceptor_init(&a->acceptor, a->loop, false, &admin_acceptor_hooks, a);
 	list_init(&a->conns);
 	list_init(&a->gone);
 	list_init(&a->operators);

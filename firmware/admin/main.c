@@ -56,8 +56,7 @@ static int prepare(struct proc *p, void **program)
 	g->admin.loop = proc_loop(p);
 	g->admin.bus = proc_bus(p);
 	g->admin.keys = keys;
-	for (size_t i = 0; i < ADMIN_LISTENERS_MAX; i++)
-		g->admin.listeners[i].fd = -1;
+	acceptor_init(&g->admin.acceptor, g->admin.loop, false, &admin_acceptor_hooks, &g->admin);
 	list_init(&g->admin.conns);
 	list_init(&g->admin.gone);
 	list_init(&g->admin.operators);
@@ -100,7 +99,7 @@ static void stop(void *program, uint32_t grace_ms)
 	struct program *g = program;
 
 	g->admin.is_stopping = true;
-	admin_listeners_fini(&g->admin);
+	acceptor_fini(&g->admin.acceptor);
 	conn_drop_all(&g->admin);
 	session_fini(&g->admin);
 	if (loop_timer_set(g->admin.loop, &g->stop, grace_ms < 200 ? grace_ms : 200))

@@ -738,7 +738,7 @@ static void accepting_stops_and_goes_on(void **state)
 			break;
 	}
 	turns(&w);
-	assert_true(w.door.is_accept_paused);
+	assert_true(w.door.acceptor.is_paused);
 	assert_int_equal(w.door.n_conns, 0);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
 	loop_fake_advance(w.loop, 500);

@@ -168,8 +168,7 @@ void door_stop(struct door *d)
 int door_init(struct door *d, struct loop *l, struct bus *b, struct keyproxy *keys, unsigned instance)
 {
 	*d = (struct door){ .loop = l, .bus = b, .keys = keys, .instance = instance, .first_free = UINT32_MAX };
-	for (size_t i = 0; i < DOOR_LISTENERS_MAX; i++)
-		d->listeners[i].fd = -1;
+	acceptor_init(&d->acceptor, l, false, &door_acceptor_hooks, d);
 	list_init(&d->parked);
 	list_init(&d->tell);
 	list_init(&d->ack);
@@ -193,7 +192,7 @@ void door_fini(struct door *d)
 	uint32_t at = 0;
 	struct conn *c;
 
-	door_listeners_fini(d);
+	acceptor_fini(&d->acceptor);
 	while ((c = conn_next(d, &at)))
 		conn_drop(c);
 	conn_sweep(d);

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "net/keyproxy.h"
 #include "net/link.h"
+#include "run/acceptor.h"
 #include "run/bus.h"
 #include "run/settings.h"
 
@@ -42,18 +43,7 @@ enum access_stat { ACCESS_STATS(STAT_MEMBER) ACCESS_STAT_COUNT };
 #undef STAT_MEMBER
 extern const char *const access_stat_names[ACCESS_STAT_COUNT];
 
-enum { DOOR_LISTENERS_MAX = 16 };
-
 struct door;
-struct listener {
-	struct door *door;
-	struct loop_watch watch;
-	char name[16], addr[64];
-	uint16_t port;
-	int fd; /* -1: free place */
-	bool is_direct_tls;
-};
-
 /* What the settings say, beside the rules of streams. */
 struct door_config {
 	uint32_t conns_max, unauthed_max, unauthed_per_address;
@@ -81,9 +71,7 @@ struct door {
 	bool is_ready;   /* settings have come */
 	bool is_stopping;
 
-	struct listener listeners[DOOR_LISTENERS_MAX];
-	bool is_accept_paused;
-	struct loop_timer accept_timer;
+	struct acceptor acceptor;
 
 	/* Connections by slot; an id is generation << 32 | instance << 24 | slot. */
 	struct slot *slots;
@@ -129,9 +117,9 @@ void door_config_fini(struct door *d);
 
 /* ---- listen.c ---- */
 void door_listener(struct door *d, const char *name, const char *addr, uint16_t port, int fd);
-/* Stops or resumes accepting, whichever the counts and `is_accept_paused` want. */
+/* Stops or resumes accepting, whichever the counts want. */
 void door_accept_update(struct door *d);
-void door_listeners_fini(struct door *d);
+extern const struct acceptor_hooks door_acceptor_hooks;
 
 /* ---- core.c ---- */
 extern const struct bus_handler door_handlers[];
