@@ -3,7 +3,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/secret.h"
-#include "disk.h"
+#include "run/disk.h"
 
 #include <stdio.h>
 #include <stdlib.h>

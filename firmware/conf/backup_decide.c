@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "conf.h"
-#include "disk.h"
+#include "run/disk.h"
 #include "run/box.h"
 
 #include <errno.h>

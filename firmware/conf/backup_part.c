@@ -3,7 +3,7 @@
 #include "base/secret.h"
 #include "conf.h"
 #include "conf_text.h"
-#include "disk.h"
+#include "run/disk.h"
 
 #include <stdio.h>
 #include <stdlib.h>

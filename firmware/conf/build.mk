@@ -7,7 +7,7 @@ gh-conf_SRCS := firmware/conf/conf.c firmware/conf/txn.c firmware/conf/store.c f
 	firmware/conf/cmd_certificate.c firmware/conf/cmd_turn.c firmware/conf/cmd_capture.c firmware/conf/cmd_box.c firmware/conf/cmd_upgrade.c \
 	firmware/conf/transfer.c firmware/conf/backup_part.c firmware/conf/backup_save.c firmware/conf/backup_restore.c \
 	firmware/conf/backup_decide.c firmware/conf/firewall.c \
-	firmware/conf/disk.c firmware/conf/scrypt.c firmware/conf/hasher.c firmware/conf/account.c firmware/conf/accounts.c \
+	firmware/conf/scrypt.c firmware/conf/hasher.c firmware/conf/account.c firmware/conf/accounts.c \
 	firmware/conf/throttle.c firmware/conf/totp.c firmware/conf/quality.c firmware/conf/rights.c firmware/conf/login.c \
 	firmware/conf/cmd_operator.c firmware/conf/cmd_operator_show.c firmware/conf/cmd_totp.c firmware/conf/cmd_audit.c firmware/conf/trail.c firmware/conf/approval.c
 gh-conf_LIBS := net run proto base
@@ -17,7 +17,7 @@ UNIT += firmware/conf/conf_text_test firmware/conf/txn_test firmware/conf/check_
 conf_text_test_SRCS := firmware/conf/conf_text.c firmware/conf/rows.c firmware/conf/entry.c
 conf_text_test_LIBS := run proto base
 conf_text_test_LD := -lexpat -lidn2 -licuuc -lcrypto
-txn_test_SRCS := firmware/conf/txn.c firmware/conf/disk.c firmware/conf/store.c firmware/conf/rows.c firmware/conf/entry.c \
+txn_test_SRCS := firmware/conf/txn.c firmware/conf/store.c firmware/conf/rows.c firmware/conf/entry.c \
 	firmware/conf/conf_text.c firmware/conf/listeners.c
 txn_test_LIBS := run proto base
 txn_test_LD := -levent_core -lexpat -lidn2 -licuuc -lcrypto
@@ -27,13 +27,13 @@ check_test_LIBS := net run proto base
 check_test_LD := -levent_core -lexpat -lidn2 -licuuc -lssl -lcrypto
 
 UNIT += firmware/conf/operators_test
-operators_test_SRCS := firmware/conf/account.c firmware/conf/accounts.c firmware/conf/disk.c firmware/conf/scrypt.c firmware/conf/throttle.c \
+operators_test_SRCS := firmware/conf/account.c firmware/conf/accounts.c firmware/conf/scrypt.c firmware/conf/throttle.c \
 	firmware/conf/totp.c firmware/conf/quality.c firmware/conf/rights.c
 operators_test_LIBS := run base
 operators_test_LD := -lcrypto
 
 UNIT += firmware/conf/trail_test
-trail_test_SRCS := firmware/conf/trail.c firmware/conf/disk.c
+trail_test_SRCS := firmware/conf/trail.c
 trail_test_LIBS := run base
 trail_test_LD := -levent_core -lcrypto
 

@@ -2,7 +2,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "conf.h"
-#include "disk.h"
+#include "run/disk.h"
 #include "run/box.h"
 
 #include <stdio.h>

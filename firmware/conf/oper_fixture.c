@@ -76,7 +76,7 @@ void oper_fixture_open(struct oper_fixture *f)
 
 static void empty_folder(const struct oper_fixture *f)
 {
-	static const char *const names[] = { "accounts", "accounts.damaged", "audit", "audit.1", "current", "pending", "new.tmp" };
+	static const char *const names[] = { "accounts", "accounts.damaged", "audit", "audit.1", "current", "pending", "accounts.new" };
 	char name[32];
 
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)

@@ -110,7 +110,7 @@ static void test_accounts_on_disk(void **state)
 	struct stat st;
 	assert_int_equal(fstatat(dir, "accounts", &st, 0), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
-	int fd = openat(dir, "new.tmp", O_WRONLY | O_CREAT, 0600); /* what a cut leaves */
+	int fd = openat(dir, "accounts.new", O_WRONLY | O_CREAT, 0600); /* what a cut leaves */
 	assert_int_equal(write(fd, "gatehouse acc", 13), 13);
 	close(fd);
 	assert_int_equal(accounts_open(&a, dir), 0);
@@ -126,7 +126,7 @@ static void test_accounts_on_disk(void **state)
 	assert_int_equal(fstatat(dir, "accounts.damaged", &st, 0), 0);
 	accounts_close(&a);
 	unlinkat(dir, "accounts.damaged", 0);
-	unlinkat(dir, "new.tmp", 0);
+	unlinkat(dir, "accounts.new", 0);
 	close(dir);
 	rmdir(folder);
 }

@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "conf_text.h"
-#include "disk.h"
+#include "run/disk.h"
 
 #include <dirent.h>
 #include <fcntl.h>

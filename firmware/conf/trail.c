@@ -3,7 +3,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "disk.h"
+#include "run/disk.h"
 
 #include <fcntl.h>
 #include <openssl/sha.h>

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/wire.h"
+#include "run/disk.h"
 #include "records.h"
 
 #include <stdlib.h>
@@ -181,7 +182,7 @@ static void write_past(struct book *b, const struct book_past *p)
 	}
 	buf_init(&one, RECORD_MAX_BYTES + RECORD_HEAD_BYTES);
 	put_record(&one, p->event, p);
-	int rc = buf_failed(&one) ? ERR_NOMEM : records_append(b->fd, buf_bytes(&one));
+	int rc = buf_failed(&one) ? ERR_NOMEM : disk_write(b->fd, buf_bytes(&one));
 	buf_fini(&one);
 	if (rc)
 		lose_file(b, "append");

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/wire.h"
+#include "run/disk.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -91,29 +92,16 @@ int records_open(int dir_fd, const char *name, size_t max_bytes, record_fn fn, v
 	return fd;
 }
 
-int records_append(int fd, struct bytes b)
-{
-	while (b.n > 0) {
-		ssize_t n = write(fd, b.p, b.n);
-		if (n <= 0)
-			return ERR_IO;
-		b = bytes_skip(b, (size_t)n);
-	}
-	return 0;
-}
-
 int records_replace(int dir_fd, const char *name, struct bytes content)
 {
-	char temporary[80];
+	int rc = disk_replace(dir_fd, name, content);
 
-	(void)snprintf(temporary, sizeof temporary, "%s.new", name);
-	int fd = openat(dir_fd, temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return ERR_IO;
-	if (records_append(fd, content) < 0 || fsync(fd) < 0 || renameat(dir_fd, temporary, dir_fd, name) < 0 ||
-	    fsync(dir_fd) < 0) {
-		(void)close(fd); /* the old content stands */
-		return ERR_IO;
-	}
-	return fd;
+	if (rc < 0)
+		return rc; /* the old content stands */
+	int fd = openat(dir_fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd >= 0 && lseek(fd, 0, SEEK_END) >= 0)
+		return fd;
+	if (fd >= 0)
+		(void)close(fd); /* nothing was written */
+	return ERR_IO;
 }

@@ -15,11 +15,10 @@ int record_take(struct bytes in, struct bytes *body, size_t *n);
 void record_put(struct buf *b, struct bytes body);
 
 typedef void (*record_fn)(void *arg, struct bytes body);
-/* Opens or makes the file in dir_fd for appending, calls fn for each good record and cuts what follows the last.
+/* Opens or makes the file in dir_fd for appending (disk_write), calls fn for each good record and cuts what follows
+ * the last: a part that a failure left.
  * Files over max_bytes are read up to there. *size: its bytes. The descriptor, or ERR_IO. */
 int records_open(int dir_fd, const char *name, size_t max_bytes, record_fn fn, void *arg, uint64_t *size);
-/* All of b at the file's end; ERR_IO: a part may be there, which the next opening cuts off. */
-int records_append(int fd, struct bytes b);
 /* The whole new content or the old one, also after a power cut. The new descriptor, or ERR_IO. */
 int records_replace(int dir_fd, const char *name, struct bytes content);
 

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/wire.h"
+#include "run/disk.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -226,7 +227,7 @@ void spool_flush(struct spool *s)
 		begin_segment(s);
 	while (s->first < s->last && all_bytes(s) + buf_len(&s->out) > s->limit)
 		drop_first(s);
-	if (s->write_fd < 0 || records_append(s->write_fd, buf_bytes(&s->out))) {
+	if (s->write_fd < 0 || disk_write(s->write_fd, buf_bytes(&s->out))) {
 		s->lost += s->out_messages;
 		s->put -= s->out_messages; /* they have no place in it */
 		if (s->write_fd >= 0)

@@ -1,4 +1,4 @@
-#include "disk.h"
+#include "run/disk.h"
 
 #include "base/err.h"
 
@@ -20,10 +20,12 @@ int disk_write(int fd, struct bytes b)
 
 int disk_replace(int dir_fd, const char *name, struct bytes content)
 {
-	static const char temporary[] = "new.tmp";
-	int fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	int rc;
+	char temporary[DISK_NAME_MAX + 5];
+	int n = snprintf(temporary, sizeof temporary, "%s.new", name), rc;
 
+	if (n < 0 || (size_t)n >= sizeof temporary)
+		return ERR_LIMIT;
+	int fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return ERR_IO;
 	rc = disk_write(fd, content);
