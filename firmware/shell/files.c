@@ -27,7 +27,7 @@ static bool is_plain(struct bytes name)
 
 static int complain(const char *name)
 {
-	fprintf(stderr, "error: %s: %s\n", name, strerror(errno));
+	fprintf(stderr, "error: %s: %s\n", name, errno == EEXIST ? "a file of this name is there already" : strerror(errno));
 	return errno == EEXIST ? ERR_EXISTS : ERR_IO;
 }
 

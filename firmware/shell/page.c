@@ -77,7 +77,8 @@ static void put(const struct page *p, struct bytes line)
 	struct buf b;
 
 	if (!p->is_terminal) {
-		(void)!fwrite(line.p, 1, line.n, stdout); /* a closed pipe shows at the end, in the exit code */
+		if (line.n > 0)
+			(void)!fwrite(line.p, 1, line.n, stdout); /* a closed pipe shows at the end, in the exit code */
 		return;
 	}
 	buf_init(&b, 64 << 20);

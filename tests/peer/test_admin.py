@@ -328,7 +328,7 @@ class Consoles(Admin):
         self.assertNotIn("error", c.say(""))
         c.type("federation check fa\t")  # keys that exist
         c.wait(r"far\.example $")
-        c.type("\x15sh\t")
+        c.type("\x15sho\t")
         c.wait(r"show $")
         c.type("ver\t")
         c.wait(r"version $")
