@@ -215,6 +215,8 @@ class Gatehouse:
             if int(stat.rsplit(")", 1)[1].split()[1]) != self.program.pid:
                 continue
             name = os.path.basename(argv[0].decode(errors="replace"))
+            if name == "gh-super":  # forked, not yet the program that it will be
+                continue
             instance = argv[argv.index(b"--instance") + 1].decode() if b"--instance" in argv else "0"
             out["%s/%s" % (name, instance)] = int(entry)
         return out
