@@ -109,7 +109,7 @@ class TurnOperation(PeerCase):
         for prompt in ("Password: ", "Once more: "):
             c.wait(prompt)
             c.type("hidden-pass-1\n")
-        out = c.wait(r"gatehouse\(1\)# $")
+        out = c.wait(r"\(1\)# $")
         self.assertIn("in your candidate", out)
         self.assertNotIn("hidden", out)
         c.say("commit")

@@ -28,9 +28,9 @@ class OwnRelays(PeerCase):
         cls.gh.start()
         wait_for("all workers listen", lambda: len(set(re.findall(r"gh-turn\[(\d+)\] turn.listening", cls.gh.log()))) == cls.WORKERS, 10)
 
-    def worker_of(self, port):
+    def worker_of(self, at):
         rows = self.gh.records("show", "turn", "allocations")
-        numbers = [int(r["number"]) for r in rows if r["relayed"].endswith(":%d" % port)]
+        numbers = [int(r["number"]) for r in rows if at[0] in r["relayed"] and r["relayed"].endswith(":%d" % at[1])]
         self.assertEqual(len(numbers), 1, rows)
         return numbers[0] >> 48
 
@@ -39,7 +39,7 @@ class OwnRelays(PeerCase):
         self.addCleanup(c.close)
         c.at = c.allocate_at(is_v6)
         self.addCleanup(c.free)
-        c.worker = self.worker_of(c.at[1])
+        c.worker = self.worker_of(c.at)
         return c
 
     def pair(self, is_same_worker, is_v6=False):
