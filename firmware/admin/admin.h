@@ -26,6 +26,7 @@ struct admin_config {
 	uint32_t conns_max, conns_per_address, sessions_max;
 	uint64_t idle_ms, session_ms;
 	bool is_bound; /* sessions to their address */
+	bool has_metrics; /* /metrics is served */
 	char banner[4001]; /* shown before a log-in (B-BAN-02); a bar begins a new line */
 };
 

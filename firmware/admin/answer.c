@@ -19,7 +19,7 @@ struct answer {
 	struct conn *conn;
 	struct operator *op, *own; /* own: for events, ends with them */
 	enum answer_form form;
-	const char *file_name;
+	const char *file_name, *type; /* of ANSWER_TEXT; type NULL: plain, as a file */
 	struct buf out;            /* JSON not yet put */
 	struct buf text, notes, files; /* TEXT frames; notes and files as JSON with commas */
 	struct loop_timer pulse;
@@ -218,6 +218,11 @@ static void respond_text(struct answer *w)
 	struct conn_fields f = { 0 };
 	char disposition[128];
 
+	if (w->type) {
+		conn_field(&f, "Vary", "Accept");
+		conn_respond(w->conn, 200, w->type, buf_bytes(&w->text), &f);
+		return;
+	}
 	snprintf(disposition, sizeof disposition, "attachment; filename=\"%s\"", w->file_name ? w->file_name : "answer.txt");
 	conn_field(&f, "Content-Disposition", disposition);
 	conn_respond(w->conn, 200, "text/plain; charset=utf-8", buf_bytes(&w->text), &f);
@@ -393,6 +398,11 @@ struct ask *answer_ask(struct answer *w)
 void answer_file_name(struct answer *w, const char *name)
 {
 	w->file_name = name;
+}
+
+void answer_text_type(struct answer *w, const char *type)
+{
+	w->type = type;
 }
 
 void answer_refuse(struct answer *w, int status, const char *code, const char *detail)

@@ -25,6 +25,8 @@ struct answer *answer_new(struct conn *c, struct session *s, enum answer_form fo
 struct ask *answer_ask(struct answer *w);
 /* What a browser calls the file (ANSWER_TEXT). Static text. */
 void answer_file_name(struct answer *w, const char *name);
+/* Another type of an ANSWER_TEXT, which then is no file to keep. Static text. */
+void answer_text_type(struct answer *w, const char *type);
 void answer_start(struct answer *w);
 /* Instead: answers with a problem. */
 void answer_refuse(struct answer *w, int status, const char *code, const char *detail);

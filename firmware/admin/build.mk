@@ -10,7 +10,7 @@ WEB_SRCS := $(addprefix $(WEB_DIR)/,index.html package.json package-lock.json ts
 PROGS += gh-admin
 admin_SERVER := firmware/admin/conn.c firmware/admin/operator.c firmware/admin/session.c firmware/admin/login.c \
 	firmware/admin/answer.c firmware/admin/api.c firmware/admin/api_schema.c firmware/admin/route.c firmware/admin/problem.c \
-	firmware/admin/json.c firmware/admin/openapi.c
+	firmware/admin/json.c firmware/admin/openapi.c firmware/admin/metrics.c
 gh-admin_SRCS := firmware/admin/main.c firmware/admin/listen.c firmware/admin/config.c $(admin_SERVER) \
 	$(if $(wildcard $(WEB_DEPS) $(WEB_ASSETS)),$(WEB_ASSETS),firmware/admin/assets_none.c)
 gh-admin_LIBS := net run proto base

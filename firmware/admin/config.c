@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 enum { MINUTE_MS = 60000 };
+enum { WEB_METRICS_OFF, WEB_METRICS_ACCOUNTS }; /* values of `web metrics`, in order */
 
 /* The one name under which the certificate is kept: whatever a browser asks for, it is shown this. */
 const char conn_tls_name[] = "web.invalid";
@@ -53,6 +54,7 @@ void admin_apply(struct admin *a, const struct settings *s)
 		.idle_ms = (uint64_t)settings_int(s, SET_WEB_IDLE) * MINUTE_MS,
 		.session_ms = (uint64_t)settings_int(s, SET_WEB_SESSION) * MINUTE_MS,
 		.is_bound = settings_bool(s, SET_WEB_BOUND),
+		.has_metrics = settings_enum(s, SET_WEB_METRICS) != WEB_METRICS_OFF,
 	};
 	struct bytes banner = settings_text(s, SET_OPERATORS_BANNER);
 	snprintf(a->config.banner, sizeof a->config.banner, "%.*s", BYTES_FMT(banner));

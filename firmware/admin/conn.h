@@ -85,6 +85,8 @@ void conn_set_work(struct conn *c, const struct conn_work *w, void *arg);
 
 /* route.c: a whole request is there. */
 void route_request(struct conn *c);
+/* metrics.c: GET /metrics. */
+void metrics_route(struct conn *c);
 /* Before the body: may it be so long, may it come at all? Answers and gives false when not. */
 bool route_admit(struct conn *c, const struct http1_request *q);
 

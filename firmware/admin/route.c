@@ -117,6 +117,8 @@ void route_request(struct conn *c)
 		redirect(c);
 	else if (is_first(c, "api", "v1"))
 		api_route(c);
+	else if (c->request.path.n == 1 && bytes_eq_str(c->request.path.segments[0], "metrics"))
+		metrics_route(c);
 	else if (c->request.path.n && bytes_eq_str(c->request.path.segments[0], "api"))
 		conn_problem(c, 404, "resource", "the API is below /api/v1/");
 	else

@@ -499,6 +499,41 @@ class Api(WebCase):
                 self.assertEqual(w.ask("PUT", "settings/operators/password-length", {"value": "8"}).status, 403, name)
 
 
+class Collectors(WebCase):
+    """GET /metrics as a collector asks for it."""
+
+    def curl(self, *more, path="metrics"):
+        return subprocess.run([need("curl"), "-sk", "-w", "\n%{http_code} %{content_type}", *more, "https://%s/%s" % (self.addr, path)],
+                              capture_output=True, text=True, timeout=30).stdout.rpartition("\n")
+
+    def test_metrics(self):
+        for role in ("auditor", "api"):
+            self.operator("scrape-" + role, role)
+        me = "-u", "scrape-auditor:" + OWN
+        self.assertIn("404 ", self.curl(*me)[2])  # off when nothing is said
+        self.gh.commit("set web metrics accounts")
+        self.addCleanup(self.gh.commit, "delete web metrics")
+        for who in (), ("-u", "scrape-auditor:wrong"), ("-H", "Authorization: Bearer " + "0" * 64):
+            text, _, status = self.curl(*who)
+            self.assertTrue(status.startswith("401 "), status)
+            self.assertNotIn("gatehouse_", text)
+        self.assertIn("405 ", self.curl("-X", "DELETE", *me)[2])
+        text, _, status = self.curl(*me)
+        self.assertEqual(status, "200 text/plain; version=0.0.4; charset=utf-8")
+        got = subprocess.run([need("promtool"), "check", "metrics"], input=text, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.assertEqual((got.returncode, got.stdout), (0, ""), text[:2000])
+        self.assertRegex(text, r'(?m)^gatehouse_web_requests_total\{program="gh-admin",instance="0"\} [1-9]')
+        text, _, status = self.curl("-H", "Accept: application/openmetrics-text;version=1.0.0,text/plain;q=0.5", "-u", "scrape-api:" + OWN)
+        self.assertEqual(status, "200 application/openmetrics-text; version=1.0.0; charset=utf-8")
+        self.assertTrue(text.endswith("# EOF\n") or text.endswith("# EOF"), text[-200:])
+        w = Web(self.addr)
+        w.login("scrape-api", token=True)
+        self.addCleanup(w.ask, "DELETE", "session")
+        r = w.ask("GET", "/metrics")
+        self.assertEqual((r.status, r.headers["Content-Disposition"]), (200, None))
+        self.assertEqual(w.ask("HEAD", "/metrics").body, b"")
+
+
 class Description(PeerCase):
     """The API's description is valid by somebody else's judgement, and the dictionaries are whole."""
 
