@@ -265,10 +265,14 @@ class Settings(Admin):
         rows = [r["command"] for r in self.gh.records("help")]
         shows = [re.sub(r" \[[^]]*\](\.\.\.)?", "", r) for r in rows if r.startswith("show ") and "<" not in r]
         self.assertGreaterEqual(len(shows), 11)
+        asked = {"show operator <name>": "show operator nurse"}  # each that needs a word gets one
+        self.assertEqual({r for r in rows if r.startswith("show ") and "<" in r}, set(asked))
+        self.good("operator", "add", "nurse", "auditor", "correct horse battery 9")
         full = {"show settings", "show processes", "show counters", "show version", "show routes", "show connections",
                 "show sessions", "show users", "show keys"}
-        for command in shows + ["history", "diff", "check", "save", "certificate show", "describe log", "show federation far.example",
-                                "show sessions juliet@near.example", "show connections " + j.jid, "show users near.example",
+        for command in shows + list(asked.values()) + [
+                                "history", "diff", "check", "save", "certificate show", "describe log",
+                                "show federation far.example", "show sessions juliet@near.example", "show connections " + j.jid, "show users near.example",
                                 "show counters gh-im", "show settings federation peer", "show candidate dns"]:
             with self.subTest(command=command):
                 got = json.loads(self.good("--json", *command.split()))
@@ -831,7 +835,7 @@ class Watching(Admin):
                     r.wait_body("after the end of " + program, 15)
                 self.assertTrue(wait_for("a login works", self.try_login, 15, 0.3))
                 wait_for("ghsh works", lambda: self.gh.operator("show", "version").returncode == 0, 5)
-                j.close()  # a person has not so many sessions as there are programs
+                j.close()  # a person has not so many sessions (im sessions-per-user) as there are programs
                 r.close()
         restarts = {}
         for x in self.gh.records("show", "processes"):
@@ -840,7 +844,7 @@ class Watching(Admin):
 
     def try_login(self):
         try:
-            self.login(self.gh, "juliet")
+            self.login(self.gh, "juliet").close()
             return True
         except (raw.Closed, raw.SaslFailed, Failed, OSError):
             return False
