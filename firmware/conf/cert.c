@@ -90,6 +90,12 @@ int cert_read(struct bytes pem, struct cert_about *out, char *why, size_t why_n)
 	return 0;
 }
 
+bool cert_is_used_by(enum setting id)
+{
+	return id == SET_DOMAIN_CERTIFICATE || id == SET_DOMAIN_SECOND || id == SET_DOMAIN_FEDERATION || id == SET_WEB_CERTIFICATE ||
+	       id == SET_LOG_REMOTE_CERTIFICATE;
+}
+
 int64_t cert_days_left(const struct cert_about *a, int64_t wall_s)
 {
 	int64_t left_s = a->not_after_s - wall_s;
@@ -143,17 +149,6 @@ EVP_PKEY *cert_public_key(struct bytes pem)
 	X509_free(cert);
 	ERR_clear_error();
 	return key;
-}
-
-bool cert_same_key(struct bytes a, struct bytes b)
-{
-	EVP_PKEY *x = cert_public_key(a), *y = cert_public_key(b);
-	bool is_same = x && y && EVP_PKEY_eq(x, y) == 1;
-
-	EVP_PKEY_free(x);
-	EVP_PKEY_free(y);
-	ERR_clear_error();
-	return is_same;
 }
 
 void cert_put_names(struct bytes pem, struct buf *out)

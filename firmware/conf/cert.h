@@ -4,6 +4,7 @@
 #define CONF_CERT_H
 
 #include "base/buf.h"
+#include "run/settings.h"
 
 #include <openssl/types.h>
 
@@ -17,6 +18,8 @@ struct cert_about {
 
 /* Days from which on an end is near: who renews in time has done so by then. */
 enum { CERT_SOON_DAYS = 21 };
+/* Does this setting name a certificate that is served? */
+bool cert_is_used_by(enum setting id);
 /* Whole days, rounded down: negative after the end. */
 int64_t cert_days_left(const struct cert_about *a, int64_t wall_s);
 
@@ -29,8 +32,6 @@ int cert_read_revocation(struct bytes pem, int64_t *next_update_s, char *why, si
 bool cert_covers(struct bytes pem, struct bytes domain);
 /* The key in the first certificate, the caller's; NULL when it cannot be read. */
 EVP_PKEY *cert_public_key(struct bytes pem);
-/* Do both begin with a certificate for the same key? */
-bool cert_same_key(struct bytes a, struct bytes b);
 /* The names in the first certificate, "dns:a.example xmpp:b.example", appended. */
 void cert_put_names(struct bytes pem, struct buf *out);
 

@@ -1,6 +1,5 @@
 /* Certificates: the chain is a setting, the key of the same name lives in gh-keys. */
 #include "base/err.h"
-#include "base/secret.h"
 #include "cert.h"
 #include "conf.h"
 #include "entry.h"
@@ -9,13 +8,13 @@
 
 enum { NAMES_MAX = 30 };
 
-/* The first setting that runs with this certificate: of a hosted domain, or of the web administration. NULL: none. */
+/* The first setting that runs with this certificate. NULL: none. */
 static const struct row_item *user_of(const struct conf *c, struct bytes name)
 {
 	const struct rows *r = &c->store.running;
 
 	for (size_t i = 0; i < r->n; i++) {
-		if ((r->v[i].row->id == SET_DOMAIN_CERTIFICATE || r->v[i].row->id == SET_WEB_CERTIFICATE) && bytes_eq(r->v[i].value, name))
+		if (cert_is_used_by(r->v[i].row->id) && bytes_eq(r->v[i].value, name))
 			return &r->v[i];
 	}
 	return NULL;
@@ -169,100 +168,112 @@ COMMAND_FN(cmd_key_delete)
 		relay_start(c, o, &ask);
 }
 
-/* The part of a PEM text from a BEGIN to the END that belongs to it; "" none. */
-static struct bytes key_block(struct bytes pem)
-{
-	static const char *const kinds[] = { "PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY" };
-	char begin[64], end[64];
+/* ---- files of certificates and keys: gh-keys reads them, as keys may be in them ---- */
 
-	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-		snprintf(begin, sizeof begin, "-----BEGIN %s-----", kinds[i]);
-		snprintf(end, sizeof end, "-----END %s-----", kinds[i]);
-		const uint8_t *from = memmem(pem.p, pem.n, begin, strlen(begin));
-		if (!from)
-			continue;
-		const uint8_t *to = memmem(from, (size_t)(pem.p + pem.n - from), end, strlen(end));
-		if (to)
-			return bytes_make(from, (size_t)(to - from) + strlen(end));
+/* Remarks to the person, a chain to the candidate. */
+static bool take_bundle(struct conf *c, struct oper *o, const char *name, const struct frame *f)
+{
+	struct wire w = wire_of(f->body);
+	unsigned n = wire_u16(&w);
+	struct bytes key = wire_str(&w), value = wire_bytes(&w);
+	char text[512];
+
+	if (n == 1 && !wire_failed(&w) && bytes_eq_str(key, "note")) {
+		snprintf(text, sizeof text, "%.*s", (int)(value.n > 500 ? 500 : value.n), (const char *)value.p);
+		oper_note(o, text);
+		return true;
 	}
-	return BYTES_NONE;
+	return name[0] && take_certificate(c, o, name, f);
 }
 
-/* The certificates of a PEM text, whatever else is in it. */
-static void put_certificates(struct bytes pem, struct buf *out)
+static void bundle_done(struct conf *c, struct oper *o, const char *name, int rc, const char *text)
 {
-	static const char begin[] = "-----BEGIN CERTIFICATE-----", end[] = "-----END CERTIFICATE-----";
-	const uint8_t *at = pem.p, *stop = pem.p + pem.n;
-
-	while (at && (at = memmem(at, (size_t)(stop - at), begin, sizeof begin - 1))) {
-		const uint8_t *to = memmem(at, (size_t)(stop - at), end, sizeof end - 1);
-		if (!to)
-			return;
-		to += sizeof end - 1;
-		buf_put(out, at, (size_t)(to - at));
-		buf_put_u8(out, '\n');
-		at = to;
-	}
+	(void)c;
+	(void)name;
+	if (rc == ERR_AUTH)
+		oper_need(o, OPER_NEED_OLD_SECRET, o->next_word, "Password of the file: ");
+	else
+		oper_done(o, rc, text);
 }
 
 static void import_done(struct conf *c, struct oper *o, const char *name, int rc, const char *text)
 {
-	char said[512];
-
-	(void)c;
-	(void)name;
-	snprintf(said, sizeof said, rc < 0 ? "the private key was refused: %s" : "key imported%s",
-	         rc < 0 ? text : o->has_candidate ? "; the chain is in your candidate, commit makes it run" : "");
-	oper_done(o, rc, said);
+	if (rc == ERR_EXISTS && refuse_in_use(c, o, bytes_of(name)))
+		return;
+	bundle_done(c, o, name, rc, text);
 }
 
-/* Would the file's key be another than the one that a running domain needs? */
-static bool is_other_key(const struct conf *c, struct bytes name, struct bytes chain)
+/* Sends words of our own, then the operator's from `first` on: files, and behind them perhaps the password. */
+static void ask_bundle(struct conf *c, struct oper *o, struct relay_ask *ask, const struct bytes *own, size_t n_own,
+                       const struct command_args *args, size_t first)
 {
-	return user_of(c, name) != NULL && !cert_same_key(chain, rows_value(&c->store.running, SET_CERTIFICATE_CHAIN, name));
-}
+	struct bytes passed[3 + WORDS_MAX];
+	size_t n = 0;
 
-/* What is in the file: 0, or an error with *why. */
-static int read_bundle(struct bytes pem, struct buf *chain, struct bytes *key, const char **why)
-{
-	static const char encrypted[] = "-----BEGIN ENCRYPTED PRIVATE KEY-----";
-
-	*key = key_block(pem);
-	put_certificates(pem, chain);
-	*why = "the private key is encrypted: take its password off first (openssl pkey)";
-	if (memmem(pem.p, pem.n, encrypted, sizeof encrypted - 1))
-		return ERR_UNSUPPORTED;
-	*why = "neither certificates nor a private key in PEM";
-	return buf_len(chain) == 0 && key->n == 0 ? ERR_SYNTAX : 0;
+	for (; n < n_own; n++)
+		passed[n] = own[n];
+	for (size_t i = first; i < args->n; i++)
+		passed[n++] = args->v[i];
+	o->had_secret = true;
+	o->next_word = args->first_word + args->n;
+	ask->targets = P(PROG_KEYS);
+	ask->args = passed;
+	ask->n_args = n;
+	ask->record = take_bundle;
+	relay_start(c, o, ask);
 }
 
 COMMAND_FN(cmd_certificate_import)
 {
-	struct bytes key;
+	struct bytes chain = rows_value(&c->store.running, SET_CERTIFICATE_CHAIN, args->v[0]);
+	struct bytes own[] = { args->v[0], user_of(c, args->v[0]) ? chain : BYTES_NONE, rows_value(oper_rows(o), SET_CERTIFICATE_CHAIN, args->v[0]) };
+	struct relay_ask ask = { .verb = "certificate import", .done = import_done };
 	const char *why = "";
-	struct buf chain;
 	char name[64];
+	int rc = name_of(args->v[0], name, &why);
 
 	(void)cmd;
-	buf_init(&chain, 1 << 20);
-	int rc = read_bundle(args->v[1], &chain, &key, &why);
-	o->had_secret |= key.n > 0;
-	if (rc == 0)
-		rc = name_of(args->v[0], name, &why);
-	if (rc == 0 && key.n > 0 && is_other_key(c, args->v[0], buf_bytes(&chain)) && refuse_in_use(c, o, args->v[0]))
-		goto out;
-	if (rc == 0 && buf_len(&chain) > 0)
-		rc = put_chain(o, name, buf_bytes(&chain), &why);
-	if (rc < 0 || key.n == 0) {
-		oper_done(o, rc, rc < 0 ? why : "the chain is in your candidate");
-		goto out;
+	ask.name = name;
+	if (rc < 0)
+		oper_done(o, rc, why);
+	else
+		ask_bundle(c, o, &ask, own, 3, args, 1);
+}
+
+COMMAND_FN(cmd_certificate_inspect)
+{
+	struct relay_ask ask = { .verb = "certificate inspect", .done = bundle_done };
+
+	(void)cmd;
+	ask_bundle(c, o, &ask, NULL, 0, args, 0);
+}
+
+/* "certificate match <name> <file>...", and "pki match <file>...", where the key is in a file, too. */
+COMMAND_FN(cmd_certificate_match)
+{
+	struct relay_ask ask = { .verb = "certificate match", .done = bundle_done };
+	bool is_named = strncmp(cmd->words, "certificate", 11) == 0;
+
+	ask_bundle(c, o, &ask, is_named ? args->v : &BYTES_NONE, 1, args, is_named);
+}
+
+COMMAND_FN(cmd_certificate_verify)
+{
+	struct relay_ask ask = { .verb = "certificate verify", .done = bundle_done };
+	const struct rows *r = oper_rows(o);
+	struct buf anchors;
+
+	(void)cmd;
+	buf_init(&anchors, 240 << 10); /* what gh-keys reads as one file */
+	for (size_t i = 0; i < r->n; i++) {
+		if (r->v[i].row->id != SET_TRUST_ANCHOR || buf_len(&anchors) + r->v[i].value.n >= anchors.max)
+			continue;
+		buf_put_bytes(&anchors, r->v[i].value);
+		buf_put_u8(&anchors, '\n');
 	}
-	struct bytes passed[] = { args->v[0], key };
-	struct relay_ask ask = { .targets = P(PROG_KEYS), .verb = "key import", .args = passed, .n_args = 2,
-				 .name = name, .done = import_done };
-	relay_start(c, o, &ask);
-out:
-	buf_fini(&chain);
+	struct bytes own[] = { buf_bytes(&anchors) };
+	ask_bundle(c, o, &ask, own, 1, args, 0);
+	buf_fini(&anchors);
 }
 
 static void put_certificate(struct oper *o, const struct row_item *item)

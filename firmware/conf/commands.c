@@ -127,7 +127,10 @@ const struct command command_table[] = {
 	{ "certificate generate <name> <key-type>", OPER_CRYPTO, OWN(cmd_certificate_generate), "Make a private key; it never leaves gh-keys" },
 	{ "certificate csr <name> <domain>...", OPER_CRYPTO, OWN(cmd_certificate_names), "A certificate request for an authority, with the key of that name" },
 	{ "certificate self-signed <name> <domain>...", OPER_CRYPTO, OWN(cmd_certificate_names), "A certificate for a start, into your candidate" },
-	{ "certificate import <name> <file>", OPER_CRYPTO, OWN(cmd_certificate_import), "Chain into your candidate, private key (if the file has one) into gh-keys" },
+	{ "certificate import <name> <file>...", OPER_CRYPTO, OWN(cmd_certificate_import), "Certificate, chain and private key from PEM, DER, PKCS#7 or PKCS#12 files, in any order: chain into your candidate, key into gh-keys" },
+	{ "certificate inspect <file>...", OPER_AUDITOR, OWN(cmd_certificate_inspect), "What is in files of certificates and keys; nothing is kept" },
+	{ "certificate match <name> <file>...", OPER_AUDITOR, OWN(cmd_certificate_match), "Does the certificate in the files belong to the private key of that name (or in the files)?" },
+	{ "certificate verify <file>...", OPER_AUDITOR, OWN(cmd_certificate_verify), "Does the chain in the files hold, up to a trust anchor?" },
 	{ "key delete <name>", OPER_CRYPTO, OWN(cmd_key_delete), "Delete a private key that no hosted domain needs" },
 };
 const size_t command_count = sizeof command_table / sizeof command_table[0];

@@ -127,9 +127,16 @@ int on_key_derive(void *program, struct chan *from, const struct frame *f);
 /* kind: "rsa-2048" ... ; NULL when unknown or OpenSSL fails. */
 EVP_PKEY *key_generate(struct bytes kind);
 void cmd_generate(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);
-void cmd_import(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);
 void cmd_delete(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);
 void cmd_show(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);
+/* ---- cmd_bundle.c: operator commands over files (bundle.h). Files come as contents; behind them may be a password ---- */
+/* name, chain that runs with this name (empty: none), chain of the candidate (or empty), files. Keeps the key, answers the sorted
+ * chain. ERR_AUTH: a password is wanted; ERR_EXISTS: another key than the one that runs; ERR_DENIED: key and certificate are of
+ * different pairs, or the password is wrong. */
+void cmd_bundle_import(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);
+void cmd_bundle_inspect(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);
+void cmd_bundle_match(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);  /* name, files */
+void cmd_bundle_verify(void *program, struct proc_ask *ask, const struct bytes *args, size_t n); /* trust anchors, files */
 /* SubjectPublicKeyInfo of every key, for gh-conf's checks. */
 void cmd_public(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);
 /* What a partner may pin: SHA-256 of the SubjectPublicKeyInfo, hex. "" when OpenSSL fails. */

@@ -82,6 +82,9 @@ export const jaHelp: Record<string, string> = {
   'certificate generate <name> <key-type>': '秘密鍵を作ります。鍵は gh-keys の外に出ません',
   'certificate csr <name> <domain>...': 'その名前の鍵で、認証局への証明書要求を作ります',
   'certificate self-signed <name> <domain>...': '開始用の自己署名証明書を候補に入れます',
-  'certificate import <name> <file>': 'チェーンを候補に、秘密鍵（あれば）を gh-keys に取り込みます',
+  'certificate import <name> <file>...': 'PEM・DER・PKCS#7・PKCS#12 のファイルから、チェーンを候補に、秘密鍵（あれば）を gh-keys に取り込みます',
+  'certificate inspect <file>...': '証明書と鍵のファイルの中身を表示します。何も保存しません',
+  'certificate match <name> <file>...': 'ファイルの証明書がその名前（またはファイル内）の秘密鍵に合うか確かめます',
+  'certificate verify <file>...': 'ファイルのチェーンが信頼アンカーまで成り立つか確かめます',
   'key delete <name>': 'どのドメインにも使われていない秘密鍵を削除します',
 };
