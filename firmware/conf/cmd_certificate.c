@@ -78,22 +78,36 @@ static bool take_certificate(struct conf *c, struct oper *o, const char *name, c
 	return false;
 }
 
-/* A request is for a person to copy: its text as it is. */
-static bool take_request(struct conf *c, struct oper *o, const char *name, const struct frame *f)
+/* A request is for a person to copy: its text as it is, and with the classic words a file, too. */
+static bool show_request(struct oper *o, const char *name, const struct frame *f, bool is_file)
 {
 	struct wire w = wire_of(f->body);
 	unsigned n = wire_u16(&w);
+	char file[80];
 
-	(void)c;
-	(void)name;
 	for (unsigned i = 0; i < n; i++) {
 		struct bytes key = wire_str(&w), value = wire_bytes(&w);
 		if (wire_failed(&w) || !bytes_eq_str(key, "pem"))
 			continue;
 		oper_text(o, value);
+		snprintf(file, sizeof file, "%s.csr", name);
+		if (is_file)
+			oper_file(o, file, value);
 		return true;
 	}
 	return false;
+}
+
+static bool take_request(struct conf *c, struct oper *o, const char *name, const struct frame *f)
+{
+	(void)c;
+	return show_request(o, name, f, false);
+}
+
+static bool take_request_file(struct conf *c, struct oper *o, const char *name, const struct frame *f)
+{
+	(void)c;
+	return show_request(o, name, f, true);
 }
 
 /* The name as a setting's key takes it. */
@@ -114,38 +128,68 @@ static int name_of(struct bytes in, char out[static 64], const char **why)
 	return 0;
 }
 
-/* "certificate csr" and "certificate self-signed": with *.domain beside each domain where the
- * setting asks for it. */
+/* The commands that make something with a name's key: their words, and what happens with what comes. */
+static const struct maker {
+	const char *verb;
+	bool (*record)(struct conf *c, struct oper *o, const char *name, const struct frame *f);
+} makers[] = {
+	{ "certificate csr", take_request }, { "certificate self-signed", take_certificate },
+	{ "pki csr", take_request_file },    { "pki selfsigned", take_certificate },
+};
+
+static const struct maker *maker_of(const struct command *cmd)
+{
+	for (size_t i = 0; i < sizeof makers / sizeof makers[0]; i++) {
+		if (strncmp(cmd->words, makers[i].verb, strlen(makers[i].verb)) == 0)
+			return &makers[i];
+	}
+	return NULL;
+}
+
+static bool is_attribute(struct bytes word)
+{
+	return bytes_find(word, ':') < word.n;
+}
+
+/* The operator's words, and *.domain beside each domain where the setting asks for it; wild: memory for those. How many. */
+static size_t put_words(const struct command_args *args, bool is_wild, struct buf *wild, struct bytes passed[static 2 * WORDS_MAX])
+{
+	size_t n = 0, at = 0;
+
+	for (size_t i = 0; i < args->n; i++)
+		passed[n++] = args->v[i];
+	for (size_t i = 1; is_wild && i < args->n; i++) {
+		if (!is_attribute(args->v[i]))
+			buf_putf(wild, "*.%.*s", BYTES_FMT(args->v[i]));
+	}
+	for (size_t i = 1; is_wild && !buf_failed(wild) && i < args->n; i++) {
+		if (is_attribute(args->v[i]))
+			continue;
+		passed[n++] = bytes_make(buf_bytes(wild).p + at, args->v[i].n + 2);
+		at += args->v[i].n + 2;
+	}
+	/* The classic "pki selfsigned webadmin" has no more words: the name is the domain then. */
+	if (n == 1)
+		passed[n++] = args->v[0];
+	return n;
+}
+
 COMMAND_FN(cmd_certificate_names)
 {
-	bool is_csr = strncmp(cmd->words, "certificate csr", 15) == 0;
 	bool is_wild = bytes_eq_str(rows_value(oper_rows(o), SET_FED_WILDCARDS, BYTES_NONE), "on");
-	struct bytes passed[1 + NAMES_MAX];
-	const char *why = "";
+	const struct maker *maker = maker_of(cmd);
+	struct bytes passed[2 * WORDS_MAX];
+	const char *why = "a name, then 1 to 30 domains or attributes";
 	struct buf wild;
 	char name[64];
-	size_t n = 0;
 
-	if (args->n < 2 || (args->n - 1) * (is_wild ? 2 : 1) > NAMES_MAX)
-		why = "a name, then 1 to 30 domains";
-	else if (name_of(args->v[0], name, &why) == 0)
-		why = NULL;
-	if (why) {
+	if (args->n > NAMES_MAX + 1 || name_of(args->v[0], name, &why) < 0) {
 		oper_done(o, ERR_SYNTAX, why);
 		return;
 	}
 	buf_init(&wild, 16 << 10);
-	for (size_t i = 0; i < args->n; i++)
-		passed[n++] = args->v[i];
-	for (size_t i = 1; is_wild && i < args->n; i++)
-		buf_putf(&wild, "*.%.*s", BYTES_FMT(args->v[i]));
-	for (size_t i = 1, at = 0; is_wild && !buf_failed(&wild) && i < args->n; i++) {
-		passed[n++] = bytes_make(buf_bytes(&wild).p + at, args->v[i].n + 2);
-		at += args->v[i].n + 2;
-	}
-	struct relay_ask ask = { .targets = P(PROG_KEYS), .verb = is_csr ? "certificate csr" : "certificate self-signed",
-				 .args = passed, .n_args = n, .name = name,
-				 .record = is_csr ? take_request : take_certificate };
+	struct relay_ask ask = { .targets = P(PROG_KEYS), .verb = maker->verb, .args = passed,
+				 .n_args = put_words(args, is_wild, &wild, passed), .name = name, .record = maker->record };
 	relay_start(c, o, &ask);
 	buf_fini(&wild);
 }
@@ -302,20 +346,65 @@ static void put_certificate(struct oper *o, const struct row_item *item)
 	buf_fini(&names);
 }
 
-COMMAND_FN(cmd_certificate_show)
+static size_t put_certificates(struct oper *o, struct bytes name)
 {
 	const struct rows *r = oper_rows(o);
 	size_t n = 0;
 
-	(void)c;
-	(void)cmd;
 	for (size_t i = 0; i < r->n; i++) {
-		const struct row_item *item = &r->v[i];
-		bool is_wanted = args->n == 0 || bytes_eq(item->key, args->v[0]);
-		if (item->row->id != SET_CERTIFICATE_CHAIN || !is_wanted)
+		if (r->v[i].row->id != SET_CERTIFICATE_CHAIN || (name.n && !bytes_eq(r->v[i].key, name)))
 			continue;
-		put_certificate(o, item);
+		put_certificate(o, &r->v[i]);
 		n++;
 	}
+	return n;
+}
+
+COMMAND_FN(cmd_certificate_show)
+{
+	size_t n = put_certificates(o, args->n ? args->v[0] : BYTES_NONE);
+
+	(void)c;
+	(void)cmd;
 	oper_done(o, args->n && !n ? ERR_NOT_FOUND : 0, args->n && !n ? "no such certificate" : "");
+}
+
+COMMAND_FN(cmd_pki_list)
+{
+	struct relay_ask ask = { .targets = P(PROG_KEYS), .verb = "show keys" };
+
+	(void)cmd;
+	(void)args;
+	(void)put_certificates(o, BYTES_NONE);
+	relay_start(c, o, &ask);
+}
+
+static void remove_done(struct conf *c, struct oper *o, const char *name, int rc, const char *text)
+{
+	bool is_known = rows_value(oper_rows(o), SET_CERTIFICATE_CHAIN, bytes_of(name)).n > 0;
+	char path[96];
+
+	(void)c;
+	if (rc == ERR_NOT_FOUND && is_known)
+		rc = 0; /* a chain without a key */
+	snprintf(path, sizeof path, "certificate %s chain", name);
+	if (rc == 0 && is_known && (rc = oper_begin(o)) == 0)
+		rc = rows_del(&o->candidate, bytes_of(path)) > 0 ? 0 : ERR_NOT_FOUND;
+	oper_done(o, rc, rc ? text : is_known ? "the key is deleted, the chain is out of your candidate: commit" : "the key is deleted");
+}
+
+/* Key and chain of a name. */
+COMMAND_FN(cmd_pki_remove)
+{
+	struct relay_ask ask = { .targets = P(PROG_KEYS), .verb = "key delete", .args = args->v, .n_args = args->n, .done = remove_done };
+	const char *why = "";
+	char name[64];
+	int rc = name_of(args->v[0], name, &why);
+
+	(void)cmd;
+	ask.name = name;
+	if (rc < 0)
+		oper_done(o, rc, why);
+	else if (!refuse_in_use(c, o, args->v[0]))
+		relay_start(c, o, &ask);
 }

@@ -144,9 +144,13 @@ void key_pin(EVP_PKEY *pkey, char out[static 65]);
 
 /* ---- cert.c: certificate requests and self-signed certificates (B-CRT-06, B-WLD-01) ---- */
 enum { CERT_DOMAINS_MAX = 30, CERT_SELF_SIGNED_DAYS = 397 };
-/* PEM into out. domains: in any form; put as dNSName in A-labels. ERR_SYNTAX: a domain. */
-int cert_request(EVP_PKEY *pkey, const struct bytes *domains, size_t n, struct buf *out);
-int cert_self_signed(EVP_PKEY *pkey, const struct bytes *domains, size_t n, struct buf *out);
+/* PEM into out. words: domains in any form, put as dNSName in A-labels, and attributes "CN:..", "OU:", "O:", "L:", "ST:", "C:",
+ * "emailAddress:", "subjectAltName:a.example,IP:192.0.2.1" (G-PKI-05). ERR_SYNTAX: one of them, or no name at all. */
+int cert_request(EVP_PKEY *pkey, const struct bytes *words, size_t n, struct buf *out);
+int cert_self_signed(EVP_PKEY *pkey, const struct bytes *words, size_t n, struct buf *out);
+/* A key's name and such words; "keyType:" among them makes a key where there is none. */
+void cmd_pki_csr(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);
+void cmd_pki_self_signed(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);
 void cmd_csr(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);
 void cmd_self_signed(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);
 

@@ -66,6 +66,7 @@ static const struct bus_handler handlers[] = { { MSG_KEY_SIGN, on_key_sign }, { 
 static const struct proc_command commands[] = {
 	{ "key generate", cmd_generate },    { "key delete", cmd_delete },
 	{ "certificate import", cmd_bundle_import }, { "certificate inspect", cmd_bundle_inspect },
+	{ "pki csr", cmd_pki_csr }, { "pki selfsigned", cmd_pki_self_signed },
 	{ "certificate match", cmd_bundle_match }, { "certificate verify", cmd_bundle_verify },
 	{ "show keys", cmd_show },	     { "key public", cmd_public },	       { "certificate csr", cmd_csr },
 	{ "certificate self-signed", cmd_self_signed }, { "show identity", cmd_identity }, { "identity accept", cmd_identity_accept },

@@ -203,3 +203,41 @@ class Pki(PeerCase):
         got = self.good("set trust anchor test %s\ncertificate verify %s\ndiscard\n" % (self.ca.at("root.pem"), self.ca.join("two.pem", "leaf.pem", "upper.pem")))
         self.assertIn("up to a trust anchor", got.stdout + got.stderr)
         self.bad("unable to get", "certificate verify %s\n" % self.ca.at("leaf.pem"))
+
+    # ---- requests, and the classic words
+
+    def test_request_with_all_attributes(self):
+        folder = self.place.path("requests")
+        os.makedirs(folder)
+        got = self.gh.operator("pki", "csr", "example", "CN:example.com", "OU:Accounts UK", "O:My Company", "L:Leeds", "ST:Yorkshire", "C:GB",
+                               "emailAddress:post@example.com", "subjectAltName:www.example.com,IP:192.0.2.7", "keyType:ecdsa-p384", cwd=folder)
+        self.assertEqual(got.returncode, 0, got.stderr)
+        path = os.path.join(folder, "example.csr")
+        with open(path) as f:
+            self.assertIn(f.read(), got.stdout)
+        text = openssl("req", "-in", path, "-noout", "-verify", "-text", "-nameopt", "RFC2253").decode()
+        self.assertIn("Subject: emailAddress=post@example.com,C=GB,ST=Yorkshire,L=Leeds,O=My Company,OU=Accounts UK,CN=example.com", text)
+        self.assertIn("DNS:www.example.com, IP Address:192.0.2.7, DNS:example.com", text)
+        self.assertIn("(384 bit)", text)
+        # what an authority makes of it goes with the key
+        os.rename(path, self.ca.at("example.csr"))
+        self.ca.sign("example", names=("example.com",))
+        got = self.good("certificate import example %s\n" % self.ca.at("example.pem"))
+        self.assertNotIn("private key is not here", got.stdout + got.stderr)
+        for word in ("C:GBR", "X:1", "O:", "not a domain"):
+            self.bad("neither a domain name nor an attribute", 'certificate csr example "%s"\n' % word)
+        self.bad("there is no key of this name", "certificate csr nokey near.example\n")
+        self.good("pki remove example\n")
+        self.assertNotIn("example", [r["key"] for r in self.gh.records("show", "keys")])
+
+    def test_self_signed_list_remove(self):
+        self.good("pki selfsigned webadmin\ncommit\n")
+        listed = self.gh.records("pki", "list")
+        self.assertIn("webadmin", [r.get("name") for r in listed])
+        self.assertIn("webadmin", [r.get("key") for r in listed])
+        self.bad("near.example runs with this key", "pki remove own\n")
+        self.good("pki remove webadmin\ncommit\n")
+        self.assertNotIn("webadmin", str(self.gh.records("pki", "list")))
+        self.bad("not found", "pki remove webadmin\n")
+        self.assertIn("belong", self.good("pki match %s %s\n" % (self.ca.at("leaf.key"), self.ca.at("leaf.pem"))).stdout +
+                      self.good("pki match %s %s\n" % (self.ca.at("leaf.key"), self.ca.at("leaf.pem"))).stderr)
