@@ -124,6 +124,47 @@ int cert_read_revocation(struct bytes pem, int64_t *next_update_s, char *why, si
 	return ERR_SYNTAX;
 }
 
+static void take_life(struct cert_life *out, const ASN1_TIME *from, const ASN1_TIME *until)
+{
+	if (until && seconds_of(until) < out->until_s)
+		*out = (struct cert_life){ from ? seconds_of(from) : 0, seconds_of(until) };
+}
+
+int cert_life(struct bytes pem, struct cert_life *out)
+{
+	BIO *in = pem.n && pem.n <= INT32_MAX ? BIO_new_mem_buf(pem.p, (int)pem.n) : NULL;
+	struct cert_life first_end = { 0, INT64_MAX };
+	X509 *cert;
+
+	while (in && (cert = read_one(in))) {
+		take_life(&first_end, X509_get0_notBefore(cert), X509_get0_notAfter(cert));
+		X509_free(cert);
+	}
+	BIO_free(in);
+	if (first_end.until_s == INT64_MAX)
+		return ERR_SYNTAX;
+	*out = first_end;
+	return 0;
+}
+
+int cert_list_life(struct bytes pem, struct cert_life *out)
+{
+	BIO *in = pem.n && pem.n <= INT32_MAX ? BIO_new_mem_buf(pem.p, (int)pem.n) : NULL;
+	struct cert_life first_end = { 0, INT64_MAX };
+	X509_CRL *crl;
+
+	while (in && (crl = PEM_read_bio_X509_CRL(in, NULL, NULL, NULL))) {
+		take_life(&first_end, X509_CRL_get0_lastUpdate(crl), X509_CRL_get0_nextUpdate(crl));
+		X509_CRL_free(crl);
+	}
+	ERR_clear_error();
+	BIO_free(in);
+	if (first_end.until_s == INT64_MAX)
+		return ERR_SYNTAX;
+	*out = first_end;
+	return 0;
+}
+
 bool cert_covers(struct bytes pem, struct bytes domain)
 {
 	char ascii[254];

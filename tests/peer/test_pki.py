@@ -1,9 +1,14 @@
 """Certificates and keys in the forms in which people have them, made by the openssl command (G-PKI-01 to 14, surprise 2)."""
+import datetime
 import hashlib
 import os
 import ssl
 import struct
 import subprocess
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from harness import raw
 from harness.case import PeerCase
@@ -241,3 +246,43 @@ class Pki(PeerCase):
         self.bad("not found", "pki remove webadmin\n")
         self.assertIn("belong", self.good("pki match %s %s\n" % (self.ca.at("leaf.key"), self.ca.at("leaf.pem"))).stdout +
                       self.good("pki match %s %s\n" % (self.ca.at("leaf.key"), self.ca.at("leaf.pem"))).stderr)
+
+    # ---- ends
+
+    def standing(self):
+        return {(r["alarm"], r["key"]): r["severity"] for r in self.gh.records("show", "alarms")}
+
+    def test_alarms_grow_and_end(self):
+        for days, severity in (("25", "warning"), ("10", "minor"), ("5", "major"), ("1", "critical")):
+            self.good("set trust anchor ending %s\ncommit\n" % self.aged(int(days)))
+            wait_for(severity, lambda: self.standing().get(("TrustAnchorEnding", "ending")) == severity, 5)
+        self.good("set trust anchor ending %s\ncommit\n" % self.aged(-1))
+        wait_for("ended", lambda: ("TrustAnchorEnded", "ending") in self.standing(), 5)
+        self.assertNotIn(("TrustAnchorEnding", "ending"), self.standing())
+        self.good("delete trust anchor ending\ncommit\n")
+        wait_for("gone", lambda: not [k for k in self.standing() if k[1] == "ending"], 5)
+
+    def test_alarm_of_a_revocation_list(self):
+        self.good("set trust revocation list %s\ncommit\n" % self.revocation_list(3))
+        wait_for("the alarm", lambda: self.standing().get(("RevocationListEnding", "list")) == "major", 5)
+        self.good("set trust revocation list %s\ncommit\n" % self.revocation_list(60))
+        wait_for("its end", lambda: ("RevocationListEnding", "list") not in self.standing(), 5)
+        self.good("delete trust revocation list\ncommit\n")
+
+    KEY = ec.generate_private_key(ec.SECP256R1())
+    NAME = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Old Authority")])
+
+    def aged(self, days):
+        """An authority that is old, and ends in so many days."""
+        now = datetime.datetime.utcnow()
+        cert = (x509.CertificateBuilder().subject_name(self.NAME).issuer_name(self.NAME).public_key(self.KEY.public_key())
+                .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(days=400))
+                .not_valid_after(now + datetime.timedelta(days=days)).add_extension(x509.BasicConstraints(True, None), True)
+                .sign(self.KEY, hashes.SHA256()))
+        return self.place.write("aged.pem", cert.public_bytes(serialization.Encoding.PEM).decode())
+
+    def revocation_list(self, days):
+        now = datetime.datetime.utcnow()
+        crl = (x509.CertificateRevocationListBuilder().issuer_name(self.NAME).last_update(now - datetime.timedelta(days=60))
+               .next_update(now + datetime.timedelta(days=days)).sign(self.KEY, hashes.SHA256()))
+        return self.place.write("list.pem", crl.public_bytes(serialization.Encoding.PEM).decode())
