@@ -49,3 +49,8 @@ firewall_test_SRCS := firmware/conf/firewall.c firmware/conf/listeners.c firmwar
 	firmware/conf/conf_text.c
 firewall_test_LIBS := run proto base
 firewall_test_LD := -lexpat -lidn2 -licuuc -lcrypto
+
+UNIT += firmware/conf/expiry_test
+expiry_test_SRCS := firmware/conf/expiry.c firmware/conf/cert.c firmware/conf/rows.c firmware/conf/entry.c firmware/conf/conf_text.c
+expiry_test_LIBS := net run proto base
+expiry_test_LD := -levent_core -lexpat -lidn2 -licuuc -lssl -lcrypto

@@ -90,6 +90,12 @@ int cert_read(struct bytes pem, struct cert_about *out, char *why, size_t why_n)
 	return 0;
 }
 
+bool cert_is_used_by(enum setting id)
+{
+	return id == SET_DOMAIN_CERTIFICATE || id == SET_DOMAIN_SECOND || id == SET_DOMAIN_FEDERATION || id == SET_WEB_CERTIFICATE ||
+	       id == SET_LOG_REMOTE_CERTIFICATE;
+}
+
 int64_t cert_days_left(const struct cert_about *a, int64_t wall_s)
 {
 	int64_t left_s = a->not_after_s - wall_s;
@@ -118,6 +124,47 @@ int cert_read_revocation(struct bytes pem, int64_t *next_update_s, char *why, si
 	return ERR_SYNTAX;
 }
 
+static void take_life(struct cert_life *out, const ASN1_TIME *from, const ASN1_TIME *until)
+{
+	if (until && seconds_of(until) < out->until_s)
+		*out = (struct cert_life){ from ? seconds_of(from) : 0, seconds_of(until) };
+}
+
+int cert_life(struct bytes pem, struct cert_life *out)
+{
+	BIO *in = pem.n && pem.n <= INT32_MAX ? BIO_new_mem_buf(pem.p, (int)pem.n) : NULL;
+	struct cert_life first_end = { 0, INT64_MAX };
+	X509 *cert;
+
+	while (in && (cert = read_one(in))) {
+		take_life(&first_end, X509_get0_notBefore(cert), X509_get0_notAfter(cert));
+		X509_free(cert);
+	}
+	BIO_free(in);
+	if (first_end.until_s == INT64_MAX)
+		return ERR_SYNTAX;
+	*out = first_end;
+	return 0;
+}
+
+int cert_list_life(struct bytes pem, struct cert_life *out)
+{
+	BIO *in = pem.n && pem.n <= INT32_MAX ? BIO_new_mem_buf(pem.p, (int)pem.n) : NULL;
+	struct cert_life first_end = { 0, INT64_MAX };
+	X509_CRL *crl;
+
+	while (in && (crl = PEM_read_bio_X509_CRL(in, NULL, NULL, NULL))) {
+		take_life(&first_end, X509_CRL_get0_lastUpdate(crl), X509_CRL_get0_nextUpdate(crl));
+		X509_CRL_free(crl);
+	}
+	ERR_clear_error();
+	BIO_free(in);
+	if (first_end.until_s == INT64_MAX)
+		return ERR_SYNTAX;
+	*out = first_end;
+	return 0;
+}
+
 bool cert_covers(struct bytes pem, struct bytes domain)
 {
 	char ascii[254];
@@ -143,17 +190,6 @@ EVP_PKEY *cert_public_key(struct bytes pem)
 	X509_free(cert);
 	ERR_clear_error();
 	return key;
-}
-
-bool cert_same_key(struct bytes a, struct bytes b)
-{
-	EVP_PKEY *x = cert_public_key(a), *y = cert_public_key(b);
-	bool is_same = x && y && EVP_PKEY_eq(x, y) == 1;
-
-	EVP_PKEY_free(x);
-	EVP_PKEY_free(y);
-	ERR_clear_error();
-	return is_same;
 }
 
 void cert_put_names(struct bytes pem, struct buf *out)

@@ -1,6 +1,5 @@
 /* Certificates: the chain is a setting, the key of the same name lives in gh-keys. */
 #include "base/err.h"
-#include "base/secret.h"
 #include "cert.h"
 #include "conf.h"
 #include "entry.h"
@@ -9,13 +8,13 @@
 
 enum { NAMES_MAX = 30 };
 
-/* The first setting that runs with this certificate: of a hosted domain, or of the web administration. NULL: none. */
+/* The first setting that runs with this certificate. NULL: none. */
 static const struct row_item *user_of(const struct conf *c, struct bytes name)
 {
 	const struct rows *r = &c->store.running;
 
 	for (size_t i = 0; i < r->n; i++) {
-		if ((r->v[i].row->id == SET_DOMAIN_CERTIFICATE || r->v[i].row->id == SET_WEB_CERTIFICATE) && bytes_eq(r->v[i].value, name))
+		if (cert_is_used_by(r->v[i].row->id) && bytes_eq(r->v[i].value, name))
 			return &r->v[i];
 	}
 	return NULL;
@@ -79,22 +78,36 @@ static bool take_certificate(struct conf *c, struct oper *o, const char *name, c
 	return false;
 }
 
-/* A request is for a person to copy: its text as it is. */
-static bool take_request(struct conf *c, struct oper *o, const char *name, const struct frame *f)
+/* A request is for a person to copy: its text as it is, and with the classic words a file, too. */
+static bool show_request(struct oper *o, const char *name, const struct frame *f, bool is_file)
 {
 	struct wire w = wire_of(f->body);
 	unsigned n = wire_u16(&w);
+	char file[80];
 
-	(void)c;
-	(void)name;
 	for (unsigned i = 0; i < n; i++) {
 		struct bytes key = wire_str(&w), value = wire_bytes(&w);
 		if (wire_failed(&w) || !bytes_eq_str(key, "pem"))
 			continue;
 		oper_text(o, value);
+		snprintf(file, sizeof file, "%s.csr", name);
+		if (is_file)
+			oper_file(o, file, value);
 		return true;
 	}
 	return false;
+}
+
+static bool take_request(struct conf *c, struct oper *o, const char *name, const struct frame *f)
+{
+	(void)c;
+	return show_request(o, name, f, false);
+}
+
+static bool take_request_file(struct conf *c, struct oper *o, const char *name, const struct frame *f)
+{
+	(void)c;
+	return show_request(o, name, f, true);
 }
 
 /* The name as a setting's key takes it. */
@@ -115,38 +128,68 @@ static int name_of(struct bytes in, char out[static 64], const char **why)
 	return 0;
 }
 
-/* "certificate csr" and "certificate self-signed": with *.domain beside each domain where the
- * setting asks for it. */
+/* The commands that make something with a name's key: their words, and what happens with what comes. */
+static const struct maker {
+	const char *verb;
+	bool (*record)(struct conf *c, struct oper *o, const char *name, const struct frame *f);
+} makers[] = {
+	{ "certificate csr", take_request }, { "certificate self-signed", take_certificate },
+	{ "pki csr", take_request_file },    { "pki selfsigned", take_certificate },
+};
+
+static const struct maker *maker_of(const struct command *cmd)
+{
+	for (size_t i = 0; i < sizeof makers / sizeof makers[0]; i++) {
+		if (strncmp(cmd->words, makers[i].verb, strlen(makers[i].verb)) == 0)
+			return &makers[i];
+	}
+	return NULL;
+}
+
+static bool is_attribute(struct bytes word)
+{
+	return bytes_find(word, ':') < word.n;
+}
+
+/* The operator's words, and *.domain beside each domain where the setting asks for it; wild: memory for those. How many. */
+static size_t put_words(const struct command_args *args, bool is_wild, struct buf *wild, struct bytes passed[static 2 * WORDS_MAX])
+{
+	size_t n = 0, at = 0;
+
+	for (size_t i = 0; i < args->n; i++)
+		passed[n++] = args->v[i];
+	for (size_t i = 1; is_wild && i < args->n; i++) {
+		if (!is_attribute(args->v[i]))
+			buf_putf(wild, "*.%.*s", BYTES_FMT(args->v[i]));
+	}
+	for (size_t i = 1; is_wild && !buf_failed(wild) && i < args->n; i++) {
+		if (is_attribute(args->v[i]))
+			continue;
+		passed[n++] = bytes_make(buf_bytes(wild).p + at, args->v[i].n + 2);
+		at += args->v[i].n + 2;
+	}
+	/* The classic "pki selfsigned webadmin" has no more words: the name is the domain then. */
+	if (n == 1)
+		passed[n++] = args->v[0];
+	return n;
+}
+
 COMMAND_FN(cmd_certificate_names)
 {
-	bool is_csr = strncmp(cmd->words, "certificate csr", 15) == 0;
 	bool is_wild = bytes_eq_str(rows_value(oper_rows(o), SET_FED_WILDCARDS, BYTES_NONE), "on");
-	struct bytes passed[1 + NAMES_MAX];
-	const char *why = "";
+	const struct maker *maker = maker_of(cmd);
+	struct bytes passed[2 * WORDS_MAX];
+	const char *why = "a name, then 1 to 30 domains or attributes";
 	struct buf wild;
 	char name[64];
-	size_t n = 0;
 
-	if (args->n < 2 || (args->n - 1) * (is_wild ? 2 : 1) > NAMES_MAX)
-		why = "a name, then 1 to 30 domains";
-	else if (name_of(args->v[0], name, &why) == 0)
-		why = NULL;
-	if (why) {
+	if (args->n > NAMES_MAX + 1 || name_of(args->v[0], name, &why) < 0) {
 		oper_done(o, ERR_SYNTAX, why);
 		return;
 	}
 	buf_init(&wild, 16 << 10);
-	for (size_t i = 0; i < args->n; i++)
-		passed[n++] = args->v[i];
-	for (size_t i = 1; is_wild && i < args->n; i++)
-		buf_putf(&wild, "*.%.*s", BYTES_FMT(args->v[i]));
-	for (size_t i = 1, at = 0; is_wild && !buf_failed(&wild) && i < args->n; i++) {
-		passed[n++] = bytes_make(buf_bytes(&wild).p + at, args->v[i].n + 2);
-		at += args->v[i].n + 2;
-	}
-	struct relay_ask ask = { .targets = P(PROG_KEYS), .verb = is_csr ? "certificate csr" : "certificate self-signed",
-				 .args = passed, .n_args = n, .name = name,
-				 .record = is_csr ? take_request : take_certificate };
+	struct relay_ask ask = { .targets = P(PROG_KEYS), .verb = maker->verb, .args = passed,
+				 .n_args = put_words(args, is_wild, &wild, passed), .name = name, .record = maker->record };
 	relay_start(c, o, &ask);
 	buf_fini(&wild);
 }
@@ -169,100 +212,112 @@ COMMAND_FN(cmd_key_delete)
 		relay_start(c, o, &ask);
 }
 
-/* The part of a PEM text from a BEGIN to the END that belongs to it; "" none. */
-static struct bytes key_block(struct bytes pem)
-{
-	static const char *const kinds[] = { "PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY" };
-	char begin[64], end[64];
+/* ---- files of certificates and keys: gh-keys reads them, as keys may be in them ---- */
 
-	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-		snprintf(begin, sizeof begin, "-----BEGIN %s-----", kinds[i]);
-		snprintf(end, sizeof end, "-----END %s-----", kinds[i]);
-		const uint8_t *from = memmem(pem.p, pem.n, begin, strlen(begin));
-		if (!from)
-			continue;
-		const uint8_t *to = memmem(from, (size_t)(pem.p + pem.n - from), end, strlen(end));
-		if (to)
-			return bytes_make(from, (size_t)(to - from) + strlen(end));
+/* Remarks to the person, a chain to the candidate. */
+static bool take_bundle(struct conf *c, struct oper *o, const char *name, const struct frame *f)
+{
+	struct wire w = wire_of(f->body);
+	unsigned n = wire_u16(&w);
+	struct bytes key = wire_str(&w), value = wire_bytes(&w);
+	char text[512];
+
+	if (n == 1 && !wire_failed(&w) && bytes_eq_str(key, "note")) {
+		snprintf(text, sizeof text, "%.*s", (int)(value.n > 500 ? 500 : value.n), (const char *)value.p);
+		oper_note(o, text);
+		return true;
 	}
-	return BYTES_NONE;
+	return name[0] && take_certificate(c, o, name, f);
 }
 
-/* The certificates of a PEM text, whatever else is in it. */
-static void put_certificates(struct bytes pem, struct buf *out)
+static void bundle_done(struct conf *c, struct oper *o, const char *name, int rc, const char *text)
 {
-	static const char begin[] = "-----BEGIN CERTIFICATE-----", end[] = "-----END CERTIFICATE-----";
-	const uint8_t *at = pem.p, *stop = pem.p + pem.n;
-
-	while (at && (at = memmem(at, (size_t)(stop - at), begin, sizeof begin - 1))) {
-		const uint8_t *to = memmem(at, (size_t)(stop - at), end, sizeof end - 1);
-		if (!to)
-			return;
-		to += sizeof end - 1;
-		buf_put(out, at, (size_t)(to - at));
-		buf_put_u8(out, '\n');
-		at = to;
-	}
+	(void)c;
+	(void)name;
+	if (rc == ERR_AUTH)
+		oper_need(o, OPER_NEED_OLD_SECRET, o->next_word, "Password of the file: ");
+	else
+		oper_done(o, rc, text);
 }
 
 static void import_done(struct conf *c, struct oper *o, const char *name, int rc, const char *text)
 {
-	char said[512];
-
-	(void)c;
-	(void)name;
-	snprintf(said, sizeof said, rc < 0 ? "the private key was refused: %s" : "key imported%s",
-	         rc < 0 ? text : o->has_candidate ? "; the chain is in your candidate, commit makes it run" : "");
-	oper_done(o, rc, said);
+	if (rc == ERR_EXISTS && refuse_in_use(c, o, bytes_of(name)))
+		return;
+	bundle_done(c, o, name, rc, text);
 }
 
-/* Would the file's key be another than the one that a running domain needs? */
-static bool is_other_key(const struct conf *c, struct bytes name, struct bytes chain)
+/* Sends words of our own, then the operator's from `first` on: files, and behind them perhaps the password. */
+static void ask_bundle(struct conf *c, struct oper *o, struct relay_ask *ask, const struct bytes *own, size_t n_own,
+                       const struct command_args *args, size_t first)
 {
-	return user_of(c, name) != NULL && !cert_same_key(chain, rows_value(&c->store.running, SET_CERTIFICATE_CHAIN, name));
-}
+	struct bytes passed[3 + WORDS_MAX];
+	size_t n = 0;
 
-/* What is in the file: 0, or an error with *why. */
-static int read_bundle(struct bytes pem, struct buf *chain, struct bytes *key, const char **why)
-{
-	static const char encrypted[] = "-----BEGIN ENCRYPTED PRIVATE KEY-----";
-
-	*key = key_block(pem);
-	put_certificates(pem, chain);
-	*why = "the private key is encrypted: take its password off first (openssl pkey)";
-	if (memmem(pem.p, pem.n, encrypted, sizeof encrypted - 1))
-		return ERR_UNSUPPORTED;
-	*why = "neither certificates nor a private key in PEM";
-	return buf_len(chain) == 0 && key->n == 0 ? ERR_SYNTAX : 0;
+	for (; n < n_own; n++)
+		passed[n] = own[n];
+	for (size_t i = first; i < args->n; i++)
+		passed[n++] = args->v[i];
+	o->had_secret = true;
+	o->next_word = args->first_word + args->n;
+	ask->targets = P(PROG_KEYS);
+	ask->args = passed;
+	ask->n_args = n;
+	ask->record = take_bundle;
+	relay_start(c, o, ask);
 }
 
 COMMAND_FN(cmd_certificate_import)
 {
-	struct bytes key;
+	struct bytes chain = rows_value(&c->store.running, SET_CERTIFICATE_CHAIN, args->v[0]);
+	struct bytes own[] = { args->v[0], user_of(c, args->v[0]) ? chain : BYTES_NONE, rows_value(oper_rows(o), SET_CERTIFICATE_CHAIN, args->v[0]) };
+	struct relay_ask ask = { .verb = "certificate import", .done = import_done };
 	const char *why = "";
-	struct buf chain;
 	char name[64];
+	int rc = name_of(args->v[0], name, &why);
 
 	(void)cmd;
-	buf_init(&chain, 1 << 20);
-	int rc = read_bundle(args->v[1], &chain, &key, &why);
-	o->had_secret |= key.n > 0;
-	if (rc == 0)
-		rc = name_of(args->v[0], name, &why);
-	if (rc == 0 && key.n > 0 && is_other_key(c, args->v[0], buf_bytes(&chain)) && refuse_in_use(c, o, args->v[0]))
-		goto out;
-	if (rc == 0 && buf_len(&chain) > 0)
-		rc = put_chain(o, name, buf_bytes(&chain), &why);
-	if (rc < 0 || key.n == 0) {
-		oper_done(o, rc, rc < 0 ? why : "the chain is in your candidate");
-		goto out;
+	ask.name = name;
+	if (rc < 0)
+		oper_done(o, rc, why);
+	else
+		ask_bundle(c, o, &ask, own, 3, args, 1);
+}
+
+COMMAND_FN(cmd_certificate_inspect)
+{
+	struct relay_ask ask = { .verb = "certificate inspect", .done = bundle_done };
+
+	(void)cmd;
+	ask_bundle(c, o, &ask, NULL, 0, args, 0);
+}
+
+/* "certificate match <name> <file>...", and "pki match <file>...", where the key is in a file, too. */
+COMMAND_FN(cmd_certificate_match)
+{
+	struct relay_ask ask = { .verb = "certificate match", .done = bundle_done };
+	bool is_named = strncmp(cmd->words, "certificate", 11) == 0;
+
+	ask_bundle(c, o, &ask, is_named ? args->v : &BYTES_NONE, 1, args, is_named);
+}
+
+COMMAND_FN(cmd_certificate_verify)
+{
+	struct relay_ask ask = { .verb = "certificate verify", .done = bundle_done };
+	const struct rows *r = oper_rows(o);
+	struct buf anchors;
+
+	(void)cmd;
+	buf_init(&anchors, 240 << 10); /* what gh-keys reads as one file */
+	for (size_t i = 0; i < r->n; i++) {
+		if (r->v[i].row->id != SET_TRUST_ANCHOR || buf_len(&anchors) + r->v[i].value.n >= anchors.max)
+			continue;
+		buf_put_bytes(&anchors, r->v[i].value);
+		buf_put_u8(&anchors, '\n');
 	}
-	struct bytes passed[] = { args->v[0], key };
-	struct relay_ask ask = { .targets = P(PROG_KEYS), .verb = "key import", .args = passed, .n_args = 2,
-				 .name = name, .done = import_done };
-	relay_start(c, o, &ask);
-out:
-	buf_fini(&chain);
+	struct bytes own[] = { buf_bytes(&anchors) };
+	ask_bundle(c, o, &ask, own, 1, args, 0);
+	buf_fini(&anchors);
 }
 
 static void put_certificate(struct oper *o, const struct row_item *item)
@@ -291,20 +346,65 @@ static void put_certificate(struct oper *o, const struct row_item *item)
 	buf_fini(&names);
 }
 
-COMMAND_FN(cmd_certificate_show)
+static size_t put_certificates(struct oper *o, struct bytes name)
 {
 	const struct rows *r = oper_rows(o);
 	size_t n = 0;
 
-	(void)c;
-	(void)cmd;
 	for (size_t i = 0; i < r->n; i++) {
-		const struct row_item *item = &r->v[i];
-		bool is_wanted = args->n == 0 || bytes_eq(item->key, args->v[0]);
-		if (item->row->id != SET_CERTIFICATE_CHAIN || !is_wanted)
+		if (r->v[i].row->id != SET_CERTIFICATE_CHAIN || (name.n && !bytes_eq(r->v[i].key, name)))
 			continue;
-		put_certificate(o, item);
+		put_certificate(o, &r->v[i]);
 		n++;
 	}
+	return n;
+}
+
+COMMAND_FN(cmd_certificate_show)
+{
+	size_t n = put_certificates(o, args->n ? args->v[0] : BYTES_NONE);
+
+	(void)c;
+	(void)cmd;
 	oper_done(o, args->n && !n ? ERR_NOT_FOUND : 0, args->n && !n ? "no such certificate" : "");
+}
+
+COMMAND_FN(cmd_pki_list)
+{
+	struct relay_ask ask = { .targets = P(PROG_KEYS), .verb = "show keys" };
+
+	(void)cmd;
+	(void)args;
+	(void)put_certificates(o, BYTES_NONE);
+	relay_start(c, o, &ask);
+}
+
+static void remove_done(struct conf *c, struct oper *o, const char *name, int rc, const char *text)
+{
+	bool is_known = rows_value(oper_rows(o), SET_CERTIFICATE_CHAIN, bytes_of(name)).n > 0;
+	char path[96];
+
+	(void)c;
+	if (rc == ERR_NOT_FOUND && is_known)
+		rc = 0; /* a chain without a key */
+	snprintf(path, sizeof path, "certificate %s chain", name);
+	if (rc == 0 && is_known && (rc = oper_begin(o)) == 0)
+		rc = rows_del(&o->candidate, bytes_of(path)) > 0 ? 0 : ERR_NOT_FOUND;
+	oper_done(o, rc, rc ? text : is_known ? "the key is deleted, the chain is out of your candidate: commit" : "the key is deleted");
+}
+
+/* Key and chain of a name. */
+COMMAND_FN(cmd_pki_remove)
+{
+	struct relay_ask ask = { .targets = P(PROG_KEYS), .verb = "key delete", .args = args->v, .n_args = args->n, .done = remove_done };
+	const char *why = "";
+	char name[64];
+	int rc = name_of(args->v[0], name, &why);
+
+	(void)cmd;
+	ask.name = name;
+	if (rc < 0)
+		oper_done(o, rc, why);
+	else if (!refuse_in_use(c, o, args->v[0]))
+		relay_start(c, o, &ask);
 }

@@ -90,11 +90,13 @@ static bool wants_file(const struct fit *f, const struct command *cmd, size_t *a
 	while (next_element(&pattern, &e)) {
 		if (!is_place(e))
 			continue;
-		if (place_of(e) == PLACE_FILE && i < f->args.n && f->args.kinds[i] == OPER_WORD_TYPED) {
-			*at = f->args.first_word + i;
-			return true;
-		}
-		i++;
+		do {
+			if (place_of(e) == PLACE_FILE && i < f->args.n && f->args.kinds[i] == OPER_WORD_TYPED) {
+				*at = f->args.first_word + i;
+				return true;
+			}
+			i++;
+		} while (is_rest(e) && i < f->args.n);
 	}
 	return false;
 }

@@ -103,6 +103,11 @@ COMMAND_FN(cmd_certificate_names);
 COMMAND_FN(cmd_certificate_generate);
 COMMAND_FN(cmd_key_delete);
 COMMAND_FN(cmd_certificate_import);
+COMMAND_FN(cmd_certificate_inspect);
+COMMAND_FN(cmd_pki_list);
+COMMAND_FN(cmd_pki_remove);
+COMMAND_FN(cmd_certificate_match);
+COMMAND_FN(cmd_certificate_verify);
 COMMAND_FN(cmd_certificate_show);
 COMMAND_FN(cmd_trace);
 /* backup_save.c, backup_restore.c */

@@ -66,6 +66,7 @@ struct oper {
 	const struct oper_work *work; /* until oper_done */
 	bool is_piece_wanted;
 	bool had_secret; /* in the line that is under way */
+	size_t next_word; /* of that line: where a secret goes that turns out to be needed */
 	struct oper_capture {
 		uint32_t ticket; /* CAPTURE_OPEN under way; 0: none */
 		bool is_foreground;

@@ -1,9 +1,10 @@
 PROGS += gh-keys
 backup_file_SRCS := firmware/keys/backup_head.c firmware/keys/backup_crypt.c firmware/keys/backup_writer.c firmware/keys/backup_reader.c
+bundle_SRCS := firmware/keys/bundle.c firmware/keys/bundle_p12.c firmware/keys/bundle_chain.c
 keys_SRCS := firmware/keys/vault.c firmware/keys/sign.c firmware/keys/derive.c firmware/keys/make.c firmware/keys/cert.c \
 	firmware/keys/hardware.c firmware/keys/identity.c firmware/keys/backup_keys.c firmware/keys/backup.c $(backup_file_SRCS)
-gh-keys_SRCS := firmware/keys/main.c $(keys_SRCS)
-gh-keys_LIBS := run proto base
+gh-keys_SRCS := firmware/keys/main.c firmware/keys/cmd_bundle.c $(bundle_SRCS) $(keys_SRCS)
+gh-keys_LIBS := net run proto base
 gh-keys_LD := -lcrypto -levent_core -lseccomp -lidn2 -licuuc -lexpat
 
 UNIT += firmware/keys/keys_test
@@ -20,3 +21,8 @@ UNIT += firmware/keys/backup_keys_test
 backup_keys_test_SRCS := $(keys_SRCS)
 backup_keys_test_LIBS := run proto base
 backup_keys_test_LD := -lcrypto -levent_core -lidn2 -licuuc -lexpat
+
+UNIT += firmware/keys/bundle_test
+bundle_test_SRCS := $(bundle_SRCS)
+bundle_test_LIBS := base
+bundle_test_LD := -lcrypto

@@ -127,9 +127,16 @@ int on_key_derive(void *program, struct chan *from, const struct frame *f);
 /* kind: "rsa-2048" ... ; NULL when unknown or OpenSSL fails. */
 EVP_PKEY *key_generate(struct bytes kind);
 void cmd_generate(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);
-void cmd_import(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);
 void cmd_delete(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);
 void cmd_show(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);
+/* ---- cmd_bundle.c: operator commands over files (bundle.h). Files come as contents; behind them may be a password ---- */
+/* name, chain that runs with this name (empty: none), chain of the candidate (or empty), files. Keeps the key, answers the sorted
+ * chain. ERR_AUTH: a password is wanted; ERR_EXISTS: another key than the one that runs; ERR_DENIED: key and certificate are of
+ * different pairs, or the password is wrong. */
+void cmd_bundle_import(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);
+void cmd_bundle_inspect(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);
+void cmd_bundle_match(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);  /* name, files */
+void cmd_bundle_verify(void *program, struct proc_ask *ask, const struct bytes *args, size_t n); /* trust anchors, files */
 /* SubjectPublicKeyInfo of every key, for gh-conf's checks. */
 void cmd_public(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);
 /* What a partner may pin: SHA-256 of the SubjectPublicKeyInfo, hex. "" when OpenSSL fails. */
@@ -137,9 +144,13 @@ void key_pin(EVP_PKEY *pkey, char out[static 65]);
 
 /* ---- cert.c: certificate requests and self-signed certificates (B-CRT-06, B-WLD-01) ---- */
 enum { CERT_DOMAINS_MAX = 30, CERT_SELF_SIGNED_DAYS = 397 };
-/* PEM into out. domains: in any form; put as dNSName in A-labels. ERR_SYNTAX: a domain. */
-int cert_request(EVP_PKEY *pkey, const struct bytes *domains, size_t n, struct buf *out);
-int cert_self_signed(EVP_PKEY *pkey, const struct bytes *domains, size_t n, struct buf *out);
+/* PEM into out. words: domains in any form, put as dNSName in A-labels, and attributes "CN:..", "OU:", "O:", "L:", "ST:", "C:",
+ * "emailAddress:", "subjectAltName:a.example,IP:192.0.2.1" (G-PKI-05). ERR_SYNTAX: one of them, or no name at all. */
+int cert_request(EVP_PKEY *pkey, const struct bytes *words, size_t n, struct buf *out);
+int cert_self_signed(EVP_PKEY *pkey, const struct bytes *words, size_t n, struct buf *out);
+/* A key's name and such words; "keyType:" among them makes a key where there is none. */
+void cmd_pki_csr(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);
+void cmd_pki_self_signed(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);
 void cmd_csr(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);
 void cmd_self_signed(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);
 

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "run/stats.h"
 
+#include <openssl/provider.h>
 #include <stdlib.h>
 
 static int prepare(struct proc *p, void **program)
@@ -21,6 +22,9 @@ static int prepare(struct proc *p, void **program)
 	/* Now, while OpenSSL may still read its files: later there are none. */
 	hardware_read(&k->identity.now);
 	OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CRYPTO_STRINGS | OPENSSL_INIT_ADD_ALL_CIPHERS | OPENSSL_INIT_ADD_ALL_DIGESTS, NULL);
+	/* PKCS#12 files of old systems are encrypted with RC2 (RFC 7292 B.3); without the provider they are refused. */
+	if (OSSL_PROVIDER_load(NULL, "legacy"))
+		(void)OSSL_PROVIDER_load(NULL, "default"); /* loading one by hand takes the other away */
 	*program = k;
 	return 0;
 }
@@ -60,7 +64,10 @@ static void stop(void *program, uint32_t grace_ms)
 static const struct bus_handler handlers[] = { { MSG_KEY_SIGN, on_key_sign }, { MSG_KEY_DERIVE, on_key_derive }, { MSG_BACKUP_ASK, on_backup_ask } };
 
 static const struct proc_command commands[] = {
-	{ "key generate", cmd_generate },    { "key import", cmd_import },	       { "key delete", cmd_delete },
+	{ "key generate", cmd_generate },    { "key delete", cmd_delete },
+	{ "certificate import", cmd_bundle_import }, { "certificate inspect", cmd_bundle_inspect },
+	{ "pki csr", cmd_pki_csr }, { "pki selfsigned", cmd_pki_self_signed },
+	{ "certificate match", cmd_bundle_match }, { "certificate verify", cmd_bundle_verify },
 	{ "show keys", cmd_show },	     { "key public", cmd_public },	       { "certificate csr", cmd_csr },
 	{ "certificate self-signed", cmd_self_signed }, { "show identity", cmd_identity }, { "identity accept", cmd_identity_accept },
 };

@@ -64,21 +64,6 @@ void cmd_generate(void *program, struct proc_ask *ask, const struct bytes *args,
 		proc_done(ask, ERR_SYNTAX, "wants a name and rsa-2048, rsa-3072, rsa-4096, ecdsa-p256, ecdsa-p384 or ed25519");
 }
 
-void cmd_import(void *program, struct proc_ask *ask, const struct bytes *args, size_t n)
-{
-	BIO *bio = n == 2 && args[1].n <= KEY_FILE_MAX_BYTES ? BIO_new_mem_buf(args[1].p, (int)args[1].n) : NULL;
-	EVP_PKEY *pkey = bio ? PEM_read_bio_PrivateKey(bio, NULL, NULL, (void *)(uintptr_t)"") : NULL;
-
-	BIO_free(bio);
-	if (!pkey)
-		proc_done(ask, ERR_SYNTAX, "wants a name and an unencrypted private key in PEM");
-	else if (strcmp(key_kind(pkey), "RSA (weak)") == 0 || strcmp(key_kind(pkey), "other") == 0) {
-		EVP_PKEY_free(pkey);
-		proc_done(ask, ERR_UNSUPPORTED, "only RSA from 2048 bits, ECDSA on P-256 or P-384, and Ed25519");
-	} else
-		put(program, ask, args[0], pkey, "keys.imported");
-}
-
 void cmd_delete(void *program, struct proc_ask *ask, const struct bytes *args, size_t n)
 {
 	struct keys *k = program;

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { STREAM_PAUSE_MS = 250, CONTENT_MAX = OPER_FRAME_MAX - 4096 };
+enum { STREAM_PAUSE_MS = 250, CONTENT_MAX = OPER_FRAME_MAX - 4096, WISHES_MAX = 9 }; /* eight files and a secret */
 
 /* What an answer is made of while it comes. */
 struct answer {
@@ -184,12 +184,12 @@ static int give(struct answer *s, struct client_line *line, struct buf *content)
 	return put_secret(s->ask, line, s->need_at, s->need_text, s->need == OPER_NEED_SECRET, content);
 }
 
-/* Asks; answers at most two wishes (a file and a secret), then it must be done. */
+/* Asks; answers wishes (files and a secret), then it must be done. */
 static int converse(struct answer *s, struct client_line *line, struct buf *contents)
 {
 	int rc = 0;
 
-	for (unsigned i = 0; rc == 0 && i < 3; i++) {
+	for (unsigned i = 0; rc == 0 && i <= WISHES_MAX; i++) {
 		s->is_over = false;
 		s->need = 0;
 		s->line = line;
@@ -198,7 +198,7 @@ static int converse(struct answer *s, struct client_line *line, struct buf *cont
 			rc = read_answer(s);
 		if (rc < 0 || s->need == 0)
 			return rc;
-		if (i == 2 || give(s, line, &contents[i]) < 0) {
+		if (i == WISHES_MAX || give(s, line, &contents[i]) < 0) {
 			s->exit_code = 1;
 			return 0;
 		}
@@ -210,11 +210,11 @@ int ask_run(struct ask *a, const struct words *words)
 {
 	struct answer *s = calloc(1, sizeof *s);
 	struct client_line line = { .n = words->n };
-	struct buf contents[2];
+	struct buf contents[WISHES_MAX];
 	int rc = s ? 0 : ERR_NOMEM;
 
-	buf_init(&contents[0], CONTENT_MAX);
-	buf_init(&contents[1], CONTENT_MAX);
+	for (unsigned i = 0; i < WISHES_MAX; i++)
+		buf_init(&contents[i], CONTENT_MAX);
 	memcpy(line.v, words->v, words->n * sizeof line.v[0]);
 	if (rc == 0) {
 		s->ask = a;
@@ -227,7 +227,7 @@ int ask_run(struct ask *a, const struct words *words)
 		(void)files_end(&s->files, false); /* only what no DONE has ended */
 		table_fini(&s->table);
 	}
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < WISHES_MAX; i++) {
 		secret_wipe(contents[i].p, contents[i].cap);
 		buf_fini(&contents[i]);
 	}

@@ -111,3 +111,9 @@ $(O)/obj/tests/fuzz/table_fuzz.o: CPPFLAGS += -Ifirmware/shell
 table_fuzz_SRCS := firmware/shell/table.c firmware/shell/page.c
 table_fuzz_LIBS := base
 table_fuzz_LD := -ljansson
+
+FUZZ += bundle_fuzz
+bundle_fuzz_SRCS := $(bundle_SRCS)
+bundle_fuzz_LIBS := base
+bundle_fuzz_LD := -lcrypto
+$(O)/obj/tests/fuzz/bundle_fuzz.o: CPPFLAGS += -Ifirmware/keys

@@ -712,8 +712,8 @@ class Certificates(Admin):
         key = self.pki.make("good", "near.example").key
         enc = subprocess.run(["/usr/bin/openssl", "pkey", "-in", key, "-aes256", "-passout", "pass:x"],
                              stdout=subprocess.PIPE, text=True, check=True).stdout
-        for text, wanted in ((enc, "the private key is encrypted"), ("hello\n", "neither certificates nor a private key"),
-                             ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "the private key was refused"),
+        for text, wanted in ((enc, "no password given"), ("hello\n", "neither certificates nor a private key"),
+                             ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "the private key cannot be read"),
                              ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "")):
             with self.subTest(wanted=wanted):
                 path = self.place.write("bad.pem", text)
