@@ -90,7 +90,6 @@ static void forget(struct book *b, struct book_alarm *a)
 	list_del(&a->node);
 	b->n_standing--;
 	b->n_of[a->severity]--;
-	b->is_full = false;
 	free(a);
 }
 
@@ -98,7 +97,8 @@ static void forget(struct book *b, struct book_alarm *a)
 static struct book_alarm *stand(struct book *b, struct book_alarm *a, const struct book_past *p)
 {
 	if (!a) {
-		a = b->n_standing < BOOK_STANDING_MAX ? calloc(1, sizeof *a) : NULL;
+		size_t max = BOOK_STANDING_MAX + (p->alarm == ALARM_ALARMS_FULL); /* which must find room */
+		a = b->n_standing < max ? calloc(1, sizeof *a) : NULL;
 		if (!a)
 			return NULL;
 		a->alarm = p->alarm;
@@ -257,8 +257,9 @@ static void say_full(struct book *b)
 {
 	if (b->is_full)
 		return;
-	log_warn("log.alarms.full", LOG_INT("standing", b->n_standing));
 	b->is_full = true;
+	log_warn("log.alarms.full", LOG_INT("standing", b->n_standing));
+	alarm_raise(ALARM_ALARMS_FULL, "", ALARM_USUAL, NULL); /* comes back to book_news */
 }
 
 void book_news(struct book *b, enum prog prog, unsigned instance, const struct alarm_news *n, struct book_time t)
@@ -305,6 +306,10 @@ void book_down(struct book *b, enum prog prog, unsigned instance, uint64_t now_m
 
 void book_tick(struct book *b, struct book_time t)
 {
+	if (b->is_full && b->n_standing < BOOK_STANDING_MAX) {
+		b->is_full = false;
+		alarm_clear(ALARM_ALARMS_FULL, "");
+	}
 	LIST_EACH(node, &b->standing) {
 		struct book_alarm *a = LIST_OWNER(node, struct book_alarm, node);
 		if (!a->doubt_ms || t.now_ms < a->doubt_ms)

@@ -221,6 +221,38 @@ static void the_table_is_bounded(void **state)
 	assert_int_equal(w->b.n_standing, BOOK_STANDING_MAX);
 }
 
+static void own_news(void *arg, const struct alarm_news *n)
+{
+	struct world *w = arg;
+
+	book_news(&w->b, PROG_LOG, 0, n, w->t);
+}
+
+/* As gh-log has it: its own alarms come back to the book. */
+static void a_full_table_says_so(void **state)
+{
+	struct world *w = *state;
+	char key[16];
+
+	alarm_clear_all(ALARM_ALARMS_FULL); /* of the test before */
+	alarm_set_sink(own_news, w);
+	for (int i = 0; i < BOOK_STANDING_MAX + 2; i++) {
+		snprintf(key, sizeof key, "%d", i);
+		say(w, PROG_S2S, key, true, "");
+	}
+	assert_int_equal(w->b.n_standing, BOOK_STANDING_MAX + 1);
+	assert_int_equal(LIST_OWNER(w->b.standing.prev, struct book_alarm, node)->alarm, ALARM_ALARMS_FULL);
+	say(w, PROG_S2S, "0", false, "");
+	book_tick(&w->b, w->t);
+	assert_int_equal(w->b.n_standing, BOOK_STANDING_MAX); /* no room yet */
+	say(w, PROG_S2S, "1", false, "");
+	book_tick(&w->b, w->t);
+	assert_int_equal(w->b.n_standing, BOOK_STANDING_MAX - 2);
+	LIST_EACH(node, &w->b.standing)
+		assert_int_not_equal(LIST_OWNER(node, struct book_alarm, node)->alarm, ALARM_ALARMS_FULL);
+	alarm_set_sink(NULL, NULL);
+}
+
 /* A folder that cannot be written: the alarms stand in memory, and the first chance brings them to the disk. */
 static void without_a_disk_the_book_goes_on(void **state)
 {
@@ -247,7 +279,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(raise_change_clear),	     TEST(all_survives_a_restart),	  TEST(the_successor_has_a_minute),
 		TEST(who_does_not_come_back),	     TEST(a_flapping_alarm_fills_nothing), TEST(a_torn_end_is_cut_off),
-		TEST(damage_ends_the_reading_there), TEST(the_table_is_bounded),	  TEST(without_a_disk_the_book_goes_on),
+		TEST(damage_ends_the_reading_there), TEST(the_table_is_bounded), TEST(a_full_table_says_so),	  TEST(without_a_disk_the_book_goes_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,6 +20,9 @@ struct logd {
 	struct loop_timer tick; /* once a second */
 	struct loop_defer flush; /* lines of this turn to the disk */
 	struct restarts *restarts;
+	unsigned disk_free;  /* percent; 0: no settings yet */
+	unsigned ticks;
+	uint64_t missed_until_ms; /* the alarm about lines that did not come; 0: does not stand */
 	struct list sources, readers;
 	size_t n_readers;
 	struct buf taken; /* the line that is being taken */
@@ -36,6 +39,11 @@ int restarts_open(struct logd *l);
 void restarts_close(struct logd *l);
 int restarts_on_process(void *program, struct chan *from, const struct frame *f);
 void restarts_tick(struct logd *l);
+
+/* conditions.c: alarms about the disk and about lines that did not come. */
+void conditions_disk(struct logd *l);
+void conditions_line(struct logd *l, const struct line *line);
+void conditions_tick(struct logd *l);
 
 /* sources.c: the pipes on which lines come. */
 int sources_on_source(void *program, struct chan *from, const struct frame *f);

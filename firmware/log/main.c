@@ -53,6 +53,7 @@ void logd_line(struct logd *l, const struct line *line)
 {
 	files_put(&l->files, line->whole);
 	loop_defer_last(l->loop, &l->flush);
+	conditions_line(l, line);
 	readers_line(l, line);
 	remotes_line(&l->remotes, line);
 }
@@ -69,6 +70,7 @@ static void on_tick(void *arg)
 	struct logd *l = arg;
 
 	restarts_tick(l);
+	conditions_tick(l);
 	files_tick(&l->files);
 	remotes_tick(&l->remotes);
 	book_tick(&l->book, logd_time(l));
@@ -172,6 +174,8 @@ static void apply(void *program, const struct settings *s)
 					 (unsigned)settings_int(s, SET_LOG_FREE) };
 
 	files_set(&l->files, &conf);
+	l->disk_free = (unsigned)settings_int(s, SET_SYSTEM_DISK_FREE);
+	conditions_disk(l);
 	remotes_apply(&l->remotes, s);
 }
 

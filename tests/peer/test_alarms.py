@@ -44,6 +44,24 @@ class Alarms(PeerCase):
                           [("ProgramRestarts", p + "/0") for p in ("gh-xlate", "gh-line", "gh-log")]], [])
 
 
+class Conditions(PeerCase):
+    """What gh-log itself sees."""
+    @classmethod
+    def build(cls):
+        cls.gh = cls.gatehouse("near.example")
+        cls.gh.start()
+
+    def standing(self):
+        return [(r["alarm"], r["key"]) for r in self.gh.records("show", "alarms")]
+
+    def test_room_on_the_disk(self):
+        self.assertNotIn(("DiskNearlyFull", ""), self.standing())
+        self.gh.commit("set system disk-free 99")
+        wait_for("the alarm", lambda: ("DiskNearlyFull", "") in self.standing(), 10)
+        self.gh.commit("delete system disk-free")
+        wait_for("it is over", lambda: ("DiskNearlyFull", "") not in self.standing(), 10)
+
+
 class Partner(PeerCase):
     """A partner with a row that cannot be reached; one that is only somebody's address raises nothing."""
     @classmethod
