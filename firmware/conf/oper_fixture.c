@@ -56,7 +56,8 @@ void oper_fixture_open(struct oper_fixture *f)
 
 	*f = (struct oper_fixture){ .ops = { .snapshot = no_snapshot, .switch_to = no_verdict, .drop = no_verdict,
 					     .listeners = no_listeners, .done = on_done, .switched = on_switched } };
-	snprintf(f->folder, sizeof f->folder, "/tmp/oper-XXXXXX");
+	/* In memory where there is such a folder: what is written is synced each time, and a fuzz target comes here for each input. */
+	snprintf(f->folder, sizeof f->folder, "%s/oper-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	must(mkdtemp(f->folder) != NULL);
 	int dir = open(f->folder, O_RDONLY | O_DIRECTORY);
 	c->loop = loop_new(LOOP_FAKE);
@@ -85,7 +86,7 @@ static void empty_folder(const struct oper_fixture *f)
 		snprintf(name, sizeof name, "gen-%08u.conf", g);
 		(void)unlinkat(f->conf.store.dir_fd, name, 0);
 	}
-	(void)rmdir(f->folder); /* a file that a test left is found in /tmp */
+	(void)rmdir(f->folder); /* a file that a test left is found there */
 }
 
 void oper_fixture_close(struct oper_fixture *f)

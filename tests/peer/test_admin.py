@@ -866,6 +866,8 @@ class Watching(Admin):
         new.stop()
 
 
+EVENT = r"`([a-z0-9]+\.[a-z._-]+)`"
+WRITTEN = r" (?:warn|error) %s ([a-z0-9]+\.[a-z._-]+) "  # a whole line, where gh-log writes for another program
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
 
 
@@ -928,20 +930,35 @@ class Pages(PeerCase):
     def is_setting(self, words):
         return self.gh.operator("describe", *words.split()).returncode == 0
 
-    def test_links_lead_somewhere(self):
-        folder = os.path.join(TOP, "docs", "admin")
-        for page in ("README.md", "operation.md", "settings.md", "commands.md"):
-            with open(os.path.join(folder, page), encoding="utf-8") as f:
-                for link in re.findall(r"\]\(([^)#]+)\)", f.read()):
-                    self.assertTrue(os.path.exists(os.path.join(folder, link)), (page, link))
+    def explained(self):
+        with open(os.path.join(TOP, "docs", "admin", "operation.md"), encoding="utf-8") as f:
+            table = f.read().split("### What the lines mean")[1].split("\n## ")[0]
+        return {e for row in table.splitlines() if row.startswith("| `") for e in re.findall(EVENT, row.split(" | ")[0])}
+
+    def sources(self):
+        for folder in ("core", "federation", "gateway", "firmware", "lib", "sip-xmpp", "turn"):
+            for at, below, names in os.walk(os.path.join(TOP, folder)):
+                below[:] = [b for b in below if b != "node_modules"]
+                for name in names:
+                    if name.endswith(".c") and not name.endswith("_test.c"):
+                        with open(os.path.join(at, name), encoding="utf-8") as f:
+                            yield f.read()
 
     def test_events_in_the_pages_are_the_programs(self):
         """Each line that operation.md explains is written by some program."""
-        with open(os.path.join(TOP, "docs", "admin", "operation.md"), encoding="utf-8") as f:
-            table = f.read().split("### What the lines mean")[1].split("\n## ")[0]
-        events = {e for row in table.splitlines() if row.startswith("| `") for e in re.findall(r"`([a-z0-9]+\.[a-z._-]+)`", row.split(" | ")[0])}
+        events = self.explained()
         self.assertGreater(len(events), 25)
-        got = subprocess.run(["grep", "-rhoE", r'"[a-z0-9]+\.[a-z._-]+"', "--include=*.c", "core", "federation", "gateway",
-                              "firmware", "lib", "sip-xmpp", "turn"], cwd=TOP, text=True, stdout=subprocess.PIPE, check=True).stdout
-        written = {e.strip('"') for e in got.splitlines()}
+        written = {e for text in self.sources() for e in re.findall('"%s"' % EVENT[1:-1], text) + re.findall(WRITTEN, text)}
         self.assertEqual(events - written, set())
+
+    def test_each_warning_and_error_is_explained(self):
+        """What a program writes at these levels stands in operation.md; of two events by outcome, the bad one is first."""
+        loud = set()
+        for text in self.sources():
+            loud.update(re.findall(WRITTEN, text))
+            for call in re.findall(r"\blog_(?:warn|error)\((.*?)(?:,\s*LOG_|;)", text, re.S):
+                loud.update(re.findall('"%s"' % EVENT[1:-1], call))
+            for call in re.findall(r"\b(?:log_write|put_head|PUT)\(([^;]*?LOG_LEVEL_(?:WARN|ERROR)\b[^;]*);", text):
+                loud.update(re.findall('"%s"' % EVENT[1:-1], call)[:1])
+        self.assertGreater(len(loud), 100)
+        self.assertEqual(loud - self.explained(), set())

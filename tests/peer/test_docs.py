@@ -73,3 +73,38 @@ class RelayRows(unittest.TestCase):
                 with self.subTest(row=row[:60], test=name):
                     self.assertTrue(re.search(r"\b%s\(" % name, sources[source]), source)
         self.assertGreater(found, 80)
+
+
+class Links(unittest.TestCase):
+    FENCED, SPAN, LINK = re.compile(r"^```.*?^```$", re.M | re.S), re.compile(r"`[^`\n]*`"), re.compile(r"\]\(([^)\s]+)\)")
+
+    def pages(self):
+        for at, below, names in os.walk(TOP):
+            below[:] = [b for b in below if b not in ("build", "node_modules") and not b.startswith(".")]
+            for name in names:
+                if name.endswith(".md"):
+                    yield os.path.normpath(os.path.join(at, name))
+
+    def text(self, page):
+        with open(page, encoding="utf-8") as f:
+            return self.FENCED.sub("", f.read())
+
+    def anchors(self, page):
+        """As the viewers of such pages make them of headings."""
+        headings = re.findall(r"^#+ (.*)$", self.text(page), re.M)
+        return {re.sub(r"[^\w\- ]", "", h.lower().strip()).replace(" ", "-") for h in headings}
+
+    def test_links_lead_somewhere(self):
+        n = 0
+        for page in self.pages():
+            for link in self.LINK.findall(self.SPAN.sub("", self.text(page))):
+                if "://" in link:
+                    continue
+                path, _, anchor = link.partition("#")
+                there = os.path.normpath(os.path.join(os.path.dirname(page), path)) if path else page
+                n += 1
+                with self.subTest(page=os.path.relpath(page, TOP), link=link):
+                    self.assertTrue(os.path.exists(there))
+                    if anchor and there.endswith(".md"):
+                        self.assertIn(anchor, self.anchors(there))
+        self.assertGreater(n, 40)
