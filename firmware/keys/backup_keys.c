@@ -1,6 +1,6 @@
 /* The section of keys in a backup:
  *     n:u16, n of {name:str pem:bytes}, master:bytes (32, or none)
- * and what a restore prepares from it: the file restore.keys, which is the restore's id and the section. */
+ * and what a restore prepares from it: the file restore.keys, which is the restore's id and the section, sealed. */
 #include "keys.h"
 
 #include "base/err.h"
@@ -8,7 +8,6 @@
 #include "base/secret.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -83,46 +82,30 @@ int backup_keys_prepare(const struct vault *v, struct bytes section, const uint8
 {
 	struct bytes master;
 	int rc = walk(section, check_key, NULL, &master);
-	BIO *bio = rc ? NULL : BIO_new(BIO_s_secmem());
+	struct buf b;
 
 	if (rc)
 		return rc;
-	/* OpenSSL's secure memory may be too small for all keys of a box: then plain memory, wiped. */
-	if (!bio || BIO_write(bio, id, BACKUP_ID_BYTES) != BACKUP_ID_BYTES || BIO_write(bio, section.p, (int)section.n) != (int)section.n)
-		rc = ERR_NOMEM;
-	if (!rc)
-		rc = vault_write_file(v->folder, prepared_file, bio);
-	BIO_free(bio);
+	buf_init(&b, KEYS_SECTION_MAX + BACKUP_ID_BYTES);
+	(void)buf_reserve(&b, BACKUP_ID_BYTES + section.n); /* at once: no copies of keys are left by growing; failure shows below */
+	buf_put(&b, id, BACKUP_ID_BYTES);
+	buf_put_bytes(&b, section);
+	rc = buf_failed(&b) ? ERR_NOMEM : seal_write(v->folder, prepared_file, buf_bytes(&b));
+	seal_wipe(&b);
 	return rc;
 }
 
-/* What is prepared, whole; the caller wipes it. ERR_NOT_FOUND. */
+/* What is prepared, whole; the caller wipes it. Of a version that did not seal, too. ERR_NOT_FOUND. */
 static int read_prepared(const struct vault *v, struct buf *out)
 {
-	int fd = openat(v->folder, prepared_file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	ssize_t n = 1;
+	bool is_plain;
 
-	if (fd < 0)
-		return errno == ENOENT ? ERR_NOT_FOUND : ERR_IO;
-	while (n > 0) {
-		uint8_t *to = buf_reserve(out, 32 << 10);
-		n = to ? read(fd, to, 32 << 10) : -1;
-		if (n > 0)
-			buf_commit(out, (size_t)n);
-	}
-	(void)close(fd); /* read only */
-	return n < 0 ? ERR_IO : 0;
-}
-
-static void wipe(struct buf *b)
-{
-	secret_wipe(b->p, b->cap);
-	buf_fini(b);
+	return seal_read(v->folder, prepared_file, out, &is_plain);
 }
 
 static bool is_of(const struct buf *b, const uint8_t id[static BACKUP_ID_BYTES])
 {
-	static const uint8_t nothing[BACKUP_ID_BYTES]; /* what a wiped file has, and a gh-conf that has decided nothing */
+	static const uint8_t nothing[BACKUP_ID_BYTES]; /* of a gh-conf that has decided nothing */
 
 	return memcmp(id, nothing, BACKUP_ID_BYTES) != 0 && buf_len(b) > BACKUP_ID_BYTES && memcmp(buf_bytes(b).p, id, BACKUP_ID_BYTES) == 0;
 }
@@ -133,24 +116,13 @@ bool backup_keys_is_prepared(const struct vault *v, const uint8_t id[static BACK
 
 	buf_init(&b, KEYS_SECTION_MAX + BACKUP_ID_BYTES + (32 << 10));
 	bool is_it = read_prepared(v, &b) == 0 && is_of(&b, id);
-	wipe(&b);
+	seal_wipe(&b);
 	return is_it;
 }
 
-/* Nobody must find keys in a file that is gone. */
+/* What is left of it on the disk is sealed. */
 static int drop_prepared(const struct vault *v)
 {
-	static const uint8_t zeros[4096];
-	int fd = openat(v->folder, prepared_file, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-	off_t n = fd < 0 ? 0 : lseek(fd, 0, SEEK_END);
-
-	/* A file system may keep the old blocks all the same: a wish, not a promise. The first bytes, its id, go last. */
-	for (off_t at = n - n % (off_t)sizeof zeros; fd >= 0 && at >= 0; at -= (off_t)sizeof zeros)
-		(void)!pwrite(fd, zeros, at + (off_t)sizeof zeros > n ? (size_t)(n - at) : sizeof zeros, at);
-	if (fd >= 0) {
-		(void)fsync(fd);
-		(void)close(fd);
-	}
 	if (unlinkat(v->folder, prepared_file, 0) < 0 && errno != ENOENT)
 		return ERR_IO;
 	return fsync(v->folder) < 0 ? ERR_IO : 0;
@@ -226,6 +198,6 @@ int backup_keys_decide(struct vault *v, const uint8_t id[static BACKUP_ID_BYTES]
 		if (!rc)
 			log_info("keys.restored", LOG_INT("keys", v->by_name.count));
 	}
-	wipe(&b);
+	seal_wipe(&b);
 	return rc || !is_there ? rc : drop_prepared(v);
 }

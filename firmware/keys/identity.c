@@ -1,4 +1,4 @@
-/* Who this box is. Two files: identity.key (PEM) and identity.machine, lines of text:
+/* Who this box is. Two files: identity.key (PEM, sealed) and identity.machine, lines of text:
  *     made 1764012345678
  *     machine 00112233445566778899aabbccddeeff
  *     mac 525400123456 */
@@ -6,7 +6,6 @@
 
 #include "base/err.h"
 #include "base/log.h"
-#include "base/secret.h"
 #include "base/text.h"
 
 #include <errno.h>
@@ -36,31 +35,35 @@ static int read_file(int folder, const char *name, uint8_t out[static FILE_MAX],
 
 static int load_key(struct identity *i, int folder)
 {
-	uint8_t text[FILE_MAX];
-	size_t n = 0;
-	int rc = read_file(folder, key_file, text, &n);
+	bool is_plain = false;
+	struct buf text;
 
-	if (rc)
-		return rc;
-	BIO *bio = BIO_new_mem_buf(text, (int)n);
+	buf_init(&text, FILE_MAX);
+	int rc = seal_read(folder, key_file, &text, &is_plain);
+	BIO *bio = rc ? NULL : BIO_new_mem_buf(buf_bytes(&text).p, (int)buf_len(&text));
 	i->key = bio ? PEM_read_bio_PrivateKey(bio, NULL, NULL, (void *)(uintptr_t)"") : NULL;
 	BIO_free(bio);
-	secret_wipe(text, sizeof text);
 	if (i->key && EVP_PKEY_get_base_id(i->key) != EVP_PKEY_ED25519) {
 		EVP_PKEY_free(i->key);
 		i->key = NULL;
 	}
-	return i->key ? 0 : ERR_SYNTAX;
+	/* Of a version that did not seal. */
+	if (i->key && is_plain && seal_write(folder, key_file, buf_bytes(&text)) < 0)
+		log_error("keys.not_sealed", LOG_STR("file", key_file));
+	seal_wipe(&text);
+	return i->key ? 0 : rc == ERR_NOT_FOUND ? rc : ERR_SYNTAX;
 }
 
 static int make_key(struct identity *i, int folder)
 {
 	BIO *pem = BIO_new(BIO_s_secmem());
+	char *text = NULL;
 
 	i->key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
 	int rc = pem && i->key && PEM_write_bio_PrivateKey(pem, i->key, NULL, NULL, 0, NULL, NULL) ? 0 : ERR_NOMEM;
+	long n = rc ? 0 : BIO_get_mem_data(pem, &text);
 	if (!rc)
-		rc = vault_write_file(folder, key_file, pem);
+		rc = seal_write(folder, key_file, bytes_make(text, n > 0 ? (size_t)n : 0));
 	BIO_free(pem);
 	return rc;
 }
@@ -81,7 +84,9 @@ static int write_machine(const struct identity *i, int folder)
 		text_hex(bytes_make(h->macs[n], MAC_BYTES), hex);
 		BIO_printf(text, "mac %s\n", hex);
 	}
-	int rc = vault_write_file(folder, machine_file, text);
+	char *lines = NULL;
+	long n = BIO_get_mem_data(text, &lines);
+	int rc = n > 0 ? file_write(folder, machine_file, bytes_make(lines, (size_t)n)) : ERR_NOMEM;
 	BIO_free(text);
 	return rc;
 }

@@ -76,10 +76,19 @@ enum { MASTER_BYTES = 32, DERIVED_BYTES = 32 };
 int vault_master(const struct vault *v, uint8_t out[static MASTER_BYTES]);
 const char *key_kind(EVP_PKEY *pkey); /* "RSA-2048" */
 
-/* A whole new file of the folder, on disk when it returns: a crash leaves the old one or the new one. ERR_IO. */
-int vault_write_file(int folder, const char *file, BIO *content);
 /* Replaces the secret of vault_master. */
 int vault_set_master(const struct vault *v, const uint8_t in[static MASTER_BYTES]);
+
+/* ---- seal.c: files at rest ---- */
+enum { SEALED_MAX_BYTES = 5 << 20 };
+/* A whole new file of the folder, on disk when it returns: a crash leaves the old one or the new one. ERR_IO. */
+int file_write(int folder, const char *file, struct bytes content);
+/* The same, encrypted with the key of this box, which is made when it is first needed. ERR_IO, ERR_NOMEM, ERR_LIMIT. */
+int seal_write(int folder, const char *file, struct bytes content);
+/* Appends what was sealed under this very name. *is_plain: the file was not sealed (an old one): write it anew. The caller wipes out
+ * (seal_wipe). ERR_NOT_FOUND; ERR_CHECKSUM: damaged, of another name or another box; ERR_IO: also without the box's key; ERR_LIMIT. */
+int seal_read(int folder, const char *file, struct buf *out, bool *is_plain);
+void seal_wipe(struct buf *b);
 
 /* ---- hardware.c: before the fence ---- */
 void hardware_read(struct hardware *out);

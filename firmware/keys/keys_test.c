@@ -48,6 +48,8 @@ static void world_free(struct world *w)
 		snprintf(path, sizeof path, "%s/%s.pem", w->path, names[i]);
 		unlink(path);
 	}
+	snprintf(path, sizeof path, "%s/storage.key", w->path);
+	unlink(path);
 	assert_int_equal(rmdir(w->path), 0); /* nothing else was left behind */
 	test_free(w);
 }
@@ -86,6 +88,86 @@ static void keys_survive_a_restart_and_are_private(void **state)
 	assert_int_equal(vault_del(&w->vault, BYTES("ec")), ERR_NOT_FOUND);
 	reopen(w);
 	assert_null(vault_get(&w->vault, BYTES("ec")));
+	world_free(w);
+}
+
+static size_t read_file(const struct world *w, const char *name, char *out, size_t room)
+{
+	char path[128];
+
+	snprintf(path, sizeof path, "%s/%s", w->path, name);
+	FILE *f = fopen(path, "r");
+	assert_non_null(f);
+	size_t n = fread(out, 1, room, f);
+	fclose(f);
+	return n;
+}
+
+static void write_file(const struct world *w, const char *name, const void *p, size_t n)
+{
+	char path[128];
+
+	snprintf(path, sizeof path, "%s/%s", w->path, name);
+	FILE *f = fopen(path, "w");
+	assert_non_null(f);
+	assert_int_equal(fwrite(p, 1, n, f), n);
+	fclose(f);
+}
+
+static void keys_are_sealed_on_the_disk(void **state)
+{
+	struct world *w = world_new();
+	char text[4096], again[4096], path[128], *pem;
+	BIO *bio = BIO_new(BIO_s_mem());
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(vault_put(&w->vault, BYTES("ec"), key_generate(BYTES("ecdsa-p256"))), 0);
+	size_t n = read_file(w, "ec.pem", text, sizeof text);
+	assert_null(memmem(text, n, "PRIVATE", 7));
+	snprintf(path, sizeof path, "%s/storage.key", w->path);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_int_equal(st.st_size, 32);
+
+	/* One of an old version is taken over at the start, and is the same key afterwards. */
+	PEM_write_bio_PrivateKey(bio, vault_get(&w->vault, BYTES("ec")), NULL, NULL, 0, NULL, NULL);
+	long n_pem = BIO_get_mem_data(bio, &pem);
+	write_file(w, "a.pem", pem, (size_t)n_pem);
+	for (int i = 0; i < 2; i++) {
+		reopen(w);
+		assert_int_equal(EVP_PKEY_eq(vault_get(&w->vault, BYTES("a")), vault_get(&w->vault, BYTES("ec"))), 1);
+		n = read_file(w, "a.pem", again, sizeof again);
+		assert_null(memmem(again, n, "PRIVATE", 7));
+	}
+
+	/* Another name's, a bit that is wrong at each place, and one that is cut: none opens, and none is touched. */
+	n = read_file(w, "ec.pem", text, sizeof text);
+	write_file(w, "a.pem", text, n);
+	reopen(w);
+	assert_null(vault_get(&w->vault, BYTES("a")));
+	for (size_t at = 8; at < n; at += 7) {
+		memcpy(again, text, n);
+		again[at] ^= 1;
+		write_file(w, "a.pem", again, n);
+		reopen(w);
+		assert_null(vault_get(&w->vault, BYTES("a")));
+		assert_int_equal(read_file(w, "a.pem", path, sizeof path), sizeof path);
+		assert_memory_equal(path, again, sizeof path);
+	}
+	write_file(w, "a.pem", text, 20);
+	reopen(w);
+	assert_null(vault_get(&w->vault, BYTES("a")));
+	assert_non_null(vault_get(&w->vault, BYTES("ec")));
+
+	/* Without the box's key nothing opens; one that is damaged is not replaced. */
+	write_file(w, "storage.key", text, 5);
+	reopen(w);
+	assert_null(vault_get(&w->vault, BYTES("ec")));
+	EVP_PKEY *other = key_generate(BYTES("ed25519"));
+	assert_int_equal(vault_put(&w->vault, BYTES("ed"), other), ERR_IO);
+	EVP_PKEY_free(other);
+	BIO_free(bio);
 	world_free(w);
 }
 
@@ -261,6 +343,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_are_file_names_and_nothing_more),
 		cmocka_unit_test(keys_survive_a_restart_and_are_private),
+		cmocka_unit_test(keys_are_sealed_on_the_disk),
 		cmocka_unit_test(derived_secrets_outlive_the_process),
 		cmocka_unit_test(signatures_verify),
 		cmocka_unit_test(requests_that_are_no_signature_are_refused),

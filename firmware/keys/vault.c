@@ -6,7 +6,6 @@
 #include "base/secret.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,21 +72,28 @@ static int remember(struct vault *v, struct bytes name, EVP_PKEY *pkey)
 	return rc;
 }
 
+static EVP_PKEY *key_of_pem(struct bytes pem)
+{
+	BIO *bio = pem.n ? BIO_new_mem_buf(pem.p, (int)pem.n) : NULL;
+	EVP_PKEY *pkey = bio ? PEM_read_bio_PrivateKey(bio, NULL, NULL, (void *)(uintptr_t)"") : NULL;
+
+	BIO_free(bio);
+	return pkey;
+}
+
+/* A key of a version that did not seal is sealed now, in its place: a power cut leaves the one or the other. */
 static EVP_PKEY *read_key(int folder, const char *file)
 {
-	uint8_t text[KEY_FILE_MAX_BYTES];
-	int fd = openat(folder, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	EVP_PKEY *pkey = NULL;
+	bool is_plain = false;
+	struct buf pem;
 
-	if (fd < 0)
-		return NULL;
-	ssize_t n = read(fd, text, sizeof text);
-	(void)close(fd); /* read only */
-	BIO *bio = n > 0 ? BIO_new_mem_buf(text, (int)n) : NULL;
-	if (bio)
-		pkey = PEM_read_bio_PrivateKey(bio, NULL, NULL, (void *)(uintptr_t)"");
-	BIO_free(bio);
-	secret_wipe(text, sizeof text);
+	buf_init(&pem, KEY_FILE_MAX_BYTES);
+	if (seal_read(folder, file, &pem, &is_plain) == 0)
+		pkey = key_of_pem(buf_bytes(&pem));
+	if (pkey && is_plain && seal_write(folder, file, buf_bytes(&pem)) < 0)
+		log_error("keys.not_sealed", LOG_STR("file", file));
+	seal_wipe(&pem);
 	return pkey;
 }
 
@@ -136,38 +142,6 @@ EVP_PKEY *vault_get(const struct vault *v, struct bytes name)
 	return k ? k->pkey : NULL;
 }
 
-static int write_all(int fd, const uint8_t *p, size_t n)
-{
-	while (n) {
-		ssize_t done = write(fd, p, n);
-		if (done <= 0)
-			return ERR_IO;
-		p += done;
-		n -= (size_t)done;
-	}
-	return fsync(fd) < 0 ? ERR_IO : 0;
-}
-
-/* A whole new file, then a rename. */
-int vault_write_file(int folder, const char *file, BIO *content)
-{
-	static const char file_new[] = "write.new"; /* no key's name ends so */
-	char *text;
-	long n = BIO_get_mem_data(content, &text);
-	int fd = openat(folder, file_new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-
-	if (fd < 0)
-		return ERR_IO;
-	int rc = write_all(fd, (const uint8_t *)text, (size_t)n);
-	if (close(fd) < 0)
-		rc = ERR_IO;
-	if (!rc && renameat(folder, file_new, folder, file) < 0)
-		rc = ERR_IO;
-	if (rc)
-		(void)unlinkat(folder, file_new, 0); /* the next write truncates it anyway */
-	return rc ? rc : fsync(folder) < 0 ? ERR_IO : 0;
-}
-
 static void file_name(struct bytes name, char file[static 80])
 {
 	snprintf(file, 80, "%.*s%s", BYTES_FMT(name), suffix);
@@ -186,9 +160,11 @@ int vault_put(struct vault *v, struct bytes name, EVP_PKEY *pkey)
 	if (!pem)
 		return ERR_NOMEM;
 	file_name(name, file);
+	char *text = NULL;
 	int rc = PEM_write_bio_PrivateKey(pem, pkey, NULL, NULL, 0, NULL, NULL) ? 0 : ERR_NOMEM;
+	long n = rc ? 0 : BIO_get_mem_data(pem, &text);
 	if (!rc)
-		rc = vault_write_file(v->folder, file, pem);
+		rc = n > 0 && n <= KEY_FILE_MAX_BYTES ? seal_write(v->folder, file, bytes_make(text, (size_t)n)) : ERR_LIMIT;
 	BIO_free(pem);
 	return rc ? rc : remember(v, name, pkey);
 }
@@ -207,31 +183,33 @@ int vault_del(struct vault *v, struct bytes name)
 
 /* ---- the master of shared secrets ---- */
 
-/* ERR_NOT_FOUND: there is none. ERR_IO: there is something else; it is not replaced, as who holds the old secrets would
- * be lost in silence. */
-static int read_master(int folder, uint8_t out[static MASTER_BYTES])
-{
-	int fd = openat(folder, master_file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-
-	if (fd < 0)
-		return errno == ENOENT ? ERR_NOT_FOUND : ERR_IO;
-	ssize_t n = read(fd, out, MASTER_BYTES);
-	(void)close(fd); /* read only */
-	return n == MASTER_BYTES ? 0 : ERR_IO;
-}
-
 int vault_set_master(const struct vault *v, const uint8_t in[static MASTER_BYTES])
 {
-	BIO *bio = BIO_new(BIO_s_secmem());
-	int rc = bio && BIO_write(bio, in, MASTER_BYTES) == MASTER_BYTES ? vault_write_file(v->folder, master_file, bio) : ERR_NOMEM;
+	return seal_write(v->folder, master_file, bytes_make(in, MASTER_BYTES));
+}
 
-	BIO_free(bio);
-	return rc;
+/* ERR_NOT_FOUND: there is none. ERR_IO: there is something else; it is not replaced, as who holds the old secrets would
+ * be lost in silence. */
+static int read_master(const struct vault *v, uint8_t out[static MASTER_BYTES])
+{
+	bool is_plain = false;
+	struct buf b;
+
+	buf_init(&b, KEY_FILE_MAX_BYTES);
+	int rc = seal_read(v->folder, master_file, &b, &is_plain);
+	if (!rc && buf_len(&b) != MASTER_BYTES)
+		rc = ERR_IO;
+	if (!rc)
+		memcpy(out, buf_bytes(&b).p, MASTER_BYTES);
+	if (!rc && is_plain && vault_set_master(v, out) < 0)
+		log_error("keys.not_sealed", LOG_STR("file", master_file));
+	seal_wipe(&b);
+	return rc == 0 || rc == ERR_NOT_FOUND ? rc : ERR_IO;
 }
 
 int vault_master(const struct vault *v, uint8_t out[static MASTER_BYTES])
 {
-	int rc = read_master(v->folder, out);
+	int rc = read_master(v, out);
 
 	if (rc != ERR_NOT_FOUND)
 		return rc;

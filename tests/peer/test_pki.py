@@ -286,3 +286,67 @@ class Pki(PeerCase):
         crl = (x509.CertificateRevocationListBuilder().issuer_name(self.NAME).last_update(now - datetime.timedelta(days=60))
                .next_update(now + datetime.timedelta(days=days)).sign(self.KEY, hashes.SHA256()))
         return self.place.write("list.pem", crl.public_bytes(serialization.Encoding.PEM).decode())
+
+
+class AtRest(PeerCase):
+    """Keys on the disk: sealed, taken over from older versions, whole after every cut."""
+
+    @classmethod
+    def build(cls):
+        cls.gh = cls.gatehouse("near.example").start()
+
+    def folder(self):
+        for where, _, names in os.walk(self.gh.state):
+            if "storage.key" in names:
+                return where
+        raise AssertionError("no storage.key")
+
+    def pin(self):
+        return {r["key"]: r["pin"] for r in self.gh.records("show", "keys")}
+
+    def restart(self, word="gh-keys"):
+        self.gh.kill(word)
+        wait_for("gh-keys is back", lambda: self.gh.operator("show", "keys").returncode == 0, 10)
+
+    def test_nothing_plain_and_old_files_are_taken_over(self):
+        folder = self.folder()
+        self.assertEqual(os.stat(os.path.join(folder, "storage.key")).st_mode & 0o777, 0o600)
+        for name in os.listdir(folder):
+            with open(os.path.join(folder, name), "rb") as f:
+                self.assertNotIn(b"PRIVATE KEY", f.read(), name)
+        before = self.pin()
+        self.assertEqual(before["own"], self.gh.cert.pin)
+        # as an older version has left it; killed while it starts, at some moments
+        with open(os.path.join(folder, "own.pem"), "w") as f:
+            f.write(self.gh.cert.key_text())
+        for _ in range(3):
+            self.gh.kill("gh-keys")
+            wait_for("gh-keys starts again", lambda: "gh-keys/0" in self.gh.pids(), 10, 0.01)
+        self.restart()
+        self.assertEqual(self.pin(), before)
+        with open(os.path.join(folder, "own.pem"), "rb") as f:
+            self.assertNotIn(b"PRIVATE KEY", f.read())
+        # a write that was cut leaves what was there
+        with open(os.path.join(folder, "write.new"), "wb") as f:
+            f.write(b"GHSEAL1\nhalf")
+        self.restart()
+        self.assertEqual(self.pin(), before)
+        s = raw.Stream(self.gh.addr, 5223)
+        self.streams.append(s)
+        s.wrap(raw.client_context(alpn="xmpp-client"), "near.example")  # its signature is good
+
+    def test_a_damaged_file_is_told_and_left_alone(self):
+        self.gh.ghsh("certificate generate broken ecdsa-p256\n")
+        path = os.path.join(self.folder(), "broken.pem")
+        with open(path, "r+b") as f:
+            f.seek(30)
+            byte = f.read(1)
+            f.seek(30)
+            f.write(bytes([byte[0] ^ 1]))
+        with open(path, "rb") as f:
+            content = f.read()
+        self.restart()
+        self.assertNotIn("broken", self.pin())
+        self.assertIn("keys.unreadable file=broken.pem", self.gh.log())
+        with open(path, "rb") as f:
+            self.assertEqual(f.read(), content)

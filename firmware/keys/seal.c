@@ -1,0 +1,186 @@
+/* Files of gh-keys at rest: AES-256-GCM (NIST SP 800-38D) with a key of this box.
+ *
+ *     "GHSEAL1\n" nonce:12 cipher text tag:16        additional data: the file's name
+ *
+ * The key is the file storage.key of the same folder, mode 0600. It keeps single files, backups of the disk's files without
+ * it, and old blocks of deleted keys from being of use; who has the whole disk has it, too, until it is sealed to a TPM. A
+ * file without the mark is of a version that did not seal: it is read as it is, and whoever reads it writes it anew. */
+#include "keys.h"
+
+#include "base/err.h"
+#include "base/random.h"
+#include "base/secret.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum { STORAGE_KEY_BYTES = 32, MARK_BYTES = 8, NONCE_BYTES = 12, TAG_BYTES = 16, SEAL_BYTES = MARK_BYTES + NONCE_BYTES + TAG_BYTES };
+
+static const char storage_file[] = "storage.key";
+static const char mark[MARK_BYTES + 1] = "GHSEAL1\n";
+
+/* ---- whole files ---- */
+
+static int write_all(int fd, struct bytes in)
+{
+	while (in.n) {
+		ssize_t done = write(fd, in.p, in.n);
+		if (done <= 0)
+			return ERR_IO;
+		in = bytes_skip(in, (size_t)done);
+	}
+	return fsync(fd) < 0 ? ERR_IO : 0;
+}
+
+/* A whole new file, then a rename. */
+int file_write(int folder, const char *file, struct bytes content)
+{
+	static const char file_new[] = "write.new"; /* no key's name ends so */
+	int fd = openat(folder, file_new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0)
+		return ERR_IO;
+	int rc = write_all(fd, content);
+	if (close(fd) < 0)
+		rc = ERR_IO;
+	if (!rc && renameat(folder, file_new, folder, file) < 0)
+		rc = ERR_IO;
+	if (rc)
+		(void)unlinkat(folder, file_new, 0); /* the next write truncates it anyway */
+	return rc ? rc : fsync(folder) < 0 ? ERR_IO : 0;
+}
+
+static int file_read(int folder, const char *file, struct buf *out)
+{
+	int fd = openat(folder, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	ssize_t n = 1;
+
+	if (fd < 0)
+		return errno == ENOENT ? ERR_NOT_FOUND : ERR_IO;
+	while (n > 0) {
+		uint8_t *to = buf_reserve(out, 8 << 10);
+		n = to ? read(fd, to, 8 << 10) : -1;
+		if (n > 0)
+			buf_commit(out, (size_t)n);
+	}
+	(void)close(fd); /* read only */
+	return n < 0 ? (buf_failed(out) ? ERR_LIMIT : ERR_IO) : 0;
+}
+
+/* ---- the key of this box ---- */
+
+/* A damaged one is not replaced: all that it has sealed would be lost in silence. */
+static int storage_key(int folder, bool may_make, uint8_t out[static STORAGE_KEY_BYTES])
+{
+	struct buf b;
+
+	buf_init(&b, 16 << 10);
+	int rc = file_read(folder, storage_file, &b);
+	if (!rc && buf_len(&b) != STORAGE_KEY_BYTES)
+		rc = ERR_IO;
+	if (!rc)
+		memcpy(out, buf_bytes(&b).p, STORAGE_KEY_BYTES);
+	secret_wipe(b.p, b.cap);
+	buf_fini(&b);
+	if (rc != ERR_NOT_FOUND || !may_make)
+		return rc;
+	random_bytes(out, STORAGE_KEY_BYTES);
+	return file_write(folder, storage_file, bytes_make(out, STORAGE_KEY_BYTES));
+}
+
+/* ---- sealing ---- */
+
+static int encrypt(const uint8_t *key, const char *file, struct bytes plain, struct buf *out)
+{
+	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+	uint8_t nonce[NONCE_BYTES];
+	int n = 0, n_end = 0;
+
+	random_bytes(nonce, sizeof nonce);
+	buf_put(out, mark, MARK_BYTES);
+	buf_put(out, nonce, sizeof nonce);
+	uint8_t *to = buf_reserve(out, plain.n + TAG_BYTES);
+	bool is_good = ctx && to && EVP_EncryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, nonce) &&
+		       EVP_EncryptUpdate(ctx, NULL, &n, (const uint8_t *)file, (int)strlen(file)) &&
+		       EVP_EncryptUpdate(ctx, to, &n, plain.p, (int)plain.n) && EVP_EncryptFinal_ex(ctx, to + n, &n_end) &&
+		       EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_GET_TAG, TAG_BYTES, to + plain.n);
+	if (is_good)
+		buf_commit(out, plain.n + TAG_BYTES);
+	EVP_CIPHER_CTX_free(ctx);
+	return is_good ? 0 : ERR_NOMEM;
+}
+
+static int decrypt(const uint8_t *key, const char *file, struct bytes sealed, struct buf *out)
+{
+	struct bytes nonce = bytes_make(sealed.p + MARK_BYTES, NONCE_BYTES);
+	struct bytes text = bytes_make(sealed.p + MARK_BYTES + NONCE_BYTES, sealed.n - SEAL_BYTES);
+	uint8_t tag[TAG_BYTES];
+	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+	uint8_t *to = buf_reserve(out, text.n + TAG_BYTES);
+	int n = 0, n_end = 0;
+
+	memcpy(tag, sealed.p + sealed.n - TAG_BYTES, TAG_BYTES);
+	if (!ctx || !to) {
+		EVP_CIPHER_CTX_free(ctx);
+		return ERR_NOMEM;
+	}
+	bool is_good = EVP_DecryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, nonce.p) &&
+		       EVP_DecryptUpdate(ctx, NULL, &n, (const uint8_t *)file, (int)strlen(file)) &&
+		       EVP_DecryptUpdate(ctx, to, &n, text.p, (int)text.n) && EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG, TAG_BYTES, tag) &&
+		       EVP_DecryptFinal_ex(ctx, to + n, &n_end) > 0;
+	EVP_CIPHER_CTX_free(ctx);
+	if (is_good)
+		buf_commit(out, text.n);
+	else
+		secret_wipe(to, text.n);
+	return is_good ? 0 : ERR_CHECKSUM;
+}
+
+int seal_write(int folder, const char *file, struct bytes content)
+{
+	uint8_t key[STORAGE_KEY_BYTES];
+	struct buf sealed;
+
+	if (content.n > SEALED_MAX_BYTES)
+		return ERR_LIMIT;
+	buf_init(&sealed, SEALED_MAX_BYTES + SEAL_BYTES);
+	int rc = storage_key(folder, true, key);
+	if (!rc)
+		rc = encrypt(key, file, content, &sealed);
+	if (!rc)
+		rc = file_write(folder, file, buf_bytes(&sealed));
+	secret_wipe(key, sizeof key);
+	buf_fini(&sealed);
+	return rc;
+}
+
+int seal_read(int folder, const char *file, struct buf *out, bool *is_plain)
+{
+	uint8_t key[STORAGE_KEY_BYTES];
+	struct buf in;
+
+	buf_init(&in, SEALED_MAX_BYTES + SEAL_BYTES + (16 << 10));
+	int rc = file_read(folder, file, &in);
+	struct bytes sealed = buf_bytes(&in);
+	*is_plain = !rc && !bytes_starts(sealed, bytes_make(mark, MARK_BYTES));
+	if (*is_plain) {
+		buf_put_bytes(out, sealed);
+		rc = buf_failed(out) ? ERR_LIMIT : 0;
+	} else if (!rc && sealed.n < SEAL_BYTES) {
+		rc = ERR_CHECKSUM;
+	} else if (!rc) {
+		rc = storage_key(folder, false, key) ? ERR_IO : decrypt(key, file, sealed, out);
+		secret_wipe(key, sizeof key);
+	}
+	secret_wipe(in.p, in.cap);
+	buf_fini(&in);
+	return rc;
+}
+
+void seal_wipe(struct buf *b)
+{
+	secret_wipe(b->p, b->cap);
+	buf_fini(b);
+}
