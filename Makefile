@@ -65,6 +65,7 @@ DIRS := lib/base \
 	firmware/admin \
 	firmware/capture \
 	firmware/update \
+	firmware/priv \
 	firmware/ssh \
 	image \
 	demo \

@@ -359,6 +359,14 @@ static void check_web(const struct rows *r, const struct check_against *against,
 	}
 }
 
+/* Without gh-priv nobody would do it. */
+static void check_network(const struct rows *r, bool is_appliance, struct check *c)
+{
+	for (size_t i = 0; i < r->n && !is_appliance; i++)
+		if (bytes_starts(r->v[i].path, BYTES("interface ")))
+			add(c, true, r->v[i].path, "the network of this machine is its own administrator's: gh-super runs without --appliance");
+}
+
 void check_rows(const struct rows *r, const struct check_against *against, struct check *out)
 {
 	*out = (struct check){ 0 };
@@ -373,4 +381,5 @@ void check_rows(const struct rows *r, const struct check_against *against, struc
 	check_sip(r, out);
 	check_turn(r, against->running, out);
 	check_web(r, against, out);
+	check_network(r, against->is_appliance, out);
 }

@@ -23,6 +23,7 @@ struct check_against {
 	const struct rows *running;
 	const struct keyring *keys;
 	int64_t wall_s; /* now */
+	bool is_appliance; /* the machine's network is ours (gh-priv) */
 };
 void check_rows(const struct rows *r, const struct check_against *against, struct check *out);
 

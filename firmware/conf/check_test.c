@@ -63,7 +63,7 @@ static void settings(struct rows *r, const struct made *m)
 static void expect(const struct rows *r, const struct rows *running, const struct keyring *k, bool is_error, const char *text)
 {
 	struct check found;
-	struct check_against against = { running, k, NOW_S };
+	struct check_against against = { running, k, NOW_S, false };
 
 	check_rows(r, &against, &found);
 	for (size_t i = 0; i < found.n; i++) {
@@ -129,7 +129,7 @@ static void a_silent_gh_keys_does_not_stop_changes(void **state)
 	struct keyring unknown = { 0 };
 	struct rows r = { 0 }, empty = { 0 };
 	struct check found;
-	struct check_against against = { &empty, &unknown, NOW_S };
+	struct check_against against = { &empty, &unknown, NOW_S, false };
 	bool is_told = false;
 
 	(void)state;
@@ -150,7 +150,7 @@ static void expect_lines(const char *lines, const char *path, bool is_error, con
 	struct conf_text_error e;
 	struct keyring none = { .is_known = true };
 	struct rows r = { 0 }, empty = { 0 };
-	struct check_against against = { &empty, &none, NOW_S };
+	struct check_against against = { &empty, &none, NOW_S, false };
 	struct check found;
 	bool is_found = false;
 
@@ -223,7 +223,7 @@ static unsigned warnings_about(const char *now, const char *next, const char *pa
 	struct conf_text_error e;
 	struct keyring none = { .is_known = true };
 	struct rows running = { 0 }, r = { 0 };
-	struct check_against against = { &running, &none, NOW_S };
+	struct check_against against = { &running, &none, NOW_S, false };
 	struct check found;
 	unsigned n = 0;
 
@@ -254,6 +254,27 @@ static void keys_go_with_their_realm(void **state)
 	assert_int_equal(warnings_about("", "set turn drain on\n", "turn drain", "no new allocation"), 1);
 }
 
+/* Where the machine is not ours, its network is not either. */
+static void knows_whose_network_it_is(void **state)
+{
+	struct rows r = { 0 }, empty = { 0 };
+	struct keyring none = { 0 };
+	struct check found;
+	unsigned n[2] = { 0 };
+
+	(void)state;
+	assert_int_equal(rows_set(&r, BYTES("interface a ipv4"), BYTES("off")), 0);
+	for (unsigned is_appliance = 0; is_appliance < 2; is_appliance++) {
+		struct check_against against = { &empty, &none, NOW_S, is_appliance };
+		check_rows(&r, &against, &found);
+		for (size_t k = 0; k < found.n; k++)
+			n[is_appliance] += found.v[k].is_error && strcmp(found.v[k].path, "interface a ipv4") == 0;
+	}
+	assert_int_equal(n[0], 1);
+	assert_int_equal(n[1], 0);
+	rows_fini(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -263,6 +284,7 @@ int main(void)
 		cmocka_unit_test(sip_rows),
 		cmocka_unit_test(nothing_listens_among_the_relays_ports),
 		cmocka_unit_test(keys_go_with_their_realm),
+		cmocka_unit_test(knows_whose_network_it_is),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,6 +15,14 @@ int conf_end_box(struct conf *c, unsigned what)
 	return chan_end(to);
 }
 
+bool conf_is_appliance(const struct conf *c)
+{
+	for (size_t i = 0; i < c->n_processes; i++)
+		if (c->processes[i].prog == PROG_PRIV)
+			return true;
+	return false;
+}
+
 static void end_box(struct conf *c, struct oper *o, unsigned what, const char *text)
 {
 	int rc = conf_end_box(c, what);

@@ -51,6 +51,7 @@ const struct command command_table[] = {
 	{ "upgrade rollback", OPER_ADMIN, RELAY(PROG_UPDATE), "The other slot starts at the next reboot" },
 	{ "shutdown", OPER_ADMIN, OWN(cmd_shutdown), "Stop all programs in order and switch the machine off" },
 	{ "reboot", OPER_ADMIN, OWN(cmd_reboot), "Stop all programs in order and start the machine again" },
+	{ "show interfaces", OPER_AUDITOR, RELAY(PROG_PRIV), "Interfaces of the appliance: device, link, speed, addresses, errors" },
 	{ "show firewall", OPER_AUDITOR, OWN(cmd_show_firewall), "The packet filter that the running settings need, as text for nft" },
 	{ "help", OPER_AUDITOR, OWN(cmd_help), "All commands" },
 

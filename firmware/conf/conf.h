@@ -127,6 +127,8 @@ COMMAND_FN(cmd_reboot);
 #define CONF_RESET_FILE "reset"
 /* All programs stop in order, then that (run/box.h). ERR_CLOSED: gh-super cannot be reached. */
 int conf_end_box(struct conf *c, unsigned what);
+/* Does gh-super run with --appliance? Then it has told us of gh-priv. */
+bool conf_is_appliance(const struct conf *c);
 /* cmd_operator.c */
 COMMAND_FN(cmd_operator_add);
 COMMAND_FN(cmd_operator_delete);

@@ -135,6 +135,6 @@ void end_reached(struct super *s)
 	s->is_stopping = false;
 	s->stop_phase = 0;
 	for (unsigned p = 0; end == BOX_RESET && p < PROG_COUNT; p++)
-		s->wanted[p] = p == PROG_SUPER ? 0 : service_of((enum prog)p)->instances_min;
+		s->wanted[p] = super_first_instances(s, (enum prog)p);
 	children_adjust(s);
 }

@@ -66,7 +66,7 @@ static int bind_error(void)
 }
 
 /* -1 with errno. */
-static int open_port(const struct listener *l)
+static int open_port(const struct listener *l, bool is_appliance)
 {
 	struct sockaddr_storage to;
 	socklen_t n = address(l, &to);
@@ -80,8 +80,11 @@ static int open_port(const struct listener *l)
 	int fd = socket(to.ss_family, (is_datagram ? SOCK_DGRAM : SOCK_STREAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -1;
+	/* The address may come later, from gh-priv or by DHCP. */
+	bool is_early = is_appliance && (to.ss_family == AF_INET6 ? setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof on) :
+								     setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof on)) == 0;
 	/* With it, two datagram sockets could share a port, and only one of them would hear. */
-	if ((!is_datagram && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0) ||
+	if ((is_appliance && !is_early) || (!is_datagram && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0) ||
 	    (l->row->is_per_instance && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) < 0) ||
 	    (to.ss_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0) ||
 	    bind(fd, (struct sockaddr *)&to, n) < 0 || (!is_datagram && listen(fd, BACKLOG) < 0)) {
@@ -99,7 +102,7 @@ static int open_all(struct super *s, struct listener *l)
 	unsigned n = l->row->is_per_instance ? s->wanted[l->row->prog] : 1;
 
 	for (unsigned i = 0; i < n && i < INSTANCES_MAX; i++) {
-		if (l->fds[i] < 0 && (l->fds[i] = open_port(l)) < 0)
+		if (l->fds[i] < 0 && (l->fds[i] = open_port(l, s->is_appliance)) < 0)
 			return bind_error();
 	}
 	return 0;

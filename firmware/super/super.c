@@ -68,7 +68,7 @@ static int on_instances(void *arg, struct chan *from, const struct frame *f)
 	memcpy(wanted, s->wanted, sizeof wanted);
 	for (unsigned i = 0; i < n && !wire_failed(&w); i++) {
 		unsigned prog = wire_u8(&w), instances = wire_u8(&w);
-		if (prog >= PROG_COUNT || prog == PROG_SUPER || prog == PROG_CONF || instances > service_of((enum prog)prog)->instances_max)
+		if (prog >= PROG_COUNT || prog == PROG_SUPER || prog == PROG_CONF || prog == PROG_PRIV || instances > service_of((enum prog)prog)->instances_max)
 			return ERR_DENIED;
 		wanted[prog] = (uint8_t)instances;
 	}
@@ -165,10 +165,17 @@ static void on_signal(void *arg, int signo)
 		stop_phase(s);
 }
 
+uint8_t super_first_instances(const struct super *s, enum prog p)
+{
+	if (p == PROG_PRIV)
+		return s->is_appliance;
+	return p == PROG_SUPER ? 0 : service_of(p)->instances_min;
+}
+
 static void init_children(struct super *s)
 {
 	for (unsigned p = 0; p < PROG_COUNT; p++) {
-		s->wanted[p] = p == PROG_SUPER ? 0 : service_of((enum prog)p)->instances_min;
+		s->wanted[p] = super_first_instances(s, (enum prog)p);
 		for (unsigned i = 0; i < INSTANCES_MAX; i++) {
 			struct child *c = &s->children[p][i];
 			child_init(c, s, (enum prog)p, i);

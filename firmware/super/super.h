@@ -57,6 +57,8 @@ struct super {
 	int log[2]; /* our own lines */
 	unsigned stop_phase;
 	bool is_stopping;
+	bool is_appliance; /* the machine is ours: its network (gh-priv), its end */
+	bool is_asked;     /* an operator asked for the end, not a signal */
 	uint8_t end;       /* enum box_end: what follows when all have stopped */
 	bool has_failed;   /* a reset could not be finished */
 };
@@ -67,6 +69,8 @@ int super_open(struct super *s, struct loop *loop);
 void super_close(struct super *s);
 /* Stops all programs in order; then end_reached is called. */
 void super_stop(struct super *s);
+/* Instances of a program before gh-conf says anything. */
+uint8_t super_first_instances(const struct super *s, enum prog p);
 
 /* folders.c: makes what the programs need below the state and run folders. ERR_SYS; *what names it. */
 int super_make_folders(struct super *s, const char **what);

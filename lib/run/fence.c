@@ -109,13 +109,16 @@ static void drop_bounding_set(void)
 		(void)prctl(PR_CAPBSET_DROP, cap, 0, 0, 0); /* without CAP_SETPCAP there is nothing to regain */
 }
 
-static int drop_capabilities(void)
+/* All of them, but the one that a row with FENCE_NETWORK has from root. */
+static int drop_capabilities(bool keeps_network)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
+	struct __user_cap_data_struct kept[_LINUX_CAPABILITY_U32S_3] = { 0 };
 
+	if (keeps_network)
+		kept[CAP_TO_INDEX(CAP_NET_ADMIN)].permitted = kept[CAP_TO_INDEX(CAP_NET_ADMIN)].effective = CAP_TO_MASK(CAP_NET_ADMIN);
 	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); /* empty anyway on old kernels */
-	return syscall(SYS_capset, &head, none) ? ERR_SYS : 0;
+	return syscall(SYS_capset, &head, kept) ? ERR_SYS : 0;
 }
 
 static int become_user(unsigned uid)
@@ -149,7 +152,7 @@ static int hold_files(const struct service *row, int root_fd, bool is_rooted)
 
 static int fence_inside(const struct service *row, const struct fence_place *place, int root_fd, const char **step)
 {
-	bool is_root = geteuid() == 0, is_rooted;
+	bool is_root = geteuid() == 0, keeps_network = is_root && row->may & FENCE_NETWORK, is_rooted;
 	int rc;
 
 	*step = "limits";
@@ -160,10 +163,12 @@ static int fence_inside(const struct service *row, const struct fence_place *pla
 		return rc;
 	*step = "user";
 	drop_bounding_set();
+	if (keeps_network && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)) /* over the change of user only */
+		return ERR_SYS;
 	if (is_root && place->uid && (rc = become_user(place->uid)))
 		return rc;
 	*step = "capabilities";
-	if ((rc = drop_capabilities()))
+	if ((rc = drop_capabilities(keeps_network)))
 		return rc;
 	*step = "process";
 	if ((rc = settle_process()))

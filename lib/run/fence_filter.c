@@ -11,6 +11,7 @@
 #include <linux/in.h>
 #include <linux/in6.h>
 #include <linux/seccomp.h>
+#include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <linux/udp.h>
 #include <seccomp.h>
@@ -216,6 +217,12 @@ static int allow_capture(scmp_filter_ctx f)
 	return rc ? rc : seccomp_rule_add(f, SCMP_ACT_ALLOW, NAME(fstatfs), 0) ? ERR_SYS : 0;
 }
 
+/* No socket is made: those of netlink were there before. What may be asked of them is for the capability to say. */
+static int allow_network(scmp_filter_ctx f)
+{
+	return allow_if(f, NAME(ioctl), SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, SIOCETHTOOL));
+}
+
 static int add_rules(scmp_filter_ctx f, const struct service *row)
 {
 	int rc = ALLOW_EACH(f, calls_all);
@@ -240,6 +247,8 @@ static int add_rules(scmp_filter_ctx f, const struct service *row)
 		rc = allow_pairs(f);
 	if (!rc && row->may & FENCE_RELAY)
 		rc = allow_relay(f);
+	if (!rc && row->may & FENCE_NETWORK)
+		rc = allow_network(f);
 	if (!rc && row->may & FENCE_CAPTURE)
 		rc = allow_capture(f);
 	if (!rc)

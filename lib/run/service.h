@@ -20,6 +20,7 @@ enum fence_may {
 	FENCE_MAPS = 1 << 5,        /* elements of kernel maps whose descriptors it has: walk, look up, update, delete */
 	FENCE_PAIRS = 1 << 10,      /* pairs of Unix stream sockets, to hand one end on over a channel */
 	FENCE_LINKS = 1 << 6,       /* links between kernel programs whose descriptors it has and interfaces */
+	FENCE_NETWORK = 1 << 8,     /* the host's network: CAP_NET_ADMIN as root, on netlink sockets that it opened before; see a card's speed */
 	FENCE_CAPTURE = 1 << 7,     /* a packet filter on sockets it was given; room left on the disk of its folder */
 };
 

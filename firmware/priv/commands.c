@@ -1,0 +1,75 @@
+/* What operators ask, by way of gh-conf. */
+#include "priv.h"
+
+#include <stdio.h>
+
+static void put_addresses(struct proc_ask *ask, const struct have *h, int index)
+{
+	char text[512] = "", one[NET_ADDRESS_TEXT];
+	size_t n = 0;
+
+	for (size_t k = 0; k < h->n_addresses && n < sizeof text - NET_ADDRESS_TEXT - 1; k++)
+		if (h->addresses[k].index == index)
+			n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", n ? " " : "", net_address_text(&h->addresses[k].address, one));
+	proc_record_str(ask, "addresses", text);
+}
+
+static void put_link(struct priv *p, struct proc_ask *ask, const char *name, const struct have_link *l)
+{
+	struct link_about about = { 0 };
+	char mac[NET_DEVICE_MAX + 1], speed[32] = "";
+
+	proc_record_begin(ask);
+	proc_record_str(ask, "interface", name);
+	proc_record_str(ask, "device", l->name);
+	proc_record_str(ask, "link", !l->is_up ? "down" : l->has_carrier ? "up" : "no carrier");
+	snprintf(mac, sizeof mac, "%02x:%02x:%02x:%02x:%02x:%02x", l->mac[0], l->mac[1], l->mac[2], l->mac[3], l->mac[4], l->mac[5]);
+	proc_record_str(ask, "mac", mac);
+	(void)kernel_about(p->kernel, l, &about); /* it has just gone: zeros */
+	if (about.speed_mbps)
+		snprintf(speed, sizeof speed, "%u Mbit/s %s", about.speed_mbps, about.is_full_duplex ? "full" : "half");
+	proc_record_str(ask, "speed", speed);
+	proc_record_int(ask, "mtu", l->mtu);
+	put_addresses(ask, &p->have, l->index);
+	proc_record_int(ask, "rx_packets", (int64_t)about.rx_packets);
+	proc_record_int(ask, "tx_packets", (int64_t)about.tx_packets);
+	proc_record_int(ask, "rx_errors", (int64_t)about.rx_errors);
+	proc_record_int(ask, "tx_errors", (int64_t)about.tx_errors);
+	proc_record_int(ask, "rx_dropped", (int64_t)about.rx_dropped);
+	proc_record_int(ask, "tx_dropped", (int64_t)about.tx_dropped);
+	proc_record_end(ask);
+}
+
+/* Devices without an interface come last: they are what interface * device may name. */
+static void on_interfaces(void *arg, struct proc_ask *ask, const struct bytes *args, size_t n)
+{
+	struct priv *p = arg;
+	int rc = kernel_read(p->kernel, &p->have);
+
+	(void)args, (void)n;
+	for (size_t i = 0; !rc && i < p->wanted.n; i++) {
+		const struct have_link *l = plan_device(&p->wanted.v[i], &p->have);
+		if (l) {
+			put_link(p, ask, p->wanted.v[i].name, l);
+			continue;
+		}
+		proc_record_begin(ask);
+		proc_record_str(ask, "interface", p->wanted.v[i].name);
+		proc_record_str(ask, "device", p->wanted.v[i].device);
+		proc_record_str(ask, "link", "missing");
+		proc_record_end(ask);
+	}
+	for (size_t k = 0; !rc && k < p->have.n_links; k++) {
+		bool is_free = p->have.links[k].is_ethernet;
+		for (size_t i = 0; i < p->wanted.n; i++)
+			is_free &= plan_device(&p->wanted.v[i], &p->have) != &p->have.links[k];
+		if (is_free)
+			put_link(p, ask, "", &p->have.links[k]);
+	}
+	proc_done(ask, rc, p->refused);
+}
+
+const struct proc_command priv_commands[] = {
+	{ "show interfaces", on_interfaces },
+};
+const size_t priv_n_commands = sizeof priv_commands / sizeof priv_commands[0];

@@ -1,0 +1,23 @@
+/* knobs.h - whether a device listens to routers' advertisements (RFC 4861 6.3.4). The kernel has this as files only: those
+ * of the devices that are there are opened before the fence. A device that comes later wants a restart of gh-priv. */
+#ifndef PRIV_KNOBS_H
+#define PRIV_KNOBS_H
+
+#include <net/if.h>
+#include <stdbool.h>
+
+enum { KNOBS_MAX = 32 };
+struct knobs {
+	struct knob {
+		char device[IF_NAMESIZE];
+		int fd;
+	} v[KNOBS_MAX];
+	unsigned n;
+};
+
+/* Without IPv6 there are none. */
+void knobs_open(struct knobs *k);
+/* ERR_NOT_FOUND, ERR_SYS. */
+int knobs_accept(const struct knobs *k, const char *device, bool is_on);
+
+#endif

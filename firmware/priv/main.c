@@ -1,0 +1,86 @@
+#include "priv.h"
+
+#include "base/err.h"
+#include "base/log.h"
+
+#include <stdlib.h>
+
+enum { SETTLE_MS = 200 }; /* changes come in bursts */
+
+static int prepare(struct proc *proc, void **program)
+{
+	struct priv *p = calloc(1, sizeof *p);
+	int rc = p ? kernel_open(&p->kernel) : ERR_NOMEM;
+
+	if (rc) {
+		free(p);
+		return rc;
+	}
+	p->proc = proc;
+	knobs_open(&p->knobs);
+	*program = p;
+	return 0;
+}
+
+static void on_again(void *arg)
+{
+	struct priv *p = arg;
+
+	if (p->is_applied)
+		priv_converge(p);
+}
+
+/* Our own changes come back here, too: the look after them finds nothing to do. */
+static void on_event(void *arg, unsigned events)
+{
+	struct priv *p = arg;
+
+	(void)events;
+	kernel_drain(p->kernel);
+	if (!loop_timer_is_set(&p->again) || p->again.at_ms > loop_now(p->loop) + SETTLE_MS)
+		(void)loop_timer_set(p->loop, &p->again, SETTLE_MS); /* a place of its own since init */
+}
+
+static int init(void *program)
+{
+	struct priv *p = program;
+
+	p->loop = proc_loop(p->proc);
+	loop_timer_init(&p->again, on_again, p);
+	int rc = loop_timer_set(p->loop, &p->again, SETTLE_MS);
+	return rc ? rc : loop_watch_add(p->loop, &p->events, kernel_events(p->kernel), LOOP_READ, on_event, p);
+}
+
+static int check(void *program, const struct settings *s, const char **path, const char **why)
+{
+	static struct wanted_error error;
+	struct wanted ignored;
+	int rc = wanted_read(s, &ignored, &error);
+
+	(void)program;
+	*path = error.path;
+	*why = error.why;
+	return rc;
+}
+
+static void apply(void *program, const struct settings *s)
+{
+	struct priv *p = program;
+	struct wanted_error error;
+
+	log_set_level((enum log_level)settings_enum(s, SET_LOG_LEVEL));
+	if (wanted_read(s, &p->wanted, &error)) /* check has passed */
+		log_warn("net.refused", LOG_STR("step", error.path), LOG_STR("why", error.why));
+	p->is_applied = true;
+	priv_converge(p);
+}
+
+int main(int argc, char **argv)
+{
+	const struct proc_def def = {
+		.prog = PROG_PRIV, .backend = LOOP_POLL,
+		.commands = priv_commands, .n_commands = priv_n_commands,
+		.prepare = prepare, .init = init, .check = check, .apply = apply,
+	};
+	return proc_main(argc, argv, &def);
+}

@@ -1,0 +1,254 @@
+#include "plan.h"
+
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct step *add(struct plan *p, enum step_kind kind)
+{
+	static struct step over; /* nobody reads it: the plan is full */
+
+	struct step *s = p->n < PLAN_STEPS_MAX ? &p->v[p->n++] : &over;
+	memset(s, 0, sizeof *s);
+	s->kind = kind;
+	return s;
+}
+
+/* ---- devices ---- */
+
+static bool has_mac(const struct have_link *l, const char *text)
+{
+	char own[NET_DEVICE_MAX + 1];
+
+	snprintf(own, sizeof own, "%02x:%02x:%02x:%02x:%02x:%02x", l->mac[0], l->mac[1], l->mac[2], l->mac[3], l->mac[4], l->mac[5]);
+	return strcasecmp(own, text) == 0;
+}
+
+const struct have_link *plan_device(const struct wanted_interface *i, const struct have *h)
+{
+	const struct have_link *found = NULL;
+	unsigned place = wanted_place(i);
+	int last = 0;
+
+	for (size_t k = 0; i->device[0] && k < h->n_links; k++)
+		if (h->links[k].is_ethernet && (strcmp(h->links[k].name, i->device) == 0 || has_mac(&h->links[k], i->device)))
+			return &h->links[k];
+	/* The one with the next higher index, place times. */
+	for (unsigned n = 0; !i->device[0] && n <= place; n++) {
+		found = NULL;
+		for (size_t k = 0; k < h->n_links; k++) {
+			const struct have_link *l = &h->links[k];
+			if (l->is_ethernet && l->index > last && (!found || l->index < found->index))
+				found = l;
+		}
+		if (!found)
+			return NULL;
+		last = found->index;
+	}
+	return found;
+}
+
+static const struct wanted_interface *wanted_of(const struct wanted *w, const struct plan *p, int index)
+{
+	for (size_t i = 0; index && i < w->n; i++)
+		if (p->device[i] == index)
+			return &w->v[i];
+	return NULL;
+}
+
+static bool is_our_group(unsigned group)
+{
+	return group >= NET_GROUP && group < NET_GROUP + NET_INTERFACES_MAX;
+}
+
+static void plan_links(const struct wanted *w, const struct have *h, struct plan *p)
+{
+	for (size_t k = 0; k < h->n_links; k++) {
+		const struct have_link *l = &h->links[k];
+		const struct wanted_interface *i = wanted_of(w, p, l->index);
+		struct have_link as = *l;
+		if (i) {
+			as.is_up = true;
+			as.mtu = i->mtu;
+			as.group = NET_GROUP + wanted_place(i);
+		} else if (is_our_group(l->group)) {
+			as.group = 0;
+		}
+		if (as.is_up != l->is_up || as.mtu != l->mtu || as.group != l->group)
+			add(p, STEP_LINK)->link = as;
+	}
+}
+
+/* ---- addresses ---- */
+
+static bool has_address(const struct have *h, int index, const struct net_address *a)
+{
+	for (size_t k = 0; k < h->n_addresses; k++)
+		if (h->addresses[k].index == index && net_address_eq(&h->addresses[k].address, a))
+			return true;
+	return false;
+}
+
+static void plan_new_addresses(const struct wanted *w, const struct have *h, struct plan *p)
+{
+	for (size_t i = 0; i < w->n; i++)
+		for (size_t k = 0; p->device[i] && k < w->v[i].n_addresses; k++)
+			if (!has_address(h, p->device[i], &w->v[i].addresses[k]))
+				add(p, STEP_ADDRESS_ADD)->address = (struct have_address){ .index = p->device[i],
+					.address = w->v[i].addresses[k], .is_permanent = true };
+}
+
+static bool is_wanted_address(const struct wanted_interface *i, const struct have_address *a)
+{
+	if (net_is_link_local(&a->address) || (i->ipv6 == WANTED_AUTO && a->address.family == AF_INET6 && !a->is_permanent))
+		return true;
+	for (size_t k = 0; k < i->n_addresses; k++)
+		if (net_address_eq(&i->addresses[k], &a->address))
+			return true;
+	return false;
+}
+
+/* Was it ours, before its rows were deleted? */
+static bool is_left_over(const struct have *h, int index)
+{
+	for (size_t k = 0; k < h->n_links; k++)
+		if (h->links[k].index == index)
+			return is_our_group(h->links[k].group);
+	return false;
+}
+
+static void plan_old_addresses(const struct wanted *w, const struct have *h, struct plan *p)
+{
+	for (size_t k = 0; k < h->n_addresses; k++) {
+		const struct have_address *a = &h->addresses[k];
+		const struct wanted_interface *i = wanted_of(w, p, a->index);
+		if (i ? !is_wanted_address(i, a) : is_left_over(h, a->index) && !net_is_link_local(&a->address))
+			add(p, STEP_ADDRESS_DEL)->address = *a;
+	}
+}
+
+/* ---- routes and rules ---- */
+
+enum { WANTED_ROUTES_MAX = NET_INTERFACES_MAX * (NET_ADDRESSES_MAX + 4) };
+struct routing {
+	struct have_route routes[WANTED_ROUTES_MAX];
+	struct have_rule rules[NET_INTERFACES_MAX * NET_ADDRESSES_MAX];
+	size_t n_routes, n_rules;
+};
+
+static void want_default(struct routing *r, int index, const struct net_address *gateway, uint32_t table, uint32_t metric)
+{
+	r->routes[r->n_routes++] = (struct have_route){ .index = index, .table = table, .metric = metric,
+		.protocol = NET_PROTOCOL, .to = { .family = gateway->family }, .gateway = *gateway };
+}
+
+/* An answer leaves by the interface that has its source address (G-NET-07): the rule leads to a table that knows the
+ * interface's own subnets and its gateway. */
+static void want_family(struct routing *r, const struct wanted_interface *i, int index, const struct net_address *gateway)
+{
+	uint32_t table = NET_TABLE + wanted_place(i);
+
+	want_default(r, index, gateway, RT_TABLE_MAIN, NET_METRIC + wanted_place(i));
+	want_default(r, index, gateway, table, NET_METRIC);
+	for (size_t k = 0; k < i->n_addresses; k++) {
+		const struct net_address *a = &i->addresses[k];
+		if (a->family != gateway->family)
+			continue;
+		struct have_route subnet = { .index = index, .table = table, .metric = NET_METRIC, .protocol = NET_PROTOCOL,
+					     .to = net_subnet(a) };
+		bool is_there = false;
+		for (size_t n = 0; n < r->n_routes; n++)
+			is_there |= r->routes[n].table == table && net_address_eq(&r->routes[n].to, &subnet.to);
+		if (!is_there)
+			r->routes[r->n_routes++] = subnet;
+		struct have_rule rule = { .priority = table, .table = table, .from = *a };
+		rule.from.prefix = a->family == AF_INET ? 32 : 128;
+		r->rules[r->n_rules++] = rule;
+	}
+}
+
+static void want_routing(const struct wanted *w, const struct plan *p, struct routing *r)
+{
+	for (size_t i = 0; i < w->n; i++) {
+		if (p->device[i] && w->v[i].gateway4.family)
+			want_family(r, &w->v[i], p->device[i], &w->v[i].gateway4);
+		if (p->device[i] && w->v[i].gateway6.family)
+			want_family(r, &w->v[i], p->device[i], &w->v[i].gateway6);
+	}
+}
+
+static bool is_same_route(const struct have_route *a, const struct have_route *b)
+{
+	bool has_gateway = a->gateway.family != 0;
+
+	return a->index == b->index && a->table == b->table && a->metric == b->metric && a->protocol == b->protocol &&
+	       net_address_eq(&a->to, &b->to) && has_gateway == (b->gateway.family != 0) &&
+	       (!has_gateway || net_address_eq(&a->gateway, &b->gateway));
+}
+
+static bool is_same_rule(const struct have_rule *a, const struct have_rule *b)
+{
+	return a->priority == b->priority && a->table == b->table && net_address_eq(&a->from, &b->from);
+}
+
+static bool has_route(const struct have_route *v, size_t n, const struct have_route *r)
+{
+	for (size_t k = 0; k < n; k++)
+		if (is_same_route(&v[k], r))
+			return true;
+	return false;
+}
+
+static bool has_rule(const struct have_rule *v, size_t n, const struct have_rule *r)
+{
+	for (size_t k = 0; k < n; k++)
+		if (is_same_rule(&v[k], r))
+			return true;
+	return false;
+}
+
+/* Ours that nobody wants, and default routes that somebody else put on one of our devices; those of advertisements
+ * and the kernel's own are not in the way. */
+static bool is_old_route(const struct wanted *w, const struct plan *p, const struct have_route *r)
+{
+	if (r->protocol == NET_PROTOCOL)
+		return true;
+	return r->to.prefix == 0 && r->table == RT_TABLE_MAIN && r->protocol != RTPROT_RA && r->protocol != RTPROT_KERNEL &&
+	       wanted_of(w, p, r->index);
+}
+
+static void plan_routing(const struct wanted *w, const struct have *h, struct plan *p)
+{
+	struct routing r = { 0 };
+
+	want_routing(w, p, &r);
+	for (size_t k = 0; k < r.n_routes; k++)
+		if (!has_route(h->routes, h->n_routes, &r.routes[k]))
+			add(p, STEP_ROUTE_ADD)->route = r.routes[k];
+	for (size_t k = 0; k < r.n_rules; k++)
+		if (!has_rule(h->rules, h->n_rules, &r.rules[k]))
+			add(p, STEP_RULE_ADD)->rule = r.rules[k];
+	for (size_t k = 0; k < h->n_rules; k++)
+		if (!has_rule(r.rules, r.n_rules, &h->rules[k]))
+			add(p, STEP_RULE_DEL)->rule = h->rules[k];
+	for (size_t k = 0; k < h->n_routes; k++)
+		if (is_old_route(w, p, &h->routes[k]) && !has_route(r.routes, r.n_routes, &h->routes[k]))
+			add(p, STEP_ROUTE_DEL)->route = h->routes[k];
+}
+
+void plan_make(const struct wanted *w, const struct have *h, struct plan *out)
+{
+	out->n = 0;
+	for (size_t i = 0; i < NET_INTERFACES_MAX; i++) {
+		const struct have_link *l = i < w->n ? plan_device(&w->v[i], h) : NULL;
+		out->device[i] = l ? l->index : 0;
+	}
+	for (size_t i = 1; i < w->n; i++) /* a device that two mean is the first one's */
+		for (size_t k = 0; k < i; k++)
+			if (out->device[i] == out->device[k])
+				out->device[i] = 0;
+	plan_links(w, h, out);
+	plan_new_addresses(w, h, out);
+	plan_routing(w, h, out);
+	plan_old_addresses(w, h, out);
+}

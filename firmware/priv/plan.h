@@ -1,0 +1,83 @@
+/* plan.h - from what the kernel has to what the settings want: the steps that are left. Pure, and idempotent: done, the
+ * next plan is empty. New things come before old ones go, so that an address that stays is never away. */
+#ifndef PRIV_PLAN_H
+#define PRIV_PLAN_H
+
+#include "wanted.h"
+
+#include <net/if.h>
+
+struct have_link {
+	int index;
+	char name[IF_NAMESIZE];
+	uint8_t mac[6];
+	bool is_ethernet; /* a card, a virtual one, or an end of a pair; not a bridge, a tunnel and such */
+	bool is_up, has_carrier;
+	unsigned mtu, group;
+};
+
+struct have_address {
+	int index;
+	struct net_address address;
+	bool is_permanent; /* else from an advertisement, and it ends by itself */
+};
+
+struct have_route {
+	int index; /* of the device */
+	uint32_t table, metric;
+	uint8_t protocol;
+	struct net_address to;      /* prefix 0: default */
+	struct net_address gateway; /* family 0: none */
+};
+
+struct have_rule {
+	uint32_t priority, table;
+	struct net_address from;
+};
+
+enum {
+	HAVE_LINKS_MAX = 64,
+	HAVE_ADDRESSES_MAX = 256,
+	HAVE_ROUTES_MAX = 256, /* ours and default ones; others are not kept */
+	HAVE_RULES_MAX = 128,  /* those of our priorities */
+};
+
+struct have {
+	struct have_link links[HAVE_LINKS_MAX];
+	struct have_address addresses[HAVE_ADDRESSES_MAX];
+	struct have_route routes[HAVE_ROUTES_MAX];
+	struct have_rule rules[HAVE_RULES_MAX];
+	size_t n_links, n_addresses, n_routes, n_rules;
+};
+
+enum step_kind {
+	STEP_LINK,         /* up, mtu, group as in link */
+	STEP_ADDRESS_ADD,
+	STEP_ROUTE_ADD,
+	STEP_RULE_ADD,
+	STEP_RULE_DEL,
+	STEP_ROUTE_DEL,
+	STEP_ADDRESS_DEL,
+};
+struct step {
+	enum step_kind kind;
+	union {
+		struct have_link link;
+		struct have_address address;
+		struct have_route route;
+		struct have_rule rule;
+	};
+};
+
+enum { PLAN_STEPS_MAX = 512 };
+struct plan {
+	struct step v[PLAN_STEPS_MAX]; /* further ones come with the next plan */
+	size_t n;
+	int device[NET_INTERFACES_MAX]; /* of wanted->v[i]: index; 0: not there */
+};
+
+void plan_make(const struct wanted *w, const struct have *h, struct plan *out);
+/* The device of an interface, or NULL. By name, by MAC address, or the first to fourth Ethernet device for a to d. */
+const struct have_link *plan_device(const struct wanted_interface *i, const struct have *h);
+
+#endif

@@ -1,0 +1,29 @@
+/* priv.h - gh-priv: brings the host's network to what the settings say, and keeps it there. */
+#ifndef PRIV_H
+#define PRIV_H
+
+#include "kernel.h"
+#include "knobs.h"
+#include "run/proc.h"
+
+struct priv {
+	struct proc *proc;
+	struct loop *loop;
+	struct kernel *kernel;
+	struct knobs knobs;
+	struct loop_watch events;
+	struct loop_timer again; /* something has changed, or was refused: look again */
+	struct wanted wanted;
+	struct have have;
+	struct plan plan;
+	bool is_applied;
+	char refused[160]; /* what the kernel said last; "" when all is as it should be */
+};
+
+/* Until the kernel is as wanted, or refuses. */
+void priv_converge(struct priv *p);
+
+extern const struct proc_command priv_commands[];
+extern const size_t priv_n_commands;
+
+#endif

@@ -1,0 +1,144 @@
+"""The appliance's network: gh-priv in a network of its own, with Ethernet pairs to two neighbours. Root only."""
+import json
+import os
+import socket
+import subprocess
+
+from harness.case import PeerCase
+from harness.netns import Namespace, here, own_network
+from harness.place import Failed, need, wait_for
+
+
+class TestNetwork(PeerCase):
+    @classmethod
+    def build(cls):
+        if os.getuid() != 0:
+            raise Failed("the network is tried as root only: it needs CAP_NET_ADMIN")
+        own_network()
+        cls.one, cls.two = Namespace(cls), Namespace(cls)
+        cls.one.wire("port0", "far0", "10.78.1.2/24")
+        cls.two.wire("port1", "far1", "10.78.2.2/24")
+        here("link", "set", "port0", "down")
+        cls.gh = cls.gatehouse("network.example")
+        cls.gh.super_options = ["--appliance"]
+        cls.gh.start(is_empty=True)
+        wait_for("gh-priv answers", lambda: cls.gh.operator("show", "interfaces").returncode == 0, 10)
+        cls.gh.commit(
+            "set interface a device port0", "set interface a ipv4 static",
+            "set interface a ipv4-address 10.78.1.1/24 10.78.1.3/24", "set interface a ipv4-gateway 10.78.1.2",
+            "set interface b device port1", "set interface b ipv4 static",
+            "set interface b ipv4-address 10.78.2.1/24", "set interface b ipv4-gateway 10.78.2.2", "set interface b mtu 1400")
+
+    @staticmethod
+    def ip(*words):
+        return json.loads(subprocess.run([need("ip"), "-j"] + list(words), check=True, stdout=subprocess.PIPE, text=True).stdout or "[]")
+
+    def addresses(self, device):
+        return sorted(a["local"] for l in self.ip("addr", "show", "dev", device) for a in l["addr_info"] if a["family"] == "inet")
+
+    def wait_addresses(self, device, *wanted):
+        wait_for("addresses %s on %s" % (wanted, device), lambda: self.addresses(device) == sorted(wanted), 10)
+
+    def test_addresses_links_and_routes_are_as_set(self):
+        self.wait_addresses("port0", "10.78.1.1", "10.78.1.3")
+        self.wait_addresses("port1", "10.78.2.1")
+        self.assertIn("UP", self.ip("link", "show", "dev", "port0")[0]["flags"])
+        self.assertEqual(self.ip("link", "show", "dev", "port1")[0]["mtu"], 1400)
+        self.assertEqual([r["gateway"] for r in self.ip("-4", "route", "show", "default")], ["10.78.1.2", "10.78.2.2"])
+        rows = {r["interface"]: r for r in self.gh.records("show", "interfaces")}
+        self.assertEqual(rows["a"]["link"], "up")
+        self.assertIn("10.78.1.3/24", rows["a"]["addresses"])
+        self.assertEqual(rows["b"]["device"], "port1")
+
+    def test_answers_leave_where_they_came_in(self):
+        """A stranger behind b asks b's address: without b's own table the answer would go to a's gateway."""
+        self.two.ip("addr", "add", "192.0.2.9/32", "dev", "lo")
+        with self.two:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+                s.bind(("192.0.2.9", 7001))
+                ask = s.dup()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as here_s:
+            here_s.bind(("10.78.2.1", 7002))
+            here_s.settimeout(5)
+            ask.settimeout(5)
+            self.two.ip("route", "replace", "10.78.2.1/32", "dev", "far1", "src", "192.0.2.9")
+            ask.sendto(b"?", ("10.78.2.1", 7002))
+            data, at = here_s.recvfrom(10)
+            self.assertEqual(at[0], "192.0.2.9")
+            here_s.sendto(b"!", at)
+            self.assertEqual(ask.recv(10), b"!")
+        ask.close()
+
+    def test_what_others_change_is_put_right(self):
+        self.wait_addresses("port0", "10.78.1.1", "10.78.1.3")
+        here("addr", "add", "203.0.113.7/24", "dev", "port0")
+        here("addr", "del", "10.78.1.1/24", "dev", "port0")
+        self.wait_addresses("port0", "10.78.1.1", "10.78.1.3")
+        here("link", "set", "port0", "down")
+        wait_for("the link is up", lambda: "UP" in self.ip("link", "show", "dev", "port0")[0]["flags"], 10)
+        wait_for("the routes are back", lambda: len(self.ip("-4", "route", "show", "default")) == 2, 10)
+
+    def test_a_killed_program_converges(self):
+        old = self.gh.pids()["gh-priv/0"]
+        os.kill(old, 19)  # SIGSTOP: it does not see what comes
+        here("addr", "add", "203.0.113.8/24", "dev", "port1")
+        here("rule", "del", "from", "10.78.2.1", "table", "1001")
+        self.gh.kill("gh-priv")
+        self.wait_addresses("port1", "10.78.2.1")
+        wait_for("the rule is back", lambda: any(r.get("table") == "1001" for r in self.ip("rule", "show")), 10)
+
+    def test_commit_confirm_reverts_a_cut(self):
+        self.wait_addresses("port0", "10.78.1.1", "10.78.1.3")
+        with socket.create_server(("10.78.1.3", 7003)) as server:
+            with self.one:
+                far = socket.create_connection(("10.78.1.3", 7003), 5)
+            near, _ = server.accept()
+            self.gh.ghsh(["set interface a ipv4-address 10.78.1.1/24", "commit confirm 1"])
+            self.wait_addresses("port0", "10.78.1.1")
+            far.sendall(b"x")
+            near.settimeout(1)
+            self.assertRaises(OSError, near.recv, 1)
+            self.gh.ghsh(["revert"])
+            self.wait_addresses("port0", "10.78.1.1", "10.78.1.3")
+            near.settimeout(30)
+            self.assertEqual(near.recv(1), b"x")
+            near.close()
+            far.close()
+
+    def test_advertisements_count_only_with_slaac(self):
+        knob = "/proc/sys/net/ipv6/conf/port1/accept_ra"
+
+        def accepts():
+            return subprocess.run([need("cat"), knob], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+        wait_for("no advertisements", lambda: accepts() == "0", 5)
+        self.gh.commit("set interface b ipv6 slaac")
+        wait_for("advertisements", lambda: accepts() == "1", 5)
+        self.gh.commit("delete interface b ipv6")
+        wait_for("no advertisements", lambda: accepts() == "0", 5)
+
+    def test_a_missing_device_is_an_alarm(self):
+        self.gh.commit("set interface c device port7")
+        wait_for("an alarm", lambda: any(a["alarm"] == "NetworkDeviceMissing" for a in self.gh.records("show", "alarms")), 10)
+        self.gh.commit("delete interface c")
+
+    def test_what_is_no_network_is_refused(self):
+        for line, why in (("set interface e ipv4 off", "a, b, c and d"),
+                          ("set interface c ipv4-address 10.78.1", "prefix"),
+                          ("set interface b ipv4-address 10.78.1.9/16", "G-NET-04")):
+            got = self.gh.ghsh([line, "commit"], check=False)
+            self.assertIn(why, got)
+        self.wait_addresses("port1", "10.78.2.1")
+
+
+class TestNotOurs(PeerCase):
+    """Without --appliance the host's network is not touched."""
+
+    @classmethod
+    def build(cls):
+        own_network()
+        cls.gh = cls.gatehouse("plain.example").start(is_empty=True)
+
+    def test_interfaces_are_refused(self):
+        got = self.gh.ghsh(["set interface a ipv4 off", "commit"], check=False)
+        self.assertIn("--appliance", got)
+        self.assertNotIn("gh-priv/0", self.gh.pids())
