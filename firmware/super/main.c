@@ -19,6 +19,7 @@ static const struct option options[] = {
 	{ "run", required_argument, NULL, 'r' },
 	{ "uid-base", required_argument, NULL, 'u' },
 	{ "operators-gid", required_argument, NULL, 'g' },
+	{ "appliance", no_argument, NULL, 'a' },
 	{ 0 },
 };
 
@@ -38,6 +39,8 @@ static int parse(struct super *s, int argc, char **argv)
 			s->uid_base = (unsigned)v;
 		else if (o == 'g' && !bytes_to_u64(bytes_of(optarg), 1u << 31, &v) && v > 0)
 			s->operators_gid = (gid_t)v;
+		else if (o == 'a' && geteuid() == 0)
+			s->is_appliance = true;
 		else
 			return ERR_UNKNOWN;
 	}
@@ -78,7 +81,7 @@ int main(int argc, char **argv)
 		return 1;
 	log_open(prog_name(PROG_SUPER), 0, LOG_LEVEL_INFO);
 	if (parse(s, argc, argv)) {
-		fprintf(stderr, "usage: gh-super --bin DIR --state DIR --run DIR [--uid-base N] [--operators-gid N]\n");
+		fprintf(stderr, "usage: gh-super --bin DIR --state DIR --run DIR [--uid-base N] [--operators-gid N] [--appliance]\n");
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);

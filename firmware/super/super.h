@@ -57,6 +57,8 @@ struct super {
 	int log[2]; /* our own lines */
 	unsigned stop_phase;
 	bool is_stopping;
+	bool is_appliance; /* the machine is ours: its network (gh-priv), its end */
+	bool is_asked;     /* an operator asked for the end, not a signal */
 	uint8_t end;       /* enum box_end: what follows when all have stopped */
 	bool has_failed;   /* a reset could not be finished */
 };
