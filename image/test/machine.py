@@ -162,7 +162,7 @@ class Machine:
         self.send(PASSWORD)
         self.expect("Once more: ", 30)
         self.send(PASSWORD)
-        self.expect(r"^gatehouse> ", 60)
+        self.expect(r"^\S+> ", 60)
 
     def log_in(self, timeout=180, prompt=r"^\S+> "):
         self.expect("^login: ", timeout)

@@ -41,7 +41,7 @@ class FirstLogin(unittest.TestCase):
             machine.send(PASSWORD)
             machine.expect("Once more: ", 30)
             machine.send(PASSWORD)
-            machine.expect(r"^gatehouse> ", 60)
+            machine.expect(r"^\S+> ", 60)
             self.assertIn("admin", machine.command("show operators"))
             machine.send("exit")
             # The empty one is over.
