@@ -75,7 +75,7 @@ DIRS := lib/base \
 	tests/peer/agents
 include $(wildcard $(addsuffix /build.mk,$(DIRS)))
 
-.PHONY: all image image-test prog-list tools test check check-layers check-reference reference unit unit-bins fuzz-bins bench clean
+.PHONY: all image image-test image-test-all prog-list tools test check check-layers check-reference reference unit unit-bins fuzz-bins bench clean
 .DEFAULT_GOAL := all
 all: $(addprefix $(O)/bin/,$(PROGS))
 tools: $(addprefix $(O)/bin/,$(TOOLS))
@@ -107,10 +107,12 @@ prog-list:
 	@echo $(PROGS)
 fuzz-bins: $(addprefix $(O)/fuzz/,$(FUZZ))
 
-image: all
+image: all tools
 	image/build
-image-test: all
+image-test: all tools
 	image/test/run
+image-test-all: all tools
+	image/test/run-all
 
 # The include path shows the layer; product folders never include each other.
 check-layers:

@@ -7,7 +7,7 @@ gh-conf_SRCS := firmware/conf/conf.c firmware/conf/txn.c firmware/conf/store.c f
 	firmware/conf/cmd_certificate.c firmware/conf/cmd_turn.c firmware/conf/cmd_capture.c firmware/conf/cmd_box.c firmware/conf/cmd_upgrade.c \
 	firmware/conf/transfer.c firmware/conf/backup_part.c firmware/conf/backup_save.c firmware/conf/backup_restore.c \
 	firmware/conf/backup_decide.c firmware/conf/firewall.c \
-	firmware/conf/scrypt.c firmware/conf/hasher.c firmware/conf/account.c firmware/conf/accounts.c \
+	firmware/conf/scrypt.c firmware/conf/hasher.c firmware/conf/account.c firmware/conf/accounts.c firmware/conf/factory.c \
 	firmware/conf/throttle.c firmware/conf/totp.c firmware/conf/quality.c firmware/conf/rights.c firmware/conf/login.c \
 	firmware/conf/cmd_operator.c firmware/conf/cmd_operator_show.c firmware/conf/cmd_totp.c firmware/conf/cmd_audit.c firmware/conf/trail.c firmware/conf/approval.c
 gh-conf_LIBS := net run proto base

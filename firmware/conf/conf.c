@@ -328,6 +328,8 @@ static int init_accounts(struct conf *c)
 
 	if (trail_open(&c->trail, c->loop, c->store.dir_fd) < 0)
 		log_error("conf.audit.unwritten", LOG_STR("why", "the trail cannot be opened"));
+	if (rc == 0 && proc_is_appliance(c->proc) && factory_account(&c->accounts, loop_wall_ms(c->loop) / 1000) < 0)
+		log_error("conf.accounts.unsaved", LOG_STR("why", "the factory account cannot be made"));
 	throttle_init(&c->throttle);
 	scrypt_fresh(&c->nobody);
 	return rc < 0 ? rc : hasher_init(&c->hasher, c->loop, c->helper_fd, on_helper_lost, c);

@@ -8,6 +8,7 @@
 #include "audit.h"
 #include "base/log.h"
 #include "expiry.h"
+#include "factory.h"
 #include "hasher.h"
 #include "oper.h"
 #include "relay.h"

@@ -260,7 +260,7 @@ int login_on_frame(struct oper *o, bool is_new, struct wire *w)
 	l->is_new = is_new;
 	l->name[0] = 0;
 	if (copy(name, l->name, sizeof l->name) < 0 || copy(code, l->code, sizeof l->code) < 0 || password.n > OPER_PASSWORD_MAX ||
-	    fresh.n > OPER_PASSWORD_MAX) {
+	    fresh.n > OPER_PASSWORD_MAX || (password.n == 0 && o->way != OPER_WAY_CONSOLE)) { /* the factory's: factory.h */
 		refuse(o);
 		return 0;
 	}

@@ -568,10 +568,12 @@ static bool read_user(const struct conf *c, int fd, struct oper *o)
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) < 0)
 		return false;
 	bool is_ours = cred.uid == 0 || cred.uid == c->owner || cred.uid == geteuid();
-	o->way = is_ours ? OPER_WAY_CONSOLE : OPER_WAY_LOCAL;
+	bool is_console = is_ours || cred.uid == OPER_UID_CONSOLE;
+	o->way = is_console ? OPER_WAY_CONSOLE : OPER_WAY_LOCAL;
+	o->is_known = is_ours;
 	o->uid = cred.uid;
 	snprintf(o->by, sizeof o->by, cred.uid == 0 ? "root" : "uid %u", cred.uid);
-	snprintf(o->source, sizeof o->source, is_ours ? "console" : "uid %u", cred.uid);
+	snprintf(o->source, sizeof o->source, is_console ? "console" : "uid %u", cred.uid);
 	return true;
 }
 
@@ -595,7 +597,6 @@ static int start(struct conf *c, struct oper *o, int fd)
 	o->id = ++c->next_oper_id;
 	o->role = OPER_ADMIN;
 	o->wanted = OPER_ADMIN;
-	o->is_known = o->way == OPER_WAY_CONSOLE;
 	o->since_ms = loop_wall_ms(c->loop);
 	o->active_ms = loop_now(c->loop);
 	buf_init(&o->in, OPER_FRAME_MAX + READ_BYTES + 4);

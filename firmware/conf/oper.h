@@ -18,7 +18,7 @@ enum { OPERS_MAX = 64, OPERS_CONSOLE = 16, OPERS_STRANGERS = 16, OPER_QUEUE_MAX 
 
 /* Who is at the other end? */
 enum oper_way {
-	OPER_WAY_CONSOLE, /* root or the owner of the box at ghsh.sock, by the kernel's word */
+	OPER_WAY_CONSOLE, /* root, the owner of the box or the appliance's console at ghsh.sock, by the kernel's word */
 	OPER_WAY_LOCAL,   /* another user at ghsh.sock: has to log in */
 	OPER_WAY_HANDED,  /* a pair that another program handed over: has to log in */
 };

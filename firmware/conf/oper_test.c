@@ -253,6 +253,28 @@ static void test_first_login(void **state)
 	close(again);
 }
 
+/* The empty password of a fresh box opens nothing over a network, and at the console only the question for another one. */
+static void test_factory_account(void **state)
+{
+	struct oper_fixture *f = *state;
+	int far = oper_fixture_connect(f, "192.0.2.9"), near = oper_fixture_connect(f, NULL);
+
+	assert_int_equal(factory_account(&f->conf.accounts, 1000), 0);
+	assert_int_equal(f->conf.accounts.n, 1);
+	assert_done(log_in(f, far, FACTORY_NAME, "", NULL, ""), ERR_AUTH);
+	assert_done(log_in(f, far, FACTORY_NAME, "", other, ""), ERR_AUTH);
+	struct said s = log_in(f, near, FACTORY_NAME, "", NULL, "");
+	assert_int_equal(s.end, OPER_NEED);
+	assert_int_equal(s.rc, OPER_NEED_PASSWORD_NEW);
+	assert_done(log_in(f, near, FACTORY_NAME, "", "", ""), ERR_RANGE);
+	assert_done(log_in(f, near, FACTORY_NAME, "", other, ""), 0);
+	assert_done(log_in(f, far, FACTORY_NAME, other, NULL, ""), 0);
+	assert_int_equal(factory_account(&f->conf.accounts, 2000), 0);
+	assert_int_equal(f->conf.accounts.n, 1);
+	close(far);
+	close(near);
+}
+
 static void test_hello_lowers(void **state)
 {
 	struct oper_fixture *f = *state;
@@ -514,7 +536,7 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		T(test_nothing_before_login), T(test_broken_frames), T(test_a_minute_to_log_in), T(test_three_tries), T(test_first_login),
+		T(test_nothing_before_login), T(test_broken_frames), T(test_a_minute_to_log_in), T(test_three_tries), T(test_first_login), T(test_factory_account),
 		T(test_hello_lowers), T(test_password_expires), T(test_idle_session_ends), T(test_waits), T(test_codes),
 		T(test_strangers_are_bounded), T(test_full_queue), T(test_further_connections), T(test_refused_logins_do_not_fill_the_trail), T(test_gone_while_hashing), T(test_two_person_rule_stays),
 	};

@@ -3,6 +3,7 @@
 #include "ask.h"
 #include "base/err.h"
 #include "edit.h"
+#include "greet.h"
 #include "guard.h"
 #include "login.h"
 #include "run/fence.h"
@@ -20,17 +21,18 @@ enum { EXIT_USAGE = 2, EXIT_UNREACHABLE = 3, EXIT_LOGIN = 4, SCRIPT_MAX = 64 << 
 static const char sftp[] = "gh-sftp";
 
 static const char usage[] =
-	"ghsh [--socket PATH] [--user NAME] [--json] [--classic] [--idle SECONDS] [--role ROLE] [-c LINE | WORD...]\n"
+	"ghsh [--socket PATH] [--user NAME | --login] [--json] [--classic] [--idle SECONDS] [--role ROLE] [-c LINE | WORD...]\n"
 	"\n"
 	"Without a command: interactive on a terminal, else one command a line from standard input.\n"
 	"--user logs in with an operator's account: the password is asked for, or is the first line of standard input.\n"
+	"--login asks for the name, too: a console.\n"
 	"--classic answers SUCCESS or FAILURE. --idle ends it when nobody types for so long.\n"
 	"--role does with less: admin, operator, auditor, crypto.\n"
 	"Exit codes: 0 done, 1 refused or failed, 2 wrong use, 3 gh-conf cannot be reached, 4 not logged in.\n";
 
 struct options {
 	const char *socket, *line, *user;
-	bool is_json, is_classic, is_help;
+	bool is_json, is_classic, is_help, is_console;
 	unsigned idle_s;
 	enum oper_role role;
 };
@@ -54,7 +56,7 @@ static int parse(int argc, char **argv, struct options *o)
 		{ "socket", required_argument, NULL, 's' }, { "json", no_argument, NULL, 'j' },
 		{ "role", required_argument, NULL, 'r' },   { "help", no_argument, NULL, 'h' },
 		{ "user", required_argument, NULL, 'u' },   { "classic", no_argument, NULL, 'k' },
-		{ "idle", required_argument, NULL, 'i' },
+		{ "idle", required_argument, NULL, 'i' },  { "login", no_argument, NULL, 'l' },
 		{ NULL, 0, NULL, 0 },
 	};
 	const char *from_environment = getenv("GHSH_SOCKET");
@@ -69,6 +71,8 @@ static int parse(int argc, char **argv, struct options *o)
 			o->user = optarg;
 		else if (c == 'j')
 			o->is_json = true;
+		else if (c == 'l')
+			o->is_console = true;
 		else if (c == 'k')
 			o->is_classic = true;
 		else if (c == 'i') {
@@ -196,6 +200,7 @@ int main(int argc, char **argv)
 {
 	struct client client;
 	struct options o;
+	char name[OPER_NAME_MAX + 1];
 	bool is_login = is_login_shell(argv[0]);
 
 	if (is_login)
@@ -217,6 +222,10 @@ int main(int argc, char **argv)
 		fputs("error: the kernel does not let this shell be shut in\n", stderr);
 		return 1;
 	}
+	if (o.is_console && greet_ask_name(name) < 0)
+		return EXIT_LOGIN;
+	if (o.is_console)
+		o.user = name;
 	int code = enter(&client, &o);
 	if (code != 0) {
 		client_close(&client);

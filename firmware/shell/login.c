@@ -111,6 +111,8 @@ static int ask(const struct state *s, const char *prompt, bool is_new, struct bu
 	secret_wipe(out->p, out->cap);
 	buf_clear(out);
 	int rc = secret_input(prompt, s->login->is_person, is_new, out);
+	if (rc == ERR_NOT_FOUND && out == &s->password)
+		return 0; /* a fresh box: Enter (G-BOOT-02) */
 	if (rc < 0)
 		fprintf(stderr, "error: %s\n", rc == ERR_SYNTAX ? "the two were not the same" : "nothing was given");
 	return rc;

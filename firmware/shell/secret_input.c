@@ -11,10 +11,16 @@
 static int read_line(struct buf *out)
 {
 	uint8_t c;
+	bool is_whole = false;
 
-	while (read(STDIN_FILENO, &c, 1) == 1 && c != '\n')
-		buf_put_u8(out, c);
-	return buf_failed(out) || buf_len(out) == 0 ? ERR_CLOSED : 0;
+	while (!is_whole && read(STDIN_FILENO, &c, 1) == 1) {
+		is_whole = c == '\n';
+		if (!is_whole)
+			buf_put_u8(out, c);
+	}
+	if (buf_failed(out) || (!is_whole && buf_len(out) == 0))
+		return ERR_CLOSED;
+	return buf_len(out) ? 0 : ERR_NOT_FOUND;
 }
 
 static int read_hidden(const char *prompt, struct buf *out)

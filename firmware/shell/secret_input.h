@@ -4,7 +4,7 @@
 
 #include "base/buf.h"
 
-/* ERR_SYNTAX: the two were not the same; ERR_CLOSED: none given. The caller wipes out. */
+/* ERR_SYNTAX: the two were not the same; ERR_NOT_FOUND: an empty line; ERR_CLOSED: none given. The caller wipes out. */
 int secret_input(const char *prompt, bool is_person, bool is_new, struct buf *out);
 
 #endif

@@ -77,9 +77,10 @@ _Noreturn static void become(struct child *c, int control)
 	clean_environment();
 	snprintf(path, sizeof path, "%s/%s", s->bin, prog_name(c->prog));
 	snprintf(instance, sizeof instance, "%u", c->instance);
+	const char *kind = s->is_appliance ? "--appliance" : "--no-appliance";
 	snprintf(uid, sizeof uid, "%u", s->uid_base ? s->uid_base + c->prog : 0);
 	execl(path, prog_name(c->prog), "--instance", instance, "--state", s->state, "--empty", s->empty,
-	      "--uid", uid, lines >= 0 ? "--log" : (char *)NULL, "4", (char *)NULL);
+	      "--uid", uid, kind, lines >= 0 ? "--log" : (char *)NULL, "4", (char *)NULL);
 	log_error("super.exec.failed", LOG_STR("program", prog_name(c->prog)), LOG_STR("path", path));
 	_exit(127);
 }

@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -41,6 +42,14 @@ static int mark(const struct super *s)
 
 static int wipe_in(int folder, unsigned depth);
 
+/* Another file system is mounted there: the boot partition below gh-update's folder is none of the settings. */
+static bool is_elsewhere(int folder, int inner)
+{
+	struct stat a, b;
+
+	return fstat(folder, &a) == 0 && fstat(inner, &b) == 0 && a.st_dev != b.st_dev;
+}
+
 static int wipe_entry(int folder, const char *name, unsigned depth)
 {
 	if (unlinkat(folder, name, 0) == 0)
@@ -48,10 +57,11 @@ static int wipe_entry(int folder, const char *name, unsigned depth)
 	if (errno != EISDIR && errno != EPERM)
 		return ERR_SYS;
 	int inner = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	int rc = inner < 0 || depth == 0 ? ERR_SYS : wipe_in(inner, depth - 1);
+	bool is_kept = inner >= 0 && is_elsewhere(folder, inner);
+	int rc = inner < 0 || depth == 0 ? ERR_SYS : is_kept ? 0 : wipe_in(inner, depth - 1);
 	if (inner >= 0)
 		(void)close(inner); /* it goes */
-	return rc ? rc : unlinkat(folder, name, AT_REMOVEDIR) < 0 ? ERR_SYS : 0;
+	return rc || is_kept ? rc : unlinkat(folder, name, AT_REMOVEDIR) < 0 ? ERR_SYS : 0;
 }
 
 /* Everything in the folder, not the folder. */
@@ -113,17 +123,29 @@ int end_on_ask(void *super, struct chan *from, const struct frame *f)
 		return 0;
 	}
 	s->end = (uint8_t)what;
+	s->is_asked = true;
 	log_info("super.stopping", LOG_STR("for", names[what]));
 	super_stop(s);
 	return 0;
 }
 
+/* What an operator asked for is the machine's end where the machine is ours: systemd(1) as process 1 takes these signals
+ * for the targets reboot and poweroff, and stops the rest in order. */
+static bool end_machine(const struct super *s, uint8_t end)
+{
+	if (!s->is_appliance || !s->is_asked || (end != BOX_REBOOT && end != BOX_SHUTDOWN))
+		return false;
+	return kill(1, SIGRTMIN + (end == BOX_REBOOT ? 5 : 4)) == 0;
+}
+
 void end_reached(struct super *s)
 {
 	uint8_t end = s->end;
+	bool is_machine = end_machine(s, end);
 
 	s->end = BOX_SHUTDOWN;
-	if (end == BOX_SHUTDOWN) {
+	s->is_asked = false;
+	if (end == BOX_SHUTDOWN || is_machine) {
 		loop_stop(s->loop);
 		return;
 	}

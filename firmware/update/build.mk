@@ -1,6 +1,6 @@
 PROGS += gh-update
 update_SRCS := firmware/update/image_head.c firmware/update/slots.c firmware/update/install.c
-gh-update_SRCS := firmware/update/main.c firmware/update/ask.c firmware/update/slot_files.c firmware/update/trust.c $(update_SRCS)
+gh-update_SRCS := firmware/update/main.c firmware/update/ask.c firmware/update/slot_files.c firmware/update/slot_image.c firmware/update/esp.c firmware/update/esp_name.c firmware/update/trust.c $(update_SRCS)
 gh-update_LIBS := run base
 gh-update_LD := -lcrypto -levent_core -lseccomp
 
@@ -19,6 +19,11 @@ upgrade-make_LD := -lcrypto
 slot-boot_SRCS := firmware/update/tool_boot.c firmware/update/slots.c firmware/update/image_head.c
 slot-boot_LIBS := base
 slot-boot_LD := -lcrypto
+
+UNIT += firmware/update/esp_test
+esp_test_SRCS := firmware/update/esp.c firmware/update/esp_name.c firmware/update/image_head.c
+esp_test_LIBS := base
+esp_test_LD := -lcrypto
 
 UNIT += firmware/update/update_test
 update_test_SRCS := $(update_SRCS) firmware/update/image_make.c

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "slot_image.h"
 #include "run/version.h"
 
 #include <stdlib.h>
@@ -20,6 +21,11 @@ static int prepare(struct proc *p, void **program)
 	u->proc = p;
 	u->folder = folder;
 	platform_read(u->platform);
+	int rc = proc_is_appliance(p) ? slot_image_prepare(&u->image, folder) : 0;
+	if (rc) {
+		free(u);
+		return rc;
+	}
 	/* Now, while OpenSSL may still read its files: later there are none. */
 	OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CRYPTO_STRINGS | OPENSSL_INIT_ADD_ALL_DIGESTS, NULL);
 	*program = u;
@@ -37,14 +43,29 @@ static int first_table(struct update *u)
 	return slots_store(&u->disk, &u->table);
 }
 
+static int open_files(struct update *u)
+{
+	int rc = slot_files_open(&u->files, u->folder, &u->disk);
+
+	return !rc && slots_load(&u->disk, &u->table) ? first_table(u) : rc;
+}
+
+static int open_image(struct update *u)
+{
+	int rc = slot_image_open(&u->image, u->folder, &u->disk);
+
+	if (rc)
+		return rc;
+	slot_image_reconcile(&u->image, slots_load(&u->disk, &u->table) == 0, &u->table);
+	return slots_store(&u->disk, &u->table); /* and an unfinished slot can go on */
+}
+
 static int init(void *program)
 {
 	struct update *u = program;
 	char version[IMAGE_VERSION_TEXT];
-	int rc = slot_files_open(&u->files, u->folder, &u->disk);
+	int rc = proc_is_appliance(u->proc) ? open_image(u) : open_files(u);
 
-	if (!rc && slots_load(&u->disk, &u->table))
-		rc = first_table(u);
 	if (rc)
 		return rc;
 	if (slots_notice_failure(&u->table)) {
@@ -63,7 +84,10 @@ static void stop(void *program, uint32_t grace_ms)
 
 	(void)grace_ms;
 	update_stop(u);
-	slot_files_close(&u->files);
+	if (proc_is_appliance(u->proc))
+		slot_image_close(&u->image);
+	else
+		slot_files_close(&u->files);
 	proc_exit(u->proc, 0);
 }
 

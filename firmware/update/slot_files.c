@@ -52,6 +52,8 @@ static int slot_sync(void *arg, unsigned slot)
 	struct slot_files *f = arg;
 
 	for (unsigned p = 0; p < PART_COUNT; p++) {
+		if (f->slots[slot][p] < 0) /* the program has its name already */
+			continue;
 		if (fsync(f->slots[slot][p]) < 0)
 			return ERR_IO;
 		(void)posix_fadvise(f->slots[slot][p], 0, 0, POSIX_FADV_DONTNEED); /* a wish */
@@ -62,8 +64,7 @@ static int slot_sync(void *arg, unsigned slot)
 static uint64_t slot_room(void *arg, unsigned slot, enum image_part part)
 {
 	(void)slot;
-	(void)part;
-	return ((struct slot_files *)arg)->room;
+	return ((struct slot_files *)arg)->room[part];
 }
 
 static int table_read(void *arg, unsigned copy, uint8_t out[static TABLE_BYTES])
@@ -85,12 +86,29 @@ static int open_file(int folder, const char *name)
 	return openat(folder, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 }
 
+void slot_files_none(struct slot_files *f)
+{
+	*f = (struct slot_files){ .table = -1 };
+	for (unsigned s = 0; s < SLOTS; s++)
+		for (unsigned p = 0; p < PART_COUNT; p++)
+			f->slots[s][p] = -1;
+}
+
+int slot_files_table(struct slot_files *f, int folder, struct slot_disk *disk)
+{
+	f->table = open_file(folder, "slots");
+	*disk = (struct slot_disk){ .arg = f, .write = slot_write, .read = slot_read, .sync = slot_sync, .room = slot_room,
+		                    .table_read = table_read, .table_write = table_write };
+	return f->table >= 0 && fsync(folder) == 0 ? 0 : ERR_IO;
+}
+
 int slot_files_open(struct slot_files *f, int folder, struct slot_disk *disk)
 {
 	char name[32];
 	bool is_open = true;
 
-	f->room = (uint64_t)SLOT_ROOM_MIB << 20;
+	for (unsigned p = 0; p < PART_COUNT; p++)
+		f->room[p] = (uint64_t)SLOT_ROOM_MIB << 20;
 	for (unsigned s = 0; s < SLOTS; s++) {
 		for (unsigned p = 0; p < PART_COUNT; p++) {
 			snprintf(name, sizeof name, "slot-%c.%s", 'a' + s, image_part_names[p]);
@@ -98,9 +116,8 @@ int slot_files_open(struct slot_files *f, int folder, struct slot_disk *disk)
 			is_open &= f->slots[s][p] >= 0;
 		}
 	}
-	f->table = open_file(folder, "slots");
-	*disk = (struct slot_disk){ f, slot_write, slot_read, slot_sync, slot_room, table_read, table_write };
-	return is_open && f->table >= 0 && fsync(folder) == 0 ? 0 : ERR_IO;
+	int rc = slot_files_table(f, folder, disk);
+	return is_open ? rc : ERR_IO;
 }
 
 void slot_files_close(struct slot_files *f)

@@ -113,7 +113,9 @@ int slots_store(const struct slot_disk *d, struct slot_table *t)
 
 	next.sequence++;
 	encode(&next, raw);
-	int rc = d->table_write(d->arg, next.sequence % TABLE_COPIES, raw);
+	int rc = d->boot ? d->boot(d->arg, &next) : 0;
+	if (!rc)
+		rc = d->table_write(d->arg, next.sequence % TABLE_COPIES, raw);
 	if (!rc)
 		*t = next;
 	return rc;

@@ -14,6 +14,7 @@
 
 enum { SLOTS = 2, SLOT_TRIES = 3, TABLE_BYTES = 512, TABLE_COPIES = 2 };
 
+struct slot_table;
 /* What the root side opens: partitions, or files. Offsets in bytes; each returns 0 or ERR_*. */
 struct slot_disk {
 	void *arg;
@@ -25,6 +26,8 @@ struct slot_disk {
 	int (*table_read)(void *arg, unsigned copy, uint8_t out[static TABLE_BYTES]);
 	/* On the medium when it returns. */
 	int (*table_write)(void *arg, unsigned copy, const uint8_t in[static TABLE_BYTES]);
+	/* Before a table is written: the boot loader is to choose by it. NULL: it reads the table itself. */
+	int (*boot)(void *arg, const struct slot_table *t);
 };
 
 enum slot_state { SLOT_EMPTY, SLOT_WRITING, SLOT_READY, SLOT_STATE_COUNT };

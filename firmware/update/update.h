@@ -14,17 +14,29 @@ extern const bool update_trust_is_development;
 /* ---- slot_files.c: slots of a box without partitions: files of our folder. The image brings its own descriptors ---- */
 struct slot_files {
 	int slots[SLOTS][PART_COUNT], table;
-	uint64_t room;
+	uint64_t room[PART_COUNT];
 };
 enum { SLOT_ROOM_MIB = 2048 };
 /* Opens or makes them in folder. ERR_IO. */
 int slot_files_open(struct slot_files *f, int folder, struct slot_disk *disk);
 void slot_files_close(struct slot_files *f);
+/* Its parts: nothing is open; only the table file is opened, and the calls for what descriptors there are. ERR_IO. */
+void slot_files_none(struct slot_files *f);
+int slot_files_table(struct slot_files *f, int folder, struct slot_disk *disk);
+
+/* ---- slot_image.c ---- */
+struct slot_image {
+	struct slot_files files; /* first: the calls take either. The running slot's parts stay closed */
+	int programs;            /* EFI/Linux of the ESP */
+	unsigned booted;
+	struct image_version version; /* of what runs */
+};
 
 struct update {
 	struct proc *proc;
 	int folder;
-	struct slot_files files;
+	struct slot_files files; /* a guest's; on the appliance: */
+	struct slot_image image;
 	struct slot_disk disk;
 	struct slot_table table;
 	struct install install;

@@ -89,7 +89,7 @@ static int table_write(void *arg, unsigned copy, const uint8_t in[static TABLE_B
 }
 
 static struct disk disk;
-static const struct slot_disk ops = { &disk, disk_write, disk_read, disk_sync, disk_room, table_read, table_write };
+static const struct slot_disk ops = { &disk, disk_write, disk_read, disk_sync, disk_room, table_read, table_write, NULL };
 
 /* ---- files ---- */
 

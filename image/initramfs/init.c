@@ -41,34 +41,31 @@ static void read_root_hash(char hash[HASH_HEX + 1])
 	hash[HASH_HEX] = 0;
 }
 
-/* The two partitions are named by the halves of the hash; a GUID's first three fields are little endian on disk. */
-static void guid_of(const char *hex, uint8_t guid[GUID_BYTES])
+/* The hash tree is named by the first half of the root hash (image/steps/root). */
+static void name_of(const char *hex, uint8_t name[NAME_BYTES])
 {
-	static const uint8_t place[GUID_BYTES] = { 3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15 };
-
-	for (unsigned i = 0; i < GUID_BYTES; i++) {
+	for (unsigned i = 0; i < NAME_BYTES; i++) {
 		unsigned v;
 		sscanf(hex + 2 * (size_t)i, "%2x", &v);
-		guid[place[i]] = (uint8_t)v;
+		name[i] = (uint8_t)v;
 	}
 }
 
 /* Disks appear when they like: some controllers take seconds. */
-static void find(const char *what, const uint8_t guid[GUID_BYTES], char name[DEVICE_NAME])
+static void find(const uint8_t tree[NAME_BYTES], char data[DEVICE_NAME], char hash[DEVICE_NAME])
 {
 	const struct timespec step = { 0, STEP_MS * 1000000L };
 	struct stat st;
-	uint64_t bytes;
 
 	for (int waited = 0; waited < WAIT_MS; waited += STEP_MS) {
 		int rc = modules_load();
 		if (rc < 0)
 			fail("gatehouse: the list of modules: %s", strerror(-rc));
-		if (partition_find(guid, name, &bytes) && stat(name, &st) == 0)
+		if (partition_find(tree, data, hash) && stat(data, &st) == 0 && stat(hash, &st) == 0)
 			return;
 		nanosleep(&step, NULL);
 	}
-	fail("gatehouse: no disk has this slot's %s partition", what);
+	fail("gatehouse: no disk has this slot");
 }
 
 static void move_to_root(const char *from)
@@ -96,16 +93,14 @@ static void switch_root(void)
 int main(void)
 {
 	char hash[HASH_HEX + 1], data_name[DEVICE_NAME], hash_name[DEVICE_NAME];
-	uint8_t data_guid[GUID_BYTES], hash_guid[GUID_BYTES];
+	uint8_t tree[NAME_BYTES];
 
 	mount_kernel("devtmpfs", "/dev", MS_NOSUID);
 	mount_kernel("proc", "/proc", MS_NOSUID | MS_NODEV | MS_NOEXEC);
 	mount_kernel("sysfs", "/sys", MS_NOSUID | MS_NODEV | MS_NOEXEC);
 	read_root_hash(hash);
-	guid_of(hash, data_guid);
-	guid_of(hash + HASH_HEX / 2, hash_guid);
-	find("root", data_guid, data_name);
-	find("hash", hash_guid, hash_name);
+	name_of(hash, tree);
+	find(tree, data_name, hash_name);
 	int rc = verity_open(data_name, hash_name, hash);
 	if (rc < 0)
 		fail("gatehouse: dm-verity over %s: %s", data_name, strerror(-rc));

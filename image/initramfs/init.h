@@ -8,16 +8,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { HASH_HEX = 64, GUID_BYTES = 16, DEVICE_NAME = 64 };
+enum { HASH_HEX = 64, NAME_BYTES = 16, DEVICE_NAME = 64 };
 
 /* modules.c: reads the list that the build made (its format stands in image/steps/initrd). */
 /* Loads what must always be there and what the hardware that is present asks for; again and again it may be
  * called while devices appear. 0, or a negative errno of the list itself: one module that fails is only said. */
 int modules_load(void);
 
-/* partition.c: the partition with this GUID (as it stands on disk), on whichever disk: a GPT with a right checksum
- * is asked for. Disks of 4096-byte sectors too. True: *name is its device below /dev, *bytes its size. */
-bool partition_find(const uint8_t guid[GUID_BYTES], char name[DEVICE_NAME], uint64_t *bytes);
+/* partition.c: the hash tree of that name (the first half of the root hash), on whichever disk: a GPT with a right checksum
+ * is asked for. Disks of 4096-byte sectors too. The root file system is in the partition before it. True: both devices. A
+ * tree that only claims the name does not pass verity_open. */
+bool partition_find(const uint8_t tree[NAME_BYTES], char data[DEVICE_NAME], char hash[DEVICE_NAME]);
 
 /* verity.c: /dev/dm-0 over data and hash device, checked against the root hash (hex); the hash device begins with
  * a superblock as veritysetup(8) writes it. What does not fit makes the kernel panic. Negative errno. */

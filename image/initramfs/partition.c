@@ -71,31 +71,47 @@ static bool read_table(int fd, unsigned *sector, uint8_t entries[static ENTRIES 
 	       (read_entries(fd, *sector, 1, entries) || read_entries(fd, *sector, bytes / *sector - 1, entries));
 }
 
-static bool find_on(const char *disk, const uint8_t guid[GUID_BYTES], char name[DEVICE_NAME], uint64_t *bytes)
+/* What veritysetup(8) writes at the start of a hash tree, with the UUID that image/steps/root gives it. */
+static bool is_tree(int fd, uint64_t at, const uint8_t name[NAME_BYTES])
+{
+	uint8_t start[32];
+
+	return pread(fd, start, sizeof start, (off_t)at) == (ssize_t)sizeof start && memcmp(start, "verity\0", 8) == 0 &&
+	       memcmp(start + 16, name, NAME_BYTES) == 0;
+}
+
+/* nvme0n1p2, vda2: the kernel puts a p where the disk's name ends with a digit. */
+static void device_of(const char *disk, unsigned number, char name[DEVICE_NAME])
+{
+	char last = disk[strlen(disk) - 1];
+
+	snprintf(name, DEVICE_NAME, "/dev/%.40s%s%u", disk, last >= '0' && last <= '9' ? "p" : "", number);
+}
+
+static bool find_on(const char *disk, const uint8_t tree[NAME_BYTES], char data[DEVICE_NAME], char hash[DEVICE_NAME])
 {
 	static uint8_t entries[ENTRIES * ENTRY_BYTES];
 	char path[DEVICE_NAME + 8];
-	unsigned sector = 0;
+	unsigned sector = 0, number = 0;
 
 	snprintf(path, sizeof path, "/dev/%s", disk);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	bool is_read = fd >= 0 && read_table(fd, &sector, entries);
+	for (unsigned i = 1; is_read && !number && i < ENTRIES; i++) {
+		uint64_t first = u64(entries + (size_t)i * ENTRY_BYTES + 32);
+		if (first && is_tree(fd, first * sector, tree))
+			number = i + 1;
+	}
 	if (fd >= 0)
 		close(fd);
-	for (unsigned i = 0; is_read && i < ENTRIES; i++) {
-		const uint8_t *e = entries + (size_t)i * ENTRY_BYTES;
-		if (memcmp(e + 16, guid, GUID_BYTES) != 0)
-			continue;
-		/* nvme0n1p2, vda2: the kernel puts a p where the disk's name ends with a digit. */
-		char last = disk[strlen(disk) - 1];
-		snprintf(name, DEVICE_NAME, "/dev/%.40s%s%u", disk, last >= '0' && last <= '9' ? "p" : "", i + 1);
-		*bytes = (u64(e + 40) - u64(e + 32) + 1) * sector;
-		return true;
-	}
-	return false;
+	if (!number)
+		return false;
+	device_of(disk, number - 1, data);
+	device_of(disk, number, hash);
+	return true;
 }
 
-bool partition_find(const uint8_t guid[GUID_BYTES], char name[DEVICE_NAME], uint64_t *bytes)
+bool partition_find(const uint8_t tree[NAME_BYTES], char data[DEVICE_NAME], char hash[DEVICE_NAME])
 {
 	glob_t disks;
 	bool is_found = false;
@@ -105,7 +121,7 @@ bool partition_find(const uint8_t guid[GUID_BYTES], char name[DEVICE_NAME], uint
 	for (size_t i = 0; !is_found && i < disks.gl_pathc; i++) {
 		char disk[DEVICE_NAME];
 		if (sscanf(disks.gl_pathv[i], "/sys/block/%40[^/]", disk) == 1)
-			is_found = find_on(disk, guid, name, bytes);
+			is_found = find_on(disk, tree, data, hash);
 	}
 	globfree(&disks);
 	return is_found;

@@ -13,11 +13,9 @@ extern char **environ;
 
 enum { STEP_MS = 200 };
 
-/* What the operators' shell prints of the programs; NULL when it cannot say. */
-static json_t *ask_processes(void)
+/* What the operators' shell prints; NULL when it cannot say. */
+static json_t *ask(char *const argv[])
 {
-	char *const argv[] = { (char *)"ghsh", (char *)"--json", (char *)"--role", (char *)"auditor", (char *)"show",
-		               (char *)"processes", NULL };
 	posix_spawn_file_actions_t actions;
 	json_t *answer = NULL;
 	int pipe_fds[2], status;
@@ -47,7 +45,9 @@ static json_t *ask_processes(void)
 
 static bool all_run(void)
 {
-	json_t *programs = ask_processes(), *program;
+	char *const argv[] = { (char *)"ghsh", (char *)"--json", (char *)"--role", (char *)"auditor", (char *)"show",
+		               (char *)"processes", NULL };
+	json_t *programs = ask(argv), *program;
 	bool is_good = programs && json_array_size(programs) > 0;
 	size_t i;
 
@@ -69,4 +69,14 @@ bool slot_is_healthy(unsigned wait_s)
 		nanosleep(&step, NULL);
 	}
 	return false;
+}
+
+bool slot_confirm(void)
+{
+	char *const argv[] = { (char *)"ghsh", (char *)"--json", (char *)"upgrade", (char *)"confirm", NULL };
+	json_t *answer = ask(argv);
+	bool is_done = answer != NULL;
+
+	json_decref(answer);
+	return is_done;
 }

@@ -1,11 +1,8 @@
-#include "run/version.h"
 #include "slot.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 
 enum { WAIT_S = 150 };
 
@@ -15,13 +12,8 @@ static int bless(void)
 		fprintf(stderr, "gh-slot: after %d s not all programs run; this slot is not marked as good\n", WAIT_S);
 		return EXIT_FAILURE;
 	}
-	if (mount("/dev/disk/by-partlabel/gatehouse-esp", "/efi", "vfat", MS_NODEV | MS_NOSUID | MS_NOEXEC, "umask=0077") < 0) {
-		fprintf(stderr, "gh-slot: the boot partition: %s\n", strerror(errno));
-		return EXIT_FAILURE;
-	}
-	int rc = slot_bless("/efi/EFI/Linux", GATEHOUSE_VERSION);
-	if (umount("/efi") < 0 || rc < 0) {
-		fprintf(stderr, "gh-slot: mark version %s as good: %s\n", GATEHOUSE_VERSION, strerror(rc < 0 ? -rc : errno));
+	if (!slot_confirm()) {
+		fprintf(stderr, "gh-slot: this slot could not be marked as good\n");
 		return EXIT_FAILURE;
 	}
 	return EXIT_SUCCESS;

@@ -1,4 +1,5 @@
 """A virtual machine that runs the image: qemu without KVM, UEFI, the serial console as a person would use it."""
+import json
 import os
 import pathlib
 import re
@@ -11,6 +12,7 @@ import time
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 OUT = TOP / "build/image"
+HERE = TOP / "image/test"
 FIRMWARE = pathlib.Path("/usr/share/OVMF")
 ESCAPES = re.compile(rb"\x1b\[[0-9;?=]*[ -/]*[A-Za-z]|\x1b[=>c]|[\x00\x07\r]")
 
@@ -18,6 +20,9 @@ ESCAPES = re.compile(rb"\x1b\[[0-9;?=]*[ -/]*[A-Za-z]|\x1b[=>c]|[\x00\x07\r]")
 def image():
     """The raw disk that was built last."""
     return max(OUT.glob("gatehouse-*.raw"), key=lambda p: p.stat().st_mtime)
+
+
+PASSWORD = "tulip-Garden-77river"  # of `admin` once it has been chosen
 
 
 class Disk:
@@ -34,6 +39,19 @@ class Disk:
         with open(self.path, "r+b") as file:
             file.seek(offset)
             file.write(data)
+
+
+    def put_file(self, source, name):
+        """A file on the data partition, from outside, while no machine runs."""
+        table = json.loads(subprocess.run(["sfdisk", "-J", self.path], check=True, capture_output=True, text=True).stdout)
+        part = next(p for p in table["partitiontable"]["partitions"] if p.get("name") == "gatehouse-data")
+        offset = part["start"] * table["partitiontable"]["sectorsize"]
+        device = f"{self.path}?offset={offset}"
+        subprocess.run(["e2fsck", "-p", device], capture_output=True)
+        said = subprocess.run(["debugfs", "-w", "-R", f"write {source} {name}", device], check=True, capture_output=True, text=True)
+        if "Allocated inode" not in said.stdout:
+            raise AssertionError(said.stdout + said.stderr)
+        subprocess.run(["debugfs", "-w", "-R", f"set_inode_field {name} mode 0100644", device], check=True, capture_output=True)
 
 
 class Machine:
@@ -133,6 +151,25 @@ class Machine:
         self.serial.setblocking(True)
         self.serial.sendall(line.encode() + b"\r")
         self.serial.setblocking(False)
+
+    def first_login(self, timeout=180):
+        """A fresh box: admin, Enter, a password of one's own."""
+        self.expect("^login: ", timeout)
+        self.send("admin")
+        self.expect("^Password: ", 30)
+        self.send("")
+        self.expect("choose your own[^$]*New password: ", 60)
+        self.send(PASSWORD)
+        self.expect("Once more: ", 30)
+        self.send(PASSWORD)
+        self.expect(r"^\S+> ", 60)
+
+    def log_in(self, timeout=180, prompt=r"^\S+> "):
+        self.expect("^login: ", timeout)
+        self.send("admin")
+        self.expect("^Password: ", 30)
+        self.send(PASSWORD)
+        self.expect(prompt, 60)
 
     def command(self, line, timeout=60):
         """A line for the operators' shell; what it answers, up to the next prompt."""

@@ -14,17 +14,20 @@ class Boot(unittest.TestCase):
     def start(self, **how):
         machine = Machine(self.disk, **how)
         self.addCleanup(lambda: machine.process.poll() is None and machine.cut())
-        machine.expect(r"^gatehouse> ", 180)
+        machine.expect(r"^login: ", 180)
+        machine.at = 0
         return machine
 
     def test_first_start_and_the_settings_after_the_mains_switch(self):
         machine = self.start()
         print(f"first start to the console's prompt: {machine.seconds():.1f} s")
+        machine.first_login()
         machine.command("set system name fontaine")
         self.assertIn("generation", machine.command("commit"))
         machine.cut()
         machine = self.start()
         print(f"second start to the console's prompt: {machine.seconds():.1f} s")
+        machine.log_in()
         self.assertIn("fontaine", machine.command("show settings system"))
         machine.cut()
 
@@ -33,13 +36,13 @@ class Boot(unittest.TestCase):
         self.disk.write(((1 + 512) << 20) + 4096 * 3 + 17, b"\xff\x00\xff\x00")
         with Machine(self.disk) as machine:
             text = machine.ends(120)
-        self.assertNotIn(b"gatehouse> ", text)
+        self.assertNotIn(b"login: ", text)
 
     def test_a_hash_tree_turned_over_is_seen(self):
         self.disk.write(((1 + 512 + 2048) << 20) + 4096 + 5, b"\xff\x00\xff\x00")
         with Machine(self.disk) as machine:
             text = machine.ends(120)
-        self.assertNotIn(b"gatehouse> ", text)
+        self.assertNotIn(b"login: ", text)
 
 
 if __name__ == "__main__":

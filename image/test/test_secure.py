@@ -45,11 +45,11 @@ class SecureBoot(unittest.TestCase):
     def assert_refused(self):
         with Machine(self.disk, secure=True) as machine:
             machine.expect("Access [Dd]enied|Security Violation|Image was not|Error loading", 60)
-            self.assertNotIn(b"gatehouse> ", machine.text)
+            self.assertNotIn(b"login: ", machine.text)
 
     def test_ours_starts_locked_down(self):
         with Machine(self.disk, secure=True) as machine:
-            machine.expect("^gatehouse> ", 180)
+            machine.expect("^login: ", 180)
 
     def test_one_byte_changed(self):
         program = bytearray((OUT / "gatehouse.efi").read_bytes())

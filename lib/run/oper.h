@@ -71,8 +71,9 @@ enum {
 };
 
 /* Users of the system that operators are over SSH: one an account, by its name, and one group. Who is such a user at the
- * operators' socket has proved to be that account (sshd, by a key or through PAM). */
-enum { OPER_GID = 100000, OPER_UID_FIRST = 100001, OPER_UID_LAST = OPER_UID_FIRST + 0xffff };
+ * operators' socket has proved to be that account (sshd, by a key or through PAM). OPER_UID_CONSOLE is the appliance's console: nobody
+ * before a login, but one who stands before the box. */
+enum { OPER_GID = 100000, OPER_UID_CONSOLE = 100000, OPER_UID_FIRST = 100001, OPER_UID_LAST = OPER_UID_FIRST + 0xffff };
 
 /* By number on the wire; which may do what is in gh-conf's rights. */
 enum oper_role {

@@ -285,7 +285,8 @@ static int probe(struct proc *p)
 static const struct option options[] = {
 	{ "instance", required_argument, NULL, 'i' }, { "state", required_argument, NULL, 's' },
 	{ "empty", required_argument, NULL, 'e' },    { "uid", required_argument, NULL, 'u' },
-	{ "fence-probe", no_argument, NULL, 'p' },
+	{ "fence-probe", no_argument, NULL, 'p' },   { "appliance", no_argument, NULL, 'a' },
+	{ "no-appliance", no_argument, NULL, 'n' },
 	{ "log", required_argument, NULL, 'l' },    { 0 },
 };
 
@@ -315,6 +316,10 @@ static int parse(struct proc *p, int argc, char **argv, bool *is_probe)
 			if (bytes_to_u64(bytes_of(optarg), 255, &v))
 				return ERR_RANGE;
 			log_set_pipe((int)v);
+			break;
+		case 'a':
+		case 'n':
+			p->is_appliance = o == 'a';
 			break;
 		case 'p':
 			*is_probe = true;
@@ -371,6 +376,11 @@ struct loop *proc_loop(struct proc *p)
 struct bus *proc_bus(struct proc *p)
 {
 	return p->bus;
+}
+
+bool proc_is_appliance(const struct proc *p)
+{
+	return p->is_appliance;
 }
 
 unsigned proc_instance(const struct proc *p)

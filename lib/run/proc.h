@@ -53,6 +53,8 @@ int proc_main(int argc, char **argv, const struct proc_def *def);
 struct loop *proc_loop(struct proc *p);
 struct bus *proc_bus(struct proc *p);
 unsigned proc_instance(const struct proc *p);
+/* Is the whole machine ours (gh-super --appliance), or are we a guest of another system? */
+bool proc_is_appliance(const struct proc *p);
 /* The program's own folder (its row of the service table), opened; the caller's. For `prepare`:
  * what is opened through it later works the same in every kind of fence. A negative error. */
 int proc_open_folder(const struct proc *p);

@@ -25,6 +25,7 @@ struct proc {
 	struct proc_listener waiting[PROC_LISTENERS_MAX]; /* came before the first settings */
 	unsigned n_waiting;
 	struct loop_timer grace;
+	bool is_appliance;
 	bool has_begun, is_applied, is_stopping;
 	int exit_code;
 };

@@ -1,7 +1,8 @@
-/* Names of slots' programs on the ESP, and what a good start makes of them. */
-#include "slot.h"
+/* Names of slots' programs on the ESP, and what becomes of them. */
+#include "esp.h"
 
-#include <errno.h>
+#include "base/err.h"
+
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,19 +25,19 @@ static void test_names(void **state)
 	static const char *const bad[] = { "", "gatehouse-.efi", "gatehouse-1.2.efi.tmp", "gatehouse-1.2+.efi", "gatehouse-+3.efi",
 		"gatehouse-1.2+3-.efi", "gatehouse-1.2+x.efi", "other-1.2+3.efi", "gatehouse-1.2+3", "gatehouse-1/2+3.efi",
 		"gatehouse-1.2+3.1.efi", "gatehouse-1.2.3.4.5.6.7.8.9.10.11.12.13.14.15.16.17.efi" };
-	char version[SLOT_VERSION], name[SLOT_NAME];
+	char version[ESP_VERSION], name[ESP_NAME];
 	int left;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
-		assert_true(slot_name_parse(good[i].name, version, &left));
+		assert_true(esp_name_parse(good[i].name, version, &left));
 		assert_string_equal(version, good[i].version);
 		assert_int_equal(left, good[i].left);
 	}
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-		if (slot_name_parse(bad[i], version, &left))
+		if (esp_name_parse(bad[i], version, &left))
 			fail_msg("taken: %s", bad[i]);
-	slot_name_full("1.2.3", name);
+	esp_name_put("1.2.3", 3, name);
 	assert_string_equal(name, "gatehouse-1.2.3+3.efi");
 }
 
@@ -53,29 +54,46 @@ static bool is_there(int dir, const char *name)
 	return faccessat(dir, name, F_OK, 0) == 0;
 }
 
-static void test_bless(void **state)
+static const struct image_version v10 = { { 1, 0, 0 } }, v11 = { { 1, 1, 0 } }, v12 = { { 1, 2, 0 } };
+
+static void test_counters(void **state)
 {
-	char folder[] = "/tmp/slot-XXXXXX";
+	char folder[] = "/tmp/esp-XXXXXX";
+	struct image_version other;
 
 	(void)state;
 	assert_non_null(mkdtemp(folder));
 	int dir = open(folder, O_RDONLY | O_DIRECTORY);
-	assert_int_equal(slot_bless(folder, "1.1.0"), -ENOENT);
+	assert_int_equal(esp_set(dir, &v11, 3), ERR_NOT_FOUND);
+	assert_int_equal(esp_left(dir, &v11), ERR_NOT_FOUND);
+	assert_false(esp_other(dir, &v11, &other));
 	touch(dir, "gatehouse-1.0.0+3.efi");
 	touch(dir, "gatehouse-1.1.0+2-1.efi");
-	assert_int_equal(slot_bless(folder, "1.1.0"), 0);
+	assert_int_equal(esp_left(dir, &v11), 2);
+	assert_int_equal(esp_set(dir, &v11, 3), 0);
 	assert_true(is_there(dir, "gatehouse-1.1.0+3.efi") && !is_there(dir, "gatehouse-1.1.0+2-1.efi"));
 	assert_true(is_there(dir, "gatehouse-1.0.0+3.efi"));
 	/* Power was cut when both names were there; a second good start changes nothing. */
 	touch(dir, "gatehouse-1.1.0+1-2.efi");
-	assert_int_equal(slot_bless(folder, "1.1.0"), 0);
-	assert_int_equal(slot_bless(folder, "1.1.0"), 0);
+	assert_int_equal(esp_set(dir, &v11, 3), 0);
+	assert_int_equal(esp_set(dir, &v11, 3), 0);
 	assert_true(is_there(dir, "gatehouse-1.1.0+3.efi") && !is_there(dir, "gatehouse-1.1.0+1-2.efi"));
-	/* The evidence of a failed slot stays. */
+	/* How often a version failed stays to be seen. */
 	touch(dir, "gatehouse-1.2.0+0-3.efi");
-	assert_int_equal(slot_bless(folder, "1.1.0"), 0);
+	assert_int_equal(esp_set(dir, &v12, 0), 0);
 	assert_true(is_there(dir, "gatehouse-1.2.0+0-3.efi"));
-	static const char *const all[] = { "gatehouse-1.0.0+3.efi", "gatehouse-1.1.0+3.efi", "gatehouse-1.2.0+0-3.efi" };
+	assert_true(esp_other(dir, &v11, &other));
+	assert_int_equal(image_version_cmp(&other, &v12), 0);
+	/* What is not ours stays. */
+	touch(dir, "other.efi");
+	assert_int_equal(esp_keep_only(dir, &v11), 0);
+	assert_false(esp_other(dir, &v11, &other));
+	assert_true(is_there(dir, "other.efi") && is_there(dir, "gatehouse-1.1.0+3.efi"));
+	touch(dir, "upgrade.new");
+	assert_int_equal(esp_add(dir, "upgrade.new", &v10, 3), 0);
+	assert_int_equal(esp_left(dir, &v10), 3);
+	assert_false(is_there(dir, "upgrade.new"));
+	static const char *const all[] = { "gatehouse-1.0.0+3.efi", "gatehouse-1.1.0+3.efi", "other.efi" };
 	for (size_t i = 0; i < 3; i++)
 		assert_int_equal(unlinkat(dir, all[i], 0), 0);
 	close(dir);
@@ -84,7 +102,7 @@ static void test_bless(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_names), cmocka_unit_test(test_bless) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_names), cmocka_unit_test(test_counters) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-#include "slot.h"
+#include "esp.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -19,17 +19,17 @@ static bool read_counter(const char *p, const char *end, int *left)
 	return true;
 }
 
-bool slot_name_parse(const char *name, char version[SLOT_VERSION], int *left)
+bool esp_name_parse(const char *name, char version[ESP_VERSION], int *left)
 {
 	size_t n = strlen(name), head = sizeof prefix - 1, tail = sizeof suffix - 1;
 
-	if (n <= head + tail || n >= SLOT_NAME || strncmp(name, prefix, head) != 0 || strcmp(name + n - tail, suffix) != 0)
+	if (n <= head + tail || n >= ESP_NAME || strncmp(name, prefix, head) != 0 || strcmp(name + n - tail, suffix) != 0)
 		return false;
 	size_t m = strspn(name + head, "0123456789.");
 	bool is_counted = name[head + m] == '+';
 	if (!is_counted)
 		m = n - head - tail;
-	if (m == 0 || m >= SLOT_VERSION || strspn(name + head, "0123456789.") < m)
+	if (m == 0 || m >= ESP_VERSION || strspn(name + head, "0123456789.") < m)
 		return false;
 	memcpy(version, name + head, m);
 	version[m] = 0;
@@ -37,7 +37,7 @@ bool slot_name_parse(const char *name, char version[SLOT_VERSION], int *left)
 	return !is_counted || read_counter(name + head + m + 1, name + n - tail, left);
 }
 
-void slot_name_full(const char *version, char name[SLOT_NAME])
+void esp_name_put(const char *version, unsigned left, char name[ESP_NAME])
 {
-	snprintf(name, SLOT_NAME, "%s%s+%d%s", prefix, version, SLOT_TRIES, suffix);
+	snprintf(name, ESP_NAME, "%s%s+%u%s", prefix, version, left, suffix);
 }

@@ -1,0 +1,123 @@
+#include "esp.h"
+
+#include "base/err.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* fn says whether to go on. */
+static int each(int programs, bool (*fn)(void *arg, const char *name, const struct image_version *version, int left), void *arg)
+{
+	char text[ESP_VERSION];
+	int left, fd = openat(programs, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!d) {
+		if (fd >= 0)
+			(void)close(fd); /* read only */
+		return ERR_IO;
+	}
+	for (const struct dirent *e; (e = readdir(d));) {
+		struct image_version v;
+		if (esp_name_parse(e->d_name, text, &left) && image_version_parse(bytes_of(text), &v) == 0 && !fn(arg, e->d_name, &v, left))
+			break;
+	}
+	(void)closedir(d); /* read only */
+	return 0;
+}
+
+struct search {
+	const struct image_version *version; /* of it, or (is_other) of any but it */
+	bool is_other, is_found;
+	const char *but; /* a name that is not meant; NULL */
+	int left;
+	struct image_version found;
+	char name[ESP_NAME];
+};
+
+static bool look(void *arg, const char *name, const struct image_version *v, int left)
+{
+	struct search *s = arg;
+	bool is_same = image_version_cmp(v, s->version) == 0;
+
+	if (is_same == s->is_other || (s->but && strcmp(name, s->but) == 0))
+		return true;
+	if (s->is_found && (s->is_other ? image_version_cmp(v, &s->found) <= 0 : left <= s->left))
+		return true;
+	s->is_found = true;
+	s->left = left;
+	s->found = *v;
+	memcpy(s->name, name, strlen(name) + 1); /* esp_name_parse takes no longer one */
+	return true;
+}
+
+static int sync_folder(int programs)
+{
+	return fsync(programs) < 0 ? ERR_IO : 0;
+}
+
+int esp_left(int programs, const struct image_version *version)
+{
+	struct search s = { .version = version };
+	int rc = each(programs, look, &s);
+
+	return rc ? rc : !s.is_found ? ERR_NOT_FOUND : s.left < 0 ? 0 : s.left;
+}
+
+bool esp_other(int programs, const struct image_version *but, struct image_version *out)
+{
+	struct search s = { .version = but, .is_other = true };
+
+	if (each(programs, look, &s) || !s.is_found)
+		return false;
+	*out = s.found;
+	return true;
+}
+
+/* Removes what the search finds until nothing is left. */
+static int remove_all(int programs, struct search s)
+{
+	for (;;) {
+		s.is_found = false;
+		int rc = each(programs, look, &s);
+		if (rc || !s.is_found)
+			return rc ? rc : sync_folder(programs);
+		if (unlinkat(programs, s.name, 0) < 0)
+			return ERR_IO;
+	}
+}
+
+int esp_set(int programs, const struct image_version *version, unsigned left)
+{
+	struct search s = { .version = version };
+	char text[IMAGE_VERSION_TEXT], wanted[ESP_NAME];
+	int rc = each(programs, look, &s);
+
+	if (rc || !s.is_found)
+		return rc ? rc : ERR_NOT_FOUND;
+	image_version_text(version, text);
+	esp_name_put(text, left, wanted);
+	if (s.left == (int)left)
+		memcpy(wanted, s.name, sizeof wanted); /* with the count of failures: it is evidence */
+	else if (renameat(programs, s.name, programs, wanted) < 0)
+		return ERR_IO;
+	return remove_all(programs, (struct search){ .version = version, .but = wanted });
+}
+
+int esp_keep_only(int programs, const struct image_version *version)
+{
+	return remove_all(programs, (struct search){ .version = version, .is_other = true });
+}
+
+int esp_add(int programs, const char *from, const struct image_version *version, unsigned left)
+{
+	char text[IMAGE_VERSION_TEXT], wanted[ESP_NAME];
+
+	image_version_text(version, text);
+	esp_name_put(text, left, wanted);
+	if (sync_folder(programs) || renameat(programs, from, programs, wanted) < 0)
+		return ERR_IO;
+	return sync_folder(programs);
+}
