@@ -263,16 +263,17 @@ static void on_done(struct answer *w, struct wire *f)
 static void on_need(struct answer *w, struct wire *f)
 {
 	unsigned what = wire_u8(f), word = wire_u16(f);
+	bool is_secret = what == OPER_NEED_SECRET || what == OPER_NEED_OLD_SECRET;
 	struct conn *c = w->conn;
 	char detail[160];
 
-	snprintf(detail, sizeof detail, what == OPER_NEED_SECRET ? "word %u, a secret, is missing: append it as {\"content\": ...}" :
+	snprintf(detail, sizeof detail, is_secret ? "word %u, a secret, is missing: append it as {\"content\": ...}" :
 	         "word %u names a file: send its content in its place, as {\"content\": ...}", word);
 	if (is_live(w)) {
-		put_item(w, "need", json_pack("{s:s, s:i}", "what", what == OPER_NEED_SECRET ? "secret" : "file", "word", (int)word));
+		put_item(w, "need", json_pack("{s:s, s:i}", "what", is_secret ? "secret" : "file", "word", (int)word));
 		conn_end(c);
 	} else {
-		conn_problem(c, 422, what == OPER_NEED_SECRET ? "need-secret" : "need-file", detail);
+		conn_problem(c, 422, is_secret ? "need-secret" : "need-file", detail);
 	}
 	answer_free(w);
 }

@@ -429,6 +429,13 @@ class Api(WebCase):
         self.assertEqual(w.command("load", {"base64": base64.b64encode(saved.body).decode()}).status, 200)
         self.assertEqual(w.command("load", {"base64": base64.b64encode(b"\xff\xfe").decode()}).status, 422)
         self.assertEqual(w.command("certificate", "import", "other", {"content": "no certificate"}).status, 422)
+        # An encrypted key: its password is wanted as a further word.
+        sealed = subprocess.run(["/usr/bin/openssl", "genpkey", "-algorithm", "ed25519", "-aes256", "-pass", "pass:open sesame"],
+                                stdout=subprocess.PIPE, text=True, check=True).stdout
+        r = w.command("certificate", "import", "sealed", {"content": sealed})
+        self.assertEqual((r.status, r.code), (422, "need-secret"))
+        self.assertEqual(w.command("certificate", "import", "sealed", {"content": sealed}, {"content": "open sesame"}).status, 200)
+        self.assertEqual(w.command("key", "delete", "sealed").status, 200)
 
     def test_lines_come_as_they_are_made(self):
         w = self.session("boss")
