@@ -36,6 +36,7 @@ const struct command command_table[] = {
 	{ "show alarms", OPER_AUDITOR, RELAY(PROG_LOG), "Alarms that stand: severity, since when, what to do" },
 	{ "show alarms history [events]", OPER_AUDITOR, RELAY(PROG_LOG), "Alarms that were raised and cleared, the newest last" },
 	{ "show version", OPER_AUDITOR, OWN(cmd_show_version), "Version, running generation, uptime" },
+	{ "support bundle", OPER_OPERATOR, OWN(cmd_support_bundle), "A file for whoever helps you: settings without secrets, log, counters, alarms, programs, states (tar.gz)" },
 	{ "show identity", OPER_AUDITOR, RELAY(PROG_KEYS), "Who this box is: its host id, made at the first start, and whether it is on another machine since" },
 	{ "identity accept", OPER_ADMIN, RELAY(PROG_KEYS), "The machine was changed on purpose: this one is the box's from now on" },
 	{ "backup save <password>", OPER_ADMIN, OWN(cmd_backup_save), "All of this box into a file that only the password opens: settings, keys, people's data" },

@@ -27,6 +27,7 @@ struct conf_process {
 	char state[24];
 };
 
+struct support;
 struct conf {
 	struct proc *proc;
 	struct loop *loop;
@@ -36,6 +37,7 @@ struct conf {
 	struct relays relays;
 	struct expiry expiry;
 	struct transfer transfer;
+	struct support *support; /* a bundle being made; else NULL */
 	struct backup backup;
 	struct restore restore;
 	size_t upgrade_word; /* of the file that is being installed */
@@ -152,6 +154,8 @@ COMMAND_FN(cmd_capture_start);
 COMMAND_FN(cmd_capture_get);
 COMMAND_FN(cmd_capture_federation);
 int capture_on_opened(void *conf, struct chan *from, const struct frame *f);
+/* cmd_support.c */
+COMMAND_FN(cmd_support_bundle);
 /* cmd_turn.c */
 COMMAND_FN(cmd_turn_user_add);
 
