@@ -154,6 +154,10 @@ COMMAND_FN(cmd_capture_start);
 COMMAND_FN(cmd_capture_get);
 COMMAND_FN(cmd_capture_federation);
 int capture_on_opened(void *conf, struct chan *from, const struct frame *f);
+/* cmd_log_debug.c */
+COMMAND_FN(cmd_log_debug_domain);
+COMMAND_FN(cmd_log_debug_user);
+COMMAND_FN(cmd_log_debug_all);
 /* cmd_support.c */
 COMMAND_FN(cmd_support_bundle);
 /* cmd_turn.c */
