@@ -1,6 +1,7 @@
 #include "item.h"
 
 #include "base/err.h"
+#include "base/log.h"
 #include "proto/xmpp.h"
 #include "run/session.h"
 #include "answered.h"
@@ -217,6 +218,13 @@ static void from_client(struct im *im, struct session *s, struct item *it)
 		subscribe_sent(im, s, it);
 }
 
+/* That it came, never what it says. */
+static void tell_came(const char *event, const struct envelope *e)
+{
+	log_debug(event, LOG_ID("trace", e->trace), LOG_STR("kind", stanza_kind_name((enum stanza_kind)e->kind)), LOG_BYTES("from", e->from),
+	          LOG_BYTES("to", e->to), LOG_INT("bytes", e->stanza.n));
+}
+
 int item_on_stanza(void *program, struct chan *from, const struct frame *f)
 {
 	struct im *im = program;
@@ -236,6 +244,7 @@ int item_on_stanza(void *program, struct chan *from, const struct frame *f)
 	sm_count(s);
 	if (is_only_counted)
 		return 0;
+	tell_came("im.stanza.sent", &it.e);
 	it.session = s;
 	it.origin = s->sm ? ORIGIN_SESSION : ORIGIN_NONE;
 	it.h = s->sm ? s->sm->h_in : 0;
@@ -256,6 +265,7 @@ int item_on_route(void *program, struct chan *from, const struct frame *f)
 	if (envelope_decode(f->body, &it.e))
 		return ERR_SYNTAX;
 	im_stats[STAT_REMOTE_IN]++;
+	tell_came("im.stanza.came", &it.e);
 	partner_heard(im, &it.e);
 	if (it.e.id && !remote_take(im, it.e.id))
 		return 0;

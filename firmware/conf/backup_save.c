@@ -1,7 +1,6 @@
 /* backup save: our parts, then keys, then people's data; each sealed by gh-keys and given to the operator. */
 #include "base/err.h"
 #include "base/log.h"
-#include "base/text.h"
 #include "conf.h"
 #include "run/version.h"
 
@@ -17,26 +16,6 @@ static void undo(struct conf *c)
 	wire_put_u8(b, BACKUP_DROP);
 	(void)chan_end(bus_chan(c->bus, PROG_STORE, 0)); /* likewise */
 	backup_fini(&c->backup);
-}
-
-/* gatehouse-gate-20261124-190000.backup: no character that a file system or a shell takes badly. */
-static void name_file(struct conf *c)
-{
-	struct bytes name = rows_value(&c->store.running, SET_SYSTEM_NAME, BYTES_NONE);
-	char stamp[TEXT_TIME_BYTES], day[16] = "", safe[64];
-	size_t n = 0, d = 0;
-
-	for (size_t i = 0; i < name.n && n + 1 < sizeof safe; i++) {
-		uint8_t x = name.p[i];
-		bool is_good = (x >= 'a' && x <= 'z') || (x >= 'A' && x <= 'Z') || (x >= '0' && x <= '9') || x == '-';
-		safe[n++] = is_good ? (char)x : '-';
-	}
-	safe[n] = 0;
-	text_time(loop_wall_ms(c->loop), false, stamp);
-	for (const char *s = stamp; *s && d + 1 < sizeof day; s++)
-		if ((*s >= '0' && *s <= '9') || *s == 'T')
-			day[d++] = *s == 'T' ? '-' : *s;
-	snprintf(c->backup.file, sizeof c->backup.file, "gatehouse-%s-%s.backup", safe, day);
 }
 
 static void go_on(struct conf *c, struct oper *o);
@@ -159,7 +138,7 @@ static void begin(struct conf *c, struct oper *o, struct bytes password, bool ha
 	if (!transfer_begin(c, o, P(PROG_KEYS) | P(PROG_STORE), undo))
 		return;
 	c->backup = (struct backup){ .has_store = has_store };
-	name_file(c);
+	transfer_file_name(c, ".backup", c->backup.file);
 	int rc = collect_parts(c);
 	if (rc) {
 		transfer_end(c, o, rc, err_text(rc));

@@ -3,7 +3,7 @@ gh-conf_SRCS := firmware/conf/conf.c firmware/conf/txn.c firmware/conf/store.c f
 	firmware/conf/entry.c firmware/conf/conf_text.c firmware/conf/check.c firmware/conf/cert.c firmware/conf/keyring.c \
 	firmware/conf/expiry.c firmware/conf/listeners.c firmware/conf/audit.c firmware/conf/oper.c firmware/conf/handed.c firmware/conf/relay.c \
 	firmware/conf/commands.c firmware/conf/command.c firmware/conf/complete.c firmware/conf/place.c \
-	firmware/conf/cmd_settings.c firmware/conf/cmd_commit.c firmware/conf/cmd_show.c firmware/conf/cmd_metrics.c \
+	firmware/conf/cmd_settings.c firmware/conf/cmd_commit.c firmware/conf/cmd_show.c firmware/conf/cmd_metrics.c firmware/conf/cmd_log_debug.c firmware/conf/cmd_support.c firmware/conf/support_archive.c \
 	firmware/conf/cmd_certificate.c firmware/conf/cmd_turn.c firmware/conf/cmd_capture.c firmware/conf/cmd_box.c firmware/conf/cmd_upgrade.c \
 	firmware/conf/transfer.c firmware/conf/backup_part.c firmware/conf/backup_save.c firmware/conf/backup_restore.c \
 	firmware/conf/backup_decide.c firmware/conf/firewall.c \
@@ -11,7 +11,7 @@ gh-conf_SRCS := firmware/conf/conf.c firmware/conf/txn.c firmware/conf/store.c f
 	firmware/conf/throttle.c firmware/conf/totp.c firmware/conf/quality.c firmware/conf/rights.c firmware/conf/login.c \
 	firmware/conf/cmd_operator.c firmware/conf/cmd_operator_show.c firmware/conf/cmd_totp.c firmware/conf/cmd_audit.c firmware/conf/trail.c firmware/conf/approval.c
 gh-conf_LIBS := net run proto base
-gh-conf_LD := -levent_core -lseccomp -lexpat -lidn2 -licuuc -lssl -lcrypto
+gh-conf_LD := -larchive -levent_core -lseccomp -lexpat -lidn2 -licuuc -lssl -lcrypto
 
 UNIT += firmware/conf/conf_text_test firmware/conf/txn_test firmware/conf/check_test
 conf_text_test_SRCS := firmware/conf/conf_text.c firmware/conf/rows.c firmware/conf/entry.c

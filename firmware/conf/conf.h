@@ -28,6 +28,7 @@ struct conf_process {
 	char state[24];
 };
 
+struct support;
 struct conf {
 	struct proc *proc;
 	struct loop *loop;
@@ -37,6 +38,7 @@ struct conf {
 	struct relays relays;
 	struct expiry expiry;
 	struct transfer transfer;
+	struct support *support; /* a bundle being made; else NULL */
 	struct backup backup;
 	struct restore restore;
 	size_t upgrade_word; /* of the file that is being installed */
@@ -160,6 +162,12 @@ COMMAND_FN(cmd_capture_start);
 COMMAND_FN(cmd_capture_get);
 COMMAND_FN(cmd_capture_federation);
 int capture_on_opened(void *conf, struct chan *from, const struct frame *f);
+/* cmd_log_debug.c */
+COMMAND_FN(cmd_log_debug_domain);
+COMMAND_FN(cmd_log_debug_user);
+COMMAND_FN(cmd_log_debug_all);
+/* cmd_support.c */
+COMMAND_FN(cmd_support_bundle);
 /* cmd_turn.c */
 COMMAND_FN(cmd_turn_user_add);
 

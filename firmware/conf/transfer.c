@@ -1,4 +1,5 @@
 #include "base/err.h"
+#include "base/text.h"
 #include "conf.h"
 
 #include <stdio.h>
@@ -168,4 +169,23 @@ void transfer_down(struct conf *c, enum prog p)
 {
 	if (c->transfer.oper_id && (c->transfer.needs & P(p)))
 		fail(c, ERR_CLOSED, prog_name(p), " ended before all was done");
+}
+
+void transfer_file_name(const struct conf *c, const char *suffix, char out[static TRANSFER_NAME_BYTES])
+{
+	struct bytes name = rows_value(&c->store.running, SET_SYSTEM_NAME, BYTES_NONE);
+	char stamp[TEXT_TIME_BYTES], day[16] = "", safe[64];
+	size_t n = 0, d = 0;
+
+	for (size_t i = 0; i < name.n && n + 1 < sizeof safe; i++) {
+		uint8_t x = name.p[i];
+		bool is_good = (x >= 'a' && x <= 'z') || (x >= 'A' && x <= 'Z') || (x >= '0' && x <= '9') || x == '-';
+		safe[n++] = is_good ? (char)x : '-';
+	}
+	safe[n] = 0;
+	text_time(loop_wall_ms(c->loop), false, stamp);
+	for (const char *s = stamp; *s && d + 1 < sizeof day; s++)
+		if ((*s >= '0' && *s <= '9') || *s == 'T')
+			day[d++] = *s == 'T' ? '-' : *s;
+	snprintf(out, TRANSFER_NAME_BYTES, "gatehouse-%s-%s%s", safe, day, suffix);
 }

@@ -9,7 +9,7 @@
 struct conf;
 struct oper;
 
-enum { TRANSFER_SILENCE_MS = 600 * 1000, TRANSFER_QUEUE_BYTES = 1 << 20 };
+enum { TRANSFER_SILENCE_MS = 600 * 1000, TRANSFER_QUEUE_BYTES = 1 << 20, TRANSFER_NAME_BYTES = 128 };
 
 typedef void (*transfer_fn)(struct conf *c, struct oper *o);
 typedef void (*transfer_answer_fn)(struct conf *c, struct oper *o, struct wire *answer);
@@ -42,6 +42,9 @@ void transfer_want(struct conf *c, struct oper *o, size_t word, uint64_t offset,
 void transfer_give(struct conf *c, struct oper *o, const char *name, struct bytes piece, transfer_fn then);
 /* The end, with what o is told. rc < 0: undo has been called. */
 void transfer_end(struct conf *c, struct oper *o, int rc, const char *text);
+/* What a file of this box is called: gatehouse-gate-20261124-190000.backup; no character that a file system or a shell takes
+ * badly. */
+void transfer_file_name(const struct conf *c, const char *suffix, char out[static TRANSFER_NAME_BYTES]);
 /* BACKUP_ANSWER and UPDATE_ANSWER. */
 int transfer_on_answer(struct conf *c, struct chan *from, const struct frame *f);
 void transfer_down(struct conf *c, enum prog p);

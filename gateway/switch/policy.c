@@ -1,6 +1,7 @@
 #include "switch.h"
 
 #include "base/err.h"
+#include "run/log_watch.h"
 
 #include <stdlib.h>
 
@@ -154,7 +155,7 @@ static bool is_any_watched(const struct settings *s)
 
 bool hub_is_watched(const struct hub *h, struct bytes domain)
 {
-	return h->is_any_watched && domain.n && settings_bool_at(h->settings, SET_LOG_DEBUG_DOMAIN, domain);
+	return domain.n && ((h->is_any_watched && settings_bool_at(h->settings, SET_LOG_DEBUG_DOMAIN, domain)) || log_watch_has_domain(domain));
 }
 
 static void free_policies(struct peer_policy *of[HUB_SIDES])

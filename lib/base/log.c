@@ -19,6 +19,7 @@ static struct {
 	enum log_level level;
 	int pipe; /* -1: none */
 	bool is_silent; /* descriptor 2 is for what the pipe does not take */
+	log_watch_fn watch; /* NULL: none */
 	uint32_t missed; /* lines that the pipe did not take */
 } log_self = { .who = "gatehouse", .level = LOG_LEVEL_INFO, .pipe = -1 };
 
@@ -43,9 +44,14 @@ void log_set_level(enum log_level level)
 	log_self.level = level;
 }
 
+void log_set_watch(log_watch_fn fn)
+{
+	log_self.watch = fn;
+}
+
 bool log_is_on(enum log_level level)
 {
-	return level <= log_self.level;
+	return level <= log_self.level || (log_self.watch && level == LOG_LEVEL_DEBUG);
 }
 
 static bool is_plain(struct bytes v)
@@ -146,7 +152,7 @@ static void write_line(enum log_level level, const char *event, const struct log
 
 void log_write(enum log_level level, const char *event, const struct log_kv *kv, size_t n)
 {
-	if (log_is_on(level))
+	if (level <= log_self.level || (level == LOG_LEVEL_DEBUG && log_self.watch && log_self.watch(kv, n)))
 		write_line(level, event, kv, n);
 }
 

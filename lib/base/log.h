@@ -18,6 +18,11 @@ void log_set_pipe(int fd);
 /* Off: to descriptor 2 only while the pipe takes none. On at start. */
 void log_set_stderr(bool is_on);
 void log_set_level(enum log_level level);
+/* Debug lines that fn finds worth it are written below LOG_LEVEL_DEBUG, too: then log_is_on(LOG_LEVEL_DEBUG) holds. NULL, at
+ * start: none. */
+struct log_kv;
+typedef bool (*log_watch_fn)(const struct log_kv *kv, size_t n);
+void log_set_watch(log_watch_fn fn);
 bool log_is_on(enum log_level level);
 
 /* A pair of a line. Make them with the macros below. */
@@ -54,9 +59,13 @@ void log_write_watched(const char *event, const struct log_kv *kv, size_t n);
 /* A debug line that is written at every level when is_watched ("log debug domain"). */
 #define log_debug_of(is_watched, event, ...)                                                       \
 	do {                                                                                       \
-		if (log_is_on(LOG_LEVEL_DEBUG) || (is_watched)) {                                  \
+		bool log_w_ = (is_watched);                                                        \
+		if (log_w_ || log_is_on(LOG_LEVEL_DEBUG)) {                                        \
 			const struct log_kv log_kv_[] = { __VA_ARGS__ };                           \
-			log_write_watched(event, log_kv_, sizeof log_kv_ / sizeof log_kv_[0]);     \
+			if (log_w_)                                                                \
+				log_write_watched(event, log_kv_, sizeof log_kv_ / sizeof log_kv_[0]); \
+			else                                                                       \
+				log_write(LOG_LEVEL_DEBUG, event, log_kv_, sizeof log_kv_ / sizeof log_kv_[0]); \
 		}                                                                                  \
 	} while (0)
 

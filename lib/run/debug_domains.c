@@ -1,5 +1,7 @@
 #include "run/debug_domains.h"
 
+#include "run/log_watch.h"
+
 /* The map's values only say that they are there. */
 int debug_domains_read(struct map *domains, const struct settings *s)
 {
@@ -16,5 +18,5 @@ int debug_domains_read(struct map *domains, const struct settings *s)
 
 bool debug_domains_has(const struct map *domains, struct bytes domain)
 {
-	return domains->count && domain.n && map_get(domains, domain);
+	return domain.n && ((domains->count && map_get(domains, domain)) || log_watch_has_domain(domain));
 }

@@ -1,4 +1,4 @@
-/* run/debug_domains.h - remote domains whose debug lines are written at every level (`log debug domain`).
+/* run/debug_domains.h - remote domains whose debug lines are written at every level (the setting `log debug domain *`, and the command while it lasts).
  * The doors of federation ask it, so that both understand the setting alike. */
 #ifndef RUN_DEBUG_DOMAINS_H
 #define RUN_DEBUG_DOMAINS_H

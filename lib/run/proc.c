@@ -358,6 +358,7 @@ int proc_main(int argc, char **argv, const struct proc_def *def)
 	if (!p->loop || make_bus(p))
 		die("proc.start", "no loop or bus");
 	p->sequence = random_u64() & 0x7fffffffffff;
+	proc_debug_init(p);
 	loop_timer_init(&p->grace, grace_is_over, p);
 	if (is_probe)
 		return probe(p);

@@ -106,6 +106,12 @@ static void run(struct proc *p, struct proc_ask *a, struct bytes verb, const str
 		c->fn(p->program, a, args, n);
 	else if (bytes_eq_str(verb, "show counters"))
 		show_counters(a);
+	else if (bytes_eq_str(verb, "log debug"))
+		proc_debug_begin(p, a, args, n);
+	else if (bytes_eq_str(verb, "log debug off"))
+		proc_debug_end(p, a);
+	else if (bytes_eq_str(verb, "show log debug"))
+		proc_debug_show(p, a);
 	else
 		proc_done(a, ERR_UNKNOWN, "this program does not know the command");
 }

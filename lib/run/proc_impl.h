@@ -24,6 +24,7 @@ struct proc {
 	struct settings *settings, *next; /* in use; accepted and waiting for SWITCH */
 	struct proc_listener waiting[PROC_LISTENERS_MAX]; /* came before the first settings */
 	unsigned n_waiting;
+	struct loop_timer debug; /* end of the next log debug */
 	struct loop_timer grace;
 	bool is_appliance;
 	bool has_begun, is_applied, is_stopping;
@@ -38,6 +39,12 @@ int proc_on_switch(void *arg, struct chan *from, const struct frame *f);
 int proc_on_drop(void *arg, struct chan *from, const struct frame *f);
 /* gh-conf has gone: what it prepared will not be switched to. */
 void proc_settings_down(struct proc *p);
+/* proc_debug.c: log debug. */
+void proc_debug_init(struct proc *p);
+void proc_debug_tick(struct proc *p);
+void proc_debug_begin(struct proc *p, struct proc_ask *a, const struct bytes *args, size_t n);
+void proc_debug_end(struct proc *p, struct proc_ask *a);
+void proc_debug_show(struct proc *p, struct proc_ask *a);
 int proc_on_command(void *arg, struct chan *from, const struct frame *f);
 
 #endif

@@ -104,3 +104,52 @@ class Bounds(PeerCase):
         self.assertLessEqual(len(files), 2)
         for f in files:
             self.assertLess(os.path.getsize(os.path.join(folder, f)), 200 << 10)
+
+
+class Debug(PeerCase):
+    """log debug for a while: of one name, then not any more."""
+    @classmethod
+    def build(cls):
+        cls.gh = cls.gatehouse("near.example")
+        cls.gh.user("a")
+        cls.gh.user("b")
+        cls.gh.start()
+
+    def lines(self):
+        return [r["text"] for r in self.gh.records("show", "log", "event=im.stanza.sent", "last=10000")]
+
+    def watched(self):
+        return {(r["kind"], r["name"], r["program"]): int(r["seconds_left"]) for r in self.gh.records("show", "log", "debug")}
+
+    def test_a_user_until_it_ends_by_itself(self):
+        a, b = self.login(self.gh, "a"), self.login(self.gh, "b")
+        a.message("x@near.example", "before")
+        self.assertEqual((self.lines(), self.watched()), ([], {}))
+        self.gh.ghsh("log debug user A@NEAR.example 4\n")
+        left = self.watched()
+        self.assertTrue(0 < left[("user", "a@near.example", "gh-im")] <= 4, left)
+        self.assertIn(("user", "a@near.example", "gh-s2s"), left)
+        b.message("x@near.example", "not his")
+        a.message("x@near.example", "planted-words")
+        got = wait_for("his line", self.lines, 5)
+        self.assertTrue(all("from=a@near.example/" in t for t in got), got)
+        self.assertNotIn("planted-words", "".join(got))
+        wait_for("it ends", lambda: not self.watched(), 10)
+        n = len(self.lines())
+        a.message("x@near.example", "after")
+        self.login(self.gh, "a")
+        self.assertEqual(len(self.lines()), n)
+        self.assertTrue(self.gh.records("show", "log", "event=log.debug.ended", "program=gh-im"))
+
+    def test_it_survives_nothing_and_can_be_ended(self):
+        self.gh.ghsh("log debug domain Far.Example 3600\n")
+        self.assertIn(("domain", "far.example", "gh-xlate"), self.watched())
+        self.gh.kill("gh-xlate")
+        wait_for("the new one answers", lambda: [r for r in self.gh.records("show", "counters", "gh-xlate", check=False)], 10)
+        self.assertNotIn(("domain", "far.example", "gh-xlate"), self.watched())
+        self.assertIn(("domain", "far.example", "gh-s2s"), self.watched())
+        self.gh.ghsh("log debug off\n")
+        self.assertEqual(self.watched(), {})
+        for bad in (("domain", "far.example", "0"), ("domain", "far.example", "3601"), ("domain", "not a domain"), ("user", "near.example")):
+            self.assertNotEqual(self.gh.operator("log", "debug", *bad).returncode, 0, bad)
+        self.assertEqual(self.watched(), {})

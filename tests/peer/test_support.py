@@ -1,0 +1,90 @@
+"""The support bundle: what is in it, and that no secret is."""
+import base64
+import os
+import re
+import tarfile
+import tempfile
+
+from harness.case import PeerCase
+from harness.place import wait_for
+from harness.webadmin import FIRST, OWN, Web
+
+PASSWORDS = ["Planted-Set-77x", "Planted-User-78x", "Planted-Turn-79x", "Planted-Secret-80x", FIRST, "Planted-Wrong-81x"]
+OAUTH = base64.b64encode(b"planted-oauth-key-0123456789abcd").decode()
+
+
+class Bundle(PeerCase):
+    @classmethod
+    def build(cls):
+        cls.addr = cls.place.addr()
+        cls.gh = cls.gatehouse("near.example", settings=("set web certificate own", "set web listen v4 %s 443" % cls.addr))
+        cls.gh.start()
+
+    def fetch(self):
+        folder = tempfile.mkdtemp(dir=self.place.path("."))
+        got = self.gh.operator("support", "bundle", cwd=folder)
+        self.assertEqual(got.returncode, 0, got.stdout + got.stderr)
+        names = os.listdir(folder)
+        self.assertEqual(len(names), 1, names)
+        self.assertRegex(names[0], r"^gatehouse-[\w-]+\.support\.tar\.gz$")
+        path = os.path.join(folder, names[0])
+        self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
+        with tarfile.open(path) as tar:
+            members = tar.getmembers()
+            self.assertTrue(all(m.isfile() and m.name.startswith("support/") and m.mode == 0o600 for m in members))
+            return {m.name[8:-4]: tar.extractfile(m).read() for m in members}
+
+    def test_what_is_in_it(self):
+        files = self.fetch()
+        self.assertEqual(set(files), {"version", "settings", "processes", "counters", "alarms", "alarms-history", "syslog", "keys",
+                                      "identity", "upgrade", "routes", "federation", "sip", "sip-routes", "turn", "captures", "log"})
+        self.assertIn(b"set domain near.example certificate own", files["settings"])
+        self.assertIn(b"program=gh-s2s instance=0 state=", files["processes"])
+        for program in b"gh-keys", b"gh-s2s", b"gh-log":
+            self.assertRegex(files["counters"], rb"(?m)^program=" + program + rb" instance=0 counter=\S+ value=\d+$")
+        self.assertIn(b"super.started", files["log"])
+        for name, text in files.items():
+            self.assertNotIn(b"# ", text, name)
+
+    def test_alarms_are_in_it(self):
+        self.gh.kill("gh-xlate")
+        files = self.fetch()
+        self.assertIn(b"ProgramRestarts", files["alarms"])
+
+    def test_no_secret_is_in_it(self):
+        """Secrets of every kind come in by every way; then the whole bundle is searched for them, also in base64 and hex."""
+        self.gh.commit("set log level debug")
+        self.gh.commit("set sip peer far.example user me", "set sip peer far.example password " + PASSWORDS[0])
+        self.gh.commit("set turn secret one " + PASSWORDS[3], "set turn oauth-key kid " + OAUTH)
+        self.gh.ghsh("turn user add relay %s\ncommit\n" % PASSWORDS[2])
+        self.gh.ghsh("user add planted@near.example %s\n" % PASSWORDS[1])
+        self.gh.ghsh("operator add planted auditor %s\n" % PASSWORDS[4])
+        self.gh.ghsh("user passwd nobody@near.example %s\n" % PASSWORDS[5], check=False)
+        with self.assertRaises(Exception):
+            self.login(self.gh, "planted", password=PASSWORDS[5])
+        web = Web(self.addr)
+        wait_for("gh-admin serves", lambda: web.login("planted", PASSWORDS[4], new_password=OWN).status == 201, 10)
+        totp = web.command("operator", "totp", "enable").json()["records"][0]["secret"]
+        made = self.gh.operator("operator", "reset", "planted")
+        once = [w for w in re.split(r"\s+", made.stdout + made.stderr) if len(w) >= 10 and re.search(r"\d", w)]
+        self.assertTrue(once, made.stdout + made.stderr)
+        self.gh.ghsh("certificate generate planted ecdsa-p256\n")
+        secrets = [p.encode() for p in PASSWORDS] + [OAUTH.encode(), base64.b64decode(OAUTH)] + [w.encode() for w in once]
+        secrets += [OWN.encode(), web.cookie.encode(), web.csrf.encode(), totp.encode(), totp.replace(" ", "").encode()]
+        keyless = len(secrets)
+        for folder, _, names in os.walk(os.path.join(self.gh.state, "keys")):
+            for name in names:
+                with open(os.path.join(folder, name), "rb") as f:
+                    key = f.read()
+                if b"PRIVATE KEY" in key:
+                    secrets += [line for line in key.splitlines() if len(line) > 20 and b"-----" not in line]
+        self.assertGreater(len(secrets), keyless)
+        with open(os.path.join(self.gh.state, "conf", "accounts"), "rb") as f:
+            secrets += re.findall(rb"[A-Za-z0-9+/=_-]{24,}", f.read())
+        files = self.fetch()
+        self.assertIn(b"set sip peer far.example password (secret)", files["settings"])
+        whole = b"\n".join(files.values())
+        self.assertIn(b"planted@near.example", whole)  # what happened is there, without its secret
+        for secret in secrets:
+            for form in secret, base64.b64encode(secret).rstrip(b"="), secret.hex().encode():
+                self.assertNotIn(form, whole)
