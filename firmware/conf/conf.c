@@ -3,7 +3,9 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "firewall.h"
 #include "listeners.h"
+#include "run/oper.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -56,9 +58,31 @@ static void send_drop(void *arg, enum prog p, unsigned instance, uint32_t genera
 	send_verdict(arg, MSG_SNAPSHOT_DROP, p, instance, generation);
 }
 
+/* On the appliance. A host without gh-priv has its own filter: show firewall. */
+static void send_firewall(struct conf *c, const struct rows *r)
+{
+	struct chan *to = bus_chan(c->bus, PROG_PRIV, 0);
+	struct buf b;
+
+	if (!to)
+		return;
+	buf_init(&b, OPER_FRAME_MAX - 4096);
+	int rc = firewall_put(r, &b);
+	if (!rc) {
+		wire_put_bytes(chan_begin(to, MSG_FIREWALL, 0), buf_bytes(&b));
+		rc = chan_end(to);
+	}
+	if (rc)
+		log_error("conf.firewall.unsent", LOG_STR("why", err_text(rc)));
+	buf_fini(&b);
+}
+
+/* The filter opens before the port does; that of a commit that fails is taken back with its ports. */
 static void send_listeners(void *arg, const struct rows *r)
 {
 	struct conf *c = arg;
+
+	send_firewall(c, r);
 	struct chan *to = bus_chan(c->bus, PROG_SUPER, 0);
 
 	c->listeners_id = bus_next_id(c->bus);
@@ -131,6 +155,7 @@ static void on_switched(void *arg, const struct rows *old, const char *by)
 	audit_commit(c, old, by);
 	expiry_look(&c->expiry);
 	apply_own(c);
+	send_firewall(c, &c->store.running); /* other rows than those of ports count, too */
 }
 
 static const struct txn_ops ops = {
@@ -396,6 +421,8 @@ static void on_up(void *program, struct chan *ch)
 {
 	struct conf *c = program;
 
+	if (chan_prog(ch) == PROG_PRIV)
+		send_firewall(c, &c->store.running);
 	if (restore_is_asked(chan_prog(ch)))
 		restore_ask(c, chan_prog(ch)); /* its settings come after its answer */
 	else

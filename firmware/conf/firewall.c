@@ -86,6 +86,25 @@ static int put_listeners(const struct rows *r, struct buf *out, bool *has_relay)
 	return 0;
 }
 
+/* SSH is opened by sshd itself, not by gh-super. */
+static int put_ssh(const struct rows *r, struct buf *out)
+{
+	char host[256];
+	uint16_t port;
+	struct place to;
+
+	for (size_t i = 0; i < r->n; i++) {
+		if (r->v[i].row->id != SET_SSH_LISTEN || setting_split_host(r->v[i].value, 0, host, &port) == ERR_NOT_FOUND)
+			continue;
+		int rc = place_of(host, &to);
+		if (rc)
+			return rc;
+		if (!to.is_loopback && port != 0)
+			buf_putf(out, "\t\t%s tcp dport %u accept comment \"ssh\"\n", to.match, port);
+	}
+	return 0;
+}
+
 /* Who may send to an allocation is for gh-turn to decide (RFC 8656 9): any peer may have a permission. */
 static int put_relay(const struct rows *r, struct buf *out)
 {
@@ -106,7 +125,7 @@ static int put_relay(const struct rows *r, struct buf *out)
 			rc = place_of(host, &to);
 		if (rc == 0 && !to.is_loopback)
 			buf_putf(out, "\t\t%s %s dport %u-%u accept comment \"relay\"\n", to.match,
-				 has_tcp ? "meta l4proto { tcp, udp } th" : "udp", (unsigned)first, (unsigned)last);
+				 has_tcp ? "meta l4proto { 6, 17 } th" : "udp", (unsigned)first, (unsigned)last);
 	}
 	return rc;
 }
@@ -117,6 +136,8 @@ int firewall_put(const struct rows *r, struct buf *out)
 
 	buf_put_str(out, head);
 	int rc = put_listeners(r, out, &has_relay);
+	if (rc == 0)
+		rc = put_ssh(r, out);
 	if (rc == 0 && has_relay)
 		rc = put_relay(r, out);
 	buf_put_str(out, tail);

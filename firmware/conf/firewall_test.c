@@ -80,7 +80,7 @@ static void relay_ports_are_open_with_the_relay(void **state)
 		    "\t\tip daddr 192.0.2.1 udp dport 50000-65535 accept comment \"relay\"\n");
 	assert_adds("set turn relay-address a 2001:db8::1\nset turn listen-tcp a 192.0.2.1 3478\nset turn tcp-relay on\n",
 		    "\t\tip daddr 192.0.2.1 tcp dport 3478 accept comment \"turn-tcp\"\n"
-		    "\t\tip6 daddr 2001:db8::1 meta l4proto { tcp, udp } th dport 49152-65535 accept comment \"relay\"\n");
+		    "\t\tip6 daddr 2001:db8::1 meta l4proto { 6, 17 } th dport 49152-65535 accept comment \"relay\"\n");
 }
 
 static void a_full_buffer_is_an_error(void **state)

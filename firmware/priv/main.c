@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "run/alarm.h"
 
 #include <stdlib.h>
 
@@ -12,7 +13,11 @@ static int prepare(struct proc *proc, void **program)
 	struct priv *p = calloc(1, sizeof *p);
 	int rc = p ? kernel_open(&p->kernel) : ERR_NOMEM;
 
+	if (!rc)
+		rc = filter_open(&p->filter);
 	if (rc) {
+		if (p)
+			kernel_close(p->kernel);
 		free(p);
 		return rc;
 	}
@@ -46,6 +51,8 @@ static int init(void *program)
 	struct priv *p = program;
 
 	p->loop = proc_loop(p->proc);
+	if (filter_shut(p->filter))
+		log_error("net.firewall.failed", LOG_STR("why", "the packet filter cannot be shut"));
 	loop_timer_init(&p->again, on_again, p);
 	int rc = loop_timer_set(p->loop, &p->again, SETTLE_MS);
 	return rc ? rc : loop_watch_add(p->loop, &p->events, kernel_events(p->kernel), LOOP_READ, on_event, p);
@@ -75,10 +82,32 @@ static void apply(void *program, const struct settings *s)
 	priv_converge(p);
 }
 
+static int on_firewall(void *program, struct chan *from, const struct frame *f)
+{
+	struct priv *p = program;
+	struct wire w = wire_of(f->body);
+	struct bytes text = wire_bytes(&w);
+	char why[256];
+
+	(void)from;
+	if (wire_end(&w))
+		return ERR_PROTOCOL;
+	int rc = filter_load(p->filter, text, why);
+	if (rc)
+		log_error("net.firewall.failed", LOG_STR("why", why));
+	alarm_set(ALARM_FIREWALL, "", rc != 0, why);
+	return 0;
+}
+
+static const struct bus_handler handlers[] = {
+	{ MSG_FIREWALL, on_firewall },
+};
+
 int main(int argc, char **argv)
 {
 	const struct proc_def def = {
 		.prog = PROG_PRIV, .backend = LOOP_POLL,
+		.handlers = handlers, .n_handlers = sizeof handlers / sizeof handlers[0],
 		.commands = priv_commands, .n_commands = priv_n_commands,
 		.prepare = prepare, .init = init, .check = check, .apply = apply,
 	};

@@ -2,6 +2,7 @@
 #ifndef PRIV_H
 #define PRIV_H
 
+#include "filter.h"
 #include "kernel.h"
 #include "knobs.h"
 #include "run/proc.h"
@@ -11,6 +12,7 @@ struct priv {
 	struct loop *loop;
 	struct kernel *kernel;
 	struct knobs knobs;
+	struct filter *filter;
 	struct loop_watch events;
 	struct loop_timer again; /* something has changed, or was refused: look again */
 	struct wanted wanted;

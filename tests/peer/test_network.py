@@ -27,7 +27,8 @@ class TestNetwork(PeerCase):
             "set interface a device port0", "set interface a ipv4 static",
             "set interface a ipv4-address 10.78.1.1/24 10.78.1.3/24", "set interface a ipv4-gateway 10.78.1.2",
             "set interface b device port1", "set interface b ipv4 static",
-            "set interface b ipv4-address 10.78.2.1/24", "set interface b ipv4-gateway 10.78.2.2", "set interface b mtu 1400")
+            "set interface b ipv4-address 10.78.2.1/24", "set interface b ipv4-gateway 10.78.2.2", "set interface b mtu 1400",
+            "set federation listen all 0.0.0.0 5269")
 
     @staticmethod
     def ip(*words):
@@ -53,21 +54,25 @@ class TestNetwork(PeerCase):
     def test_answers_leave_where_they_came_in(self):
         """A stranger behind b asks b's address: without b's own table the answer would go to a's gateway."""
         self.two.ip("addr", "add", "192.0.2.9/32", "dev", "lo")
-        with self.two:
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-                s.bind(("192.0.2.9", 7001))
-                ask = s.dup()
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as here_s:
-            here_s.bind(("10.78.2.1", 7002))
-            here_s.settimeout(5)
-            ask.settimeout(5)
-            self.two.ip("route", "replace", "10.78.2.1/32", "dev", "far1", "src", "192.0.2.9")
-            ask.sendto(b"?", ("10.78.2.1", 7002))
-            data, at = here_s.recvfrom(10)
-            self.assertEqual(at[0], "192.0.2.9")
-            here_s.sendto(b"!", at)
-            self.assertEqual(ask.recv(10), b"!")
-        ask.close()
+        self.two.ip("route", "replace", "10.78.2.1/32", "dev", "far1", "src", "192.0.2.9")
+        self.reach(self.two, "10.78.2.1")
+        self.two.ip("route", "del", "10.78.2.1/32", "dev", "far1")
+
+    def reach(self, who, address, port=5269, seconds=5):
+        with who:
+            s = socket.socket()
+            s.settimeout(seconds)
+            s.connect((address, port))
+        return s
+
+    def test_only_listeners_let_in(self):
+        self.reach(self.one, "10.78.1.1").close()
+        with socket.create_server(("10.78.1.1", 7003)):
+            self.assertRaises(TimeoutError, self.reach, self.one, "10.78.1.1", 7003, 1)
+        self.gh.commit("set federation listen more 10.78.1.1 7004")
+        self.reach(self.one, "10.78.1.1", 7004).close()
+        self.gh.commit("delete federation listen more")
+        self.assertRaises(TimeoutError, self.reach, self.one, "10.78.1.1", 7004, 1)
 
     def test_what_others_change_is_put_right(self):
         self.wait_addresses("port0", "10.78.1.1", "10.78.1.3")
@@ -89,21 +94,18 @@ class TestNetwork(PeerCase):
 
     def test_commit_confirm_reverts_a_cut(self):
         self.wait_addresses("port0", "10.78.1.1", "10.78.1.3")
-        with socket.create_server(("10.78.1.3", 7003)) as server:
-            with self.one:
-                far = socket.create_connection(("10.78.1.3", 7003), 5)
-            near, _ = server.accept()
-            self.gh.ghsh(["set interface a ipv4-address 10.78.1.1/24", "commit confirm 1"])
-            self.wait_addresses("port0", "10.78.1.1")
-            far.sendall(b"x")
-            near.settimeout(1)
-            self.assertRaises(OSError, near.recv, 1)
-            self.gh.ghsh(["revert"])
-            self.wait_addresses("port0", "10.78.1.1", "10.78.1.3")
-            near.settimeout(30)
-            self.assertEqual(near.recv(1), b"x")
-            near.close()
-            far.close()
+        far = self.reach(self.one, "10.78.1.3")
+        self.gh.ghsh(["set interface a ipv4-address 10.78.1.1/24", "commit confirm 1"])
+        self.wait_addresses("port0", "10.78.1.1")
+        far.sendall(b"<?xml version='1.0'?>")
+        self.assertRaises(OSError, self.reach, self.one, "10.78.1.3", 5269, 1)
+        self.gh.ghsh(["revert"])
+        self.wait_addresses("port0", "10.78.1.1", "10.78.1.3")
+        far.settimeout(30)
+        far.sendall(b"<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' to='network.example'"
+                    b" from='far.example' version='1.0'>")
+        self.assertIn(b"stream", far.recv(1000))
+        far.close()
 
     def test_advertisements_count_only_with_slaac(self):
         knob = "/proc/sys/net/ipv6/conf/port1/accept_ra"
