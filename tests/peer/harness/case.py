@@ -65,6 +65,11 @@ class PeerCase(unittest.TestCase):
         self.streams.append(s)
         return s
 
+    def present(self, s):
+        """The stream, once its server has dealt with its presence: messages that come before are stored."""
+        self.assertEqual(s.iq("get", "<ping xmlns='urn:xmpp:ping'/>", s.bare.split("@")[1]).get("type"), "result")
+        return s
+
     def chat(self, a, b, text, seconds=10):
         """A message from stream a arrives at stream b with the right sender."""
         a.message(b.jid, text)

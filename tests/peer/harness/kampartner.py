@@ -30,7 +30,7 @@ class KamailioPartner(PeerCase):
         type(self).count += 1
         name = "juliet%d" % self.count
         self.gh.user(name)
-        return self.login(self.gh, name, resource=resource, **options)
+        return self.present(self.login(self.gh, name, resource=resource, **options))
 
     def romeo(self):
         """A new user's client, registered at Kamailio; its name is .user."""

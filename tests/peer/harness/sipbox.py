@@ -54,7 +54,7 @@ class SipBox(PeerCase):
         type(self).count += 1
         name = "%s%d" % (name, self.count)
         self.gh.user(name)
-        return self.login(self.gh, name, resource=resource, **options)
+        return self.present(self.login(self.gh, name, resource=resource, **options))
 
     def romeo(self):
         type(self).count += 1
@@ -62,7 +62,7 @@ class SipBox(PeerCase):
 
     def again(self, j, resource):
         """Another resource of the same user."""
-        return self.login(self.gh, j.bare.split("@")[0], resource=resource)
+        return self.present(self.login(self.gh, j.bare.split("@")[0], resource=resource))
 
     # ---- SIP
     def ask(self, user, method="MESSAGE", body=None, to=None, **words):
