@@ -257,6 +257,8 @@ static int on_process(void *arg, struct chan *from, const struct frame *f)
 	p->pid = pid;
 	p->restarts = restarts;
 	snprintf(p->state, sizeof p->state, "%.*s", BYTES_FMT(state));
+	if (bytes_eq_str(state, "stopping"))
+		txn_leaving(&c->txn, (enum prog)prog, instance);
 	return 0;
 }
 

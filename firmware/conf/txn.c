@@ -63,7 +63,7 @@ static void switch_all(struct txn *t, const struct rows *old)
 			if (s->is_asked && s->is_up) {
 				settle(s, t->store->generation);
 				t->ops->switch_to(t->arg, (enum prog)p, i, t->store->generation);
-			} else if (s->is_up && rows_differ_for(old, &t->store->running, (enum prog)p)) {
+			} else if (s->is_up && !s->is_leaving && rows_differ_for(old, &t->store->running, (enum prog)p)) {
 				offer_running(t, (enum prog)p, i);
 			}
 			s->is_asked = s->is_accepted = false;
@@ -160,7 +160,7 @@ static void ask_all(struct txn *t)
 		if (!rows_differ_for(&t->store->running, &t->next, (enum prog)p))
 			continue;
 		for (unsigned i = 0; i < TXN_INSTANCES_MAX; i++)
-			t->slots[p][i].is_asked = t->slots[p][i].is_up;
+			t->slots[p][i].is_asked = t->slots[p][i].is_up && !t->slots[p][i].is_leaving;
 	}
 	for (unsigned p = 0; p < PROG_COUNT; p++) {
 		for (unsigned i = 0; i < TXN_INSTANCES_MAX; i++) {
@@ -300,6 +300,19 @@ void txn_down(struct txn *t, enum prog p, unsigned instance)
 		return;
 	snprintf(why, sizeof why, "%s ended while it checked the settings", prog_name(p));
 	drop(t, ERR_CLOSED, BYTES_NONE, why);
+}
+
+void txn_leaving(struct txn *t, enum prog p, unsigned instance)
+{
+	struct txn_slot *s = slot_of(t, p, instance);
+
+	if (!s || !s->is_up)
+		return;
+	s->is_leaving = true;
+	if (t->state != TXN_ASKING || !s->is_asked || s->is_accepted)
+		return;
+	s->is_asked = false;
+	go_on_if_all_accepted(t);
 }
 
 void txn_accepted(struct txn *t, enum prog p, unsigned instance, uint32_t generation)

@@ -23,6 +23,7 @@ enum txn_state { TXN_IDLE, TXN_ASKING, TXN_BINDING, TXN_STATE_COUNT };
 
 struct txn_slot {
 	bool is_up;
+	bool is_leaving;            /* it ends on purpose: nobody waits for what it thinks */
 	bool is_asked, is_accepted; /* in the commit under way */
 	bool is_offered;            /* outside a commit: `offered` was sent, not yet accepted */
 	bool is_settled;            /* it runs `has` */
@@ -87,6 +88,8 @@ uint64_t txn_confirm_left_ms(const struct txn *t);
 
 void txn_up(struct txn *t, enum prog p, unsigned instance);
 void txn_down(struct txn *t, enum prog p, unsigned instance);
+/* gh-super ends it: it is asked no more, and what it was asked goes on without it. */
+void txn_leaving(struct txn *t, enum prog p, unsigned instance);
 void txn_accepted(struct txn *t, enum prog p, unsigned instance, uint32_t generation);
 void txn_refused(struct txn *t, enum prog p, unsigned instance, uint32_t generation, struct bytes path,
                  struct bytes why);

@@ -230,6 +230,27 @@ static void a_death_while_asked_drops(void **state)
 	assert_string_equal(w->result.why, "gh-im ended while it checked the settings");
 }
 
+static void who_leaves_is_not_waited_for(void **state)
+{
+	struct world *w = *state;
+
+	start_programs(w);
+	commit(w, "set log level debug\n", 0);
+	txn_accepted(&w->txn, PROG_S2S, 0, 1);
+	txn_leaving(&w->txn, PROG_IM, 0);
+	assert_int_equal(w->result.rc, 0);
+	txn_down(&w->txn, PROG_IM, 0);
+	assert_int_equal(w->store.generation, 1);
+	assert_string_equal(running(w, "log level"), "debug");
+	/* nor asked the next time, while it is still there */
+	txn_up(&w->txn, PROG_IM, 0);
+	txn_accepted(&w->txn, PROG_IM, 0, 1);
+	txn_leaving(&w->txn, PROG_IM, 0);
+	commit(w, "set log level info\n", 1);
+	txn_accepted(&w->txn, PROG_S2S, 0, 2);
+	assert_int_equal(w->store.generation, 2);
+}
+
 static void a_death_after_acceptance_does_not_drop(void **state)
 {
 	struct world *w = *state;
@@ -412,6 +433,7 @@ int main(void)
 		T(only_readers_are_asked_and_all_switch),
 		T(one_refusal_drops_for_all_and_names_the_setting),
 		T(a_death_while_asked_drops),
+		T(who_leaves_is_not_waited_for),
 		T(a_death_after_acceptance_does_not_drop),
 		T(asked_before_the_first_settings),
 		T(silence_drops),

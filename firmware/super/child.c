@@ -198,6 +198,7 @@ void child_stop(struct child *c, uint32_t grace_ms)
 		return;
 	}
 	c->state = CHILD_STOPPING;
+	tell_all(c);
 	(void)loop_timer_set(c->super->loop, &c->timer, grace_ms + STOP_KILL_MS); /* it had one */
 	wire_put_u32(chan_begin(child_chan(c), MSG_STOP, 0), grace_ms);
 	if (chan_end(child_chan(c)))
