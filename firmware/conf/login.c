@@ -102,7 +102,7 @@ static void refuse(struct oper *o)
 	audit_login(o, o->login.name, ERR_AUTH);
 	wipe(&o->login);
 	oper_done(o, ERR_AUTH, wrong);
-	if (++o->login.tries >= LOGIN_TRIES && !o->is_known)
+	if (++o->login.tries >= OPER_TRIES && !o->is_known)
 		oper_evict(o, "");
 }
 

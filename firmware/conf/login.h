@@ -15,7 +15,7 @@ typedef void (*login_password_fn)(struct oper *o, int rc, const char *why, const
 /* An old password has been compared. */
 typedef void (*login_compare_fn)(struct oper *o, int rc);
 
-enum { LOGIN_TRIES = 3, LOGIN_WAIT_MS = 60000, LOGIN_CODE_BYTES = 16 };
+enum { LOGIN_WAIT_MS = 60000, LOGIN_CODE_BYTES = 16 };
 
 /* What a connection is hashing; all of it is wiped at its end. */
 struct login {

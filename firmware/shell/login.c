@@ -144,9 +144,10 @@ static bool prepare(struct state *s)
 /* A script has one try; a person as many as gh-conf lets him. */
 static int converse(struct state *s)
 {
+	unsigned refused = 0;
 	int rc = 0;
 
-	for (unsigned i = 0; rc == 0 && i < ROUNDS_MAX; i++) {
+	for (unsigned i = 0; rc == 0 && i < ROUNDS_MAX && refused < OPER_TRIES; i++) {
 		if (!prepare(s))
 			return ERR_AUTH;
 		rc = client_login(s->login->client, &s->frame);
@@ -156,6 +157,7 @@ static int converse(struct state *s)
 			return rc == ERR_CLOSED && s->rc < 0 ? ERR_AUTH : rc;
 		if (s->need == 0 && s->rc == 0)
 			return 0;
+		refused += s->need == 0 && s->rc == ERR_AUTH;
 		if (s->need == 0 && !s->login->is_person)
 			return ERR_AUTH;
 		if (s->need == 0 && s->rc != ERR_AUTH && s->rc != ERR_RANGE)

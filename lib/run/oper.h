@@ -68,6 +68,7 @@ enum {
 	OPER_PIECE_MAX = 64 << 10, /* of a file that passes in pieces */
 	OPER_NAME_MAX = 32,      /* bytes of an account's name */
 	OPER_PASSWORD_MAX = 256, /* bytes of a password */
+	OPER_TRIES = 3,          /* refused logins of one connection; then it is closed */
 };
 
 /* Users of the system that operators are over SSH: one an account, by its name, and one group. Who is such a user at the
