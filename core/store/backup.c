@@ -52,11 +52,6 @@ void store_backup_init(struct store_backup *b, struct store *s)
 	drop_file(b); /* a crash left it */
 }
 
-void store_backup_fini(struct store_backup *b)
-{
-	drop_written(b);
-}
-
 static int sync_folder(void)
 {
 	int fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

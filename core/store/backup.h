@@ -17,7 +17,6 @@ struct store_backup {
 };
 
 void store_backup_init(struct store_backup *b, struct store *s);
-void store_backup_fini(struct store_backup *b);
 /* The bus handler of BACKUP_ASK. */
 int store_backup_on_ask(struct store_backup *b, struct chan *from, const struct frame *f);
 

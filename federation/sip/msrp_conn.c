@@ -335,29 +335,11 @@ void msrp_conn_accept(struct msrp_door *d, int fd, bool is_tls)
 		link_pause(&c->link, true);
 }
 
-static socklen_t sockaddr_of(const struct dns_addr *a, uint16_t port, struct sockaddr_storage *out)
-{
-	struct sockaddr_in *v4 = (struct sockaddr_in *)out;
-	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
-
-	memset(out, 0, sizeof *out);
-	if (a->family == 4) {
-		v4->sin_family = AF_INET;
-		v4->sin_port = htons(port);
-		memcpy(&v4->sin_addr, a->bytes, 4);
-		return sizeof *v4;
-	}
-	v6->sin6_family = AF_INET6;
-	v6->sin6_port = htons(port);
-	memcpy(&v6->sin6_addr, a->bytes, 16);
-	return sizeof *v6;
-}
-
 int msrp_conn_connect(struct msrp_session *s, const struct dns_addr *to, uint16_t port)
 {
 	struct msrp_conn *c = conn_new(s->door, s->flags & MSRP_OPEN_TLS);
 	struct sockaddr_storage addr;
-	socklen_t n = sockaddr_of(to, port, &addr);
+	socklen_t n = dns_addr_sockaddr(to, port, &addr);
 
 	if (!c)
 		return ERR_FULL;

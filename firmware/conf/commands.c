@@ -150,7 +150,6 @@ const size_t command_count = sizeof command_table / sizeof command_table[0];
 
 /* Commands that wait for a second person; step 1: `operators two-person factory-reset`, 2: `accounts` too. */
 const struct command_two_person command_two_person_table[] = {
-	{ .words = "factory_reset", .step = 1 },
 	{ .words = "factory-reset", .step = 1 },
 	{ .words = "operator add ", .step = 2 },
 	{ .words = "operator delete ", .step = 2 },

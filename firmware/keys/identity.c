@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "run/disk.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -86,7 +87,7 @@ static int write_machine(const struct identity *i, int folder)
 	}
 	char *lines = NULL;
 	long n = BIO_get_mem_data(text, &lines);
-	int rc = n > 0 ? file_write(folder, machine_file, bytes_make(lines, (size_t)n)) : ERR_NOMEM;
+	int rc = n > 0 ? disk_replace(folder, machine_file, bytes_make(lines, (size_t)n)) : ERR_NOMEM;
 	BIO_free(text);
 	return rc;
 }

@@ -81,9 +81,7 @@ int vault_set_master(const struct vault *v, const uint8_t in[static MASTER_BYTES
 
 /* ---- seal.c: files at rest ---- */
 enum { SEALED_MAX_BYTES = 5 << 20 };
-/* A whole new file of the folder, on disk when it returns: a crash leaves the old one or the new one. ERR_IO. */
-int file_write(int folder, const char *file, struct bytes content);
-/* The same, encrypted with the key of this box, which is made when it is first needed. ERR_IO, ERR_NOMEM, ERR_LIMIT. */
+/* As disk_replace, encrypted with the key of this box, which is made when it is first needed. ERR_IO, ERR_NOMEM, ERR_LIMIT. */
 int seal_write(int folder, const char *file, struct bytes content);
 /* Appends what was sealed under this very name. *is_plain: the file was not sealed (an old one): write it anew. The caller wipes out
  * (seal_wipe). ERR_NOT_FOUND; ERR_CHECKSUM: damaged, of another name or another box; ERR_IO: also without the box's key; ERR_LIMIT. */

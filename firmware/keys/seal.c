@@ -10,9 +10,9 @@
 #include "base/err.h"
 #include "base/random.h"
 #include "base/secret.h"
+#include "run/disk.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -20,54 +20,6 @@ enum { STORAGE_KEY_BYTES = 32, MARK_BYTES = 8, NONCE_BYTES = 12, TAG_BYTES = 16,
 
 static const char storage_file[] = "storage.key";
 static const char mark[MARK_BYTES + 1] = "GHSEAL1\n";
-
-/* ---- whole files ---- */
-
-static int write_all(int fd, struct bytes in)
-{
-	while (in.n) {
-		ssize_t done = write(fd, in.p, in.n);
-		if (done <= 0)
-			return ERR_IO;
-		in = bytes_skip(in, (size_t)done);
-	}
-	return fsync(fd) < 0 ? ERR_IO : 0;
-}
-
-/* A whole new file, then a rename. */
-int file_write(int folder, const char *file, struct bytes content)
-{
-	static const char file_new[] = "write.new"; /* no key's name ends so */
-	int fd = openat(folder, file_new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-
-	if (fd < 0)
-		return ERR_IO;
-	int rc = write_all(fd, content);
-	if (close(fd) < 0)
-		rc = ERR_IO;
-	if (!rc && renameat(folder, file_new, folder, file) < 0)
-		rc = ERR_IO;
-	if (rc)
-		(void)unlinkat(folder, file_new, 0); /* the next write truncates it anyway */
-	return rc ? rc : fsync(folder) < 0 ? ERR_IO : 0;
-}
-
-static int file_read(int folder, const char *file, struct buf *out)
-{
-	int fd = openat(folder, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	ssize_t n = 1;
-
-	if (fd < 0)
-		return errno == ENOENT ? ERR_NOT_FOUND : ERR_IO;
-	while (n > 0) {
-		uint8_t *to = buf_reserve(out, 8 << 10);
-		n = to ? read(fd, to, 8 << 10) : -1;
-		if (n > 0)
-			buf_commit(out, (size_t)n);
-	}
-	(void)close(fd); /* read only */
-	return n < 0 ? (buf_failed(out) ? ERR_LIMIT : ERR_IO) : 0;
-}
 
 /* ---- the key of this box ---- */
 
@@ -77,7 +29,7 @@ static int storage_key(int folder, bool may_make, uint8_t out[static STORAGE_KEY
 	struct buf b;
 
 	buf_init(&b, 16 << 10);
-	int rc = file_read(folder, storage_file, &b);
+	int rc = disk_read(folder, storage_file, &b);
 	if (!rc && buf_len(&b) != STORAGE_KEY_BYTES)
 		rc = ERR_IO;
 	if (!rc)
@@ -87,7 +39,7 @@ static int storage_key(int folder, bool may_make, uint8_t out[static STORAGE_KEY
 	if (rc != ERR_NOT_FOUND || !may_make)
 		return rc;
 	random_bytes(out, STORAGE_KEY_BYTES);
-	return file_write(folder, storage_file, bytes_make(out, STORAGE_KEY_BYTES));
+	return disk_replace(folder, storage_file, bytes_make(out, STORAGE_KEY_BYTES));
 }
 
 /* ---- sealing ---- */
@@ -150,7 +102,7 @@ int seal_write(int folder, const char *file, struct bytes content)
 	if (!rc)
 		rc = encrypt(key, file, content, &sealed);
 	if (!rc)
-		rc = file_write(folder, file, buf_bytes(&sealed));
+		rc = disk_replace(folder, file, buf_bytes(&sealed));
 	secret_wipe(key, sizeof key);
 	buf_fini(&sealed);
 	return rc;
@@ -162,7 +114,7 @@ int seal_read(int folder, const char *file, struct buf *out, bool *is_plain)
 	struct buf in;
 
 	buf_init(&in, SEALED_MAX_BYTES + SEAL_BYTES + (16 << 10));
-	int rc = file_read(folder, file, &in);
+	int rc = disk_read(folder, file, &in);
 	struct bytes sealed = buf_bytes(&in);
 	*is_plain = !rc && !bytes_starts(sealed, bytes_make(mark, MARK_BYTES));
 	if (*is_plain) {

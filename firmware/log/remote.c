@@ -229,28 +229,10 @@ static void on_closed(void *arg, int why)
 static const struct link_owner owner = { .connected = on_connected, .secured = on_secured, .data = on_data,
 					 .drained = on_drained, .closed = on_closed };
 
-static socklen_t sockaddr_of(const struct dns_addr *a, uint16_t port, struct sockaddr_storage *out)
-{
-	struct sockaddr_in *v4 = (struct sockaddr_in *)out;
-	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
-
-	memset(out, 0, sizeof *out);
-	if (a->family == 4) {
-		v4->sin_family = AF_INET;
-		v4->sin_port = htons(port);
-		memcpy(&v4->sin_addr, a->bytes, 4);
-		return sizeof *v4;
-	}
-	v6->sin6_family = AF_INET6;
-	v6->sin6_port = htons(port);
-	memcpy(&v6->sin6_addr, a->bytes, 16);
-	return sizeof *v6;
-}
-
 static void try_address(struct remote *r)
 {
 	struct sockaddr_storage to;
-	socklen_t n = sockaddr_of(&r->addrs.addrs[r->addr_at], r->conf.port, &to);
+	socklen_t n = dns_addr_sockaddr(&r->addrs.addrs[r->addr_at], r->conf.port, &to);
 
 	r->state = REMOTE_CONNECTING;
 	if (r->conf.transport != REMOTE_UDP) {

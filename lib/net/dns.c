@@ -333,3 +333,21 @@ void dns_addr_text(const struct dns_addr *a, char out[static DNS_ADDR_TEXT_BYTES
 	if (!inet_ntop(a->family == 6 ? AF_INET6 : AF_INET, a->bytes, out, DNS_ADDR_TEXT_BYTES))
 		out[0] = 0;
 }
+
+socklen_t dns_addr_sockaddr(const struct dns_addr *a, uint16_t port, struct sockaddr_storage *out)
+{
+	struct sockaddr_in *v4 = (struct sockaddr_in *)out;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
+
+	memset(out, 0, sizeof *out);
+	if (a->family == 4) {
+		v4->sin_family = AF_INET;
+		v4->sin_port = htons(port);
+		memcpy(&v4->sin_addr, a->bytes, 4);
+		return sizeof *v4;
+	}
+	v6->sin6_family = AF_INET6;
+	v6->sin6_port = htons(port);
+	memcpy(&v6->sin6_addr, a->bytes, 16);
+	return sizeof *v6;
+}

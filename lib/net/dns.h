@@ -7,6 +7,8 @@
 #include "base/bytes.h"
 #include "run/loop.h"
 
+#include <sys/socket.h>
+
 struct dns;
 struct dns_query; /* one running question */
 
@@ -104,5 +106,7 @@ void dns_cancel(struct dns_query *q);
 /* "192.0.2.1" or "2001:db8::1". */
 enum { DNS_ADDR_TEXT_BYTES = 46 };
 void dns_addr_text(const struct dns_addr *a, char out[static DNS_ADDR_TEXT_BYTES]);
+/* Where to connect to; the length of what stands in out. */
+socklen_t dns_addr_sockaddr(const struct dns_addr *a, uint16_t port, struct sockaddr_storage *out);
 
 #endif

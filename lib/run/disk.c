@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
+/* At a time: so much more than the content has to fit below a buffer's limit. */
+enum { READ_BYTES = 8 << 10 };
+
 int disk_write(int fd, struct bytes b)
 {
 	while (b.n > 0) {
@@ -35,6 +38,8 @@ int disk_replace(int dir_fd, const char *name, struct bytes content)
 		rc = ERR_IO;
 	if (rc == 0 && renameat(dir_fd, temporary, dir_fd, name) < 0)
 		rc = ERR_IO;
+	if (rc < 0)
+		(void)unlinkat(dir_fd, temporary, 0); /* on a full disk its room is worth something */
 	if (rc == 0 && fsync(dir_fd) < 0)
 		rc = ERR_IO;
 	return rc;
@@ -48,8 +53,8 @@ int disk_read(int dir_fd, const char *name, struct buf *out)
 	if (fd < 0)
 		return errno == ENOENT ? ERR_NOT_FOUND : ERR_IO;
 	while (n > 0) {
-		uint8_t *p = buf_reserve(out, 64 << 10);
-		n = p ? read(fd, p, 64 << 10) : -1;
+		uint8_t *p = buf_reserve(out, READ_BYTES);
+		n = p ? read(fd, p, READ_BYTES) : -1;
 		if (n > 0)
 			buf_commit(out, (size_t)n);
 	}

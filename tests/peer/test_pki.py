@@ -327,7 +327,7 @@ class AtRest(PeerCase):
         with open(os.path.join(folder, "own.pem"), "rb") as f:
             self.assertNotIn(b"PRIVATE KEY", f.read())
         # a write that was cut leaves what was there
-        with open(os.path.join(folder, "write.new"), "wb") as f:
+        with open(os.path.join(folder, "own.pem.new"), "wb") as f:
             f.write(b"GHSEAL1\nhalf")
         self.restart()
         self.assertEqual(self.pin(), before)
