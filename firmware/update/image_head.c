@@ -3,7 +3,7 @@
 #include "base/err.h"
 #include "base/text.h"
 
-#include <stdarg.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -80,6 +80,20 @@ static int take_parts(struct bytes *text, struct image_head *h)
 	return n > 0 && n <= IMAGE_CHUNKS_MAX ? 0 : ERR_RANGE;
 }
 
+/* A name of letters, digits and '-': any other character would not come out as it went in. */
+static int take_platform(struct bytes *text, struct image_head *h)
+{
+	struct bytes value;
+
+	if (!take_line(text, "platform", &value) || value.n >= sizeof h->platform)
+		return ERR_SYNTAX;
+	for (size_t i = 0; i < value.n; i++)
+		if (!isalnum(value.p[i]) && value.p[i] != '-')
+			return ERR_SYNTAX;
+	memcpy(h->platform, value.p, value.n);
+	return 0;
+}
+
 static int take_text(struct bytes text, struct image_head *h, const char **why)
 {
 	struct bytes value;
@@ -91,9 +105,8 @@ static int take_text(struct bytes text, struct image_head *h, const char **why)
 	if (!take_line(&text, "floor", &value) || image_version_parse(value, &h->floor) || image_version_cmp(&h->floor, &h->version) > 0)
 		return ERR_SYNTAX;
 	*why = "its platform";
-	if (!take_line(&text, "platform", &value) || value.n >= sizeof h->platform)
+	if (take_platform(&text, h))
 		return ERR_SYNTAX;
-	snprintf(h->platform, sizeof h->platform, "%.*s", BYTES_FMT(value));
 	*why = "its hashes";
 	if (!take_line(&text, "hashes", &value) || text_unhex(value, h->hashes, sizeof h->hashes))
 		return ERR_SYNTAX;
