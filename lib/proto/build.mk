@@ -7,7 +7,7 @@ lib_proto_SRCS := lib/proto/xmpp.c lib/proto/xml_pool.c lib/proto/xml_build.c li
 	lib/proto/msrp.c lib/proto/msrp_uri.c lib/proto/msrp_reader.c lib/proto/msrp_writer.c lib/proto/msrp_join.c \
 	lib/proto/stunmsg_parse.c lib/proto/stunmsg_write.c lib/proto/stunmsg_integrity.c lib/proto/stunmsg_address.c \
 	lib/proto/stunframe.c lib/proto/turncred.c \
-	lib/proto/http1_reader.c lib/proto/http1_fields.c lib/proto/http1_writer.c \
+	lib/proto/http1_reader.c lib/proto/http1_fields.c lib/proto/http1_writer.c lib/proto/websocket.c \
 	lib/proto/mask_xml.c lib/proto/mask_sip.c
 
 # For the users of the layer.
@@ -74,3 +74,10 @@ http1_fuzz_LIBS := proto base
 UNIT += lib/proto/mask_test
 mask_test_LIBS := proto base
 mask_test_LD := $(proto_LD)
+
+UNIT += lib/proto/websocket_test
+websocket_test_LIBS := proto base
+websocket_test_LD := -lcrypto
+FUZZ += websocket_fuzz
+websocket_fuzz_LIBS := proto base
+websocket_fuzz_LD := -lcrypto
