@@ -83,14 +83,19 @@ class TestNetwork(PeerCase):
         wait_for("the link is up", lambda: "UP" in self.ip("link", "show", "dev", "port0")[0]["flags"], 10)
         wait_for("the routes are back", lambda: len(self.ip("-4", "route", "show", "default")) == 2, 10)
 
+    def wait_rule(self):
+        wait_for("the rule of b's address", lambda: any(r.get("table") == "1001" for r in self.ip("rule", "show")), 10)
+
     def test_a_killed_program_converges(self):
+        self.wait_addresses("port1", "10.78.2.1")
+        self.wait_rule()
         old = self.gh.pids()["gh-priv/0"]
         os.kill(old, 19)  # SIGSTOP: it does not see what comes
         here("addr", "add", "203.0.113.8/24", "dev", "port1")
         here("rule", "del", "from", "10.78.2.1", "table", "1001")
         self.gh.kill("gh-priv")
         self.wait_addresses("port1", "10.78.2.1")
-        wait_for("the rule is back", lambda: any(r.get("table") == "1001" for r in self.ip("rule", "show")), 10)
+        self.wait_rule()
 
     def test_commit_confirm_reverts_a_cut(self):
         self.wait_addresses("port0", "10.78.1.1", "10.78.1.3")
