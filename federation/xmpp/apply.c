@@ -7,8 +7,6 @@
 #include "conn.h"
 #include "run/fence.h"
 
-enum { STOP_GRACE_MS = 1000 };
-
 /* Whom we believe when they speak for others, and whom not any more. */
 static void add_trust(struct tls_store *store, const struct settings *set)
 {
@@ -197,20 +195,13 @@ static void retry_all(struct s2s *s)
 	}
 }
 
-/* The fence keeps bind() only for source addresses; who gave it up starts again to have it. */
-static void keep_bind(struct s2s *s, bool is_first)
+/* bind() stays, so that a source address can be set while streams are open; further filters cannot be loaded. */
+static void narrow(void)
 {
-	int rc;
+	int rc = fence_narrow(true);
 
-	if (is_first) {
-		s->may_bind = s->conf.has_source;
-		rc = fence_narrow(s->may_bind);
-		if (rc < 0)
-			die("s2s.fence", err_text(rc));
-	} else if (s->conf.has_source && !s->may_bind) {
-		log_info("s2s.restart", LOG_STR("reason", "federation source is new"));
-		s2s_stop(s, STOP_GRACE_MS);
-	}
+	if (rc < 0)
+		die("s2s.fence", err_text(rc));
 }
 
 void apply_settings(void *program, const struct settings *set)
@@ -227,8 +218,9 @@ void apply_settings(void *program, const struct settings *set)
 	tls_store_free(s->certificates); /* open streams keep it */
 	s->certificates = store;
 	configure_dns(s);
-	keep_bind(s, !had_conf);
-	if (had_conf) {
+	if (!had_conf) {
+		narrow();
+	} else {
 		judge_all(s, &old, is_trust_new);
 		conf_fini(&old);
 		arm_all(s);

@@ -73,7 +73,6 @@ static void read_sources(struct s2s_conf *c, const struct settings *s)
 		else if (inet_pton(AF_INET6, host, &c->source6.sin6_addr) == 1)
 			c->source6.sin6_family = AF_INET6;
 	}
-	c->has_source = c->source4.sin_family || c->source6.sin6_family;
 }
 
 static int add_domain(struct s2s_conf *c, const struct settings *s, struct bytes key)

@@ -34,7 +34,6 @@ struct s2s_conf {
 	unsigned n_dns_servers;
 	struct sockaddr_in source4; /* family 0: the kernel chooses */
 	struct sockaddr_in6 source6;
-	bool has_source;
 };
 
 /* s must outlive the conf. ERR_NOMEM. Domains without an A-label form are left out. */

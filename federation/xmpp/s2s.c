@@ -245,7 +245,7 @@ static int on_key_failed(void *program, struct chan *from, const struct frame *f
 }
 
 /* Streams end in order; the peers learn that we go. */
-void s2s_stop(void *program, uint32_t grace_ms)
+static void s2s_stop(void *program, uint32_t grace_ms)
 {
 	struct s2s *s = program;
 	uint64_t *ids = calloc(s->conns.count + 1, sizeof *ids);

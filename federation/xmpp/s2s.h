@@ -86,7 +86,6 @@ struct s2s {
 	struct log_limit limit_log, stranger_log;
 	struct stats stats;
 	uint64_t counts[STAT_COUNT];
-	bool may_bind; /* the fence still lets us choose source addresses */
 	bool is_at_limit; /* an alarm stands: federation streams-max */
 	bool is_stopping;
 	struct loop_timer stop;
@@ -97,8 +96,6 @@ struct s2s {
 struct peer *s2s_peer(struct s2s *s, struct bytes domain);
 /* NULL: we know nothing of it. */
 struct peer *s2s_find_peer(struct s2s *s, struct bytes domain);
-/* Ends all streams in order, then the process. */
-void s2s_stop(void *program, uint32_t grace_ms);
 /* Makes sure that the tick runs. */
 void s2s_want_tick(struct s2s *s);
 /* One log line why a peer was refused and what to do; rate-limited by domain, and for domains that we

@@ -141,13 +141,6 @@ class Gatehouse:
         return self
 
     def _settle(self):
-        """gh-s2s ends and starts once more when its first settings name a source address, unless they were there
-        when it started."""
-        end = time.monotonic() + 1
-        while "s2s.restart" not in self.log() and time.monotonic() < end:
-            time.sleep(0.02)
-        wait_for("gh-s2s listens again", lambda: "s2s.restart" not in self.log() or
-                 "s2s.listening" in self.log().rpartition("s2s.restart")[2], 10)
         wait_for("gh-s2s has its settings", self._has_settings, 10)
 
     def _has_settings(self):
