@@ -7,6 +7,8 @@
 
 #include <stdio.h>
 
+enum { ZONES_MAX = 64, ZONE_SERVERS_MAX = 8 }; /* DNS_ZONES_MAX, DNS_SERVERS_MAX of net/dns.h */
+
 static void add(struct check *c, bool is_error, struct bytes path, const char *text)
 {
 	c->n_errors += is_error;
@@ -359,6 +361,39 @@ static void check_web(const struct rows *r, const struct check_against *against,
 	}
 }
 
+/* Every program that resolves reads them; it leaves out what is no address. */
+static void check_zone(const struct row_item *item, struct check *c)
+{
+	struct bytes rest = item->value;
+	char host[256];
+	uint16_t port;
+	size_t n = 0;
+	int rc;
+
+	while ((rc = setting_next_address(&rest, 53, host, &port)) == 0)
+		n++;
+	if (rc == ERR_SYNTAX)
+		add(c, true, item->path, "addresses with spaces between, each with a port or without: 10.1.1.33 10.1.1.34:5353 [2001:db8::33]:53");
+	else if (n == 0 || n > ZONE_SERVERS_MAX)
+		add(c, true, item->path, "one to eight name servers");
+}
+
+static void check_dns(const struct rows *r, struct check *c)
+{
+	size_t n_zones = 0;
+
+	for (size_t i = 0; i < r->n; i++) {
+		const struct row_item *item = &r->v[i];
+		if (item->row->id == SET_DNS_ZONE_SERVER) {
+			check_zone(item, c);
+			if (++n_zones == ZONES_MAX + 1)
+				add(c, true, item->path, "at most 64 forward zones");
+		}
+		if (item->row->id == SET_DNS_ZONE_VALIDATES && !is_set(r, SET_DNS_ZONE_SERVER, item->key))
+			add(c, false, item->path, "has no effect without the zone's server");
+	}
+}
+
 /* Without gh-priv nobody would do it. */
 static void check_network(const struct rows *r, bool is_appliance, struct check *c)
 {
@@ -381,5 +416,6 @@ void check_rows(const struct rows *r, const struct check_against *against, struc
 	check_sip(r, out);
 	check_turn(r, against->running, out);
 	check_web(r, against, out);
+	check_dns(r, out);
 	check_network(r, against->is_appliance, out);
 }

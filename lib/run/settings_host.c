@@ -3,6 +3,8 @@
 
 #include "base/err.h"
 
+#include <arpa/inet.h>
+
 /* Last separator that may stand before a port: a space, or a colon that is not an IPv6 address's. */
 static size_t port_separator(struct bytes v)
 {
@@ -42,4 +44,20 @@ int setting_split_host(struct bytes value, uint16_t port_default, char host[stat
 	host[name.n] = 0;
 	*port = (uint16_t)n;
 	return 0;
+}
+
+int setting_next_address(struct bytes *rest, uint16_t port_default, char host[static 256], uint16_t *port)
+{
+	struct in6_addr ignored;
+
+	while (rest->n > 0 && *rest->p == ' ')
+		*rest = bytes_skip(*rest, 1);
+	if (rest->n == 0)
+		return ERR_NOT_FOUND;
+	size_t n = bytes_find(*rest, ' ');
+	struct bytes word = bytes_make(rest->p, n);
+	*rest = bytes_skip(*rest, n);
+	if (setting_split_host(word, port_default, host, port))
+		return ERR_SYNTAX;
+	return inet_pton(AF_INET, host, &ignored) == 1 || inet_pton(AF_INET6, host, &ignored) == 1 ? 0 : ERR_SYNTAX;
 }
