@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "base/err.h"
-#include "net/dns_settings.h"
 #include "proto/jid.h"
 #include "run/debug_domains.h"
 
@@ -39,8 +38,8 @@ static void read_numbers(struct s2s_conf *c, const struct settings *s)
 	c->has_sm = settings_bool(s, SET_FED_SM);
 	c->has_posh = settings_bool(s, SET_FED_POSH);
 	c->may_be_sip = settings_enum(s, SET_SIP_MODE) == SIP_MODE_OPEN;
-	c->has_dns = dns_settings_have(s);
-	c->dns_validates = dns_settings_validate(s);
+	c->has_dns = settings_have_dns(s);
+	c->dns_validates = settings_validate_dns(s);
 }
 
 static void read_sources(struct s2s_conf *c, const struct settings *s)

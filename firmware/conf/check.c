@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-enum { ZONES_MAX = 64, ZONE_SERVERS_MAX = 8 }; /* DNS_ZONES_MAX, DNS_SERVERS_MAX of net/dns.h */
+enum { FORWARD_ZONES_MAX = 64, FORWARD_SERVERS_MAX = 8 }; /* DNS_ZONES_MAX, DNS_SERVERS_MAX of net/dns.h */
 
 static void add(struct check *c, bool is_error, struct bytes path, const char *text)
 {
@@ -24,8 +24,17 @@ static void add(struct check *c, bool is_error, struct bytes path, const char *t
 }
 
 /* The roles of two boxes need gh-link between them, which is not there yet. */
-static void check_system(const struct rows *r, struct check *c)
+static void check_system(const struct rows *r, const struct check_against *against, struct check *c)
 {
+	struct bytes name = rows_value(r, SET_SYSTEM_NAME, BYTES_NONE), zone = rows_value(r, SET_TIME_ZONE, BYTES_NONE);
+
+	/* What runs already, of an older version, must not stop other changes. */
+	if (against->is_appliance && !setting_is_host_name(name))
+		add(c, !bytes_eq(name, rows_value(against->running, SET_SYSTEM_NAME, BYTES_NONE)), BYTES("system name"),
+		    "the host name of this box too: letters, digits and dashes, with dots between labels (RFC 1123)");
+	if (against->zones && !zones_rule(against->zones, zone))
+		add(c, !bytes_eq(zone, rows_value(against->running, SET_TIME_ZONE, BYTES_NONE)), BYTES("time zone"),
+		    "no time zone of that name: as Europe/Berlin, Asia/Tokyo, UTC");
 	if (!bytes_eq_str(rows_value(r, SET_SYSTEM_ROLE, BYTES_NONE), "combined"))
 		add(c, true, BYTES("system role"), "this version runs as combined only");
 }
@@ -374,7 +383,7 @@ static void check_zone(const struct row_item *item, struct check *c)
 		n++;
 	if (rc == ERR_SYNTAX)
 		add(c, true, item->path, "addresses with spaces between, each with a port or without: 10.1.1.33 10.1.1.34:5353 [2001:db8::33]:53");
-	else if (n == 0 || n > ZONE_SERVERS_MAX)
+	else if (n == 0 || n > FORWARD_SERVERS_MAX)
 		add(c, true, item->path, "one to eight name servers");
 }
 
@@ -386,7 +395,7 @@ static void check_dns(const struct rows *r, struct check *c)
 		const struct row_item *item = &r->v[i];
 		if (item->row->id == SET_DNS_ZONE_SERVER) {
 			check_zone(item, c);
-			if (++n_zones == ZONES_MAX + 1)
+			if (++n_zones == FORWARD_ZONES_MAX + 1)
 				add(c, true, item->path, "at most 64 forward zones");
 		}
 		if (item->row->id == SET_DNS_ZONE_VALIDATES && !is_set(r, SET_DNS_ZONE_SERVER, item->key))
@@ -400,12 +409,14 @@ static void check_network(const struct rows *r, bool is_appliance, struct check 
 	for (size_t i = 0; i < r->n && !is_appliance; i++)
 		if (bytes_starts(r->v[i].path, BYTES("interface ")))
 			add(c, true, r->v[i].path, "the network of this machine is its own administrator's: gh-super runs without --appliance");
+		else if (bytes_starts(r->v[i].path, BYTES("time server ")) || bytes_starts(r->v[i].path, BYTES("time key ")))
+			add(c, true, r->v[i].path, "the clock of this machine is its own administrator's: gh-super runs without --appliance");
 }
 
 void check_rows(const struct rows *r, const struct check_against *against, struct check *out)
 {
 	*out = (struct check){ 0 };
-	check_system(r, out);
+	check_system(r, against, out);
 	check_certificates(r, against->wall_s, out);
 	check_revocation(r, against->wall_s, out);
 	check_domains(r, against, out);

@@ -1,5 +1,5 @@
 LIBS += net
-lib_net_SRCS += lib/net/dns.c lib/net/dns_wire.c lib/net/dns_cache.c lib/net/dns_order.c lib/net/dns_record.c lib/net/dns_settings.c
+lib_net_SRCS += lib/net/dns.c lib/net/dns_wire.c lib/net/dns_cache.c lib/net/dns_order.c lib/net/dns_record.c lib/net/dns_settings.c lib/net/dns_command.c
 UNIT += lib/net/dns_test
 dns_test_SRCS := lib/net/dns_fixture.c
 dns_test_LIBS := net run proto base

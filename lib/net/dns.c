@@ -264,8 +264,7 @@ static bool is_in_zone(struct bytes name, struct bytes domain)
 	return name.n == domain.n || name.p[name.n - domain.n - 1] == '.';
 }
 
-/* Whom to ask. A zone without servers hides those of the rest: its names are nobody else's business. */
-static struct dns_servers *servers_of(const struct dns *d, const char *name)
+static const struct zone *zone_of(const struct dns *d, const char *name)
 {
 	struct bytes n = bytes_of(name);
 
@@ -273,8 +272,23 @@ static struct dns_servers *servers_of(const struct dns *d, const char *name)
 		n.n--;
 	for (size_t i = 0; i < d->n_zones; i++)
 		if (is_in_zone(n, bytes_of(d->zones[i].domain)))
-			return d->zones[i].servers;
-	return d->servers;
+			return &d->zones[i];
+	return NULL;
+}
+
+const char *dns_zone_of(const struct dns *d, const char *name)
+{
+	const struct zone *z = zone_of(d, name);
+
+	return z ? z->domain : "";
+}
+
+/* Whom to ask. A zone without servers hides those of the rest: its names are nobody else's business. */
+static struct dns_servers *servers_of(const struct dns *d, const char *name)
+{
+	const struct zone *z = zone_of(d, name);
+
+	return z ? z->servers : d->servers;
 }
 
 static void start_part(struct dns_query *q, struct part *p)

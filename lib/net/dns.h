@@ -37,6 +37,8 @@ void dns_free(struct dns *d);
 /* May be called again; running questions go on with the old servers. ERR_SYNTAX: a server is no address; nothing has
  * changed. */
 int dns_configure(struct dns *d, const struct dns_config *c);
+/* The zone that a name is asked in; "" for none: the name servers of all the rest. Until the next dns_configure. */
+const char *dns_zone_of(const struct dns *d, const char *name);
 /* Forgets what is cached about a domain ("" everything). */
 void dns_forget(struct dns *d, struct bytes domain);
 

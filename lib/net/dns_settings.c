@@ -83,22 +83,3 @@ int dns_settings_apply(struct dns *d, const struct settings *s)
 	free(w);
 	return rc;
 }
-
-bool dns_settings_have(const struct settings *s)
-{
-	size_t at = 0, zone_at = 0;
-	struct bytes key;
-
-	return settings_next_key(s, SET_DNS_SERVER, &at, &key) || settings_next_key(s, SET_DNS_ZONE_SERVER, &zone_at, &key);
-}
-
-bool dns_settings_validate(const struct settings *s)
-{
-	size_t at = 0;
-	struct bytes key;
-	bool is = settings_bool(s, SET_DNS_VALIDATES);
-
-	while (!is && settings_next_key(s, SET_DNS_ZONE_SERVER, &at, &key))
-		is = settings_bool_at(s, SET_DNS_ZONE_VALIDATES, key);
-	return is;
-}

@@ -8,9 +8,5 @@
 /* Whom to ask from now on; what was cached is forgotten. Server words that are no addresses are left out (gh-conf lets none
  * through). ERR_NOMEM, ERR_SYNTAX: the old ones stay. */
 int dns_settings_apply(struct dns *d, const struct settings *s);
-/* Is there anybody to ask? */
-bool dns_settings_have(const struct settings *s);
-/* May any answer be a validated one? */
-bool dns_settings_validate(const struct settings *s);
 
 #endif

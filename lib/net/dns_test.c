@@ -468,7 +468,7 @@ static void settings_make_zones(void **state)
 	b.says_ad = true;
 	snprintf(lines, sizeof lines, "dns forward-zone bücher.example server = 127.0.0.1:1  %s\ndns forward-zone bücher.example validates = on\n", text);
 	assert_int_equal(settings_parse(bytes_of(lines), &s, &line), 0);
-	assert_true(dns_settings_have(s) && dns_settings_validate(s));
+	assert_true(settings_have_dns(s) && settings_validate_dns(s));
 	assert_int_equal(dns_settings_apply(w->dns, s), 0);
 	settings_free(s);
 	dns_addr(w->dns, "xn--bcher-kva.example", on_addr, w);
@@ -479,7 +479,7 @@ static void settings_make_zones(void **state)
 	wait_for(w, 2);
 	assert_int_equal(w->addr.rc, ERR_DNS_SERVFAIL); /* nobody to ask */
 	assert_int_equal(settings_parse(BYTES_NONE, &s, &line), 0);
-	assert_false(dns_settings_have(s) || dns_settings_validate(s));
+	assert_false(settings_have_dns(s) || settings_validate_dns(s));
 	settings_free(s);
 	dns_fixture_close(&b);
 	world_free(w);

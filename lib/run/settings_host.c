@@ -61,3 +61,27 @@ int setting_next_address(struct bytes *rest, uint16_t port_default, char host[st
 		return ERR_SYNTAX;
 	return inet_pton(AF_INET, host, &ignored) == 1 || inet_pton(AF_INET6, host, &ignored) == 1 ? 0 : ERR_SYNTAX;
 }
+
+static bool is_label(struct bytes v)
+{
+	for (size_t i = 0; i < v.n; i++) {
+		uint8_t c = v.p[i];
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-'))
+			return false;
+	}
+	return v.n > 0 && v.p[0] != '-' && v.p[v.n - 1] != '-';
+}
+
+bool setting_is_host_name(struct bytes v)
+{
+	if (v.n == 0 || v.n > 63)
+		return false;
+	for (;;) {
+		size_t n = bytes_find(v, '.');
+		if (!is_label(bytes_make(v.p, n)))
+			return false;
+		if (n == v.n)
+			return true;
+		v = bytes_skip(v, n + 1);
+	}
+}
