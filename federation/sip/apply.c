@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "net/dns_settings.h"
 #include "net/tls_settings.h"
 #include "run/fence.h"
 
@@ -87,19 +88,12 @@ static struct tls_store *make_store(struct gsip *g, const struct settings *set, 
 
 /* ---- the rest ---- */
 
-static void configure_dns(struct gsip *g)
+static void configure_dns(struct gsip *g, const struct settings *set)
 {
-	const char *servers[CONF_DNS_SERVERS_MAX];
-	struct dns_config c = { .servers = servers, .n_servers = g->conf.n_dns_servers, .query_ms = g->conf.dns_query_ms,
-				.budget_ms = g->conf.dns_budget_ms, .validates = g->conf.dns_validates };
-	int rc;
+	int rc = dns_settings_apply(g->dns, set);
 
-	for (unsigned i = 0; i < g->conf.n_dns_servers; i++)
-		servers[i] = g->conf.dns_servers[i];
-	rc = c.n_servers ? dns_configure(g->dns, &c) : 0;
 	if (rc < 0)
 		log_error("sip.dns", LOG_STR("reason", err_name(rc)));
-	dns_forget(g->dns, BYTES_NONE);
 }
 
 static void tell_routes(const struct routes *r)
@@ -143,7 +137,7 @@ int apply_to(struct gsip *g, const struct settings *set)
 	tls_store_free(g->certificates); /* open connections keep it */
 	g->certificates = store;
 	sipendpoint_set_sent_by(g->endpoint, conf_name(&g->conf)[0] ? conf_name(&g->conf) : NULL, g->conf.host_port);
-	configure_dns(g);
+	configure_dns(g, set);
 	tell_routes(&g->conf.routes);
 	forget_failures(g);
 	return 0;

@@ -9,24 +9,6 @@
 
 enum { MODE_OFF = 0 };
 
-static void read_servers(struct sip_conf *c, const struct settings *s)
-{
-	size_t at = 0;
-	struct bytes key;
-	char host[256];
-	uint16_t port;
-
-	c->dns_validates = settings_bool(s, SET_DNS_VALIDATES);
-	c->dns_query_ms = (uint32_t)settings_int(s, SET_DNS_QUERY_TIMEOUT);
-	c->dns_budget_ms = (uint32_t)settings_int(s, SET_DNS_BUDGET);
-	while (c->n_dns_servers < CONF_DNS_SERVERS_MAX && settings_next_key(s, SET_DNS_SERVER, &at, &key)) {
-		if (setting_split_host(settings_text_at(s, SET_DNS_SERVER, key), 53, host, &port) < 0)
-			continue;
-		(void)snprintf(c->dns_servers[c->n_dns_servers++], CONF_DNS_SERVER_BYTES,
-		               strchr(host, ':') ? "[%.60s]:%u" : "%.60s:%u", host, port);
-	}
-}
-
 static void read_host(struct sip_conf *c, const struct settings *s)
 {
 	struct bytes value = settings_text(s, SET_SIP_HOST);
@@ -92,7 +74,6 @@ int conf_init(struct sip_conf *c, const struct settings *s)
 	int rc;
 
 	*c = (struct sip_conf){ .is_off = settings_enum(s, SET_SIP_MODE) == MODE_OFF };
-	read_servers(c, s);
 	read_host(c, s);
 	rc = peers_init(&c->peers, s);
 	if (rc == 0)

@@ -13,8 +13,6 @@ struct conf_domain {
 	struct bytes second;      /* of another key type; empty: none */
 };
 
-enum { CONF_DNS_SERVERS_MAX = 8, CONF_DNS_SERVER_BYTES = 72 };
-
 struct sip_conf {
 	struct peers peers;
 	struct routes routes;
@@ -24,10 +22,6 @@ struct sip_conf {
 	uint16_t host_port; /* 0: none */
 	bool is_off;
 	struct map debug_domains; /* by remote domain: its debug lines are written at every level */
-	bool dns_validates;
-	uint32_t dns_query_ms, dns_budget_ms;
-	char dns_servers[CONF_DNS_SERVERS_MAX][CONF_DNS_SERVER_BYTES];
-	unsigned n_dns_servers;
 };
 
 /* s must outlive the conf. ERR_NOMEM. Domains without an A-label form are left out. */

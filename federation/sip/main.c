@@ -6,6 +6,7 @@
 #include "gsip.h"
 #include "hand.h"
 #include "listener.h"
+#include "net/dns_command.h"
 #include "run/proc.h"
 #include "show.h"
 #include "tap.h"
@@ -155,12 +156,18 @@ static void on_capture(void *program, struct proc_ask *ask, const struct bytes *
 	gsip_tap_command(program, ask, args, n_args);
 }
 
+static void flush_dns(void *program, struct proc_ask *ask, const struct bytes *args, size_t n)
+{
+	dns_flush_command(((struct gsip *)program)->dns, ask, args, n);
+}
+
 static const struct proc_command commands[] = {
 	{ "capture federation", on_capture },
 	{ "show sip", show_sip },
 	{ "show sip routes", show_sip_routes },
 	{ "sip check", walk_command },
 	{ "sip retry", show_sip_retry },
+	{ "dns flush", flush_dns },
 };
 
 static const struct proc_def gsip_program = {

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "net/dns_settings.h"
 #include "net/tls_settings.h"
 #include "conn.h"
 #include "run/fence.h"
@@ -66,20 +67,12 @@ static struct tls_store *make_store(struct s2s *s, const struct settings *set, s
 	return store;
 }
 
-static void configure_dns(struct s2s *s)
+static void configure_dns(struct s2s *s, const struct settings *set)
 {
-	const char *servers[CONF_DNS_SERVERS_MAX];
-	struct dns_config c = { .servers = servers, .n_servers = s->conf.n_dns_servers,
-		                .query_ms = s->conf.dns_query_ms, .budget_ms = s->conf.dns_budget_ms,
-		                .validates = s->conf.dns_validates };
-	int rc;
+	int rc = dns_settings_apply(s->dns, set);
 
-	for (unsigned i = 0; i < s->conf.n_dns_servers; i++)
-		servers[i] = s->conf.dns_servers[i];
-	rc = c.n_servers ? dns_configure(s->dns, &c) : 0;
 	if (rc < 0)
 		log_error("s2s.dns", LOG_STR("reason", err_name(rc)));
-	dns_forget(s->dns, BYTES_NONE);
 }
 
 /* ---- open streams under the new settings ---- */
@@ -217,7 +210,7 @@ void apply_settings(void *program, const struct settings *set)
 	s->settings = set;
 	tls_store_free(s->certificates); /* open streams keep it */
 	s->certificates = store;
-	configure_dns(s);
+	configure_dns(s, set);
 	if (!had_conf) {
 		narrow();
 	} else {

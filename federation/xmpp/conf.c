@@ -38,24 +38,8 @@ static void read_numbers(struct s2s_conf *c, const struct settings *s)
 	c->has_sm = settings_bool(s, SET_FED_SM);
 	c->has_posh = settings_bool(s, SET_FED_POSH);
 	c->may_be_sip = settings_enum(s, SET_SIP_MODE) == SIP_MODE_OPEN;
-	c->dns_validates = settings_bool(s, SET_DNS_VALIDATES);
-	c->dns_query_ms = number(s, SET_DNS_QUERY_TIMEOUT);
-	c->dns_budget_ms = number(s, SET_DNS_BUDGET);
-}
-
-static void read_servers(struct s2s_conf *c, const struct settings *s)
-{
-	size_t at = 0;
-	struct bytes key;
-	char host[256];
-	uint16_t port;
-
-	while (c->n_dns_servers < CONF_DNS_SERVERS_MAX && settings_next_key(s, SET_DNS_SERVER, &at, &key)) {
-		if (setting_split_host(settings_text_at(s, SET_DNS_SERVER, key), 53, host, &port) < 0)
-			continue;
-		(void)snprintf(c->dns_servers[c->n_dns_servers++], CONF_DNS_SERVER_BYTES,
-		               strchr(host, ':') ? "[%.60s]:%u" : "%.60s:%u", host, port);
-	}
+	c->has_dns = settings_have_dns(s);
+	c->dns_validates = settings_validate_dns(s);
 }
 
 static void read_sources(struct s2s_conf *c, const struct settings *s)
@@ -107,7 +91,6 @@ int conf_init(struct s2s_conf *c, const struct settings *s)
 
 	*c = (struct s2s_conf){ 0 };
 	read_numbers(c, s);
-	read_servers(c, s);
 	read_sources(c, s);
 	rc = policy_init(&c->policy, s);
 	if (rc == 0)

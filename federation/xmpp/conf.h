@@ -16,8 +16,6 @@ struct conf_domain {
 	bool has_certificate;     /* and it is there */
 };
 
-enum { CONF_DNS_SERVERS_MAX = 8, CONF_DNS_SERVER_BYTES = 72 };
-
 struct s2s_conf {
 	struct policy policy;
 	struct map domains; /* struct conf_domain by domain; owned */
@@ -28,10 +26,7 @@ struct s2s_conf {
 	bool has_bidi, has_sm, has_posh;
 	bool may_be_sip; /* a domain that is not to be found may be one of SIP (ADR-27) */
 	struct map debug_domains; /* by remote domain: its debug lines are written at every level */
-	bool dns_validates;
-	uint32_t dns_query_ms, dns_budget_ms;
-	char dns_servers[CONF_DNS_SERVERS_MAX][CONF_DNS_SERVER_BYTES];
-	unsigned n_dns_servers;
+	bool has_dns, dns_validates; /* somebody to ask; some answer may be a validated one */
 	struct sockaddr_in source4; /* family 0: the kernel chooses */
 	struct sockaddr_in6 source6;
 };

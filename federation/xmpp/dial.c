@@ -113,7 +113,7 @@ void dial_begin(struct conn *c)
 		fail(c, RUNG_DNS, ERR_SYNTAX, "not a domain that DNS has");
 		return;
 	}
-	if (!s->conf.n_dns_servers) {
+	if (!s->conf.has_dns) {
 		fail(c, RUNG_DNS, ERR_BAD_STATE, "no name server is set");
 		return;
 	}

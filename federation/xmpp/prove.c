@@ -106,7 +106,7 @@ static void judge(struct proof *p)
 
 	verify(p, &v);
 	bool may_help = v.rc == ERR_CERT_NAME || v.rc == ERR_CERT_UNKNOWN_CA || v.rc == ERR_CERT_SELF_SIGNED;
-	if (may_help && s->conf.has_posh && p->ascii[0] && s->conf.n_dns_servers)
+	if (may_help && s->conf.has_posh && p->ascii[0] && s->conf.has_dns)
 		p->fetch = fetch_posh(s, p->ascii, on_posh, p);
 	if (!p->fetch)
 		finish(p, &v);
@@ -165,7 +165,7 @@ void prove_begin(struct conn *c, struct bytes remote)
 	if (jid_domain_to_ascii(remote, p->ascii) < 0)
 		p->ascii[0] = '\0';
 	list_add_tail(&c->proofs, &p->node);
-	if (s->conf.dns_validates && s->conf.n_dns_servers && p->ascii[0])
+	if (s->conf.dns_validates && s->conf.has_dns && p->ascii[0])
 		p->query = dns_srv(s->dns, p->ascii, on_srv, p);
 	if (!p->query)
 		judge(p);

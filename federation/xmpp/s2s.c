@@ -11,6 +11,7 @@
 #include "hail.h"
 #include "handover.h"
 #include "listener.h"
+#include "net/dns_command.h"
 #include "post.h"
 #include "sender.h"
 #include "show.h"
@@ -271,12 +272,24 @@ static const struct bus_handler handlers[] = {
 	{ MSG_KEY_FAILED, on_key_failed },
 };
 
+static void lookup(void *program, struct proc_ask *ask, const struct bytes *args, size_t n)
+{
+	dns_lookup_command(((struct s2s *)program)->dns, ask, args, n);
+}
+
+static void flush_dns(void *program, struct proc_ask *ask, const struct bytes *args, size_t n)
+{
+	dns_flush_command(((struct s2s *)program)->dns, ask, args, n);
+}
+
 static const struct proc_command commands[] = {
 	{ "show federation", show_federation },
 	{ "federation check", check_command },
 	{ "capture federation", s2s_tap_command },
 	{ "federation retry", show_retry },
 	{ "federation close", show_close },
+	{ "dns lookup", lookup },
+	{ "dns flush", flush_dns },
 };
 
 static const struct proc_def s2s_program = {

@@ -7,6 +7,8 @@
 
 #include <stdio.h>
 
+enum { FORWARD_ZONES_MAX = 64, FORWARD_SERVERS_MAX = 8 }; /* DNS_ZONES_MAX, DNS_SERVERS_MAX of net/dns.h */
+
 static void add(struct check *c, bool is_error, struct bytes path, const char *text)
 {
 	c->n_errors += is_error;
@@ -22,8 +24,17 @@ static void add(struct check *c, bool is_error, struct bytes path, const char *t
 }
 
 /* The roles of two boxes need gh-link between them, which is not there yet. */
-static void check_system(const struct rows *r, struct check *c)
+static void check_system(const struct rows *r, const struct check_against *against, struct check *c)
 {
+	struct bytes name = rows_value(r, SET_SYSTEM_NAME, BYTES_NONE), zone = rows_value(r, SET_TIME_ZONE, BYTES_NONE);
+
+	/* What runs already, of an older version, must not stop other changes. */
+	if (against->is_appliance && !setting_is_host_name(name))
+		add(c, !bytes_eq(name, rows_value(against->running, SET_SYSTEM_NAME, BYTES_NONE)), BYTES("system name"),
+		    "the host name of this box too: letters, digits and dashes, with dots between labels (RFC 1123)");
+	if (against->zones && !zones_rule(against->zones, zone))
+		add(c, !bytes_eq(zone, rows_value(against->running, SET_TIME_ZONE, BYTES_NONE)), BYTES("time zone"),
+		    "no time zone of that name: as Europe/Berlin, Asia/Tokyo, UTC");
 	if (!bytes_eq_str(rows_value(r, SET_SYSTEM_ROLE, BYTES_NONE), "combined"))
 		add(c, true, BYTES("system role"), "this version runs as combined only");
 }
@@ -359,18 +370,53 @@ static void check_web(const struct rows *r, const struct check_against *against,
 	}
 }
 
+/* Every program that resolves reads them; it leaves out what is no address. */
+static void check_zone(const struct row_item *item, struct check *c)
+{
+	struct bytes rest = item->value;
+	char host[256];
+	uint16_t port;
+	size_t n = 0;
+	int rc;
+
+	while ((rc = setting_next_address(&rest, 53, host, &port)) == 0)
+		n++;
+	if (rc == ERR_SYNTAX)
+		add(c, true, item->path, "addresses with spaces between, each with a port or without: 10.1.1.33 10.1.1.34:5353 [2001:db8::33]:53");
+	else if (n == 0 || n > FORWARD_SERVERS_MAX)
+		add(c, true, item->path, "one to eight name servers");
+}
+
+static void check_dns(const struct rows *r, struct check *c)
+{
+	size_t n_zones = 0;
+
+	for (size_t i = 0; i < r->n; i++) {
+		const struct row_item *item = &r->v[i];
+		if (item->row->id == SET_DNS_ZONE_SERVER) {
+			check_zone(item, c);
+			if (++n_zones == FORWARD_ZONES_MAX + 1)
+				add(c, true, item->path, "at most 64 forward zones");
+		}
+		if (item->row->id == SET_DNS_ZONE_VALIDATES && !is_set(r, SET_DNS_ZONE_SERVER, item->key))
+			add(c, false, item->path, "has no effect without the zone's server");
+	}
+}
+
 /* Without gh-priv nobody would do it. */
 static void check_network(const struct rows *r, bool is_appliance, struct check *c)
 {
 	for (size_t i = 0; i < r->n && !is_appliance; i++)
 		if (bytes_starts(r->v[i].path, BYTES("interface ")))
 			add(c, true, r->v[i].path, "the network of this machine is its own administrator's: gh-super runs without --appliance");
+		else if (bytes_starts(r->v[i].path, BYTES("time server ")) || bytes_starts(r->v[i].path, BYTES("time key ")))
+			add(c, true, r->v[i].path, "the clock of this machine is its own administrator's: gh-super runs without --appliance");
 }
 
 void check_rows(const struct rows *r, const struct check_against *against, struct check *out)
 {
 	*out = (struct check){ 0 };
-	check_system(r, out);
+	check_system(r, against, out);
 	check_certificates(r, against->wall_s, out);
 	check_revocation(r, against->wall_s, out);
 	check_domains(r, against, out);
@@ -381,5 +427,6 @@ void check_rows(const struct rows *r, const struct check_against *against, struc
 	check_sip(r, out);
 	check_turn(r, against->running, out);
 	check_web(r, against, out);
+	check_dns(r, out);
 	check_network(r, against->is_appliance, out);
 }

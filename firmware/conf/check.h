@@ -6,6 +6,7 @@
 
 #include "keyring.h"
 #include "rows.h"
+#include "run/zone.h"
 
 enum { CHECK_FINDINGS_MAX = 100 };
 
@@ -24,6 +25,7 @@ struct check_against {
 	const struct keyring *keys;
 	int64_t wall_s; /* now */
 	bool is_appliance; /* the machine's network is ours (gh-priv) */
+	const struct zones *zones; /* that there are; NULL: not looked at */
 };
 void check_rows(const struct rows *r, const struct check_against *against, struct check *out);
 

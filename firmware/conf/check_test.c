@@ -63,7 +63,7 @@ static void settings(struct rows *r, const struct made *m)
 static void expect(const struct rows *r, const struct rows *running, const struct keyring *k, bool is_error, const char *text)
 {
 	struct check found;
-	struct check_against against = { running, k, NOW_S, false };
+	struct check_against against = { running, k, NOW_S, false, NULL };
 
 	check_rows(r, &against, &found);
 	for (size_t i = 0; i < found.n; i++) {
@@ -129,7 +129,7 @@ static void a_silent_gh_keys_does_not_stop_changes(void **state)
 	struct keyring unknown = { 0 };
 	struct rows r = { 0 }, empty = { 0 };
 	struct check found;
-	struct check_against against = { &empty, &unknown, NOW_S, false };
+	struct check_against against = { &empty, &unknown, NOW_S, false, NULL };
 	bool is_told = false;
 
 	(void)state;
@@ -150,7 +150,7 @@ static void expect_lines(const char *lines, const char *path, bool is_error, con
 	struct conf_text_error e;
 	struct keyring none = { .is_known = true };
 	struct rows r = { 0 }, empty = { 0 };
-	struct check_against against = { &empty, &none, NOW_S, false };
+	struct check_against against = { &empty, &none, NOW_S, false, NULL };
 	struct check found;
 	bool is_found = false;
 
@@ -223,7 +223,7 @@ static unsigned warnings_about(const char *now, const char *next, const char *pa
 	struct conf_text_error e;
 	struct keyring none = { .is_known = true };
 	struct rows running = { 0 }, r = { 0 };
-	struct check_against against = { &running, &none, NOW_S, false };
+	struct check_against against = { &running, &none, NOW_S, false, NULL };
 	struct check found;
 	unsigned n = 0;
 
@@ -265,7 +265,7 @@ static void knows_whose_network_it_is(void **state)
 	(void)state;
 	assert_int_equal(rows_set(&r, BYTES("interface a ipv4"), BYTES("off")), 0);
 	for (unsigned is_appliance = 0; is_appliance < 2; is_appliance++) {
-		struct check_against against = { &empty, &none, NOW_S, is_appliance };
+		struct check_against against = { &empty, &none, NOW_S, is_appliance, NULL };
 		check_rows(&r, &against, &found);
 		for (size_t k = 0; k < found.n; k++)
 			n[is_appliance] += found.v[k].is_error && strcmp(found.v[k].path, "interface a ipv4") == 0;
@@ -273,6 +273,63 @@ static void knows_whose_network_it_is(void **state)
 	assert_int_equal(n[0], 1);
 	assert_int_equal(n[1], 0);
 	rows_fini(&r);
+}
+
+static bool has_error(const struct check *c, const char *path)
+{
+	for (size_t k = 0; k < c->n; k++)
+		if (c->v[k].is_error && strcmp(c->v[k].path, path) == 0)
+			return true;
+	return false;
+}
+
+static void check_one(const char *path, const char *value, bool is_appliance, struct check *found)
+{
+	struct zones *zones = zones_load("/nowhere");
+	struct rows r = { 0 }, empty = { 0 };
+	struct keyring none = { 0 };
+	struct check_against against = { &empty, &none, NOW_S, is_appliance, zones };
+
+	assert_int_equal(rows_set(&r, bytes_of(path), bytes_of(value)), 0);
+	check_rows(&r, &against, found);
+	rows_fini(&r);
+	zones_free(zones);
+}
+
+static void names_zones_and_servers(void **state)
+{
+	static const struct {
+		const char *path, *value;
+		bool is_appliance, is_error;
+	} table[] = {
+		{ "dns forward-zone b.example server", "10.1.1.33", false, false },
+		{ "dns forward-zone b.example server", "10.1.1.33 10.1.1.34:5353 [2001:db8::33]:53 2001:db8::34", false, false },
+		{ "dns forward-zone b.example server", "ns.b.example", false, true },
+		{ "dns forward-zone b.example server", "10.1.1.33,10.1.1.34", false, true },
+		{ "dns forward-zone b.example server", "10.1.1.33:0", false, true },
+		{ "dns forward-zone b.example server", "1.1.1.1 1.1.1.2 1.1.1.3 1.1.1.4 1.1.1.5 1.1.1.6 1.1.1.7 1.1.1.8", false, false },
+		{ "dns forward-zone b.example server", "1.1.1.1 1.1.1.2 1.1.1.3 1.1.1.4 1.1.1.5 1.1.1.6 1.1.1.7 1.1.1.8 1.1.1.9", false, true },
+		{ "system name", "gw-1.b.example", true, false },
+		{ "system name", "Main office", false, false },
+		{ "system name", "Main office", true, true },
+		{ "system name", "-gw", true, true },
+		{ "system name", "gw-", true, true },
+		{ "system name", "gw..b", true, true },
+		{ "system name", "gw.", true, true },
+		{ "time zone", "UTC", false, false },
+		{ "time zone", "Mars/Olympus", false, true },
+		{ "time server a address", "ntp.example", true, false },
+		{ "time server a address", "ntp.example", false, true },
+		{ "time key 7 type", "sha1", false, true },
+	};
+	struct check found;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		check_one(table[i].path, table[i].value, table[i].is_appliance, &found);
+		if (has_error(&found, table[i].path) != table[i].is_error)
+			fail_msg("%s %s", table[i].path, table[i].value);
+	}
 }
 
 int main(void)
@@ -285,6 +342,7 @@ int main(void)
 		cmocka_unit_test(nothing_listens_among_the_relays_ports),
 		cmocka_unit_test(keys_go_with_their_realm),
 		cmocka_unit_test(knows_whose_network_it_is),
+		cmocka_unit_test(names_zones_and_servers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,7 +19,7 @@ static bool report(struct oper *o, const struct rows *r, char first[static 512])
 		snprintf(first, 512, "%s", err_text(ERR_NOMEM));
 		return false;
 	}
-	struct check_against against = { .is_appliance = conf_is_appliance(o->conf),
+	struct check_against against = { .is_appliance = conf_is_appliance(o->conf), .zones = o->conf->zones,
 		                         .running = &o->conf->store.running, .keys = &o->keys,
 		                         .wall_s = (int64_t)(loop_wall_ms(o->conf->loop) / 1000) };
 	check_rows(r, &against, found);

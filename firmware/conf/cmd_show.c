@@ -101,6 +101,15 @@ COMMAND_FN(cmd_help)
 	oper_done(o, 0, "");
 }
 
+/* Each program that resolves has a resolver, and a cache, of its own. */
+COMMAND_FN(cmd_dns_flush)
+{
+	const struct relay_ask ask = { .targets = P_RESOLVES, .verb = "dns flush", .args = args->v, .n_args = args->n };
+
+	(void)cmd;
+	relay_start(c, o, &ask);
+}
+
 /* Who follows a quiet log hears nothing for as long as he follows. */
 COMMAND_FN(cmd_show_log)
 {

@@ -57,6 +57,9 @@ const struct command command_table[] = {
 	{ "shutdown", OPER_ADMIN, OWN(cmd_shutdown), "Stop all programs in order and switch the machine off" },
 	{ "reboot", OPER_ADMIN, OWN(cmd_reboot), "Stop all programs in order and start the machine again" },
 	{ "show interfaces", OPER_AUDITOR, RELAY(PROG_PRIV), "Interfaces of the appliance: device, link, speed, addresses, errors" },
+	{ "show time", OPER_AUDITOR, RELAY(PROG_TIME), "The clock: UTC and local time, whether it is synchronised, with what, how far off" },
+	{ "show time sources", OPER_AUDITOR, RELAY(PROG_TIME), "Each time server: followed or not, how it is proved, when it was heard last, its offset" },
+	{ "time set <when>", OPER_ADMIN, RELAY(PROG_TIME), "Set the clock, where no time server is set: 2026-11-26T17:00:00Z, or without the Z in the zone of this box" },
 	{ "show firewall", OPER_AUDITOR, OWN(cmd_show_firewall), "The packet filter that the running settings need, as text for nft" },
 	{ "help", OPER_AUDITOR, OWN(cmd_help), "All commands" },
 
@@ -92,6 +95,9 @@ const struct command command_table[] = {
 	{ "show routes", OPER_AUDITOR, RELAY(PROG_SWITCH), "Where envelopes go" },
 	{ "show gateway", OPER_AUDITOR, RELAY(PROG_XLATE), "Translation between SIP and XMPP: what is under way, who writes to whom" },
 	{ "trace domain <domain> [seconds]", OPER_OPERATOR, OWN(cmd_trace), "Envelopes from and to a domain as they pass, without their content" },
+
+	{ "dns lookup <dns-type> <name>", OPER_OPERATOR, RELAY(PROG_S2S), "What this box resolves a name to, whom it asks, and whether the answer is validated: a, aaaa, srv, naptr, tlsa" },
+	{ "dns flush [domain]", OPER_OPERATOR, OWN(cmd_dns_flush), "Forget what name servers have said, of a domain and all below it or of all" },
 
 	/* ---- packet capture ---- */
 	{ "pcap <interface> [filter]...", OPER_ADMIN, OWN(cmd_capture_start), "Capture packets of an interface until its limits are reached or you press Ctrl-C; before the filter: seconds= packets= megabytes= files= snap=" },

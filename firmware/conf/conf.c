@@ -319,6 +319,7 @@ static int prepare(struct proc *p, void **program)
 		free(c);
 		return rc;
 	}
+	c->zones = zones_load(ZONE_FOLDER); /* without memory: names are not looked at */
 	c->proc = p;
 	c->store.dir_fd = fd;
 	c->owner = getuid();

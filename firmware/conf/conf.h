@@ -13,6 +13,7 @@
 #include "oper.h"
 #include "relay.h"
 #include "run/proc.h"
+#include "run/zone.h"
 #include "transfer.h"
 #include "throttle.h"
 #include "trail.h"
@@ -42,6 +43,7 @@ struct conf {
 	struct backup backup;
 	struct restore restore;
 	size_t upgrade_word; /* of the file that is being installed */
+	struct zones *zones;
 	struct accounts accounts;
 	struct trail trail;
 	struct log_limit refused; /* logins, in the trail */
@@ -95,6 +97,7 @@ COMMAND_FN(cmd_show_processes);
 COMMAND_FN(cmd_show_counters);
 COMMAND_FN(cmd_show_version);
 COMMAND_FN(cmd_show_firewall);
+COMMAND_FN(cmd_dns_flush);
 COMMAND_FN(cmd_show_log);
 /* cmd_metrics.c */
 COMMAND_FN(cmd_show_metrics);

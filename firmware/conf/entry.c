@@ -18,6 +18,7 @@ static const struct {
 	enum key_kind kind;
 } key_kinds[] = {
 	{ "certificate ", KEY_VAULT },
+	{ "dns forward-zone ", KEY_DOMAIN },
 	{ "domain ", KEY_DOMAIN },
 	{ "federation peer ", KEY_PATTERN },
 	{ "log debug domain ", KEY_DOMAIN },

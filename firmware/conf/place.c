@@ -55,12 +55,16 @@ static const char *const key_types[] = { "ecdsa-p256", "ecdsa-p384", "ed25519", 
 
 static const char *const scopes[] = { "all", "settings" };
 
+static const char *const dns_types[] = { "a", "aaaa", "srv", "naptr", "tlsa" };
+
 const char *place_choice(enum place p, size_t i)
 {
 	if (p == PLACE_KEY_TYPE)
 		return i < sizeof key_types / sizeof key_types[0] ? key_types[i] : NULL;
 	if (p == PLACE_SCOPE)
 		return i < sizeof scopes / sizeof scopes[0] ? scopes[i] : NULL;
+	if (p == PLACE_DNS_TYPE)
+		return i < sizeof dns_types / sizeof dns_types[0] ? dns_types[i] : NULL;
 	if (p == PLACE_OPER_ROLE)
 		return i < OPER_ROLE_COUNT ? account_role_name((enum oper_role)i) : NULL;
 	if (p == PLACE_PROGRAM)
@@ -102,6 +106,13 @@ static int check_scope(struct bytes in, struct arena *a, struct bytes *out, cons
 	return check_choice(PLACE_SCOPE, in, out);
 }
 
+static int check_dns_type(struct bytes in, struct arena *a, struct bytes *out, const char **why)
+{
+	(void)a;
+	*why = "one of a aaaa srv naptr tlsa";
+	return check_choice(PLACE_DNS_TYPE, in, out);
+}
+
 static int check_oper_role(struct bytes in, struct arena *a, struct bytes *out, const char **why)
 {
 	(void)a;
@@ -122,7 +133,7 @@ static const struct {
 	{ "setting", PLACE_SETTING, check_any },       { "program", PLACE_PROGRAM, check_program },
 	{ "key-type", PLACE_KEY_TYPE, check_key_type }, { "role", PLACE_OPER_ROLE, check_oper_role },
 	{ "old-password", PLACE_OLD_SECRET, check_word }, { "backup-password", PLACE_OLD_SECRET, check_word },
-	{ "scope", PLACE_SCOPE, check_scope },
+	{ "scope", PLACE_SCOPE, check_scope },         { "dns-type", PLACE_DNS_TYPE, check_dns_type },
 	{ "backup-file", PLACE_STREAM, check_word },   { "upgrade-file", PLACE_STREAM, check_word },
 };
 

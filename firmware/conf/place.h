@@ -19,6 +19,7 @@ enum place {
 	PLACE_PROGRAM,
 	PLACE_KEY_TYPE,
 	PLACE_SCOPE,    /* of a factory reset */
+	PLACE_DNS_TYPE,
 	PLACE_OPER_ROLE,
 	PLACE_COUNT
 };

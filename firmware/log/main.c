@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "net/dns_command.h"
 
 #include <stdlib.h>
 
@@ -207,11 +208,17 @@ static const struct bus_handler handlers[] = {
 	{ MSG_LOG_SOURCE, sources_on_source },
 };
 
+static void flush_dns(void *program, struct proc_ask *ask, const struct bytes *args, size_t n)
+{
+	dns_flush_command(((struct logd *)program)->remotes.world.dns, ask, args, n);
+}
+
 static const struct proc_command commands[] = {
 	{ "show alarms", cmd_show_alarms },
 	{ "show alarms history", cmd_show_history },
 	{ "show log", cmd_show_log },
 	{ "show syslog", cmd_show_syslog },
+	{ "dns flush", flush_dns },
 };
 
 int main(int argc, char **argv)

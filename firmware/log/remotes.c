@@ -3,13 +3,13 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "net/dns_settings.h"
 #include "net/tls_settings.h"
 #include "proto/jid.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { DNS_SERVERS_MAX = 8, DNS_SERVER_BYTES = 72 };
 
 int remotes_open(struct remotes *rs, struct loop *l, int dir_fd, struct keyproxy *keys)
 {
@@ -102,25 +102,10 @@ static struct tls_store *make_store(struct remotes *rs, const struct settings *s
 
 static void configure_dns(struct remotes *rs, const struct settings *s)
 {
-	char text[DNS_SERVERS_MAX][DNS_SERVER_BYTES], host[256];
-	const char *servers[DNS_SERVERS_MAX];
-	struct dns_config c = { .servers = servers, .query_ms = (uint32_t)settings_int(s, SET_DNS_QUERY_TIMEOUT),
-				.budget_ms = (uint32_t)settings_int(s, SET_DNS_BUDGET), .validates = settings_bool(s, SET_DNS_VALIDATES) };
-	struct bytes key;
-	size_t at = 0;
-	uint16_t port;
+	int rc = dns_settings_apply(rs->world.dns, s);
 
-	while (c.n_servers < DNS_SERVERS_MAX && settings_next_key(s, SET_DNS_SERVER, &at, &key)) {
-		if (setting_split_host(settings_text_at(s, SET_DNS_SERVER, key), 53, host, &port) < 0)
-			continue;
-		(void)snprintf(text[c.n_servers], DNS_SERVER_BYTES, strchr(host, ':') ? "[%.60s]:%u" : "%.60s:%u", host, port);
-		servers[c.n_servers] = text[c.n_servers];
-		c.n_servers++;
-	}
-	int rc = c.n_servers ? dns_configure(rs->world.dns, &c) : 0;
 	if (rc < 0)
 		log_error("log.dns", LOG_STR("reason", err_name(rc)));
-	dns_forget(rs->world.dns, BYTES_NONE);
 }
 
 static struct remote *find(struct remotes *rs, struct bytes key)

@@ -68,7 +68,7 @@ static int on_instances(void *arg, struct chan *from, const struct frame *f)
 	memcpy(wanted, s->wanted, sizeof wanted);
 	for (unsigned i = 0; i < n && !wire_failed(&w); i++) {
 		unsigned prog = wire_u8(&w), instances = wire_u8(&w);
-		if (prog >= PROG_COUNT || prog == PROG_SUPER || prog == PROG_CONF || prog == PROG_PRIV || instances > service_of((enum prog)prog)->instances_max)
+		if (prog >= PROG_COUNT || prog == PROG_SUPER || prog == PROG_CONF || prog == PROG_PRIV || prog == PROG_TIME || instances > service_of((enum prog)prog)->instances_max)
 			return ERR_DENIED;
 		wanted[prog] = (uint8_t)instances;
 	}
@@ -167,7 +167,7 @@ static void on_signal(void *arg, int signo)
 
 uint8_t super_first_instances(const struct super *s, enum prog p)
 {
-	if (p == PROG_PRIV)
+	if (p == PROG_PRIV || p == PROG_TIME)
 		return s->is_appliance;
 	return p == PROG_SUPER ? 0 : service_of(p)->instances_min;
 }

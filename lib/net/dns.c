@@ -10,9 +10,16 @@
 
 enum query_kind { QUERY_SRV, QUERY_SERVICE, QUERY_NAPTR, QUERY_ADDR, QUERY_TLSA };
 
+struct zone {
+	char domain[256];
+	struct dns_servers *servers; /* NULL: names below have none */
+};
+
 struct dns {
 	struct loop *loop;
 	struct dns_servers *servers; /* NULL until configured */
+	struct zone *zones;          /* longest domain first */
+	size_t n_zones;
 	struct dns_cache cache;
 	struct list queries;
 	uint32_t budget_ms;
@@ -65,21 +72,73 @@ void dns_free(struct dns *d)
 	LIST_EACH(node, &d->queries)
 		dns_cancel(LIST_OWNER(node, struct dns_query, node));
 	dns_servers_free(d->servers);
+	for (size_t i = 0; i < d->n_zones; i++)
+		dns_servers_free(d->zones[i].servers);
+	free(d->zones);
 	dns_cache_fini(&d->cache);
 	free(d);
+}
+
+static void retire_zones(struct zone *zones, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		dns_servers_retire(zones[i].servers);
+	free(zones);
+}
+
+static int longer_first(const void *a, const void *b)
+{
+	size_t n = strlen(((const struct zone *)a)->domain), m = strlen(((const struct zone *)b)->domain);
+
+	return n < m ? 1 : n > m ? -1 : 0;
+}
+
+static int make_zones(struct dns *d, const struct dns_config *c, struct zone **out, size_t *out_n)
+{
+	size_t n = c->n_zones < DNS_ZONES_MAX ? c->n_zones : DNS_ZONES_MAX;
+	struct zone *zones = n ? calloc(n, sizeof *zones) : NULL;
+
+	if (n && !zones)
+		return ERR_NOMEM;
+	for (size_t i = 0; i < n; i++) {
+		const struct dns_zone_config *z = &c->zones[i];
+		struct dns_config of_zone = { .servers = z->servers, .n_servers = z->n_servers, .query_ms = c->query_ms,
+					      .budget_ms = c->budget_ms, .validates = z->validates };
+		snprintf(zones[i].domain, sizeof zones[i].domain, "%s", z->domain);
+		zones[i].servers = z->n_servers ? dns_servers_new(d->loop, &of_zone, zones[i].domain) : NULL;
+		if (z->n_servers && !zones[i].servers) {
+			retire_zones(zones, n);
+			return ERR_SYNTAX;
+		}
+	}
+	if (n)
+		qsort(zones, n, sizeof *zones, longer_first);
+	*out = zones;
+	*out_n = n;
+	return 0;
 }
 
 int dns_configure(struct dns *d, const struct dns_config *c)
 {
 	struct dns_servers *s = NULL;
+	struct zone *zones;
+	size_t n_zones;
 
 	if (c->n_servers) {
-		s = dns_servers_new(d->loop, c);
+		s = dns_servers_new(d->loop, c, "");
 		if (!s)
 			return ERR_SYNTAX;
 	}
+	int rc = make_zones(d, c, &zones, &n_zones);
+	if (rc) {
+		dns_servers_retire(s);
+		return rc;
+	}
 	dns_servers_retire(d->servers);
+	retire_zones(d->zones, d->n_zones);
 	d->servers = s;
+	d->zones = zones;
+	d->n_zones = n_zones;
 	d->budget_ms = c->budget_ms;
 	dns_cache_forget(&d->cache, BYTES_NONE);
 	return 0;
@@ -197,14 +256,50 @@ static void on_part(void *arg, struct dns_ask *ask, const struct dns_set *set)
 		loop_defer_call(q->dns->loop, &q->finish);
 }
 
+/* At or below the domain, label by label. */
+static bool is_in_zone(struct bytes name, struct bytes domain)
+{
+	if (name.n < domain.n || !bytes_eq_nocase(bytes_skip(name, name.n - domain.n), domain))
+		return false;
+	return name.n == domain.n || name.p[name.n - domain.n - 1] == '.';
+}
+
+static const struct zone *zone_of(const struct dns *d, const char *name)
+{
+	struct bytes n = bytes_of(name);
+
+	if (n.n > 0 && n.p[n.n - 1] == '.')
+		n.n--;
+	for (size_t i = 0; i < d->n_zones; i++)
+		if (is_in_zone(n, bytes_of(d->zones[i].domain)))
+			return &d->zones[i];
+	return NULL;
+}
+
+const char *dns_zone_of(const struct dns *d, const char *name)
+{
+	const struct zone *z = zone_of(d, name);
+
+	return z ? z->domain : "";
+}
+
+/* Whom to ask. A zone without servers hides those of the rest: its names are nobody else's business. */
+static struct dns_servers *servers_of(const struct dns *d, const char *name)
+{
+	const struct zone *z = zone_of(d, name);
+
+	return z ? z->servers : d->servers;
+}
+
 static void start_part(struct dns_query *q, struct part *p)
 {
 	struct dns *d = q->dns;
+	struct dns_servers *servers = servers_of(d, p->name);
 
 	p->set = (struct dns_set){ .rc = ERR_DNS_TIMEOUT };
 	if (dns_cache_get(&d->cache, p->type, p->name, loop_now(d->loop), &p->set))
 		return;
-	p->ask = d->servers ? dns_ask(d->servers, p->type, p->name, (struct dns_ask_result){ on_part, q }) : NULL;
+	p->ask = servers ? dns_ask(servers, p->type, p->name, (struct dns_ask_result){ on_part, q }) : NULL;
 	if (p->ask)
 		q->n_waiting++;
 	else

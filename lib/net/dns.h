@@ -12,18 +12,33 @@
 struct dns;
 struct dns_query; /* one running question */
 
+enum { DNS_ZONES_MAX = 64, DNS_SERVERS_MAX = 8 }; /* name servers of the rest, and of each zone */
+
+/* Names at and below a domain are asked of its own servers (G-DNS-02); the longest domain that fits counts. */
+struct dns_zone_config {
+	const char *domain; /* A-labels, no final dot */
+	const char *const *servers;
+	size_t n_servers;
+	bool validates;
+};
+
 struct dns_config {
 	const char *const *servers; /* "address" or "address:port" / "[v6]:port"; at least one */
 	size_t n_servers;
 	uint32_t query_ms;   /* wait for one query */
 	uint32_t budget_ms;  /* wait for a whole question */
 	bool validates;      /* believe AD */
+	const struct dns_zone_config *zones;
+	size_t n_zones; /* the first DNS_ZONES_MAX count */
 };
 
 struct dns *dns_new(struct loop *l);
 void dns_free(struct dns *d);
-/* May be called again; running questions go on with the old servers. */
+/* May be called again; running questions go on with the old servers. ERR_SYNTAX: a server is no address; nothing has
+ * changed. */
 int dns_configure(struct dns *d, const struct dns_config *c);
+/* The zone that a name is asked in; "" for none: the name servers of all the rest. Until the next dns_configure. */
+const char *dns_zone_of(const struct dns *d, const char *name);
 /* Forgets what is cached about a domain ("" everything). */
 void dns_forget(struct dns *d, struct bytes domain);
 

@@ -96,8 +96,17 @@ void dns_fixture_open(struct dns_fixture *f, struct loop *l, const struct server
 	MUST(loop_watch_add(l, &f->watch, f->fd, LOOP_READ, serve, f) == 0);
 	snprintf(text, sizeof text, "127.0.0.1:%u", ntohs(at.sin_port));
 	f->dns = dns_new(l);
-	struct dns_config c = { servers, 1, 300, 1000, validates };
+	struct dns_config c = { .servers = servers, .n_servers = 1, .query_ms = 300, .budget_ms = 1000, .validates = validates };
 	MUST(f->dns && dns_configure(f->dns, &c) == 0);
+}
+
+void dns_fixture_address(const struct dns_fixture *f, char out[static 64])
+{
+	struct sockaddr_in at;
+	socklen_t at_n = sizeof at;
+
+	MUST(getsockname(f->fd, (struct sockaddr *)&at, &at_n) == 0);
+	snprintf(out, 64, "127.0.0.1:%u", ntohs(at.sin_port));
 }
 
 void dns_fixture_close(struct dns_fixture *f)

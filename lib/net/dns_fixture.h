@@ -29,6 +29,8 @@ struct dns_fixture {
 
 /* Ends the test when the kernel refuses. */
 void dns_fixture_open(struct dns_fixture *f, struct loop *l, const struct server_row *rows, size_t n_rows, bool validates);
+/* As a server of a dns_config. */
+void dns_fixture_address(const struct dns_fixture *f, char out[static 64]);
 void dns_fixture_close(struct dns_fixture *f);
 
 #endif

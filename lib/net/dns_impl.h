@@ -65,7 +65,8 @@ struct dns_ask_result {
 	void (*fn)(void *arg, struct dns_ask *ask, const struct dns_set *set);
 	void *arg;
 };
-struct dns_servers *dns_servers_new(struct loop *l, const struct dns_config *c);
+/* zone: of which these are the servers, "" for all other names; the key of their alarm. c->zones is not looked at. */
+struct dns_servers *dns_servers_new(struct loop *l, const struct dns_config *c, const char *zone);
 /* Freed when its last question has ended; questions that run go on. */
 void dns_servers_retire(struct dns_servers *s);
 /* At once; what runs is not answered. Not from inside a callback. NULL is fine. */

@@ -1,6 +1,7 @@
 #include "base/err.h"
 #include "net/dns_fixture.h"
 #include "net/dns_impl.h"
+#include "net/dns_settings.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -390,13 +391,97 @@ static void literals_and_cancelled_questions(void **state)
 	assert_int_equal(w->server.asked, 0);
 	dns_cancel(dns_srv(w->dns, "d.example", on_srv, w));
 	dns_cancel(NULL);
-	struct dns_config none = { NULL, 0, 300, 1000, false };
+	struct dns_config none = { .query_ms = 300, .budget_ms = 1000 };
 	dns_srv(w->dns, "e.example", on_srv, w);
 	assert_int_equal(dns_configure(w->dns, &none), 0); /* that question goes on */
 	wait_for(w, 2);
 	dns_addr(w->dns, "e.example", on_addr, w);
 	wait_for(w, 3);
 	assert_int_equal(w->addr.rc, ERR_DNS_SERVFAIL);
+	world_free(w);
+}
+
+/* G-DNS-02, G-DNS-03: the longest zone that fits, label by label; a zone's second server answers for its first. */
+static void zones_have_their_own_servers(void **state)
+{
+	static const struct server_row rest_rows[] = { ROW("a.example", 1, ANSWER, "\177\0\0\1"), ROW("notb.example", 1, ANSWER, "\177\0\0\4") };
+	static const struct server_row b_rows[] = { ROW("b.example", 1, ANSWER, "\177\0\0\2"), ROW("x.b.example", 1, ANSWER, "\177\0\0\2") };
+	static const struct server_row deep_rows[] = { ROW("deep.b.example", 1, ANSWER, "\177\0\0\3"), ROW("a.deep.b.example", 1, ANSWER, "\177\0\0\3") };
+	static const struct {
+		const char *name;
+		uint8_t last; /* octet of the answer; 0: none */
+	} names[] = { { "a.example", 1 }, { "b.example", 2 }, { "X.B.Example", 2 }, { "x.b.example.", 2 }, { "deep.b.example", 3 },
+		      { "a.deep.b.example", 3 }, { "notb.example", 4 }, { "a.hidden.example", 0 } };
+	struct world *w = world_new(rest_rows, 2, true);
+	struct dns_fixture b, deep;
+	char rest_text[64], b_text[64], deep_text[64];
+
+	(void)state;
+	dns_fixture_open(&b, w->loop, b_rows, 2, false);
+	dns_fixture_open(&deep, w->loop, deep_rows, 2, false);
+	dns_fixture_address(&w->server, rest_text);
+	dns_fixture_address(&b, b_text);
+	dns_fixture_address(&deep, deep_text);
+	w->server.says_ad = b.says_ad = true;
+	const char *rest_servers[] = { rest_text }, *b_servers[] = { "127.0.0.1:1", b_text }, *deep_servers[] = { deep_text };
+	struct dns_zone_config zones[] = { { "b.example", b_servers, 2, false }, { "deep.b.example", deep_servers, 1, false },
+					   { "hidden.example", NULL, 0, false } };
+	struct dns_config c = { .servers = rest_servers, .n_servers = 1, .query_ms = 900, .budget_ms = 2000, .validates = true,
+				.zones = zones, .n_zones = 3 };
+	assert_int_equal(dns_configure(w->dns, &c), 0);
+	for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
+		dns_addr(w->dns, names[i].name, on_addr, w);
+		wait_for(w, i + 1);
+		assert_int_equal(w->addr.n, names[i].last ? 1 : 0);
+		if (names[i].last)
+			assert_int_equal(w->addr.addrs[0].bytes[3], names[i].last);
+		/* The zone's server says AD, and nobody has said that it may be believed. */
+		if (names[i].last == 1)
+			assert_true(w->addr.is_secure);
+		if (names[i].last == 2)
+			assert_false(w->addr.is_secure);
+	}
+	const char *bad[] = { "no address" };
+	zones[0].servers = bad;
+	zones[0].n_servers = 1;
+	assert_int_equal(dns_configure(w->dns, &c), ERR_SYNTAX); /* and the old ones stay */
+	dns_addr(w->dns, "x.b.example", on_addr, w);
+	wait_for(w, sizeof names / sizeof names[0] + 1);
+	assert_int_equal(w->addr.n, 1);
+	dns_fixture_close(&b);
+	dns_fixture_close(&deep);
+	world_free(w);
+}
+
+static void settings_make_zones(void **state)
+{
+	static const struct server_row b_rows[] = { ROW("xn--bcher-kva.example", 1, ANSWER, "\177\0\0\2") };
+	struct world *w = world_new(NULL, 0, false);
+	struct dns_fixture b;
+	struct settings *s;
+	char text[64], lines[400];
+	unsigned line;
+
+	(void)state;
+	dns_fixture_open(&b, w->loop, b_rows, 1, false);
+	dns_fixture_address(&b, text);
+	b.says_ad = true;
+	snprintf(lines, sizeof lines, "dns forward-zone bücher.example server = 127.0.0.1:1  %s\ndns forward-zone bücher.example validates = on\n", text);
+	assert_int_equal(settings_parse(bytes_of(lines), &s, &line), 0);
+	assert_true(settings_have_dns(s) && settings_validate_dns(s));
+	assert_int_equal(dns_settings_apply(w->dns, s), 0);
+	settings_free(s);
+	dns_addr(w->dns, "xn--bcher-kva.example", on_addr, w);
+	wait_for(w, 1);
+	assert_int_equal(w->addr.n, 1);
+	assert_true(w->addr.is_secure);
+	dns_addr(w->dns, "other.example", on_addr, w);
+	wait_for(w, 2);
+	assert_int_equal(w->addr.rc, ERR_DNS_SERVFAIL); /* nobody to ask */
+	assert_int_equal(settings_parse(BYTES_NONE, &s, &line), 0);
+	assert_false(settings_have_dns(s) || settings_validate_dns(s));
+	settings_free(s);
+	dns_fixture_close(&b);
 	world_free(w);
 }
 
@@ -436,6 +521,8 @@ int main(void)
 		cmocka_unit_test(a_cname_target_is_followed),
 		cmocka_unit_test(tlsa_counts_only_when_validated),
 		cmocka_unit_test(literals_and_cancelled_questions),
+		cmocka_unit_test(zones_have_their_own_servers),
+		cmocka_unit_test(settings_make_zones),
 		cmocka_unit_test(the_cache_is_bounded),
 	};
 

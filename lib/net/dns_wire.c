@@ -4,6 +4,7 @@
 #include "run/alarm.h"
 
 #include <arpa/nameser.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/select.h>
 
@@ -24,6 +25,7 @@ struct dns_servers {
 	struct list asks, ended;
 	uint32_t query_ms;
 	unsigned unanswered; /* questions in a row to which no name server said anything */
+	char zone[256];      /* "": of all names that no zone has */
 	bool validates, is_retired;
 };
 
@@ -161,7 +163,7 @@ static int open_channel(struct dns_servers *s, const struct dns_config *c)
 	return 0;
 }
 
-struct dns_servers *dns_servers_new(struct loop *l, const struct dns_config *c)
+struct dns_servers *dns_servers_new(struct loop *l, const struct dns_config *c, const char *zone)
 {
 	struct dns_servers *s = calloc(1, sizeof *s);
 
@@ -170,6 +172,7 @@ struct dns_servers *dns_servers_new(struct loop *l, const struct dns_config *c)
 	s->loop = l;
 	s->query_ms = c->query_ms;
 	s->validates = c->validates;
+	snprintf(s->zone, sizeof s->zone, "%s", zone);
 	list_init(&s->asks);
 	list_init(&s->ended);
 	loop_timer_init(&s->timer, on_timer, s);
@@ -188,6 +191,8 @@ void dns_servers_retire(struct dns_servers *s)
 	if (!s)
 		return;
 	s->is_retired = true;
+	if (s->zone[0])
+		alarm_clear(ALARM_DNS_UNREACHABLE, s->zone); /* its successor sees for itself */
 	loop_defer_call(s->loop, &s->sweep);
 }
 
@@ -212,9 +217,9 @@ static void note_answer(struct dns_servers *s, bool is_answered)
 {
 	s->unanswered = is_answered ? 0 : s->unanswered + 1;
 	if (is_answered)
-		alarm_clear(ALARM_DNS_UNREACHABLE, "");
+		alarm_clear(ALARM_DNS_UNREACHABLE, s->zone);
 	else if (s->unanswered >= UNANSWERED_MAX && !s->is_retired)
-		alarm_raise(ALARM_DNS_UNREACHABLE, "", ALARM_USUAL, NULL);
+		alarm_raise(ALARM_DNS_UNREACHABLE, s->zone, ALARM_USUAL, s->zone[0] ? "No name server of the forward zone answers" : NULL);
 }
 
 static int status_error(int status)

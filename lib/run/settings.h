@@ -80,5 +80,13 @@ uint32_t settings_generation(const struct settings *s);
 /* Value of SETTING_LISTEN, SETTING_HOST, SETTING_ADDRESS split. port_default where none is given.
  * host is NUL-terminated. ERR_SYNTAX; ERR_NOT_FOUND for "off". */
 int setting_split_host(struct bytes value, uint16_t port_default, char host[static 256], uint16_t *port);
+/* The next of a list of numeric addresses, spaces between, each "address", "v4:port" or "[v6]:port"; *rest goes on behind it.
+ * ERR_NOT_FOUND at the end, ERR_SYNTAX. */
+int setting_next_address(struct bytes *rest, uint16_t port_default, char host[static 256], uint16_t *port);
+/* A host name (RFC 1123 2.1): labels of letters, digits and inner dashes, dots between, 63 bytes at most as the kernel has it. */
+bool setting_is_host_name(struct bytes v);
+/* Is there a name server or forward zone to ask? May any answer be a validated one? */
+bool settings_have_dns(const struct settings *s);
+bool settings_validate_dns(const struct settings *s);
 
 #endif

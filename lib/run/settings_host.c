@@ -3,6 +3,8 @@
 
 #include "base/err.h"
 
+#include <arpa/inet.h>
+
 /* Last separator that may stand before a port: a space, or a colon that is not an IPv6 address's. */
 static size_t port_separator(struct bytes v)
 {
@@ -42,4 +44,44 @@ int setting_split_host(struct bytes value, uint16_t port_default, char host[stat
 	host[name.n] = 0;
 	*port = (uint16_t)n;
 	return 0;
+}
+
+int setting_next_address(struct bytes *rest, uint16_t port_default, char host[static 256], uint16_t *port)
+{
+	struct in6_addr ignored;
+
+	while (rest->n > 0 && *rest->p == ' ')
+		*rest = bytes_skip(*rest, 1);
+	if (rest->n == 0)
+		return ERR_NOT_FOUND;
+	size_t n = bytes_find(*rest, ' ');
+	struct bytes word = bytes_make(rest->p, n);
+	*rest = bytes_skip(*rest, n);
+	if (setting_split_host(word, port_default, host, port))
+		return ERR_SYNTAX;
+	return inet_pton(AF_INET, host, &ignored) == 1 || inet_pton(AF_INET6, host, &ignored) == 1 ? 0 : ERR_SYNTAX;
+}
+
+static bool is_label(struct bytes v)
+{
+	for (size_t i = 0; i < v.n; i++) {
+		uint8_t c = v.p[i];
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-'))
+			return false;
+	}
+	return v.n > 0 && v.p[0] != '-' && v.p[v.n - 1] != '-';
+}
+
+bool setting_is_host_name(struct bytes v)
+{
+	if (v.n == 0 || v.n > 63)
+		return false;
+	for (;;) {
+		size_t n = bytes_find(v, '.');
+		if (!is_label(bytes_make(v.p, n)))
+			return false;
+		if (n == v.n)
+			return true;
+		v = bytes_skip(v, n + 1);
+	}
 }

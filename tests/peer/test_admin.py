@@ -265,8 +265,9 @@ class Settings(Admin):
         rows = [r["command"] for r in self.gh.records("help")]
         shows = [re.sub(r" \[[^]]*\](\.\.\.)?", "", r) for r in rows if r.startswith("show ") and "<" not in r]
         self.assertGreaterEqual(len(shows), 11)
-        shows.remove("show interfaces")  # of a machine that is ours, which this one is not
-        self.assertIn("gh-priv", self.gh.operator("show", "interfaces").stderr)
+        for words, program in (("show interfaces", "gh-priv"), ("show time", "gh-time"), ("show time sources", "gh-time")):
+            shows.remove(words)  # of a machine that is ours, which this one is not
+            self.assertIn(program, self.gh.operator(*words.split()).stderr)
         asked = {"show operator <name>": "show operator nurse"}  # each that needs a word gets one
         self.assertEqual({r for r in rows if r.startswith("show ") and "<" in r}, set(asked))
         self.good("operator", "add", "nurse", "auditor", "correct horse battery 9")
