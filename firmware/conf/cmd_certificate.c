@@ -1,6 +1,7 @@
 /* Certificates: the chain is a setting, the key of the same name lives in gh-keys. */
 #include "base/err.h"
 #include "cert.h"
+#include "classic.h"
 #include "conf.h"
 #include "entry.h"
 
@@ -72,14 +73,15 @@ static bool take_certificate(struct conf *c, struct oper *o, const char *name, c
 		int rc = put_chain(o, name, value, &why);
 		snprintf(text, sizeof text, rc < 0 ? "the certificate could not be kept: %s" :
 		         "certificate %s is in your candidate; commit makes it run", rc < 0 ? why : name);
-		oper_note(o, text);
+		if (rc < 0 || !o->aside.is_on)
+			oper_note(o, text);
 		return true;
 	}
 	return false;
 }
 
-/* A request is for a person to copy: its text as it is, and with the classic words a file, too. */
-static bool show_request(struct oper *o, const char *name, const struct frame *f, bool is_file)
+/* The classic words give what they make as a file, too (G-PKI-04, G-PKI-05). */
+static bool give_file(struct oper *o, const char *name, const char *suffix, const struct frame *f)
 {
 	struct wire w = wire_of(f->body);
 	unsigned n = wire_u16(&w);
@@ -89,25 +91,39 @@ static bool show_request(struct oper *o, const char *name, const struct frame *f
 		struct bytes key = wire_str(&w), value = wire_bytes(&w);
 		if (wire_failed(&w) || !bytes_eq_str(key, "pem"))
 			continue;
-		oper_text(o, value);
-		snprintf(file, sizeof file, "%s.csr", name);
-		if (is_file)
-			oper_file(o, file, value);
+		snprintf(file, sizeof file, "%s.%s", name, suffix);
+		oper_file(o, file, value);
 		return true;
 	}
 	return false;
 }
 
+static bool take_certificate_file(struct conf *c, struct oper *o, const char *name, const struct frame *f)
+{
+	return take_certificate(c, o, name, f) && give_file(o, name, "crt", f);
+}
+
+/* A request is for a person to copy: its text as it is. */
 static bool take_request(struct conf *c, struct oper *o, const char *name, const struct frame *f)
 {
+	struct wire w = wire_of(f->body);
+	unsigned n = wire_u16(&w);
+
 	(void)c;
-	return show_request(o, name, f, false);
+	(void)name;
+	for (unsigned i = 0; i < n; i++) {
+		struct bytes key = wire_str(&w), value = wire_bytes(&w);
+		if (wire_failed(&w) || !bytes_eq_str(key, "pem"))
+			continue;
+		oper_text(o, value);
+		return true;
+	}
+	return false;
 }
 
 static bool take_request_file(struct conf *c, struct oper *o, const char *name, const struct frame *f)
 {
-	(void)c;
-	return show_request(o, name, f, true);
+	return take_request(c, o, name, f) && give_file(o, name, "csr", f);
 }
 
 /* The name as a setting's key takes it. */
@@ -134,7 +150,7 @@ static const struct maker {
 	bool (*record)(struct conf *c, struct oper *o, const char *name, const struct frame *f);
 } makers[] = {
 	{ "certificate csr", take_request }, { "certificate self-signed", take_certificate },
-	{ "pki csr", take_request_file },    { "pki selfsigned", take_certificate },
+	{ "pki csr", take_request_file },    { "pki selfsigned", take_certificate_file },
 };
 
 static const struct maker *maker_of(const struct command *cmd)
@@ -407,4 +423,128 @@ COMMAND_FN(cmd_pki_remove)
 		oper_done(o, rc, why);
 	else if (!refuse_in_use(c, o, args->v[0]))
 		relay_start(c, o, &ask);
+}
+
+/* ---- classic certs: key and certificate from files, into use at once ---- */
+
+/* The name that a key of gh-keys would have: the classic appliance's "webadmin.key" is our "webadmin". false: none could. */
+static bool name_of_key(struct bytes word, char out[static 64])
+{
+	const char *why;
+
+	if (word.n > 4 && bytes_eq(bytes_skip(word, word.n - 4), BYTES(".key")))
+		word.n -= 4;
+	return name_of(word, out, &why) == 0;
+}
+
+/* A name under which nothing runs, since what runs keeps its key until the commit. */
+static void name_anew(const struct conf *c, const char *domain, char out[static 64])
+{
+	const char *why;
+	char base[64];
+
+	if (name_of(bytes_of(domain[0] ? domain : "webadmin"), base, &why) < 0 || strlen(base) > 56)
+		snprintf(base, sizeof base, "domain");
+	snprintf(out, 64, "%s", base);
+	for (unsigned k = 2; user_of(c, bytes_of(out)); k++)
+		snprintf(out, 64, "%.56s-%u", base, k);
+}
+
+static void certs_need_key(struct oper *o)
+{
+	oper_need(o, OPER_NEED_FILE, o->certs.key_word, "");
+}
+
+static void certs_commit(struct oper *o)
+{
+	struct classic_change x;
+
+	classic_go_on(&x, o, o->certs.cmd);
+	buf_putf(&x.told, "certificate import %s FILE", o->certs.name);
+	if (o->certs.domain[0])
+		classic_changef(&x, "set domain %s certificate %s", o->certs.domain, o->certs.name);
+	else
+		classic_changef(&x, "set web certificate %s", o->certs.name);
+	classic_end(&x);
+}
+
+/* The certificate is in the candidate. Was the name one of a key? */
+static void certs_with_keys(struct conf *c, struct oper *o, const char *name, int rc, const char *text)
+{
+	struct bytes own = bytes_of(o->certs.name);
+
+	(void)c;
+	(void)name;
+	if (rc == 0)
+		rc = keyring_match(&o->keys, own, rows_value(oper_rows(o), SET_CERTIFICATE_CHAIN, own));
+	keyring_fini(&o->keys);
+	if (rc == ERR_NOT_FOUND)
+		certs_need_key(o);
+	else if (rc < 0)
+		oper_done(o, rc, text);
+	else
+		certs_commit(o);
+}
+
+static void certs_done(struct conf *c, struct oper *o, const char *name, int rc, const char *text)
+{
+	char told[128];
+
+	snprintf(told, sizeof told, "the key %s of this box belongs to another certificate: the word is taken for a file", name);
+	if (rc == ERR_DENIED && o->certs.is_key_named) {
+		oper_note(o, told);
+		certs_need_key(o);
+	} else if (rc < 0) {
+		import_done(c, o, name, rc, text);
+	} else if (o->certs.is_key_named) {
+		commit_ask_keys(c, o, certs_with_keys);
+	} else {
+		certs_commit(o);
+	}
+}
+
+/* Whom the certificate is for. false: answered. */
+static bool certs_domain(struct conf *c, struct oper *o, const struct command_args *args, bool is_named)
+{
+	const struct rows *r = &c->store.running;
+	struct bytes domain = is_named ? args->v[0] : BYTES_NONE;
+	size_t n = is_named;
+
+	for (size_t i = 0; !is_named && i < r->n; i++) {
+		if (r->v[i].row->id != SET_DOMAIN_CERTIFICATE)
+			continue;
+		domain = r->v[i].key;
+		n++;
+	}
+	if (n != 1 || domain.n >= sizeof o->certs.domain) {
+		oper_done(o, ERR_BAD_STATE, n ? "more than one domain lives here: xmpp multi_domain add DOMAIN KEY CERTIFICATE" :
+		                                "no domain lives here yet: xmpp multi_domain add DOMAIN KEY CERTIFICATE");
+		return false;
+	}
+	snprintf(o->certs.domain, sizeof o->certs.domain, "%.*s", BYTES_FMT(domain));
+	return true;
+}
+
+/* The key is the name of one that gh-keys has, or, when it has none that fits, a file. */
+COMMAND_FN(cmd_classic_certs)
+{
+	bool is_web = strncmp(cmd->words, "webadmin ", 9) == 0, is_named = strstr(cmd->words, "<domain>") != NULL;
+	size_t at = is_named;
+	struct relay_ask ask = { .verb = "certificate import", .name = o->certs.name, .done = certs_done };
+
+	o->certs = (struct oper_certs){ .cmd = cmd, .key_word = args->first_word + at };
+	if (!is_web && !certs_domain(c, o, args, is_named))
+		return;
+	o->certs.is_key_named = args->kinds[at] == OPER_WORD_TYPED;
+	if (o->certs.is_key_named && !name_of_key(args->v[at], o->certs.name)) {
+		certs_need_key(o);
+		return;
+	}
+	if (!o->certs.is_key_named)
+		name_anew(c, o->certs.domain, o->certs.name);
+	oper_put_aside(o);
+	struct bytes name = bytes_of(o->certs.name);
+	struct bytes own[] = { name, user_of(c, name) ? rows_value(&c->store.running, SET_CERTIFICATE_CHAIN, name) : BYTES_NONE,
+		               rows_value(oper_rows(o), SET_CERTIFICATE_CHAIN, name) };
+	ask_bundle(c, o, &ask, own, 3, args, o->certs.is_key_named ? at + 1 : at);
 }

@@ -43,6 +43,8 @@ struct command_two_person {
 extern const struct command_two_person command_two_person_table[];
 extern const size_t command_two_person_count;
 
+/* Looks at rights, writes the audit trail, waits for a second person where one is needed, or runs the row; it answers o. */
+void command_dispatch(struct oper *o, const struct command *cmd, const struct command_args *args);
 /* Runs a row whose right has been looked at; it answers o. */
 void command_run(struct oper *o, const struct command *cmd, const struct command_args *args);
 

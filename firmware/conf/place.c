@@ -51,9 +51,21 @@ static int check_number(struct bytes in, struct arena *a, struct bytes *out, con
 	return bytes_to_u64(in, UINT32_MAX, &n);
 }
 
+static int check_port(struct bytes in, struct arena *a, struct bytes *out, const char **why)
+{
+	uint64_t n;
+
+	(void)a;
+	*why = "not a port: 1 to 65535";
+	*out = in;
+	return bytes_to_u64(in, 65535, &n) == 0 && n > 0 ? 0 : ERR_RANGE;
+}
+
 static const char *const key_types[] = { "ecdsa-p256", "ecdsa-p384", "ed25519", "rsa-2048", "rsa-3072", "rsa-4096" };
 
 static const char *const scopes[] = { "all", "settings" };
+
+static const char *const levels[] = { "admin", "crypto", "audit", "appadmin", "api", "auditor", "operator" };
 
 const char *place_choice(enum place p, size_t i)
 {
@@ -63,6 +75,8 @@ const char *place_choice(enum place p, size_t i)
 		return i < sizeof scopes / sizeof scopes[0] ? scopes[i] : NULL;
 	if (p == PLACE_OPER_ROLE)
 		return i < OPER_ROLE_COUNT ? account_role_name((enum oper_role)i) : NULL;
+	if (p == PLACE_LEVEL)
+		return i < sizeof levels / sizeof levels[0] ? levels[i] : NULL;
 	if (p == PLACE_PROGRAM)
 		return i + 1 < PROG_COUNT ? prog_name((enum prog)(i + 1)) : NULL;
 	return NULL;
@@ -109,6 +123,21 @@ static int check_oper_role(struct bytes in, struct arena *a, struct bytes *out, 
 	return check_choice(PLACE_OPER_ROLE, in, out);
 }
 
+static int check_level(struct bytes in, struct arena *a, struct bytes *out, const char **why)
+{
+	(void)a;
+	*why = "one of admin crypto audit appadmin api, for an operator; a user has an address like name@domain";
+	return check_choice(PLACE_LEVEL, in, out);
+}
+
+static int check_account(struct bytes in, struct arena *a, struct bytes *out, const char **why)
+{
+	(void)a;
+	*why = "not an operator's name";
+	*out = in;
+	return in.n > 0 && bytes_find(in, '@') == in.n ? 0 : ERR_SYNTAX; /* a user's address has one; commands say what else is wrong */
+}
+
 static const struct {
 	const char *name;
 	enum place place;
@@ -122,7 +151,8 @@ static const struct {
 	{ "setting", PLACE_SETTING, check_any },       { "program", PLACE_PROGRAM, check_program },
 	{ "key-type", PLACE_KEY_TYPE, check_key_type }, { "role", PLACE_OPER_ROLE, check_oper_role },
 	{ "old-password", PLACE_OLD_SECRET, check_word }, { "backup-password", PLACE_OLD_SECRET, check_word },
-	{ "scope", PLACE_SCOPE, check_scope },
+	{ "scope", PLACE_SCOPE, check_scope },           { "level", PLACE_LEVEL, check_level },
+	{ "account", PLACE_ACCOUNT, check_account },   { "port", PLACE_PORT, check_port },
 	{ "backup-file", PLACE_STREAM, check_word },   { "upgrade-file", PLACE_STREAM, check_word },
 };
 

@@ -20,6 +20,9 @@ enum place {
 	PLACE_KEY_TYPE,
 	PLACE_SCOPE,    /* of a factory reset */
 	PLACE_OPER_ROLE,
+	PLACE_LEVEL,    /* the same, or the classic appliance's word for one */
+	PLACE_ACCOUNT,  /* an operator's name */
+	PLACE_PORT,
 	PLACE_COUNT
 };
 

@@ -128,7 +128,7 @@ class Settings(Admin):
                 ("load /nowhere/settings", "/nowhere/settings: cannot be read"),
                 ("session close ghost@near.example/x", "no such session"),
                 ("federation check near.example", "give the domain of a partner"),
-                ("user add nobody secret", "not an address like name@domain"),
+                ("user add nobody secret", "a user has an address like name@domain"),
                 ("user add x@elsewhere.example secret", "does not live here: set domain DOMAIN certificate NAME"),
                 ("user delete ghost@near.example", "there is no such account"),
                 ("set system name \"half", "a quote does not end")):
