@@ -484,7 +484,7 @@ static void run_native(struct oper *o, const struct command *cmd, const struct c
 	}
 	command_match(&line->words, a, m);
 	if (line->first_arg != SIZE_MAX)
-		m->args.first_word = args->first_word + line->first_arg;
+		m->args.first_word = args->at[line->first_arg];
 	if (m->result != MATCH_OK) {
 		oper_done(o, ERR_SYNTAX, m->why);
 	} else {

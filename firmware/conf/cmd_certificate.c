@@ -532,7 +532,7 @@ COMMAND_FN(cmd_classic_certs)
 	size_t at = is_named;
 	struct relay_ask ask = { .verb = "certificate import", .name = o->certs.name, .done = certs_done };
 
-	o->certs = (struct oper_certs){ .cmd = cmd, .key_word = args->first_word + at };
+	o->certs = (struct oper_certs){ .cmd = cmd, .key_word = args->at[at] };
 	if (!is_web && !certs_domain(c, o, args, is_named))
 		return;
 	o->certs.is_key_named = args->kinds[at] == OPER_WORD_TYPED;

@@ -18,6 +18,7 @@ struct command_args {
 	uint8_t kinds[WORDS_MAX];  /* enum oper_word */
 	size_t n;
 	size_t first_word;         /* place of v[0] among the words typed */
+	uint8_t at[WORDS_MAX];     /* of each: literals may stand between them */
 	bool has_secret;
 	bool has_secret_first; /* v[0] is one */
 };

@@ -926,7 +926,7 @@ class Pages(PeerCase):
         named = [c for c in re.findall(r"`([a-z][^`\n]*)`", re.sub(BLOCK, "", text)) if c.split()[0] in firsts]
         self.assertGreater(len(named), 20)
         unknown = [c for c in named if not any(c == l or c.startswith(l + " ") or l.startswith(c) for l in literals)]
-        unknown = [c for c in unknown if not self.is_setting(c)]
+        unknown = [c for c in unknown if not self.is_setting(c) and not self.is_setting(c.rsplit(" ", 1)[0])]  # with its value
         self.assertEqual(unknown, [])
 
     def is_setting(self, words):
