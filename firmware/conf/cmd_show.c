@@ -97,6 +97,7 @@ COMMAND_FN(cmd_help)
 		oper_record_begin(o);
 		oper_record_str(o, "command", command_table[i].words);
 		oper_record_str(o, "help", command_table[i].help);
+		oper_record_str(o, "classic", classic_native(&command_table[i]) ? "yes" : "");
 		oper_record_end(o);
 	}
 	oper_done(o, 0, "");
