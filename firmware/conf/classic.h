@@ -8,6 +8,8 @@
  *   clear PATH                    delete, where it is no error that nothing is set
  *   add PATH VALUE                PATH ends with '*': a row with a key that is free
  *   remove PATH VALUE             PATH has a '*': the key whose value that is, or begins with
+ *   append PATH VALUE             a word more in a value that is a list, unless it is there
+ *   detach PATH VALUE             a word less; with the last one the setting goes
  *
  * Changes are committed at once, by themselves: the operator's own candidate is put aside meanwhile. If it changes the same setting,
  * the word is refused. The native text is told once a session. */
@@ -17,7 +19,7 @@
 #include "command.h"
 #include "base/buf.h"
 
-enum { CLASSIC_LINES_MAX = 8 };
+enum { CLASSIC_LINES_MAX = 8, CLASSIC_TOLD_MAX = 4096 };
 
 /* A native line made of a row and what was typed. */
 struct classic_line {
@@ -30,6 +32,10 @@ size_t classic_expand(const char *native, const struct command_args *args, struc
                       struct classic_line lines[static CLASSIC_LINES_MAX]);
 /* Does a line change settings (or is it a command)? */
 bool classic_is_change(const struct classic_line *line);
+/* Tells the person what a word is the same as; once a session for each word. */
+void classic_tell(struct oper *o, const struct command *cmd, struct bytes native, const char *end);
+/* A word or value of it, shortened; hidden: a file or a secret. */
+void classic_put_told(struct buf *out, struct bytes value, bool is_hidden);
 /* Native text of a row; NULL: no classic word. */
 const char *classic_native(const struct command *cmd);
 /* Is it refused? Then it stands neither in help nor in completion. */

@@ -57,17 +57,16 @@ static struct bytes value_now(const struct oper *o, const char *family, struct b
 COMMAND_FN(cmd_classic_address_add)
 {
 	const char *family = family_of(cmd);
-	struct bytes interface = args->v[0], now;
+	struct bytes interface = args->v[0];
 	struct classic_change x;
 
 	(void)c;
 	if (!is_interface(o, interface))
 		return;
 	classic_begin(&x, o, cmd);
-	now = value_now(o, family, interface);
 	if (!bytes_eq_str(rows_value(&o->candidate, family[3] == '6' ? SET_IF_IPV6 : SET_IF_IPV4, interface), "slaac"))
 		classic_changef(&x, "set interface %.*s %s static", BYTES_FMT(interface), family);
-	classic_changef(&x, "set interface %.*s %s-address %.*s%s%.*s", BYTES_FMT(interface), family, BYTES_FMT(now), now.n ? " " : "", BYTES_FMT(args->v[1]));
+	classic_changef(&x, "append interface %.*s %s-address %.*s", BYTES_FMT(interface), family, BYTES_FMT(args->v[1]));
 	if (args->n > 2)
 		classic_changef(&x, "set interface %.*s %s-gateway %.*s", BYTES_FMT(interface), family, BYTES_FMT(args->v[2]));
 	classic_end(&x);
@@ -79,21 +78,16 @@ static bool is_address(struct bytes item, struct bytes word)
 	return bytes_eq(item, word) || (bytes_find(word, '/') == word.n && bytes_eq(bytes_make(item.p, bytes_find(item, '/')), word));
 }
 
-/* The list without the word. false: it is not in it. */
-static bool put_others(struct bytes list, struct bytes word, struct buf *out)
+/* What the list has of that; empty: nothing. */
+static struct bytes item_of(struct bytes list, struct bytes word)
 {
-	bool is_there = false;
-
 	while (list.n > 0) {
 		struct bytes item = bytes_make(list.p, bytes_find(list, ' '));
+		if (is_address(item, word))
+			return item;
 		list = bytes_skip(list, item.n + 1);
-		if (is_address(item, word)) {
-			is_there = true;
-			continue;
-		}
-		buf_putf(out, "%s%.*s", buf_len(out) ? " " : "", BYTES_FMT(item));
 	}
-	return is_there;
+	return BYTES_NONE;
 }
 
 COMMAND_FN(cmd_classic_address_del)
@@ -101,24 +95,20 @@ COMMAND_FN(cmd_classic_address_del)
 	const char *family = family_of(cmd);
 	struct bytes interface = args->v[0], word = args->v[1];
 	struct classic_change x;
-	struct buf others;
 
 	(void)c;
 	if (!is_interface(o, interface))
 		return;
 	classic_begin(&x, o, cmd);
-	buf_init(&others, 1024);
-	if (!put_others(value_now(o, family, interface), word, &others)) {
+	struct bytes item = item_of(value_now(o, family, interface), word);
+	if (item.n == 0)
 		classic_fail(&x, ERR_NOT_FOUND, "%.*s: not an address of interface %.*s", (int)(word.n > 60 ? 60 : word.n), (const char *)word.p, BYTES_FMT(interface));
-	} else if (buf_len(&others) > 0) {
-		classic_changef(&x, "set interface %.*s %s-address %s", BYTES_FMT(interface), family, buf_cstr(&others));
-	} else {
-		classic_changef(&x, "clear interface %.*s %s-address", BYTES_FMT(interface), family);
+	classic_changef(&x, "detach interface %.*s %s-address %.*s", BYTES_FMT(interface), family, BYTES_FMT(item));
+	if (value_now(o, family, interface).n == 0) {
 		classic_changef(&x, "clear interface %.*s %s-gateway", BYTES_FMT(interface), family);
 		if (bytes_eq_str(rows_value(&o->candidate, family[3] == '6' ? SET_IF_IPV6 : SET_IF_IPV4, interface), "static"))
 			classic_changef(&x, "clear interface %.*s %s", BYTES_FMT(interface), family);
 	}
-	buf_fini(&others);
 	classic_end(&x);
 }
 

@@ -86,7 +86,8 @@ static void check_keyed(const struct command *cmd, const struct classic_line *li
 
 static void check_change(const struct command *cmd, const struct classic_line *line)
 {
-	bool has_value = bytes_eq_str(line->words.v[0], "set") || bytes_eq_str(line->words.v[0], "add") || bytes_eq_str(line->words.v[0], "remove");
+	bool has_value = bytes_eq_str(line->words.v[0], "set") || bytes_eq_str(line->words.v[0], "add") || bytes_eq_str(line->words.v[0], "remove") ||
+	                 bytes_eq_str(line->words.v[0], "append") || bytes_eq_str(line->words.v[0], "detach");
 	struct buf path;
 	const char *why = "";
 

@@ -128,10 +128,12 @@ class Words(ClassicCase):
         self.bad('backup snapshot ../out "%s"' % PASSWORD, "../out: a backup's name has")
         self.bad('backup rollback nothing.backup "%s"' % PASSWORD, "cannot be read")
         self.good("hostname after")
+        done = self.gh.log().count("conf.restore.finished")
         out = self.say('backup rollback before-upgrade.backup "%s"' % PASSWORD)
         self.assertNotIn("error", out)
-        wait_for("the box is as it was", lambda: self.gh.operator("show", "version").returncode == 0 and
-                 self.settings("system name").get("system name") != "after", 30)
+        wait_for("the switch", lambda: self.gh.log().count("conf.restore.finished") > done, 30)
+        wait_for("all programs again", lambda: self.gh.operator("show", "counters").returncode == 0, 20)
+        self.assertNotEqual(self.settings("system name").get("system name"), "after")
 
     def test_accounts(self):
         self.c.type("user add ops admin\n")
@@ -492,6 +494,7 @@ class Appliance(ClassicCase):
         self.sets("ipv4 a add 10.78.1.3/24", on(("ipv4", "ipv4-address", "ipv4-gateway"), ("static", "10.78.1.1/24 10.78.1.3/24", "10.78.1.2")))
         self.sets("iface a mtu 1400", on(("ipv4", "ipv4-address", "ipv4-gateway", "mtu"), ("static", "10.78.1.1/24 10.78.1.3/24", "10.78.1.2", "1400")))
         wait_for("both", lambda: re.search(r"1400 +10\.78\.1\.1/24 10\.78\.1\.3/24|1400.*10\.78\.1\.1", self.say("iface a")), 10)
+        self.bad("ipv4 a add 10.78.1.3/24", "10.78.1.3/24: it is there already")
         self.bad("ipv4 a add 10.78.1.4", "prefix")
         self.bad("ipv4 e add 10.78.1.4/24", "e: an interface is a, b, c or d")
         self.bad("ipv4 a add nonsense/24 10.78.1.2", "nonsense/24")
