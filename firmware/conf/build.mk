@@ -10,7 +10,7 @@ gh-conf_SRCS := firmware/conf/conf.c firmware/conf/txn.c firmware/conf/store.c f
 	firmware/conf/scrypt.c firmware/conf/hasher.c firmware/conf/account.c firmware/conf/accounts.c firmware/conf/factory.c \
 	firmware/conf/throttle.c firmware/conf/totp.c firmware/conf/quality.c firmware/conf/rights.c firmware/conf/login.c \
 	firmware/conf/cmd_operator.c firmware/conf/cmd_operator_show.c firmware/conf/cmd_totp.c firmware/conf/cmd_audit.c firmware/conf/trail.c firmware/conf/approval.c \
-	firmware/conf/classic.c firmware/conf/classic_change.c firmware/conf/classic_service.c firmware/conf/classic_network.c firmware/conf/classic_words.c
+	firmware/conf/classic.c firmware/conf/classic_change.c firmware/conf/classic_service.c firmware/conf/classic_network.c firmware/conf/classic_certs.c firmware/conf/classic_words.c
 gh-conf_LIBS := net run proto base
 gh-conf_LD := -larchive -levent_core -lseccomp -lexpat -lidn2 -licuuc -lssl -lcrypto
 

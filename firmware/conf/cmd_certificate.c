@@ -1,7 +1,7 @@
 /* Certificates: the chain is a setting, the key of the same name lives in gh-keys. */
 #include "base/err.h"
 #include "cert.h"
-#include "classic.h"
+#include "cmd_certificate.h"
 #include "conf.h"
 #include "entry.h"
 
@@ -9,8 +9,7 @@
 
 enum { NAMES_MAX = 30 };
 
-/* The first setting that runs with this certificate. NULL: none. */
-static const struct row_item *user_of(const struct conf *c, struct bytes name)
+const struct row_item *certificate_user_of(const struct conf *c, struct bytes name)
 {
 	const struct rows *r = &c->store.running;
 
@@ -24,7 +23,7 @@ static const struct row_item *user_of(const struct conf *c, struct bytes name)
 /* A key that goes, or changes, takes its domains' TLS with it at once, before any commit. */
 static bool refuse_in_use(struct conf *c, struct oper *o, struct bytes name)
 {
-	const struct row_item *user = user_of(c, name);
+	const struct row_item *user = certificate_user_of(c, name);
 	char text[640];
 
 	if (!user)
@@ -126,8 +125,7 @@ static bool take_request_file(struct conf *c, struct oper *o, const char *name, 
 	return take_request(c, o, name, f) && give_file(o, name, "csr", f);
 }
 
-/* The name as a setting's key takes it. */
-static int name_of(struct bytes in, char out[static 64], const char **why)
+int certificate_name_of(struct bytes in, char out[static 64], const char **why)
 {
 	const struct setting_row *row;
 	struct bytes words[] = { BYTES("certificate"), in, BYTES("chain") };
@@ -199,7 +197,7 @@ COMMAND_FN(cmd_certificate_names)
 	struct buf wild;
 	char name[64];
 
-	if (args->n > NAMES_MAX + 1 || name_of(args->v[0], name, &why) < 0) {
+	if (args->n > NAMES_MAX + 1 || certificate_name_of(args->v[0], name, &why) < 0) {
 		oper_done(o, ERR_SYNTAX, why);
 		return;
 	}
@@ -256,15 +254,14 @@ static void bundle_done(struct conf *c, struct oper *o, const char *name, int rc
 		oper_done(o, rc, text);
 }
 
-static void import_done(struct conf *c, struct oper *o, const char *name, int rc, const char *text)
+void certificate_import_done(struct conf *c, struct oper *o, const char *name, int rc, const char *text)
 {
 	if (rc == ERR_EXISTS && refuse_in_use(c, o, bytes_of(name)))
 		return;
 	bundle_done(c, o, name, rc, text);
 }
 
-/* Sends words of our own, then the operator's from `first` on: files, and behind them perhaps the password. */
-static void ask_bundle(struct conf *c, struct oper *o, struct relay_ask *ask, const struct bytes *own, size_t n_own,
+void certificate_ask_bundle(struct conf *c, struct oper *o, struct relay_ask *ask, const struct bytes *own, size_t n_own,
                        const struct command_args *args, size_t first)
 {
 	struct bytes passed[3 + WORDS_MAX];
@@ -286,18 +283,18 @@ static void ask_bundle(struct conf *c, struct oper *o, struct relay_ask *ask, co
 COMMAND_FN(cmd_certificate_import)
 {
 	struct bytes chain = rows_value(&c->store.running, SET_CERTIFICATE_CHAIN, args->v[0]);
-	struct bytes own[] = { args->v[0], user_of(c, args->v[0]) ? chain : BYTES_NONE, rows_value(oper_rows(o), SET_CERTIFICATE_CHAIN, args->v[0]) };
-	struct relay_ask ask = { .verb = "certificate import", .done = import_done };
+	struct bytes own[] = { args->v[0], certificate_user_of(c, args->v[0]) ? chain : BYTES_NONE, rows_value(oper_rows(o), SET_CERTIFICATE_CHAIN, args->v[0]) };
+	struct relay_ask ask = { .verb = "certificate import", .done = certificate_import_done };
 	const char *why = "";
 	char name[64];
-	int rc = name_of(args->v[0], name, &why);
+	int rc = certificate_name_of(args->v[0], name, &why);
 
 	(void)cmd;
 	ask.name = name;
 	if (rc < 0)
 		oper_done(o, rc, why);
 	else
-		ask_bundle(c, o, &ask, own, 3, args, 1);
+		certificate_ask_bundle(c, o, &ask, own, 3, args, 1);
 }
 
 COMMAND_FN(cmd_certificate_inspect)
@@ -305,7 +302,7 @@ COMMAND_FN(cmd_certificate_inspect)
 	struct relay_ask ask = { .verb = "certificate inspect", .done = bundle_done };
 
 	(void)cmd;
-	ask_bundle(c, o, &ask, NULL, 0, args, 0);
+	certificate_ask_bundle(c, o, &ask, NULL, 0, args, 0);
 }
 
 /* "certificate match <name> <file>...", and "pki match <file>...", where the key is in a file, too. */
@@ -314,7 +311,7 @@ COMMAND_FN(cmd_certificate_match)
 	struct relay_ask ask = { .verb = "certificate match", .done = bundle_done };
 	bool is_named = strncmp(cmd->words, "certificate", 11) == 0;
 
-	ask_bundle(c, o, &ask, is_named ? args->v : &BYTES_NONE, 1, args, is_named);
+	certificate_ask_bundle(c, o, &ask, is_named ? args->v : &BYTES_NONE, 1, args, is_named);
 }
 
 COMMAND_FN(cmd_certificate_verify)
@@ -332,7 +329,7 @@ COMMAND_FN(cmd_certificate_verify)
 		buf_put_u8(&anchors, '\n');
 	}
 	struct bytes own[] = { buf_bytes(&anchors) };
-	ask_bundle(c, o, &ask, own, 1, args, 0);
+	certificate_ask_bundle(c, o, &ask, own, 1, args, 0);
 	buf_fini(&anchors);
 }
 
@@ -415,7 +412,7 @@ COMMAND_FN(cmd_pki_remove)
 	struct relay_ask ask = { .targets = P(PROG_KEYS), .verb = "key delete", .args = args->v, .n_args = args->n, .done = remove_done };
 	const char *why = "";
 	char name[64];
-	int rc = name_of(args->v[0], name, &why);
+	int rc = certificate_name_of(args->v[0], name, &why);
 
 	(void)cmd;
 	ask.name = name;
@@ -423,128 +420,4 @@ COMMAND_FN(cmd_pki_remove)
 		oper_done(o, rc, why);
 	else if (!refuse_in_use(c, o, args->v[0]))
 		relay_start(c, o, &ask);
-}
-
-/* ---- classic certs: key and certificate from files, into use at once ---- */
-
-/* The name that a key of gh-keys would have: the classic appliance's "webadmin.key" is our "webadmin". false: none could. */
-static bool name_of_key(struct bytes word, char out[static 64])
-{
-	const char *why;
-
-	if (word.n > 4 && bytes_eq(bytes_skip(word, word.n - 4), BYTES(".key")))
-		word.n -= 4;
-	return name_of(word, out, &why) == 0;
-}
-
-/* A name under which nothing runs, since what runs keeps its key until the commit. */
-static void name_anew(const struct conf *c, const char *domain, char out[static 64])
-{
-	const char *why;
-	char base[64];
-
-	if (name_of(bytes_of(domain[0] ? domain : "webadmin"), base, &why) < 0 || strlen(base) > 56)
-		snprintf(base, sizeof base, "domain");
-	snprintf(out, 64, "%s", base);
-	for (unsigned k = 2; user_of(c, bytes_of(out)); k++)
-		snprintf(out, 64, "%.56s-%u", base, k);
-}
-
-static void certs_need_key(struct oper *o)
-{
-	oper_need(o, OPER_NEED_FILE, o->certs.key_word, "");
-}
-
-static void certs_commit(struct oper *o)
-{
-	struct classic_change x;
-
-	classic_go_on(&x, o, o->certs.cmd);
-	buf_putf(&x.told, "certificate import %s FILE", o->certs.name);
-	if (o->certs.domain[0])
-		classic_changef(&x, "set domain %s certificate %s", o->certs.domain, o->certs.name);
-	else
-		classic_changef(&x, "set web certificate %s", o->certs.name);
-	classic_end(&x);
-}
-
-/* The certificate is in the candidate. Was the name one of a key? */
-static void certs_with_keys(struct conf *c, struct oper *o, const char *name, int rc, const char *text)
-{
-	struct bytes own = bytes_of(o->certs.name);
-
-	(void)c;
-	(void)name;
-	if (rc == 0)
-		rc = keyring_match(&o->keys, own, rows_value(oper_rows(o), SET_CERTIFICATE_CHAIN, own));
-	keyring_fini(&o->keys);
-	if (rc == ERR_NOT_FOUND)
-		certs_need_key(o);
-	else if (rc < 0)
-		oper_done(o, rc, text);
-	else
-		certs_commit(o);
-}
-
-static void certs_done(struct conf *c, struct oper *o, const char *name, int rc, const char *text)
-{
-	char told[128];
-
-	snprintf(told, sizeof told, "the key %s of this box belongs to another certificate: the word is taken for a file", name);
-	if (rc == ERR_DENIED && o->certs.is_key_named) {
-		oper_note(o, told);
-		certs_need_key(o);
-	} else if (rc < 0) {
-		import_done(c, o, name, rc, text);
-	} else if (o->certs.is_key_named) {
-		commit_ask_keys(c, o, certs_with_keys);
-	} else {
-		certs_commit(o);
-	}
-}
-
-/* Whom the certificate is for. false: answered. */
-static bool certs_domain(struct conf *c, struct oper *o, const struct command_args *args, bool is_named)
-{
-	const struct rows *r = &c->store.running;
-	struct bytes domain = is_named ? args->v[0] : BYTES_NONE;
-	size_t n = is_named;
-
-	for (size_t i = 0; !is_named && i < r->n; i++) {
-		if (r->v[i].row->id != SET_DOMAIN_CERTIFICATE)
-			continue;
-		domain = r->v[i].key;
-		n++;
-	}
-	if (n != 1 || domain.n >= sizeof o->certs.domain) {
-		oper_done(o, ERR_BAD_STATE, n ? "more than one domain lives here: xmpp multi_domain add DOMAIN KEY CERTIFICATE" :
-		                                "no domain lives here yet: xmpp multi_domain add DOMAIN KEY CERTIFICATE");
-		return false;
-	}
-	snprintf(o->certs.domain, sizeof o->certs.domain, "%.*s", BYTES_FMT(domain));
-	return true;
-}
-
-/* The key is the name of one that gh-keys has, or, when it has none that fits, a file. */
-COMMAND_FN(cmd_classic_certs)
-{
-	bool is_web = strncmp(cmd->words, "webadmin ", 9) == 0, is_named = strstr(cmd->words, "<domain>") != NULL;
-	size_t at = is_named;
-	struct relay_ask ask = { .verb = "certificate import", .name = o->certs.name, .done = certs_done };
-
-	o->certs = (struct oper_certs){ .cmd = cmd, .key_word = args->at[at] };
-	if (!is_web && !certs_domain(c, o, args, is_named))
-		return;
-	o->certs.is_key_named = args->kinds[at] == OPER_WORD_TYPED;
-	if (o->certs.is_key_named && !name_of_key(args->v[at], o->certs.name)) {
-		certs_need_key(o);
-		return;
-	}
-	if (!o->certs.is_key_named)
-		name_anew(c, o->certs.domain, o->certs.name);
-	oper_put_aside(o);
-	struct bytes name = bytes_of(o->certs.name);
-	struct bytes own[] = { name, user_of(c, name) ? rows_value(&c->store.running, SET_CERTIFICATE_CHAIN, name) : BYTES_NONE,
-		               rows_value(oper_rows(o), SET_CERTIFICATE_CHAIN, name) };
-	ask_bundle(c, o, &ask, own, 3, args, o->certs.is_key_named ? at + 1 : at);
 }

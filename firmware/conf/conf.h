@@ -201,7 +201,7 @@ COMMAND_FN(cmd_classic_snapshot);
 COMMAND_FN(cmd_classic_syslog_add);
 COMMAND_FN(cmd_classic_syslog_del);
 COMMAND_FN(cmd_classic_turn_credentials);
-/* cmd_certificate.c */
+/* classic_certs.c */
 COMMAND_FN(cmd_classic_certs);
 
 #endif

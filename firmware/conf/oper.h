@@ -65,7 +65,7 @@ struct oper {
 		struct rows base, candidate;
 	} aside;
 	uint64_t told_words[OPER_TOLD_WORDS]; /* bits: classic words whose native text has been told */
-	struct oper_certs {      /* classic certs under way (cmd_certificate.c) */
+	struct oper_certs {      /* classic certs under way (classic_certs.c) */
 		const struct command *cmd;
 		char name[64], domain[256]; /* of the certificate; it is for, or "": for the web administration */
 		size_t key_word;
