@@ -5,6 +5,9 @@
 #include "proto/jid.h"
 #include "run/prog.h"
 
+#include <arpa/inet.h>
+#include <stdio.h>
+
 static int check_word(struct bytes in, struct arena *a, struct bytes *out, const char **why)
 {
 	(void)a;
@@ -59,6 +62,38 @@ static int check_port(struct bytes in, struct arena *a, struct bytes *out, const
 	*why = "not a port: 1 to 65535";
 	*out = in;
 	return bytes_to_u64(in, 65535, &n) == 0 && n > 0 ? 0 : ERR_RANGE;
+}
+
+/* Most bits of a prefix of that address; 0: it is none. */
+static unsigned bits_of(struct bytes address)
+{
+	char text[INET6_ADDRSTRLEN];
+	struct in6_addr raw;
+
+	if (address.n >= sizeof text)
+		return 0;
+	snprintf(text, sizeof text, "%.*s", BYTES_FMT(address));
+	return inet_pton(AF_INET, text, &raw) == 1 ? 32 : inet_pton(AF_INET6, text, &raw) == 1 ? 128 : 0;
+}
+
+static int check_prefixed(struct bytes in, struct arena *a, struct bytes *out, const char **why)
+{
+	size_t n = bytes_find(in, '/');
+	unsigned most = bits_of(bytes_make(in.p, n));
+	uint64_t bits;
+
+	(void)a;
+	*why = "not an address and its prefix, like 192.0.2.1/24";
+	*out = in;
+	return most && bytes_to_u64(bytes_skip(in, n + 1), most, &bits) == 0 ? 0 : ERR_SYNTAX;
+}
+
+static int check_gateway(struct bytes in, struct arena *a, struct bytes *out, const char **why)
+{
+	(void)a;
+	*why = "not a numeric address";
+	*out = in;
+	return bits_of(in) ? 0 : ERR_SYNTAX;
 }
 
 static const char *const key_types[] = { "ecdsa-p256", "ecdsa-p384", "ed25519", "rsa-2048", "rsa-3072", "rsa-4096" };
@@ -153,6 +188,7 @@ static const struct {
 	{ "old-password", PLACE_OLD_SECRET, check_word }, { "backup-password", PLACE_OLD_SECRET, check_word },
 	{ "scope", PLACE_SCOPE, check_scope },           { "level", PLACE_LEVEL, check_level },
 	{ "account", PLACE_ACCOUNT, check_account },   { "port", PLACE_PORT, check_port },
+	{ "address/prefix", PLACE_PREFIXED, check_prefixed }, { "gateway", PLACE_GATEWAY, check_gateway },
 	{ "backup-file", PLACE_STREAM, check_word },   { "upgrade-file", PLACE_STREAM, check_word },
 };
 

@@ -57,7 +57,7 @@ class ClassicCase(PeerCase):
     def bad(self, line, wanted):
         out = self.say(line)
         self.assertIn("error: ", out, line)
-        self.assertIn(wanted, out, line)
+        self.assertIn(wanted, out[out.index("error: "):], line)  # the line itself is echoed before
 
     def settings(self, prefix):
         return {r["setting"]: r["value"] for r in self.gh.records("show", "settings", *prefix.split())}
@@ -495,7 +495,9 @@ class Appliance(ClassicCase):
         self.sets("iface a mtu 1400", on(("ipv4", "ipv4-address", "ipv4-gateway", "mtu"), ("static", "10.78.1.1/24 10.78.1.3/24", "10.78.1.2", "1400")))
         wait_for("both", lambda: re.search(r"1400 +10\.78\.1\.1/24 10\.78\.1\.3/24|1400.*10\.78\.1\.1", self.say("iface a")), 10)
         self.bad("ipv4 a add 10.78.1.3/24", "10.78.1.3/24: it is there already")
-        self.bad("ipv4 a add 10.78.1.4", "prefix")
+        self.bad("ipv4 a add 10.78.1.4", "10.78.1.4: not an address and its prefix")
+        self.bad("ipv4 a add 10.78.1.4/33", "10.78.1.4/33: not an address and its prefix")
+        self.bad("ipv4 a add 10.78.1.4/24 router.example", "router.example: not a numeric address")
         self.bad("ipv4 e add 10.78.1.4/24", "e: an interface is a, b, c or d")
         self.bad("ipv4 a add nonsense/24 10.78.1.2", "nonsense/24")
         self.bad("iface a mtu 12", "12: 1280..9216")
