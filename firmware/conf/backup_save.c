@@ -133,12 +133,15 @@ static int collect_parts(struct conf *c)
 	return rc;
 }
 
-static void begin(struct conf *c, struct oper *o, struct bytes password, bool has_store)
+static void begin(struct conf *c, struct oper *o, struct bytes password, bool has_store, const char *file)
 {
 	if (!transfer_begin(c, o, P(PROG_KEYS) | P(PROG_STORE), undo))
 		return;
 	c->backup = (struct backup){ .has_store = has_store };
-	transfer_file_name(c, ".backup", c->backup.file);
+	if (file)
+		snprintf(c->backup.file, sizeof c->backup.file, "%s", file);
+	else
+		transfer_file_name(c, ".backup", c->backup.file);
 	int rc = collect_parts(c);
 	if (rc) {
 		transfer_end(c, o, rc, err_text(rc));
@@ -154,14 +157,19 @@ static void begin(struct conf *c, struct oper *o, struct bytes password, bool ha
 	transfer_sent(c);
 }
 
+void backup_save(struct conf *c, struct oper *o, struct bytes password, const char *file)
+{
+	begin(c, o, password, true, file);
+}
+
 COMMAND_FN(cmd_backup_save)
 {
 	(void)cmd;
-	begin(c, o, args->v[0], true);
+	backup_save(c, o, args->v[0], NULL);
 }
 
 COMMAND_FN(cmd_backup_settings)
 {
 	(void)cmd;
-	begin(c, o, args->v[0], false);
+	begin(c, o, args->v[0], false, NULL);
 }

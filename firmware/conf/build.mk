@@ -9,7 +9,8 @@ gh-conf_SRCS := firmware/conf/conf.c firmware/conf/txn.c firmware/conf/store.c f
 	firmware/conf/backup_decide.c firmware/conf/firewall.c \
 	firmware/conf/scrypt.c firmware/conf/hasher.c firmware/conf/account.c firmware/conf/accounts.c firmware/conf/factory.c \
 	firmware/conf/throttle.c firmware/conf/totp.c firmware/conf/quality.c firmware/conf/rights.c firmware/conf/login.c \
-	firmware/conf/cmd_operator.c firmware/conf/cmd_operator_show.c firmware/conf/cmd_totp.c firmware/conf/cmd_audit.c firmware/conf/trail.c firmware/conf/approval.c
+	firmware/conf/cmd_operator.c firmware/conf/cmd_operator_show.c firmware/conf/cmd_totp.c firmware/conf/cmd_audit.c firmware/conf/trail.c firmware/conf/approval.c \
+	firmware/conf/classic.c firmware/conf/classic_change.c firmware/conf/classic_service.c firmware/conf/classic_network.c firmware/conf/classic_certs.c firmware/conf/classic_words.c
 gh-conf_LIBS := net run proto base
 gh-conf_LD := -larchive -levent_core -lseccomp -lexpat -lidn2 -licuuc -lssl -lcrypto
 
@@ -54,3 +55,8 @@ UNIT += firmware/conf/expiry_test
 expiry_test_SRCS := firmware/conf/expiry.c firmware/conf/cert.c firmware/conf/rows.c firmware/conf/entry.c firmware/conf/conf_text.c
 expiry_test_LIBS := net run proto base
 expiry_test_LD := -levent_core -lexpat -lidn2 -licuuc -lssl -lcrypto
+
+UNIT += firmware/conf/classic_test
+classic_test_SRCS := $(filter-out firmware/conf/oper_fixture.c,$(conf_ENGINE))
+classic_test_LIBS := $(gh-conf_LIBS)
+classic_test_LD := $(gh-conf_LD)

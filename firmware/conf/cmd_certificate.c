@@ -1,6 +1,7 @@
 /* Certificates: the chain is a setting, the key of the same name lives in gh-keys. */
 #include "base/err.h"
 #include "cert.h"
+#include "cmd_certificate.h"
 #include "conf.h"
 #include "entry.h"
 
@@ -8,8 +9,7 @@
 
 enum { NAMES_MAX = 30 };
 
-/* The first setting that runs with this certificate. NULL: none. */
-static const struct row_item *user_of(const struct conf *c, struct bytes name)
+const struct row_item *certificate_user_of(const struct conf *c, struct bytes name)
 {
 	const struct rows *r = &c->store.running;
 
@@ -23,7 +23,7 @@ static const struct row_item *user_of(const struct conf *c, struct bytes name)
 /* A key that goes, or changes, takes its domains' TLS with it at once, before any commit. */
 static bool refuse_in_use(struct conf *c, struct oper *o, struct bytes name)
 {
-	const struct row_item *user = user_of(c, name);
+	const struct row_item *user = certificate_user_of(c, name);
 	char text[640];
 
 	if (!user)
@@ -72,14 +72,15 @@ static bool take_certificate(struct conf *c, struct oper *o, const char *name, c
 		int rc = put_chain(o, name, value, &why);
 		snprintf(text, sizeof text, rc < 0 ? "the certificate could not be kept: %s" :
 		         "certificate %s is in your candidate; commit makes it run", rc < 0 ? why : name);
-		oper_note(o, text);
+		if (rc < 0 || !o->aside.is_on)
+			oper_note(o, text);
 		return true;
 	}
 	return false;
 }
 
-/* A request is for a person to copy: its text as it is, and with the classic words a file, too. */
-static bool show_request(struct oper *o, const char *name, const struct frame *f, bool is_file)
+/* The classic words give what they make as a file, too (G-PKI-04, G-PKI-05). */
+static bool give_file(struct oper *o, const char *name, const char *suffix, const struct frame *f)
 {
 	struct wire w = wire_of(f->body);
 	unsigned n = wire_u16(&w);
@@ -89,29 +90,42 @@ static bool show_request(struct oper *o, const char *name, const struct frame *f
 		struct bytes key = wire_str(&w), value = wire_bytes(&w);
 		if (wire_failed(&w) || !bytes_eq_str(key, "pem"))
 			continue;
-		oper_text(o, value);
-		snprintf(file, sizeof file, "%s.csr", name);
-		if (is_file)
-			oper_file(o, file, value);
+		snprintf(file, sizeof file, "%s.%s", name, suffix);
+		oper_file(o, file, value);
 		return true;
 	}
 	return false;
 }
 
+static bool take_certificate_file(struct conf *c, struct oper *o, const char *name, const struct frame *f)
+{
+	return take_certificate(c, o, name, f) && give_file(o, name, "crt", f);
+}
+
+/* A request is for a person to copy: its text as it is. */
 static bool take_request(struct conf *c, struct oper *o, const char *name, const struct frame *f)
 {
+	struct wire w = wire_of(f->body);
+	unsigned n = wire_u16(&w);
+
 	(void)c;
-	return show_request(o, name, f, false);
+	(void)name;
+	for (unsigned i = 0; i < n; i++) {
+		struct bytes key = wire_str(&w), value = wire_bytes(&w);
+		if (wire_failed(&w) || !bytes_eq_str(key, "pem"))
+			continue;
+		oper_text(o, value);
+		return true;
+	}
+	return false;
 }
 
 static bool take_request_file(struct conf *c, struct oper *o, const char *name, const struct frame *f)
 {
-	(void)c;
-	return show_request(o, name, f, true);
+	return take_request(c, o, name, f) && give_file(o, name, "csr", f);
 }
 
-/* The name as a setting's key takes it. */
-static int name_of(struct bytes in, char out[static 64], const char **why)
+int certificate_name_of(struct bytes in, char out[static 64], const char **why)
 {
 	const struct setting_row *row;
 	struct bytes words[] = { BYTES("certificate"), in, BYTES("chain") };
@@ -134,7 +148,7 @@ static const struct maker {
 	bool (*record)(struct conf *c, struct oper *o, const char *name, const struct frame *f);
 } makers[] = {
 	{ "certificate csr", take_request }, { "certificate self-signed", take_certificate },
-	{ "pki csr", take_request_file },    { "pki selfsigned", take_certificate },
+	{ "pki csr", take_request_file },    { "pki selfsigned", take_certificate_file },
 };
 
 static const struct maker *maker_of(const struct command *cmd)
@@ -183,7 +197,7 @@ COMMAND_FN(cmd_certificate_names)
 	struct buf wild;
 	char name[64];
 
-	if (args->n > NAMES_MAX + 1 || name_of(args->v[0], name, &why) < 0) {
+	if (args->n > NAMES_MAX + 1 || certificate_name_of(args->v[0], name, &why) < 0) {
 		oper_done(o, ERR_SYNTAX, why);
 		return;
 	}
@@ -240,15 +254,14 @@ static void bundle_done(struct conf *c, struct oper *o, const char *name, int rc
 		oper_done(o, rc, text);
 }
 
-static void import_done(struct conf *c, struct oper *o, const char *name, int rc, const char *text)
+void certificate_import_done(struct conf *c, struct oper *o, const char *name, int rc, const char *text)
 {
 	if (rc == ERR_EXISTS && refuse_in_use(c, o, bytes_of(name)))
 		return;
 	bundle_done(c, o, name, rc, text);
 }
 
-/* Sends words of our own, then the operator's from `first` on: files, and behind them perhaps the password. */
-static void ask_bundle(struct conf *c, struct oper *o, struct relay_ask *ask, const struct bytes *own, size_t n_own,
+void certificate_ask_bundle(struct conf *c, struct oper *o, struct relay_ask *ask, const struct bytes *own, size_t n_own,
                        const struct command_args *args, size_t first)
 {
 	struct bytes passed[3 + WORDS_MAX];
@@ -270,18 +283,18 @@ static void ask_bundle(struct conf *c, struct oper *o, struct relay_ask *ask, co
 COMMAND_FN(cmd_certificate_import)
 {
 	struct bytes chain = rows_value(&c->store.running, SET_CERTIFICATE_CHAIN, args->v[0]);
-	struct bytes own[] = { args->v[0], user_of(c, args->v[0]) ? chain : BYTES_NONE, rows_value(oper_rows(o), SET_CERTIFICATE_CHAIN, args->v[0]) };
-	struct relay_ask ask = { .verb = "certificate import", .done = import_done };
+	struct bytes own[] = { args->v[0], certificate_user_of(c, args->v[0]) ? chain : BYTES_NONE, rows_value(oper_rows(o), SET_CERTIFICATE_CHAIN, args->v[0]) };
+	struct relay_ask ask = { .verb = "certificate import", .done = certificate_import_done };
 	const char *why = "";
 	char name[64];
-	int rc = name_of(args->v[0], name, &why);
+	int rc = certificate_name_of(args->v[0], name, &why);
 
 	(void)cmd;
 	ask.name = name;
 	if (rc < 0)
 		oper_done(o, rc, why);
 	else
-		ask_bundle(c, o, &ask, own, 3, args, 1);
+		certificate_ask_bundle(c, o, &ask, own, 3, args, 1);
 }
 
 COMMAND_FN(cmd_certificate_inspect)
@@ -289,7 +302,7 @@ COMMAND_FN(cmd_certificate_inspect)
 	struct relay_ask ask = { .verb = "certificate inspect", .done = bundle_done };
 
 	(void)cmd;
-	ask_bundle(c, o, &ask, NULL, 0, args, 0);
+	certificate_ask_bundle(c, o, &ask, NULL, 0, args, 0);
 }
 
 /* "certificate match <name> <file>...", and "pki match <file>...", where the key is in a file, too. */
@@ -298,7 +311,7 @@ COMMAND_FN(cmd_certificate_match)
 	struct relay_ask ask = { .verb = "certificate match", .done = bundle_done };
 	bool is_named = strncmp(cmd->words, "certificate", 11) == 0;
 
-	ask_bundle(c, o, &ask, is_named ? args->v : &BYTES_NONE, 1, args, is_named);
+	certificate_ask_bundle(c, o, &ask, is_named ? args->v : &BYTES_NONE, 1, args, is_named);
 }
 
 COMMAND_FN(cmd_certificate_verify)
@@ -316,7 +329,7 @@ COMMAND_FN(cmd_certificate_verify)
 		buf_put_u8(&anchors, '\n');
 	}
 	struct bytes own[] = { buf_bytes(&anchors) };
-	ask_bundle(c, o, &ask, own, 1, args, 0);
+	certificate_ask_bundle(c, o, &ask, own, 1, args, 0);
 	buf_fini(&anchors);
 }
 
@@ -399,7 +412,7 @@ COMMAND_FN(cmd_pki_remove)
 	struct relay_ask ask = { .targets = P(PROG_KEYS), .verb = "key delete", .args = args->v, .n_args = args->n, .done = remove_done };
 	const char *why = "";
 	char name[64];
-	int rc = name_of(args->v[0], name, &why);
+	int rc = certificate_name_of(args->v[0], name, &why);
 
 	(void)cmd;
 	ask.name = name;

@@ -60,7 +60,7 @@ static bool take_key(struct conf *c, struct oper *o, const char *name, const str
 	return true;
 }
 
-static void ask_keys(struct conf *c, struct oper *o,
+void commit_ask_keys(struct conf *c, struct oper *o,
                      void (*then)(struct conf *c, struct oper *o, const char *name, int rc, const char *text))
 {
 	struct relay_ask ask = { .targets = P(PROG_KEYS), .verb = "key public", .silence_ms = KEYS_SILENCE_MS,
@@ -92,7 +92,7 @@ COMMAND_FN(cmd_check)
 {
 	(void)cmd;
 	(void)args;
-	ask_keys(c, o, check_with_keys);
+	commit_ask_keys(c, o, check_with_keys);
 }
 
 struct judged {
@@ -181,7 +181,12 @@ static void start_commit(struct conf *c, struct oper *o, unsigned minutes)
 	if (c->txn.state != TXN_IDLE)
 		oper_done(o, ERR_AGAIN, "another commit is under way");
 	else
-		ask_keys(c, o, commit_with_keys);
+		commit_ask_keys(c, o, commit_with_keys);
+}
+
+void commit_run(struct conf *c, struct oper *o)
+{
+	start_commit(c, o, 0);
 }
 
 COMMAND_FN(cmd_commit)

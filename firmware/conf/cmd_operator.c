@@ -173,6 +173,26 @@ COMMAND_FN(cmd_operator_expiry)
 	done(o, rc, "");
 }
 
+/* The password still opens a session; in it another one has to be chosen first. */
+COMMAND_FN(cmd_operator_expire)
+{
+	struct account *a = find(c, o, args->v[0]);
+
+	(void)cmd;
+	if (!a)
+		return;
+	if (a->role == OPER_API) {
+		oper_done(o, ERR_UNSUPPORTED, "a program cannot choose a password: delete the account and make it anew");
+		return;
+	}
+	struct account before = *a;
+	a->must_change = true;
+	int rc = save_or_restore(c, a, &before);
+	if (rc == 0)
+		audit_account(o, a->name, "password", "", "expired");
+	done(o, rc, "the next login asks for a password of its own");
+}
+
 COMMAND_FN(cmd_operator_unlock)
 {
 	struct account *a = find(c, o, args->v[0]);

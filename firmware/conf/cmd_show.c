@@ -1,5 +1,6 @@
 /* Commands about the box, and those that only shape a question to another program. */
 #include "base/err.h"
+#include "classic.h"
 #include "conf.h"
 #include "firewall.h"
 #include "run/stats.h"
@@ -91,11 +92,12 @@ COMMAND_FN(cmd_help)
 	(void)cmd;
 	(void)args;
 	for (size_t i = 0; i < command_count; i++) {
-		if (!rights_may(o->role, command_table[i].role))
+		if (!rights_may(o->role, command_table[i].role) || classic_is_refused(&command_table[i]))
 			continue;
 		oper_record_begin(o);
 		oper_record_str(o, "command", command_table[i].words);
 		oper_record_str(o, "help", command_table[i].help);
+		oper_record_str(o, "classic", classic_native(&command_table[i]) ? "yes" : "");
 		oper_record_end(o);
 	}
 	oper_done(o, 0, "");

@@ -46,23 +46,30 @@ static int put_row(struct oper *o, struct bytes name, struct bytes keys, const c
 	return rc;
 }
 
-COMMAND_FN(cmd_turn_user_add)
+int turn_user_put(struct oper *o, struct bytes name, struct bytes password, const char **why)
 {
-	const char *why = "";
 	struct arena a;
 	struct buf keys;
 
-	(void)c;
-	(void)cmd;
 	arena_init(&a, PREPARE_ROOM);
 	buf_init(&keys, KEYS_MAX);
 	int rc = oper_begin(o);
 	if (rc == 0)
-		rc = put_keys(oper_rows(o), args->v[0], args->v[1], &a, &keys, &why);
+		rc = put_keys(oper_rows(o), name, password, &a, &keys, why);
 	if (rc == 0)
-		rc = put_row(o, args->v[0], buf_bytes(&keys), &why);
+		rc = put_row(o, name, buf_bytes(&keys), why);
 	secret_wipe(keys.p, keys.cap);
 	buf_fini(&keys);
 	arena_fini(&a);
+	return rc;
+}
+
+COMMAND_FN(cmd_turn_user_add)
+{
+	const char *why = "";
+	int rc = turn_user_put(o, args->v[0], args->v[1], &why);
+
+	(void)c;
+	(void)cmd;
 	oper_done(o, rc, rc < 0 ? why : "in your candidate: commit");
 }

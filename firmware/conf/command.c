@@ -45,6 +45,7 @@ static void put_arg(struct fit *f, const struct command_line *line, struct bytes
 {
 	if (f->args.n == 0)
 		f->args.first_word = f->n_words;
+	f->args.at[f->args.n] = (uint8_t)f->n_words;
 	f->args.kinds[f->args.n] = line->kinds[f->n_words];
 	f->args.v[f->args.n++] = value;
 	f->n_words++;
@@ -92,7 +93,7 @@ static bool wants_file(const struct fit *f, const struct command *cmd, size_t *a
 			continue;
 		do {
 			if (place_of(e) == PLACE_FILE && i < f->args.n && f->args.kinds[i] == OPER_WORD_TYPED) {
-				*at = f->args.first_word + i;
+				*at = f->args.at[i];
 				return true;
 			}
 			i++;

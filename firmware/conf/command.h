@@ -18,6 +18,7 @@ struct command_args {
 	uint8_t kinds[WORDS_MAX];  /* enum oper_word */
 	size_t n;
 	size_t first_word;         /* place of v[0] among the words typed */
+	uint8_t at[WORDS_MAX];     /* of each: literals may stand between them */
 	bool has_secret;
 	bool has_secret_first; /* v[0] is one */
 };
@@ -43,6 +44,8 @@ struct command_two_person {
 extern const struct command_two_person command_two_person_table[];
 extern const size_t command_two_person_count;
 
+/* Looks at rights, writes the audit trail, waits for a second person where one is needed, or runs the row; it answers o. */
+void command_dispatch(struct oper *o, const struct command *cmd, const struct command_args *args);
 /* Runs a row whose right has been looked at; it answers o. */
 void command_run(struct oper *o, const struct command *cmd, const struct command_args *args);
 

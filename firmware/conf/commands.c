@@ -71,6 +71,7 @@ const struct command command_table[] = {
 	{ "operator delete <name>", OPER_ADMIN, OWN(cmd_operator_delete), "Delete an account and end its sessions; never the last admin" },
 	{ "operator role <name> <role>", OPER_ADMIN, OWN(cmd_operator_role), "Give an account another role; its sessions end" },
 	{ "operator expiry <name> <days>", OPER_ADMIN, OWN(cmd_operator_expiry), "Age at which this account's password has to be changed: days, never, or default" },
+	{ "operator expire <name>", OPER_ADMIN, OWN(cmd_operator_expire), "The account's next login has to choose another password; its sessions go on" },
 	{ "operator unlock <name>", OPER_ADMIN, OWN(cmd_operator_unlock), "Forget an account's failed logins and the waits after them" },
 	{ "operator reset <name>", OPER_ADMIN, OWN(cmd_operator_reset), "A new password for one login, made by the box and shown once" },
 	{ "operator evict <session>", OPER_ADMIN, OWN(cmd_operator_evict), "End a session by its number, or all of an account by its name" },
@@ -151,6 +152,13 @@ const struct command command_table[] = {
 	{ "pki verify <file>...", OPER_AUDITOR, OWN(cmd_certificate_verify), "As certificate verify" },
 	{ "pki remove <name>", OPER_CRYPTO, OWN(cmd_pki_remove), "Delete a private key, and take the chain of its name out of your candidate; never of what runs" },
 	{ "key delete <name>", OPER_CRYPTO, OWN(cmd_key_delete), "Delete a private key that no hosted domain needs" },
+
+/* The classic appliance's words, and what is said to those that are refused. */
+#define CLASSIC(words, role, native, spec, help) { words, OPER_##role, OWN(cmd_classic), help },
+#define CLASSIC_FN(words, role, fn, native, spec, help) { words, OPER_##role, OWN(fn), help },
+#define CLASSIC_SAME(words, spec, help)
+#define CLASSIC_NOT(words, spec, why) { words, OPER_AUDITOR, OWN(cmd_classic_refused), why },
+#include "classic.def"
 };
 const size_t command_count = sizeof command_table / sizeof command_table[0];
 

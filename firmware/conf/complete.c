@@ -1,4 +1,5 @@
 /* Completion: what could stand as the last word of a line. */
+#include "classic.h"
 #include "command.h"
 #include "place.h"
 #include "rows.h"
@@ -159,7 +160,7 @@ void command_complete(const struct command_line *line, const struct rows *rows, 
 		return;
 	c.typed = line->v[line->n - 1];
 	for (size_t i = 0; i < command_count; i++) {
-		if (rights_may(role, command_table[i].role))
+		if (rights_may(role, command_table[i].role) && !classic_is_refused(&command_table[i]))
 			complete_row(&c, &command_table[i], line);
 	}
 }

@@ -90,6 +90,11 @@ COMMAND_FN(cmd_confirm);
 COMMAND_FN(cmd_revert);
 COMMAND_FN(cmd_rollback);
 COMMAND_FN(cmd_history);
+/* Commits the candidate and answers, as commit does. */
+void commit_run(struct conf *c, struct oper *o);
+/* Fills o->keys, if gh-keys answers; then goes on. */
+void commit_ask_keys(struct conf *c, struct oper *o,
+                     void (*then)(struct conf *c, struct oper *o, const char *name, int rc, const char *text));
 /* The answer to a commit of an operator. */
 void commit_answer(struct conf *c, const struct txn_result *r);
 /* cmd_show.c */
@@ -118,6 +123,8 @@ COMMAND_FN(cmd_certificate_show);
 COMMAND_FN(cmd_trace);
 /* backup_save.c, backup_restore.c */
 COMMAND_FN(cmd_backup_save);
+/* All of this box, sealed with the password. file: its name for the person; NULL: one made of name and time. */
+void backup_save(struct conf *c, struct oper *o, struct bytes password, const char *file);
 COMMAND_FN(cmd_backup_settings);
 COMMAND_FN(cmd_backup_show);
 COMMAND_FN(cmd_backup_restore);
@@ -140,6 +147,7 @@ COMMAND_FN(cmd_operator_add);
 COMMAND_FN(cmd_operator_delete);
 COMMAND_FN(cmd_operator_role);
 COMMAND_FN(cmd_operator_expiry);
+COMMAND_FN(cmd_operator_expire);
 COMMAND_FN(cmd_operator_unlock);
 COMMAND_FN(cmd_operator_reset);
 COMMAND_FN(cmd_operator_key_add);
@@ -173,5 +181,30 @@ COMMAND_FN(cmd_log_debug_all);
 COMMAND_FN(cmd_support_bundle);
 /* cmd_turn.c */
 COMMAND_FN(cmd_turn_user_add);
+/* The user's keys for the candidate's realm, into the candidate. 0, or an error with *why. */
+int turn_user_put(struct oper *o, struct bytes name, struct bytes password, const char **why);
+/* classic.c */
+COMMAND_FN(cmd_classic);
+COMMAND_FN(cmd_classic_refused);
+/* classic_service.c */
+COMMAND_FN(cmd_classic_listen);
+COMMAND_FN(cmd_classic_enable);
+COMMAND_FN(cmd_classic_disable);
+COMMAND_FN(cmd_classic_restart);
+COMMAND_FN(cmd_classic_redirect);
+COMMAND_FN(cmd_classic_turn_tls);
+/* classic_network.c */
+COMMAND_FN(cmd_classic_interface);
+COMMAND_FN(cmd_classic_address_add);
+COMMAND_FN(cmd_classic_address_del);
+COMMAND_FN(cmd_classic_address_enable);
+/* classic_words.c */
+COMMAND_FN(cmd_classic_license);
+COMMAND_FN(cmd_classic_snapshot);
+COMMAND_FN(cmd_classic_syslog_add);
+COMMAND_FN(cmd_classic_syslog_del);
+COMMAND_FN(cmd_classic_turn_credentials);
+/* classic_certs.c */
+COMMAND_FN(cmd_classic_certs);
 
 #endif

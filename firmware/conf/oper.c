@@ -134,6 +134,30 @@ void oper_candidate(struct oper *o, const char *word, const char *help)
 	frame_end(o);
 }
 
+/* A conflict with what others have committed is told by diff and commit, as ever. */
+static void take_back(struct oper *o)
+{
+	char why[512];
+
+	if (!o->aside.is_on)
+		return;
+	oper_discard(o);
+	o->base = o->aside.base;
+	o->candidate = o->aside.candidate;
+	o->has_candidate = o->aside.has_candidate;
+	o->aside = (struct oper_aside){ 0 };
+	(void)oper_rebase(o, why);
+}
+
+void oper_put_aside(struct oper *o)
+{
+	take_back(o); /* none should be aside */
+	o->aside = (struct oper_aside){ .is_on = true, .has_candidate = o->has_candidate, .base = o->base, .candidate = o->candidate };
+	o->base = (struct rows){ 0 };
+	o->candidate = (struct rows){ 0 };
+	o->has_candidate = false;
+}
+
 static void resume(struct oper *o)
 {
 	o->is_busy = false;
@@ -144,6 +168,7 @@ void oper_need(struct oper *o, enum oper_need what, size_t word, const char *tex
 {
 	struct buf *b = frame_begin(o, OPER_NEED);
 
+	take_back(o);
 	wire_put_u8(b, (uint8_t)what);
 	wire_put_u16(b, (uint16_t)word);
 	wire_put_str(b, bytes_of(text));
@@ -153,6 +178,7 @@ void oper_need(struct oper *o, enum oper_need what, size_t word, const char *tex
 
 void oper_done(struct oper *o, int rc, const char *text)
 {
+	take_back(o);
 	struct buf *b = frame_begin(o, OPER_DONE);
 	size_t changes = o->has_candidate ? rows_diff(&o->base, &o->candidate, NULL, NULL) : 0;
 
@@ -279,22 +305,20 @@ void command_run(struct oper *o, const struct command *cmd, const struct command
 	buf_fini(&verb);
 }
 
-static void run_command(struct oper *o, const struct command_match *m)
+void command_dispatch(struct oper *o, const struct command *cmd, const struct command_args *args)
 {
-	const struct command *cmd = m->command;
-
-	o->had_secret = m->args.has_secret;
+	o->had_secret |= args->has_secret;
 	if (!rights_may(o->role, cmd->role) || (o->is_limited && !command_is_own(cmd))) {
-		audit_denied(o, cmd, &m->args);
+		audit_denied(o, cmd, args);
 		oper_done(o, ERR_DENIED, o->is_limited ? "set up your one-time code first: operator totp enable" : "your role may not do this");
 		return;
 	}
 	if (cmd->role != OPER_AUDITOR)
-		audit_command(o, cmd, &m->args);
+		audit_command(o, cmd, args);
 	if (approval_is_needed(o->conf, cmd))
-		approval_ask(o, cmd, &m->args);
+		approval_ask(o, cmd, args);
 	else
-		command_run(o, cmd, &m->args);
+		command_run(o, cmd, args);
 }
 
 static int on_ask(struct oper *o, struct wire *w)
@@ -310,7 +334,7 @@ static int on_ask(struct oper *o, struct wire *w)
 		o->had_secret = false;
 		command_match(&line, &a, m);
 		if (m->result == MATCH_OK)
-			run_command(o, m);
+			command_dispatch(o, m->command, &m->args);
 		else if (m->result == MATCH_NEED_SECRET)
 			oper_need(o, OPER_NEED_SECRET, m->need_at, "Password: ");
 		else if (m->result == MATCH_NEED_OLD_SECRET)
@@ -524,6 +548,7 @@ static void free_oper(struct oper *o)
 	relay_abort(c, o->id);
 	if (o->work)
 		o->work->stop(c, o);
+	take_back(o);
 	login_cancel(o);
 	loop_timer_del(c->loop, &o->timer);
 	loop_defer_cancel(&o->sweep);

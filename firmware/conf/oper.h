@@ -14,7 +14,7 @@
 
 /* One answer may queue 32 MiB before its reader is given up. Who has not logged in, and the accounts, leave
  * OPERS_CONSOLE places for the console. */
-enum { OPERS_MAX = 64, OPERS_CONSOLE = 16, OPERS_STRANGERS = 16, OPER_QUEUE_MAX = 32 << 20 };
+enum { OPERS_MAX = 64, OPERS_CONSOLE = 16, OPERS_STRANGERS = 16, OPER_QUEUE_MAX = 32 << 20, OPER_TOLD_WORDS = 4 };
 
 /* Who is at the other end? */
 enum oper_way {
@@ -59,6 +59,18 @@ struct oper {
 	uint64_t active_ms;      /* last frame */
 	struct rows base, candidate; /* candidate began as base; empty both without one */
 	bool has_candidate;
+	/* While a command commits a change of its own (classic.h): the candidate of the person. */
+	struct oper_aside {
+		bool is_on, has_candidate;
+		struct rows base, candidate;
+	} aside;
+	uint64_t told_words[OPER_TOLD_WORDS]; /* bits: classic words whose native text has been told */
+	struct oper_certs {      /* classic certs under way (classic_certs.c) */
+		const struct command *cmd;
+		char name[64], domain[256]; /* of the certificate; it is for, or "": for the web administration */
+		size_t key_word;
+		bool is_key_named; /* it may be one of gh-keys */
+	} certs;
 	struct keyring keys;     /* while a check or commit waits for gh-keys */
 	unsigned commit_minutes; /* of that commit; 0: for good */
 	bool is_busy;    /* a command has not answered yet: frames wait */
@@ -118,6 +130,8 @@ int oper_begin(struct oper *o);
 /* The candidate, or what runs. */
 const struct rows *oper_rows(const struct oper *o);
 void oper_discard(struct oper *o);
+/* Until the answer ends (oper_done, oper_need) the operator has no candidate; then his own is back, on top of what runs by then. */
+void oper_put_aside(struct oper *o);
 /* The operator decides again about path and what is below it, knowing what runs now: only changes of
  * others from now on are in conflict with that. Empty path: about all. There is a candidate. */
 int oper_decide(struct oper *o, struct bytes path);

@@ -5,6 +5,9 @@
 #include "proto/jid.h"
 #include "run/prog.h"
 
+#include <arpa/inet.h>
+#include <stdio.h>
+
 static int check_word(struct bytes in, struct arena *a, struct bytes *out, const char **why)
 {
 	(void)a;
@@ -51,11 +54,54 @@ static int check_number(struct bytes in, struct arena *a, struct bytes *out, con
 	return bytes_to_u64(in, UINT32_MAX, &n);
 }
 
+static int check_port(struct bytes in, struct arena *a, struct bytes *out, const char **why)
+{
+	uint64_t n;
+
+	(void)a;
+	*why = "not a port: 1 to 65535";
+	*out = in;
+	return bytes_to_u64(in, 65535, &n) == 0 && n > 0 ? 0 : ERR_RANGE;
+}
+
+/* Most bits of a prefix of that address; 0: it is none. */
+static unsigned bits_of(struct bytes address)
+{
+	char text[INET6_ADDRSTRLEN];
+	struct in6_addr raw;
+
+	if (address.n >= sizeof text)
+		return 0;
+	snprintf(text, sizeof text, "%.*s", BYTES_FMT(address));
+	return inet_pton(AF_INET, text, &raw) == 1 ? 32 : inet_pton(AF_INET6, text, &raw) == 1 ? 128 : 0;
+}
+
+static int check_prefixed(struct bytes in, struct arena *a, struct bytes *out, const char **why)
+{
+	size_t n = bytes_find(in, '/');
+	unsigned most = bits_of(bytes_make(in.p, n));
+	uint64_t bits;
+
+	(void)a;
+	*why = "not an address and its prefix, like 192.0.2.1/24";
+	*out = in;
+	return most && bytes_to_u64(bytes_skip(in, n + 1), most, &bits) == 0 ? 0 : ERR_SYNTAX;
+}
+
+static int check_gateway(struct bytes in, struct arena *a, struct bytes *out, const char **why)
+{
+	(void)a;
+	*why = "not a numeric address";
+	*out = in;
+	return bits_of(in) ? 0 : ERR_SYNTAX;
+}
+
 static const char *const key_types[] = { "ecdsa-p256", "ecdsa-p384", "ed25519", "rsa-2048", "rsa-3072", "rsa-4096" };
 
 static const char *const scopes[] = { "all", "settings" };
 
 static const char *const dns_types[] = { "a", "aaaa", "srv", "naptr", "tlsa" };
+static const char *const levels[] = { "admin", "crypto", "audit", "appadmin", "api", "auditor", "operator" };
 
 const char *place_choice(enum place p, size_t i)
 {
@@ -67,6 +113,8 @@ const char *place_choice(enum place p, size_t i)
 		return i < sizeof dns_types / sizeof dns_types[0] ? dns_types[i] : NULL;
 	if (p == PLACE_OPER_ROLE)
 		return i < OPER_ROLE_COUNT ? account_role_name((enum oper_role)i) : NULL;
+	if (p == PLACE_LEVEL)
+		return i < sizeof levels / sizeof levels[0] ? levels[i] : NULL;
 	if (p == PLACE_PROGRAM)
 		return i + 1 < PROG_COUNT ? prog_name((enum prog)(i + 1)) : NULL;
 	return NULL;
@@ -120,6 +168,21 @@ static int check_oper_role(struct bytes in, struct arena *a, struct bytes *out, 
 	return check_choice(PLACE_OPER_ROLE, in, out);
 }
 
+static int check_level(struct bytes in, struct arena *a, struct bytes *out, const char **why)
+{
+	(void)a;
+	*why = "one of admin crypto audit appadmin api, for an operator; a user has an address like name@domain";
+	return check_choice(PLACE_LEVEL, in, out);
+}
+
+static int check_account(struct bytes in, struct arena *a, struct bytes *out, const char **why)
+{
+	(void)a;
+	*why = "not an operator's name";
+	*out = in;
+	return in.n > 0 && bytes_find(in, '@') == in.n ? 0 : ERR_SYNTAX; /* a user's address has one; commands say what else is wrong */
+}
+
 static const struct {
 	const char *name;
 	enum place place;
@@ -134,6 +197,9 @@ static const struct {
 	{ "key-type", PLACE_KEY_TYPE, check_key_type }, { "role", PLACE_OPER_ROLE, check_oper_role },
 	{ "old-password", PLACE_OLD_SECRET, check_word }, { "backup-password", PLACE_OLD_SECRET, check_word },
 	{ "scope", PLACE_SCOPE, check_scope },         { "dns-type", PLACE_DNS_TYPE, check_dns_type },
+	{ "scope", PLACE_SCOPE, check_scope },           { "level", PLACE_LEVEL, check_level },
+	{ "account", PLACE_ACCOUNT, check_account },   { "port", PLACE_PORT, check_port },
+	{ "address/prefix", PLACE_PREFIXED, check_prefixed }, { "gateway", PLACE_GATEWAY, check_gateway },
 	{ "backup-file", PLACE_STREAM, check_word },   { "upgrade-file", PLACE_STREAM, check_word },
 };
 

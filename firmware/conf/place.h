@@ -21,6 +21,11 @@ enum place {
 	PLACE_SCOPE,    /* of a factory reset */
 	PLACE_DNS_TYPE,
 	PLACE_OPER_ROLE,
+	PLACE_LEVEL,    /* the same, or the classic appliance's word for one */
+	PLACE_ACCOUNT,  /* an operator's name */
+	PLACE_PORT,
+	PLACE_PREFIXED, /* 192.0.2.1/24 */
+	PLACE_GATEWAY,  /* a numeric address */
 	PLACE_COUNT
 };
 

@@ -75,6 +75,20 @@ class RelayRows(unittest.TestCase):
         self.assertGreater(found, 80)
 
 
+class Stories(unittest.TestCase):
+    def test_the_tests_of_the_stories_exist(self):
+        """Each `file: name` of docs/architecture/stories.md."""
+        with open(os.path.join(TOP, "docs", "architecture", "stories.md"), encoding="utf-8") as f:
+            rows = [line for line in f if line.startswith("| ") and "---" not in line][1:]
+        self.assertGreater(len(rows), 5)
+        for row in rows:
+            named = re.findall(r"`(test_\w+): (test_\w+)`", row)
+            self.assertTrue(named, row)
+            for file, name in named:
+                with self.subTest(test=name), open(os.path.join(TOP, "tests", "peer", file + ".py"), encoding="utf-8") as f:
+                    self.assertIn("    def %s(self):" % name, f.read())
+
+
 class Links(unittest.TestCase):
     FENCED, SPAN, LINK = re.compile(r"^```.*?^```$", re.M | re.S), re.compile(r"`[^`\n]*`"), re.compile(r"\]\(([^)\s]+)\)")
 

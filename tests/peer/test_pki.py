@@ -236,7 +236,9 @@ class Pki(PeerCase):
         self.assertNotIn("example", [r["key"] for r in self.gh.records("show", "keys")])
 
     def test_self_signed_list_remove(self):
-        self.good("pki selfsigned webadmin\ncommit\n")
+        self.good("pki selfsigned webadmin\ncommit\n", cwd=self.place.path())
+        with open(self.place.path("webadmin.crt")) as f:  # G-PKI-04
+            self.assertIn("BEGIN CERTIFICATE", f.read())
         listed = self.gh.records("pki", "list")
         self.assertIn("webadmin", [r.get("name") for r in listed])
         self.assertIn("webadmin", [r.get("key") for r in listed])

@@ -17,9 +17,9 @@ PORT = 5353
 
 
 class Dns:
-    def __init__(self, place, addr=None):
+    def __init__(self, place, addr=None, port=PORT):
         self.addr = addr or place.addr()
-        self.port = PORT
+        self.port = port
         self.records = {}      # (name, type) -> [rdata]
         self.faults = {}       # (name, type or "*") -> what
         self.asked = []        # (monotonic time, name, type), in order

@@ -5,7 +5,7 @@ import type { Row, Session } from './api';
 
 export interface App {
   session: Session;
-  commands: Row[];        // command, help: those that the role may give
+  commands: Row[];        // command, help: those that the role may give, without the classic appliance's words, which are for who types
   changes: number;        // in the candidate
   path: string[];         // of the page
   refresh: number;        // grows with each commit: what runs is new

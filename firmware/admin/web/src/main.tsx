@@ -75,7 +75,7 @@ function Shell(p: { session: Session; isFresh: boolean; onOut: (isLost?: boolean
   const main = useRef<HTMLElement>(null);
   useEffect(() => {
     watch(() => p.onOut(true), setChanges);
-    get('commands').then((a) => setCommands(a.records), () => setCommands([]));
+    get('commands').then((a) => setCommands(a.records.filter((c) => !c.classic)), () => setCommands([]));
   }, []);
   const here = path[0] ?? 'dashboard';
   useEffect(() => { setMenu(false); main.current?.querySelector<HTMLElement>('h1')?.focus({ preventScroll: true }); }, [here]);
