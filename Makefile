@@ -67,6 +67,7 @@ DIRS := lib/base \
 	firmware/update \
 	firmware/priv \
 	firmware/ssh \
+	firmware/snmp \
 	image \
 	demo \
 	tests/fuzz \
