@@ -6,3 +6,7 @@ gh-snmp_LIBS := net run base
 gh-snmp_LD := -lnetsnmp -lnl-route-3 -lnl-3 -levent_core -lseccomp -lssl -lcrypto
 
 $(O)/obj/firmware/snmp/box.o: CPPFLAGS += -isystem /usr/include/libnl3
+
+UNIT += firmware/snmp/snmp_test
+snmp_test_SRCS := $(snmp_PURE)
+snmp_test_LIBS := run base

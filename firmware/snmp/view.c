@@ -64,7 +64,6 @@ static int compare(const uint32_t *a, size_t n_a, const uint32_t *b, size_t n_b)
 	return n_a == n_b ? 0 : n_a < n_b ? -1 : 1;
 }
 
-/* Of equal names the one put first comes first: their copies lie so in the array. */
 static int compare_rows(const void *a, const void *b)
 {
 	const struct view_row *x = a, *y = b;

@@ -48,7 +48,7 @@ void view_fini(struct view *t);
 void view_clear(struct view *t);
 /* Copies name and value. n: 1 to VIEW_NAME_MAX. */
 void view_put(struct view *t, const uint32_t *name, size_t n, size_t object_n, const struct value *v);
-/* Sorts; of two rows of one name the first stays. */
+/* Sorts; of rows of one name one stays. */
 void view_seal(struct view *t);
 
 /* NULL: none. */
