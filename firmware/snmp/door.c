@@ -130,7 +130,8 @@ static bool has_community(struct door *d, const struct peer *from, struct bytes 
 
 	for (size_t i = 0; i < d->n_communities; i++) {
 		const struct community *c = &d->communities[i];
-		is_right |= secret_eq(bytes_make(c->name.p, c->name.n), name) & is_in(c->ranges, c->n_ranges, from);
+		bool is_named = secret_eq(bytes_make(c->name.p, c->name.n), name);
+		is_right |= is_in(c->ranges, c->n_ranges, from) && is_named;
 	}
 	return is_right;
 }
