@@ -68,6 +68,7 @@ DIRS := lib/base \
 	firmware/priv \
 	firmware/time \
 	firmware/ssh \
+	firmware/snmp \
 	image \
 	demo \
 	tests/fuzz \

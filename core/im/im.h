@@ -102,6 +102,7 @@ uint64_t im_next_id(struct im *im);
 	X(STAT_AUTH_FAILED, "im.auth.failed")                                                      \
 	X(STAT_DIGEST_OK, "im.digest.ok")                                                          \
 	X(STAT_DIGEST_FAILED, "im.digest.failed")                                                  \
+	X(STAT_SESSIONS, "im.sessions") /* that there are now */                                   \
 	X(STAT_SESSIONS_OPENED, "im.sessions.opened")                                              \
 	X(STAT_SESSIONS_RESUMED, "im.sessions.resumed")                                            \
 	X(STAT_SESSIONS_EXPIRED, "im.sessions.expired")                                            \

@@ -105,6 +105,7 @@ static struct session *add(struct im *im, struct user *u, const struct session_w
 	}
 	list_add_tail(&u->sessions, &s->node);
 	u->n_sessions++;
+	im_stats[STAT_SESSIONS]++;
 	list_del(&u->idle_node);
 	return s;
 }
@@ -177,6 +178,7 @@ void session_end(struct im *im, struct session *s)
 	user_pin(u);
 	list_del(&s->node);
 	u->n_sessions--;
+	im_stats[STAT_SESSIONS]--;
 	if (s->conn)
 		map_del_u64(&im->sessions, s->conn);
 	s->conn = 0;
@@ -451,6 +453,7 @@ void sessions_fini(struct im *im)
 			list_del(&s->node);
 			release(im, s);
 		}
+		im_stats[STAT_SESSIONS] -= u->n_sessions;
 		u->n_sessions = 0;
 	}
 	map_fini(&im->sessions);

@@ -1,6 +1,7 @@
 #include "check.h"
 
 #include "base/err.h"
+#include "net/prefix.h"
 #include "run/service.h"
 #include "cert.h"
 #include "listeners.h"
@@ -403,6 +404,88 @@ static void check_dns(const struct rows *r, struct check *c)
 	}
 }
 
+/* ---- SNMP ---- */
+
+enum { SNMP_SECRET_MIN = 8, SNMP_NAME_MAX = 32 }; /* RFC 3414 11.2, 5 */
+
+static bool are_ranges(struct bytes list)
+{
+	struct prefix p;
+
+	while (list.n > 0) {
+		struct bytes one = bytes_make(list.p, bytes_find(list, ' '));
+		if (one.n > 0 && prefix_parse(one, &p) < 0)
+			return false;
+		list = bytes_skip(list, one.n + 1);
+	}
+	return true;
+}
+
+static void check_snmp_user(const struct rows *r, const struct row_item *item, struct check *c)
+{
+	bool has_auth = is_set(r, SET_SNMP_USER_AUTH_SECRET, item->key);
+	bool wants_privacy = bytes_eq_str(rows_value(r, SET_SNMP_USER_LEVEL, item->key), "auth-priv");
+	struct bytes other = rows_value(r, SET_SNMP_USER_AUTH_SECRET, item->key);
+
+	if (item->key.n > SNMP_NAME_MAX)
+		add(c, true, item->path, "a user's name has 32 letters at most");
+	if (!has_auth)
+		add(c, true, item->path, "the user has no auth-secret");
+	if (has_auth && wants_privacy && !is_set(r, SET_SNMP_USER_PRIVACY_SECRET, item->key))
+		add(c, true, item->path, "the user has no privacy-secret: set one, or level auth");
+	bool is_secret = item->row->id == SET_SNMP_USER_AUTH_SECRET || item->row->id == SET_SNMP_USER_PRIVACY_SECRET;
+	if (is_secret && item->value.n < SNMP_SECRET_MIN)
+		add(c, true, item->path, "a password of SNMP has 8 letters or more (RFC 3414 11.2)");
+	if (item->row->id == SET_SNMP_USER_PRIVACY_SECRET && bytes_eq(item->value, other))
+		add(c, false, item->path, "the same as the auth-secret: who finds one has both");
+}
+
+static void check_snmp_community(const struct rows *r, const struct row_item *item, struct check *c)
+{
+	if (item->row->id == SET_SNMP_COMMUNITY_NAME) {
+		add(c, false, item->path, "SNMP v1 and v2c pass this password and all that is read in clear: prefer an snmp user");
+		if (!is_set(r, SET_SNMP_COMMUNITY_SOURCE, item->key))
+			add(c, true, item->path, "set snmp community * source too: nobody may use it");
+	} else if (!is_set(r, SET_SNMP_COMMUNITY_NAME, item->key)) {
+		add(c, true, item->path, "the community has no name");
+	}
+}
+
+static void check_snmp_receiver(const struct rows *r, const struct row_item *item, struct check *c)
+{
+	struct bytes user = rows_value(r, SET_SNMP_TRAP_USER, item->key);
+	char text[256];
+
+	if (!is_set(r, SET_SNMP_TRAP_ADDRESS, item->key))
+		add(c, true, item->path, "the receiver has no address");
+	if (user.n == 0)
+		add(c, true, item->path, "the receiver has no user: one of snmp user");
+	else if (item->row->id == SET_SNMP_TRAP_USER && !is_set(r, SET_SNMP_USER_AUTH_SECRET, user)) {
+		snprintf(text, sizeof text, "there is no snmp user %.*s", BYTES_FMT(user));
+		add(c, true, item->path, text);
+	}
+}
+
+static void check_snmp(const struct rows *r, struct check *c)
+{
+	bool has_reader = has_rows(r, SET_SNMP_USER_AUTH_SECRET) || has_rows(r, SET_SNMP_COMMUNITY_NAME);
+
+	for (size_t i = 0; i < r->n; i++) {
+		const struct row_item *item = &r->v[i];
+		if (bytes_starts(item->path, BYTES("snmp user ")))
+			check_snmp_user(r, item, c);
+		else if (bytes_starts(item->path, BYTES("snmp community ")))
+			check_snmp_community(r, item, c);
+		else if (bytes_starts(item->path, BYTES("snmp trap-receiver ")))
+			check_snmp_receiver(r, item, c);
+		bool has_ranges = item->row->id == SET_SNMP_MANAGER || item->row->id == SET_SNMP_COMMUNITY_SOURCE;
+		if (has_ranges && !are_ranges(item->value))
+			add(c, true, item->path, "not a range of addresses: 192.0.2.0/24, 2001:db8::/32");
+		if (item->row->id == SET_SNMP_LISTEN && !has_reader)
+			add(c, false, item->path, "nobody is answered without an snmp user");
+	}
+}
+
 /* Without gh-priv nobody would do it. */
 static void check_network(const struct rows *r, bool is_appliance, struct check *c)
 {
@@ -428,5 +511,6 @@ void check_rows(const struct rows *r, const struct check_against *against, struc
 	check_turn(r, against->running, out);
 	check_web(r, against, out);
 	check_dns(r, out);
+	check_snmp(r, out);
 	check_network(r, against->is_appliance, out);
 }

@@ -3,6 +3,8 @@
 #include "classic.h"
 #include "conf.h"
 #include "firewall.h"
+#include "listeners.h"
+#include "run/service.h"
 #include "run/stats.h"
 #include "run/version.h"
 
@@ -58,6 +60,40 @@ COMMAND_FN(cmd_show_counters)
 		oper_done(o, 0, "");
 }
 
+static void put_listener(struct oper *o, const char *name, const char *program, const struct row_item *item)
+{
+	const struct service_listener *l = service_listener(bytes_of(name));
+	char host[256];
+	uint16_t port;
+
+	if (setting_split_host(item->value, 0, host, &port) < 0)
+		return; /* off */
+	oper_record_begin(o);
+	oper_record_str(o, "listener", name);
+	oper_record_str(o, "program", program);
+	oper_record_str(o, "transport", l && l->is_datagram ? "udp" : "tcp");
+	oper_record_str(o, "address", host);
+	oper_record_int(o, "port", port);
+	oper_record_bytes(o, "setting", item->path);
+	oper_record_end(o);
+}
+
+/* All ports that the running settings open. sshd opens its own. */
+COMMAND_FN(cmd_show_listeners)
+{
+	const struct rows *r = &c->store.running;
+	struct listener l;
+
+	(void)cmd;
+	(void)args;
+	for (size_t at = 0; listeners_next(r, &at, &l);)
+		put_listener(o, l.name, prog_name(l.prog), l.item);
+	for (size_t i = 0; i < r->n; i++)
+		if (r->v[i].row->id == SET_SSH_LISTEN)
+			put_listener(o, "ssh", "sshd", &r->v[i]);
+	oper_done(o, 0, "");
+}
+
 COMMAND_FN(cmd_show_version)
 {
 	(void)cmd;
@@ -65,6 +101,7 @@ COMMAND_FN(cmd_show_version)
 	oper_record_begin(o);
 	oper_record_str(o, "version", GATEHOUSE_VERSION);
 	oper_record_bytes(o, "name", rows_value(&c->store.running, SET_SYSTEM_NAME, BYTES_NONE));
+	oper_record_bytes(o, "role", rows_value(&c->store.running, SET_SYSTEM_ROLE, BYTES_NONE));
 	oper_record_int(o, "generation", c->store.generation);
 	oper_record_int(o, "uptime_s", (int64_t)((loop_now(c->loop) - c->started_ms) / 1000));
 	oper_record_int(o, "confirm_left_s", (int64_t)(txn_confirm_left_ms(&c->txn) / 1000));

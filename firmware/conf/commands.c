@@ -39,6 +39,7 @@ const struct command command_table[] = {
 	{ "show syslog", OPER_AUDITOR, RELAY(PROG_LOG), "Syslog servers: state, what was sent, what waits, what was lost" },
 	{ "show alarms", OPER_AUDITOR, RELAY(PROG_LOG), "Alarms that stand: severity, since when, what to do" },
 	{ "show alarms history [events]", OPER_AUDITOR, RELAY(PROG_LOG), "Alarms that were raised and cleared, the newest last" },
+	{ "show listeners", OPER_AUDITOR, OWN(cmd_show_listeners), "Ports that the running settings open: program, transport, address, port" },
 	{ "show version", OPER_AUDITOR, OWN(cmd_show_version), "Version, running generation, uptime" },
 	{ "support bundle", OPER_OPERATOR, OWN(cmd_support_bundle), "A file for whoever helps you: settings without secrets, log, counters, alarms, programs, states (tar.gz)" },
 	{ "show identity", OPER_AUDITOR, RELAY(PROG_KEYS), "Who this box is: its host id, made at the first start, and whether it is on another machine since" },

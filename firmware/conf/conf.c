@@ -104,6 +104,17 @@ static bool wants_xdp(const struct rows *r)
 	return false;
 }
 
+/* SNMP: where a manager may ask, or is to be told of alarms. */
+static bool wants_snmp(const struct rows *r)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		bool is_listener = r->v[i].row->id == SET_SNMP_LISTEN && !bytes_eq_str(r->v[i].value, "off");
+		if (is_listener || r->v[i].row->id == SET_SNMP_TRAP_ADDRESS)
+			return true;
+	}
+	return false;
+}
+
 static void send_instances(struct conf *c)
 {
 	const struct rows *r = &c->store.running;
@@ -114,13 +125,15 @@ static void send_instances(struct conf *c)
 	(void)bytes_to_u64(rows_value(r, SET_ACCESS_WORKERS, BYTES_NONE), TXN_INSTANCES_MAX, &doors);
 	if (bytes_eq_str(rows_value(r, SET_TURN_HIGH_CAPACITY, BYTES_NONE), "on")) /* G-EDGE-02 */
 		(void)bytes_to_u64(rows_value(r, SET_TURN_WORKERS, BYTES_NONE), TXN_INSTANCES_MAX, &relays);
-	wire_put_u16(b, 3);
+	wire_put_u16(b, 4);
 	wire_put_u8(b, PROG_ACCESS);
 	wire_put_u8(b, (uint8_t)doors);
 	wire_put_u8(b, PROG_TURN);
 	wire_put_u8(b, (uint8_t)relays);
 	wire_put_u8(b, PROG_XDP);
 	wire_put_u8(b, wants_xdp(r));
+	wire_put_u8(b, PROG_SNMP);
+	wire_put_u8(b, wants_snmp(r));
 	(void)chan_end(bus_chan(c->bus, PROG_SUPER, 0)); /* without gh-super this program ends */
 }
 
@@ -438,8 +451,8 @@ static void on_down(void *program, struct chan *ch)
 
 	txn_down(&c->txn, chan_prog(ch), chan_instance(ch));
 	relay_down(c, chan_prog(ch), chan_instance(ch));
-	if (chan_prog(ch) == PROG_ADMIN)
-		handed_down(c);
+	if (chan_prog(ch) == PROG_ADMIN || chan_prog(ch) == PROG_SNMP)
+		handed_down(c, chan_prog(ch));
 	transfer_down(c, chan_prog(ch));
 }
 

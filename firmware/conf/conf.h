@@ -64,9 +64,10 @@ struct conf {
 	uint64_t started_ms;
 };
 
-/* handed.c: MSG_OPERATOR; the end of the program that sent it. */
+/* handed.c: MSG_OPERATOR; may it have this command, by the program that it came through; the end of that program. */
+bool handed_may_ask(const struct oper *o, const struct command *cmd);
 int handed_operator(void *arg, struct chan *from, const struct frame *f);
-void handed_down(struct conf *c);
+void handed_down(struct conf *c, enum prog through);
 
 /* Handlers of commands.c's rows, by file. */
 #define COMMAND_FN(name)                                                                           \
@@ -100,6 +101,7 @@ void commit_answer(struct conf *c, const struct txn_result *r);
 /* cmd_show.c */
 COMMAND_FN(cmd_show_processes);
 COMMAND_FN(cmd_show_counters);
+COMMAND_FN(cmd_show_listeners);
 COMMAND_FN(cmd_show_version);
 COMMAND_FN(cmd_show_firewall);
 COMMAND_FN(cmd_dns_flush);

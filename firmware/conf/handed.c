@@ -1,16 +1,41 @@
 /* Operators at the web: gh-admin hands over one end of a pair for each. Who it is shows the log-in on it, or that the
- * same gh-admin names one of its own who has logged in: then it may do what that one may, with a candidate of its own. */
+ * same gh-admin names one of its own who has logged in: then it may do what that one may, with a candidate of its own.
+ * gh-snmp hands over one, too: nobody logs in on it, and it may ask what `monitored` names and nothing else. */
 #include "base/err.h"
 #include "conf.h"
 
 #include <stdio.h>
 #include <unistd.h>
 
+/* What SNMP's tables are made of. */
+static const char *const monitored[] = {
+	"show version", "show processes", "show counters [program]", "show listeners", "show federation [domain]", "show sip [domain]",
+	"certificate show [name]", "show interfaces",
+};
+
+bool handed_may_ask(const struct oper *o, const struct command *cmd)
+{
+	if (o->through != PROG_SNMP)
+		return true;
+	for (size_t i = 0; i < sizeof monitored / sizeof monitored[0]; i++)
+		if (strcmp(cmd->words, monitored[i]) == 0)
+			return true;
+	return false;
+}
+
+static void be_monitor(struct oper *o)
+{
+	snprintf(o->by, sizeof o->by, "gh-snmp");
+	o->role = OPER_AUDITOR;
+	o->wanted = OPER_AUDITOR;
+	o->is_known = true;
+}
+
 static struct oper *find(struct conf *c, uint64_t number)
 {
 	LIST_EACH (it, &c->opers) {
 		struct oper *o = LIST_OWNER(it, struct oper, node);
-		if (o->way == OPER_WAY_HANDED && o->number == number && o->is_known && !o->is_closing)
+		if (o->way == OPER_WAY_HANDED && o->through == PROG_ADMIN && o->number == number && o->is_known && !o->is_closing)
 			return o;
 	}
 	return NULL;
@@ -39,8 +64,7 @@ int handed_operator(void *arg, struct chan *from, const struct frame *f)
 	uint64_t like = wire_u64(&w);
 	char source[ACCOUNT_FROM_BYTES];
 
-	(void)from;
-	if (wire_end(&w) < 0 || f->fd < 0 || number == 0 || peer.n == 0 || peer.n >= sizeof source) {
+	if (wire_end(&w) < 0 || f->fd < 0 || number == 0 || (like && chan_prog(from) != PROG_ADMIN) || peer.n == 0 || peer.n >= sizeof source) {
 		if (f->fd >= 0)
 			(void)close(f->fd); /* nobody will use it */
 		return ERR_PROTOCOL;
@@ -49,6 +73,11 @@ int handed_operator(void *arg, struct chan *from, const struct frame *f)
 	struct oper *o = oper_accept(c, f->fd, false, source);
 	if (!o)
 		return 0; /* no place: the other side sees its end */
+	o->through = chan_prog(from);
+	if (o->through == PROG_SNMP) {
+		be_monitor(o);
+		return 0;
+	}
 	o->number = number;
 	if (like)
 		be_like(c, o, like);
@@ -56,11 +85,14 @@ int handed_operator(void *arg, struct chan *from, const struct frame *f)
 }
 
 /* With gh-admin go those who came through it: nobody else may take over their ends of the pairs. */
-void handed_down(struct conf *c)
+void handed_down(struct conf *c, enum prog through)
 {
+	char why[40];
+
+	snprintf(why, sizeof why, "%s has ended", prog_name(through));
 	LIST_EACH (it, &c->opers) {
 		struct oper *o = LIST_OWNER(it, struct oper, node);
-		if (o->way == OPER_WAY_HANDED)
-			oper_evict(o, "gh-admin has ended");
+		if (o->way == OPER_WAY_HANDED && o->through == through)
+			oper_evict(o, why);
 	}
 }

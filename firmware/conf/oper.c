@@ -308,7 +308,7 @@ void command_run(struct oper *o, const struct command *cmd, const struct command
 void command_dispatch(struct oper *o, const struct command *cmd, const struct command_args *args)
 {
 	o->had_secret |= args->has_secret;
-	if (!rights_may(o->role, cmd->role) || (o->is_limited && !command_is_own(cmd))) {
+	if (!rights_may(o->role, cmd->role) || (o->is_limited && !command_is_own(cmd)) || !handed_may_ask(o, cmd)) {
 		audit_denied(o, cmd, args);
 		oper_done(o, ERR_DENIED, o->is_limited ? "set up your one-time code first: operator totp enable" : "your role may not do this");
 		return;
@@ -421,6 +421,8 @@ static bool may_wait(const struct oper *o, uint8_t type)
 /* Who is nobody yet may say who he is, and nothing else. */
 static bool may_send(const struct oper *o, unsigned type)
 {
+	if (o->through == PROG_SNMP) /* nobody logs in there */
+		return type == OPER_HELLO || type == OPER_ASK || type == OPER_ABORT;
 	return o->is_known || type == OPER_HELLO || type == OPER_LOGIN || type == OPER_LOGIN_NEW;
 }
 

@@ -43,6 +43,7 @@ struct oper {
 	struct loop_defer sweep; /* closes it after the callbacks */
 	struct buf in, out;
 	enum oper_way way;
+	enum prog through;       /* OPER_WAY_HANDED: the program that did */
 	uint64_t number;         /* OPER_WAY_HANDED: the other program's number for it */
 	uint64_t like;           /* number of the one that this is a further connection of, and ends with; 0: none */
 	unsigned uid; /* of OPER_WAY_LOCAL */

@@ -532,6 +532,66 @@ static void test_two_person_rule_stays(void **state)
 	close(fd);
 }
 
+/* One end of a pair handed over by that program, as operator `number`, with what stays with it. */
+static int hand_over(struct oper_fixture *f, enum prog by, uint64_t number, int *end)
+{
+	int bus[2], pair[2];
+	struct buf b;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, bus), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+	assert_int_equal(bus_attach(f->conf.bus, by, 0, bus[0]), 0);
+	buf_init(&b, 256);
+	wire_put_u64(&b, number);
+	wire_put_str(&b, BYTES("192.0.2.9"));
+	wire_put_u64(&b, 0);
+	const struct frame frame = { .type = MSG_OPERATOR, .body = buf_bytes(&b), .fd = pair[0] };
+	assert_int_equal(handed_operator(&f->conf, bus_chan(f->conf.bus, by, 0), &frame), 0);
+	buf_fini(&b);
+	*end = bus[1];
+	return pair[1];
+}
+
+/* gh-snmp's pair: what its table has, no more, and no way to become anybody. */
+static void test_a_monitor_asks_what_snmp_shows(void **state)
+{
+	struct oper_fixture *f = *state;
+	static const char *const denied[] = { "show settings", "show log", "show audit", "show operators", "save", "help", "set system name x", "show metrics" };
+	int bus, fd = hand_over(f, PROG_SNMP, 1, &bus);
+
+	oper_fixture_account(f, "anna", OPER_ADMIN, word);
+	oper_fixture_set(f, "snmp listen a", "127.0.0.1 161");
+	oper_fixture_set(f, "ssh listen a", "[::1]:22");
+	assert_done(hello(f, fd, OPER_ADMIN), 0);
+	assert_done(ask(f, fd, "show version"), 0);
+	assert_int_equal(ask(f, fd, "show listeners").n_records, 2);
+	assert_done(ask(f, fd, "certificate show"), 0);
+	for (size_t i = 0; i < sizeof denied / sizeof denied[0]; i++)
+		assert_done(ask(f, fd, denied[i]), ERR_DENIED);
+	assert_true(log_in(f, fd, "anna", word, NULL, "").is_closed);
+	close(fd);
+	close(bus);
+}
+
+/* It has no number: what comes or goes with gh-admin's operator of that number is none of its own. */
+static void test_a_monitor_is_nobodys_session(void **state)
+{
+	struct oper_fixture *f = *state;
+	int bus[2], fd = hand_over(f, PROG_SNMP, 7, &bus[0]), web = hand_over(f, PROG_ADMIN, 7, &bus[1]);
+
+	oper_fixture_account(f, "anna", OPER_ADMIN, word);
+	assert_done(log_in(f, web, "anna", word, NULL, ""), 0);
+	handed_down(&f->conf, PROG_SNMP);
+	assert_true(hear(f, fd).is_closed);
+	assert_done(ask(f, web, "show settings"), 0);
+	handed_down(&f->conf, PROG_ADMIN);
+	assert_true(hear(f, web).is_closed);
+	close(fd);
+	close(web);
+	close(bus[0]);
+	close(bus[1]);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -539,6 +599,7 @@ int main(void)
 		T(test_nothing_before_login), T(test_broken_frames), T(test_a_minute_to_log_in), T(test_three_tries), T(test_first_login), T(test_factory_account),
 		T(test_hello_lowers), T(test_password_expires), T(test_idle_session_ends), T(test_waits), T(test_codes),
 		T(test_strangers_are_bounded), T(test_full_queue), T(test_further_connections), T(test_refused_logins_do_not_fill_the_trail), T(test_gone_while_hashing), T(test_two_person_rule_stays),
+		T(test_a_monitor_asks_what_snmp_shows), T(test_a_monitor_is_nobodys_session),
 	};
 #undef T
 

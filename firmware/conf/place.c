@@ -196,7 +196,7 @@ static const struct {
 	{ "setting", PLACE_SETTING, check_any },       { "program", PLACE_PROGRAM, check_program },
 	{ "key-type", PLACE_KEY_TYPE, check_key_type }, { "role", PLACE_OPER_ROLE, check_oper_role },
 	{ "old-password", PLACE_OLD_SECRET, check_word }, { "backup-password", PLACE_OLD_SECRET, check_word },
-	{ "scope", PLACE_SCOPE, check_scope },         { "dns-type", PLACE_DNS_TYPE, check_dns_type },
+	{ "dns-type", PLACE_DNS_TYPE, check_dns_type },
 	{ "scope", PLACE_SCOPE, check_scope },           { "level", PLACE_LEVEL, check_level },
 	{ "account", PLACE_ACCOUNT, check_account },   { "port", PLACE_PORT, check_port },
 	{ "address/prefix", PLACE_PREFIXED, check_prefixed }, { "gateway", PLACE_GATEWAY, check_gateway },

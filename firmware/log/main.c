@@ -33,10 +33,30 @@ static void own_alarm(void *arg, const struct alarm_news *n)
 	book_news(&l->book, PROG_LOG, 0, n, logd_time(l));
 }
 
+/* To gh-snmp, if it runs. */
+static void tell_snmp(struct logd *l, enum alarm_event event, const struct book_alarm *a)
+{
+	struct chan *to = bus_chan(proc_bus(l->proc), PROG_SNMP, 0);
+	struct buf *b = chan_begin(to, MSG_ALARM_STANDS, 0);
+
+	wire_put_u8(b, (uint8_t)event);
+	wire_put_u32(b, a->number);
+	wire_put_u64(b, a->since_ms);
+	wire_put_u8(b, (uint8_t)a->severity);
+	wire_put_str(b, bytes_of(alarm_row(a->alarm)->name));
+	wire_put_str(b, bytes_of(a->key));
+	wire_put_str(b, bytes_of(prog_name(a->prog)));
+	wire_put_u8(b, (uint8_t)a->instance);
+	wire_put_str(b, bytes_of(a->text));
+	(void)chan_end(to); /* one that has gone hears what stands when it is back */
+}
+
 static void on_news(void *arg, const struct book_past *p, const struct book_alarm *a)
 {
-	(void)arg;
-	(void)a;
+	static const enum alarm_event events[] = { [BOOK_RAISED] = ALARM_RAISED, [BOOK_CHANGED] = ALARM_CHANGED, [BOOK_CLEARED] = ALARM_CLEARED };
+
+	if (a)
+		tell_snmp(arg, events[p->event], a);
 	enum log_level level = p->event == BOOK_CLEARED ? LOG_LEVEL_INFO :
 			       p->severity <= ALARM_MAJOR ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN;
 	const struct log_kv kv[] = { LOG_STR("alarm", alarm_row(p->alarm)->name), LOG_STR("key", p->key),
@@ -143,6 +163,10 @@ static void on_up(void *program, struct chan *c)
 	book_up(&l->book, chan_prog(c), chan_instance(c), loop_now(l->loop));
 	if (chan_prog(c) == PROG_KEYS)
 		keyproxy_up(l->keys);
+	if (chan_prog(c) != PROG_SNMP)
+		return;
+	LIST_EACH(node, &l->book.standing)
+		tell_snmp(l, ALARM_STANDS, LIST_OWNER(node, struct book_alarm, node));
 }
 
 static void on_down(void *program, struct chan *c)

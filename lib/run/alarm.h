@@ -49,6 +49,9 @@ void alarm_set(enum alarm a, const char *key, bool is_raised, const char *text);
 /* All keys of one alarm. */
 void alarm_clear_all(enum alarm a);
 
+/* What MSG_ALARM_STANDS says of one. */
+enum alarm_event { ALARM_STANDS, ALARM_RAISED, ALARM_CHANGED, ALARM_CLEARED, ALARM_EVENT_COUNT };
+
 /* ---- for the skeleton (run/proc) and gh-log ---- */
 struct alarm_news {
 	enum alarm alarm;

@@ -23,6 +23,7 @@ static const struct service services[] = {
 	{ PROG_UPDATE, PLANE_MGMT, ROLE_BOTH, FENCE_FILES,                    "update", 1, 1,   FDS_FEW,  DELAY_MS, DELAY_MAX_MS },
 	{ PROG_PRIV,   PLANE_ROOT, ROLE_BOTH, FENCE_NETWORK,                  "",      0,  1,   FDS_FEW,  DELAY_MS, DELAY_MAX_MS },
 	{ PROG_TIME,   PLANE_MGMT, ROLE_BOTH, FENCE_CONNECT,                  "time",  0,  1,   FDS_FEW,  DELAY_MS, DELAY_MAX_MS },
+	{ PROG_SNMP,   PLANE_MGMT, ROLE_BOTH, FENCE_FILES | FENCE_CONNECT | FENCE_PAIRS, "snmp", 0, 1, FDS_FEW, DELAY_MS, DELAY_MAX_MS },
 };
 _Static_assert(sizeof services / sizeof services[0] == PROG_COUNT, "one row a program");
 
@@ -47,6 +48,7 @@ static const struct service_listener listeners[] = {
 	{ "turn-dtls", PROG_TURN, false, true, true },  /* RFC 7350; 5349 */
 	{ "web",     PROG_ADMIN,  false, false, false }, /* HTTPS; RFC 9110 4.2.2, 443 */
 	{ "web-redirect", PROG_ADMIN, false, false, false }, /* answers 308 to HTTPS; 80 */
+	{ "snmp",    PROG_SNMP,   false, false, true },  /* RFC 3417 3; 161 (F-080) */
 	{ "ghsh",    PROG_CONF,   true,  false, false }, /* operators of this box */
 };
 

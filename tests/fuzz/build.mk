@@ -55,6 +55,12 @@ logd_fuzz_SRCS := $(logd_lines_SRCS) $(logd_book_SRCS)
 logd_fuzz_LIBS := run base
 logd_fuzz_LD := -lz
 
+FUZZ += snmp_fuzz
+$(O)/obj/tests/fuzz/snmp_fuzz.o: CPPFLAGS += -Ifirmware/snmp
+snmp_fuzz_SRCS := $(snmp_ENGINE) $(snmp_PURE)
+snmp_fuzz_LIBS := net run base
+snmp_fuzz_LD := -lnetsnmp -levent_core -lcrypto
+
 FUZZ += sipmsg_fuzz sipstream_fuzz sipendpoint_fuzz
 sipmsg_fuzz_LIBS := sip base
 sipmsg_fuzz_LD := $(SIP_LD)

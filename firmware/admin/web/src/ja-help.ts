@@ -22,6 +22,7 @@ export const jaHelp: Record<string, string> = {
   'show counters [program]': 'プログラムのカウンター',
   'show alarms': '発生中のアラーム：重大度、発生時刻、対処',
   'show alarms history [events]': '発生と解消の履歴（新しいものが最後）',
+  'show listeners': '現在の設定で開いているポート：プログラム、トランスポート、アドレス、ポート',
   'show version': 'バージョン、適用中の世代、稼働時間',
   'show log [filter]...': 'ログの行',
   'show syslog': 'リモート syslog の状態',
