@@ -66,6 +66,7 @@ DIRS := lib/base \
 	firmware/capture \
 	firmware/update \
 	firmware/priv \
+	firmware/pki \
 	firmware/ssh \
 	image \
 	demo \
