@@ -24,6 +24,8 @@ static const struct {
 	{ SET_TURN_LISTEN_DTLS, "turn-dtls", PROG_TURN },
 	{ SET_WEB_LISTEN, "web", PROG_ADMIN },
 	{ SET_WEB_REDIRECT, "web-redirect", PROG_ADMIN },
+	{ SET_ACME_LISTEN, "acme", PROG_PKI },
+	{ SET_ACME_LISTEN_TLS, "acme-tls", PROG_PKI },
 	{ SET_ACCESS_LISTEN, "c2s", PROG_ACCESS },
 	{ SET_ACCESS_LISTEN_TLS, "c2s-tls", PROG_ACCESS },
 };

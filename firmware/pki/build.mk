@@ -1,8 +1,10 @@
 PROGS += gh-pki
 pki_FETCH := firmware/pki/fetch.c firmware/pki/fetch_easy.c firmware/pki/fetch_loop.c firmware/pki/fetch_url.c firmware/pki/reach.c
-gh-pki_SRCS := firmware/pki/main.c firmware/pki/config.c $(pki_FETCH)
+pki_ACME_PURE := firmware/pki/acme_json.c firmware/pki/acme_jws.c firmware/pki/chain.c
+pki_ACME := $(pki_ACME_PURE) firmware/pki/acme.c firmware/pki/acme_order.c firmware/pki/acme_request.c firmware/pki/acme_commands.c firmware/pki/door.c
+gh-pki_SRCS := firmware/pki/main.c firmware/pki/config.c $(pki_ACME) $(pki_FETCH)
 gh-pki_LIBS := net run proto base
-gh-pki_LD := -lcurl -lssl -lcrypto -lcares -lresolv -levent_core -lseccomp $(proto_LD)
+gh-pki_LD := -ljansson -lcurl -lssl -lcrypto -lcares -lresolv -levent_core -lseccomp $(proto_LD)
 
 UNIT += firmware/pki/fetch_test
 fetch_test_SRCS := $(pki_FETCH) lib/net/pki_fixture.c lib/net/dns_fixture.c

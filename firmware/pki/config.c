@@ -79,7 +79,8 @@ int pki_check(void *program, const struct settings *s, const char **path, const 
 		*why = rc == ERR_LIMIT ? "at most 64 ranges" : "wants a range like 10.0.0.0/8 or 2001:db8::/32";
 		return rc;
 	}
-	return 0;
+	*path = p->refused;
+	return acme_check(s, p->refused, why);
 }
 
 void pki_config(struct pki *p, const struct settings *s)

@@ -86,6 +86,23 @@ struct bytes fetch_field(const struct fetch_answer *a, const char *name)
 	return bytes_of(h->value);
 }
 
+int64_t fetch_retry_after_s(const struct fetch_answer *a, int64_t wall_s)
+{
+	struct bytes v = fetch_field(a, "retry-after");
+	enum { WEEK_S = 7 * 86400 };
+	char text[64];
+	uint64_t s;
+
+	if (v.n == 0 || v.n >= sizeof text)
+		return 0;
+	if (bytes_to_u64(v, WEEK_S, &s) == 0)
+		return (int64_t)s;
+	memcpy(text, v.p, v.n);
+	text[v.n] = '\0';
+	int64_t at_s = (int64_t)curl_getdate(text, NULL);
+	return at_s <= wall_s ? 0 : at_s - wall_s < WEEK_S ? at_s - wall_s : WEEK_S;
+}
+
 static void keep_type(struct fetch_answer *a)
 {
 	struct bytes type = fetch_field(a, "content-type");

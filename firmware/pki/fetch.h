@@ -49,6 +49,9 @@ struct fetch_answer {
 /* The first field of that name; empty: none. */
 struct bytes fetch_field(const struct fetch_answer *a, const char *name);
 
+/* How long it asks us to wait (Retry-After, RFC 9110 10.2.3), at most a week; 0: it does not say. wall_s: now, since 1970. */
+int64_t fetch_retry_after_s(const struct fetch_answer *a, int64_t wall_s);
+
 /* Before the fence: libcurl and OpenSSL read their files. NULL without memory. */
 struct fetcher *fetcher_new(struct loop *l, struct dns *dns);
 /* After all requests have ended or were cancelled. */

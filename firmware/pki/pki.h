@@ -2,6 +2,8 @@
 #ifndef PKI_PKI_H
 #define PKI_PKI_H
 
+#include "acme.h"
+#include "door.h"
 #include "fetch.h"
 #include "net/dns.h"
 #include "net/tls.h"
@@ -14,6 +16,9 @@ struct pki {
 	struct fetcher *fetcher;
 	char refused[256];       /* path of the setting that check refused */
 	struct tls_store *trust; /* of requests that begin now; NULL before the first settings */
+	struct door door;
+	struct acme acme;
+	struct stats acme_stats;
 };
 
 /* config.c: name servers, whom we trust, where we may go. */

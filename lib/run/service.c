@@ -47,6 +47,8 @@ static const struct service_listener listeners[] = {
 	{ "turn-dtls", PROG_TURN, false, true, true },  /* RFC 7350; 5349 */
 	{ "web",     PROG_ADMIN,  false, false, false }, /* HTTPS; RFC 9110 4.2.2, 443 */
 	{ "web-redirect", PROG_ADMIN, false, false, false }, /* answers 308 to HTTPS; 80 */
+	{ "acme",    PROG_PKI,    false, false, false }, /* RFC 8555 8.3; 80 */
+	{ "acme-tls", PROG_PKI,   false, false, false }, /* RFC 8737; 443 */
 	{ "ghsh",    PROG_CONF,   true,  false, false }, /* operators of this box */
 };
 

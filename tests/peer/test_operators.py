@@ -545,7 +545,7 @@ class Matrix(Box):
 
     FILLED = {"minutes": "5", "generation": "1", "domain": "far.example", "jid": "a@near.example", "password": b"x", "old-password": b"x",
               "file": b"x", "key-type": "ed25519", "name": "x", "role": "auditor", "days": "3", "session": "4711", "code": "123456",
-              "number": "1", "request": "99", "scope": "settings", "allocation": "1", "verifier": "x", "setting": "operators"}
+              "number": "1", "request": "99", "certificate": "x", "scope": "settings", "allocation": "1", "verifier": "x", "setting": "operators"}
 
     # not tried where they are allowed: the box would end, or be another one
     ENDS = re.compile(r"(shutdown|reboot|factory|upgrade|restore|backup restore)")
