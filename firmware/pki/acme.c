@@ -43,7 +43,7 @@ static int to_ascii(struct bytes in, char out[static ACME_NAME_BYTES])
 /* Once each. ERR_SYNTAX, ERR_LIMIT. */
 static int add_name(struct acme_names *names, struct bytes in)
 {
-	char ascii[ACME_NAME_BYTES];
+	char ascii[ACME_NAME_BYTES] = ""; /* whole: names are compared as bytes */
 	int rc = to_ascii(in, ascii);
 
 	for (size_t i = 0; !rc && i < names->n; i++) {
@@ -280,6 +280,7 @@ static void note_success(struct acme *a, struct acme_certificate *c)
 
 	try_anew(c);
 	c->why[0] = '\0';
+	c->is_asked = false;
 	c->is_due = false; /* what runs comes with the settings; until then it is not ordered twice */
 	a->issued_n++;
 	text_time((uint64_t)c->until_s * 1000, false, until);
@@ -303,7 +304,7 @@ void acme_ended(struct acme *a, const char *why, int64_t retry_s)
 
 static bool is_turn_of(const struct acme *a, const struct acme_certificate *c)
 {
-	return c->is_asked || (c->is_due && loop_now(a->loop) >= c->next_ms);
+	return (c->is_asked || c->is_due) && loop_now(a->loop) >= c->next_ms;
 }
 
 void acme_next(struct acme *a)
@@ -314,7 +315,6 @@ void acme_next(struct acme *a)
 		struct acme_certificate *c = LIST_OWNER(it, struct acme_certificate, node);
 		if (!is_turn_of(a, c))
 			continue;
-		c->is_asked = false;
 		if (c->names.n) {
 			acme_begin(a, c);
 			return;

@@ -39,7 +39,7 @@ struct acme_certificate {
 	char key_type[16];
 	int64_t until_s, renew_s; /* of what runs, since 1970; 0: nothing runs */
 	bool is_due;              /* nothing runs, or not what is wanted, or it is time to renew */
-	bool is_asked;            /* acme renew */
+	bool is_asked;            /* acme renew, until it is done */
 	uint64_t next_ms;         /* not before, on the loop's clock */
 	unsigned failures;        /* one after the other */
 	int64_t tried_s;          /* since 1970; 0: never */

@@ -51,7 +51,7 @@ static void put_certificate(struct acme *a, struct proc_ask *ask, const struct a
 	put_time(ask, "renewal", c->renew_s);
 	put_time(ask, "tried", c->tried_s);
 	proc_record_int(ask, "failures", c->failures);
-	put_time(ask, "again", c->failures && c->is_due && c->next_ms > now ? now_s + (int64_t)((c->next_ms - now) / 1000) : 0);
+	put_time(ask, "again", c->failures && c->next_ms > now ? now_s + (int64_t)((c->next_ms - now) / 1000) : 0);
 	proc_record_str(ask, "why", c->why);
 	proc_record_end(ask);
 }
@@ -95,6 +95,7 @@ void acme_cmd_renew(struct acme *a, struct proc_ask *ask, const struct bytes *ar
 		return;
 	}
 	c->is_asked = true;
+	c->next_ms = 0;
 	acme_next(a);
 	proc_done(ask, 0, a->certificate == c ? "ordered: show acme says how it goes" : "it is ordered after the one under way");
 }

@@ -10,3 +10,14 @@ UNIT += firmware/pki/fetch_test
 fetch_test_SRCS := $(pki_FETCH) lib/net/pki_fixture.c lib/net/dns_fixture.c
 fetch_test_LIBS := net run proto base
 fetch_test_LD := -lcurl -lssl -lcrypto -lcares -lresolv -levent_core $(proto_LD)
+
+UNIT += firmware/pki/acme_test
+acme_test_SRCS := $(pki_ACME_PURE) lib/net/pki_fixture.c
+acme_test_LIBS := proto base
+acme_test_LD := -ljansson -lcrypto $(proto_LD)
+
+FUZZ += acme_fuzz
+$(O)/obj/tests/fuzz/acme_fuzz.o: CPPFLAGS += -Ifirmware/pki
+acme_fuzz_SRCS := $(pki_ACME_PURE) firmware/pki/fetch_url.c
+acme_fuzz_LIBS := proto base
+acme_fuzz_LD := -lcurl -ljansson -lcrypto $(proto_LD)

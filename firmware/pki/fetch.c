@@ -154,7 +154,7 @@ void fetch_ended(struct fetch *x, CURLcode code)
 	long status = 0;
 
 	if (rc) {
-		(void)snprintf(why, sizeof why, "%s%.60s", rc == ERR_DENIED ? "its address is not for us: " : "",
+		(void)snprintf(why, sizeof why, "%s%.110s", rc == ERR_DENIED ? "its address is not for us: " : "",
 			       rc == ERR_DENIED ? x->forbidden : x->words[0] ? x->words : curl_easy_strerror(code));
 		if (code == CURLE_WRITE_ERROR || code == CURLE_FILESIZE_EXCEEDED)
 			(void)snprintf(why, sizeof why, "its answer is too long");
