@@ -67,6 +67,7 @@ DIRS := lib/base \
 	firmware/update \
 	firmware/priv \
 	firmware/time \
+	firmware/pki \
 	firmware/ssh \
 	firmware/snmp \
 	image \

@@ -2,7 +2,7 @@
 turn_PURE := turn/peer_rules.c turn/own_relays.c turn/nonce.c turn/budget.c turn/quota.c turn/credentials.c turn/oauth.c
 
 UNIT += turn/peer_rules_test
-peer_rules_test_SRCS := turn/peer_rules.c lib/net/prefix.c
+peer_rules_test_SRCS := turn/peer_rules.c lib/net/prefix.c lib/net/reserved.c
 peer_rules_test_LIBS := proto base
 peer_rules_test_LD := -lcrypto
 UNIT += turn/discovery_test

@@ -49,7 +49,8 @@ struct admin {
 	uint64_t next_operator;
 	struct loop_timer session_timer;
 	uint64_t stats[ADMIN_STAT_COUNT];
-
+	/* what the authority of certificates looks for at web listen-redirect (MSG_ACME_TOKEN); "" nothing */
+	char acme_token[129], acme_answer[193];
 };
 
 /* listen.c */

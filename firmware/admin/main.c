@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "run/proc.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* gh-admin: the web administration and its API. */
@@ -32,6 +33,20 @@ static int on_key_failed(void *admin, struct chan *from, const struct frame *f)
 {
 	(void)from;
 	return keyproxy_failed(((struct admin *)admin)->keys, f);
+}
+
+static int on_acme_token(void *admin, struct chan *from, const struct frame *f)
+{
+	struct admin *a = admin;
+	struct wire w = wire_of(f->body);
+	struct bytes token = wire_str(&w), answer = wire_str(&w);
+
+	(void)from;
+	if (wire_end(&w) || token.n >= sizeof a->acme_token || answer.n >= sizeof a->acme_answer)
+		return ERR_PROTOCOL;
+	(void)snprintf(a->acme_token, sizeof a->acme_token, "%.*s", BYTES_FMT(token));
+	(void)snprintf(a->acme_answer, sizeof a->acme_answer, "%.*s", BYTES_FMT(answer));
+	return 0;
 }
 
 static void sweep(void *arg)
@@ -111,6 +126,7 @@ int main(int argc, char **argv)
 	static const struct bus_handler handlers[] = {
 		{ MSG_KEY_SIGNED, on_key_signed },
 		{ MSG_KEY_FAILED, on_key_failed },
+		{ MSG_ACME_TOKEN, on_acme_token },
 	};
 	const struct proc_def def = {
 		.prog = PROG_ADMIN,

@@ -111,9 +111,22 @@ static void send_page(struct conn *c)
 		conn_problem(c, 404, "page", "no such file");
 }
 
+/* RFC 8555 8.3. */
+static bool is_acme_asked(const struct conn *c)
+{
+	const struct http1_path *p = &c->request.path;
+	const char *token = c->admin->acme_token;
+
+	return c->is_redirect && token[0] && c->request.method == HTTP1_GET && p->n == 3 && bytes_eq_str(p->segments[0], ".well-known") &&
+	       bytes_eq_str(p->segments[1], "acme-challenge") && bytes_eq_str(p->segments[2], token);
+}
+
 void route_request(struct conn *c)
 {
-	if (c->is_redirect)
+	if (is_acme_asked(c)) {
+		c->is_ending = true;
+		conn_respond(c, 200, "application/octet-stream", bytes_of(c->admin->acme_answer), NULL);
+	} else if (c->is_redirect)
 		redirect(c);
 	else if (is_first(c, "api", "v1"))
 		api_route(c);

@@ -486,6 +486,26 @@ static void check_snmp(const struct rows *r, struct check *c)
 	}
 }
 
+/* Certificates by ACME: somebody to ask, and a place where the authority can look. */
+static void check_acme(const struct rows *r, struct check *c)
+{
+	bool is_tls = bytes_eq_str(rows_value(r, SET_ACME_CHALLENGE, BYTES_NONE), "tls-alpn-01");
+	bool has_door = has_rows(r, is_tls ? SET_ACME_LISTEN_TLS : SET_ACME_LISTEN) || (!is_tls && has_rows(r, SET_WEB_REDIRECT));
+
+	if (is_set(r, SET_ACME_BIND_ID, BYTES_NONE) != is_set(r, SET_ACME_BIND_KEY, BYTES_NONE))
+		add(c, true, BYTES("acme external-account"), "wants both, id and key");
+	for (size_t i = 0; i < r->n; i++) {
+		const struct row_item *item = &r->v[i];
+		if (item->row->id != SET_CERTIFICATE_ACME || !bytes_eq_str(item->value, "on"))
+			continue;
+		if (!is_set(r, SET_ACME_DIRECTORY, BYTES_NONE))
+			add(c, true, item->path, "set acme directory too: the authority's URL");
+		else if (!has_door)
+			add(c, false, item->path, is_tls ? "the authority will find nobody: set acme listen-tls NAME ADDRESS 443"
+							 : "the authority will find nobody: set acme listen NAME ADDRESS 80");
+	}
+}
+
 /* Without gh-priv nobody would do it. */
 static void check_network(const struct rows *r, bool is_appliance, struct check *c)
 {
@@ -512,5 +532,6 @@ void check_rows(const struct rows *r, const struct check_against *against, struc
 	check_web(r, against, out);
 	check_dns(r, out);
 	check_snmp(r, out);
+	check_acme(r, out);
 	check_network(r, against->is_appliance, out);
 }

@@ -145,6 +145,8 @@ const struct command command_table[] = {
 	{ "certificate inspect <file>...", OPER_AUDITOR, OWN(cmd_certificate_inspect), "What is in files of certificates and keys; nothing is kept" },
 	{ "certificate match <name> <file>...", OPER_AUDITOR, OWN(cmd_certificate_match), "Does the certificate in the files belong to the private key of that name (or in the files)?" },
 	{ "certificate verify <file>...", OPER_AUDITOR, OWN(cmd_certificate_verify), "Does the chain in the files hold, up to a trust anchor?" },
+	{ "show acme [certificate]", OPER_AUDITOR, RELAY(PROG_PKI), "Certificates by ACME: state, next attempt, what went wrong; the account, and the terms of its authority" },
+	{ "acme renew <certificate>", OPER_CRYPTO, RELAY(PROG_PKI), "Order a certificate by ACME now: the one that runs stays until the new one is there" },
 	{ "pki csr <name> <domain-or-attribute>...", OPER_CRYPTO, OWN(cmd_certificate_names), "As certificate csr, with a new key where there is none, and the request as a file, too" },
 	{ "pki selfsigned <name> [domain-or-attribute]...", OPER_CRYPTO, OWN(cmd_certificate_names), "As certificate self-signed, with a new key where there is none" },
 	{ "pki list", OPER_AUDITOR, OWN(cmd_pki_list), "Certificates and private keys" },

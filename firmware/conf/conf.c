@@ -144,7 +144,7 @@ static void on_commit_done(void *arg, const struct txn_result *r, bool is_by_its
 	if (r->rc < 0)
 		log_warn("conf.commit.refused", LOG_STR("by", c->txn.by), LOG_INT("generation", r->generation),
 		         LOG_STR("path", r->path), LOG_STR("why", r->why));
-	if (!is_by_itself)
+	if (!acme_committed(c, r) && !is_by_itself)
 		commit_answer(c, r);
 }
 
@@ -306,7 +306,7 @@ static const struct bus_handler handlers[] = {
 	{ MSG_LISTENERS_DONE, on_listeners_done }, { MSG_PROCESS, on_process },
 	{ MSG_OPERATOR, handed_operator },
 	{ MSG_RECORD, on_record },                { MSG_COMMAND_DONE, on_command_done },
-	{ MSG_CAPTURE_OPENED, capture_on_opened },
+	{ MSG_CAPTURE_OPENED, capture_on_opened }, { MSG_ACME_CHAIN, acme_on_chain },
 	{ MSG_BACKUP_ANSWER, on_backup_answer },  { MSG_UPDATE_ANSWER, on_update_answer },
 };
 
@@ -464,6 +464,7 @@ static void on_stop(void *program, uint32_t grace_ms)
 	oper_close_all(c);
 	txn_fini(&c->txn);
 	expiry_fini(&c->expiry);
+	acme_fini(c);
 	backup_fini(&c->backup);
 	loop_timer_del(c->loop, &c->restore.again);
 	hasher_fini(&c->hasher);

@@ -2,6 +2,7 @@
 #ifndef CONF_CONF_H
 #define CONF_CONF_H
 
+#include "acme.h"
 #include "backup.h"
 #include "accounts.h"
 #include "approval.h"
@@ -39,6 +40,7 @@ struct conf {
 	struct relays relays;
 	struct expiry expiry;
 	struct transfer transfer;
+	struct conf_acme acme;
 	struct support *support; /* a bundle being made; else NULL */
 	struct backup backup;
 	struct restore restore;

@@ -25,6 +25,8 @@ static const struct {
 	{ SET_SNMP_LISTEN, "snmp", PROG_SNMP },
 	{ SET_WEB_LISTEN, "web", PROG_ADMIN },
 	{ SET_WEB_REDIRECT, "web-redirect", PROG_ADMIN },
+	{ SET_ACME_LISTEN, "acme", PROG_PKI },
+	{ SET_ACME_LISTEN_TLS, "acme-tls", PROG_PKI },
 	{ SET_ACCESS_LISTEN, "c2s", PROG_ACCESS },
 	{ SET_ACCESS_LISTEN_TLS, "c2s-tls", PROG_ACCESS },
 };

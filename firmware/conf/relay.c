@@ -31,7 +31,7 @@ static void end(struct relay *r)
 
 	map_del_u64(&c->relays.by_id, r->id);
 	loop_timer_del(c->loop, &r->silence);
-	if (o && r->ask.done)
+	if ((o || r->ask.is_own) && r->ask.done)
 		r->ask.done(c, o, r->name, r->rc, r->text);
 	else if (o)
 		oper_done(o, r->rc, r->text);
@@ -88,12 +88,15 @@ void relay_start(struct conf *c, struct oper *o, const struct relay_ask *ask)
 	struct relay *r = calloc(1, sizeof *r);
 
 	if (!r) {
-		oper_done(o, ERR_NOMEM, err_text(ERR_NOMEM));
+		if (o)
+			oper_done(o, ERR_NOMEM, err_text(ERR_NOMEM));
+		else
+			ask->done(c, NULL, "", ERR_NOMEM, err_text(ERR_NOMEM));
 		return;
 	}
 	r->conf = c;
 	r->id = bus_next_id(c->bus);
-	r->oper_id = o->id;
+	r->oper_id = o ? o->id : 0;
 	r->silence_ms = ask->silence_ms ? ask->silence_ms : RELAY_SILENCE_MS;
 	r->ask = *ask;
 	r->ask.args = NULL;
@@ -147,12 +150,12 @@ int relay_record(struct conf *c, struct chan *from, const struct frame *f)
 	struct relay *r = relay_of(c, from, f->id, &at);
 	struct oper *o = r ? oper_of(c, r->oper_id) : NULL;
 
-	if (!o)
+	if (!r || (!o && !r->ask.is_own))
 		return 0;
 	(void)loop_timer_set(c->loop, &r->silence, r->silence_ms); /* it was set before, so it has room */
 	if (r->ask.record && r->ask.record(c, o, r->name, f))
 		return 0;
-	return pass_record(o, f);
+	return o ? pass_record(o, f) : 0;
 }
 
 static void end_wait(struct relay *r, size_t at)
@@ -197,8 +200,8 @@ static size_t collect(struct conf *c, struct relay **out, size_t max)
 
 void relay_down(struct conf *c, enum prog p, unsigned instance)
 {
-	struct relay *all[OPERS_MAX];
-	size_t n = collect(c, all, OPERS_MAX), at; /* one command an operator: never more */
+	struct relay *all[OPERS_MAX + 1];
+	size_t n = collect(c, all, OPERS_MAX + 1), at; /* one command an operator, and one of our own: never more */
 
 	for (size_t i = 0; i < n; i++) {
 		if (!is_waited_for(all[i], p, instance, &at))
@@ -210,8 +213,8 @@ void relay_down(struct conf *c, enum prog p, unsigned instance)
 
 void relay_abort(struct conf *c, uint64_t oper_id)
 {
-	struct relay *all[OPERS_MAX];
-	size_t n = collect(c, all, OPERS_MAX);
+	struct relay *all[OPERS_MAX + 1];
+	size_t n = collect(c, all, OPERS_MAX + 1);
 
 	for (size_t i = 0; i < n; i++) {
 		if (all[i]->oper_id != oper_id)

@@ -24,6 +24,7 @@ struct relay_ask {
 	uint32_t silence_ms; /* 0: RELAY_SILENCE_MS */
 	/* For each record before it is passed on; true: it has been dealt with. Optional. */
 	bool (*record)(struct conf *c, struct oper *o, const char *name, const struct frame *f);
+	bool is_own;      /* of gh-conf itself: o is NULL, here and in the hooks, and both hooks are there */
 	const char *name; /* for record */
 	/* Instead of oper_done. ERR_BAD_STATE: the operator stopped it. Optional. */
 	void (*done)(struct conf *c, struct oper *o, const char *name, int rc, const char *text);

@@ -190,25 +190,55 @@ static int bio_to_buf(BIO *bio, struct buf *out)
 	return n > 0 && !buf_failed(out) ? 0 : ERR_NOMEM;
 }
 
+static int sign_request(X509_REQ *req, GENERAL_NAMES *names, EVP_PKEY *pkey)
+{
+	STACK_OF(X509_EXTENSION) *exts = NULL;
+	bool is_signed = X509V3_add1_i2d(&exts, NID_subject_alt_name, names, 0, 0) > 0 && X509_REQ_add_extensions(req, exts) &&
+			 X509_REQ_set_pubkey(req, pkey) && X509_REQ_sign(req, pkey, digest_for(pkey)) > 0;
+
+	sk_X509_EXTENSION_pop_free(exts, X509_EXTENSION_free);
+	return is_signed ? 0 : ERR_NOMEM;
+}
+
 int cert_request(EVP_PKEY *pkey, const struct bytes *words, size_t n, struct buf *out)
 {
 	GENERAL_NAMES *names = GENERAL_NAMES_new();
 	X509_REQ *req = X509_REQ_new();
-	STACK_OF(X509_EXTENSION) *exts = NULL;
 	BIO *bio = BIO_new(BIO_s_mem());
 	int rc = names && req && bio ? make_parts(words, n, X509_REQ_get_subject_name(req), names) : ERR_NOMEM;
 
-	if (!rc && (X509V3_add1_i2d(&exts, NID_subject_alt_name, names, 0, 0) <= 0 || !X509_REQ_add_extensions(req, exts) ||
-		    !X509_REQ_set_pubkey(req, pkey) || X509_REQ_sign(req, pkey, digest_for(pkey)) <= 0 ||
-		    !PEM_write_bio_X509_REQ(bio, req)))
+	if (!rc)
+		rc = sign_request(req, names, pkey);
+	if (!rc && !PEM_write_bio_X509_REQ(bio, req))
 		rc = ERR_NOMEM;
 	if (!rc)
 		rc = bio_to_buf(bio, out);
-	sk_X509_EXTENSION_pop_free(exts, X509_EXTENSION_free);
 	GENERAL_NAMES_free(names);
 	X509_REQ_free(req);
 	BIO_free(bio);
 	return rc;
+}
+
+/* An authority that checks names itself wants no subject (RFC 8555 7.4: a common name is a name, too). */
+int cert_request_names(EVP_PKEY *pkey, const struct bytes *names, size_t n, struct buf *out)
+{
+	struct parts p = { .names = GENERAL_NAMES_new() };
+	X509_REQ *req = X509_REQ_new();
+	uint8_t *der = NULL;
+	int rc = p.names && req ? n ? 0 : ERR_SYNTAX : ERR_NOMEM, len = 0;
+
+	for (size_t i = 0; !rc && i < n; i++)
+		rc = add_domain(&p, names[i]);
+	if (!rc)
+		rc = sign_request(req, p.names, pkey);
+	if (!rc && (len = i2d_X509_REQ(req, &der)) <= 0)
+		rc = ERR_NOMEM;
+	if (!rc)
+		buf_put(out, der, (size_t)len);
+	OPENSSL_free(der);
+	GENERAL_NAMES_free(p.names);
+	X509_REQ_free(req);
+	return rc ? rc : buf_failed(out) ? ERR_NOMEM : 0;
 }
 
 static int fill(X509 *cert, EVP_PKEY *pkey, const struct bytes *words, size_t n, GENERAL_NAMES *names)

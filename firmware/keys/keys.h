@@ -51,11 +51,20 @@ struct session {
 	struct buf keys; /* the section of keys, while it comes; wiped */
 };
 
+enum { ACME_SECRET_MAX = 512, ACME_KEYS_MAX = 64 /* that gh-pki may have made before this process ends */ };
+/* `acme external-account key`, as it is used. */
+struct acme_secret {
+	uint8_t key[ACME_SECRET_MAX];
+	size_t n; /* 0: none is set */
+};
+
 struct keys {
 	struct proc *proc;
 	struct vault vault;
 	struct identity identity;
 	struct session session;
+	struct acme_secret acme;
+	unsigned n_acme_keys; /* made for gh-pki */
 	bool is_serving; /* the first settings have come: what runs now is not replaced below the doors */
 	uint64_t signed_n, failed_n;
 };
@@ -130,6 +139,11 @@ int on_key_sign(void *program, struct chan *from, const struct frame *f);
 int derive(const struct vault *v, struct bytes prog, struct bytes purpose, uint8_t out[static DERIVED_BYTES]);
 int on_key_derive(void *program, struct chan *from, const struct frame *f);
 
+/* ---- acme.c: what gh-pki may have signed (run/acme.h) ---- */
+/* `acme external-account key`, in base64url (RFC 8555 7.3.4); empty: none. Leaves none when it cannot be read: ERR_SYNTAX. */
+int acme_secret_set(struct acme_secret *s, struct bytes text);
+int on_acme_ask(void *program, struct chan *from, const struct frame *f);
+
 /* ---- make.c: operator commands ---- */
 /* kind: "rsa-2048" ... ; NULL when unknown or OpenSSL fails. */
 EVP_PKEY *key_generate(struct bytes kind);
@@ -151,6 +165,8 @@ void key_pin(EVP_PKEY *pkey, char out[static 65]);
 
 /* ---- cert.c: certificate requests and self-signed certificates (B-CRT-06, B-WLD-01) ---- */
 enum { CERT_DOMAINS_MAX = 30, CERT_SELF_SIGNED_DAYS = 397 };
+/* DER into out, with names as dNSName and nothing else; ERR_SYNTAX: a name. */
+int cert_request_names(EVP_PKEY *pkey, const struct bytes *names, size_t n, struct buf *out);
 /* PEM into out. words: domains in any form, put as dNSName in A-labels, and attributes "CN:..", "OU:", "O:", "L:", "ST:", "C:",
  * "emailAddress:", "subjectAltName:a.example,IP:192.0.2.1" (G-PKI-05). ERR_SYNTAX: one of them, or no name at all. */
 int cert_request(EVP_PKEY *pkey, const struct bytes *words, size_t n, struct buf *out);

@@ -41,12 +41,13 @@ static int init(void *program)
 	return rc ? rc : identity_open(&k->identity, k->vault.folder, &now, loop_wall_ms(proc_loop(k->proc)));
 }
 
-/* No settings of ours, but the word that doors are served from now on. */
+/* With the first settings comes the word that doors are served. */
 static void apply(void *program, const struct settings *s)
 {
 	struct keys *k = program;
 
-	(void)s;
+	if (acme_secret_set(&k->acme, settings_text(s, SET_ACME_BIND_KEY)))
+		log_error("keys.acme.secret", LOG_STR("why", "acme external-account key is not base64url"));
 	k->is_serving = true;
 }
 
@@ -56,12 +57,14 @@ static void stop(void *program, uint32_t grace_ms)
 
 	(void)grace_ms;
 	session_end(&k->session);
+	(void)acme_secret_set(&k->acme, BYTES_NONE); /* wipes it */
 	identity_close(&k->identity);
 	vault_close(&k->vault);
 	proc_exit(k->proc, 0);
 }
 
-static const struct bus_handler handlers[] = { { MSG_KEY_SIGN, on_key_sign }, { MSG_KEY_DERIVE, on_key_derive }, { MSG_BACKUP_ASK, on_backup_ask } };
+static const struct bus_handler handlers[] = { { MSG_KEY_SIGN, on_key_sign }, { MSG_KEY_DERIVE, on_key_derive }, { MSG_BACKUP_ASK, on_backup_ask },
+					      { MSG_ACME_ASK, on_acme_ask } };
 
 static const struct proc_command commands[] = {
 	{ "key generate", cmd_generate },    { "key delete", cmd_delete },

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "run/acme.h"
 
 #include <stdio.h>
 
@@ -62,7 +63,7 @@ int sign(const struct vault *v, const struct sign_request *r, struct buf *out)
 {
 	EVP_PKEY *pkey = vault_get(v, r->key);
 
-	if (!pkey)
+	if (!pkey || bytes_eq_str(r->key, ACME_ACCOUNT_KEY)) /* that one is not for doors */
 		return ERR_NOT_FOUND;
 	if (r->data.n == 0 || r->data.n > DATA_MAX_BYTES)
 		return ERR_SYNTAX;

@@ -4,7 +4,7 @@ UNIT += lib/net/dns_test
 dns_test_SRCS := lib/net/dns_fixture.c
 dns_test_LIBS := net run proto base
 dns_test_LD := -lcares -lresolv -levent_core $(proto_LD)
-lib_net_SRCS += lib/net/address.c lib/net/certname.c lib/net/certname_sip.c lib/net/prefix.c lib/net/link.c lib/net/tls.c lib/net/tls_store.c \
+lib_net_SRCS += lib/net/address.c lib/net/certname.c lib/net/certname_sip.c lib/net/prefix.c lib/net/reserved.c lib/net/link.c lib/net/tls.c lib/net/tls_store.c \
 	lib/net/tls_settings.c lib/net/tls_ticket.c lib/net/tls_verify.c lib/net/tls_ocsp.c lib/net/dtls.c lib/net/dtls_door.c \
 	lib/net/dtls_bio.c lib/net/dtls_cookie.c lib/net/keyproxy.c lib/net/keyproxy_provider.c
 

@@ -8,6 +8,8 @@
 #include "base/buf.h"
 #include "base/bytes.h"
 
+#include <openssl/types.h>
+
 struct tls_store; /* certificates of hosted domains, trust anchors */
 struct tls;       /* one connection */
 
@@ -37,6 +39,8 @@ int tls_prepare(void);
 void tls_forget(void);
 int tls_store_trust_system(struct tls_store *s);
 int tls_store_trust_anchor(struct tls_store *s, struct bytes name, struct bytes pem);
+/* A client context that another library has made (libcurl) trusts what s trusts and speaks what s speaks. ERR_NOMEM. */
+int tls_store_lend(struct tls_store *s, SSL_CTX *to);
 /* Revocation lists in PEM (RFC 5280 5), after the anchors: certificates of partners whose authority
  * has a list are looked up in it, others not. ERR_SYNTAX. */
 int tls_store_add_revocation(struct tls_store *s, struct bytes pem);

@@ -110,6 +110,16 @@ SSL_CTX *tls_store_datagram(struct tls_store *s)
 	return s->datagram;
 }
 
+int tls_store_lend(struct tls_store *s, SSL_CTX *to)
+{
+	SSL_CTX_set_security_level(to, 2);
+	SSL_CTX_set1_cert_store(to, s->trust);
+	return SSL_CTX_set_min_proto_version(to, s->version_min) == 1 && SSL_CTX_set_cipher_list(to, SUITES_12) == 1 &&
+			       SSL_CTX_set1_groups_list(to, GROUPS) == 1 && SSL_CTX_set1_sigalgs_list(to, SIGNATURES) == 1
+		       ? 0
+		       : ERR_NOMEM;
+}
+
 struct tls_store *tls_store_hold(struct tls_store *s)
 {
 	s->refs++;

@@ -24,6 +24,7 @@ static const struct service services[] = {
 	{ PROG_PRIV,   PLANE_ROOT, ROLE_BOTH, FENCE_NETWORK,                  "",      0,  1,   FDS_FEW,  DELAY_MS, DELAY_MAX_MS },
 	{ PROG_TIME,   PLANE_MGMT, ROLE_BOTH, FENCE_CONNECT,                  "time",  0,  1,   FDS_FEW,  DELAY_MS, DELAY_MAX_MS },
 	{ PROG_SNMP,   PLANE_MGMT, ROLE_BOTH, FENCE_FILES | FENCE_CONNECT | FENCE_PAIRS, "snmp", 0, 1, FDS_FEW, DELAY_MS, DELAY_MAX_MS },
+	{ PROG_PKI,    PLANE_DMZ,  ROLE_BOTH, FENCE_ACCEPT | FENCE_CONNECT,   "",      1,  1,   FDS_FEW,  DELAY_MS, DELAY_MAX_MS },
 };
 _Static_assert(sizeof services / sizeof services[0] == PROG_COUNT, "one row a program");
 
@@ -49,6 +50,8 @@ static const struct service_listener listeners[] = {
 	{ "web",     PROG_ADMIN,  false, false, false }, /* HTTPS; RFC 9110 4.2.2, 443 */
 	{ "web-redirect", PROG_ADMIN, false, false, false }, /* answers 308 to HTTPS; 80 */
 	{ "snmp",    PROG_SNMP,   false, false, true },  /* RFC 3417 3; 161 (F-080) */
+	{ "acme",    PROG_PKI,    false, false, false }, /* RFC 8555 8.3; 80 */
+	{ "acme-tls", PROG_PKI,   false, false, false }, /* RFC 8737; 443 */
 	{ "ghsh",    PROG_CONF,   true,  false, false }, /* operators of this box */
 };
 

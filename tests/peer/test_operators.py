@@ -545,7 +545,7 @@ class Matrix(Box):
 
     FILLED = {"minutes": "5", "generation": "1", "domain": "far.example", "jid": "a@near.example", "password": b"x", "old-password": b"x",
               "file": b"x", "key-type": "ed25519", "name": "x", "role": "auditor", "days": "3", "session": "4711", "code": "123456",
-              "number": "1", "when": "2026-11-26T17:00Z", "dns-type": "a", "request": "99", "account": "x", "level": "audit",
+              "number": "1", "when": "2026-11-26T17:00Z", "dns-type": "a", "request": "99", "certificate": "x", "account": "x", "level": "audit",
               "address": "192.0.2.9", "address/prefix": "192.0.2.9/24", "gateway": "192.0.2.1", "port": "6000", "backup-password": b"x",
               "scope": "settings", "allocation": "1", "verifier": "x", "setting": "operators"}
 

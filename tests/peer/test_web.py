@@ -481,7 +481,7 @@ class Api(WebCase):
         with open(os.path.join(TOP, "firmware", "conf", "commands.c"), encoding="utf-8") as f:
             table = re.findall(r'^\t\{ "([^"]+)", OPER_(\w+),', f.read(), re.M)
         fill = {"setting": "log level", "file": {"content": "x"}, "generation": "1", "minutes": "1", "domain": "x.example", "jid": "x@x.example",
-                "password": {"content": "Xx-secret-123456"}, "verifier": {"content": "SCRAM-SHA-1$4096:QQ==$QQ==:QQ=="}, "key-type": "ed25519", "allocation": "1", "scope": "settings",
+                "password": {"content": "Xx-secret-123456"}, "verifier": {"content": "SCRAM-SHA-1$4096:QQ==$QQ==:QQ=="}, "key-type": "ed25519", "certificate": "x", "allocation": "1", "scope": "settings",
                 "role": "auditor", "days": "30", "session": "999", "number": "1", "code": "123456", "seconds": "1", "when": "2026-11-26T17:00Z", "dns-type": "a"}
         for name in ("looker", "worker", "robot", "keeper"):
             w = self.session(name)

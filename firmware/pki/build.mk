@@ -1,0 +1,23 @@
+PROGS += gh-pki
+pki_FETCH := firmware/pki/fetch.c firmware/pki/fetch_easy.c firmware/pki/fetch_loop.c firmware/pki/fetch_url.c firmware/pki/reach.c
+pki_ACME_PURE := firmware/pki/acme_json.c firmware/pki/acme_jws.c firmware/pki/chain.c
+pki_ACME := $(pki_ACME_PURE) firmware/pki/acme.c firmware/pki/acme_order.c firmware/pki/acme_request.c firmware/pki/acme_commands.c firmware/pki/door.c
+gh-pki_SRCS := firmware/pki/main.c firmware/pki/config.c $(pki_ACME) $(pki_FETCH)
+gh-pki_LIBS := net run proto base
+gh-pki_LD := -ljansson -lcurl -lssl -lcrypto -lcares -lresolv -levent_core -lseccomp $(proto_LD)
+
+UNIT += firmware/pki/fetch_test
+fetch_test_SRCS := $(pki_FETCH) lib/net/pki_fixture.c lib/net/dns_fixture.c
+fetch_test_LIBS := net run proto base
+fetch_test_LD := -lcurl -lssl -lcrypto -lcares -lresolv -levent_core $(proto_LD)
+
+UNIT += firmware/pki/acme_test
+acme_test_SRCS := $(pki_ACME_PURE) lib/net/pki_fixture.c
+acme_test_LIBS := proto base
+acme_test_LD := -ljansson -lcrypto $(proto_LD)
+
+FUZZ += acme_fuzz
+$(O)/obj/tests/fuzz/acme_fuzz.o: CPPFLAGS += -Ifirmware/pki
+acme_fuzz_SRCS := $(pki_ACME_PURE) firmware/pki/fetch_url.c
+acme_fuzz_LIBS := proto base
+acme_fuzz_LD := -lcurl -ljansson -lcrypto $(proto_LD)

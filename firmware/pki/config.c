@@ -1,0 +1,97 @@
+#include "pki.h"
+
+#include "base/err.h"
+#include "base/log.h"
+#include "net/tls_settings.h"
+
+#include <stdio.h>
+
+enum { DNS_SERVERS_MAX = 8, DNS_SERVER_BYTES = 72 };
+
+static void complain(const char *what, struct bytes name, int rc)
+{
+	if (rc < 0)
+		log_warn("pki.trust", LOG_STR("what", what), LOG_BYTES("name", name), LOG_STR("reason", err_name(rc)));
+}
+
+static struct tls_store *make_trust(const struct settings *s)
+{
+	struct tls_store *t = tls_store_new(NULL);
+	struct bytes key;
+	size_t at;
+
+	if (!t || (settings_enum(s, SET_TLS_MINIMUM) == TLS_13 && tls_store_require_13(t) < 0)) {
+		tls_store_free(t);
+		return NULL;
+	}
+	if (settings_bool(s, SET_TRUST_SYSTEM))
+		complain("trust", BYTES("system"), tls_store_trust_system(t));
+	for (at = 0; settings_next_key(s, SET_TRUST_ANCHOR, &at, &key);)
+		complain("trust anchor", key, tls_store_trust_anchor(t, key, settings_text_at(s, SET_TRUST_ANCHOR, key)));
+	for (at = 0; settings_next_key(s, SET_TRUST_REVOCATION, &at, &key);)
+		complain("trust revocation", key, tls_store_add_revocation(t, settings_text_at(s, SET_TRUST_REVOCATION, key)));
+	return t;
+}
+
+static void configure_dns(struct pki *p, const struct settings *s)
+{
+	char text[DNS_SERVERS_MAX][DNS_SERVER_BYTES], host[256];
+	const char *servers[DNS_SERVERS_MAX];
+	struct dns_config c = { .servers = servers, .query_ms = (uint32_t)settings_int(s, SET_DNS_QUERY_TIMEOUT),
+				.budget_ms = (uint32_t)settings_int(s, SET_DNS_BUDGET), .validates = settings_bool(s, SET_DNS_VALIDATES) };
+	struct bytes key;
+	size_t at = 0;
+	uint16_t port;
+
+	while (c.n_servers < DNS_SERVERS_MAX && settings_next_key(s, SET_DNS_SERVER, &at, &key)) {
+		if (setting_split_host(settings_text_at(s, SET_DNS_SERVER, key), 53, host, &port) < 0)
+			continue;
+		(void)snprintf(text[c.n_servers], DNS_SERVER_BYTES, strchr(host, ':') ? "[%.60s]:%u" : "%.60s:%u", host, port);
+		servers[c.n_servers] = text[c.n_servers];
+		c.n_servers++;
+	}
+	int rc = c.n_servers ? dns_configure(p->dns, &c) : 0;
+	if (rc < 0)
+		log_error("pki.dns", LOG_STR("reason", err_name(rc)));
+	dns_forget(p->dns, BYTES_NONE);
+}
+
+static void read_reach(const struct settings *s, struct reach *r)
+{
+	struct bytes key;
+
+	for (size_t at = 0; settings_next_key(s, SET_FETCH_ALLOW, &at, &key);)
+		(void)reach_allow(r, settings_text_at(s, SET_FETCH_ALLOW, key)); /* pki_check has looked at each */
+}
+
+int pki_check(void *program, const struct settings *s, const char **path, const char **why)
+{
+	struct pki *p = program;
+	struct reach r = { .n = 0 };
+	struct bytes key;
+
+	for (size_t at = 0; settings_next_key(s, SET_FETCH_ALLOW, &at, &key);) {
+		int rc = reach_allow(&r, settings_text_at(s, SET_FETCH_ALLOW, key));
+		if (!rc)
+			continue;
+		(void)snprintf(p->refused, sizeof p->refused, "fetch allow %.*s", BYTES_FMT(key)); /* cut: a name is shorter */
+		*path = p->refused;
+		*why = rc == ERR_LIMIT ? "at most 64 ranges" : "wants a range like 10.0.0.0/8 or 2001:db8::/32";
+		return rc;
+	}
+	*path = p->refused;
+	return acme_check(s, p->refused, why);
+}
+
+void pki_config(struct pki *p, const struct settings *s)
+{
+	struct tls_store *old = p->trust;
+	struct reach reach = { .n = 0 };
+
+	log_set_level((enum log_level)settings_enum(s, SET_LOG_LEVEL));
+	configure_dns(p, s);
+	read_reach(s, &reach);
+	p->trust = make_trust(s);
+	fetcher_set(p->fetcher, p->trust, &reach);
+	tls_store_free(old);
+}
