@@ -66,6 +66,7 @@ DIRS := lib/base \
 	firmware/capture \
 	firmware/update \
 	firmware/priv \
+	firmware/dhcp \
 	firmware/ssh \
 	image \
 	demo \

@@ -10,6 +10,7 @@
 #include "expiry.h"
 #include "factory.h"
 #include "hasher.h"
+#include "offers.h"
 #include "oper.h"
 #include "relay.h"
 #include "run/proc.h"
@@ -35,6 +36,7 @@ struct conf {
 	struct bus *bus;
 	struct store store;
 	struct txn txn;
+	struct offers offers;
 	struct relays relays;
 	struct expiry expiry;
 	struct transfer transfer;
