@@ -68,6 +68,7 @@ DIRS := lib/base \
 	firmware/priv \
 	firmware/time \
 	firmware/pki \
+	firmware/dhcp \
 	firmware/ssh \
 	firmware/snmp \
 	image \

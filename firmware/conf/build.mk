@@ -6,7 +6,7 @@ gh-conf_SRCS := firmware/conf/conf.c firmware/conf/txn.c firmware/conf/store.c f
 	firmware/conf/cmd_settings.c firmware/conf/cmd_commit.c firmware/conf/cmd_show.c firmware/conf/cmd_metrics.c firmware/conf/cmd_log_debug.c firmware/conf/cmd_support.c firmware/conf/support_archive.c \
 	firmware/conf/cmd_certificate.c firmware/conf/acme.c firmware/conf/cmd_turn.c firmware/conf/cmd_capture.c firmware/conf/cmd_box.c firmware/conf/cmd_upgrade.c \
 	firmware/conf/transfer.c firmware/conf/backup_part.c firmware/conf/backup_save.c firmware/conf/backup_restore.c \
-	firmware/conf/backup_decide.c firmware/conf/firewall.c \
+	firmware/conf/backup_decide.c firmware/conf/firewall.c firmware/conf/offers.c \
 	firmware/conf/scrypt.c firmware/conf/hasher.c firmware/conf/account.c firmware/conf/accounts.c firmware/conf/factory.c \
 	firmware/conf/throttle.c firmware/conf/totp.c firmware/conf/quality.c firmware/conf/rights.c firmware/conf/login.c \
 	firmware/conf/cmd_operator.c firmware/conf/cmd_operator_show.c firmware/conf/cmd_totp.c firmware/conf/cmd_audit.c firmware/conf/trail.c firmware/conf/approval.c \
@@ -50,6 +50,11 @@ firewall_test_SRCS := firmware/conf/firewall.c firmware/conf/listeners.c firmwar
 	firmware/conf/conf_text.c
 firewall_test_LIBS := run proto base
 firewall_test_LD := -lexpat -lidn2 -licuuc -lcrypto
+
+UNIT += firmware/conf/offers_test
+offers_test_SRCS := firmware/conf/offers.c firmware/conf/rows.c firmware/conf/entry.c firmware/conf/conf_text.c
+offers_test_LIBS := run proto base
+offers_test_LD := -lexpat -lidn2 -licuuc -lcrypto
 
 UNIT += firmware/conf/expiry_test
 expiry_test_SRCS := firmware/conf/expiry.c firmware/conf/cert.c firmware/conf/rows.c firmware/conf/entry.c firmware/conf/conf_text.c

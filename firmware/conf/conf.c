@@ -18,9 +18,8 @@
 
 /* ---- what the commit machine wants said ---- */
 
-static void send_snapshot(void *arg, enum prog p, unsigned instance, uint32_t generation, const struct rows *r)
+static void send_rows(struct conf *c, enum prog p, unsigned instance, uint32_t generation, const struct rows *r)
 {
-	struct conf *c = arg;
 	struct chan *to = bus_chan(c->bus, p, instance);
 	uint32_t n = 0;
 
@@ -37,6 +36,20 @@ static void send_snapshot(void *arg, enum prog p, unsigned instance, uint32_t ge
 	}
 	if (chan_end(to) < 0)
 		log_error("conf.snapshot.unsent", LOG_STR("program", prog_name(p)), LOG_INT("instance", instance));
+}
+
+static void send_snapshot(void *arg, enum prog p, unsigned instance, uint32_t generation, const struct rows *r)
+{
+	struct conf *c = arg;
+	struct rows with = { 0 };
+	bool is_copy;
+
+	if (offers_put(&c->offers, r, p, &with, &is_copy)) {
+		log_error("conf.offers", LOG_STR("why", err_text(ERR_NOMEM)));
+		is_copy = false;
+	}
+	send_rows(c, p, instance, generation, is_copy ? &with : r);
+	rows_fini(&with);
 }
 
 static void send_verdict(struct conf *c, enum msg m, enum prog p, unsigned instance, uint32_t generation)
@@ -115,6 +128,15 @@ static bool wants_snmp(const struct rows *r)
 	return false;
 }
 
+/* Such rows are there on the appliance only (check_network). */
+static bool wants_dhcp(const struct rows *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (r->v[i].row->id == SET_IF_IPV4 && bytes_eq_str(r->v[i].value, "dhcp"))
+			return true;
+	return false;
+}
+
 static void send_instances(struct conf *c)
 {
 	const struct rows *r = &c->store.running;
@@ -134,6 +156,8 @@ static void send_instances(struct conf *c)
 	wire_put_u8(b, wants_xdp(r));
 	wire_put_u8(b, PROG_SNMP);
 	wire_put_u8(b, wants_snmp(r));
+	wire_put_u8(b, PROG_DHCP);
+	wire_put_u8(b, wants_dhcp(r));
 	(void)chan_end(bus_chan(c->bus, PROG_SUPER, 0)); /* without gh-super this program ends */
 }
 
@@ -296,6 +320,21 @@ static int on_backup_answer(void *arg, struct chan *from, const struct frame *f)
 	return transfer_on_answer(c, from, f);
 }
 
+static int on_offers(void *arg, struct chan *from, const struct frame *f)
+{
+	struct conf *c = arg;
+	struct wire w = wire_of(f->body);
+	bool is_new = false;
+
+	(void)from;
+	int rc = offers_read(&c->offers, &w, &is_new);
+	if (!rc && is_new) {
+		log_info("conf.offered", LOG_INT("name-servers", c->offers.dns.n), LOG_INT("time-servers", c->offers.ntp.n));
+		txn_offer_again(&c->txn, offers_readers());
+	}
+	return rc;
+}
+
 static int on_update_answer(void *arg, struct chan *from, const struct frame *f)
 {
 	return transfer_on_answer(arg, from, f);
@@ -307,6 +346,7 @@ static const struct bus_handler handlers[] = {
 	{ MSG_OPERATOR, handed_operator },
 	{ MSG_RECORD, on_record },                { MSG_COMMAND_DONE, on_command_done },
 	{ MSG_CAPTURE_OPENED, capture_on_opened }, { MSG_ACME_CHAIN, acme_on_chain },
+	{ MSG_NETWORK_OFFERS, on_offers },
 	{ MSG_BACKUP_ANSWER, on_backup_answer },  { MSG_UPDATE_ANSWER, on_update_answer },
 };
 

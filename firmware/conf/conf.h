@@ -11,6 +11,7 @@
 #include "expiry.h"
 #include "factory.h"
 #include "hasher.h"
+#include "offers.h"
 #include "oper.h"
 #include "relay.h"
 #include "run/proc.h"
@@ -37,6 +38,7 @@ struct conf {
 	struct bus *bus;
 	struct store store;
 	struct txn txn;
+	struct offers offers;
 	struct relays relays;
 	struct expiry expiry;
 	struct transfer transfer;

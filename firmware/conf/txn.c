@@ -8,6 +8,7 @@
 
 static void finish(struct txn *t, int rc, struct bytes path, const char *why)
 {
+	uint32_t again = t->again;
 	struct txn_result r = { .rc = rc, .generation = t->next_generation };
 
 	snprintf(r.path, sizeof r.path, "%.*s", BYTES_FMT(path));
@@ -15,6 +16,8 @@ static void finish(struct txn *t, int rc, struct bytes path, const char *why)
 	loop_timer_del(t->loop, &t->wait);
 	t->state = TXN_IDLE;
 	rows_fini(&t->next);
+	t->again = 0;
+	txn_offer_again(t, again);
 	t->ops->done(t->arg, &r, t->is_by_itself);
 }
 
@@ -285,6 +288,18 @@ void txn_up(struct txn *t, enum prog p, unsigned instance)
 		return;
 	*s = (struct txn_slot){ .is_up = true };
 	offer_running(t, p, instance);
+}
+
+void txn_offer_again(struct txn *t, uint32_t programs)
+{
+	if (t->state != TXN_IDLE) {
+		t->again |= programs;
+		return;
+	}
+	for (unsigned p = 0; p < PROG_COUNT; p++)
+		for (unsigned i = 0; programs & 1u << p && i < TXN_INSTANCES_MAX; i++)
+			if (t->slots[p][i].is_up && !t->slots[p][i].is_leaving)
+				offer_running(t, (enum prog)p, i);
 }
 
 void txn_down(struct txn *t, enum prog p, unsigned instance)

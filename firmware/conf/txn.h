@@ -65,6 +65,7 @@ struct txn {
 	struct loop_timer confirm; /* set: waits for txn_confirm */
 	uint32_t back_to;
 	struct txn_slot slots[PROG_COUNT][TXN_INSTANCES_MAX];
+	uint32_t again; /* programs that get the running settings again when the commit is over */
 };
 
 /* Picks up a confirmation that was pending when gh-conf ended. */
@@ -88,6 +89,9 @@ uint64_t txn_confirm_left_ms(const struct txn *t);
 
 void txn_up(struct txn *t, enum prog p, unsigned instance);
 void txn_down(struct txn *t, enum prog p, unsigned instance);
+/* What these programs (a mask) get with the running settings is new, though the settings are not: they get them again, now
+ * or after the commit under way. */
+void txn_offer_again(struct txn *t, uint32_t programs);
 /* gh-super ends it: it is asked no more, and what it was asked goes on without it. */
 void txn_leaving(struct txn *t, enum prog p, unsigned instance);
 void txn_accepted(struct txn *t, enum prog p, unsigned instance, uint32_t generation);

@@ -425,6 +425,23 @@ static void a_damaged_generation_falls_back(void **state)
 	assert_int_equal(w->store.generation, 3);
 }
 
+static void offers_come_again_after_a_commit(void **state)
+{
+	struct world *w = *state;
+
+	start_programs(w);
+	txn_offer_again(&w->txn, 1u << PROG_S2S);
+	heard(w, "offer s2s 0");
+	txn_accepted(&w->txn, PROG_S2S, 0, 0);
+	heard(w, "switch s2s 0");
+	assert_int_equal(commit(w, "set im resume 7\n", 0), 0);
+	w->said[0] = 0;
+	txn_offer_again(&w->txn, 1u << PROG_S2S | 1u << PROG_IM);
+	heard(w, ""); /* not in between */
+	txn_accepted(&w->txn, PROG_IM, 0, 1);
+	heard(w, "switch im 1, offer s2s 1, offer im 1");
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -445,6 +462,7 @@ int main(void)
 		T(reverts_when_told),
 		T(generations_stay_and_old_ones_go),
 		T(a_damaged_generation_falls_back),
+		T(offers_come_again_after_a_commit),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

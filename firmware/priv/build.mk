@@ -1,6 +1,6 @@
 priv_PURE := firmware/priv/net.c firmware/priv/wanted.c firmware/priv/plan.c
 PROGS += gh-priv
-gh-priv_SRCS := firmware/priv/main.c firmware/priv/commands.c firmware/priv/converge.c firmware/priv/kernel.c firmware/priv/filter.c firmware/priv/knobs.c $(priv_PURE)
+gh-priv_SRCS := firmware/priv/main.c firmware/priv/commands.c firmware/priv/converge.c firmware/priv/kernel.c firmware/priv/filter.c firmware/priv/lease.c firmware/priv/knobs.c $(priv_PURE)
 gh-priv_LIBS := run proto base
 gh-priv_LD := -lnftables -lnl-route-3 -lnl-3 -levent_core -lseccomp -lexpat -lidn2 -licuuc -lcrypto
 

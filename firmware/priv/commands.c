@@ -14,13 +14,41 @@ static void put_addresses(struct proc_ask *ask, const struct have *h, int index)
 	proc_record_str(ask, "addresses", text);
 }
 
-static void put_link(struct priv *p, struct proc_ask *ask, const char *name, const struct have_link *l)
+static void put_servers(struct proc_ask *ask, const char *key, const struct net_address *v, unsigned count)
+{
+	char text[LEASE_SERVERS_MAX * NET_ADDRESS_TEXT] = "", one[NET_ADDRESS_TEXT];
+	size_t n = 0;
+
+	for (unsigned k = 0; k < count; k++)
+		n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", n ? " " : "", net_address_text(&v[k], one));
+	proc_record_str(ask, key, text);
+}
+
+/* Of an interface that gets its address by DHCP. */
+static void put_lease(struct priv *p, struct proc_ask *ask, const struct wanted_interface *w)
+{
+	const struct lease *l = &p->leases[wanted_place(w)];
+	uint64_t now = loop_now(p->loop);
+	char server[NET_ADDRESS_TEXT] = "";
+	bool has = l->got.address.family != 0;
+
+	proc_record_str(ask, "dhcp", l->why[0] ? l->why : has ? "leased" : "asking");
+	if (l->server.family)
+		(void)net_address_text(&l->server, server);
+	proc_record_str(ask, "dhcp_server", has ? server : "");
+	proc_record_int(ask, "dhcp_left_s", has && l->end_ms > now ? (int64_t)((l->end_ms - now) / 1000) : 0);
+	put_servers(ask, "dhcp_dns", l->dns, has ? l->n_dns : 0);
+	put_servers(ask, "dhcp_ntp", l->ntp, has ? l->n_ntp : 0);
+}
+
+/* w NULL: a device without an interface. */
+static void put_link(struct priv *p, struct proc_ask *ask, const struct wanted_interface *w, const struct have_link *l)
 {
 	struct link_about about = { 0 };
 	char mac[NET_DEVICE_MAX + 1], speed[32] = "";
 
 	proc_record_begin(ask);
-	proc_record_str(ask, "interface", name);
+	proc_record_str(ask, "interface", w ? w->name : "");
 	proc_record_str(ask, "device", l->name);
 	proc_record_str(ask, "link", !l->is_up ? "down" : l->has_carrier ? "up" : "no carrier");
 	snprintf(mac, sizeof mac, "%02x:%02x:%02x:%02x:%02x:%02x", l->mac[0], l->mac[1], l->mac[2], l->mac[3], l->mac[4], l->mac[5]);
@@ -31,6 +59,8 @@ static void put_link(struct priv *p, struct proc_ask *ask, const char *name, con
 	proc_record_str(ask, "speed", speed);
 	proc_record_int(ask, "mtu", l->mtu);
 	put_addresses(ask, &p->have, l->index);
+	if (w && w->ipv4 == WANTED_AUTO)
+		put_lease(p, ask, w);
 	proc_record_int(ask, "rx_packets", (int64_t)about.rx_packets);
 	proc_record_int(ask, "tx_packets", (int64_t)about.tx_packets);
 	proc_record_int(ask, "rx_errors", (int64_t)about.rx_errors);
@@ -50,7 +80,7 @@ static void on_interfaces(void *arg, struct proc_ask *ask, const struct bytes *a
 	for (size_t i = 0; !rc && i < p->wanted.n; i++) {
 		const struct have_link *l = plan_device(&p->wanted.v[i], &p->have);
 		if (l) {
-			put_link(p, ask, p->wanted.v[i].name, l);
+			put_link(p, ask, &p->wanted.v[i], l);
 			continue;
 		}
 		proc_record_begin(ask);
@@ -64,7 +94,7 @@ static void on_interfaces(void *arg, struct proc_ask *ask, const struct bytes *a
 		for (size_t i = 0; i < p->wanted.n; i++)
 			is_free &= plan_device(&p->wanted.v[i], &p->have) != &p->have.links[k];
 		if (is_free)
-			put_link(p, ask, "", &p->have.links[k]);
+			put_link(p, ask, NULL, &p->have.links[k]);
 	}
 	proc_done(ask, rc, p->refused);
 }

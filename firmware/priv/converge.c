@@ -77,6 +77,7 @@ void priv_converge(struct priv *p)
 	int rc = 0;
 
 	p->refused[0] = 0;
+	lease_add_all(p, &p->effective);
 	for (unsigned pass = 0; !rc && pass < PASSES_MAX; pass++) {
 		rc = kernel_read(p->kernel, &p->have);
 		if (rc) {
@@ -86,12 +87,13 @@ void priv_converge(struct priv *p)
 		}
 		if (pass == 0)
 			set_knobs(p);
-		plan_make(&p->wanted, &p->have, &p->plan);
+		plan_make(&p->effective, &p->have, &p->plan);
 		if (p->plan.n == 0)
 			break;
 		rc = do_steps(p);
 	}
 	tell_missing(p);
+	lease_follow(p);
 	alarm_set(ALARM_NETWORK_NOT_SET, "", p->refused[0] != 0, p->refused);
 	if (p->refused[0])
 		(void)loop_timer_set(p->loop, &p->again, AGAIN_MS); /* it was set before */

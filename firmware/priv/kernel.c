@@ -104,6 +104,13 @@ static struct net_address address_of(struct nl_addr *a, int family)
 	return out;
 }
 
+static uint32_t carrier_changes_of(struct rtnl_link *l)
+{
+	uint32_t n = 0;
+
+	return rtnl_link_get_carrier_changes(l, &n) < 0 ? 0 : n;
+}
+
 static int read_links(struct kernel *k, struct have *out)
 {
 	struct nl_cache *c;
@@ -118,6 +125,7 @@ static int read_links(struct kernel *k, struct have *out)
 		unsigned flags = rtnl_link_get_flags(l);
 		*to = (struct have_link){ .index = rtnl_link_get_ifindex(l), .mtu = rtnl_link_get_mtu(l),
 			.group = rtnl_link_get_group(l), .is_up = flags & IFF_UP, .has_carrier = rtnl_link_get_carrier(l),
+			.carrier_changes = carrier_changes_of(l),
 			.is_ethernet = rtnl_link_get_arptype(l) == ARPHRD_ETHER && (!kind || strcmp(kind, "veth") == 0) };
 		if (name)
 			strncpy(to->name, name, sizeof to->name - 1);

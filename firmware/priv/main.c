@@ -54,7 +54,11 @@ static int init(void *program)
 	if (filter_shut(p->filter))
 		log_error("net.firewall.failed", LOG_STR("why", "the packet filter cannot be shut"));
 	loop_timer_init(&p->again, on_again, p);
-	int rc = loop_timer_set(p->loop, &p->again, SETTLE_MS);
+	loop_timer_init(&p->lease_end, on_again, p);
+	int rc = loop_timer_set(p->loop, &p->lease_end, SETTLE_MS); /* now, so that it needs no memory later */
+	if (rc)
+		return rc;
+	rc = loop_timer_set(p->loop, &p->again, SETTLE_MS);
 	return rc ? rc : loop_watch_add(p->loop, &p->events, kernel_events(p->kernel), LOOP_READ, on_event, p);
 }
 
@@ -80,6 +84,7 @@ static void apply(void *program, const struct settings *s)
 		log_warn("net.refused", LOG_STR("step", error.path), LOG_STR("why", error.why));
 	p->is_applied = true;
 	priv_converge(p);
+	lease_tell_offers(p);
 }
 
 static int on_firewall(void *program, struct chan *from, const struct frame *f)
@@ -99,8 +104,22 @@ static int on_firewall(void *program, struct chan *from, const struct frame *f)
 	return 0;
 }
 
+static void on_up(void *program, struct chan *ch)
+{
+	struct priv *p = program;
+
+	if (chan_prog(ch) == PROG_CONF)
+		lease_tell_offers(p);
+	if (chan_prog(ch) != PROG_DHCP)
+		return;
+	lease_forget_asked(p);
+	if (p->is_applied)
+		priv_converge(p);
+}
+
 static const struct bus_handler handlers[] = {
 	{ MSG_FIREWALL, on_firewall },
+	{ MSG_DHCP_LEASE, lease_on_news },
 };
 
 int main(int argc, char **argv)
@@ -109,7 +128,7 @@ int main(int argc, char **argv)
 		.prog = PROG_PRIV, .backend = LOOP_POLL,
 		.handlers = handlers, .n_handlers = sizeof handlers / sizeof handlers[0],
 		.commands = priv_commands, .n_commands = priv_n_commands,
-		.prepare = prepare, .init = init, .check = check, .apply = apply,
+		.prepare = prepare, .init = init, .check = check, .apply = apply, .up = on_up,
 	};
 	return proc_main(argc, argv, &def);
 }

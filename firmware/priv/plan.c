@@ -48,6 +48,14 @@ const struct have_link *plan_device(const struct wanted_interface *i, const stru
 	return found;
 }
 
+const struct have_link *plan_find(const struct have *h, int index)
+{
+	for (size_t k = 0; index && k < h->n_links; k++)
+		if (h->links[k].index == index)
+			return &h->links[k];
+	return NULL;
+}
+
 static const struct wanted_interface *wanted_of(const struct wanted *w, const struct plan *p, int index)
 {
 	for (size_t i = 0; index && i < w->n; i++)

@@ -14,6 +14,7 @@ struct have_link {
 	bool is_ethernet; /* a card, a virtual one, or an end of a pair; not a bridge, a tunnel and such */
 	bool is_up, has_carrier;
 	unsigned mtu, group;
+	uint32_t carrier_changes; /* so that one that came and went in between shows */
 };
 
 struct have_address {
@@ -79,5 +80,6 @@ struct plan {
 void plan_make(const struct wanted *w, const struct have *h, struct plan *out);
 /* The device of an interface, or NULL. By name, by MAC address, or the first to fourth Ethernet device for a to d. */
 const struct have_link *plan_device(const struct wanted_interface *i, const struct have *h);
+const struct have_link *plan_find(const struct have *h, int index); /* NULL: no such */
 
 #endif

@@ -5,6 +5,7 @@
 #include "filter.h"
 #include "kernel.h"
 #include "knobs.h"
+#include "lease.h"
 #include "run/proc.h"
 
 struct priv {
@@ -15,7 +16,9 @@ struct priv {
 	struct filter *filter;
 	struct loop_watch events;
 	struct loop_timer again; /* something has changed, or was refused: look again */
-	struct wanted wanted;
+	struct loop_timer lease_end;
+	struct wanted wanted, effective; /* of the settings; with the leases */
+	struct lease leases[NET_INTERFACES_MAX];
 	struct have have;
 	struct plan plan;
 	bool is_applied;

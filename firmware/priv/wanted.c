@@ -17,7 +17,7 @@ unsigned wanted_place(const struct wanted_interface *i)
 	return (unsigned)(i->name[0] - 'a');
 }
 
-static bool is_unicast(const struct net_address *a)
+bool wanted_is_unicast(const struct net_address *a)
 {
 	static const uint8_t none[16];
 
@@ -42,7 +42,7 @@ static int read_addresses(struct bytes text, uint8_t family, struct wanted_inter
 		if (i->n_addresses == NET_ADDRESSES_MAX)
 			return refuse(e, i->name, what, "at most twelve addresses of both families");
 		struct net_address *a = &i->addresses[i->n_addresses];
-		if (net_address_read(word, family, true, a) || !is_unicast(a))
+		if (net_address_read(word, family, true, a) || !wanted_is_unicast(a))
 			return refuse(e, i->name, what, family == AF_INET ? "an address and its prefix, as 192.0.2.1/24" :
 							"an address and its prefix, as 2001:db8::1/64");
 		for (size_t k = 0; k < i->n_addresses; k++)
@@ -60,7 +60,7 @@ static int read_gateway(struct bytes text, uint8_t family, struct wanted_interfa
 
 	if (text.n == 0)
 		return 0;
-	if (net_address_read(text, family, false, g) || !is_unicast(g))
+	if (net_address_read(text, family, false, g) || !wanted_is_unicast(g))
 		return refuse(e, i->name, what, "an address without prefix");
 	bool is_near = net_is_link_local(g);
 	for (size_t k = 0; k < i->n_addresses; k++) {
@@ -97,6 +97,7 @@ static int read_interface(const struct settings *s, struct bytes key, struct wan
 	i->ipv4 = (enum wanted_mode)settings_enum_at(s, SET_IF_IPV4, key);
 	i->ipv6 = (enum wanted_mode)settings_enum_at(s, SET_IF_IPV6, key);
 	i->mtu = (unsigned)settings_int_at(s, SET_IF_MTU, key);
+	i->has_dhcp_dns = settings_bool_at(s, SET_IF_DHCP_DNS, key);
 	if (i->ipv4 == WANTED_STATIC && ipv4.n == 0)
 		return refuse(e, i->name, "ipv4", "static wants ipv4-address");
 	if (i->ipv6 == WANTED_STATIC && ipv6.n == 0)
@@ -141,6 +142,21 @@ static int check_subnets(const struct wanted *w, struct wanted_error *e)
 							      "another interface is in the same subnet (G-NET-04)");
 				}
 	return 0;
+}
+
+const char *wanted_take_lease(struct wanted *w, size_t at, const struct wanted_lease *lease)
+{
+	struct wanted_interface *to = &w->v[at];
+
+	for (size_t i = 0; i < w->n; i++)
+		for (size_t k = 0; i != at && k < w->v[i].n_addresses; k++)
+			if (net_is_same_subnet(&w->v[i].addresses[k], &lease->address))
+				return "the address that the server gives is in the subnet of another interface (G-NET-04)";
+	if (to->n_addresses == NET_ADDRESSES_MAX)
+		return "the interface has as many addresses as it may have";
+	to->addresses[to->n_addresses++] = lease->address;
+	to->gateway4 = lease->gateway;
+	return NULL;
 }
 
 static int check_devices(const struct wanted *w, struct wanted_error *e)

@@ -15,6 +15,7 @@ struct wanted_interface {
 	size_t n_addresses;
 	struct net_address gateway4, gateway6; /* family 0: none */
 	unsigned mtu;
+	bool has_dhcp_dns; /* the name servers of its lease may be asked */
 };
 
 struct wanted {
@@ -22,6 +23,15 @@ struct wanted {
 	size_t n;
 };
 
+/* An address by DHCP. */
+struct wanted_lease {
+	struct net_address address, gateway; /* family 0: none */
+};
+/* Adds it to an interface that waits for one, unless it is no address of ours to take: it is in another interface's subnet
+ * (G-NET-04), in which case the text says so, and *w is as before. NULL: added. */
+const char *wanted_take_lease(struct wanted *w, size_t i, const struct wanted_lease *lease);
+
+bool wanted_is_unicast(const struct net_address *a); /* neither of all, of this machine, nor of many */
 /* Which letter, from 0. */
 unsigned wanted_place(const struct wanted_interface *i);
 

@@ -68,7 +68,8 @@ static int on_instances(void *arg, struct chan *from, const struct frame *f)
 	memcpy(wanted, s->wanted, sizeof wanted);
 	for (unsigned i = 0; i < n && !wire_failed(&w); i++) {
 		unsigned prog = wire_u8(&w), instances = wire_u8(&w);
-		if (prog >= PROG_COUNT || prog == PROG_SUPER || prog == PROG_CONF || prog == PROG_PRIV || prog == PROG_TIME || instances > service_of((enum prog)prog)->instances_max)
+		bool is_told = prog != PROG_SUPER && prog != PROG_CONF && prog != PROG_PRIV && prog != PROG_TIME;
+		if (prog >= PROG_COUNT || !is_told || instances > service_of((enum prog)prog)->instances_max)
 			return ERR_DENIED;
 		wanted[prog] = (uint8_t)instances;
 	}
@@ -87,6 +88,7 @@ static const struct bus_handler handlers[] = {
 	{ MSG_LISTENERS_SET, listen_on_set },
 	{ MSG_INSTANCES_SET, on_instances },
 	{ MSG_CAPTURE_OPEN, capture_on_open },
+	{ MSG_DHCP_OPEN, dhcp_on_open },
 	{ MSG_BOX_END, end_on_ask },
 };
 

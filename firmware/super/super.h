@@ -121,4 +121,7 @@ void listen_close_all(struct super *s);
 /* capture.c: a packet socket for gh-capture. */
 int capture_on_open(void *super, struct chan *from, const struct frame *f);
 
+/* dhcp.c: a packet socket for gh-dhcp. */
+int dhcp_on_open(void *super, struct chan *from, const struct frame *f);
+
 #endif

@@ -92,6 +92,12 @@ $(O)/obj/tests/fuzz/capture_fuzz.o: CPPFLAGS += -Ifirmware/capture
 capture_fuzz_SRCS := firmware/capture/filter.c firmware/capture/limits.c
 capture_fuzz_LIBS := base
 capture_fuzz_LD := -lpcap
+
+FUZZ += dhcp_fuzz
+$(O)/obj/tests/fuzz/dhcp_fuzz.o: CPPFLAGS += -Ifirmware/dhcp
+dhcp_fuzz_SRCS := $(dhcp_PURE)
+dhcp_fuzz_LIBS := base
+
 FUZZ += accounts_fuzz oper_fuzz
 $(O)/obj/tests/fuzz/accounts_fuzz.o $(O)/obj/tests/fuzz/oper_fuzz.o: CPPFLAGS += -Ifirmware/conf
 accounts_fuzz_SRCS := firmware/conf/account.c firmware/conf/scrypt.c
