@@ -116,7 +116,7 @@ image: all tools
 image-test: all tools
 	image/test/run
 image-test-all: all tools
-	image/test/run-all
+	image/test/run --long
 
 # The include path shows the layer; product folders never include each other.
 check-layers:

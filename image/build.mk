@@ -7,3 +7,13 @@ PROGS += gh-slot
 gh-slot_SRCS := image/slot/main.c image/slot/healthy.c
 gh-slot_LIBS :=
 gh-slot_LD := -ljansson
+
+PROGS += gh-provision
+gh-provision_SRCS := image/provision/main.c image/provision/shell.c image/provision/source.c image/provision/ovf.c
+gh-provision_LIBS := proto base
+gh-provision_LD := -lblkid -lexpat -ljansson
+
+UNIT += image/provision/ovf_test
+ovf_test_SRCS := image/provision/ovf.c
+ovf_test_LIBS := proto base
+ovf_test_LD := -lexpat

@@ -147,17 +147,21 @@ static void send_instances(struct conf *c)
 	(void)bytes_to_u64(rows_value(r, SET_ACCESS_WORKERS, BYTES_NONE), TXN_INSTANCES_MAX, &doors);
 	if (bytes_eq_str(rows_value(r, SET_TURN_HIGH_CAPACITY, BYTES_NONE), "on")) /* G-EDGE-02 */
 		(void)bytes_to_u64(rows_value(r, SET_TURN_WORKERS, BYTES_NONE), TXN_INSTANCES_MAX, &relays);
-	wire_put_u16(b, 4);
-	wire_put_u8(b, PROG_ACCESS);
-	wire_put_u8(b, (uint8_t)doors);
-	wire_put_u8(b, PROG_TURN);
-	wire_put_u8(b, (uint8_t)relays);
-	wire_put_u8(b, PROG_XDP);
-	wire_put_u8(b, wants_xdp(r));
-	wire_put_u8(b, PROG_SNMP);
-	wire_put_u8(b, wants_snmp(r));
-	wire_put_u8(b, PROG_DHCP);
-	wire_put_u8(b, wants_dhcp(r));
+	const struct {
+		enum prog prog;
+		uint64_t n;
+	} wanted[] = {
+		{ PROG_ACCESS, doors },
+		{ PROG_TURN, relays },
+		{ PROG_XDP, wants_xdp(r) },
+		{ PROG_SNMP, wants_snmp(r) },
+		{ PROG_DHCP, wants_dhcp(r) },
+	};
+	wire_put_u16(b, sizeof wanted / sizeof *wanted);
+	for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+		wire_put_u8(b, wanted[i].prog);
+		wire_put_u8(b, (uint8_t)wanted[i].n);
+	}
 	(void)chan_end(bus_chan(c->bus, PROG_SUPER, 0)); /* without gh-super this program ends */
 }
 

@@ -3,21 +3,18 @@
 #include "base/err.h"
 #include "esp.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
 #include <limits.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
 #include <sys/statfs.h>
 #include <unistd.h>
 
 static const char esp_name[] = "esp", program_new[] = "upgrade.new";
 /* Partition numbers (docs/architecture/image.md) */
-enum { NUMBER_ESP = 1, NUMBER_ROOT = 2, PER_SLOT = 2, DISK_BYTES = 64, UKI_MIB = 128, ROOT_MIB = 2048, HASH_MIB = 32 };
+enum { NUMBER_ROOT = 2, PER_SLOT = 2, DISK_BYTES = 64, UKI_MIB = 128, ROOT_MIB = 2048, HASH_MIB = 32 };
 
 /* ---- as root ---- */
 
@@ -68,21 +65,16 @@ static int open_spare(struct slot_image *s, const char *disk)
 	return s->files.slots[spare][PART_ROOT] < 0 || s->files.slots[spare][PART_HASH] < 0 ? ERR_SYS : 0;
 }
 
-/* Below our own folder, as our own: then the fence needs no hole for it. It stays when we start again. */
-static int mount_esp(const char *disk, int folder)
+/* systemd mounts it below our own folder, as our own (data-gatehouse-update-esp.mount): then the fence needs no hole for it. */
+static int has_esp(int folder)
 {
-	char device[DISK_BYTES + 16], where[64], options[96];
 	struct statfs fs;
-	struct stat st;
+	int esp = openat(folder, esp_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool is_there = esp >= 0 && fstatfs(esp, &fs) == 0 && fs.f_type == MSDOS_SUPER_MAGIC;
 
-	if ((mkdirat(folder, esp_name, 0700) < 0 && errno != EEXIST) || fstat(folder, &st) < 0)
-		return ERR_SYS;
-	snprintf(where, sizeof where, "/proc/self/fd/%d/%s", folder, esp_name);
-	if (statfs(where, &fs) == 0 && fs.f_type == MSDOS_SUPER_MAGIC)
-		return 0;
-	device_of(disk, NUMBER_ESP, device);
-	snprintf(options, sizeof options, "uid=%u,gid=%u,umask=0077", (unsigned)st.st_uid, (unsigned)st.st_gid);
-	return mount(device, where, "vfat", MS_NODEV | MS_NOSUID | MS_NOEXEC | MS_NOATIME, options) < 0 ? ERR_SYS : 0;
+	if (esp >= 0)
+		(void)close(esp); /* a folder */
+	return is_there ? 0 : ERR_NOT_FOUND;
 }
 
 /* VERSION_ID=1.2.3 of os-release(5): the image's, whatever the programs' own. */
@@ -113,7 +105,7 @@ int slot_image_prepare(struct slot_image *s, int folder)
 	int rc = find_disk(disk, &s->booted);
 	rc = rc ? rc : read_version(&s->version);
 	rc = rc ? rc : open_spare(s, disk);
-	return rc ? rc : mount_esp(disk, folder);
+	return rc ? rc : has_esp(folder);
 }
 
 /* ---- what the boot loader takes ---- */

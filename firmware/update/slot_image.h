@@ -1,12 +1,12 @@
 /* slot_image.h - the slots of the image: the spare one's partitions, and the programs on the ESP by which the boot loader chooses
- * (esp.h). The partitions are opened, and the ESP mounted below gh-update's folder, while it is still root; the running slot's are
- * never opened. What runs is known from the device below the root file system, not from a table. */
+ * (esp.h). The partitions are opened while gh-update is still root, the running slot's never; the ESP is mounted below its folder before it
+ * starts. What runs is known from the device below the root file system, not from a table. */
 #ifndef UPDATE_SLOT_IMAGE_H
 #define UPDATE_SLOT_IMAGE_H
 
 #include "update.h"
 
-/* Before the fence. ERR_NOT_FOUND: this is not the image's disk; ERR_SYS with errno. */
+/* Before the fence. ERR_NOT_FOUND: this is not the image's disk, or the ESP is not mounted; ERR_SYS with errno. */
 int slot_image_prepare(struct slot_image *s, int folder);
 /* After it: the table file of the folder, and the calls. ERR_IO. */
 int slot_image_open(struct slot_image *s, int folder, struct slot_disk *disk);

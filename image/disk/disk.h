@@ -1,9 +1,11 @@
 /* disk.h - gh-disk: the partitions that a fresh disk does not have yet. It runs once at each start, before anything
- * that keeps data, as root, and reads nothing from a network. Every step may be cut by the mains switch and is
- * done again at the next start: a partition that is there is kept, a file system is made only where there is none. */
+ * that keeps data, may open disks and tell the kernel of partitions and nothing else, and reads nothing from a network. Every step
+ * may be cut by the mains switch and is done again at the next start: a partition that is there is kept, a file system is made only
+ * where there is none. systemd mounts what is ready (the .mount units), by the links that gh-disk leaves. */
 #ifndef IMAGE_DISK_H
 #define IMAGE_DISK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,13 +16,16 @@ int disk_of_root(char disk[DISK_PATH]);
 /* The device of a disk's partition: vda 6 -> /dev/vda6, nvme0n1 6 -> /dev/nvme0n1p6. */
 void disk_partition(const char *disk, unsigned number, char path[DISK_PATH]);
 
-/* table.c: partitions LOG_NUMBER and DATA_NUMBER exist, and the table's second copy stands at the disk's end, however
- * large the disk has grown. Negative errno. */
-enum { LOG_NUMBER = 6, DATA_NUMBER = 7 };
+/* Waits until the device is there and udev has given it to our group. -ENODEV: half a minute was not enough. */
+int disk_wait(const char *device);
+
+/* table.c: partitions LOG_NUMBER and DATA_NUMBER exist, the table's second copy stands at the disk's end and the last partition ends
+ * there, however large the disk has grown. Negative errno. */
+enum { ESP_NUMBER = 1, LOG_NUMBER = 6, DATA_NUMBER = 7 };
 int table_complete(const char *disk);
 
-/* volume.c: a file system is on it (made when there is none, checked, grown to its partition) and it is mounted at
- * `where`, where no program and no device file is believed. Negative errno. */
-int volume_mount(const char *device, const char *label, const char *where);
+/* volume.c: a file system is on it: made when there is none, checked, grown to its partition. is_spendable: one that is beyond
+ * repair is made new. Negative errno. */
+int volume_ready(const char *device, const char *label, bool is_spendable);
 
 #endif

@@ -7,7 +7,7 @@
 
 /* Logs get an eighth of what is free, within bounds; data the rest. */
 enum { LOG_SHARE = 8 };
-static const uint64_t mib = 1 << 20, log_min_mib = 256, log_max_mib = 16384;
+static const uint64_t mib = 1 << 20, log_min_mib = 256, log_max_mib = 16384, growth_min_mib = 64;
 
 static bool has_partition(struct fdisk_context *c, size_t number)
 {
@@ -62,19 +62,48 @@ static int add(struct fdisk_context *c, size_t number, const char *name, uint64_
 	return rc;
 }
 
+/* The data partition is the last one: what is free behind it came with a larger disk. */
+static uint64_t free_behind_last(struct fdisk_context *c)
+{
+	struct fdisk_partition *p = NULL;
+	uint64_t end = 0, last = fdisk_get_last_lba(c);
+
+	if (fdisk_get_partition(c, DATA_NUMBER - 1, &p) < 0)
+		return 0;
+	if (fdisk_partition_has_end(p))
+		end = fdisk_partition_get_end(p);
+	fdisk_unref_partition(p);
+	return end && last > end ? (last - end) * fdisk_get_sector_size(c) : 0;
+}
+
+static int stretch_last(struct fdisk_context *c)
+{
+	struct fdisk_partition *p = fdisk_new_partition();
+	int rc = p ? 0 : -ENOMEM;
+
+	if (rc == 0)
+		rc = fdisk_partition_end_follow_default(p, 1);
+	if (rc == 0)
+		rc = fdisk_set_partition(c, DATA_NUMBER - 1, p);
+	fdisk_unref_partition(p);
+	return rc;
+}
+
 static int complete(struct fdisk_context *c)
 {
 	struct fdisk_table *before = NULL;
-	int rc = 0;
-
-	if (has_partition(c, LOG_NUMBER) && has_partition(c, DATA_NUMBER))
+	bool has_both = has_partition(c, LOG_NUMBER) && has_partition(c, DATA_NUMBER);
+	if (has_both && free_behind_last(c) < growth_min_mib * mib)
 		return 0;
-	if ((rc = fdisk_get_partitions(c, &before)) < 0)
+	int rc = fdisk_get_partitions(c, &before);
+	if (rc < 0)
 		return rc;
 	if (!has_partition(c, LOG_NUMBER))
 		rc = add(c, LOG_NUMBER, "gatehouse-log", log_bytes(free_bytes(c)));
 	if (rc == 0 && !has_partition(c, DATA_NUMBER))
 		rc = add(c, DATA_NUMBER, "gatehouse-data", 0);
+	if (rc == 0 && has_both)
+		rc = stretch_last(c);
 	if (rc == 0)
 		rc = fdisk_write_disklabel(c);
 	if (rc == 0) /* the kernel hears of the new ones alone: the others are in use */
@@ -91,13 +120,14 @@ int table_complete(const char *disk)
 	if (!c)
 		return -ENOMEM;
 	snprintf(path, sizeof path, "/dev/%s", disk);
-	int rc = fdisk_assign_device(c, path, 0);
-	if (rc == 0 && !fdisk_is_labeltype(c, FDISK_DISKLABEL_GPT))
-		rc = -EINVAL;
+	int rc = disk_wait(path);
 	if (rc == 0)
-		rc = complete(c);
-	/* Not synced by libfdisk's own way: that would make the kernel read the whole table again. */
-	fdisk_deassign_device(c, 1);
+		rc = fdisk_assign_device(c, path, 0);
+	if (rc == 0) {
+		rc = fdisk_is_labeltype(c, FDISK_DISKLABEL_GPT) ? complete(c) : -EINVAL;
+		/* Not synced by libfdisk's own way: that would make the kernel read the whole table again. */
+		fdisk_deassign_device(c, 1);
+	}
 	fdisk_unref_context(c);
 	return rc;
 }

@@ -6,25 +6,11 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mount.h>
+#include <linux/fs.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
-
-enum { WAIT_MS = 10000, STEP_MS = 20 };
-
-/* The node of a partition that was just announced comes a little later. */
-static int wait_for(const char *device)
-{
-	const struct timespec step = { 0, STEP_MS * 1000000L };
-
-	for (int waited = 0; waited < WAIT_MS; waited += STEP_MS) {
-		if (access(device, F_OK) == 0)
-			return 0;
-		nanosleep(&step, NULL);
-	}
-	return -ENODEV;
-}
 
 /* Asked of the content, not of whether the partition is new: the first start may have been cut between both. */
 static int has_file_system(const char *device, bool *answer)
@@ -65,10 +51,10 @@ static int make(const char *device, const char *label)
 	return run(argv) == 0 ? 0 : -EIO;
 }
 
-/* e2fsck: 0 clean, 1 mended; what it cannot mend by itself is left as it is and said. */
-static int check(const char *device)
+/* e2fsck: 0 clean, 1 mended; what it cannot mend by itself is left as it is and said. how: -p, or -fp for all of it. */
+static int check(const char *device, const char *how)
 {
-	char *const argv[] = { (char *)"/usr/sbin/e2fsck", (char *)"-p", (char *)device, NULL };
+	char *const argv[] = { (char *)"/usr/sbin/e2fsck", (char *)how, (char *)device, NULL };
 	int rc = run(argv);
 
 	if (rc >= 0 && rc <= 1)
@@ -77,18 +63,51 @@ static int check(const char *device)
 	return -EUCLEAN;
 }
 
-int volume_mount(const char *device, const char *label, const char *where)
+/* Bytes of the partition behind the file system's end. ext4's superblock: at 1024, s_blocks_count_lo at 4, s_log_block_size at 24
+ * (Documentation/filesystems/ext4/super.rst). 0 when they cannot be read: then it stays as it is. */
+static uint64_t bytes_behind(const char *device)
+{
+	uint32_t super[7];
+	uint64_t size = 0;
+	int fd = open(device, O_RDONLY | O_CLOEXEC);
+	bool is_read = fd >= 0 && ioctl(fd, BLKGETSIZE64, &size) == 0 && pread(fd, super, sizeof super, 1024) == (ssize_t)sizeof super;
+
+	if (fd >= 0)
+		close(fd);
+	if (!is_read || super[6] > 6)
+		return 0;
+	uint64_t used = (uint64_t)super[1] << (10 + super[6]);
+	return size > used ? size - used : 0;
+}
+
+/* The disk has become larger. Less than GROWTH_MIN is what the making of it has left. */
+static int grow(const char *device)
+{
+	static const uint64_t growth_min = 64 << 20;
+	char *const argv[] = { (char *)"/usr/sbin/resize2fs", (char *)device, NULL };
+
+	if (bytes_behind(device) < growth_min)
+		return 0;
+	int rc = check(device, "-fp");
+	if (rc == 0 && run(argv) != 0) /* as large as before it works, too */
+		fprintf(stderr, "gh-disk: %s: resize2fs could not make it larger\n", device);
+	return rc;
+}
+
+int volume_ready(const char *device, const char *label, bool is_spendable)
 {
 	bool has = false;
-	int rc = wait_for(device);
+	int rc = disk_wait(device);
 
 	if (rc == 0)
 		rc = has_file_system(device, &has);
 	if (rc == 0 && !has)
 		rc = make(device, label);
 	if (rc == 0)
-		rc = check(device);
-	if (rc == 0 && mount(device, where, "ext4", MS_NODEV | MS_NOSUID | MS_NOEXEC | MS_NOATIME, "errors=remount-ro") < 0)
-		rc = -errno;
-	return rc;
+		rc = check(device, "-p");
+	if (rc == -EUCLEAN && is_spendable) {
+		fprintf(stderr, "gh-disk: %s: made new\n", device);
+		rc = make(device, label);
+	}
+	return rc ? rc : grow(device);
 }

@@ -22,6 +22,24 @@ def item(number, kind, label, fields):
     return f"      <Item>\n{lines}      </Item>\n"
 
 
+# What image/provision/ovf.c makes settings of.
+PROPERTIES = [
+    ("name", "Name of the box", "Host name, without a domain"),
+    ("ipv4-address", "IPv4 address of interface a", "With its prefix: 192.0.2.10/24"),
+    ("ipv4-gateway", "IPv4 gateway", ""),
+    ("ipv6-address", "IPv6 address of interface a", "With its prefix: 2001:db8::10/64"),
+    ("ipv6-gateway", "IPv6 gateway", ""),
+    ("dns", "Name server", ""),
+    ("ssh-address", "Address that SSH listens on", "One of the above, without prefix; empty: no SSH. The password is chosen at the console first"),
+]
+
+
+def named(key, label, description):
+    return (f'      <Property ovf:key="{key}" ovf:type="string" ovf:userConfigurable="true" ovf:value="">\n'
+            f"        <Label>{label}</Label>\n        <Description>{description}</Description>\n      </Property>\n")
+
+
+properties = "".join(named(*row) for row in PROPERTIES)
 items = "".join(item(number, *row) for number, row in enumerate(ITEMS, 1))
 print(f"""<?xml version="1.0" encoding="UTF-8"?>
 <Envelope xmlns="http://schemas.dmtf.org/ovf/envelope/1" xmlns:ovf="http://schemas.dmtf.org/ovf/envelope/1"
@@ -52,8 +70,8 @@ print(f"""<?xml version="1.0" encoding="UTF-8"?>
       <Info>The product</Info>
       <Product>Gatehouse</Product>
       <Version>{version}</Version>
-    </ProductSection>
-    <VirtualHardwareSection>
+{properties}    </ProductSection>
+    <VirtualHardwareSection ovf:transport="iso">
       <Info>Virtual hardware</Info>
       <System>
         <vssd:ElementName>Virtual hardware</vssd:ElementName>

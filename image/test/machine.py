@@ -1,4 +1,5 @@
 """A virtual machine that runs the image: qemu without KVM, UEFI, the serial console as a person would use it."""
+import ctypes
 import json
 import os
 import pathlib
@@ -22,6 +23,11 @@ def image():
     return max(OUT.glob("gatehouse-*.raw"), key=lambda p: p.stat().st_mtime)
 
 
+def end_with_parent():
+    """PR_SET_PDEATHSIG: no machine outlives a test that was ended."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
 PASSWORD = "tulip-Garden-77river"  # of `admin` once it has been chosen
 
 
@@ -40,7 +46,6 @@ class Disk:
             file.seek(offset)
             file.write(data)
 
-
     def put_file(self, source, name):
         """A file on the data partition, from outside, while no machine runs."""
         table = json.loads(subprocess.run(["sfdisk", "-J", self.path], check=True, capture_output=True, text=True).stdout)
@@ -52,6 +57,20 @@ class Disk:
         if "Allocated inode" not in said.stdout:
             raise AssertionError(said.stdout + said.stderr)
         subprocess.run(["debugfs", "-w", "-R", f"set_inode_field {name} mode 0100644", device], check=True, capture_output=True)
+
+
+def started_disk(folder):
+    """The disk of a box that has had its first login, was found good and was shut down: made once for an image."""
+    kept = OUT / "started.raw"
+    if not kept.exists() or kept.stat().st_mtime < image().stat().st_mtime:
+        disk = Disk(folder)
+        with Machine(disk) as machine:
+            machine.first_login(300)
+            machine.wait_good()
+            machine.send("shutdown")
+            machine.ends(120)
+        os.replace(disk.path, kept)
+    return Disk(folder, kept)
 
 
 class Machine:
@@ -79,7 +98,7 @@ class Machine:
             arguments += ["-nic", net]
         self.began = time.monotonic()
         self.process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT)
+                                        stderr=subprocess.STDOUT, preexec_fn=end_with_parent)
         self.listener.settimeout(20)
         self.serial, _ = self.listener.accept()
         self.serial.setblocking(False)
@@ -178,3 +197,11 @@ class Machine:
         before = self.at
         self.expect(r"^\S+[>#] ", timeout)
         return self.text[before:self.at].decode(errors="replace")
+
+    def wait_good(self):
+        """Its slot has been found good: the boot counter is full again."""
+        for _ in range(60):
+            if "good" in self.command("upgrade status"):
+                return
+            time.sleep(1)
+        raise AssertionError("the slot was not found good; the console's end:\n" + self.text[-3000:].decode(errors="replace"))
