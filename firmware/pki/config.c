@@ -2,11 +2,10 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "net/dns_settings.h"
 #include "net/tls_settings.h"
 
 #include <stdio.h>
-
-enum { DNS_SERVERS_MAX = 8, DNS_SERVER_BYTES = 72 };
 
 static void complain(const char *what, struct bytes name, int rc)
 {
@@ -35,25 +34,10 @@ static struct tls_store *make_trust(const struct settings *s)
 
 static void configure_dns(struct pki *p, const struct settings *s)
 {
-	char text[DNS_SERVERS_MAX][DNS_SERVER_BYTES], host[256];
-	const char *servers[DNS_SERVERS_MAX];
-	struct dns_config c = { .servers = servers, .query_ms = (uint32_t)settings_int(s, SET_DNS_QUERY_TIMEOUT),
-				.budget_ms = (uint32_t)settings_int(s, SET_DNS_BUDGET), .validates = settings_bool(s, SET_DNS_VALIDATES) };
-	struct bytes key;
-	size_t at = 0;
-	uint16_t port;
+	int rc = dns_settings_apply(p->dns, s);
 
-	while (c.n_servers < DNS_SERVERS_MAX && settings_next_key(s, SET_DNS_SERVER, &at, &key)) {
-		if (setting_split_host(settings_text_at(s, SET_DNS_SERVER, key), 53, host, &port) < 0)
-			continue;
-		(void)snprintf(text[c.n_servers], DNS_SERVER_BYTES, strchr(host, ':') ? "[%.60s]:%u" : "%.60s:%u", host, port);
-		servers[c.n_servers] = text[c.n_servers];
-		c.n_servers++;
-	}
-	int rc = c.n_servers ? dns_configure(p->dns, &c) : 0;
 	if (rc < 0)
 		log_error("pki.dns", LOG_STR("reason", err_name(rc)));
-	dns_forget(p->dns, BYTES_NONE);
 }
 
 static void read_reach(const struct settings *s, struct reach *r)
