@@ -45,12 +45,17 @@ int offers_read(struct offers *o, struct wire *w, bool *is_new)
 	return 0;
 }
 
-uint32_t offers_readers(void)
+static uint32_t readers_of(const char *path)
 {
 	const struct setting_row *row = NULL;
 	struct bytes keys[SETTING_KEYS_MAX];
 
-	return setting_find(BYTES("dns server dhcp"), &row, keys) == 0 ? row->readers : 0;
+	return setting_find(bytes_of(path), &row, keys) == 0 ? row->readers : 0;
+}
+
+uint32_t offers_readers(void)
+{
+	return readers_of("dns server dhcp") | readers_of("time server dhcp address");
 }
 
 static bool has_any(const struct rows *r, enum setting id)
@@ -61,19 +66,34 @@ static bool has_any(const struct rows *r, enum setting id)
 	return false;
 }
 
+/* A row for each under a number, so that the server's order stays. before, after: what stands around it in the path. */
+static int put_list(struct rows *out, const struct offered *list, const char *before, const char *after)
+{
+	char path[64];
+	int rc = 0;
+
+	for (unsigned i = 0; !rc && i < list->n; i++) {
+		snprintf(path, sizeof path, "%s dhcp-%02u%s", before, i + 1, after);
+		rc = rows_set(out, bytes_of(path), bytes_of(list->v[i]));
+	}
+	return rc;
+}
+
 int offers_put(const struct offers *o, const struct rows *r, enum prog p, struct rows *out, bool *is_copy)
 {
-	char path[32];
+	bool wants_dns = o->dns.n > 0 && readers_of("dns server dhcp") & 1u << p && !has_any(r, SET_DNS_SERVER);
+	bool wants_ntp = o->ntp.n > 0 && readers_of("time server dhcp address") & 1u << p && !has_any(r, SET_TIME_SERVER);
 
-	*is_copy = o->dns.n > 0 && offers_readers() & 1u << p && !has_any(r, SET_DNS_SERVER);
+	*is_copy = wants_dns || wants_ntp;
 	if (!*is_copy)
 		return 0;
 	int rc = rows_copy(out, r);
-	/* Whoever set this meant other name servers, and another way to them. */
-	(void)rows_del(out, BYTES("dns validates"));
-	for (unsigned i = 0; !rc && i < o->dns.n; i++) {
-		snprintf(path, sizeof path, "dns server dhcp-%02u", i + 1);
-		rc = rows_set(out, bytes_of(path), bytes_of(o->dns.v[i]));
+	if (!rc && wants_dns) {
+		/* Whoever set this meant other name servers, and another way to them. */
+		(void)rows_del(out, BYTES("dns validates"));
+		rc = put_list(out, &o->dns, "dns server", "");
 	}
+	if (!rc && wants_ntp)
+		rc = put_list(out, &o->ntp, "time server", " address");
 	return rc;
 }

@@ -66,6 +66,32 @@ static void stands_in(void **state)
 	rows_fini(&r);
 }
 
+static void stands_in_for_time_servers(void **state)
+{
+	static const char *const one[] = { "10.0.0.1" };
+	struct rows r = { 0 }, with = { 0 };
+	struct offers o = { 0 };
+	bool is_new, is_copy;
+
+	(void)state;
+	assert_int_equal(read_body(&o, one, 1, &is_new), 0);
+	parse("set dns server 1 192.0.2.1\n", &r);
+	assert_int_equal(offers_put(&o, &r, PROG_TIME, &with, &is_copy), 0);
+	assert_true(is_copy);
+	assert_true(bytes_eq_str(rows_value(&with, SET_TIME_SERVER, BYTES("dhcp-01")), "10.0.0.7"));
+	assert_true(bytes_eq_str(rows_value(&with, SET_DNS_SERVER, BYTES("1")), "192.0.2.1"));
+	assert_int_equal(rows_value(&with, SET_DNS_SERVER, BYTES("dhcp-01")).n, 0); /* somebody has set one */
+	rows_fini(&with);
+	rows_fini(&r);
+
+	parse("set time server a address ntp.example\n", &r);
+	assert_int_equal(offers_put(&o, &r, PROG_S2S, &with, &is_copy), 0);
+	assert_true(is_copy); /* name servers are not set here */
+	assert_int_equal(rows_value(&with, SET_TIME_SERVER, BYTES("dhcp-01")).n, 0);
+	rows_fini(&with);
+	rows_fini(&r);
+}
+
 static void refuses_what_is_no_address(void **state)
 {
 	static const char *const bad[] = { "10.0.0.1 53", "ns.example", "", "10.0.0.1\n", "10.0.0.1:53" };
@@ -83,6 +109,7 @@ static void refuses_what_is_no_address(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(stands_in), cmocka_unit_test(refuses_what_is_no_address) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(stands_in), cmocka_unit_test(stands_in_for_time_servers),
+		cmocka_unit_test(refuses_what_is_no_address) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
