@@ -108,6 +108,15 @@ static bool is_in(const struct prefix *ranges, size_t n, const struct peer *from
 	return false;
 }
 
+/* May any community be used from there? */
+static bool is_communitys(const struct door *d, const struct peer *from)
+{
+	for (size_t i = 0; i < d->n_communities; i++)
+		if (is_in(d->communities[i].ranges, d->communities[i].n_ranges, from))
+			return true;
+	return false;
+}
+
 /* Before the library reads it. */
 static bool is_admitted(struct door *d, const struct peer *from, struct bytes datagram)
 {
@@ -117,10 +126,13 @@ static bool is_admitted(struct door *d, const struct peer *from, struct bytes da
 		return refuse(d, from, DOOR_REFUSED_SOURCE, NULL);
 	if (peek_read(datagram, &p) < 0)
 		return refuse(d, from, DOOR_MALFORMED, NULL);
-	if (!rate_take(p.is_authenticated ? &d->claimers : &d->strangers, 1, loop_now(d->loop)))
-		return refuse(d, from, DOOR_REFUSED_RATE, "too many requests: they are not answered");
 	if (p.version != PEEK_V3 && d->n_communities == 0)
 		return refuse(d, from, DOOR_REFUSED_VERSION, NULL);
+	if (p.version != PEEK_V3 && !is_communitys(d, from))
+		return refuse(d, from, DOOR_REFUSED_COMMUNITY, "no community may be used from there");
+	bool is_stranger = p.version == PEEK_V3 && !p.is_authenticated;
+	if (!rate_take(is_stranger ? &d->strangers : &d->claimers, 1, loop_now(d->loop)))
+		return refuse(d, from, DOOR_REFUSED_RATE, "too many requests: they are not answered");
 	return true;
 }
 

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "engine.h"
 #include "run/prog.h"
+#include "run/version.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -430,7 +431,7 @@ void mib_system(struct mib *m, const struct mib_system *s)
 	static const uint32_t box[] = { 1, 3, 6, 1, 4, 1, ENGINE_ENTERPRISE, 1, 3 };
 	const struct value id = { .type = VALUE_NAME, .octets = bytes_make(box, sizeof box) };
 	uint32_t path[] = { 1, 3, 6, 1, 2, 1, 1, 0 };
-	const struct bytes texts[] = { [1] = BYTES("Gatehouse"), [4] = s->contact, [5] = s->name, [6] = s->location };
+	const struct bytes texts[] = { [1] = BYTES("Gatehouse " GATEHOUSE_VERSION), [4] = s->contact, [5] = s->name, [6] = s->location };
 	static const uint8_t places[] = { 1, 4, 5, 6 };
 
 	for (size_t i = 0; i < sizeof places; i++) {
