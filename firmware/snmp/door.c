@@ -233,7 +233,8 @@ static void answer_request(struct port *p, netsnmp_pdu *request, const struct vi
 	static uint32_t ids[ANSWER_NAMES_MAX][VIEW_NAME_MAX];
 	struct question_name names[ANSWER_NAMES_MAX];
 	struct door *d = p->door;
-	struct question q = { .kind = kind_of(request->command), .is_v1 = request->version == SNMP_VERSION_1, .names = names, .room = room_of(request) };
+	struct question q = { .kind = kind_of(request->command), .is_v1 = request->version == SNMP_VERSION_1, .names = names,
+		              .room = room_of(request) };
 
 	for (const netsnmp_variable_list *v = request->variables; v; v = v->next_variable, q.n_names++) {
 		if (q.n_names == ANSWER_NAMES_MAX || v->name_length > VIEW_NAME_MAX) {
@@ -374,7 +375,8 @@ static void on_ready(void *arg, unsigned events)
 	(void)events;
 	for (unsigned i = 0; i < BATCH && p->session; i++) {
 		p->peer.n = sizeof p->peer.addr;
-		ssize_t n = recvfrom(p->watch.fd, d->buffer, sizeof d->buffer, MSG_DONTWAIT | MSG_TRUNC, (struct sockaddr *)&p->peer.addr, &p->peer.n);
+		ssize_t n = recvfrom(p->watch.fd, d->buffer, sizeof d->buffer, MSG_DONTWAIT | MSG_TRUNC,
+		                     (struct sockaddr *)&p->peer.addr, &p->peer.n);
 		if (n < 0 && errno != ECONNREFUSED) /* an answer of ours was not wanted */
 			return;
 		if (n <= 0 || (size_t)n > sizeof d->buffer)

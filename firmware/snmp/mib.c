@@ -312,8 +312,9 @@ static void put_sums(struct mib *m)
 		const struct sum *s = &mib_sums[i];
 		path[MIB_ROOT_N + 1] = s->group;
 		path[MIB_ROOT_N + 2] = s->arc;
+		enum value_type type = s->kind == COLUMN_GAUGE ? VALUE_GAUGE32 : VALUE_COUNTER64;
 		if (m->sums[i].is_known)
-			mib_put_number(m->view, path, MIB_ROOT_N + 3, s->kind == COLUMN_GAUGE ? VALUE_GAUGE32 : VALUE_COUNTER64, m->sums[i].total, NULL, 0);
+			mib_put_number(m->view, path, MIB_ROOT_N + 3, type, m->sums[i].total, NULL, 0);
 	}
 }
 
@@ -383,8 +384,8 @@ void mib_alarm(struct mib *m, const struct mib_alarm *a)
 	memcpy(path + MIB_ROOT_N, (const uint32_t[]){ 1, 9, 5, 1, 0 }, 5 * sizeof *path);
 	mib_time(a->since_ms, since);
 	const char *action = alarm_of(bytes_of(a->name), &known) == 0 ? alarm_row(known)->action : "";
-	const struct bytes texts[] = { [2] = bytes_of(a->name), [3] = bytes_of(a->key), [5] = bytes_make(since, sizeof since), [6] = bytes_of(a->program),
-		                       [8] = bytes_of(a->text), [9] = bytes_of(action) };
+	const struct bytes texts[] = { [2] = bytes_of(a->name),    [3] = bytes_of(a->key),  [5] = bytes_make(since, sizeof since),
+		                       [6] = bytes_of(a->program), [8] = bytes_of(a->text), [9] = bytes_of(action) };
 	for (uint32_t c = 2; c <= 9; c++) {
 		path[MIB_ROOT_N + 4] = c;
 		if (c == 4)

@@ -7,7 +7,17 @@
 #include "view.h"
 
 /* What is asked, in this order (gather.c). */
-enum mib_source { MIB_VERSION, MIB_PROCESSES, MIB_LISTENERS, MIB_COUNTERS, MIB_FEDERATION, MIB_SIP, MIB_CERTIFICATES, MIB_INTERFACES, MIB_SOURCE_COUNT };
+enum mib_source {
+	MIB_VERSION,
+	MIB_PROCESSES,
+	MIB_LISTENERS,
+	MIB_COUNTERS,
+	MIB_FEDERATION,
+	MIB_SIP,
+	MIB_CERTIFICATES,
+	MIB_INTERFACES,
+	MIB_SOURCE_COUNT
+};
 
 struct mib_pair {
 	struct bytes key, value;
