@@ -262,6 +262,8 @@ static struct mib_partner *partner_of(struct mib *m, struct bytes domain)
 static void take_federation(struct mib *m, const struct mib_pair *pairs, size_t n)
 {
 	struct bytes type = get(pairs, n, "type");
+
+	m->n_federation++;
 	struct mib_partner *p = bytes_eq_str(type, "stream") || bytes_eq_str(type, "queue") ? partner_of(m, get(pairs, n, "domain")) : NULL;
 
 	if (p && bytes_eq_str(type, "stream")) {
@@ -329,11 +331,15 @@ static void take_speed(struct mib *m, const struct mib_pair *pairs, size_t n)
 	m->speeds[m->n_speeds++].mbit_s = number_of(bytes_make(speed.p, bytes_find(speed, ' ')));
 }
 
-void mib_begin(struct mib *m, struct view *t)
+void mib_begin(struct mib *m, struct view *t, bool keeps_partners)
 {
-	struct mib_partner *partners = m->partners; /* their memory is used again */
+	const struct mib was = *m; /* the partners' memory is used again in any case */
 
-	*m = (struct mib){ .view = t, .partners = partners };
+	*m = (struct mib){ .view = t, .partners = was.partners };
+	if (keeps_partners) {
+		m->n_partners = was.n_partners;
+		m->n_federation = was.n_federation;
+	}
 }
 
 void mib_record(struct mib *m, enum mib_source from, const struct mib_pair *pairs, size_t n)

@@ -282,7 +282,7 @@ static void records_become_objects(void **state)
 
 	(void)state;
 	view_init(&v);
-	mib_begin(&m, &v);
+	mib_begin(&m, &v, false);
 	RECORD(&m, MIB_VERSION, "version", "1.2", "role", "edge", "generation", "7", "uptime_s",
 	       "90", "name", "ignored");
 	RECORD(&m, MIB_PROCESSES, "program", "gh-s2s", "instance", "0", "state", "waiting", "pid",
@@ -335,7 +335,7 @@ static void a_partner_is_one_row(void **state)
 
 	(void)state;
 	view_init(&v);
-	mib_begin(&m, &v);
+	mib_begin(&m, &v, false);
 	RECORD(&m, MIB_FEDERATION, "type", "stream", "domain", "b.example", "in", "3", "out", "1");
 	RECORD(&m, MIB_FEDERATION, "type", "stream", "domain", "b.example", "in", "4", "out", "2");
 	RECORD(&m, MIB_FEDERATION, "type", "queue", "domain", "b.example", "queue", "9", "bounced",
@@ -361,6 +361,13 @@ static void a_partner_is_one_row(void **state)
 	    OBJECT(&v, 4, 10, 1, 6, 'b', '.', 'e', 'x', 'a', 'm', 'p', 'l', 'e')->number, 5);
 	assert_null(OBJECT(&v, 4, 10, 1, 2, 'c', '.', 'e', 'x', 'a', 'm', 'p', 'l', 'e'));
 	assert_int_equal(OBJECT(&v, 4, 1, 0)->number, MIB_PARTNERS_MAX);
+	/* those of the last time stand when they are not asked for */
+	view_clear(&v);
+	mib_begin(&m, &v, true);
+	mib_end(&m);
+	view_seal(&v);
+	assert_int_equal(OBJECT(&v, 4, 1, 0)->number, MIB_PARTNERS_MAX);
+	assert_true(m.n_federation > 2 * MIB_PARTNERS_MAX);
 	view_fini(&v);
 	free(m.partners);
 	m.partners = NULL;
@@ -381,7 +388,7 @@ static void an_alarm_is_a_row(void **state)
 
 	(void)state;
 	view_init(&v);
-	mib_begin(&m, &v);
+	mib_begin(&m, &v, false);
 	mib_alarm(&m, &a);
 	view_seal(&v);
 	assert_memory_equal(OBJECT(&v, 9, 5, 1, 2, 12)->octets.p, "DnsUnreachable", 14);
