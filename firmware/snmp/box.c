@@ -104,62 +104,95 @@ static unsigned type_of(unsigned arp)
 	return arp == ARPHRD_ETHER ? 6 : arp == ARPHRD_LOOPBACK ? 24 : arp == ARPHRD_TUNNEL || arp == ARPHRD_SIT ? 131 : 1;
 }
 
-static void put_link(struct mib *m, struct rtnl_link *l)
+static uint64_t stat_of(struct rtnl_link *l, rtnl_link_stat_id_t id)
 {
-	static const struct {
-		uint32_t arc;
-		rtnl_link_stat_id_t id;
-	} small[] = { { 10, RTNL_LINK_RX_BYTES }, { 13, RTNL_LINK_RX_DROPPED }, { 14, RTNL_LINK_RX_ERRORS }, { 15, RTNL_LINK_IP6_INUNKNOWNPROTOS },
-		      { 16, RTNL_LINK_TX_BYTES }, { 19, RTNL_LINK_TX_DROPPED }, { 20, RTNL_LINK_TX_ERRORS } },
-	  large[] = { { 6, RTNL_LINK_RX_BYTES }, { 10, RTNL_LINK_TX_BYTES }, { 8, RTNL_LINK_MULTICAST } };
-	uint32_t path[] = { 1, 3, 6, 1, 2, 1, 2, 2, 1, 0 }, more[] = { 1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 0 };
+	return rtnl_link_get_stat(l, id);
+}
+
+/* Packets that were for us alone. */
+static uint64_t unicast_of(struct rtnl_link *l)
+{
+	uint64_t all = stat_of(l, RTNL_LINK_RX_PACKETS), multicast = stat_of(l, RTNL_LINK_MULTICAST);
+
+	return all > multicast ? all - multicast : 0;
+}
+
+struct link_number {
+	uint32_t arc;
+	enum value_type type;
+	uint64_t v;
+};
+
+static void put_numbers(struct mib *m, uint32_t *path, size_t n_path, uint32_t index, const struct link_number *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		path[n_path - 1] = v[i].arc;
+		mib_put_number(m->view, path, n_path, v[i].type, v[i].v, &index, 1);
+	}
+}
+
+static bool is_running(struct rtnl_link *l)
+{
+	unsigned state = rtnl_link_get_operstate(l);
+
+	return state == IF_OPER_UP || (state == IF_OPER_UNKNOWN && rtnl_link_get_flags(l) & IFF_UP);
+}
+
+/* ifTable */
+static void put_link(struct mib *m, struct rtnl_link *l, const char *name, uint64_t mbit_s)
+{
+	uint32_t path[] = { 1, 3, 6, 1, 2, 1, 2, 2, 1, 0 };
 	const uint32_t index = (uint32_t)rtnl_link_get_ifindex(l);
-	const char *name = rtnl_link_get_name(l);
 	struct nl_addr *mac = rtnl_link_get_addr(l);
-	uint64_t mbit_s = speed_of(m, name ? name : ""), multicast = rtnl_link_get_stat(l, RTNL_LINK_MULTICAST), in = rtnl_link_get_stat(l, RTNL_LINK_RX_PACKETS);
-	uint64_t unicast = in > multicast ? in - multicast : 0, out = rtnl_link_get_stat(l, RTNL_LINK_TX_PACKETS);
-	unsigned oper = rtnl_link_get_operstate(l);
-	bool is_up = rtnl_link_get_flags(l) & IFF_UP, is_running = oper == IF_OPER_UP || (oper == IF_OPER_UNKNOWN && is_up);
-	const struct {
-		uint32_t arc;
-		enum value_type type;
-		uint64_t v;
-	} numbers[] = { { 1, VALUE_INTEGER, index }, { 3, VALUE_INTEGER, type_of(rtnl_link_get_arptype(l)) }, { 4, VALUE_INTEGER, rtnl_link_get_mtu(l) },
-			{ 5, VALUE_GAUGE32, mbit_s * 1000000 }, { 7, VALUE_INTEGER, is_up ? 1 : 2 }, { 8, VALUE_INTEGER, is_running ? 1 : 2 },
-			{ 9, VALUE_TICKS, 0 }, { 11, VALUE_COUNTER32, unicast }, { 17, VALUE_COUNTER32, out } };
+	const struct link_number numbers[] = {
+		{ 1, VALUE_INTEGER, index },
+		{ 3, VALUE_INTEGER, type_of(rtnl_link_get_arptype(l)) },
+		{ 4, VALUE_INTEGER, rtnl_link_get_mtu(l) },
+		{ 5, VALUE_GAUGE32, mbit_s * 1000000 },
+		{ 7, VALUE_INTEGER, rtnl_link_get_flags(l) & IFF_UP ? 1 : 2 },
+		{ 8, VALUE_INTEGER, is_running(l) ? 1 : 2 },
+		{ 9, VALUE_TICKS, 0 },
+		{ 10, VALUE_COUNTER32, stat_of(l, RTNL_LINK_RX_BYTES) },
+		{ 11, VALUE_COUNTER32, unicast_of(l) },
+		{ 13, VALUE_COUNTER32, stat_of(l, RTNL_LINK_RX_DROPPED) },
+		{ 14, VALUE_COUNTER32, stat_of(l, RTNL_LINK_RX_ERRORS) },
+		{ 15, VALUE_COUNTER32, 0 },
+		{ 16, VALUE_COUNTER32, stat_of(l, RTNL_LINK_TX_BYTES) },
+		{ 17, VALUE_COUNTER32, stat_of(l, RTNL_LINK_TX_PACKETS) },
+		{ 19, VALUE_COUNTER32, stat_of(l, RTNL_LINK_TX_DROPPED) },
+		{ 20, VALUE_COUNTER32, stat_of(l, RTNL_LINK_TX_ERRORS) },
+	};
 
 	path[9] = 2;
-	mib_put_text(m->view, path, 10, bytes_of(name ? name : ""), &index, 1);
+	mib_put_text(m->view, path, 10, bytes_of(name), &index, 1);
 	path[9] = 6;
 	mib_put_text(m->view, path, 10, mac ? bytes_make(nl_addr_get_binary_addr(mac), nl_addr_get_len(mac)) : BYTES_NONE, &index, 1);
-	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-		path[9] = numbers[i].arc;
-		mib_put_number(m->view, path, 10, numbers[i].type, numbers[i].v, &index, 1);
-	}
-	for (size_t i = 0; i < sizeof small / sizeof small[0]; i++) {
-		path[9] = small[i].arc;
-		mib_put_number(m->view, path, 10, VALUE_COUNTER32, small[i].arc == 15 ? 0 : rtnl_link_get_stat(l, small[i].id), &index, 1);
-	}
-	more[10] = 1;
-	mib_put_text(m->view, more, 11, bytes_of(name ? name : ""), &index, 1);
-	more[10] = 18;
-	mib_put_text(m->view, more, 11, bytes_of(rtnl_link_get_ifalias(l) ? rtnl_link_get_ifalias(l) : ""), &index, 1);
-	for (size_t i = 0; i < sizeof large / sizeof large[0]; i++) {
-		more[10] = large[i].arc;
-		mib_put_number(m->view, more, 11, VALUE_COUNTER64, rtnl_link_get_stat(l, large[i].id), &index, 1);
-	}
-	more[10] = 7;
-	mib_put_number(m->view, more, 11, VALUE_COUNTER64, unicast, &index, 1);
-	more[10] = 11;
-	mib_put_number(m->view, more, 11, VALUE_COUNTER64, out, &index, 1);
-	more[10] = 14; /* ifLinkUpDownTrapEnable: disabled; an interface that is down is an alarm */
-	mib_put_number(m->view, more, 11, VALUE_INTEGER, 2, &index, 1);
-	more[10] = 15;
-	mib_put_number(m->view, more, 11, VALUE_GAUGE32, mbit_s, &index, 1);
-	more[10] = 16;
-	mib_put_number(m->view, more, 11, VALUE_INTEGER, rtnl_link_get_flags(l) & IFF_PROMISC ? 1 : 2, &index, 1);
-	more[10] = 17;
-	mib_put_number(m->view, more, 11, VALUE_INTEGER, type_of(rtnl_link_get_arptype(l)) == 6 ? 1 : 2, &index, 1);
+	put_numbers(m, path, 10, index, numbers, sizeof numbers / sizeof numbers[0]);
+}
+
+/* ifXTable. ifLinkUpDownTrapEnable (14) is disabled: an interface that is missing is an alarm. */
+static void put_link_more(struct mib *m, struct rtnl_link *l, const char *name, uint64_t mbit_s)
+{
+	uint32_t path[] = { 1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 0 };
+	const uint32_t index = (uint32_t)rtnl_link_get_ifindex(l);
+	const char *alias = rtnl_link_get_ifalias(l);
+	const struct link_number numbers[] = {
+		{ 6, VALUE_COUNTER64, stat_of(l, RTNL_LINK_RX_BYTES) },
+		{ 7, VALUE_COUNTER64, unicast_of(l) },
+		{ 8, VALUE_COUNTER64, stat_of(l, RTNL_LINK_MULTICAST) },
+		{ 10, VALUE_COUNTER64, stat_of(l, RTNL_LINK_TX_BYTES) },
+		{ 11, VALUE_COUNTER64, stat_of(l, RTNL_LINK_TX_PACKETS) },
+		{ 14, VALUE_INTEGER, 2 },
+		{ 15, VALUE_GAUGE32, mbit_s },
+		{ 16, VALUE_INTEGER, rtnl_link_get_flags(l) & IFF_PROMISC ? 1 : 2 },
+		{ 17, VALUE_INTEGER, rtnl_link_get_arptype(l) == ARPHRD_ETHER ? 1 : 2 },
+	};
+
+	path[10] = 1;
+	mib_put_text(m->view, path, 11, bytes_of(name), &index, 1);
+	path[10] = 18;
+	mib_put_text(m->view, path, 11, bytes_of(alias ? alias : ""), &index, 1);
+	put_numbers(m, path, 11, index, numbers, sizeof numbers / sizeof numbers[0]);
 }
 
 static void put_links(struct box *b, struct mib *m)
@@ -170,8 +203,12 @@ static void put_links(struct box *b, struct mib *m)
 
 	if (!b->links || rtnl_link_alloc_cache(b->links, AF_UNSPEC, &c) < 0)
 		return;
-	for (struct nl_object *o = nl_cache_get_first(c); o && n < LINKS_MAX; o = nl_cache_get_next(o), n++)
-		put_link(m, (struct rtnl_link *)o);
+	for (struct nl_object *o = nl_cache_get_first(c); o && n < LINKS_MAX; o = nl_cache_get_next(o), n++) {
+		struct rtnl_link *l = (struct rtnl_link *)o;
+		const char *name = rtnl_link_get_name(l) ? rtnl_link_get_name(l) : "";
+		put_link(m, l, name, speed_of(m, name));
+		put_link_more(m, l, name, speed_of(m, name));
+	}
 	nl_cache_free(c);
 	mib_put_number(m->view, number, 8, VALUE_INTEGER, n, NULL, 0);
 }

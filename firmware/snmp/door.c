@@ -108,6 +108,15 @@ static bool is_in(const struct prefix *ranges, size_t n, const struct peer *from
 	return false;
 }
 
+/* May any community be used from there? */
+static bool is_communitys(const struct door *d, const struct peer *from)
+{
+	for (size_t i = 0; i < d->n_communities; i++)
+		if (is_in(d->communities[i].ranges, d->communities[i].n_ranges, from))
+			return true;
+	return false;
+}
+
 /* Before the library reads it. */
 static bool is_admitted(struct door *d, const struct peer *from, struct bytes datagram)
 {
@@ -117,10 +126,13 @@ static bool is_admitted(struct door *d, const struct peer *from, struct bytes da
 		return refuse(d, from, DOOR_REFUSED_SOURCE, NULL);
 	if (peek_read(datagram, &p) < 0)
 		return refuse(d, from, DOOR_MALFORMED, NULL);
-	if (!rate_take(p.is_authenticated ? &d->claimers : &d->strangers, 1, loop_now(d->loop)))
-		return refuse(d, from, DOOR_REFUSED_RATE, "too many requests: they are not answered");
 	if (p.version != PEEK_V3 && d->n_communities == 0)
 		return refuse(d, from, DOOR_REFUSED_VERSION, NULL);
+	if (p.version != PEEK_V3 && !is_communitys(d, from))
+		return refuse(d, from, DOOR_REFUSED_COMMUNITY, "no community may be used from there");
+	bool is_stranger = p.version == PEEK_V3 && !p.is_authenticated;
+	if (!rate_take(is_stranger ? &d->strangers : &d->claimers, 1, loop_now(d->loop)))
+		return refuse(d, from, DOOR_REFUSED_RATE, "too many requests: they are not answered");
 	return true;
 }
 
@@ -221,7 +233,8 @@ static void answer_request(struct port *p, netsnmp_pdu *request, const struct vi
 	static uint32_t ids[ANSWER_NAMES_MAX][VIEW_NAME_MAX];
 	struct question_name names[ANSWER_NAMES_MAX];
 	struct door *d = p->door;
-	struct question q = { .kind = kind_of(request->command), .is_v1 = request->version == SNMP_VERSION_1, .names = names, .room = room_of(request) };
+	struct question q = { .kind = kind_of(request->command), .is_v1 = request->version == SNMP_VERSION_1, .names = names,
+		              .room = room_of(request) };
 
 	for (const netsnmp_variable_list *v = request->variables; v; v = v->next_variable, q.n_names++) {
 		if (q.n_names == ANSWER_NAMES_MAX || v->name_length > VIEW_NAME_MAX) {
@@ -362,7 +375,8 @@ static void on_ready(void *arg, unsigned events)
 	(void)events;
 	for (unsigned i = 0; i < BATCH && p->session; i++) {
 		p->peer.n = sizeof p->peer.addr;
-		ssize_t n = recvfrom(p->watch.fd, d->buffer, sizeof d->buffer, MSG_DONTWAIT | MSG_TRUNC, (struct sockaddr *)&p->peer.addr, &p->peer.n);
+		ssize_t n = recvfrom(p->watch.fd, d->buffer, sizeof d->buffer, MSG_DONTWAIT | MSG_TRUNC,
+		                     (struct sockaddr *)&p->peer.addr, &p->peer.n);
 		if (n < 0 && errno != ECONNREFUSED) /* an answer of ours was not wanted */
 			return;
 		if (n <= 0 || (size_t)n > sizeof d->buffer)

@@ -33,7 +33,7 @@ enum {
 	DOOR_COMMUNITIES_MAX = 16,
 	DOOR_DATAGRAM_MAX = 8192, /* that we take and send */
 	DOOR_BULK_BYTES = 1300,   /* of an answer to GETBULK: one packet */
-	DOOR_STRANGERS_PER_S = 50, /* datagrams that do not claim to be authenticated: discovery, communities */
+	DOOR_STRANGERS_PER_S = 50, /* datagrams that do not claim to be authenticated: discovery (RFC 3414 4) */
 	DOOR_CLAIMERS_PER_S = 5000, /* all others: each costs a hash */
 };
 

@@ -34,7 +34,8 @@ struct gather {
 	struct buf in, out;
 	struct loop_timer silence;
 	uint64_t number;
-	unsigned at;  /* source that is asked; MIB_SOURCE_COUNT: none is */
+	unsigned at;      /* source that is asked; MIB_SOURCE_COUNT: none is */
+	unsigned without; /* bits of those that are not */
 	bool is_open, has_greeted;
 };
 
@@ -141,6 +142,8 @@ static void next(struct gather *g)
 	if (!g->has_greeted)
 		g->has_greeted = true; /* that was HELLO's */
 	else
+		g->at++;
+	while (g->at < MIB_SOURCE_COUNT && g->without >> g->at & 1)
 		g->at++;
 	if (g->at < MIB_SOURCE_COUNT) {
 		ask(g);
@@ -250,11 +253,12 @@ static int open_pair(struct gather *g)
 	return 0;
 }
 
-void gather_start(struct gather *g)
+void gather_start(struct gather *g, unsigned without)
 {
 	if (gather_is_under_way(g))
 		return;
-	g->at = 0;
+	g->at = 0; /* that is always asked */
+	g->without = without;
 	if (loop_timer_set(g->loop, &g->silence, GATHER_MS) < 0 || (!g->is_open && open_pair(g) < 0)) {
 		finish(g, false);
 		return;

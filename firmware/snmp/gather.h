@@ -16,8 +16,8 @@ struct gather_hooks {
 };
 struct gather *gather_new(struct loop *loop, struct bus *bus, const struct gather_hooks *hooks, void *arg);
 void gather_free(struct gather *g);
-/* Asks everything once; `done` follows, later. Nothing while it is under way. */
-void gather_start(struct gather *g);
+/* Asks everything once but what is a bit of `without` (1 << enum mib_source); `done` follows, later. Nothing while it is under way. */
+void gather_start(struct gather *g, unsigned without);
 bool gather_is_under_way(const struct gather *g);
 
 #endif

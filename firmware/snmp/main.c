@@ -17,6 +17,8 @@
 enum {
 	FRESH_MS = 5000,   /* what was gathered is answered for so long */
 	SAMPLE_MS = 15000, /* of the processors */
+	MANY = 500,        /* streams and queues: with more, partners are asked for less often */
+	MANY_MS = 60000,
 };
 
 struct snmp {
@@ -34,7 +36,7 @@ struct snmp {
 	struct view views[2]; /* one is answered from while the other is filled */
 	struct view *now;     /* NULL: nothing yet */
 	struct mib mib;
-	uint64_t gathered_ms;
+	uint64_t gathered_ms, partners_ms; /* when all, and when partners were asked for */
 	bool is_stale; /* something has changed since */
 	struct loop_timer sample;
 	struct stats door_stats, notify_stats;
@@ -80,6 +82,20 @@ static void gathered(void *arg, bool is_whole)
 	door_release(s->door, s->now);
 }
 
+/* A box with thousands of streams does not name them all every few seconds. */
+static void begin(struct snmp *s)
+{
+	uint64_t now_ms = loop_now(s->loop);
+	bool keeps = s->mib.n_federation > MANY && now_ms - s->partners_ms < MANY_MS;
+	struct view *v = spare(s);
+
+	view_clear(v);
+	mib_begin(&s->mib, v, keeps);
+	if (!keeps)
+		s->partners_ms = now_ms;
+	gather_start(s->gather, keeps ? 1u << MIB_FEDERATION : 0);
+}
+
 static const struct view *view_now(void *arg)
 {
 	struct snmp *s = arg;
@@ -87,10 +103,7 @@ static const struct view *view_now(void *arg)
 	if (s->now && !s->is_stale && loop_now(s->loop) - s->gathered_ms < FRESH_MS)
 		return s->now;
 	if (!gather_is_under_way(s->gather)) {
-		struct view *t = spare(s);
-		view_clear(t);
-		mib_begin(&s->mib, t);
-		gather_start(s->gather);
+		begin(s);
 	}
 	/* It may have failed at once. */
 	return gather_is_under_way(s->gather) ? NULL : s->now;

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "engine.h"
 #include "run/prog.h"
+#include "run/version.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -261,6 +262,8 @@ static struct mib_partner *partner_of(struct mib *m, struct bytes domain)
 static void take_federation(struct mib *m, const struct mib_pair *pairs, size_t n)
 {
 	struct bytes type = get(pairs, n, "type");
+
+	m->n_federation++;
 	struct mib_partner *p = bytes_eq_str(type, "stream") || bytes_eq_str(type, "queue") ? partner_of(m, get(pairs, n, "domain")) : NULL;
 
 	if (p && bytes_eq_str(type, "stream")) {
@@ -311,8 +314,9 @@ static void put_sums(struct mib *m)
 		const struct sum *s = &mib_sums[i];
 		path[MIB_ROOT_N + 1] = s->group;
 		path[MIB_ROOT_N + 2] = s->arc;
+		enum value_type type = s->kind == COLUMN_GAUGE ? VALUE_GAUGE32 : VALUE_COUNTER64;
 		if (m->sums[i].is_known)
-			mib_put_number(m->view, path, MIB_ROOT_N + 3, s->kind == COLUMN_GAUGE ? VALUE_GAUGE32 : VALUE_COUNTER64, m->sums[i].total, NULL, 0);
+			mib_put_number(m->view, path, MIB_ROOT_N + 3, type, m->sums[i].total, NULL, 0);
 	}
 }
 
@@ -327,11 +331,15 @@ static void take_speed(struct mib *m, const struct mib_pair *pairs, size_t n)
 	m->speeds[m->n_speeds++].mbit_s = number_of(bytes_make(speed.p, bytes_find(speed, ' ')));
 }
 
-void mib_begin(struct mib *m, struct view *t)
+void mib_begin(struct mib *m, struct view *t, bool keeps_partners)
 {
-	struct mib_partner *partners = m->partners; /* their memory is used again */
+	const struct mib was = *m; /* the partners' memory is used again in any case */
 
-	*m = (struct mib){ .view = t, .partners = partners };
+	*m = (struct mib){ .view = t, .partners = was.partners };
+	if (keeps_partners) {
+		m->n_partners = was.n_partners;
+		m->n_federation = was.n_federation;
+	}
 }
 
 void mib_record(struct mib *m, enum mib_source from, const struct mib_pair *pairs, size_t n)
@@ -382,8 +390,8 @@ void mib_alarm(struct mib *m, const struct mib_alarm *a)
 	memcpy(path + MIB_ROOT_N, (const uint32_t[]){ 1, 9, 5, 1, 0 }, 5 * sizeof *path);
 	mib_time(a->since_ms, since);
 	const char *action = alarm_of(bytes_of(a->name), &known) == 0 ? alarm_row(known)->action : "";
-	const struct bytes texts[] = { [2] = bytes_of(a->name), [3] = bytes_of(a->key), [5] = bytes_make(since, sizeof since), [6] = bytes_of(a->program),
-		                       [8] = bytes_of(a->text), [9] = bytes_of(action) };
+	const struct bytes texts[] = { [2] = bytes_of(a->name),    [3] = bytes_of(a->key),  [5] = bytes_make(since, sizeof since),
+		                       [6] = bytes_of(a->program), [8] = bytes_of(a->text), [9] = bytes_of(action) };
 	for (uint32_t c = 2; c <= 9; c++) {
 		path[MIB_ROOT_N + 4] = c;
 		if (c == 4)
@@ -430,7 +438,7 @@ void mib_system(struct mib *m, const struct mib_system *s)
 	static const uint32_t box[] = { 1, 3, 6, 1, 4, 1, ENGINE_ENTERPRISE, 1, 3 };
 	const struct value id = { .type = VALUE_NAME, .octets = bytes_make(box, sizeof box) };
 	uint32_t path[] = { 1, 3, 6, 1, 2, 1, 1, 0 };
-	const struct bytes texts[] = { [1] = BYTES("Gatehouse"), [4] = s->contact, [5] = s->name, [6] = s->location };
+	const struct bytes texts[] = { [1] = BYTES("Gatehouse " GATEHOUSE_VERSION), [4] = s->contact, [5] = s->name, [6] = s->location };
 	static const uint8_t places[] = { 1, 4, 5, 6 };
 
 	for (size_t i = 0; i < sizeof places; i++) {

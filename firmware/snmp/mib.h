@@ -7,7 +7,17 @@
 #include "view.h"
 
 /* What is asked, in this order (gather.c). */
-enum mib_source { MIB_VERSION, MIB_PROCESSES, MIB_LISTENERS, MIB_COUNTERS, MIB_FEDERATION, MIB_SIP, MIB_CERTIFICATES, MIB_INTERFACES, MIB_SOURCE_COUNT };
+enum mib_source {
+	MIB_VERSION,
+	MIB_PROCESSES,
+	MIB_LISTENERS,
+	MIB_COUNTERS,
+	MIB_FEDERATION,
+	MIB_SIP,
+	MIB_CERTIFICATES,
+	MIB_INTERFACES,
+	MIB_SOURCE_COUNT
+};
 
 struct mib_pair {
 	struct bytes key, value;
@@ -34,7 +44,7 @@ struct mib {
 	uint32_t n_listeners, n_certificates, n_processes;
 	struct mib_sum sums[MIB_SUMS_MAX];
 	struct mib_partner *partners;
-	size_t n_partners;
+	size_t n_partners, n_federation; /* rows; records that they were made of */
 	struct {
 		char device[17];
 		uint64_t mbit_s;
@@ -42,8 +52,8 @@ struct mib {
 	size_t n_speeds;
 };
 
-/* Begins a new view (cleared by the caller). */
-void mib_begin(struct mib *m, struct view *t);
+/* Begins a new view (cleared by the caller). keeps_partners: those of the last one stand; MIB_FEDERATION is not asked this time. */
+void mib_begin(struct mib *m, struct view *t, bool keeps_partners);
 void mib_record(struct mib *m, enum mib_source from, const struct mib_pair *pairs, size_t n);
 /* contact, name, location: of the settings; started_ms: monotonic. */
 struct mib_system {

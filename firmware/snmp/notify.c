@@ -88,7 +88,8 @@ static void add_objects(netsnmp_pdu *pdu, const struct notice *w, uint64_t start
 	memcpy(ours, mib_root, sizeof mib_root);
 	ours[MIB_ROOT_N] = 0;
 	ours[MIB_ROOT_N + 1] = w->kind == NOTICE_RAISED ? 1 : 2;
-	const struct value name = { .type = VALUE_NAME, .octets = w->kind == NOTICE_COLD_START ? bytes_make(cold_start, sizeof cold_start) : bytes_make(ours, sizeof ours) };
+	const struct value name = { .type = VALUE_NAME,
+		                    .octets = w->kind == NOTICE_COLD_START ? bytes_make(cold_start, sizeof cold_start) : bytes_make(ours, sizeof ours) };
 	library_put(pdu, up_time, OID_LENGTH(up_time), &since, now_ms);
 	library_put(pdu, what, OID_LENGTH(what), &name, now_ms);
 	if (w->kind != NOTICE_COLD_START)

@@ -15,9 +15,11 @@
 
 #define N(a) (sizeof a / sizeof a[0])
 
-/* ---- a small view: two scalars, a table of two columns and two rows; one column is of 64 bits ---- */
+/* ---- a small view: two scalars, a table of two columns and two rows; one column is of 64 bits
+ * ---- */
 
-static void put(struct view *v, enum value_type type, uint64_t number, size_t n, size_t object_n, const uint32_t *name)
+static void put(struct view *v, enum value_type type, uint64_t number, size_t n, size_t object_n,
+		const uint32_t *name)
 {
 	const struct value value = { .type = type, .number = number };
 
@@ -68,7 +70,8 @@ static void limits_of_a_view_hold(void **state)
 	(void)state;
 	view_init(&v);
 	memset(text, 'a', sizeof text);
-	const struct value value = { .type = VALUE_OCTETS, .octets = bytes_make(text, sizeof text) };
+	const struct value value = { .type = VALUE_OCTETS,
+				     .octets = bytes_make(text, sizeof text) };
 	view_put(&v, name, 1, 1, &value);
 	assert_int_equal(v.rows[0].value.octets.n, VIEW_OCTETS_MAX);
 	view_put(&v, name, VIEW_NAME_MAX + 1, 1, &value);
@@ -98,21 +101,33 @@ struct asked {
 	struct answer a;
 };
 
-static struct asked *ask(struct asked *w, enum question_kind kind, bool is_v1, const struct question_name *names, size_t n, uint32_t firsts, uint32_t times, size_t room)
+static struct asked *ask(struct asked *w, enum question_kind kind, bool is_v1,
+			 const struct question_name *names, size_t n, uint32_t firsts,
+			 uint32_t times, size_t room)
 {
-	const struct question q = { .kind = kind, .is_v1 = is_v1, .names = names, .n_names = n, .non_repeaters = firsts, .max_repetitions = times, .room = room };
+	const struct question q = { .kind = kind,
+				    .is_v1 = is_v1,
+				    .names = names,
+				    .n_names = n,
+				    .non_repeaters = firsts,
+				    .max_repetitions = times,
+				    .room = room };
 
 	answer_make(&w->v, &q, &w->a);
 	return w;
 }
 
-static const uint32_t name_first[] = { 1, 1, 0 }, name_none[] = { 1, 9, 0 }, name_no_row[] = { 1, 3, 2, 7 }, name_large[] = { 1, 3, 1, 1 }, name_last[] = { 1, 3, 2, 2 },
-		      name_table[] = { 1, 3, 1 }, name_second[] = { 1, 2, 0 };
+static const uint32_t name_first[] = { 1, 1, 0 }, name_none[] = { 1, 9, 0 },
+		      name_no_row[] = { 1, 3, 2, 7 }, name_large[] = { 1, 3, 1, 1 },
+		      name_last[] = { 1, 3, 2, 2 }, name_table[] = { 1, 3, 1 },
+		      name_second[] = { 1, 2, 0 };
 
 static void what_is_not_there_is_said(void **state)
 {
 	struct asked *w = *state;
-	const struct question_name names[] = { { name_first, 3 }, { name_none, 3 }, { name_no_row, 4 }, { name_large, 4 } };
+	const struct question_name names[] = {
+		{ name_first, 3 }, { name_none, 3 }, { name_no_row, 4 }, { name_large, 4 }
+	};
 
 	ask(w, QUESTION_GET, false, names, 4, 0, 0, 1000);
 	assert_int_equal(w->a.error, ANSWER_OK);
@@ -131,7 +146,8 @@ static void what_is_not_there_is_said(void **state)
 static void version_1_sees_no_large_counters(void **state)
 {
 	struct asked *w = *state;
-	const struct question_name names[] = { { name_first, 3 }, { name_large, 4 } }, table[] = { { name_table, 3 } }, last[] = { { name_last, 4 } };
+	const struct question_name names[] = { { name_first, 3 }, { name_large, 4 } },
+				   table[] = { { name_table, 3 } }, last[] = { { name_last, 4 } };
 
 	ask(w, QUESTION_GET, true, names, 2, 0, 0, 1000);
 	assert_int_equal(w->a.error, ANSWER_NO_SUCH_NAME);
@@ -146,7 +162,9 @@ static void version_1_sees_no_large_counters(void **state)
 static void bulk_repeats_the_rest(void **state)
 {
 	struct asked *w = *state;
-	const struct question_name names[] = { { name_first, 3 }, { name_second, 3 }, { name_large, 4 } };
+	const struct question_name names[] = { { name_first, 3 },
+					       { name_second, 3 },
+					       { name_large, 4 } };
 
 	ask(w, QUESTION_BULK, false, names, 3, 1, 2, 1000);
 	assert_int_equal(w->a.n, 1 + 2 * 2);
@@ -203,8 +221,13 @@ static int tear_down(void **state)
 
 static void a_look_tells_the_version(void **state)
 {
-	static const uint8_t v2c[] = { 0x30, 0x05, 2, 1, 1, 4, 0 }, v4[] = { 0x30, 0x05, 2, 1, 4, 4, 0 }, cut[] = { 0x30, 0x05, 2, 1 }, endless[] = { 0x30, 0x80, 2, 1, 1, 0, 0 },
-			     v3[] = { 0x30, 0x81, 16, 2, 1, 3, 0x30, 11, 2, 1, 9, 2, 2, 5, 220, 4, 1, 7, 0 }, v3_open[] = { 0x30, 16, 2, 1, 3, 0x30, 11, 2, 1, 9, 2, 2, 5, 220, 4, 1, 4, 0 };
+	static const uint8_t v2c[] = { 0x30, 0x05, 2, 1, 1, 4, 0 },
+			     v4[] = { 0x30, 0x05, 2, 1, 4, 4, 0 }, cut[] = { 0x30, 0x05, 2, 1 },
+			     endless[] = { 0x30, 0x80, 2, 1, 1, 0, 0 },
+			     v3[] = { 0x30, 0x81, 16, 2, 1,   3, 0x30, 11, 2, 1,
+				      9,    2,    2,  5, 220, 4, 1,    7,  0 },
+			     v3_open[] = { 0x30, 16, 2, 1, 3,   0x30, 11, 2, 1,
+					   9,    2,  2, 5, 220, 4,    1,  4, 0 };
 	struct peek p;
 
 	(void)state;
@@ -233,7 +256,9 @@ static void record(struct mib *m, enum mib_source from, const char *const *words
 		pairs[i] = (struct mib_pair){ bytes_of(words[2 * i]), bytes_of(words[2 * i + 1]) };
 	mib_record(m, from, pairs, n / 2);
 }
-#define RECORD(m, from, ...) record(m, from, (const char *const[]){ __VA_ARGS__ }, sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *))
+#define RECORD(m, from, ...)                                  \
+	record(m, from, (const char *const[]){ __VA_ARGS__ }, \
+	       sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *))
 
 /* Below GATEHOUSE-MIB's objects. NULL: none. */
 static const struct value *object(const struct view *v, const uint32_t *arcs, size_t n)
@@ -246,7 +271,9 @@ static const struct value *object(const struct view *v, const uint32_t *arcs, si
 	const struct view_row *r = view_get(v, name, MIB_ROOT_N + 1 + n);
 	return r ? &r->value : NULL;
 }
-#define OBJECT(v, ...) object(v, (const uint32_t[]){ __VA_ARGS__ }, sizeof((const uint32_t[]){ __VA_ARGS__ }) / sizeof(uint32_t))
+#define OBJECT(v, ...)                               \
+	object(v, (const uint32_t[]){ __VA_ARGS__ }, \
+	       sizeof((const uint32_t[]){ __VA_ARGS__ }) / sizeof(uint32_t))
 
 static void records_become_objects(void **state)
 {
@@ -255,17 +282,24 @@ static void records_become_objects(void **state)
 
 	(void)state;
 	view_init(&v);
-	mib_begin(&m, &v);
-	RECORD(&m, MIB_VERSION, "version", "1.2", "role", "edge", "generation", "7", "uptime_s", "90", "name", "ignored");
-	RECORD(&m, MIB_PROCESSES, "program", "gh-s2s", "instance", "0", "state", "waiting", "pid", "77", "restarts", "3");
+	mib_begin(&m, &v, false);
+	RECORD(&m, MIB_VERSION, "version", "1.2", "role", "edge", "generation", "7", "uptime_s",
+	       "90", "name", "ignored");
+	RECORD(&m, MIB_PROCESSES, "program", "gh-s2s", "instance", "0", "state", "waiting", "pid",
+	       "77", "restarts", "3");
 	RECORD(&m, MIB_PROCESSES, "program", "gh-of-tomorrow", "instance", "0", "state", "running");
-	RECORD(&m, MIB_LISTENERS, "listener", "s2s", "program", "gh-s2s", "transport", "tcp", "address", "::1", "port", "5269", "setting", "federation listen a");
-	RECORD(&m, MIB_LISTENERS, "listener", "snmp", "program", "gh-snmp", "transport", "udp", "address", "127.0.0.1", "port", "161", "setting", "snmp listen a");
-	RECORD(&m, MIB_COUNTERS, "program", "gh-turn", "instance", "0", "counter", "turn.allocations", "value", "5");
-	RECORD(&m, MIB_COUNTERS, "program", "gh-turn", "instance", "1", "counter", "turn.allocations", "value", "6");
+	RECORD(&m, MIB_LISTENERS, "listener", "s2s", "program", "gh-s2s", "transport", "tcp",
+	       "address", "::1", "port", "5269", "setting", "federation listen a");
+	RECORD(&m, MIB_LISTENERS, "listener", "snmp", "program", "gh-snmp", "transport", "udp",
+	       "address", "127.0.0.1", "port", "161", "setting", "snmp listen a");
+	RECORD(&m, MIB_COUNTERS, "program", "gh-turn", "instance", "0", "counter",
+	       "turn.allocations", "value", "5");
+	RECORD(&m, MIB_COUNTERS, "program", "gh-turn", "instance", "1", "counter",
+	       "turn.allocations", "value", "6");
 	RECORD(&m, MIB_SIP, "type", "door", "connections", "4", "msrp-sessions", "2");
 	RECORD(&m, MIB_SIP, "type", "peer", "connections", "100");
-	RECORD(&m, MIB_CERTIFICATES, "name", "own", "subject", "CN=a", "issuer", "CN=b", "until", "2027-01-02T03:04:05Z", "days", "-2");
+	RECORD(&m, MIB_CERTIFICATES, "name", "own", "subject", "CN=a", "issuer", "CN=b", "until",
+	       "2027-01-02T03:04:05Z", "days", "-2");
 	RECORD(&m, MIB_CERTIFICATES, "name", "bad", "error", "no certificate");
 	mib_end(&m);
 	view_seal(&v);
@@ -280,10 +314,14 @@ static void records_become_objects(void **state)
 	assert_int_equal(OBJECT(&v, 5, 1, 0)->number, 4);
 	assert_int_equal(OBJECT(&v, 5, 8, 0)->number, 2);
 	assert_int_equal((int32_t)OBJECT(&v, 8, 1, 1, 5, 'o', 'w', 'n')->number, -2);
-	assert_memory_equal(OBJECT(&v, 8, 1, 1, 4, 'o', 'w', 'n')->octets.p, "\x07\xeb\x01\x02\x03\x04\x05\x00", 8);
+	assert_memory_equal(OBJECT(&v, 8, 1, 1, 4, 'o', 'w', 'n')->octets.p,
+			    "\x07\xeb\x01\x02\x03\x04\x05\x00", 8);
 	assert_null(OBJECT(&v, 8, 1, 1, 4, 'b', 'a', 'd'));
 	assert_null(OBJECT(&v, 7, 1, 0)); /* gh-im did not answer */
-	assert_int_equal(OBJECT(&v, 11, 1, 1, 2, PROG_TURN + 1, 1, 't', 'u', 'r', 'n', '.', 'a', 'l', 'l', 'o', 'c', 'a', 't', 'i', 'o', 'n', 's')->number, 6);
+	assert_int_equal(OBJECT(&v, 11, 1, 1, 2, PROG_TURN + 1, 1, 't', 'u', 'r', 'n', '.', 'a',
+				'l', 'l', 'o', 'c', 'a', 't', 'i', 'o', 'n', 's')
+			     ->number,
+			 6);
 	view_fini(&v);
 	free(m.partners);
 	m.partners = NULL;
@@ -297,10 +335,11 @@ static void a_partner_is_one_row(void **state)
 
 	(void)state;
 	view_init(&v);
-	mib_begin(&m, &v);
+	mib_begin(&m, &v, false);
 	RECORD(&m, MIB_FEDERATION, "type", "stream", "domain", "b.example", "in", "3", "out", "1");
 	RECORD(&m, MIB_FEDERATION, "type", "stream", "domain", "b.example", "in", "4", "out", "2");
-	RECORD(&m, MIB_FEDERATION, "type", "queue", "domain", "b.example", "queue", "9", "bounced", "5");
+	RECORD(&m, MIB_FEDERATION, "type", "queue", "domain", "b.example", "queue", "9", "bounced",
+	       "5");
 	RECORD(&m, MIB_FEDERATION, "type", "policy", "domain", "c.example");
 	RECORD(&m, MIB_FEDERATION, "type", "stream", "domain", "", "in", "1");
 	for (unsigned i = 0; i < 2 * MIB_PARTNERS_MAX; i++) {
@@ -312,12 +351,23 @@ static void a_partner_is_one_row(void **state)
 	RECORD(&m, MIB_FEDERATION, "type", "stream", "domain", domain, "in", "1");
 	mib_end(&m);
 	view_seal(&v);
-	assert_int_equal(OBJECT(&v, 4, 10, 1, 2, 'b', '.', 'e', 'x', 'a', 'm', 'p', 'l', 'e')->number, 2);
-	assert_int_equal(OBJECT(&v, 4, 10, 1, 3, 'b', '.', 'e', 'x', 'a', 'm', 'p', 'l', 'e')->number, 7);
-	assert_int_equal(OBJECT(&v, 4, 10, 1, 5, 'b', '.', 'e', 'x', 'a', 'm', 'p', 'l', 'e')->number, 9);
-	assert_int_equal(OBJECT(&v, 4, 10, 1, 6, 'b', '.', 'e', 'x', 'a', 'm', 'p', 'l', 'e')->number, 5);
+	assert_int_equal(
+	    OBJECT(&v, 4, 10, 1, 2, 'b', '.', 'e', 'x', 'a', 'm', 'p', 'l', 'e')->number, 2);
+	assert_int_equal(
+	    OBJECT(&v, 4, 10, 1, 3, 'b', '.', 'e', 'x', 'a', 'm', 'p', 'l', 'e')->number, 7);
+	assert_int_equal(
+	    OBJECT(&v, 4, 10, 1, 5, 'b', '.', 'e', 'x', 'a', 'm', 'p', 'l', 'e')->number, 9);
+	assert_int_equal(
+	    OBJECT(&v, 4, 10, 1, 6, 'b', '.', 'e', 'x', 'a', 'm', 'p', 'l', 'e')->number, 5);
 	assert_null(OBJECT(&v, 4, 10, 1, 2, 'c', '.', 'e', 'x', 'a', 'm', 'p', 'l', 'e'));
 	assert_int_equal(OBJECT(&v, 4, 1, 0)->number, MIB_PARTNERS_MAX);
+	/* those of the last time stand when they are not asked for */
+	view_clear(&v);
+	mib_begin(&m, &v, true);
+	mib_end(&m);
+	view_seal(&v);
+	assert_int_equal(OBJECT(&v, 4, 1, 0)->number, MIB_PARTNERS_MAX);
+	assert_true(m.n_federation > 2 * MIB_PARTNERS_MAX);
 	view_fini(&v);
 	free(m.partners);
 	m.partners = NULL;
@@ -326,19 +376,27 @@ static void a_partner_is_one_row(void **state)
 static void an_alarm_is_a_row(void **state)
 {
 	static struct mib m;
-	static const struct mib_alarm a = { .number = 12, .since_ms = 1798858800700, .severity = ALARM_MAJOR, .instance = 1, .name = "DnsUnreachable", .key = "x", .program = "gh-s2s", .text = "why" };
+	static const struct mib_alarm a = { .number = 12,
+					    .since_ms = 1798858800700,
+					    .severity = ALARM_MAJOR,
+					    .instance = 1,
+					    .name = "DnsUnreachable",
+					    .key = "x",
+					    .program = "gh-s2s",
+					    .text = "why" };
 	struct view v;
 
 	(void)state;
 	view_init(&v);
-	mib_begin(&m, &v);
+	mib_begin(&m, &v, false);
 	mib_alarm(&m, &a);
 	view_seal(&v);
 	assert_memory_equal(OBJECT(&v, 9, 5, 1, 2, 12)->octets.p, "DnsUnreachable", 14);
 	assert_int_equal(OBJECT(&v, 9, 5, 1, 4, 12)->number, 2);
 	assert_int_equal(OBJECT(&v, 9, 5, 1, 5, 12)->octets.n, 8);
 	assert_int_equal(OBJECT(&v, 9, 5, 1, 5, 12)->octets.p[7], 7);
-	assert_true(OBJECT(&v, 9, 5, 1, 9, 12)->octets.n > 10); /* what to do, from the table of alarms */
+	assert_true(OBJECT(&v, 9, 5, 1, 9, 12)->octets.n >
+		    10); /* what to do, from the table of alarms */
 	view_fini(&v);
 }
 
@@ -358,8 +416,11 @@ static void times_are_read(void **state)
 
 static void the_kernels_words_are_read(void **state)
 {
-	static const struct bytes memory = { (const uint8_t *)"MemTotal:       2048 kB\nMemAvailable:    1024 kB\n", 49 };
-	static const char stat[] = "cpu  9 9 9 9 9 9 9 9 9 9\ncpu0 10 0 20 60 10 0 0 0 0 0\ncpu11 1 1\nintr 5\n";
+	static const struct bytes memory = {
+		(const uint8_t *)"MemTotal:       2048 kB\nMemAvailable:    1024 kB\n", 49
+	};
+	static const char stat[] =
+	    "cpu  9 9 9 9 9 9 9 9 9 9\ncpu0 10 0 20 60 10 0 0 0 0 0\ncpu11 1 1\nintr 5\n";
 	uint64_t busy, all;
 
 	(void)state;
@@ -380,7 +441,8 @@ int main(void)
 		cmocka_unit_test(names_have_an_order),
 		cmocka_unit_test(limits_of_a_view_hold),
 		cmocka_unit_test_setup_teardown(what_is_not_there_is_said, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(version_1_sees_no_large_counters, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(version_1_sees_no_large_counters, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(bulk_repeats_the_rest, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_answer_keeps_to_its_room, set_up, tear_down),
 		cmocka_unit_test(a_look_tells_the_version),

@@ -50,7 +50,7 @@ static void fill(void)
 	static struct mib m;
 
 	view_init(&w.view);
-	mib_begin(&m, &w.view);
+	mib_begin(&m, &w.view, false);
 	mib_system(&m, &s);
 	mib_alarm(&m, &a);
 	mib_record(&m, MIB_COUNTERS, counter, 4);

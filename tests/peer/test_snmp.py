@@ -157,6 +157,41 @@ class Reading(Case):
         self.assertTrue(10 < len(got.stdout.splitlines()) < 200)
 
 
+class Partners(Case):
+    """Two boxes that federate."""
+    @classmethod
+    def build(cls):
+        allow = {"action": "allow"}
+        cls.far = cls.gatehouse("far.example", peers={"near.example": allow})
+        cls.gh = cls.gatehouse("near.example", peers={"far.example": allow})
+        for box in (cls.gh, cls.far):
+            box.publish()
+            box.user("a")
+            box.start()
+        cls.port = 16161
+        cls.gh.commit("set snmp listen v4 %s %d" % (cls.gh.addr, cls.port), *user_rows(OPS))
+        wait_for("it answers", lambda: not cls.manager().refused(), 15)
+
+    def test_streams_and_stanzas(self):
+        a, b = self.present(self.login(self.gh, "a")), self.present(self.login(self.far, "a"))
+        for i in range(5):
+            self.chat(a, b, "there %d" % i)
+            self.chat(b, a, "back %d" % i)
+        index = text_index("far.example")
+
+        def agree():
+            streams = [r for r in self.gh.records("show", "federation") if r["type"] == "stream" and r["domain"] == "far.example"]
+            walk = self.manager().walk()
+            row = [below(walk, "4.10.1.%d" % c).get(index) for c in (2, 3, 4)]
+            return row == [str(len(streams))] + [str(sum(int(r[k]) for r in streams)) for k in ("in", "out")] and (walk, streams)
+        walk, streams = wait_for("the partner's row is what show federation says", agree, 20, 0.5)
+        self.assertGreaterEqual(sum(int(r["out"]) for r in streams), 5)
+        counters = {r["counter"]: r["value"] for r in self.gh.records("show", "counters", "gh-s2s")}
+        self.assertEqual(below(walk, "4.1"), {"0": "1"})
+        self.assertEqual(below(walk, "4.2"), {"0": str(len(streams))})
+        self.assertEqual((below(walk, "4.4")["0"], below(walk, "4.5")["0"]), (counters["s2s.stanzas.in"], counters["s2s.stanzas.out"]))
+
+
 class Refusing(Case):
     @classmethod
     def build(cls):
@@ -273,7 +308,18 @@ class Dying(Case):
         self.assertIn("ProgramRestarts", alarms.values())
         self.assertEqual(sorted(below(self.manager().walk(), "9.5.1.3").values()), sorted(r["key"] for r in self.gh.records("show", "alarms")))
 
-    def test_3_it_ends_with_its_settings(self):
+    def test_3_a_lost_count_of_starts_makes_another_engine(self):
+        """Otherwise old requests could be played again (RFC 3414 2.2)."""
+        before = self.engine()
+        with open(os.path.join(self.gh.state, "snmp", "boots"), "w") as f:
+            f.write("many")
+        self.gh.kill("gh-snmp")
+        wait_for("it answers", lambda: not self.manager().refused(), 20)
+        after = self.engine()
+        self.assertNotEqual(after[0], before[0])
+        self.assertEqual(after[1], 1)
+
+    def test_4_it_ends_with_its_settings(self):
         self.gh.commit("delete snmp listen")
         wait_for("it has ended", lambda: "gh-snmp/0" not in self.gh.pids(), 10)
         self.gh.commit("set snmp listen v4 %s %d" % (self.gh.addr, self.port))

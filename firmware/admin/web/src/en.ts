@@ -104,6 +104,7 @@ export const en = {
   'sec.gateway': 'Gateway',
   'sec.line': 'SIP clients',
   'sec.access': 'Client access',
+  'sec.snmp': 'SNMP',
   'sec.turn': 'Relay (TURN)',
   'sec.im': 'Messaging',
   'sec.web': 'Web administration',

@@ -103,6 +103,7 @@ export const ja: Record<keyof typeof en, string> = {
   'sec.gateway': 'ゲートウェイ',
   'sec.line': 'SIP クライアント',
   'sec.access': 'クライアント接続',
+  'sec.snmp': 'SNMP',
   'sec.turn': 'リレー (TURN)',
   'sec.im': 'メッセージング',
   'sec.web': 'Web 管理',
