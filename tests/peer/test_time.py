@@ -195,6 +195,25 @@ class Time(PeerCase):
         self.assertEqual(self.sources()[0]["proof"], "nts")
         self.assertEqual(self.shown()["state"], "not synchronised")
 
+    def test_nts(self):
+        """RFC 8915: a server whose certificate an anchor of ours has made for its name is followed; with another name it is not."""
+        cert = self.pki.make("good", "nts1.outer.example")
+        self.server.stop()
+        nts = self.time_server("nts", "ntsservercert " + cert.crt, "ntsserverkey " + cert.key)
+        try:
+            self.dns.a("nts1.outer.example", "10.78.1.2")
+            self.dns.a("nts2.outer.example", "10.78.1.3")
+            self.gh.commit("set trust system off", "set trust anchor test " + self.pki.ca, *self.rows("good", "address nts1.outer.example", "nts on"),
+                           *self.rows("other", "address nts2.outer.example", "nts on"))
+            self.wait_state("synchronised", 60)
+            states = {s["server"]: (s["state"], s["proof"]) for s in self.sources()}
+            self.assertEqual(states["good"], ("followed", "nts"))
+            self.assertEqual(states.get("other", ("no answer", "nts")), ("no answer", "nts"))
+        finally:
+            nts.stop()
+            type(self).server = self.time_server("ntp")
+            self.gh.commit("delete trust anchor test", "delete trust system")
+
     # ---- by hand
     def test_the_clock_by_hand(self):
         """Here nobody may; what is not a time, and what the servers do, is refused before that."""
@@ -273,6 +292,18 @@ class Time(PeerCase):
         self.assertEqual([r["value"] for r in got], ["192.0.2.30"])
         self.assertEqual(self.dns.count("two.inner.example"), 0)
         self.gh.commit("set dns forward-zone inner.example server 10.78.9.2:5353")
+
+    def test_a_zone_whose_servers_are_silent_is_an_alarm(self):
+        def standing():
+            return [r for r in self.gh.records("show", "alarms") if (r["alarm"], r["key"]) == ("DnsUnreachable", "quiet.example")]
+        self.gh.commit("set dns forward-zone quiet.example server 10.78.9.3:5353")
+        for i in range(6):
+            self.gh.operator("dns", "lookup", "srv", "_x._tcp.n%d.quiet.example" % i)
+        wait_for("the alarm", standing, 10)
+        self.assertIn("forward zone", standing()[0]["text"])
+        self.assertEqual([r["value"] for r in self.gh.records("dns", "lookup", "a", "localhost.outer.example", check=False)], [])  # others are answered
+        self.gh.commit("delete dns forward-zone quiet.example")
+        wait_for("no alarm", lambda: not standing(), 10)
 
     def test_zones_that_cannot_be(self):
         for value in ("ns.example", "10.1.1.1,10.1.1.2"):
