@@ -94,6 +94,9 @@ static const struct part {
 	{ "sip-routes", NULL, P(PROG_SIP), "show sip routes", NULL },
 	{ "turn", NULL, P(PROG_TURN), "show turn", NULL },
 	{ "captures", NULL, P(PROG_CAPTURE), "capture status", NULL },
+	{ "interfaces", NULL, P(PROG_PRIV), "show interfaces", NULL },
+	{ "time", NULL, P(PROG_TIME), "show time", NULL },
+	{ "time-sources", NULL, P(PROG_TIME), "show time sources", NULL },
 	{ "log", NULL, P(PROG_LOG), "show log", "last=5000" },
 };
 enum { N_PARTS = sizeof parts / sizeof parts[0] };

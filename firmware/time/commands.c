@@ -50,7 +50,7 @@ static void answer_time(struct timed *t, struct proc_ask *ask)
 		put_offset(ask, "offset", k->offset_ns);
 	else
 		proc_record_str(ask, "offset", "");
-	proc_record_str(ask, "leap_second", has_source && k->leap == LEAP_INSERT ? "inserted today" : has_source && k->leap == LEAP_DELETE ? "left out today" : "");
+	proc_record_str(ask, "leap_second", !has_source ? "" : k->leap == LEAP_INSERT ? "inserted today" : k->leap == LEAP_DELETE ? "left out today" : "");
 	proc_record_str(ask, "last_step", t->stepped);
 	proc_record_str(ask, "sets_clock", t->may_set ? "yes" : "no");
 	proc_record_end(ask);

@@ -63,6 +63,7 @@ static int shut_in(const char *folder)
 	if (rules < 0)
 		return errno == ENOSYS || errno == EOPNOTSUPP ? 0 : ERR_SYS; /* a kernel without it */
 	bool is_done = allow(rules, folder, OWN) && allow(rules, "/dev/null", LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE);
+	is_done = is_done && allow(rules, "/dev/rtc0", LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE);
 	for (size_t i = 0; is_done && i < sizeof read_only / sizeof read_only[0]; i++)
 		is_done = allow(rules, read_only[i], READ);
 	is_done = is_done && syscall(SYS_landlock_restrict_self, rules, 0) == 0;

@@ -7,10 +7,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/rtc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -78,6 +80,24 @@ static uint64_t raise_clock(bool may_set)
 	return clock_settime(CLOCK_REALTIME, &made) == 0 ? (uint64_t)now.tv_sec : 0;
 }
 
+/* The clock that runs without power, so that what was set by hand is there after the next start. A machine without one has none. */
+static void set_rtc(time_t s)
+{
+	struct rtc_time to = { 0 };
+	struct tm tm;
+	int fd = open("/dev/rtc0", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0 || !gmtime_r(&s, &tm)) {
+		if (fd >= 0)
+			(void)close(fd); /* nothing was done with it */
+		return;
+	}
+	to.tm_sec = tm.tm_sec, to.tm_min = tm.tm_min, to.tm_hour = tm.tm_hour;
+	to.tm_mday = tm.tm_mday, to.tm_mon = tm.tm_mon, to.tm_year = tm.tm_year;
+	(void)ioctl(fd, RTC_SET_TIME, &to); /* the clock of the kernel is set in any case */
+	(void)close(fd); /* an ioctl leaves nothing to write */
+}
+
 static void set_clock(struct wire *w)
 {
 	uint64_t ms = wire_u64(w);
@@ -86,6 +106,8 @@ static void set_clock(struct wire *w)
 	if (wire_end(w))
 		_exit(1);
 	bool is_set = clock_settime(CLOCK_REALTIME, &to) == 0;
+	if (is_set)
+		set_rtc(to.tv_sec);
 	tell_done(KEEPER_SET, is_set ? 0 : ERR_SYS, is_set ? "" : strerror(errno));
 }
 

@@ -129,3 +129,9 @@ bundle_fuzz_SRCS := $(bundle_SRCS)
 bundle_fuzz_LIBS := base
 bundle_fuzz_LD := -lcrypto
 $(O)/obj/tests/fuzz/bundle_fuzz.o: CPPFLAGS += -Ifirmware/keys
+
+FUZZ += time_fuzz
+$(O)/obj/tests/fuzz/time_fuzz.o: CPPFLAGS += -Ifirmware/time
+time_fuzz_SRCS := $(time_PURE)
+time_fuzz_LIBS := run proto base
+time_fuzz_LD := $(proto_LD)

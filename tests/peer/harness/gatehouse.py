@@ -123,7 +123,7 @@ class Gatehouse:
     # ---- life
     def start(self, wait=True, is_empty=False):
         """is_empty: a fresh box, with no settings and no accounts."""
-        self.program = Program(self.place, self.name, ([need("prlimit"), "--nofile=%d" % self.files] if self.files else []) + [
+        self.program = Program(self.place, self.name, self._guard() + ([need("prlimit"), "--nofile=%d" % self.files] if self.files else []) + [
             os.path.join(BIN, "gh-super"), "--bin", BIN, "--state", self.state, "--run", self.run] + self.super_options)
         wait_for("%s has its console" % self.name, lambda: os.path.exists(self.socket), 10)
         self._retry(lambda: self.ghsh("show version\n"), 10)
@@ -140,6 +140,17 @@ class Gatehouse:
         for name, password in self.users.items():
             self._retry(lambda: self.ghsh("user add %s@%s %s\n" % (name, self.domain, password)), 10)
         return self
+
+    def _guard(self):
+        """A box that thinks the machine is its own: this machine's host name and clock are out of its reach."""
+        if "--appliance" not in self.super_options:
+            return []
+        return [need("unshare"), "--uts", need("setpriv"), "--bounding-set", "-sys_time"]
+
+    def host_name(self):
+        """The kernel's, as the box sees it."""
+        return subprocess.run([need("nsenter"), "--uts=/proc/%d/ns/uts" % self.program.pid, need("uname"), "-n"], check=True,
+                              stdout=subprocess.PIPE, text=True).stdout.strip()
 
     def _settle(self):
         wait_for("gh-s2s has its settings", self._has_settings, 10)

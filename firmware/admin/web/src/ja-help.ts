@@ -95,4 +95,9 @@ export const jaHelp: Record<string, string> = {
   'pki verify <file>...': 'certificate verify と同じです',
   'pki remove <name>': '秘密鍵を削除し、その名前のチェーンを候補から外します。稼働中のものは削除しません',
   'key delete <name>': 'どのドメインにも使われていない秘密鍵を削除します',
+  'show time': '時計：UTC と現地時刻、同期しているか、その相手とずれ',
+  'show time sources': '時刻サーバーごと：採用の有無、認証の方法、最後の応答、ずれ',
+  'time set <when>': '時刻サーバーが設定されていないときに、時計を手で合わせます',
+  'dns lookup <dns-type> <name>': 'この機器による名前解決の結果、問い合わせ先、検証の有無',
+  'dns flush [domain]': 'ネームサーバーの応答のキャッシュを、ドメイン単位またはすべて消します',
 };
