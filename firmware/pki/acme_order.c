@@ -498,7 +498,8 @@ int acme_on_kept(struct acme *a, const struct frame *f)
 		return 0; /* of an order that has ended */
 	a->ask_id = 0;
 	if (rc == ERR_AGAIN || rc == ERR_BAD_STATE) {
-		(void)snprintf(a->certificate->why, sizeof a->certificate->why, "the new chain is here and waits: another commit is under way, or not confirmed yet");
+		(void)snprintf(a->certificate->why, sizeof a->certificate->why, "the new chain is here and waits: %.*s",
+			       (int)(why.n < 300 ? why.n : 300), (const char *)why.p);
 		(void)loop_timer_set(a->loop, &a->wait, KEEP_AGAIN_MS); /* it had room before */
 		return 0;
 	}
