@@ -560,7 +560,7 @@ static void on_wait(void *arg)
 		return;
 	if (a->ask_id && a->step != STEP_KEEP) {
 		a->ask_id = 0;
-		acme_fail(a, "gh-keys does not answer", 0);
+		acme_fail(a, "gh-keys does not answer", ACME_SOON);
 	} else if (steps[a->step].waited) {
 		steps[a->step].waited(a);
 	}
@@ -596,7 +596,7 @@ void acme_down(struct acme *a, enum prog p)
 		return;
 	a->ask_id = 0;
 	if (p == PROG_KEYS)
-		acme_fail(a, "gh-keys has ended before it answered", 0);
+		acme_fail(a, "gh-keys has ended before it answered", ACME_SOON);
 	else
 		(void)loop_timer_set(a->loop, &a->wait, KEEP_AGAIN_MS); /* it had room before */
 }
