@@ -41,7 +41,8 @@ static const struct {
 	const char *type, *hint;
 } hints[] = {
 	{ "rateLimited", "the authority limits how often it may be asked" },
-	{ "unauthorized", "the authority refuses: it found no proof of the name, or the account is closed (key delete acme-account makes a new one)" },
+	{ "unauthorized", "the authority refuses: it found no proof of the name, or the account is closed "
+			  "(key delete acme-account makes a new one)" },
 	{ "externalAccountRequired", "the authority wants acme external-account id and key" },
 	{ "userActionRequired", "the authority wants you to agree to new terms" },
 	{ "accountDoesNotExist", "the authority does not know the account" },
