@@ -7,7 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CHAIN_MAX_BYTES = 240 << 10 }; /* what gh-keys reads as one file */
+enum {
+	CHAIN_MAX_BYTES = 240 << 10, /* what gh-keys reads as one file */
+	COMMITS_MAX = 30,            /* in WINDOW_MS: the history of settings shall not be pushed out by a gh-pki gone mad */
+	WINDOW_MS = 3600000,
+};
 
 static void end(struct conf *c, int rc, const char *why)
 {
@@ -42,6 +46,17 @@ static bool is_sound(struct conf *c, const struct rows *next, char why[static 51
 	return !why[0];
 }
 
+static bool is_too_often(struct conf *c)
+{
+	uint64_t now = loop_now(c->loop);
+
+	if (now - c->acme.window_ms >= WINDOW_MS) {
+		c->acme.window_ms = now;
+		c->acme.n_commits = 0;
+	}
+	return c->acme.n_commits >= COMMITS_MAX;
+}
+
 static void commit(struct conf *c)
 {
 	const struct setting_row *row = setting_row(SET_CERTIFICATE_CHAIN);
@@ -58,12 +73,19 @@ static void commit(struct conf *c)
 		rc = rows_copy(&next, &c->store.running);
 	if (!rc)
 		rc = rows_set(&next, bytes_of(path), buf_bytes(&value));
+	bool is_same = !rc && bytes_eq(buf_bytes(&value), rows_value(&c->store.running, SET_CERTIFICATE_CHAIN, bytes_of(c->acme.name)));
 	buf_fini(&value);
+	if (is_same) {
+		rows_fini(&next);
+		end(c, 0, "");
+		return;
+	}
 	if (!rc && !is_sound(c, &next, why))
 		rc = ERR_DENIED;
 	struct txn_start start = { .rows = &next, .by = "acme", .note = note };
 	if (!rc) {
 		c->acme.is_commit = true;
+		c->acme.n_commits++;
 		rc = txn_start(&c->txn, &start); /* acme_committed follows, perhaps before this returns */
 	}
 	rows_fini(&next);
@@ -150,6 +172,10 @@ int acme_on_chain(void *conf, struct chan *from, const struct frame *f)
 	if (c->acme.id && !c->acme.is_commit && c->acme.id != f->id)
 		c->acme.id = 0; /* a new gh-pki; what the old one asked is answered to nobody */
 	int rc = c->acme.id || c->txn.state != TXN_IDLE || txn_confirm_left_ms(&c->txn) ? ERR_AGAIN : check_chain(c, name, chain, &why);
+	if (!rc && is_too_often(c)) {
+		why = "more than 30 chains in one hour";
+		rc = ERR_AGAIN;
+	}
 	if (!rc && name.n >= sizeof c->acme.name)
 		rc = ERR_LIMIT;
 	if (rc) {

@@ -12,6 +12,8 @@ struct conf_acme {
 	uint32_t id;   /* of MSG_ACME_CHAIN; 0: none under way */
 	bool is_commit; /* the commit under way is this one's */
 	char name[64];
+	uint64_t window_ms; /* when the count of commits began */
+	unsigned n_commits; /* since then */
 	struct buf chain; /* as gh-keys has sorted it */
 };
 

@@ -332,6 +332,48 @@ static void names_zones_and_servers(void **state)
 	}
 }
 
+/* Certificates by ACME: each row of settings and what is found about path; NULL: nothing. */
+static void orders_need_somebody_to_ask(void **state)
+{
+#define ON "set certificate x acme on\nset acme directory https://ca.example/d\n"
+	static const struct {
+		const char *settings, *path, *text;
+		bool is_error;
+	} rows[] = {
+		{ "set certificate x acme on\n", "certificate x acme", "acme directory", true },
+		{ "set certificate x acme off\n", "certificate x acme", NULL, false },
+		{ ON, "certificate x acme", "acme listen", false },
+		{ ON "set acme listen a 192.0.2.1 80\n", "certificate x acme", NULL, false },
+		{ ON "set web listen-redirect a 192.0.2.1 80\n", "certificate x acme", NULL, false },
+		{ ON "set acme challenge tls-alpn-01\nset acme listen a 192.0.2.1 80\n", "certificate x acme", "listen-tls", false },
+		{ ON "set acme challenge tls-alpn-01\nset acme listen-tls a 192.0.2.1 443\n", "certificate x acme", NULL, false },
+		{ "set acme external-account id x\n", "acme external-account", "both", true },
+		{ "set acme external-account key x\n", "acme external-account", "both", true },
+		{ "set acme external-account key x\nset acme external-account id x\n", "acme external-account", NULL, false },
+	};
+	struct rows empty = { 0 };
+	struct keyring none = { .is_known = true };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct rows r = { 0 };
+		struct conf_text_error e;
+		struct check found;
+		const struct check_finding *about = NULL;
+		struct check_against against = { &empty, &none, NOW_S, false, NULL };
+		assert_int_equal(conf_text_parse(bytes_of(rows[i].settings), &r, &e), 0);
+		check_rows(&r, &against, &found);
+		for (size_t k = 0; k < found.n; k++)
+			about = strcmp(found.v[k].path, rows[i].path) == 0 ? &found.v[k] : about;
+		assert_int_equal(about != NULL, rows[i].text != NULL);
+		if (about) {
+			assert_non_null(strstr(about->text, rows[i].text));
+			assert_int_equal(about->is_error, rows[i].is_error);
+		}
+		rows_fini(&r);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -341,6 +383,7 @@ int main(void)
 		cmocka_unit_test(sip_rows),
 		cmocka_unit_test(nothing_listens_among_the_relays_ports),
 		cmocka_unit_test(keys_go_with_their_realm),
+		cmocka_unit_test(orders_need_somebody_to_ask),
 		cmocka_unit_test(knows_whose_network_it_is),
 		cmocka_unit_test(names_zones_and_servers),
 	};

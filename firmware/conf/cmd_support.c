@@ -86,6 +86,7 @@ static const struct part {
 	{ "alarms-history", NULL, P(PROG_LOG), "show alarms history", NULL },
 	{ "syslog", NULL, P(PROG_LOG), "show syslog", NULL },
 	{ "keys", NULL, P(PROG_KEYS), "show keys", NULL },
+	{ "acme", NULL, P(PROG_PKI), "show acme", NULL },
 	{ "identity", NULL, P(PROG_KEYS), "show identity", NULL },
 	{ "upgrade", NULL, P(PROG_UPDATE), "upgrade status", NULL },
 	{ "routes", NULL, P(PROG_SWITCH), "show routes", NULL },

@@ -338,6 +338,68 @@ static void pins_are_those_of_the_certificate(void **state)
 	}
 }
 
+/* ---- what gh-pki may have signed ---- */
+
+static void account_key_signs_nothing_for_doors(void **state)
+{
+	struct world *w = world_new();
+	const struct sign_request r = { .key = BYTES("acme-account"), .digest = BYTES("SHA256"), .data = BYTES("01234567890123456789012345678901") };
+	struct buf out;
+
+	(void)state;
+	assert_int_equal(vault_put(&w->vault, BYTES("acme-account"), key_generate(BYTES("ecdsa-p256"))), 0);
+	buf_init(&out, 1024);
+	assert_int_equal(sign(&w->vault, &r, &out), ERR_NOT_FOUND);
+	assert_int_equal(buf_len(&out), 0);
+	buf_fini(&out);
+	assert_int_equal(vault_del(&w->vault, BYTES("acme-account")), 0);
+	world_free(w);
+}
+
+/* RFC 8555 7.3.4: base64url; with padding too, as some authorities give it. */
+static void external_account_secrets(void **state)
+{
+	struct acme_secret s;
+
+	(void)state;
+	assert_int_equal(acme_secret_set(&s, BYTES("_-8")), 0);
+	assert_int_equal(s.n, 2);
+	assert_memory_equal(s.key, "\xff\xef", 2);
+	assert_int_equal(acme_secret_set(&s, BYTES("_-8=")), 0);
+	assert_int_equal(s.n, 2);
+	assert_int_equal(acme_secret_set(&s, BYTES("no secret!")), ERR_SYNTAX);
+	assert_int_equal(s.n, 0);
+	assert_int_equal(acme_secret_set(&s, BYTES_NONE), 0);
+	assert_int_equal(s.n, 0);
+}
+
+static void requests_for_an_authority_name_hosts_alone(void **state)
+{
+	const struct bytes names[] = { BYTES("a.example"), BYTES("b.example"), BYTES("a.example") };
+	const struct bytes bad[] = { BYTES("not a name") };
+	EVP_PKEY *key = key_generate(BYTES("ecdsa-p256"));
+	struct buf der;
+
+	(void)state;
+	buf_init(&der, 8192);
+	assert_int_equal(cert_request_names(key, bad, 1, &der), ERR_SYNTAX);
+	assert_int_equal(cert_request_names(key, names, 0, &der), ERR_SYNTAX);
+	assert_int_equal(cert_request_names(key, names, 3, &der), 0);
+	const uint8_t *p = buf_bytes(&der).p;
+	X509_REQ *req = d2i_X509_REQ(NULL, &p, (long)buf_len(&der));
+	assert_non_null(req);
+	assert_int_equal(X509_REQ_verify(req, key), 1);
+	assert_int_equal(X509_NAME_entry_count(X509_REQ_get_subject_name(req)), 0);
+	STACK_OF(X509_EXTENSION) *exts = X509_REQ_get_extensions(req);
+	GENERAL_NAMES *all = X509V3_get_d2i(exts, NID_subject_alt_name, NULL, NULL);
+	assert_int_equal(sk_GENERAL_NAME_num(all), 2);
+	GENERAL_NAMES_free(all);
+	sk_X509_EXTENSION_pop_free(exts, X509_EXTENSION_free);
+	X509_REQ_free(req);
+	EVP_PKEY_free(key);
+	buf_fini(&der);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -348,6 +410,9 @@ int main(void)
 		cmocka_unit_test(signatures_verify),
 		cmocka_unit_test(requests_that_are_no_signature_are_refused),
 		cmocka_unit_test(certificates_carry_the_domains),
+		cmocka_unit_test(account_key_signs_nothing_for_doors),
+		cmocka_unit_test(external_account_secrets),
+		cmocka_unit_test(requests_for_an_authority_name_hosts_alone),
 		cmocka_unit_test(pins_are_those_of_the_certificate),
 	};
 

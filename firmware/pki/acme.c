@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TICK_MS = 10000, SOON_MS = 200, NAMES_BYTES_MAX = 16 << 10 };
+enum { TICK_MS = 5000, SOON_MS = 200, SOON_AGAIN_MS = 5000, NAMES_BYTES_MAX = 16 << 10 };
 
 /* How long after the first, second, ... failure it is tried again; the last for all that follow. Authorities count failed
  * proofs by the hour. */
@@ -263,7 +263,8 @@ static uint64_t pause_ms(unsigned failures, int64_t retry_s)
 
 static void note_failure(struct acme *a, struct acme_certificate *c, const char *why, int64_t retry_s)
 {
-	uint64_t ms = pause_ms(c->failures, retry_s);
+	bool is_soon = retry_s == ACME_SOON && !c->failures;
+	uint64_t ms = is_soon ? SOON_AGAIN_MS : pause_ms(c->failures, retry_s);
 
 	(void)snprintf(c->why, sizeof c->why, "%s", why);
 	c->failures++;
@@ -271,7 +272,8 @@ static void note_failure(struct acme *a, struct acme_certificate *c, const char 
 	a->failed_n++;
 	log_warn("acme.failed", LOG_STR("certificate", c->name), LOG_STR("step", acme_step_names[a->step]), LOG_STR("why", why),
 		 LOG_INT("failures", c->failures), LOG_INT("again_s", ms / 1000));
-	alarm_raise(ALARM_ACME_FAILED, c->name, ALARM_USUAL, why);
+	if (!is_soon)
+		alarm_raise(ALARM_ACME_FAILED, c->name, ALARM_USUAL, why);
 }
 
 static void note_success(struct acme *a, struct acme_certificate *c)

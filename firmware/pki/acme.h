@@ -104,7 +104,9 @@ void acme_down(struct acme *a, enum prog p);
 /* ---- inside ---- */
 /* acme.c */
 struct acme_certificate *acme_find(struct acme *a, struct bytes name);
-/* The order under way has ended: why NULL: well. retry_s: when the authority says that it may be tried again, 0 it says nothing. */
+/* The order under way has ended: why NULL: well. retry_s: when the authority says that it may be tried again, 0 it says nothing;
+ * ACME_SOON: it is a program of this box that was away. */
+enum { ACME_SOON = -1 };
 void acme_ended(struct acme *a, const char *why, int64_t retry_s);
 /* Begins the next order that is due, unless one is under way. */
 void acme_next(struct acme *a);

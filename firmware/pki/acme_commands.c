@@ -87,7 +87,8 @@ void acme_cmd_renew(struct acme *a, struct proc_ask *ask, const struct bytes *ar
 	struct acme_certificate *c = n == 1 ? acme_find(a, args[0]) : NULL;
 
 	if (!c || !a->config.directory[0]) {
-		proc_done(ask, ERR_NOT_FOUND, c ? "there is no acme directory" : "no such certificate with acme on: set certificate * acme on, commit");
+		proc_done(ask, ERR_NOT_FOUND,
+			  c ? "there is no acme directory" : "no such certificate with acme on: set certificate * acme on, commit");
 		return;
 	}
 	if (a->certificate == c) {

@@ -41,7 +41,8 @@ static const struct {
 	const char *type, *hint;
 } hints[] = {
 	{ "rateLimited", "the authority limits how often it may be asked" },
-	{ "unauthorized", "the authority refuses: it found no proof of the name, or the account is closed (key delete acme-account makes a new one)" },
+	{ "unauthorized", "the authority refuses: it found no proof of the name, or the account is closed "
+			  "(key delete acme-account makes a new one)" },
 	{ "externalAccountRequired", "the authority wants acme external-account id and key" },
 	{ "userActionRequired", "the authority wants you to agree to new terms" },
 	{ "accountDoesNotExist", "the authority does not know the account" },
@@ -498,7 +499,8 @@ int acme_on_kept(struct acme *a, const struct frame *f)
 		return 0; /* of an order that has ended */
 	a->ask_id = 0;
 	if (rc == ERR_AGAIN || rc == ERR_BAD_STATE) {
-		(void)snprintf(a->certificate->why, sizeof a->certificate->why, "the new chain is here and waits: another commit is under way, or not confirmed yet");
+		(void)snprintf(a->certificate->why, sizeof a->certificate->why, "the new chain is here and waits: %.*s",
+			       (int)(why.n < 300 ? why.n : 300), (const char *)why.p);
 		(void)loop_timer_set(a->loop, &a->wait, KEEP_AGAIN_MS); /* it had room before */
 		return 0;
 	}
@@ -559,7 +561,7 @@ static void on_wait(void *arg)
 		return;
 	if (a->ask_id && a->step != STEP_KEEP) {
 		a->ask_id = 0;
-		acme_fail(a, "gh-keys does not answer", 0);
+		acme_fail(a, "gh-keys does not answer", ACME_SOON);
 	} else if (steps[a->step].waited) {
 		steps[a->step].waited(a);
 	}
@@ -595,7 +597,7 @@ void acme_down(struct acme *a, enum prog p)
 		return;
 	a->ask_id = 0;
 	if (p == PROG_KEYS)
-		acme_fail(a, "gh-keys has ended before it answered", 0);
+		acme_fail(a, "gh-keys has ended before it answered", ACME_SOON);
 	else
 		(void)loop_timer_set(a->loop, &a->wait, KEEP_AGAIN_MS); /* it had room before */
 }

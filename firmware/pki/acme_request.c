@@ -189,7 +189,7 @@ void acme_ask_end(struct acme *a)
 	if (chan_end(bus_chan(a->bus, PROG_KEYS, 0)) == 0 && loop_timer_set(a->loop, &a->wait, ANSWER_MS) == 0)
 		return;
 	a->ask_id = 0;
-	acme_fail(a, "gh-keys cannot be reached", 0);
+	acme_fail(a, "gh-keys cannot be reached", ACME_SOON);
 }
 
 static bool is_signing(const struct acme *a)

@@ -17,8 +17,10 @@
 
 /* RFC 7515 appendix A.3.1 and RFC 7638 3.1 (the way, with the P-256 key of the former). */
 static const struct acme_key key = {
-	{ 127, 205, 206, 39, 112, 246, 196, 93, 65, 131, 203, 238, 111, 219, 75, 123, 88, 7, 51, 53, 123, 233, 239, 19, 186, 207, 110, 60, 123, 209, 84, 69 },
-	{ 199, 241, 68, 205, 27, 189, 155, 126, 135, 44, 223, 237, 185, 238, 185, 244, 179, 105, 93, 110, 169, 11, 36, 173, 138, 70, 35, 40, 133, 136, 229, 173 },
+	{ 127, 205, 206, 39, 112, 246, 196, 93, 65, 131, 203, 238, 111, 219, 75, 123, 88, 7, 51,
+	  53, 123, 233, 239, 19, 186, 207, 110, 60, 123, 209, 84, 69 },
+	{ 199, 241, 68, 205, 27, 189, 155, 126, 135, 44, 223, 237, 185, 238, 185, 244,
+	  179, 105, 93, 110, 169, 11, 36, 173, 138, 70, 35, 40, 133, 136, 229, 173 },
 };
 
 static void key_as_jwk(void **state)
@@ -96,12 +98,13 @@ static void directory(void **state)
 	assert_string_equal(d.terms, "https://a/t");
 	assert_true(d.wants_binding);
 	assert_int_equal(acme_read_directory(BYTES("{\"newNonce\":\"https://a/n\",\"newAccount\":\"https://a/a\"}"), &d), ERR_SYNTAX);
-	assert_int_equal(acme_read_directory(BYTES("{\"newNonce\":\"https://a/n\",\"newNonce\":\"https://b/n\",\"newAccount\":\"https://a/a\",\"newOrder\":\"https://a/o\"}"), &d),
-			 ERR_SYNTAX); /* twice */
+	assert_int_equal(acme_read_directory(BYTES("{\"newNonce\":\"https://a/n\",\"newNonce\":\"https://b/n\"," /* twice */
+						   "\"newAccount\":\"https://a/a\",\"newOrder\":\"https://a/o\"}"), &d), ERR_SYNTAX);
 	assert_int_equal(acme_read_directory(BYTES("{\"newNonce\":7,\"newAccount\":\"https://a/a\",\"newOrder\":\"https://a/o\"}"), &d), ERR_SYNTAX);
 	assert_int_equal(acme_read_directory(BYTES("[]"), &d), ERR_SYNTAX);
 	assert_int_equal(acme_read_directory(BYTES(""), &d), ERR_SYNTAX);
-	assert_int_equal(acme_read_directory(BYTES("{\"newNonce\":\"https://a/\\u0000n\",\"newAccount\":\"https://a/a\",\"newOrder\":\"https://a/o\"}"), &d), ERR_SYNTAX);
+	assert_int_equal(acme_read_directory(BYTES("{\"newNonce\":\"https://a/\\u0000n\",\"newAccount\":\"https://a/a\","
+						   "\"newOrder\":\"https://a/o\"}"), &d), ERR_SYNTAX);
 }
 
 static void deep_and_long(void **state)

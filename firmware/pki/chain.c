@@ -105,7 +105,8 @@ int chain_make_alpn(const char *name, struct bytes answer, struct buf *out)
 	X509 *x = X509_new();
 	BIO *pem = BIO_new(BIO_s_mem());
 	char *text = NULL;
-	int rc = key && x && pem && fill(x, key, name, answer) && PEM_write_bio_X509(pem, x) && PEM_write_bio_PrivateKey(pem, key, NULL, NULL, 0, NULL, NULL)
+	int rc = key && x && pem && fill(x, key, name, answer) && PEM_write_bio_X509(pem, x) &&
+				 PEM_write_bio_PrivateKey(pem, key, NULL, NULL, 0, NULL, NULL)
 		     ? 0
 		     : ERR_NOMEM;
 

@@ -220,7 +220,8 @@ static void on_addresses(void *arg, const struct dns_addr_answer *a)
 		rc = ERR_NOMEM;
 	if (!rc)
 		return;
-	(void)snprintf(why, sizeof why, "%s%s", rc == ERR_DENIED ? "its address is not for us: " : "", rc == ERR_DENIED ? x->forbidden : err_text(rc));
+	(void)snprintf(why, sizeof why, "%s%s", rc == ERR_DENIED ? "its address is not for us: " : "",
+		       rc == ERR_DENIED ? x->forbidden : err_text(rc));
 	fail(x, rc, why);
 }
 

@@ -362,7 +362,8 @@ class AcmeServer:
         cert = x509.load_der_x509_certificate(der)
         names = cert.extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(x509.DNSName)
         mark = cert.extensions.get_extension_for_oid(ACME_IDENTIFIER)
-        if chosen != "acme-tls/1" or names != [name] or not mark.critical or mark.value.value != b"\x04\x20" + hashlib.sha256(answer.encode()).digest():
+        wanted = b"\x04\x20" + hashlib.sha256(answer.encode()).digest()
+        if chosen != "acme-tls/1" or names != [name] or not mark.critical or mark.value.value != wanted:
             raise ValueError("another certificate")
 
 
