@@ -9,7 +9,7 @@ import socket
 from harness.case import PeerCase
 from harness.console import Console
 from harness.opersock import Oper, err
-from harness.netns import Namespace, own_machine
+from harness.netns import Namespace, own_network
 from harness.place import TOP, Failed, port_open, wait_for
 
 FIRST, PASSWORD = "tulip-Garden-77 river", "plough horse 9 rain"
@@ -475,7 +475,7 @@ class Appliance(ClassicCase):
     def build(cls):
         if os.getuid() != 0:
             raise Failed("the network is tried as root only: it needs CAP_NET_ADMIN")
-        own_machine()
+        own_network()
         cls.far = Namespace(cls)
         cls.far.wire("port0", "far0", "10.78.1.2/24")
         cls.gh = cls.gatehouse("network.example")

@@ -11,7 +11,7 @@ from harness import raw
 from harness.case import PeerCase
 from harness.console import PROMPT, Console
 from harness.dns import Dns
-from harness.netns import Namespace, own_machine
+from harness.netns import Namespace, own_network
 from harness.place import TOP, Failed, port_open, wait_for
 from harness.prosody import Prosody
 
@@ -31,7 +31,7 @@ class FirstDay(PeerCase):
     def setUpClass(cls):
         if os.getuid() != 0:
             raise Failed("an appliance is played as root only: it needs CAP_NET_ADMIN")
-        own_machine()
+        own_network()
         super().setUpClass()
 
     @classmethod

@@ -4,6 +4,7 @@ import os
 import pty
 import re
 import select
+import socket
 import struct
 import subprocess
 import termios
@@ -11,7 +12,7 @@ import time
 
 from .place import BIN, Failed
 
-PROMPT = re.compile(r"(?m)^[A-Za-z0-9_-]{1,63}(\(\d+\)#|>) $")  # the host name may change on the way
+PROMPT = re.compile(r"(?m)^%s(\(\d+\)#|>) $" % re.escape(socket.gethostname().split(".")[0]))
 ROWS, COLUMNS = 500, 300  # nothing is paged
 
 
