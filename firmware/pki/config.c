@@ -13,6 +13,8 @@ static void complain(const char *what, struct bytes name, int rc)
 		log_warn("pki.trust", LOG_STR("what", what), LOG_BYTES("name", name), LOG_STR("reason", err_name(rc)));
 }
 
+/* The public authorities whatever `trust system` says, which is about partners: who federates with a closed circle may still
+ * have certificates from a public authority. */
 static struct tls_store *make_trust(const struct settings *s)
 {
 	struct tls_store *t = tls_store_new(NULL);
@@ -23,8 +25,7 @@ static struct tls_store *make_trust(const struct settings *s)
 		tls_store_free(t);
 		return NULL;
 	}
-	if (settings_bool(s, SET_TRUST_SYSTEM))
-		complain("trust", BYTES("system"), tls_store_trust_system(t));
+	complain("trust", BYTES("system"), tls_store_trust_system(t));
 	for (at = 0; settings_next_key(s, SET_TRUST_ANCHOR, &at, &key);)
 		complain("trust anchor", key, tls_store_trust_anchor(t, key, settings_text_at(s, SET_TRUST_ANCHOR, key)));
 	for (at = 0; settings_next_key(s, SET_TRUST_REVOCATION, &at, &key);)
