@@ -118,6 +118,16 @@ class TestNetwork(PeerCase):
         self.gh.commit("delete interface b ipv6")
         wait_for("no advertisements", lambda: accepts() == "0", 5)
 
+    def test_static_routes_are_for_the_box_and_for_answers(self):
+        self.gh.commit("set interface b routes \"10.99.0.0/16 via 10.78.2.9\"")
+        for table in ("main", "1001"):
+            wait_for("the route in %s" % table, lambda: [r.get("gateway") for r in self.ip("route", "show", "10.99.0.0/16", "table", table)] == ["10.78.2.9"], 5)
+        here("route", "del", "10.99.0.0/16", "table", "1001")
+        wait_for("it is back", lambda: self.ip("route", "show", "10.99.0.0/16", "table", "1001"), 10)
+        self.assertIn("not in a subnet", self.gh.ghsh(["set interface b routes \"10.99.0.0/16 via 10.78.1.9\"", "commit"], check=False))
+        self.gh.commit("delete interface b routes")
+        wait_for("it is gone", lambda: not self.ip("route", "show", "10.99.0.0/16", "table", "main"), 5)
+
     def test_a_missing_device_is_an_alarm(self):
         self.gh.commit("set interface c device port7")
         wait_for("an alarm", lambda: any(a["alarm"] == "NetworkDeviceMissing" for a in self.gh.records("show", "alarms")), 10)
