@@ -6,7 +6,7 @@ gh-conf_SRCS := firmware/conf/conf.c firmware/conf/txn.c firmware/conf/store.c f
 	firmware/conf/cmd_settings.c firmware/conf/cmd_commit.c firmware/conf/cmd_show.c firmware/conf/cmd_metrics.c firmware/conf/cmd_log_debug.c firmware/conf/cmd_support.c firmware/conf/support_archive.c \
 	firmware/conf/cmd_certificate.c firmware/conf/acme.c firmware/conf/cmd_turn.c firmware/conf/cmd_capture.c firmware/conf/cmd_box.c firmware/conf/cmd_upgrade.c \
 	firmware/conf/transfer.c firmware/conf/backup_part.c firmware/conf/backup_save.c firmware/conf/backup_restore.c \
-	firmware/conf/backup_decide.c firmware/conf/firewall.c firmware/conf/offers.c \
+	firmware/conf/backup_decide.c firmware/conf/firewall.c firmware/conf/planes.c firmware/conf/offers.c \
 	firmware/conf/scrypt.c firmware/conf/hasher.c firmware/conf/account.c firmware/conf/accounts.c firmware/conf/factory.c \
 	firmware/conf/throttle.c firmware/conf/totp.c firmware/conf/quality.c firmware/conf/rights.c firmware/conf/login.c \
 	firmware/conf/cmd_operator.c firmware/conf/cmd_operator_show.c firmware/conf/cmd_totp.c firmware/conf/cmd_audit.c firmware/conf/trail.c firmware/conf/approval.c \
@@ -22,7 +22,7 @@ txn_test_SRCS := firmware/conf/txn.c firmware/conf/store.c firmware/conf/rows.c 
 	firmware/conf/conf_text.c firmware/conf/listeners.c
 txn_test_LIBS := run proto base
 txn_test_LD := -levent_core -lexpat -lidn2 -licuuc -lcrypto
-check_test_SRCS := firmware/conf/check.c firmware/conf/cert.c firmware/conf/keyring.c firmware/conf/listeners.c \
+check_test_SRCS := firmware/conf/check.c firmware/conf/planes.c firmware/conf/cert.c firmware/conf/keyring.c firmware/conf/listeners.c \
 	firmware/conf/rows.c firmware/conf/entry.c firmware/conf/conf_text.c
 check_test_LIBS := net run proto base
 check_test_LD := -levent_core -lexpat -lidn2 -licuuc -lssl -lcrypto
@@ -46,7 +46,7 @@ oper_test_LIBS := $(gh-conf_LIBS)
 oper_test_LD := $(gh-conf_LD)
 
 UNIT += firmware/conf/firewall_test
-firewall_test_SRCS := firmware/conf/firewall.c firmware/conf/listeners.c firmware/conf/rows.c firmware/conf/entry.c \
+firewall_test_SRCS := firmware/conf/firewall.c firmware/conf/planes.c firmware/conf/listeners.c firmware/conf/rows.c firmware/conf/entry.c \
 	firmware/conf/conf_text.c
 firewall_test_LIBS := run proto base
 firewall_test_LD := -lexpat -lidn2 -licuuc -lcrypto

@@ -5,6 +5,7 @@
 #include "run/service.h"
 #include "cert.h"
 #include "listeners.h"
+#include "planes.h"
 
 #include <stdio.h>
 
@@ -506,6 +507,30 @@ static void check_acme(const struct rows *r, struct check *c)
 	}
 }
 
+static void check_place(const struct rows *r, enum plane plane, const char *addr, const struct row_item *item, struct check *c)
+{
+	char text[160];
+
+	if (planes_refuse(r, plane, addr, text))
+		add(c, true, item->path, text);
+}
+
+/* Services stay on the interfaces of their plane. */
+static void check_planes(const struct rows *r, struct check *c)
+{
+	struct listener l;
+	char host[256];
+	uint16_t port;
+
+	for (size_t i = 0; listeners_next(r, &i, &l);)
+		check_place(r, service_of(l.prog)->plane, l.addr, l.item, c);
+	for (size_t i = 0; i < r->n; i++) {
+		enum setting id = r->v[i].row->id;
+		if ((id == SET_SSH_LISTEN || id == SET_TURN_RELAY_ADDRESS) && setting_split_host(r->v[i].value, 0, host, &port) == 0)
+			check_place(r, id == SET_SSH_LISTEN ? PLANE_MGMT : PLANE_DMZ, host, &r->v[i], c);
+	}
+}
+
 /* Without gh-priv nobody would do it. */
 static void check_network(const struct rows *r, bool is_appliance, struct check *c)
 {
@@ -533,5 +558,6 @@ void check_rows(const struct rows *r, const struct check_against *against, struc
 	check_dns(r, out);
 	check_snmp(r, out);
 	check_acme(r, out);
+	check_planes(r, out);
 	check_network(r, against->is_appliance, out);
 }

@@ -374,6 +374,42 @@ static void orders_need_somebody_to_ask(void **state)
 	}
 }
 
+static void services_stay_on_their_plane(void **state)
+{
+	static const char two[] = "set interface a ipv4-address 192.0.2.1/24 192.0.2.10/24\nset interface a ipv6-address 2001:db8::1/64\n"
+				  "set interface b ipv4-address 198.51.100.1/24\nset interface a plane dmz\nset interface b plane management\n";
+	static const struct {
+		const char *lines, *path, *text;
+	} rows[] = {
+		{ "set ssh listen x 192.0.2.1 22\n", "ssh listen x", "interface a has this address, and is of plane dmz" },
+		{ "set ssh listen x 192.0.2.10 22\n", "ssh listen x", "interface a has this address" },
+		{ "set ssh listen x 192.0.2.100 22\n", "ssh listen x", NULL }, /* nobody's: by DHCP, perhaps */
+		{ "set ssh listen x [2001:db8:0::1]:22\n", "ssh listen x", "plane management" },
+		{ "set ssh listen x 198.51.100.1 22\n", "ssh listen x", NULL },
+		{ "set ssh listen x 0.0.0.0 22\n", "ssh listen x", NULL },
+		{ "set ssh listen x 127.0.0.1 22\n", "ssh listen x", NULL },
+		{ "set federation listen x 192.0.2.1 5269\n", "federation listen x", NULL },
+		{ "set federation listen x 198.51.100.1 5269\n", "federation listen x", "plane management" },
+		{ "set access listen x 192.0.2.1 5222\n", "access listen x", "services of plane core" },
+		{ "set access listen x 0.0.0.0 5222\n", "access listen x", "no interface is of plane core" },
+		{ "set turn relay-address x 198.51.100.1\n", "turn relay-address x", "services of plane dmz" },
+		{ "set turn relay-address x 192.0.2.1\n", "turn relay-address x", NULL },
+	};
+	char lines[1024];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		snprintf(lines, sizeof lines, "%s%s", two, rows[i].lines);
+		expect_lines(lines, rows[i].path, true, rows[i].text);
+	}
+	/* Without planes nothing is held apart. */
+	expect_lines("set interface a ipv4-address 192.0.2.1/24\nset ssh listen x 192.0.2.1 22\n", "ssh listen x", true, NULL);
+	/* One of any plane takes all, until there is one for management. */
+	expect_lines("set interface a ipv4-address 192.0.2.1/24\nset interface b plane dmz\nset ssh listen x 192.0.2.1 22\n", "ssh listen x", true, NULL);
+	expect_lines("set interface a ipv4-address 192.0.2.1/24\nset interface b plane management\nset ssh listen x 192.0.2.1 22\n", "ssh listen x", true,
+		     "is of plane any");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -386,6 +422,7 @@ int main(void)
 		cmocka_unit_test(orders_need_somebody_to_ask),
 		cmocka_unit_test(knows_whose_network_it_is),
 		cmocka_unit_test(names_zones_and_servers),
+		cmocka_unit_test(services_stay_on_their_plane),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

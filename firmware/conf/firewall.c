@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "listeners.h"
+#include "planes.h"
 #include "run/service.h"
 
 #include <arpa/inet.h>
@@ -10,10 +11,10 @@
 
 enum { PORT_MAX = 65535 };
 
-/* Where packets may go to: "ip daddr 192.0.2.1", or a whole family. */
+/* Where packets may come in and go to: "meta iifgroup { 100 } ip daddr 192.0.2.1", or a whole family. */
 struct place {
-	char match[24 + INET6_ADDRSTRLEN];
-	bool is_loopback;
+	char match[64 + INET6_ADDRSTRLEN];
+	bool is_shut; /* nobody may come: an address of this machine's own, or no interface is of the plane */
 };
 
 static const char head[] =
@@ -42,28 +43,45 @@ static const char tail[] =
 	"\t}\n"
 	"}\n";
 
-/* The address is written anew from its bits, so that no text of a setting becomes a rule. */
-static int place_of(const char *addr, struct place *out)
+/* By which interfaces: gh-priv gives their devices groups. */
+static void put_interfaces(unsigned allowed, struct place *out)
 {
+	size_t n = 0;
+
+	for (unsigned i = 0; allowed != PLANES_EVERY && i < PLANES_INTERFACES; i++)
+		if (allowed & 1u << i)
+			n += (size_t)snprintf(out->match + n, sizeof out->match - n, "%s%u", n ? ", " : "meta iifgroup { ", PLANES_GROUP + i);
+	if (n)
+		snprintf(out->match + n, sizeof out->match - n, " } ");
+}
+
+/* The address is written anew from its bits, so that no text of a setting becomes a rule. */
+static int place_of(const struct rows *r, enum plane plane, const char *addr, struct place *out)
+{
+	unsigned allowed = planes_allow(r, plane);
 	struct in_addr v4;
 	struct in6_addr v6;
 	char text[INET6_ADDRSTRLEN];
 
+	*out = (struct place){ .is_shut = allowed == 0 };
+	put_interfaces(allowed, out);
+	char *at = out->match + strlen(out->match);
+	size_t room = sizeof out->match - strlen(out->match);
 	if (inet_pton(AF_INET, addr, &v4) == 1) {
-		out->is_loopback = ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
+		out->is_shut |= ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
 		if (v4.s_addr == htonl(INADDR_ANY))
-			snprintf(out->match, sizeof out->match, "meta nfproto ipv4");
+			snprintf(at, room, "meta nfproto ipv4");
 		else
-			snprintf(out->match, sizeof out->match, "ip daddr %s", inet_ntop(AF_INET, &v4, text, sizeof text));
+			snprintf(at, room, "ip daddr %s", inet_ntop(AF_INET, &v4, text, sizeof text));
 		return 0;
 	}
 	if (inet_pton(AF_INET6, addr, &v6) != 1)
 		return ERR_SYNTAX;
-	out->is_loopback = IN6_IS_ADDR_LOOPBACK(&v6);
+	out->is_shut |= IN6_IS_ADDR_LOOPBACK(&v6);
 	if (IN6_IS_ADDR_UNSPECIFIED(&v6)) /* listeners of IPv6 take IPv6 alone (gh-super) */
-		snprintf(out->match, sizeof out->match, "meta nfproto ipv6");
+		snprintf(at, room, "meta nfproto ipv6");
 	else
-		snprintf(out->match, sizeof out->match, "ip6 daddr %s", inet_ntop(AF_INET6, &v6, text, sizeof text));
+		snprintf(at, room, "ip6 daddr %s", inet_ntop(AF_INET6, &v6, text, sizeof text));
 	return 0;
 }
 
@@ -75,11 +93,11 @@ static int put_listeners(const struct rows *r, struct buf *out, bool *has_relay)
 
 	while (listeners_next(r, &at, &l)) {
 		const struct service_listener *s = service_listener(bytes_of(l.name));
-		int rc = place_of(l.addr, &to);
-		if (rc < 0 || !s)
-			return ERR_SYNTAX;
+		int rc = s ? place_of(r, service_of(s->prog)->plane, l.addr, &to) : ERR_SYNTAX;
+		if (rc)
+			return rc;
 		*has_relay |= l.prog == PROG_TURN;
-		if (!to.is_loopback && l.port != 0)
+		if (!to.is_shut && l.port != 0)
 			buf_putf(out, "\t\t%s %s dport %u accept comment \"%s\"\n", to.match,
 				 s->is_datagram ? "udp" : "tcp", l.port, l.name);
 	}
@@ -96,10 +114,10 @@ static int put_ssh(const struct rows *r, struct buf *out)
 	for (size_t i = 0; i < r->n; i++) {
 		if (r->v[i].row->id != SET_SSH_LISTEN || setting_split_host(r->v[i].value, 0, host, &port) == ERR_NOT_FOUND)
 			continue;
-		int rc = place_of(host, &to);
+		int rc = place_of(r, PLANE_MGMT, host, &to);
 		if (rc)
 			return rc;
-		if (!to.is_loopback && port != 0)
+		if (!to.is_shut && port != 0)
 			buf_putf(out, "\t\t%s tcp dport %u accept comment \"ssh\"\n", to.match, port);
 	}
 	return 0;
@@ -122,8 +140,8 @@ static int put_relay(const struct rows *r, struct buf *out)
 			continue;
 		rc = setting_split_host(r->v[i].value, 0, host, &port);
 		if (rc == 0)
-			rc = place_of(host, &to);
-		if (rc == 0 && !to.is_loopback)
+			rc = place_of(r, PLANE_DMZ, host, &to);
+		if (rc == 0 && !to.is_shut)
 			buf_putf(out, "\t\t%s %s dport %u-%u accept comment \"relay\"\n", to.match,
 				 has_tcp ? "meta l4proto { 6, 17 } th" : "udp", (unsigned)first, (unsigned)last);
 	}

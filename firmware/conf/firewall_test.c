@@ -83,6 +83,39 @@ static void relay_ports_are_open_with_the_relay(void **state)
 		    "\t\tip6 daddr 2001:db8::1 meta l4proto { 6, 17 } th dport 49152-65535 accept comment \"relay\"\n");
 }
 
+/* Interfaces are known by the groups of their devices: 100 is a. */
+static void planes_are_held_apart(void **state)
+{
+	static const char all[] = "set federation listen a 0.0.0.0 5269\nset access listen a 192.0.2.1 5222\nset ssh listen a 0.0.0.0 22\n";
+	static const struct {
+		const char *planes, *s2s, *c2s, *ssh;
+	} rows[] = {
+		{ "set interface a plane any\n", "", "", "" },
+		{ "set interface a plane dmz\nset interface b plane core\nset interface c plane management\n", "meta iifgroup { 100 } ",
+		  "meta iifgroup { 101 } ", "meta iifgroup { 102 } " },
+		{ "set interface a plane dmz\nset interface b ipv4 off\n", "meta iifgroup { 100, 101 } ", "meta iifgroup { 101 } ", "meta iifgroup { 101 } " },
+		{ "set interface a plane any\nset interface d plane management\n", "meta iifgroup { 100 } ", "meta iifgroup { 100 } ", "meta iifgroup { 103 } " },
+		{ "set interface b plane dmz\n", "meta iifgroup { 101 } ", NULL, NULL },
+	};
+	char settings[512], want[512];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		size_t n = 0;
+		snprintf(settings, sizeof settings, "%s%s", all, rows[i].planes);
+		want[0] = 0;
+		if (rows[i].c2s)
+			n += (size_t)snprintf(want + n, sizeof want - n, "\t\t%sip daddr 192.0.2.1 tcp dport 5222 accept comment \"c2s\"\n", rows[i].c2s);
+		n += (size_t)snprintf(want + n, sizeof want - n, "\t\t%smeta nfproto ipv4 tcp dport 5269 accept comment \"s2s\"\n", rows[i].s2s);
+		if (rows[i].ssh)
+			(void)snprintf(want + n, sizeof want - n, "\t\t%smeta nfproto ipv4 tcp dport 22 accept comment \"ssh\"\n", rows[i].ssh);
+		assert_adds(settings, want);
+	}
+	assert_adds("set turn relay-address a 192.0.2.1\nset turn listen-udp a 192.0.2.1 3478\nset interface a plane core\nset interface b plane dmz\n",
+		    "\t\tmeta iifgroup { 101 } ip daddr 192.0.2.1 udp dport 3478 accept comment \"turn-udp\"\n"
+		    "\t\tmeta iifgroup { 101 } ip daddr 192.0.2.1 udp dport 49152-65535 accept comment \"relay\"\n");
+}
+
 static void a_full_buffer_is_an_error(void **state)
 {
 	struct rows none = { 0 };
@@ -101,6 +134,7 @@ int main(void)
 		cmocka_unit_test(listeners_are_open_on_their_address),
 		cmocka_unit_test(what_is_off_is_not_open),
 		cmocka_unit_test(relay_ports_are_open_with_the_relay),
+		cmocka_unit_test(planes_are_held_apart),
 		cmocka_unit_test(a_full_buffer_is_an_error),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,6 +41,8 @@ static void put_lease(struct priv *p, struct proc_ask *ask, const struct wanted_
 	put_servers(ask, "dhcp_ntp", l->ntp, has ? l->n_ntp : 0);
 }
 
+static const char *const planes[] = { "any", "dmz", "core", "management" }; /* as in the setting's row */
+
 /* w NULL: a device without an interface. */
 static void put_link(struct priv *p, struct proc_ask *ask, const struct wanted_interface *w, const struct have_link *l)
 {
@@ -50,6 +52,8 @@ static void put_link(struct priv *p, struct proc_ask *ask, const struct wanted_i
 	proc_record_begin(ask);
 	proc_record_str(ask, "interface", w ? w->name : "");
 	proc_record_str(ask, "device", l->name);
+	if (w)
+		proc_record_str(ask, "plane", planes[w->plane]);
 	proc_record_str(ask, "link", !l->is_up ? "down" : l->has_carrier ? "up" : "no carrier");
 	snprintf(mac, sizeof mac, "%02x:%02x:%02x:%02x:%02x:%02x", l->mac[0], l->mac[1], l->mac[2], l->mac[3], l->mac[4], l->mac[5]);
 	proc_record_str(ask, "mac", mac);
@@ -93,6 +97,7 @@ static void on_interfaces(void *arg, struct proc_ask *ask, const struct bytes *a
 		bool is_free = p->have.links[k].is_ethernet;
 		for (size_t i = 0; i < p->wanted.n; i++)
 			is_free &= plan_device(&p->wanted.v[i], &p->have) != &p->have.links[k];
+		is_free &= p->have.links[k].master == 0;
 		if (is_free)
 			put_link(p, ask, NULL, &p->have.links[k]);
 	}

@@ -8,18 +8,18 @@
 #include <stdio.h>
 
 enum {
-	PASSES_MAX = 5,       /* an address that goes takes others and routes along */
+	PASSES_MAX = 8,       /* a bond, its members, a VLAN on it, addresses; one that goes takes others and routes along */
 	AGAIN_MS = 10 * 1000, /* after a refusal */
 };
 
 /* For the log: what a step is about. */
 static void step_text(const struct step *s, char *out, size_t room)
 {
-	static const char *const names[] = { "link", "add address", "add route", "add rule", "remove rule", "remove route",
-					     "remove address" };
+	static const char *const names[] = { "add device", "bond member", "link", "add address", "add route", "add rule",
+					     "remove rule", "remove route", "remove address", "remove device" };
 	char text[NET_ADDRESS_TEXT] = "";
 
-	if (s->kind == STEP_LINK)
+	if (s->kind <= STEP_LINK || s->kind == STEP_DEVICE_DEL)
 		snprintf(text, sizeof text, "%s", s->link.name);
 	else if (s->kind == STEP_ADDRESS_ADD || s->kind == STEP_ADDRESS_DEL)
 		(void)net_address_text(&s->address.address, text);
@@ -49,13 +49,24 @@ static int do_steps(struct priv *p)
 	return rc;
 }
 
+static const char *missing_member(const struct priv *p, const struct wanted_interface *w)
+{
+	for (unsigned m = 0; m < w->n_members; m++)
+		if (!plan_card(&p->have, w->members[m]))
+			return w->members[m];
+	return NULL;
+}
+
 static void tell_missing(const struct priv *p)
 {
 	for (size_t i = 0; i < p->wanted.n; i++) {
 		const struct wanted_interface *w = &p->wanted.v[i];
 		if (!p->plan.device[i])
 			log_warn("net.device.missing", LOG_STR("interface", w->name), LOG_STR("device", w->device));
-		alarm_set(ALARM_NETWORK_DEVICE, w->name, !p->plan.device[i], NULL);
+		const char *missing = p->plan.device[i] ? missing_member(p, w) : w->device;
+		if (missing && p->plan.device[i])
+			log_warn("net.device.missing", LOG_STR("interface", w->name), LOG_STR("device", missing));
+		alarm_set(ALARM_NETWORK_DEVICE, w->name, missing != NULL, missing);
 	}
 }
 
@@ -67,6 +78,11 @@ static void set_knobs(struct priv *p)
 		bool is_on = p->wanted.v[i].ipv6 == WANTED_AUTO;
 		if (!l || knobs_accept(&p->knobs, l->name, is_on) == 0 || !is_on)
 			continue;
+		if (l->index > p->last_device) { /* made by us meanwhile: there is a knob for it at the next start */
+			log_info("net.again", LOG_STR("device", l->name));
+			proc_exit(p->proc, 0);
+			return;
+		}
 		snprintf(p->refused, sizeof p->refused, "%s cannot be told to take routers' advertisements", l->name);
 		log_warn("net.refused", LOG_STR("step", l->name), LOG_STR("why", p->refused));
 	}
@@ -74,7 +90,7 @@ static void set_knobs(struct priv *p)
 
 void priv_converge(struct priv *p)
 {
-	int rc = 0;
+	int rc = 0, first = 0;
 
 	p->refused[0] = 0;
 	lease_add_all(p, &p->effective);
@@ -85,8 +101,11 @@ void priv_converge(struct priv *p)
 			log_warn("net.refused", LOG_STR("step", "read"), LOG_STR("why", err_text(rc)));
 			break;
 		}
-		if (pass == 0)
-			set_knobs(p);
+		for (size_t i = 0; p->last_device == 0 && pass == 0 && i < p->have.n_links; i++)
+			first = p->have.links[i].index > first ? p->have.links[i].index : first;
+		if (p->last_device == 0)
+			p->last_device = first;
+		set_knobs(p);
 		plan_make(&p->effective, &p->have, &p->plan);
 		if (p->plan.n == 0)
 			break;

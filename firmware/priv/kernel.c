@@ -13,6 +13,7 @@
 #include <netlink/netlink.h>
 #include <netlink/route/addr.h>
 #include <netlink/route/link.h>
+#include <netlink/route/link/vlan.h>
 #include <netlink/route/nexthop.h>
 #include <netlink/route/route.h>
 #include <netlink/route/rule.h>
@@ -104,6 +105,21 @@ static struct net_address address_of(struct nl_addr *a, int family)
 	return out;
 }
 
+/* libnl does not read a bond's mode: the alias that we give it tells. */
+static const char lacp_alias[] = "802.3ad", backup_alias[] = "active-backup";
+
+/* Only devices that we made, by their names: "vlan-a". */
+static enum wanted_kind kind_of(struct rtnl_link *l)
+{
+	const char *name = rtnl_link_get_name(l), *kind = rtnl_link_get_type(l);
+
+	if (!name || !kind || strlen(name) != 6 || name[5] < 'a' || name[5] >= 'a' + NET_INTERFACES_MAX)
+		return WANTED_CARD;
+	if (strcmp(kind, "vlan") == 0 && memcmp(name, "vlan-", 5) == 0)
+		return WANTED_VLAN;
+	return strcmp(kind, "bond") == 0 && memcmp(name, "bond-", 5) == 0 ? WANTED_BOND : WANTED_CARD;
+}
+
 static uint32_t carrier_changes_of(struct rtnl_link *l)
 {
 	uint32_t n = 0;
@@ -123,10 +139,20 @@ static int read_links(struct kernel *k, struct have *out)
 		const char *name = rtnl_link_get_name(l), *kind = rtnl_link_get_type(l);
 		struct nl_addr *mac = rtnl_link_get_addr(l);
 		unsigned flags = rtnl_link_get_flags(l);
+		enum wanted_kind made = kind_of(l);
 		*to = (struct have_link){ .index = rtnl_link_get_ifindex(l), .mtu = rtnl_link_get_mtu(l),
 			.group = rtnl_link_get_group(l), .is_up = flags & IFF_UP, .has_carrier = rtnl_link_get_carrier(l),
 			.carrier_changes = carrier_changes_of(l),
 			.is_ethernet = rtnl_link_get_arptype(l) == ARPHRD_ETHER && (!kind || strcmp(kind, "veth") == 0) };
+		to->kind = made;
+		to->master = rtnl_link_get_master(l);
+		if (made == WANTED_VLAN) {
+			to->parent = rtnl_link_get_link(l);
+			to->vlan = (uint16_t)rtnl_link_vlan_get_id(l);
+		}
+		const char *alias = rtnl_link_get_ifalias(l);
+		to->is_lacp = made == WANTED_BOND && alias && strcmp(alias, lacp_alias) == 0;
+		to->is_unfinished = made == WANTED_BOND && !alias;
 		if (name)
 			strncpy(to->name, name, sizeof to->name - 1);
 		if (mac && nl_addr_get_len(mac) == sizeof to->mac)
@@ -252,6 +278,116 @@ static int do_link(struct kernel *k, const struct have_link *l)
 	return rc;
 }
 
+/* The attributes that libnl has no words for. */
+static int put_bond(struct nl_msg *m, const struct have_link *l)
+{
+	enum { MODE_ACTIVE_BACKUP = 1, MODE_LACP = 4, LOOK_MS = 100, HASH_LAYER34 = 1 };
+	struct nlattr *info = nla_nest_start(m, IFLA_LINKINFO);
+	if (!info || nla_put_string(m, IFLA_INFO_KIND, "bond") < 0)
+		return -NLE_NOMEM;
+	struct nlattr *data = nla_nest_start(m, IFLA_INFO_DATA);
+	if (!data || nla_put_u8(m, IFLA_BOND_MODE, l->is_lacp ? MODE_LACP : MODE_ACTIVE_BACKUP) < 0 ||
+	    nla_put_u32(m, IFLA_BOND_MIIMON, LOOK_MS) < 0 || (l->is_lacp && nla_put_u8(m, IFLA_BOND_XMIT_HASH_POLICY, HASH_LAYER34) < 0))
+		return -NLE_NOMEM;
+	nla_nest_end(m, data);
+	nla_nest_end(m, info);
+	return 0;
+}
+
+static int add_bond(struct kernel *k, const struct have_link *l)
+{
+	struct ifinfomsg head = { .ifi_family = AF_UNSPEC };
+	struct nl_msg *m = nlmsg_alloc_simple(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+	int rc = -NLE_NOMEM;
+
+	if (m && nlmsg_append(m, &head, sizeof head, NLMSG_ALIGNTO) == 0 && nla_put_string(m, IFLA_IFNAME, l->name) == 0)
+		rc = put_bond(m, l);
+	if (rc) {
+		nlmsg_free(m);
+		return rc;
+	}
+	return nl_send_sync(k->ask, m); /* frees it */
+}
+
+/* By name: how a bond begins with an alias. */
+static int name_mode(struct kernel *k, const struct have_link *l)
+{
+	struct rtnl_link *who = rtnl_link_alloc(), *as = rtnl_link_alloc();
+	int rc = -NLE_NOMEM;
+
+	if (who && as) {
+		rtnl_link_set_name(who, l->name);
+		rtnl_link_set_ifalias(as, l->is_lacp ? lacp_alias : backup_alias);
+		rc = rtnl_link_change(k->ask, who, as, 0);
+	}
+	if (who)
+		rtnl_link_put(who);
+	if (as)
+		rtnl_link_put(as);
+	return rc;
+}
+
+static int add_vlan(struct kernel *k, const struct have_link *l)
+{
+	struct rtnl_link *as = rtnl_link_vlan_alloc();
+	int rc = as ? rtnl_link_vlan_set_id(as, l->vlan) : -NLE_NOMEM;
+
+	if (!rc) {
+		rtnl_link_set_name(as, l->name);
+		rtnl_link_set_link(as, l->parent);
+		rc = rtnl_link_add(k->ask, as, NLM_F_CREATE | NLM_F_EXCL);
+	}
+	if (as)
+		rtnl_link_put(as);
+	return rc;
+}
+
+static int do_device(struct kernel *k, const struct have_link *l, bool is_add)
+{
+	struct rtnl_link *who = NULL;
+	int rc;
+
+	if (is_add && l->kind == WANTED_VLAN)
+		return add_vlan(k, l);
+	if (is_add) {
+		rc = add_bond(k, l);
+		return rc ? rc : name_mode(k, l);
+	}
+	who = rtnl_link_alloc();
+	if (!who)
+		return -NLE_NOMEM;
+	rtnl_link_set_ifindex(who, l->index);
+	rc = rtnl_link_delete(k->ask, who);
+	rtnl_link_put(who);
+	return rc;
+}
+
+static int take_down(struct kernel *k, int index)
+{
+	struct rtnl_link *who = rtnl_link_alloc(), *as = rtnl_link_alloc();
+	int rc = -NLE_NOMEM;
+
+	if (who && as) {
+		rtnl_link_set_ifindex(who, index);
+		rtnl_link_unset_flags(as, IFF_UP);
+		rc = rtnl_link_change(k->ask, who, as, 0);
+	}
+	if (who)
+		rtnl_link_put(who);
+	if (as)
+		rtnl_link_put(as);
+	return rc;
+}
+
+/* A bond takes devices that are down, and sets them up. */
+static int do_master(struct kernel *k, const struct have_link *l)
+{
+	if (!l->master)
+		return rtnl_link_release_ifindex(k->ask, l->index);
+	int rc = l->is_up ? take_down(k, l->index) : 0;
+	return rc ? rc : rtnl_link_enslave_ifindex(k->ask, l->master, l->index);
+}
+
 static int do_address(struct kernel *k, const struct have_address *a, bool is_add)
 {
 	struct rtnl_addr *to = rtnl_addr_alloc();
@@ -350,6 +486,13 @@ int kernel_do(struct kernel *k, const struct step *s, const char **why)
 	int rc = 0;
 
 	switch (s->kind) {
+	case STEP_DEVICE_ADD:
+	case STEP_DEVICE_DEL:
+		rc = do_device(k, &s->link, is_add);
+		break;
+	case STEP_MASTER:
+		rc = do_master(k, &s->link);
+		break;
 	case STEP_LINK:
 		rc = do_link(k, &s->link);
 		break;

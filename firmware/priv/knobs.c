@@ -8,6 +8,16 @@
 #include <string.h>
 #include <unistd.h>
 
+static void make_later_ones_deaf(int dir)
+{
+	int fd = openat(dir, "default/accept_ra", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	(void)!pwrite(fd, "0\n", 2, 0); /* then advertised addresses are taken away again, one by one */
+	(void)close(fd); /* written or not */
+}
+
 void knobs_open(struct knobs *k)
 {
 	DIR *d = opendir("/proc/sys/net/ipv6/conf");
@@ -24,8 +34,10 @@ void knobs_open(struct knobs *k)
 		k->v[k->n].fd = fd;
 		snprintf(k->v[k->n++].device, IF_NAMESIZE, "%.*s", IF_NAMESIZE - 1, e->d_name);
 	}
-	if (d)
+	if (d) {
+		make_later_ones_deaf(dirfd(d));
 		(void)closedir(d); /* read only */
+	}
 }
 
 int knobs_accept(const struct knobs *k, const char *device, bool is_on)

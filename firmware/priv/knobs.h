@@ -1,5 +1,6 @@
 /* knobs.h - whether a device listens to routers' advertisements (RFC 4861 6.3.4). The kernel has this as files only: those
- * of the devices that are there are opened before the fence. A device that comes later wants a restart of gh-priv. */
+ * of the devices that are there are opened before the fence. Devices that come later begin deaf; to hear they want a restart of
+ * gh-priv. */
 #ifndef PRIV_KNOBS_H
 #define PRIV_KNOBS_H
 

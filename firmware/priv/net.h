@@ -10,6 +10,8 @@
 enum {
 	NET_INTERFACES_MAX = 4, /* a to d (G-NET-01) */
 	NET_ADDRESSES_MAX = 12, /* of one interface, both families */
+	NET_ROUTES_MAX = 16,    /* static ones of one interface */
+	NET_MEMBERS_MAX = 4,    /* of a bond */
 	NET_DEVICE_MAX = 17,    /* letters: a MAC address; names have 15 at most */
 	NET_GROUP = 100,        /* device group of interface a; the packet filter knows interfaces by it */
 	NET_TABLE = 1000,       /* routing table and priority of rules of interface a */

@@ -24,17 +24,21 @@ static bool has_mac(const struct have_link *l, const char *text)
 	return strcasecmp(own, text) == 0;
 }
 
-const struct have_link *plan_device(const struct wanted_interface *i, const struct have *h)
+const struct have_link *plan_card(const struct have *h, const char *device)
+{
+	for (size_t k = 0; k < h->n_links; k++)
+		if (h->links[k].is_ethernet && (strcmp(h->links[k].name, device) == 0 || has_mac(&h->links[k], device)))
+			return &h->links[k];
+	return NULL;
+}
+
+/* The one with the next higher index, place times. */
+static const struct have_link *card_at(const struct have *h, unsigned place)
 {
 	const struct have_link *found = NULL;
-	unsigned place = wanted_place(i);
 	int last = 0;
 
-	for (size_t k = 0; i->device[0] && k < h->n_links; k++)
-		if (h->links[k].is_ethernet && (strcmp(h->links[k].name, i->device) == 0 || has_mac(&h->links[k], i->device)))
-			return &h->links[k];
-	/* The one with the next higher index, place times. */
-	for (unsigned n = 0; !i->device[0] && n <= place; n++) {
+	for (unsigned n = 0; n <= place; n++) {
 		found = NULL;
 		for (size_t k = 0; k < h->n_links; k++) {
 			const struct have_link *l = &h->links[k];
@@ -46,6 +50,44 @@ const struct have_link *plan_device(const struct wanted_interface *i, const stru
 		last = found->index;
 	}
 	return found;
+}
+
+/* Of devices that we make. */
+static const struct have_link *made(const struct have *h, const char *name)
+{
+	for (size_t k = 0; k < h->n_links; k++)
+		if (h->links[k].kind != WANTED_CARD && strcmp(h->links[k].name, name) == 0)
+			return &h->links[k];
+	return NULL;
+}
+
+static const struct have_link *parent_of(const struct wanted_interface *i, const struct have *h)
+{
+	const struct have_link *bond = made(h, i->device);
+
+	return bond && bond->kind == WANTED_BOND ? bond : plan_card(h, i->device);
+}
+
+static struct have_link as_wanted(const struct wanted_interface *i, const struct have *h)
+{
+	struct have_link l = { .kind = i->kind, .is_lacp = i->kind == WANTED_BOND && i->is_lacp };
+
+	snprintf(l.name, sizeof l.name, "%s-%s", i->kind == WANTED_VLAN ? "vlan" : "bond", i->name);
+	if (i->kind == WANTED_VLAN) {
+		const struct have_link *parent = parent_of(i, h);
+		l.parent = parent ? parent->index : 0;
+		l.vlan = i->vlan;
+	}
+	return l;
+}
+
+const struct have_link *plan_device(const struct wanted_interface *i, const struct have *h)
+{
+	if (i->kind == WANTED_CARD)
+		return i->device[0] ? plan_card(h, i->device) : card_at(h, wanted_place(i));
+	const struct have_link want = as_wanted(i, h), *l = made(h, want.name);
+	bool is_right = l && l->kind == want.kind && l->parent == want.parent && l->vlan == want.vlan && l->is_lacp == want.is_lacp && !l->is_unfinished;
+	return is_right ? l : NULL;
 }
 
 const struct have_link *plan_find(const struct have *h, int index)
@@ -69,12 +111,71 @@ static bool is_our_group(unsigned group)
 	return group >= NET_GROUP && group < NET_GROUP + NET_INTERFACES_MAX;
 }
 
+/* Bonds and VLANs that are not there; those whose parent is missing wait for it. One that is there and not as wanted goes
+ * first. */
+static void plan_new_devices(const struct wanted *w, const struct have *h, struct plan *p)
+{
+	for (size_t i = 0; i < w->n; i++) {
+		struct have_link l = as_wanted(&w->v[i], h);
+		if (w->v[i].kind == WANTED_CARD || p->device[i] || made(h, l.name))
+			continue;
+		if (l.kind == WANTED_BOND || l.parent)
+			add(p, STEP_DEVICE_ADD)->link = l;
+	}
+}
+
+static void plan_old_devices(const struct wanted *w, const struct have *h, struct plan *p)
+{
+	for (size_t k = 0; k < h->n_links; k++)
+		if (h->links[k].kind != WANTED_CARD && !wanted_of(w, p, h->links[k].index))
+			add(p, STEP_DEVICE_DEL)->link = h->links[k];
+}
+
+/* The bond that a card shall be in; 0: none. */
+static int master_of(const struct wanted *w, const struct have *h, const struct plan *p, const struct have_link *card)
+{
+	for (size_t i = 0; i < w->n; i++)
+		for (unsigned m = 0; p->device[i] && m < w->v[i].n_members; m++)
+			if (plan_card(h, w->v[i].members[m]) == card)
+				return p->device[i];
+	return 0;
+}
+
+static bool is_our_bond(const struct have *h, int index)
+{
+	const struct have_link *l = plan_find(h, index);
+
+	return l && l->kind == WANTED_BOND;
+}
+
+static void plan_members(const struct wanted *w, const struct have *h, struct plan *p)
+{
+	for (size_t k = 0; k < h->n_links; k++) {
+		struct have_link l = h->links[k];
+		int master = l.is_ethernet ? master_of(w, h, p, &h->links[k]) : 0;
+		if (l.master == master || (!master && !is_our_bond(h, l.master)))
+			continue;
+		l.master = master;
+		add(p, STEP_MASTER)->link = l;
+	}
+}
+
+/* What a VLAN is on is up, though it may be no interface of its own. */
+static bool carries_vlan(const struct wanted *w, const struct have *h, const struct have_link *l)
+{
+	for (size_t i = 0; i < w->n; i++)
+		if (w->v[i].kind == WANTED_VLAN && parent_of(&w->v[i], h) == l)
+			return true;
+	return false;
+}
+
 static void plan_links(const struct wanted *w, const struct have *h, struct plan *p)
 {
 	for (size_t k = 0; k < h->n_links; k++) {
 		const struct have_link *l = &h->links[k];
 		const struct wanted_interface *i = wanted_of(w, p, l->index);
 		struct have_link as = *l;
+		as.is_up |= carries_vlan(w, h, l);
 		if (i) {
 			as.is_up = true;
 			as.mtu = i->mtu;
@@ -137,7 +238,7 @@ static void plan_old_addresses(const struct wanted *w, const struct have *h, str
 
 /* ---- routes and rules ---- */
 
-enum { WANTED_ROUTES_MAX = NET_INTERFACES_MAX * (NET_ADDRESSES_MAX + 4) };
+enum { WANTED_ROUTES_MAX = NET_INTERFACES_MAX * (NET_ADDRESSES_MAX + 4 + 2 * NET_ROUTES_MAX) };
 struct routing {
 	struct have_route routes[WANTED_ROUTES_MAX];
 	struct have_rule rules[NET_INTERFACES_MAX * NET_ADDRESSES_MAX];
@@ -150,17 +251,50 @@ static void want_default(struct routing *r, int index, const struct net_address 
 		.protocol = NET_PROTOCOL, .to = { .family = gateway->family }, .gateway = *gateway };
 }
 
-/* An answer leaves by the interface that has its source address (G-NET-07): the rule leads to a table that knows the
- * interface's own subnets and its gateway. */
-static void want_family(struct routing *r, const struct wanted_interface *i, int index, const struct net_address *gateway)
+/* A gateway outside the subnets (a lease is not there yet, or is another) would be refused by the kernel. */
+static bool is_reachable(const struct wanted_interface *i, const struct net_address *gateway)
 {
-	uint32_t table = NET_TABLE + wanted_place(i);
+	bool is_near = gateway->family == AF_INET6 && i->ipv6 != WANTED_OFF && net_is_link_local(gateway);
 
-	want_default(r, index, gateway, RT_TABLE_MAIN, NET_METRIC + wanted_place(i));
-	want_default(r, index, gateway, table, NET_METRIC);
-	for (size_t k = 0; k < i->n_addresses; k++) {
+	for (size_t k = 0; k < i->n_addresses; k++)
+		is_near |= net_is_same_subnet(&i->addresses[k], gateway);
+	return is_near;
+}
+
+static void want_static(struct routing *r, const struct wanted_interface *i, int index, uint8_t family)
+{
+	struct have_route route = { .index = index, .protocol = NET_PROTOCOL };
+
+	for (size_t k = 0; k < i->n_routes; k++) {
+		route.to = i->routes[k].to;
+		route.gateway = i->routes[k].gateway;
+		if (route.to.family != family || !is_reachable(i, &route.gateway))
+			continue;
+		route.table = RT_TABLE_MAIN;
+		route.metric = NET_METRIC + wanted_place(i);
+		r->routes[r->n_routes++] = route;
+		route.table = NET_TABLE + wanted_place(i);
+		route.metric = NET_METRIC;
+		r->routes[r->n_routes++] = route;
+	}
+}
+
+/* An answer leaves by the interface that has its source address (G-NET-07): the rule leads to a table that knows the
+ * interface's own subnets, its routes and its gateway. */
+static void want_family(struct routing *r, const struct wanted_interface *i, int index, uint8_t family)
+{
+	const struct net_address *gateway = family == AF_INET ? &i->gateway4 : &i->gateway6;
+	uint32_t table = NET_TABLE + wanted_place(i);
+	size_t before = r->n_routes;
+
+	if (gateway->family) {
+		want_default(r, index, gateway, RT_TABLE_MAIN, NET_METRIC + wanted_place(i));
+		want_default(r, index, gateway, table, NET_METRIC);
+	}
+	want_static(r, i, index, family);
+	for (size_t k = 0; r->n_routes > before && k < i->n_addresses; k++) {
 		const struct net_address *a = &i->addresses[k];
-		if (a->family != gateway->family)
+		if (a->family != family)
 			continue;
 		struct have_route subnet = { .index = index, .table = table, .metric = NET_METRIC, .protocol = NET_PROTOCOL,
 					     .to = net_subnet(a) };
@@ -178,10 +312,10 @@ static void want_family(struct routing *r, const struct wanted_interface *i, int
 static void want_routing(const struct wanted *w, const struct plan *p, struct routing *r)
 {
 	for (size_t i = 0; i < w->n; i++) {
-		if (p->device[i] && w->v[i].gateway4.family)
-			want_family(r, &w->v[i], p->device[i], &w->v[i].gateway4);
-		if (p->device[i] && w->v[i].gateway6.family)
-			want_family(r, &w->v[i], p->device[i], &w->v[i].gateway6);
+		if (!p->device[i])
+			continue;
+		want_family(r, &w->v[i], p->device[i], AF_INET);
+		want_family(r, &w->v[i], p->device[i], AF_INET6);
 	}
 }
 
@@ -255,8 +389,11 @@ void plan_make(const struct wanted *w, const struct have *h, struct plan *out)
 		for (size_t k = 0; k < i; k++)
 			if (out->device[i] == out->device[k])
 				out->device[i] = 0;
+	plan_new_devices(w, h, out);
+	plan_members(w, h, out);
 	plan_links(w, h, out);
 	plan_new_addresses(w, h, out);
 	plan_routing(w, h, out);
 	plan_old_addresses(w, h, out);
+	plan_old_devices(w, h, out);
 }

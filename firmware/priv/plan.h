@@ -12,6 +12,10 @@ struct have_link {
 	char name[IF_NAMESIZE];
 	uint8_t mac[6];
 	bool is_ethernet; /* a card, a virtual one, or an end of a pair; not a bridge, a tunnel and such */
+	enum wanted_kind kind; /* else a card, as far as it is Ethernet */
+	int parent, master;    /* of a VLAN; of a bond's member. 0: none */
+	uint16_t vlan;
+	bool is_lacp, is_unfinished; /* of a bond; its mode is not known */
 	bool is_up, has_carrier;
 	unsigned mtu, group;
 	uint32_t carrier_changes; /* so that one that came and went in between shows */
@@ -52,6 +56,8 @@ struct have {
 };
 
 enum step_kind {
+	STEP_DEVICE_ADD,   /* a VLAN or a bond: name, kind, parent, vlan, is_lacp of link */
+	STEP_MASTER,       /* link.index becomes a member of link.master, or of none */
 	STEP_LINK,         /* up, mtu, group as in link */
 	STEP_ADDRESS_ADD,
 	STEP_ROUTE_ADD,
@@ -59,6 +65,7 @@ enum step_kind {
 	STEP_RULE_DEL,
 	STEP_ROUTE_DEL,
 	STEP_ADDRESS_DEL,
+	STEP_DEVICE_DEL,
 };
 struct step {
 	enum step_kind kind;
@@ -78,8 +85,11 @@ struct plan {
 };
 
 void plan_make(const struct wanted *w, const struct have *h, struct plan *out);
-/* The device of an interface, or NULL. By name, by MAC address, or the first to fourth Ethernet device for a to d. */
+/* The device of an interface, or NULL. By name, by MAC address, or the first to fourth Ethernet device for a to d; of a VLAN or
+ * a bond the one that we made, if it is as wanted. */
 const struct have_link *plan_device(const struct wanted_interface *i, const struct have *h);
+/* A card by name or MAC address, or NULL. */
+const struct have_link *plan_card(const struct have *h, const char *device);
 const struct have_link *plan_find(const struct have *h, int index); /* NULL: no such */
 
 #endif

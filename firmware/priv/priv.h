@@ -22,6 +22,7 @@ struct priv {
 	struct have have;
 	struct plan plan;
 	bool is_applied;
+	int last_device; /* highest index when it began: later ones have no knob */
 	char refused[160]; /* what the kernel said last; "" when all is as it should be */
 };
 

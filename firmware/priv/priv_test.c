@@ -78,6 +78,25 @@ static void refuses_what_is_no_network(void **state)
 		  "interface c ipv4 = static\ninterface c ipv4-address = 192.0.77.2/16\n", "interface c ipv4-address" },
 		{ "interface a ipv6 = static\ninterface a ipv6-address = 2001:db8::1/64\n"
 		  "interface b ipv6 = slaac\ninterface b ipv6-address = 2001:db8::2/64\n", "interface b ipv6-address" },
+		{ "interface a routes = 10.0.0.0/8\n", "interface a routes" },
+		{ "interface a routes = 10.0.0.0/8 by 192.0.2.9\n", "interface a routes" },
+		{ "interface a routes = 10.0.0.1/8 via 192.0.2.9\n", "interface a routes" },
+		{ "interface a routes = 0.0.0.0/0 via 192.0.2.9\n", "interface a routes" },
+		{ "interface a routes = 10.0.0.0/8 via 2001:db8::1\n", "interface a routes" },
+		{ "interface a routes = 10.0.0.0/8 via 192.0.2.9 10.0.0.0/8 via 192.0.2.8\n", "interface a routes" },
+		{ "interface a ipv4 = static\ninterface a ipv4-address = 192.0.2.1/24\ninterface a routes = 10.0.0.0/8 via 192.0.3.9\n", "interface a routes" },
+		{ "interface a ipv6 = slaac\ninterface a routes = 2001:db8:5::/48 via 2001:db8::9\n", "interface a routes" },
+		{ "interface a vlan = 7\n", "interface a vlan" },
+		{ "interface a device = bond-b\n", "interface a device" },
+		{ "interface a device = ens1\ninterface a bond-members = ens2 ens3\n", "interface a bond-members" },
+		{ "interface a bond-members = ens2 ens2\n", "interface a bond-members" },
+		{ "interface a bond-members = ens2 00:11:22:33:44:55\n", "interface a bond-members" },
+		{ "interface a bond-members = ens2 bond-b\n", "interface a bond-members" },
+		{ "interface a bond-members = a1 a2 a3 a4 a5\n", "interface a bond-members" },
+		{ "interface a bond-members = ens1 ens2\ninterface b device = ENS2\n", "interface a bond-members" },
+		{ "interface a bond-members = ens1 ens2\ninterface b bond-members = ens2 ens3\n", "interface a bond-members" },
+		{ "interface a bond-members = ens1 ens2\ninterface b ipv4 = off\n", "interface b device" },
+		{ "interface a device = ens1\ninterface a vlan = 7\ninterface b device = ens1\ninterface b vlan = 7\n", "interface b device" },
 	};
 	struct wanted w = { .n = 77 };
 
@@ -121,6 +140,19 @@ static void remove_at(void *v, size_t *n, size_t i, size_t size)
 static void do_step(struct have *h, const struct step *s)
 {
 	switch (s->kind) {
+	case STEP_DEVICE_ADD:
+		h->links[h->n_links] = s->link;
+		h->links[h->n_links].index = 100 + (int)h->n_links;
+		h->links[h->n_links++].mtu = 1500;
+		break;
+	case STEP_DEVICE_DEL: /* and what was on it or in it */
+		for (size_t k = h->n_links; k-- > 0;)
+			if (h->links[k].index == s->link.index || h->links[k].parent == s->link.index)
+				remove_at(h->links, &h->n_links, k, sizeof s->link);
+			else if (h->links[k].master == s->link.index)
+				h->links[k].master = 0;
+		break;
+	case STEP_MASTER:
 	case STEP_LINK:
 		for (size_t k = 0; k < h->n_links; k++)
 			if (h->links[k].index == s->link.index)
@@ -153,24 +185,33 @@ static void do_step(struct have *h, const struct step *s)
 	}
 }
 
+static size_t converge_wanted(const struct wanted *w, struct have *h, unsigned passes)
+{
+	static struct plan p;
+	size_t n = 0;
+
+	for (unsigned pass = 0; pass < passes; pass++) {
+		plan_make(w, h, &p);
+		n += p.n;
+		bool is_going = false;
+		for (size_t i = 0; i < p.n; i++) {
+			assert_false(is_going && p.v[i].kind == STEP_ADDRESS_ADD);
+			is_going |= p.v[i].kind >= STEP_RULE_DEL;
+			do_step(h, &p.v[i]);
+		}
+	}
+	plan_make(w, h, &p);
+	assert_int_equal(p.n, 0);
+	return n;
+}
+
 /* After it nothing is left to do. Returns how many steps it took. */
 static size_t converge(const char *text, struct have *h)
 {
-	static struct plan p;
 	struct wanted w;
 
 	want(text, &w);
-	plan_make(&w, h, &p);
-	size_t n = p.n;
-	bool is_going = false;
-	for (size_t i = 0; i < p.n; i++) {
-		assert_false(is_going && p.v[i].kind == STEP_ADDRESS_ADD);
-		is_going |= p.v[i].kind >= STEP_RULE_DEL;
-		do_step(h, &p.v[i]);
-	}
-	plan_make(&w, h, &p);
-	assert_int_equal(p.n, 0);
-	return n;
+	return converge_wanted(&w, h, 1);
 }
 
 static void fresh(struct have *h)
@@ -268,6 +309,112 @@ static void finds_devices(void **state)
 	assert_int_equal(p.device[2], 0); /* b has it */
 }
 
+static const struct have_link *link_of(const struct have *h, const char *name)
+{
+	for (size_t k = 0; k < h->n_links; k++)
+		if (strcmp(h->links[k].name, name) == 0)
+			return &h->links[k];
+	return NULL;
+}
+
+static const char bonded[] =
+	"interface a bond-members = ens1 ens2\ninterface a ipv4 = static\ninterface a ipv4-address = 192.0.2.1/24\n"
+	"interface b device = bond-a\ninterface b vlan = 7\ninterface b ipv4 = static\ninterface b ipv4-address = 198.51.100.1/24\n";
+
+static void bonds_and_vlans(void **state)
+{
+	static struct have h;
+	struct wanted w;
+
+	(void)state;
+	fresh(&h);
+	converge("interface a device = ens1\ninterface a ipv4 = static\ninterface a ipv4-address = 192.0.2.1/24\n", &h);
+	want(bonded, &w);
+	assert_true(converge_wanted(&w, &h, 3) > 0);
+	const struct have_link *bond = link_of(&h, "bond-a"), *vlan = link_of(&h, "vlan-b");
+	assert_non_null(bond);
+	assert_non_null(vlan);
+	assert_true(bond->is_up && bond->group == NET_GROUP && !bond->is_lacp);
+	assert_true(vlan->is_up && vlan->group == NET_GROUP + 1 && vlan->parent == bond->index && vlan->vlan == 7);
+	assert_true(link_of(&h, "ens1")->master == bond->index && link_of(&h, "ens2")->master == bond->index);
+	assert_int_equal(link_of(&h, "ens1")->group, 0);
+	assert_true(has(&h, bond->index, "192.0.2.1/24") && has(&h, vlan->index, "198.51.100.1/24") && !has(&h, 3, "192.0.2.1/24"));
+	/* Another mode is another bond, and the VLAN follows. */
+	w.v[0].is_lacp = true;
+	converge_wanted(&w, &h, 4);
+	assert_true(link_of(&h, "bond-a")->is_lacp);
+	assert_int_equal(link_of(&h, "vlan-b")->parent, link_of(&h, "bond-a")->index);
+	/* Another VLAN on a card; the bond goes. */
+	want("interface a device = ens1\ninterface a vlan = 9\ninterface b device = ens1\n", &w);
+	converge_wanted(&w, &h, 3);
+	assert_null(link_of(&h, "bond-a"));
+	assert_null(link_of(&h, "vlan-b"));
+	assert_int_equal(link_of(&h, "vlan-a")->parent, 3);
+	assert_int_equal(link_of(&h, "ens2")->master, 0);
+	/* A bond that somebody else made is theirs. */
+	h.links[3].master = 5;
+	converge("", &h);
+	assert_int_equal(h.links[3].master, 5);
+}
+
+static void a_vlan_waits_for_its_device(void **state)
+{
+	static struct have h;
+	static struct plan p;
+	struct wanted w;
+
+	(void)state;
+	fresh(&h);
+	want("interface a device = ens9\ninterface a vlan = 9\ninterface b bond-members = ens9 ens2\n", &w);
+	converge_wanted(&w, &h, 3);
+	plan_make(&w, &h, &p);
+	assert_int_equal(p.device[0], 0);
+	assert_null(link_of(&h, "vlan-a"));
+	assert_int_equal(link_of(&h, "ens2")->master, p.device[1]); /* with one of its members */
+}
+
+static const struct have_route *route_of(const struct have *h, uint32_t table, const char *to)
+{
+	char text[NET_ADDRESS_TEXT];
+
+	for (size_t k = 0; k < h->n_routes; k++)
+		if (h->routes[k].table == table && strcmp(net_address_text(&h->routes[k].to, text), to) == 0)
+			return &h->routes[k];
+	return NULL;
+}
+
+static void static_routes(void **state)
+{
+	static struct have h;
+	struct wanted w;
+
+	(void)state;
+	fresh(&h);
+	want("interface a ipv4 = static\ninterface a ipv4-address = 192.0.2.1/24\n"
+	     "interface a routes = 10.0.0.0/8 via 192.0.2.9  2001:db8:5::/48 via fe80::1\ninterface b ipv4 = dhcp\n"
+	     "interface b routes = 172.16.0.0/12 via 198.51.100.9\n", &w);
+	converge_wanted(&w, &h, 1);
+	assert_non_null(route_of(&h, RT_TABLE_MAIN, "10.0.0.0/8"));
+	assert_non_null(route_of(&h, NET_TABLE, "10.0.0.0/8"));
+	assert_non_null(route_of(&h, NET_TABLE, "192.0.2.0/24"));
+	assert_null(route_of(&h, RT_TABLE_MAIN, "2001:db8:5::/48")); /* IPv6 is off there */
+	assert_null(route_of(&h, RT_TABLE_MAIN, "172.16.0.0/12"));   /* no lease so far */
+	assert_int_equal(h.n_rules, 1);
+	struct wanted with = w;
+	const struct wanted_lease lease = { address("198.51.100.7/24", AF_INET, true), address("198.51.100.254", AF_INET, false) };
+	assert_null(wanted_take_lease(&with, 1, &lease));
+	converge_wanted(&with, &h, 1);
+	assert_non_null(route_of(&h, NET_TABLE + 1, "172.16.0.0/12"));
+	assert_true(has(&h, 7, "198.51.100.7/24"));
+	converge_wanted(&w, &h, 1); /* it has ended */
+	assert_null(route_of(&h, NET_TABLE + 1, "172.16.0.0/12"));
+	assert_false(has(&h, 7, "198.51.100.7/24"));
+	const struct wanted_lease near = { address("192.0.2.77/24", AF_INET, true), { 0 } };
+	with = w;
+	assert_non_null(wanted_take_lease(&with, 1, &near)); /* a's subnet (G-NET-04) */
+	assert_int_equal(with.v[1].n_addresses, 0);
+}
+
 static void knows_subnets(void **state)
 {
 	char text[NET_ADDRESS_TEXT];
@@ -289,6 +436,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refuses_what_is_no_network), cmocka_unit_test(reads_interfaces), cmocka_unit_test(converges),
 		cmocka_unit_test(removes_what_is_foreign),    cmocka_unit_test(finds_devices),   cmocka_unit_test(knows_subnets),
+		cmocka_unit_test(bonds_and_vlans),    cmocka_unit_test(a_vlan_waits_for_its_device), cmocka_unit_test(static_routes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

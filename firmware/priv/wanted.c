@@ -71,6 +71,55 @@ static int read_gateway(struct bytes text, uint8_t family, struct wanted_interfa
 	return is_near ? 0 : refuse(e, i->name, what, "not in a subnet of the interface's addresses");
 }
 
+/* The next word of text, which is then behind it; empty: no more. */
+static struct bytes next_word(struct bytes *text)
+{
+	while (text->n && *text->p == ' ')
+		*text = bytes_skip(*text, 1);
+	struct bytes word = bytes_make(text->p, bytes_find(*text, ' '));
+	*text = bytes_skip(*text, word.n);
+	return word;
+}
+
+/* "10.0.0.0/8 via 192.0.2.9", again and again. */
+static int read_routes(struct bytes text, struct wanted_interface *i, struct wanted_error *e)
+{
+	for (;;) {
+		struct bytes to = next_word(&text), via = next_word(&text), gateway = next_word(&text);
+		if (to.n == 0)
+			return 0;
+		if (i->n_routes == NET_ROUTES_MAX)
+			return refuse(e, i->name, "routes", "at most sixteen");
+		struct wanted_route *r = &i->routes[i->n_routes];
+		uint8_t family = bytes_find(to, ':') < to.n ? AF_INET6 : AF_INET;
+		if (!bytes_eq_str(via, "via") || net_address_read(to, family, true, &r->to) || net_address_read(gateway, family, false, &r->gateway) ||
+		    !wanted_is_unicast(&r->gateway))
+			return refuse(e, i->name, "routes", "a subnet, via, a gateway, as 10.0.0.0/8 via 192.0.2.9");
+		struct net_address subnet = net_subnet(&r->to);
+		if (!net_address_eq(&subnet, &r->to) || !wanted_is_unicast(&r->to))
+			return refuse(e, i->name, "routes", "the bits of a subnet behind its prefix are 0");
+		for (size_t k = 0; k < i->n_routes; k++)
+			if (net_address_eq(&i->routes[k].to, &r->to))
+				return refuse(e, i->name, "routes", "a subnet is there twice");
+		i->n_routes++;
+	}
+}
+
+/* Where addresses are known beforehand, the gateways must be in their subnets. */
+static int check_routes(const struct wanted_interface *i, struct wanted_error *e)
+{
+	for (size_t k = 0; k < i->n_routes; k++) {
+		const struct net_address *g = &i->routes[k].gateway;
+		enum wanted_mode mode = g->family == AF_INET ? i->ipv4 : i->ipv6;
+		bool is_near = net_is_link_local(g) || (mode == WANTED_AUTO && g->family == AF_INET); /* a lease may come */
+		for (size_t n = 0; n < i->n_addresses; n++)
+			is_near |= net_is_same_subnet(&i->addresses[n], g);
+		if (!is_near && mode != WANTED_OFF)
+			return refuse(e, i->name, "routes", "a gateway is not in a subnet of the interface's addresses");
+	}
+	return 0;
+}
+
 static bool is_device(struct bytes d)
 {
 	if (d.n == NET_DEVICE_MAX) { /* a MAC address */
@@ -85,6 +134,39 @@ static bool is_device(struct bytes d)
 	return d.n < IF_NAMESIZE && !bytes_eq_str(d, ".") && !bytes_eq_str(d, "..") && !bytes_eq_str(d, "lo");
 }
 
+/* Names of devices that we make are ours. */
+static bool is_made_by_us(struct bytes d)
+{
+	return bytes_starts(d, BYTES("bond-")) || bytes_starts(d, BYTES("vlan-"));
+}
+
+static int read_kind(const struct settings *s, struct bytes key, struct wanted_interface *i, struct wanted_error *e)
+{
+	struct bytes members = settings_text_at(s, SET_IF_BOND_MEMBERS, key), device = settings_text_at(s, SET_IF_DEVICE, key), word;
+
+	i->vlan = (uint16_t)settings_int_at(s, SET_IF_VLAN, key);
+	i->is_lacp = settings_enum_at(s, SET_IF_BOND_MODE, key) == 1;
+	i->kind = members.n ? WANTED_BOND : i->vlan ? WANTED_VLAN : WANTED_CARD;
+	if (i->kind == WANTED_BOND && (i->vlan || device.n))
+		return refuse(e, i->name, "bond-members", "a bond has no device and no vlan: another interface may be a VLAN of it");
+	if (i->kind == WANTED_VLAN && !device.n)
+		return refuse(e, i->name, "vlan", "set device too: what the VLAN is on");
+	if (i->kind == WANTED_CARD && is_made_by_us(device))
+		return refuse(e, i->name, "device", "that is the device of an interface: set vlan too");
+	while ((word = next_word(&members)).n) {
+		if (i->n_members == NET_MEMBERS_MAX)
+			return refuse(e, i->name, "bond-members", "at most four");
+		/* Members of a bond have its MAC address, so that their own says nothing. */
+		if (!is_device(word) || is_made_by_us(word) || word.n >= IF_NAMESIZE)
+			return refuse(e, i->name, "bond-members", "names of devices");
+		for (unsigned k = 0; k < i->n_members; k++)
+			if (bytes_eq_nocase(word, bytes_of(i->members[k])))
+				return refuse(e, i->name, "bond-members", "a device is there twice");
+		snprintf(i->members[i->n_members++], NET_DEVICE_MAX + 1, "%.*s", BYTES_FMT(word));
+	}
+	return 0;
+}
+
 static int read_interface(const struct settings *s, struct bytes key, struct wanted_interface *i, struct wanted_error *e)
 {
 	struct bytes device = settings_text_at(s, SET_IF_DEVICE, key);
@@ -94,6 +176,10 @@ static int read_interface(const struct settings *s, struct bytes key, struct wan
 	if (!is_device(device))
 		return refuse(e, i->name, "device", "the name of a device, or six pairs of digits with colons between");
 	snprintf(i->device, sizeof i->device, "%.*s", BYTES_FMT(device));
+	i->plane = settings_enum_at(s, SET_IF_PLANE, key);
+	int rc = read_kind(s, key, i, e);
+	if (rc)
+		return rc;
 	i->ipv4 = (enum wanted_mode)settings_enum_at(s, SET_IF_IPV4, key);
 	i->ipv6 = (enum wanted_mode)settings_enum_at(s, SET_IF_IPV6, key);
 	i->mtu = (unsigned)settings_int_at(s, SET_IF_MTU, key);
@@ -103,14 +189,16 @@ static int read_interface(const struct settings *s, struct bytes key, struct wan
 	if (i->ipv6 == WANTED_STATIC && ipv6.n == 0)
 		return refuse(e, i->name, "ipv6", "static wants ipv6-address");
 	/* What a mode does not use is looked at all the same: it may be switched on in haste. */
-	int rc = read_addresses(ipv4, AF_INET, i, e);
+	rc = read_addresses(ipv4, AF_INET, i, e);
 	if (!rc)
 		rc = read_addresses(ipv6, AF_INET6, i, e);
 	if (!rc && ipv4.n)
 		rc = read_gateway(settings_text_at(s, SET_IF_IPV4_GATEWAY, key), AF_INET, i, e);
 	if (!rc && ipv6.n)
 		rc = read_gateway(settings_text_at(s, SET_IF_IPV6_GATEWAY, key), AF_INET6, i, e);
-	return rc;
+	if (!rc)
+		rc = read_routes(settings_text_at(s, SET_IF_ROUTES, key), i, e);
+	return rc ? rc : check_routes(i, e);
 }
 
 /* Addresses and gateways of a family that is off, or that come from elsewhere, are not used. */
@@ -159,13 +247,45 @@ const char *wanted_take_lease(struct wanted *w, size_t at, const struct wanted_l
 	return NULL;
 }
 
+static bool is_device_taken(const struct wanted_interface *i, const char *device)
+{
+	if (i->kind == WANTED_CARD)
+		return strcasecmp(i->device, device) == 0;
+	for (unsigned k = 0; k < i->n_members; k++)
+		if (strcasecmp(i->members[k], device) == 0)
+			return true;
+	return false;
+}
+
+static int check_device(const struct wanted *w, size_t at, struct wanted_error *e)
+{
+	const struct wanted_interface *i = &w->v[at];
+
+	for (size_t k = 0; k < w->n; k++) {
+		const struct wanted_interface *other = &w->v[k];
+		if (k == at)
+			continue;
+		if (i->kind != WANTED_CARD && other->kind == WANTED_CARD && !other->device[0])
+			return refuse(e, other->name, "device", "beside bonds and VLANs each interface names its device");
+		for (unsigned m = 0; m < i->n_members; m++)
+			if (is_device_taken(other, i->members[m]))
+				return refuse(e, i->name, "bond-members", "another interface has one of these devices");
+		if (k > at)
+			continue;
+		bool is_same = i->device[0] && strcasecmp(i->device, other->device) == 0;
+		if (is_same && i->kind == other->kind && i->vlan == other->vlan)
+			return refuse(e, i->name, "device", "another interface has this device");
+	}
+	return 0;
+}
+
 static int check_devices(const struct wanted *w, struct wanted_error *e)
 {
-	for (size_t i = 0; i < w->n; i++)
-		for (size_t k = 0; k < i; k++)
-			if (w->v[i].device[0] && strcasecmp(w->v[i].device, w->v[k].device) == 0)
-				return refuse(e, w->v[i].name, "device", "another interface has this device");
-	return 0;
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < w->n; i++)
+		rc = check_device(w, i, e);
+	return rc;
 }
 
 int wanted_read(const struct settings *s, struct wanted *out, struct wanted_error *e)

@@ -7,9 +7,25 @@
 
 enum wanted_mode { WANTED_OFF, WANTED_STATIC, WANTED_AUTO }; /* auto: DHCP, SLAAC */
 
+struct wanted_route {
+	struct net_address to, gateway;
+};
+
+/* "bond-a" and "vlan-a" are the devices that we make. */
+enum wanted_kind { WANTED_CARD, WANTED_VLAN, WANTED_BOND };
+
 struct wanted_interface {
 	char name[2];                     /* "a" */
-	char device[NET_DEVICE_MAX + 1];  /* name, MAC address, or "": by its place */
+	enum wanted_kind kind;
+	/* Name, MAC address, or "": by its place. Of a VLAN: what it is on. */
+	char device[NET_DEVICE_MAX + 1];
+	uint16_t vlan;
+	char members[NET_MEMBERS_MAX][NET_DEVICE_MAX + 1]; /* names */
+	unsigned n_members;
+	bool is_lacp;
+	struct wanted_route routes[NET_ROUTES_MAX];
+	size_t n_routes;
+	unsigned plane; /* as in the setting's row */
 	enum wanted_mode ipv4, ipv6;
 	struct net_address addresses[NET_ADDRESSES_MAX];
 	size_t n_addresses;

@@ -123,6 +123,16 @@ class TestNetwork(PeerCase):
         self.gh.commit("delete interface b ipv6")
         wait_for("no advertisements", lambda: accepts() == "0", 5)
 
+    def test_static_routes_are_for_the_box_and_for_answers(self):
+        self.gh.commit("set interface b routes \"10.99.0.0/16 via 10.78.2.9\"")
+        for table in ("main", "1001"):
+            wait_for("the route in %s" % table, lambda: [r.get("gateway") for r in self.ip("route", "show", "10.99.0.0/16", "table", table)] == ["10.78.2.9"], 5)
+        here("route", "del", "10.99.0.0/16", "table", "1001")
+        wait_for("it is back", lambda: self.ip("route", "show", "10.99.0.0/16", "table", "1001"), 10)
+        self.assertIn("not in a subnet", self.gh.ghsh(["set interface b routes \"10.99.0.0/16 via 10.78.1.9\"", "commit"], check=False))
+        self.gh.commit("delete interface b routes")
+        wait_for("it is gone", lambda: not self.ip("route", "show", "10.99.0.0/16", "table", "main"), 5)
+
     def test_a_missing_device_is_an_alarm(self):
         self.gh.commit("set interface c device port7")
         wait_for("an alarm", lambda: any(a["alarm"] == "NetworkDeviceMissing" for a in self.gh.records("show", "alarms")), 10)
@@ -135,6 +145,55 @@ class TestNetwork(PeerCase):
             got = self.gh.ghsh([line, "commit"], check=False)
             self.assertIn(why, got)
         self.wait_addresses("port1", "10.78.2.1")
+
+
+class TestPlanes(PeerCase):
+    """Federation on a, management on b: whoever is at the wrong cable reaches nothing, whatever address the port is on."""
+
+    @classmethod
+    def build(cls):
+        own_network()
+        cls.one, cls.two = Namespace(cls), Namespace(cls)
+        cls.one.wire("port0", "far0", "10.78.1.2/24")
+        cls.two.wire("port1", "far1", "10.78.2.2/24")
+        cls.gh = cls.gatehouse("network.example")
+        cls.gh.super_options = ["--appliance"]
+        cls.gh.start(is_empty=True)
+        wait_for("gh-priv answers", lambda: cls.gh.operator("show", "interfaces").returncode == 0, 10)
+        cls.gh.commit(*cls.gh.script()[:2], "set interface a device port0", "set interface a ipv4 static",
+                      "set interface a ipv4-address 10.78.1.1/24", "set interface b device port1", "set interface b ipv4 static",
+                      "set interface b ipv4-address 10.78.2.1/24", "set federation listen all 0.0.0.0 5269",
+                      "set web certificate own", "set web listen all 0.0.0.0 443")
+        # Strangers may try the other interface's address, too.
+        cls.one.ip("route", "add", "10.78.2.0/24", "via", "10.78.1.1")
+        cls.two.ip("route", "add", "10.78.1.0/24", "via", "10.78.2.1")
+
+    def reaches(self, who, address, port):
+        with who, socket.socket() as s:
+            s.settimeout(1)
+            return s.connect_ex((address, port)) == 0
+
+    def reached(self):
+        """Who reaches which port of which address."""
+        return {(name, address[6], port) for name, who in (("one", self.one), ("two", self.two))
+                for address in ("10.78.1.1", "10.78.2.1") for port in (443, 5269) if self.reaches(who, address, port)}
+
+    def test_services_are_reached_by_their_plane_alone(self):
+        everything = {(w, n, p) for w in ("one", "two") for n in "12" for p in (443, 5269)}
+        self.assertEqual(self.reached(), everything)
+        self.gh.commit("set interface a plane dmz", "set interface b plane management")
+        apart = {("one", "1", 5269), ("one", "2", 5269), ("two", "1", 443), ("two", "2", 443)}
+        wait_for("services by their plane alone", lambda: self.reached() == apart, 20)
+        self.assertIn("meta iifgroup { 101 } meta nfproto ipv4 tcp dport 443", self.gh.operator("show", "firewall").stdout)
+        # A cut is taken back by itself.
+        self.gh.ghsh(["set interface b plane dmz", "set interface a plane management", "commit confirm 1"])
+        wait_for("the cut", lambda: not self.reaches(self.two, "10.78.2.1", 443), 10)
+        wait_for("the web is back", lambda: self.reaches(self.two, "10.78.2.1", 443), 90)
+        self.assertFalse(self.reaches(self.one, "10.78.1.1", 443))
+        got = self.gh.ghsh(["set web listen all 10.78.1.1 443", "commit"], check=False)
+        self.assertIn("interface a has this address, and is of plane dmz", got)
+        self.gh.commit("delete interface a plane", "delete interface b plane")
+        wait_for("everything by everything", lambda: self.reached() == everything, 20)
 
 
 class TestNotOurs(PeerCase):
