@@ -251,6 +251,16 @@ static bool is_pinned(const struct gsip *g, struct tls *t)
 	return false;
 }
 
+static bool is_revoked(void *arg, struct tls *t)
+{
+	return tls_is_revoked(t) && !is_pinned(arg, t);
+}
+
+void prove_again(struct gsip *g)
+{
+	siptransports_cut(sipendpoint_transports(g->endpoint), is_revoked, g, ERR_CERT_REVOKED, "its authority has revoked the certificate");
+}
+
 int prove_client(void *arg, struct tls *t, const struct sip_source *from, const char **words)
 {
 	static const struct tls_sip_demand sip;

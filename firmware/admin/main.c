@@ -40,6 +40,12 @@ static void sweep(void *arg)
 	operator_sweep(arg);
 }
 
+static int on_staple(void *admin, struct chan *from, const struct frame *f)
+{
+	(void)from;
+	return tls_news_on_staple(&((struct admin *)admin)->news, f);
+}
+
 static void end(void *arg)
 {
 	proc_exit(((struct program *)arg)->proc, 0);
@@ -111,6 +117,7 @@ int main(int argc, char **argv)
 	static const struct bus_handler handlers[] = {
 		{ MSG_KEY_SIGNED, on_key_signed },
 		{ MSG_KEY_FAILED, on_key_failed },
+		{ MSG_STAPLE, on_staple },
 	};
 	const struct proc_def def = {
 		.prog = PROG_ADMIN,

@@ -238,3 +238,19 @@ int crl_read(struct tls_store *s, STACK_OF(X509) *pool, struct bytes file, int64
 		*out = l;
 	return rc;
 }
+
+int crl_pool_add(STACK_OF(X509) *pool, struct bytes pem)
+{
+	STACK_OF(X509) *all = tls_pem_certificates(pem);
+	X509 *x;
+	int rc = all ? 0 : ERR_SYNTAX;
+
+	while (!rc && (x = sk_X509_pop(all))) {
+		if (sk_X509_push(pool, x) > 0)
+			continue;
+		X509_free(x);
+		rc = ERR_NOMEM;
+	}
+	sk_X509_pop_free(all, X509_free);
+	return rc;
+}

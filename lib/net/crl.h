@@ -18,5 +18,7 @@ struct crl_about {
  * *out: the caller's, without a name. ERR_SYNTAX, ERR_UNSUPPORTED, ERR_LIMIT, ERR_CERT_UNKNOWN_CA, ERR_CERT_OTHER (signature),
  * ERR_CERT_NOT_YET, ERR_NOMEM; `about` is filled in as far as it was read. */
 int crl_read(struct tls_store *s, STACK_OF(X509) *pool, struct bytes file, int64_t now_s, struct revoked_list **out, struct crl_about *about);
+/* Adds a chain's certificates (PEM) to a pool. ERR_SYNTAX, ERR_NOMEM. */
+int crl_pool_add(STACK_OF(X509) *pool, struct bytes pem);
 
 #endif

@@ -22,7 +22,7 @@ static const struct service services[] = {
 	{ PROG_LOG,    PLANE_MGMT, ROLE_BOTH, FENCE_FILES | FENCE_CONNECT,    "log",   1,  1,   FDS_FEW,  DELAY_MS, DELAY_MAX_MS },
 	{ PROG_UPDATE, PLANE_MGMT, ROLE_BOTH, FENCE_FILES,                    "update", 1, 1,   FDS_FEW,  DELAY_MS, DELAY_MAX_MS },
 	{ PROG_PRIV,   PLANE_ROOT, ROLE_BOTH, FENCE_NETWORK,                  "",      0,  1,   FDS_FEW,  DELAY_MS, DELAY_MAX_MS },
-	{ PROG_PKI,    PLANE_DMZ,  ROLE_BOTH, FENCE_ACCEPT | FENCE_CONNECT,   "",      1,  1,   FDS_FEW,  DELAY_MS, DELAY_MAX_MS },
+	{ PROG_PKI,    PLANE_DMZ,  ROLE_BOTH, FENCE_FILES | FENCE_ACCEPT | FENCE_CONNECT, "pki",    1,  1,   FDS_FEW,  DELAY_MS, DELAY_MAX_MS },
 };
 _Static_assert(sizeof services / sizeof services[0] == PROG_COUNT, "one row a program");
 
