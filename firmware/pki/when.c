@@ -32,7 +32,7 @@ bool when_is_good(const struct when *w, int64_t now_s)
 
 bool when_is_late(const struct when *w, int64_t now_s)
 {
-	return w->until_s - now_s < (w->until_s - w->from_s) / 4;
+	return w->until_s - now_s <= (w->until_s - w->from_s) / 4;
 }
 
 int64_t when_next(const struct when *w, int64_t now_s)
