@@ -117,3 +117,7 @@ bundle_fuzz_SRCS := $(bundle_SRCS)
 bundle_fuzz_LIBS := base
 bundle_fuzz_LD := -lcrypto
 $(O)/obj/tests/fuzz/bundle_fuzz.o: CPPFLAGS += -Ifirmware/keys
+
+FUZZ += crl_fuzz
+crl_fuzz_LIBS := net run base
+crl_fuzz_LD := $(NET_LD)
