@@ -20,6 +20,7 @@ void certificates_apply(struct worker *w)
 	}
 	/* Many clients send no SNI: of several domains they see the first that could be loaded. */
 	memcpy(w->tls_domain, first, sizeof first);
+	tls_store_use_news(t, &w->news);
 	tls_store_free(w->tls);
 	w->tls = t;
 }
@@ -27,6 +28,7 @@ void certificates_apply(struct worker *w)
 void certificates_fini(struct worker *w)
 {
 	tls_store_free(w->tls);
+	tls_news_fini(&w->news);
 	keyproxy_free(w->keys);
 	w->tls = NULL;
 	w->keys = NULL;

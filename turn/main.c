@@ -22,6 +22,12 @@ static int on_key_failed(void *program, struct chan *from, const struct frame *f
 	return keyproxy_failed(((struct worker *)program)->keys, f);
 }
 
+static int on_staple(void *program, struct chan *from, const struct frame *f)
+{
+	(void)from;
+	return tls_news_on_staple(&((struct worker *)program)->news, f);
+}
+
 static int prepare(struct proc *p, void **program)
 {
 	struct worker *w = calloc(1, sizeof *w);
@@ -116,8 +122,8 @@ static void stop(void *program, uint32_t grace_ms)
 
 int main(int argc, char **argv)
 {
-	/* The workers' handlers, those of the kernel's path and of the keys. */
-	static struct bus_handler handlers[CLAIMS_HANDLERS + FAST_HANDLERS + 2];
+	/* The workers' handlers, those of the kernel's path, of the keys and of answers to staple. */
+	static struct bus_handler handlers[CLAIMS_HANDLERS + FAST_HANDLERS + 3];
 	size_t n = 0;
 
 	for (; n < n_claims_handlers; n++)
@@ -126,6 +132,7 @@ int main(int argc, char **argv)
 		handlers[n++] = fast_handlers[i];
 	handlers[n++] = (struct bus_handler){ MSG_KEY_SIGNED, on_key_signed };
 	handlers[n++] = (struct bus_handler){ MSG_KEY_FAILED, on_key_failed };
+	handlers[n++] = (struct bus_handler){ MSG_STAPLE, on_staple };
 	const struct proc_def def = {
 		.prog = PROG_TURN, .backend = LOOP_LIBEVENT,
 		.handlers = handlers, .n_handlers = n,

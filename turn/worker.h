@@ -7,6 +7,7 @@
 #include "batch.h"
 #include "conf.h"
 #include "net/keyproxy.h"
+#include "net/tls_news.h"
 #include "net/tls_settings.h"
 #include "pace.h"
 #include "relay_socket.h"
@@ -66,6 +67,7 @@ struct worker {
 	const struct settings *settings; /* NULL before the first */
 	struct turn_settings *conf;
 	struct keyproxy *keys; /* private keys: gh-keys signs */
+	struct tls_news news;  /* answers to staple, of gh-pki */
 	struct tls_store *tls; /* NULL before the first settings */
 	char tls_domain[TLS_DOMAIN_BYTES]; /* shown to clients without SNI; "": none */
 	struct nonce_key key;

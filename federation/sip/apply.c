@@ -83,6 +83,9 @@ static struct tls_store *make_store(struct gsip *g, const struct settings *set, 
 	}
 	add_certificates(store, set, conf);
 	add_trust(store, set);
+	tls_store_use_news(store, &g->news);
+	if (settings_bool(set, SET_TRUST_REQUIRED))
+		tls_store_require_lists(store);
 	return store;
 }
 

@@ -14,6 +14,7 @@
 #include "msrp_door.h"
 #include "net/dns.h"
 #include "net/keyproxy.h"
+#include "net/tls_news.h"
 #include "net/tls.h"
 #include "refusal.h"
 #include "run/bus.h"
@@ -74,6 +75,7 @@ struct gsip {
 	struct sip_conf conf;
 	const struct settings *settings; /* that conf was made from; NULL: none came yet */
 	struct keyproxy *keys;
+	struct tls_news news; /* of gh-pki */
 	struct tls_store *certificates;
 	struct dns *dns;
 	struct sipendpoint *endpoint;

@@ -7,6 +7,7 @@
 #include "hand.h"
 #include "listener.h"
 #include "net/dns_command.h"
+#include "prove.h"
 #include "run/proc.h"
 #include "show.h"
 #include "tap.h"
@@ -139,6 +140,24 @@ static void stop(void *program, uint32_t grace_ms)
 		proc_exit(g->proc, 0);
 }
 
+static int on_staple(void *program, struct chan *from, const struct frame *f)
+{
+	(void)from;
+	return tls_news_on_staple(&((struct gsip *)program)->news, f);
+}
+
+static int on_revoked(void *program, struct chan *from, const struct frame *f)
+{
+	struct gsip *g = program;
+	bool is_new;
+	int rc = tls_news_on_revoked(&g->news, f, &is_new);
+
+	(void)from;
+	if (!rc && is_new)
+		prove_again(g);
+	return rc;
+}
+
 static const struct bus_handler handlers[] = {
 	{ MSG_SIP_REQUEST, errand_on_request },
 	{ MSG_SIP_RESPONSE, hand_on_response },
@@ -148,6 +167,8 @@ static const struct bus_handler handlers[] = {
 	{ MSG_MSRP_CLOSE, on_msrp_close },
 	{ MSG_KEY_SIGNED, on_key_signed },
 	{ MSG_KEY_FAILED, on_key_failed },
+	{ MSG_STAPLE, on_staple },
+	{ MSG_REVOKED, on_revoked },
 	{ MSG_KEY_DERIVED, on_key_derived },
 };
 

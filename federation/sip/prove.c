@@ -251,6 +251,16 @@ static bool is_pinned(const struct gsip *g, struct tls *t)
 	return false;
 }
 
+static bool is_revoked(void *arg, struct tls *t)
+{
+	return tls_is_revoked(t) && !is_pinned(arg, t);
+}
+
+void prove_again(struct gsip *g)
+{
+	siptransports_cut(sipendpoint_transports(g->endpoint), is_revoked, g, ERR_CERT_REVOKED, "its authority has revoked the certificate");
+}
+
 int prove_client(void *arg, struct tls *t, const struct sip_source *from, const char **words)
 {
 	static const struct tls_sip_demand sip;
@@ -302,7 +312,7 @@ static const struct {
 	{ ERR_CERT_UNKNOWN_CA, "add the partner's authority with: set trust anchor NAME; or the partner sends an incomplete chain" },
 	{ ERR_CERT_NAME, "the certificate must name the SIP domain (RFC 5922); or set sip peer DOMAIN subjects" },
 	{ ERR_CERT_REVOKED, "the partner must get a new certificate" },
-	{ ERR_CERT_CRL, "get the authority's present list: set trust revocation NAME FILE; or delete it" },
+	{ ERR_CERT_CRL, "get the authority's present list: trust revocation-url, or trust revocation NAME FILE; or delete it (show revocation)" },
 	{ ERR_CERT_PIN, "the partner's key has changed: verify with the partner, then set sip peer DOMAIN pin" },
 	{ ERR_CERT_NONE, "the partner's server must present a certificate" },
 	{ ERR_CERT_OTHER, "see text; for a missing client usage: set sip peer DOMAIN client-usage off" },

@@ -31,4 +31,7 @@ void prove_log_failed(struct gsip *g, struct bytes domain, const struct sip_plac
 /* What the administrator can do. Never NULL. */
 const char *prove_advice(int rc);
 
+/* A revocation list has come or gone: ends the connections whose certificate it names. */
+void prove_again(struct gsip *g);
+
 #endif

@@ -64,6 +64,9 @@ static struct tls_store *make_store(struct s2s *s, const struct settings *set, s
 			(void)show_certificate(store, d, d->second); /* has warned; the first one serves */
 	}
 	add_trust(store, set);
+	tls_store_use_news(store, &s->news);
+	if (settings_bool(set, SET_TRUST_REQUIRED))
+		tls_store_require_lists(store);
 	return store;
 }
 
@@ -77,26 +80,12 @@ static void configure_dns(struct s2s *s, const struct settings *set)
 
 /* ---- open streams under the new settings ---- */
 
-static bool values_differ(const struct settings *a, const struct settings *b, enum setting id)
-{
-	size_t at_a = 0, at_b = 0;
-	struct bytes key_a, key_b;
-
-	for (;;) {
-		bool is_a = settings_next_key(a, id, &at_a, &key_a), is_b = settings_next_key(b, id, &at_b, &key_b);
-		if (!is_a && !is_b)
-			return false;
-		if (is_a != is_b || !bytes_eq(key_a, key_b) ||
-		    !bytes_eq(settings_text_at(a, id, key_a), settings_text_at(b, id, key_b)))
-			return true;
-	}
-}
-
 /* Open streams stand on what was trusted when they were proved. */
 static bool trust_differs(const struct settings *a, const struct settings *b)
 {
 	return settings_bool(a, SET_TRUST_SYSTEM) != settings_bool(b, SET_TRUST_SYSTEM) ||
-	       values_differ(a, b, SET_TRUST_ANCHOR) || values_differ(a, b, SET_TRUST_REVOCATION);
+	       settings_bool(a, SET_TRUST_REQUIRED) != settings_bool(b, SET_TRUST_REQUIRED) ||
+	       settings_differ(a, b, SET_TRUST_ANCHOR) || settings_differ(a, b, SET_TRUST_REVOCATION);
 }
 
 static bool rows_differ(const struct policy_row *a, const struct policy_row *b)
@@ -162,6 +151,40 @@ static void judge_all(struct s2s *s, const struct s2s_conf *old, bool is_trust_n
 		           NULL);
 	}
 	free(todo);
+}
+
+/* ---- open streams and new revocation lists ---- */
+
+/* Pins, DANE and dialback do not stand on the authority's word. */
+static bool stands_on_authority(const struct conn *c)
+{
+	return !c->is_gone && c->has_link && c->link.tls && c->has_verdict && c->verdict.rc == 0 && strcmp(c->verdict.proof, "pkix") == 0;
+}
+
+/* RFC 6120 13.7.2.3: what the stream stood on has gone; a new one has to prove itself by what is left. */
+static void reset(struct conn *c)
+{
+	log_warn("s2s.revoked", LOG_ID("id", c->id), LOG_STR("domain", c->stream.remote ? c->stream.remote : ""),
+	         LOG_STR("subject", c->verdict.subject), LOG_STR("issuer", c->verdict.issuer),
+	         LOG_STR("advice", "its authority has revoked the certificate: tell the partner"));
+	conn_close(c, STREAM_RESET, "your certificate has been revoked");
+}
+
+void apply_revoked(struct s2s *s)
+{
+	uint64_t *ids = calloc(s->conns.count + 1, sizeof *ids);
+	size_t at = 0, n = 0;
+	struct conn *c;
+
+	if (!ids)
+		die("s2s.apply", "no memory to close streams whose certificates are revoked");
+	while ((c = map_next(&s->conns, &at)))
+		if (stands_on_authority(c) && tls_is_revoked(c->link.tls))
+			ids[n++] = c->id;
+	for (size_t i = 0; i < n; i++)
+		if ((c = conn_find(s, ids[i])))
+			reset(c);
+	free(ids);
 }
 
 /* New time limits reach open streams. */

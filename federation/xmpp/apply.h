@@ -7,4 +7,7 @@
 /* The program's hook (run/proc.h). */
 void apply_settings(void *program, const struct settings *set);
 
+/* A revocation list has come or gone: ends the streams whose certificate it names. */
+void apply_revoked(struct s2s *s);
+
 #endif

@@ -33,7 +33,7 @@ static const struct advice_row {
 	{ RUNG_CERTIFICATE, ERR_CERT_UNKNOWN_CA, "add the partner's authority with: set trust anchor NAME; or the partner sends an incomplete chain" },
 	{ RUNG_CERTIFICATE, ERR_CERT_NAME, "the partner's certificate must name its XMPP domain, not only its host" },
 	{ RUNG_CERTIFICATE, ERR_CERT_REVOKED, "the partner must get a new certificate" },
-	{ RUNG_CERTIFICATE, ERR_CERT_CRL, "get the authority's present list: set trust revocation NAME FILE; or delete it" },
+	{ RUNG_CERTIFICATE, ERR_CERT_CRL, "get the authority's present list: trust revocation-url, or trust revocation NAME FILE; or delete it (show revocation)" },
 	{ RUNG_CERTIFICATE, ERR_CERT_PIN, "the partner's key has changed: verify with the partner, then set federation peer DOMAIN pin" },
 	{ RUNG_CERTIFICATE, ERR_CERT_NONE, "the partner's server must present its certificate; or set federation peer DOMAIN auth dialback-allowed" },
 	{ RUNG_CERTIFICATE, ERR_DNS_BOGUS, "the partner's zone is signed and its TLSA records cannot be had or trusted: ask the partner; or set federation peer DOMAIN authority" },

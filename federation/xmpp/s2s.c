@@ -245,6 +245,24 @@ static int on_key_failed(void *program, struct chan *from, const struct frame *f
 	return keyproxy_failed(((struct s2s *)program)->keys, f);
 }
 
+static int on_staple(void *program, struct chan *from, const struct frame *f)
+{
+	(void)from;
+	return tls_news_on_staple(&((struct s2s *)program)->news, f);
+}
+
+static int on_revoked(void *program, struct chan *from, const struct frame *f)
+{
+	struct s2s *s = program;
+	bool is_new;
+	int rc = tls_news_on_revoked(&s->news, f, &is_new);
+
+	(void)from;
+	if (!rc && is_new)
+		apply_revoked(s);
+	return rc;
+}
+
 /* Streams end in order; the peers learn that we go. */
 static void s2s_stop(void *program, uint32_t grace_ms)
 {
@@ -270,6 +288,8 @@ static const struct bus_handler handlers[] = {
 	{ MSG_ROUTE_DONE, handover_on_done },
 	{ MSG_KEY_SIGNED, on_key_signed },
 	{ MSG_KEY_FAILED, on_key_failed },
+	{ MSG_STAPLE, on_staple },
+	{ MSG_REVOKED, on_revoked },
 };
 
 static void lookup(void *program, struct proc_ask *ask, const struct bytes *args, size_t n)

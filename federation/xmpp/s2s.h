@@ -11,6 +11,7 @@
 #include "net/address.h"
 #include "net/dns.h"
 #include "net/keyproxy.h"
+#include "net/tls_news.h"
 #include "net/tls.h"
 #include "peer.h"
 #include "run/acceptor.h"
@@ -67,6 +68,7 @@ struct s2s {
 	uint8_t dialback_secret[32];
 	struct keyproxy *keys;
 	struct tls_store *certificates;
+	struct tls_news news; /* of gh-pki */
 	struct dns *dns;
 	struct map peers;     /* struct peer by domain; owned */
 	struct map conns;     /* struct conn by id; owned */

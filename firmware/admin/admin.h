@@ -4,6 +4,7 @@
 
 #include "net/address.h"
 #include "net/keyproxy.h"
+#include "net/tls_news.h"
 #include "net/tls.h"
 #include "run/acceptor.h"
 #include "run/loop.h"
@@ -34,6 +35,7 @@ struct admin {
 	struct loop *loop;
 	struct bus *bus;
 	struct keyproxy *keys;
+	struct tls_news news;
 	struct tls_store *tls; /* NULL: no certificate, nobody is served */
 	struct admin_config config;
 	struct acceptor acceptor;

@@ -39,8 +39,10 @@ static void apply_certificate(struct admin *a, const struct settings *s)
 
 	if (name.n && !t)
 		return;
-	if (t)
+	if (t) {
 		tls_store_keep_tickets(t, a->tls);
+		tls_store_use_news(t, &a->news);
+	}
 	tls_store_free(a->tls);
 	a->tls = t;
 }

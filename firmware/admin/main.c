@@ -55,6 +55,12 @@ static void sweep(void *arg)
 	operator_sweep(arg);
 }
 
+static int on_staple(void *admin, struct chan *from, const struct frame *f)
+{
+	(void)from;
+	return tls_news_on_staple(&((struct admin *)admin)->news, f);
+}
+
 static void end(void *arg)
 {
 	proc_exit(((struct program *)arg)->proc, 0);
@@ -127,6 +133,7 @@ int main(int argc, char **argv)
 		{ MSG_KEY_SIGNED, on_key_signed },
 		{ MSG_KEY_FAILED, on_key_failed },
 		{ MSG_ACME_TOKEN, on_acme_token },
+		{ MSG_STAPLE, on_staple },
 	};
 	const struct proc_def def = {
 		.prog = PROG_ADMIN,

@@ -327,15 +327,18 @@ COMMAND_FN(cmd_certificate_verify)
 	struct buf anchors;
 
 	(void)cmd;
-	buf_init(&anchors, 240 << 10); /* what gh-keys reads as one file */
+	buf_init(&anchors, BUS_FRAME_MAX / 2); /* the other half: files */
 	for (size_t i = 0; i < r->n; i++) {
-		if (r->v[i].row->id != SET_TRUST_ANCHOR || buf_len(&anchors) + r->v[i].value.n >= anchors.max)
+		if (r->v[i].row->id != SET_TRUST_ANCHOR)
 			continue;
 		buf_put_bytes(&anchors, r->v[i].value);
 		buf_put_u8(&anchors, '\n');
 	}
 	struct bytes own[] = { buf_bytes(&anchors) };
-	certificate_ask_bundle(c, o, &ask, own, 1, args, 0);
+	if (buf_failed(&anchors))
+		oper_done(o, ERR_LIMIT, "the trust anchors together are over 4 MB");
+	else
+		certificate_ask_bundle(c, o, &ask, own, 1, args, 0);
 	buf_fini(&anchors);
 }
 

@@ -85,6 +85,8 @@ static const struct part {
 	{ "alarms", NULL, P(PROG_LOG), "show alarms", NULL },
 	{ "alarms-history", NULL, P(PROG_LOG), "show alarms history", NULL },
 	{ "syslog", NULL, P(PROG_LOG), "show syslog", NULL },
+	{ "revocation", NULL, P(PROG_PKI), "show revocation", NULL },
+	{ "stapling", NULL, P(PROG_PKI), "show stapling", NULL },
 	{ "keys", NULL, P(PROG_KEYS), "show keys", NULL },
 	{ "acme", NULL, P(PROG_PKI), "show acme", NULL },
 	{ "identity", NULL, P(PROG_KEYS), "show identity", NULL },

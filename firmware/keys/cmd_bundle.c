@@ -335,16 +335,34 @@ static int verify_at(struct bundle *b, X509_STORE *store, STACK_OF(X509) *others
 	return rc;
 }
 
+/* Anchors are settings: as many as they hold, where a bundle of files has its limits. */
+static int add_anchors(struct bundle *b, X509_STORE *store, struct bytes pem)
+{
+	BIO *in = pem.n && pem.n <= INT32_MAX ? BIO_new_mem_buf(pem.p, (int)pem.n) : NULL;
+	X509 *x;
+	int rc = in || !pem.n ? 0 : ERR_NOMEM;
+
+	while (!rc && in && (x = PEM_read_bio_X509(in, NULL, NULL, (void *)""))) {
+		rc = X509_STORE_add_cert(store, x) ? 0 : ERR_NOMEM;
+		X509_free(x);
+	}
+	if (!rc && in && ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
+		rc = bundle_fail(b, ERR_SYNTAX, "a trust anchor cannot be read");
+	ERR_clear_error();
+	BIO_free(in);
+	return rc;
+}
+
 /* Roots of the files count as trusted when no anchor is set for it: the answer says so. */
-static int verify(struct bundle *b, const struct bundle *anchors, int64_t wall_s, bool *is_own_root)
+static int verify(struct bundle *b, struct bytes anchors, int64_t wall_s, bool *is_own_root)
 {
 	X509_STORE *store = X509_STORE_new();
 	STACK_OF(X509) *others = sk_X509_new_null();
 	int rc = store && others ? 0 : ERR_NOMEM;
 	X509 *last = b->certs[b->n_chain - 1];
 
-	for (size_t i = 0; !rc && i < anchors->n_certs; i++)
-		rc = X509_STORE_add_cert(store, anchors->certs[i]) ? 0 : ERR_NOMEM;
+	if (!rc)
+		rc = add_anchors(b, store, anchors);
 	for (size_t i = 1; !rc && i < b->n_certs; i++)
 		rc = sk_X509_push(others, b->certs[i]) ? 0 : ERR_NOMEM;
 	if (!rc)
@@ -361,21 +379,18 @@ static int verify(struct bundle *b, const struct bundle *anchors, int64_t wall_s
 
 void cmd_bundle_verify(void *program, struct proc_ask *ask, const struct bytes *args, size_t n)
 {
-	struct bundle b = { 0 }, anchors = { 0 };
+	struct bundle b = { 0 };
 	int64_t wall_s = wall_of(program);
 	int rc = n < 2 ? bundle_fail(&b, ERR_SYNTAX, "wants a file") : read_files(&b, args + 1, n - 1);
 	bool is_own_root = false;
 
-	if (!rc && args[0].n && bundle_add(&anchors, args[0], BYTES_NONE))
-		rc = bundle_fail(&b, ERR_LIMIT, anchors.why);
 	if (!rc)
 		rc = bundle_sort(&b, NULL, wall_s);
 	if (!rc)
-		rc = verify(&b, &anchors, wall_s, &is_own_root);
+		rc = verify(&b, args[0], wall_s, &is_own_root);
 	if (!rc)
 		note_chain(ask, &b, wall_s);
 	proc_done(ask, rc, rc ? b.why : is_own_root ? "the chain is good up to the root in the files, which is no trust anchor here" :
 	          "the chain is good up to a trust anchor");
 	bundle_fini(&b);
-	bundle_fini(&anchors);
 }

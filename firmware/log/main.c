@@ -192,6 +192,18 @@ static int on_key_failed(void *program, struct chan *from, const struct frame *f
 	return keyproxy_failed(((struct logd *)program)->keys, f);
 }
 
+static int on_revoked(void *program, struct chan *from, const struct frame *f)
+{
+	struct logd *l = program;
+	bool is_new;
+	int rc = tls_news_on_revoked(&l->remotes.news, f, &is_new);
+
+	(void)from;
+	if (!rc && is_new)
+		remotes_revoked(&l->remotes);
+	return rc;
+}
+
 static void apply(void *program, const struct settings *s)
 {
 	struct logd *l = program;
@@ -229,6 +241,7 @@ static const struct bus_handler handlers[] = {
 	{ MSG_PROCESS, restarts_on_process },
 	{ MSG_KEY_SIGNED, on_key_signed },
 	{ MSG_KEY_FAILED, on_key_failed },
+	{ MSG_REVOKED, on_revoked },
 	{ MSG_LOG_SOURCE, sources_on_source },
 };
 

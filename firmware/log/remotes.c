@@ -28,6 +28,7 @@ void remotes_close(struct remotes *rs)
 	}
 	dns_free(rs->world.dns);
 	tls_store_free(rs->world.store);
+	tls_news_fini(&rs->news);
 }
 
 /* ---- settings ---- */
@@ -85,6 +86,9 @@ static struct tls_store *make_store(struct remotes *rs, const struct settings *s
 		complain("trust anchor", key, tls_store_trust_anchor(store, key, settings_text_at(s, SET_TRUST_ANCHOR, key)));
 	for (at = 0; settings_next_key(s, SET_TRUST_REVOCATION, &at, &key);)
 		complain("trust revocation", key, tls_store_add_revocation(store, settings_text_at(s, SET_TRUST_REVOCATION, key)));
+	tls_store_use_news(store, &rs->news);
+	if (settings_bool(s, SET_TRUST_REQUIRED))
+		tls_store_require_lists(store);
 	for (at = 0; settings_next_key(s, SET_LOG_REMOTE_SERVER, &at, &key);) {
 		name = settings_text_at(s, SET_LOG_REMOTE_CERTIFICATE, key);
 		if (name.n == 0 || name.n >= sizeof domain)
@@ -185,4 +189,13 @@ void remotes_tick(struct remotes *rs)
 {
 	LIST_EACH(node, &rs->all)
 		remote_tick(LIST_OWNER(node, struct remote, node));
+}
+
+void remotes_revoked(struct remotes *rs)
+{
+	LIST_EACH(node, &rs->all) {
+		struct remote *r = LIST_OWNER(node, struct remote, node);
+		if (r->state == REMOTE_READY && r->conf.transport == REMOTE_TLS && !r->conf.has_pin && tls_is_revoked(r->link.tls))
+			remote_renew(r); /* it is judged anew, and said why not */
+	}
 }

@@ -2,7 +2,8 @@ PROGS += gh-pki
 pki_FETCH := firmware/pki/fetch.c firmware/pki/fetch_easy.c firmware/pki/fetch_loop.c firmware/pki/fetch_url.c firmware/pki/reach.c
 pki_ACME_PURE := firmware/pki/acme_json.c firmware/pki/acme_jws.c firmware/pki/chain.c
 pki_ACME := $(pki_ACME_PURE) firmware/pki/acme.c firmware/pki/acme_order.c firmware/pki/acme_request.c firmware/pki/acme_commands.c firmware/pki/door.c
-gh-pki_SRCS := firmware/pki/main.c firmware/pki/config.c $(pki_ACME) $(pki_FETCH)
+pki_REVOCATION := firmware/pki/cache.c firmware/pki/lists.c firmware/pki/staples.c firmware/pki/when.c
+gh-pki_SRCS := firmware/pki/main.c firmware/pki/config.c $(pki_ACME) $(pki_REVOCATION) $(pki_FETCH)
 gh-pki_LIBS := net run proto base
 gh-pki_LD := -ljansson -lcurl -lssl -lcrypto -lcares -lresolv -levent_core -lseccomp $(proto_LD)
 
@@ -21,3 +22,5 @@ $(O)/obj/tests/fuzz/acme_fuzz.o: CPPFLAGS += -Ifirmware/pki
 acme_fuzz_SRCS := $(pki_ACME_PURE) firmware/pki/fetch_url.c
 acme_fuzz_LIBS := proto base
 acme_fuzz_LD := -lcurl -ljansson -lcrypto $(proto_LD)
+UNIT += firmware/pki/when_test
+when_test_SRCS := firmware/pki/when.c

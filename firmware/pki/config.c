@@ -65,7 +65,35 @@ int pki_check(void *program, const struct settings *s, const char **path, const 
 		return rc;
 	}
 	*path = p->refused;
-	return acme_check(s, p->refused, why);
+	int rc = acme_check(s, p->refused, why);
+	return rc ? rc : lists_check(s, p->refused, why);
+}
+
+/* Authorities that our own certificates are of: their lists need no trust anchor of their own when the root is one. */
+static void fill_pool(struct pki *p, const struct settings *s)
+{
+	struct bytes key;
+
+	sk_X509_pop_free(p->pool, X509_free);
+	p->pool = sk_X509_new_null();
+	for (size_t at = 0; p->pool && settings_next_key(s, SET_CERTIFICATE_CHAIN, &at, &key);)
+		(void)crl_pool_add(p->pool, settings_text_at(s, SET_CERTIFICATE_CHAIN, key)); /* the doors say what is wrong with it */
+}
+
+static bool is_trust_new(const struct settings *before, const struct settings *s)
+{
+	return !before || settings_differ(before, s, SET_TRUST_ANCHOR) || settings_differ(before, s, SET_CERTIFICATE_CHAIN);
+}
+
+static void apply_revocation(struct pki *p, const struct settings *s)
+{
+	bool is_new = is_trust_new(p->settings, s);
+
+	fill_pool(p, s);
+	p->lists.trust = p->staples.trust = p->trust;
+	p->lists.pool = p->pool;
+	lists_apply(&p->lists, s, is_new);
+	staples_apply(&p->staples, s);
 }
 
 void pki_config(struct pki *p, const struct settings *s)
@@ -78,5 +106,7 @@ void pki_config(struct pki *p, const struct settings *s)
 	read_reach(s, &reach);
 	p->trust = make_trust(s);
 	fetcher_set(p->fetcher, p->trust, &reach);
+	apply_revocation(p, s);
+	p->settings = s;
 	tls_store_free(old);
 }

@@ -17,6 +17,11 @@ static int prepare(struct proc *proc, void **program)
 	p->loop = proc_loop(proc);
 	if (tls_prepare() < 0)
 		log_warn("pki.trust", LOG_STR("what", "trust"), LOG_STR("name", "system"), LOG_STR("reason", "not-found"));
+	p->cache.dir_fd = proc_open_folder(proc);
+	if (p->cache.dir_fd < 0) {
+		free(p);
+		return ERR_NOT_FOUND;
+	}
 	p->dns = dns_new(p->loop);
 	p->fetcher = p->dns ? fetcher_new(p->loop, p->dns) : NULL;
 	if (!p->fetcher) {
@@ -24,6 +29,10 @@ static int prepare(struct proc *proc, void **program)
 		free(p);
 		return ERR_NOMEM;
 	}
+	p->lists = (struct lists){ .loop = p->loop, .bus = proc_bus(proc), .fetcher = p->fetcher, .cache = &p->cache };
+	p->staples = (struct staples){ .loop = p->loop, .bus = proc_bus(proc), .fetcher = p->fetcher, .cache = &p->cache };
+	lists_init(&p->lists);
+	staples_init(&p->staples);
 	*program = p;
 	return 0;
 }
@@ -55,8 +64,12 @@ static void listener(void *program, const char *name, const char *addr, uint16_t
 
 static void up(void *program, struct chan *c)
 {
+	struct pki *p = program;
+
 	if (chan_prog(c) == PROG_ADMIN)
-		door_tell_admin(&((struct pki *)program)->door);
+		door_tell_admin(&p->door);
+	lists_up(&p->lists, c);
+	staples_up(&p->staples, c);
 }
 
 static void down(void *program, struct chan *c)
@@ -93,15 +106,49 @@ static void stop(void *program, uint32_t grace_ms)
 	(void)grace_ms;
 	acme_fini(&p->acme);
 	door_fini(&p->door);
+	lists_fini(&p->lists);
+	staples_fini(&p->staples);
 	fetcher_free(p->fetcher);
 	dns_free(p->dns);
+	sk_X509_pop_free(p->pool, X509_free);
 	tls_store_free(p->trust);
 	tls_forget();
 	proc_exit(p->proc, 0);
 }
 
+static void show_revocation(void *program, struct proc_ask *ask, const struct bytes *args, size_t n)
+{
+	(void)args;
+	(void)n;
+	lists_show(&((struct pki *)program)->lists, ask);
+}
+
+static void show_stapling(void *program, struct proc_ask *ask, const struct bytes *args, size_t n)
+{
+	(void)args;
+	(void)n;
+	staples_show(&((struct pki *)program)->staples, ask);
+}
+
+static void revocation_fetch(void *program, struct proc_ask *ask, const struct bytes *args, size_t n)
+{
+	struct pki *p = program;
+
+	(void)args;
+	(void)n;
+	lists_fetch_all(&p->lists);
+	staples_fetch_all(&p->staples);
+	proc_done(ask, 0, "asked for; show revocation and show stapling say what came");
+}
+
 static const struct bus_handler handlers[] = { { MSG_ACME_ANSWER, on_answer }, { MSG_ACME_KEPT, on_kept } };
-static const struct proc_command commands[] = { { "show acme", cmd_show }, { "acme renew", cmd_renew } };
+static const struct proc_command commands[] = {
+	{ "show acme", cmd_show },
+	{ "acme renew", cmd_renew },
+	{ "show revocation", show_revocation },
+	{ "show stapling", show_stapling },
+	{ "revocation fetch", revocation_fetch },
+};
 
 int main(int argc, char **argv)
 {

@@ -85,6 +85,7 @@ static void read_domains(struct door *d, const struct settings *s)
 	while (settings_next_key(s, SET_DOMAIN_CERTIFICATE, &at, &key))
 		if (settings_is_set(s, SET_DOMAIN_CERTIFICATE, key))
 			read_domain(d, s, key);
+	tls_store_use_news(t, &d->news);
 	tls_store_free(d->tls);
 	d->tls = t;
 }
@@ -133,4 +134,5 @@ void door_config_fini(struct door *d)
 	forget_domains(d);
 	tls_store_free(d->tls);
 	d->tls = NULL;
+	tls_news_fini(&d->news);
 }

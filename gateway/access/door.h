@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "net/keyproxy.h"
+#include "net/tls_news.h"
 #include "net/link.h"
 #include "run/acceptor.h"
 #include "run/bus.h"
@@ -61,6 +62,7 @@ struct door {
 	struct bus *bus;
 	unsigned instance;
 	struct keyproxy *keys;
+	struct tls_news news;
 	struct tls_store *tls;
 	struct map domains;       /* hosted, normalised: to their struct hosted */
 	struct stream_rules rules;

@@ -28,6 +28,12 @@ static int on_key_failed(void *door, struct chan *from, const struct frame *f)
 	return keyproxy_failed(((struct door *)door)->keys, f);
 }
 
+static int on_staple(void *door, struct chan *from, const struct frame *f)
+{
+	(void)from;
+	return tls_news_on_staple(&((struct door *)door)->news, f);
+}
+
 static void end(void *arg)
 {
 	proc_exit(((struct access *)arg)->proc, 0);
@@ -85,7 +91,7 @@ static void stop(void *program, uint32_t grace_ms)
 
 int main(int argc, char **argv)
 {
-	/* The door's handlers and those of the keys. */
+	/* The door's handlers, and those of the keys and answers to staple. */
 	static struct bus_handler handlers[16];
 	size_t n = 0;
 
@@ -93,6 +99,7 @@ int main(int argc, char **argv)
 		handlers[n] = door_handlers[n];
 	handlers[n++] = (struct bus_handler){ MSG_KEY_SIGNED, on_key_signed };
 	handlers[n++] = (struct bus_handler){ MSG_KEY_FAILED, on_key_failed };
+	handlers[n++] = (struct bus_handler){ MSG_STAPLE, on_staple };
 	const struct proc_def def = {
 		.prog = PROG_ACCESS,
 		.backend = LOOP_LIBEVENT,

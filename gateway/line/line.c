@@ -32,6 +32,12 @@ static int on_key_failed(void *program, struct chan *from, const struct frame *f
 	return keyproxy_failed(((struct line *)program)->keys, f);
 }
 
+static int on_staple(void *program, struct chan *from, const struct frame *f)
+{
+	(void)from;
+	return tls_news_on_staple(&((struct line *)program)->news, f);
+}
+
 const struct bus_handler line_handlers[] = {
 	{ MSG_DIGEST_VERDICT, auth_on_verdict },
 	{ MSG_SIP_REQUEST, unit_out_on_request },
@@ -40,6 +46,7 @@ const struct bus_handler line_handlers[] = {
 	{ MSG_LINE_DROP, registered_on_drop },
 	{ MSG_KEY_SIGNED, on_key_signed },
 	{ MSG_KEY_FAILED, on_key_failed },
+	{ MSG_STAPLE, on_staple },
 };
 const size_t line_n_handlers = sizeof line_handlers / sizeof line_handlers[0];
 

@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/log.h"
 #include "net/keyproxy.h"
+#include "net/tls_news.h"
 #include "proto/jid.h"
 #include "run/bus.h"
 #include "run/proc.h"
@@ -32,6 +33,7 @@ struct line {
 	struct arena arena;              /* of the event being dealt with */
 	struct sipendpoint *sip;
 	struct keyproxy *keys;
+	struct tls_news news;
 	struct tls_store *tls;
 	struct line_listener listeners[LINE_LISTENERS_MAX];
 

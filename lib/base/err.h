@@ -40,7 +40,7 @@
 	X(ERR_CERT_UNKNOWN_CA, "certificate is from an unknown authority")                         \
 	X(ERR_CERT_NAME, "certificate is not valid for this name")                                 \
 	X(ERR_CERT_REVOKED, "certificate is revoked")                                              \
-	X(ERR_CERT_CRL, "revocation list of its authority is out of date")                         \
+	X(ERR_CERT_CRL, "no revocation list of its authority is in force")                         \
 	X(ERR_CERT_PIN, "certificate does not match the pin")                                      \
 	X(ERR_CERT_NONE, "no certificate presented")                                               \
 	X(ERR_CERT_OTHER, "certificate refused")                                                   \

@@ -5,7 +5,7 @@ dns_test_SRCS := lib/net/dns_fixture.c
 dns_test_LIBS := net run proto base
 dns_test_LD := -lcares -lresolv -levent_core $(proto_LD)
 lib_net_SRCS += lib/net/address.c lib/net/certname.c lib/net/certname_sip.c lib/net/prefix.c lib/net/reserved.c lib/net/link.c lib/net/tls.c lib/net/tls_store.c \
-	lib/net/tls_settings.c lib/net/tls_ticket.c lib/net/tls_verify.c lib/net/tls_ocsp.c lib/net/dtls.c lib/net/dtls_door.c \
+	lib/net/tls_settings.c lib/net/tls_ticket.c lib/net/tls_verify.c lib/net/tls_ocsp.c lib/net/tls_news.c lib/net/revoked.c lib/net/crl.c lib/net/ocsp.c lib/net/dtls.c lib/net/dtls_door.c \
 	lib/net/dtls_bio.c lib/net/dtls_cookie.c lib/net/keyproxy.c lib/net/keyproxy_provider.c
 
 NET_LD := -lssl -lcrypto -lcares -levent_core
@@ -22,6 +22,16 @@ tls_sip_test_LD := $(NET_LD)
 tls_test_SRCS := lib/net/pki_fixture.c lib/net/link_fixture.c
 tls_test_LIBS := net run base
 tls_test_LD := $(NET_LD)
+UNIT += lib/net/revoked_test lib/net/crl_test lib/net/ocsp_test
+revoked_test_SRCS := lib/net/pki_fixture.c
+revoked_test_LIBS := net run base
+revoked_test_LD := $(NET_LD)
+crl_test_SRCS := lib/net/pki_fixture.c
+crl_test_LIBS := net run base
+crl_test_LD := $(NET_LD)
+ocsp_test_SRCS := lib/net/pki_fixture.c
+ocsp_test_LIBS := net run base
+ocsp_test_LD := $(NET_LD)
 UNIT += lib/net/keyproxy_test
 keyproxy_test_SRCS := lib/net/pki_fixture.c lib/net/link_fixture.c lib/net/dtls_fixture.c
 keyproxy_test_LIBS := net run base

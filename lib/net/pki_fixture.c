@@ -74,6 +74,8 @@ struct pki_cert pki_make(const struct pki_wish *w, const struct pki_cert *issuer
 	extend(c.x, c.x, NID_subject_alt_name, w->san);
 	extend(c.x, c.x, NID_ext_key_usage, w->eku);
 	extend(c.x, c.x, NID_key_usage, w->usage);
+	extend(c.x, c.x, NID_info_access, w->aia);
+	extend(c.x, c.x, NID_tlsfeature, w->tls_feature);
 	MUST(X509_sign(c.x, signer, EVP_PKEY_is_a(signer, "ED25519") ? NULL : EVP_sha256()) > 0);
 	to_pem(&c);
 	return c;

@@ -19,6 +19,8 @@ struct pki_wish {
 	const char *san; /* OpenSSL's words: "DNS:a.example"; NULL: none */
 	const char *eku; /* "serverAuth"; NULL: none */
 	const char *usage; /* NULL: none */
+	const char *aia; /* "OCSP;URI:http://..."; NULL: none */
+	const char *tls_feature; /* "status_request"; NULL: none */
 	bool is_ca;
 	enum pki_key key;
 	int from_days, to_days; /* from today; both 0: -1 to 90 */

@@ -74,6 +74,28 @@ static int ticket_key(SSL *ssl, uint8_t *name, uint8_t *iv, EVP_CIPHER_CTX *ciph
 	return tls_tickets_use(&t->store->tickets, name, iv, cipher, mac, is_new);
 }
 
+/* What the authority says of the certificate that was chosen, when we know it (RFC 6066 8). Never an old answer. */
+static int staple(SSL *ssl, void *arg)
+{
+	const struct tls *t = SSL_get_app_data(ssl);
+	const struct tls_certificate *c;
+	const struct tls_staple *s = NULL;
+	unsigned char *copy;
+
+	(void)arg;
+	if (!SSL_is_server(ssl))
+		return 1; /* what the peer says is judged by tls_verify */
+	for (size_t at = 0; t->store->news && (c = map_next(&t->store->certificates, &at));)
+		if (c->leaf == SSL_get_certificate(ssl))
+			s = tls_news_staple(t->store->news, c->leaf_sha256, (int64_t)time(NULL));
+	if (!s || !(copy = OPENSSL_memdup(s->answer, s->n)))
+		return SSL_TLSEXT_ERR_NOACK;
+	if (SSL_set_tlsext_status_ocsp_resp(ssl, copy, (long)s->n) == 1) /* its copy then */
+		return SSL_TLSEXT_ERR_OK;
+	OPENSSL_free(copy);
+	return SSL_TLSEXT_ERR_NOACK;
+}
+
 /* gh-keys has answered: the job can go on. */
 static int on_job(void *arg)
 {
@@ -102,6 +124,7 @@ void tls_context_hooks(SSL_CTX *ctx)
 	SSL_CTX_set_alpn_select_cb(ctx, choose_alpn, NULL);
 	(void)SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, ticket_key); /* cannot fail */
 	(void)SSL_CTX_set_async_callback(ctx, on_async); /* cannot fail */
+	(void)SSL_CTX_set_tlsext_status_cb(ctx, staple); /* cannot fail */
 }
 
 /* ---- life ---- */

@@ -10,6 +10,7 @@
 
 #include <openssl/types.h>
 
+struct tls_news;  /* net/tls_news.h */
 struct tls_store; /* certificates of hosted domains, trust anchors */
 struct tls;       /* one connection */
 
@@ -44,6 +45,11 @@ int tls_store_lend(struct tls_store *s, SSL_CTX *to);
 /* Revocation lists in PEM (RFC 5280 5), after the anchors: certificates of partners whose authority
  * has a list are looked up in it, others not. ERR_SYNTAX. */
 int tls_store_add_revocation(struct tls_store *s, struct bytes pem);
+/* Answers to staple, and further revocation lists, that come and go while the store is used. They outlive it. */
+void tls_store_use_news(struct tls_store *s, const struct tls_news *news);
+/* From here on a chain is good only when a list in force, of either kind, speaks about each of its certificates below the
+ * anchor: else ERR_CERT_CRL. A list of the news that is out of date does not do that. */
+void tls_store_require_lists(struct tls_store *s);
 
 enum tls_side { TLS_SERVER, TLS_CLIENT };
 struct tls_options {
@@ -95,6 +101,8 @@ struct tls_verdict {
 /* May be asked again for each domain of the stream. */
 void tls_verify(struct tls *t, const struct tls_demand *d, struct tls_verdict *out);
 bool tls_has_peer_certificate(struct tls *t);
+/* Has news come that the peer's certificate, or one of its chain to any of the anchors, is revoked? Cheap when not. */
+bool tls_is_revoked(struct tls *t);
 /* The SIP domains that the peer's certificate names, with spaces between, for the log; "" none. */
 void tls_sip_identities(struct tls *t, bool allow_common_name, char *out, size_t room);
 

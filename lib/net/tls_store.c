@@ -25,11 +25,14 @@ enum { CERT_LIST_MAX_BYTES = 32 << 10 }; /* what a peer may send as its chain */
 /* Read once before the fence closes the file system, and then shared by all stores of the process. */
 static STACK_OF(X509) *system_anchors;
 
-/* A list is looked at where there is one: most authorities have none here. */
+/* A list is looked at where there is one: most authorities have none here. Which lack one is noted by their depth. */
 static int may_lack_list(int is_fine, X509_STORE_CTX *c)
 {
 	if (is_fine || X509_STORE_CTX_get_error(c) != X509_V_ERR_UNABLE_TO_GET_CRL)
 		return is_fine;
+	uint32_t *lacking = X509_STORE_CTX_get_app_data(c);
+	if (lacking)
+		*lacking |= 1u << X509_STORE_CTX_get_error_depth(c);
 	X509_STORE_CTX_set_error(c, X509_V_OK);
 	return 1;
 }
@@ -229,8 +232,7 @@ static bool issues_another(STACK_OF(X509) *all, X509 *x)
 	return false;
 }
 
-/* Takes the leaf out: the one that issued none of the others. */
-static X509 *take_leaf(STACK_OF(X509) *all)
+X509 *tls_take_leaf(STACK_OF(X509) *all)
 {
 	for (int i = 0; i < sk_X509_num(all); i++) {
 		if (!issues_another(all, sk_X509_value(all, i)))
@@ -280,13 +282,13 @@ int tls_store_add_certificate(struct tls_store *s, struct bytes name, struct byt
 	if (!c)
 		goto out;
 	rc = ERR_SYNTAX;
-	if (!all || name.n == 0 || name.n > TLS_NAME_MAX || !(c->leaf = take_leaf(all)))
+	if (!all || name.n == 0 || name.n > TLS_NAME_MAX || !(c->leaf = tls_take_leaf(all)))
 		goto out;
 	memcpy(c->name, name.p, name.n);
 	rc = ERR_CERT_OTHER;
 	c->chain = take_chain(all, c->leaf);
 	c->key = s->keys ? keyproxy_pkey(s->keys, name, c->leaf) : pem_key(pem);
-	if (!c->chain || !c->key || X509_check_private_key(c->leaf, c->key) != 1)
+	if (X509_digest(c->leaf, EVP_sha256(), c->leaf_sha256, NULL) != 1 || !c->chain || !c->key || X509_check_private_key(c->leaf, c->key) != 1)
 		goto out;
 	rc = map_add(&s->certificates, bytes_of(c->name), c);
 	if (rc)
@@ -449,6 +451,16 @@ out:
 }
 
 /* ---- revocation ---- */
+
+void tls_store_use_news(struct tls_store *s, const struct tls_news *news)
+{
+	s->news = news;
+}
+
+void tls_store_require_lists(struct tls_store *s)
+{
+	s->needs_lists = true;
+}
 
 static int add_list(X509_STORE *t, X509_CRL *crl)
 {

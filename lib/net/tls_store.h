@@ -1,9 +1,10 @@
-/* net/tls_store.h - inside of the TLS store, for net/tls*.c only. */
+/* net/tls_store.h - inside of the TLS store, for lib/net only. */
 #ifndef NET_TLS_STORE_H
 #define NET_TLS_STORE_H
 
 #include "base/map.h"
 #include "net/tls.h"
+#include "net/tls_news.h"
 #include "net/tls_ticket.h"
 
 #include <openssl/ssl.h>
@@ -20,6 +21,7 @@ struct tls_domain {
 struct tls_certificate {
 	char name[TLS_NAME_MAX + 1];
 	X509 *leaf;
+	uint8_t leaf_sha256[TLS_LEAF_BYTES];
 	STACK_OF(X509) *chain; /* what is sent behind the leaf: no root */
 	EVP_PKEY *key;
 };
@@ -37,6 +39,8 @@ struct tls_store {
 	SSL_CTX *datagram; /* the same for DTLS servers; NULL until the first */
 	X509_STORE *trust;
 	struct tls_tickets tickets;
+	const struct tls_news *news; /* NULL: none */
+	bool needs_lists; /* no verdict without a revocation list in force */
 	struct map certificates, domains, anchors;
 	struct tls_domain *first;
 };
@@ -52,6 +56,8 @@ struct tls_domain *tls_store_only_domain(struct tls_store *s);
 SSL_CTX *tls_store_datagram(struct tls_store *s);
 /* Up to TLS_CHAIN_MAX certificates of a PEM text; NULL when there is none or it is damaged. */
 STACK_OF(X509) *tls_pem_certificates(struct bytes pem);
+/* Takes the leaf out of them: the one that issued none of the others; the caller's. NULL: a circle. */
+X509 *tls_take_leaf(STACK_OF(X509) *all);
 /* The callbacks that net/tls.c gives every context. */
 void tls_context_hooks(SSL_CTX *ctx);
 

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "net/crl.h"
 #include "net/link_fixture.h"
 #include "net/pki_fixture.h"
 #include "net/tls_conn.h"
@@ -359,6 +360,187 @@ static void stapled_answers(void **state)
 	assert_int_equal(verdict_stapled(w, BYTES("no answer")), 0);
 }
 
+/* ---- what gh-pki tells while connections are open ---- */
+
+static void hear_staple(struct tls_news *n, const struct pki_cert *of, int64_t until_s, struct bytes answer)
+{
+	uint8_t leaf[TLS_LEAF_BYTES];
+	struct buf b;
+
+	buf_init(&b, TLS_STAPLE_MAX + 100);
+	assert_int_equal(X509_digest(of->x, EVP_sha256(), leaf, NULL), 1);
+	tls_news_put_staple(leaf, until_s, answer, &b);
+	assert_int_equal(tls_news_on_staple(n, &(struct frame){ .body = buf_bytes(&b) }), 0);
+	buf_fini(&b);
+}
+
+/* What a client of a.example gets stapled; empty: nothing. The caller's. */
+static struct bytes stapled_by(struct world *w, struct tls_store *s)
+{
+	struct tls_store *cs = store_of(w, NULL, NULL, NULL);
+	const unsigned char *der;
+	struct pair p;
+
+	pair_open(&p, w->loop, 4096);
+	assert_true(pair_secure(&p, server_of(s, NULL), client_of(cs, NULL, "a.example", NULL)));
+	long n = SSL_get_tlsext_status_ocsp_resp(p.client.link.tls->ssl, &der);
+	struct bytes got = n > 0 ? pki_join(bytes_make(der, (size_t)n), BYTES_NONE) : BYTES_NONE;
+	pair_close(&p);
+	tls_store_free(cs);
+	return got;
+}
+
+static void assert_stapled(struct world *w, struct tls_store *s, struct bytes wanted)
+{
+	struct bytes got = stapled_by(w, s);
+
+	assert_true(bytes_eq(got, wanted));
+	free((void *)got.p);
+}
+
+/* RFC 6066 8: the newest answer for the certificate that is shown, and never an old one. */
+static void our_answers_are_stapled(void **state)
+{
+	struct world *w = *state;
+	struct tls_news news = { .staples = { 0 } };
+	struct tls_store *s = store_of(w, "a.example", &w->good, &w->mid);
+	struct bytes answer = pki_ocsp(&w->mid, &w->mid, &w->good, false);
+	int64_t now_s = (int64_t)time(NULL);
+
+	assert_stapled(w, s, BYTES_NONE);
+	tls_store_use_news(s, &news);
+	assert_stapled(w, s, BYTES_NONE);
+	hear_staple(&news, &w->good_rsa, now_s + 60, BYTES("of another certificate"));
+	assert_stapled(w, s, BYTES_NONE);
+	hear_staple(&news, &w->good, now_s + 60, answer);
+	assert_stapled(w, s, answer);
+	hear_staple(&news, &w->good, now_s - 1, answer);
+	assert_stapled(w, s, BYTES_NONE);
+	/* one key type each */
+	struct bytes pem = pki_join(pki_pem(&w->good_rsa), pki_pem(&w->mid));
+	assert_int_equal(tls_store_add_certificate(s, BYTES("rsa"), pem), 0);
+	assert_int_equal(tls_store_add_domain(s, "a.example", BYTES("rsa")), 0);
+	hear_staple(&news, &w->good, now_s + 60, answer);
+	assert_stapled(w, s, answer); /* ECDSA is preferred */
+	hear_staple(&news, &w->good, 0, BYTES_NONE);
+	assert_stapled(w, s, BYTES_NONE);
+	assert_int_equal(tls_news_on_staple(&news, &(struct frame){ .body = BYTES("short") }), ERR_PROTOCOL);
+	free((void *)pem.p);
+	free((void *)answer.p);
+	tls_store_free(s);
+	tls_news_fini(&news);
+}
+
+static void staples_are_bounded(void **state)
+{
+	struct world *w = *state;
+	struct tls_news news = { .staples = { 0 } };
+	uint8_t leaf[TLS_LEAF_BYTES] = { 0 };
+	int64_t now_s = (int64_t)time(NULL);
+	struct buf b;
+
+	(void)w;
+	buf_init(&b, 1000);
+	for (int i = 0; i < 2 * TLS_STAPLES_MAX; i++) {
+		leaf[0] = (uint8_t)i;
+		leaf[1] = (uint8_t)(i >> 8);
+		buf_clear(&b);
+		tls_news_put_staple(leaf, i < 100 ? 1 : now_s + 60, BYTES("x"), &b);
+		assert_int_equal(tls_news_on_staple(&news, &(struct frame){ .body = buf_bytes(&b) }), 0);
+	}
+	assert_int_equal(news.staples.count, TLS_STAPLES_MAX); /* the first hundred were old and went */
+	leaf[0] = 100;
+	leaf[1] = 0;
+	assert_non_null(tls_news_staple(&news, leaf, now_s));
+	assert_null(tls_news_staple(&news, leaf, now_s + 60));
+	buf_fini(&b);
+	tls_news_fini(&news);
+}
+
+static void hear_list(struct world *w, struct tls_news *n, const struct pki_cert *issuer, const struct pki_cert *revoked, int days)
+{
+	struct bytes pem = pki_revoke(issuer, revoked, days);
+	STACK_OF(X509) *pool = sk_X509_new_null();
+	struct tls_store *s = store_of(w, NULL, NULL, NULL);
+	struct revoked_list *l;
+	struct crl_about about;
+	struct buf b;
+	bool is_new;
+	uint32_t at = 0;
+
+	sk_X509_push(pool, w->mid.x);
+	assert_int_equal(crl_read(s, pool, pem, (int64_t)time(NULL), &l, &about), 0);
+	snprintf(l->name, sizeof l->name, "%s", issuer == &w->mid ? "mid" : "root");
+	buf_init(&b, 4096);
+	assert_false(revoked_put(l, &at, &b));
+	assert_int_equal(tls_news_on_revoked(n, &(struct frame){ .body = buf_bytes(&b) }, &is_new), 0);
+	assert_true(is_new);
+	buf_fini(&b);
+	revoked_list_free(l);
+	tls_store_free(s);
+	sk_X509_free(pool);
+	free((void *)pem.p);
+}
+
+static void fetched_lists_decide(void **state)
+{
+	struct world *w = *state;
+	struct tls_demand b = demand_for("b.example"), pinned = b;
+	struct tls_news news = { .staples = { 0 } };
+	uint8_t key[32];
+	struct meeting m;
+
+	meet(w, &m, &w->peer, &w->mid);
+	struct tls *t = m.pair.server.link.tls;
+	tls_store_use_news(m.server_store, &news);
+	assert_int_equal(revoked_key(w->peer.x, key), 0);
+	pinned.pin = bytes_make(key, sizeof key);
+	assert_false(tls_is_revoked(t));
+	hear_list(w, &news, &w->root, NULL, 7);
+	hear_list(w, &news, &w->mid, &w->good, 7);
+	assert_int_equal(verdict_on(t, &b, NULL), 0);
+	assert_false(tls_is_revoked(t));
+	/* the open connection hears of it; also by an old list */
+	hear_list(w, &news, &w->mid, &w->peer, -1);
+	assert_true(tls_is_revoked(t));
+	assert_int_equal(verdict_on(t, &b, NULL), ERR_CERT_REVOKED);
+	assert_int_equal(verdict_on(t, &pinned, NULL), 0); /* nothing but the pin counts */
+	hear_list(w, &news, &w->mid, NULL, 7);
+	assert_int_equal(verdict_on(t, &b, NULL), 0);
+	/* its authority */
+	hear_list(w, &news, &w->root, &w->mid, 7);
+	assert_true(tls_is_revoked(t));
+	assert_int_equal(verdict_on(t, &b, NULL), ERR_CERT_REVOKED);
+	part(&m);
+	tls_news_fini(&news);
+}
+
+/* Each certificate below the anchor needs a list in force: pasted or fetched. */
+static void lists_may_be_required(void **state)
+{
+	struct world *w = *state;
+	struct tls_demand b = demand_for("b.example");
+	struct tls_news news = { .staples = { 0 } };
+	struct meeting m;
+
+	meet(w, &m, &w->peer, &w->mid);
+	struct tls *t = m.pair.server.link.tls;
+	tls_store_use_news(m.server_store, &news);
+	tls_store_require_lists(m.server_store);
+	assert_int_equal(verdict_on(t, &b, NULL), ERR_CERT_CRL);
+	hear_list(w, &news, &w->mid, NULL, 7);
+	assert_int_equal(verdict_on(t, &b, NULL), ERR_CERT_CRL); /* mid's own */
+	hear_list(w, &news, &w->root, NULL, 7);
+	assert_int_equal(verdict_on(t, &b, NULL), 0);
+	hear_list(w, &news, &w->mid, NULL, -1);
+	assert_int_equal(verdict_on(t, &b, NULL), ERR_CERT_CRL); /* out of date */
+	revoke(m.server_store, &w->mid, NULL, 7);
+	assert_int_equal(verdict_on(t, &b, NULL), 0); /* one pasted, one fetched */
+	tls_news_fini(&news);
+	assert_int_equal(verdict_on(t, &b, NULL), ERR_CERT_CRL);
+	part(&m);
+}
+
 static void dane_usages(void **state)
 {
 	struct world *w = *state;
@@ -676,7 +858,8 @@ int main(void)
 		cmocka_unit_test(no_certificate_is_said),
 		cmocka_unit_test(pin_and_authority_decide),
 		cmocka_unit_test(revocation_lists_decide),
-		cmocka_unit_test(stapled_answers),
+		cmocka_unit_test(stapled_answers), cmocka_unit_test(our_answers_are_stapled),
+		cmocka_unit_test(staples_are_bounded), cmocka_unit_test(fetched_lists_decide), cmocka_unit_test(lists_may_be_required),
 		cmocka_unit_test(dane_usages),
 		cmocka_unit_test(own_certificate_as_anchor),
 		cmocka_unit_test(posh_also_does),

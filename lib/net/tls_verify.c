@@ -71,13 +71,18 @@ static bool chain_is_for_tls(STACK_OF(X509) *chain)
 
 /* ---- chains ---- */
 
-/* Builds and checks a chain to `trust`. On 0, *chain (if wanted) is the caller's. */
-static int check_chain(X509_STORE *trust, X509 *leaf, STACK_OF(X509) *sent, STACK_OF(X509) **chain)
+/* Builds and checks a chain to `trust`. On 0, *chain (if wanted) is the caller's, and *lacking (if wanted) has the bits of the
+ * depths whose authority has no list in `trust`. */
+static int check_chain(X509_STORE *trust, X509 *leaf, STACK_OF(X509) *sent, STACK_OF(X509) **chain, uint32_t *lacking)
 {
 	int rc = ERR_NOMEM;
 	X509_STORE_CTX *c = X509_STORE_CTX_new();
 
 	if (!c || X509_STORE_CTX_init(c, trust, leaf, sent) != 1)
+		goto out;
+	if (lacking)
+		*lacking = X509_VERIFY_PARAM_get_flags(X509_STORE_get0_param(trust)) & X509_V_FLAG_CRL_CHECK ? 0 : UINT32_MAX;
+	if (X509_STORE_CTX_set_app_data(c, lacking) != 1)
 		goto out;
 	rc = X509_verify_cert(c) == 1 ? 0 : err_of_verify(X509_STORE_CTX_get_error(c));
 	if (!rc && !chain_is_for_tls(X509_STORE_CTX_get0_chain(c)))
@@ -123,14 +128,34 @@ static int find_trust(struct tls *t, const struct tls_demand *d, X509_STORE **ou
 	return 0;
 }
 
+/* Each certificate below the anchor in the lists that gh-pki has fetched. */
+static int look_up(const struct tls_store *s, STACK_OF(X509) *chain, uint32_t lacking)
+{
+	int rc = 0;
+
+	for (int i = 0; i + 1 < sk_X509_num(chain); i++) {
+		enum revoked_verdict v = !s->news ? REVOKED_UNKNOWN
+		                                  : revoked_look(&s->news->revoked, sk_X509_value(chain, i),
+		                                                 sk_X509_value(chain, i + 1), (int64_t)time(NULL));
+		if (v == REVOKED_IS)
+			return ERR_CERT_REVOKED;
+		if (v == REVOKED_UNKNOWN && s->needs_lists && (lacking >> i & 1))
+			rc = ERR_CERT_CRL;
+	}
+	return rc;
+}
+
 static int check_pkix(struct tls *t, const struct tls_demand *d, struct tls_peer *p, STACK_OF(X509) **chain)
 {
 	STACK_OF(X509) *found = NULL;
+	uint32_t lacking = 0;
 	X509_STORE *trust;
 	int rc = find_trust(t, d, &trust);
 
 	if (!rc)
-		rc = check_chain(trust, p->leaf, p->sent, &found);
+		rc = check_chain(trust, p->leaf, p->sent, &found, &lacking);
+	if (!rc)
+		rc = look_up(t->store, found, lacking);
 	if (!rc && tls_ocsp_says_revoked(t->ssl, found, trust))
 		rc = ERR_CERT_REVOKED;
 	if (!rc && chain) {
@@ -182,7 +207,7 @@ static int check_dane_ta(const struct tls_tlsa *r, const struct tls_peer *p)
 		    X509_STORE_set_flags(only, X509_V_FLAG_PARTIAL_CHAIN) != 1)
 			rc = ERR_NOMEM;
 		else
-			rc = check_chain(only, p->leaf, p->sent, NULL);
+			rc = check_chain(only, p->leaf, p->sent, NULL, NULL);
 		X509_STORE_free(only);
 	}
 	return rc;
@@ -340,6 +365,27 @@ void tls_verify(struct tls *t, const struct tls_demand *d, struct tls_verdict *o
 		return;
 	}
 	out->rc = decide(t, d, &p, &out->proof);
+}
+
+static bool may_be_revoked(const struct revoked *r, X509 *leaf, STACK_OF(X509) *sent)
+{
+	bool may_be = revoked_may_be(r, leaf);
+
+	for (int i = 0; i < sk_X509_num(sent) && !may_be; i++)
+		may_be = revoked_may_be(r, sk_X509_value(sent, i));
+	return may_be;
+}
+
+bool tls_is_revoked(struct tls *t)
+{
+	X509 *leaf = SSL_get0_peer_certificate(t->ssl);
+	STACK_OF(X509) *sent = SSL_get_peer_cert_chain(t->ssl), *chain = NULL;
+
+	if (!leaf || !t->store->news || !may_be_revoked(&t->store->news->revoked, leaf, sent))
+		return false;
+	bool is_revoked = check_chain(t->store->trust, leaf, sent, &chain, NULL) == 0 && look_up(t->store, chain, 0) == ERR_CERT_REVOKED;
+	sk_X509_pop_free(chain, X509_free);
+	return is_revoked;
 }
 
 void tls_sip_identities(struct tls *t, bool allow_common_name, char *out, size_t room)

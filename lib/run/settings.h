@@ -75,6 +75,8 @@ bool settings_is_set(const struct settings *s, enum setting id, struct bytes key
 /* Walks, sorted, the distinct keys of all rows that share this row's words up to the '*'
  * (so a peer with any setting is a peer). at starts at 0; false at the end. */
 bool settings_next_key(const struct settings *s, enum setting id, size_t *at, struct bytes *key);
+/* Has the setting, or any row of it when its path has a *, another value in b than in a? */
+bool settings_differ(const struct settings *a, const struct settings *b, enum setting id);
 uint32_t settings_generation(const struct settings *s);
 
 /* Value of SETTING_LISTEN, SETTING_HOST, SETTING_ADDRESS split. port_default where none is given.

@@ -97,6 +97,21 @@ bool settings_next_key(const struct settings *s, enum setting id, size_t *at, st
 	return true;
 }
 
+bool settings_differ(const struct settings *a, const struct settings *b, enum setting id)
+{
+	size_t at_a = 0, at_b = 0;
+	struct bytes key_a, key_b;
+
+	for (;;) {
+		bool is_a = settings_next_key(a, id, &at_a, &key_a), is_b = settings_next_key(b, id, &at_b, &key_b);
+		if (!is_a && !is_b)
+			return false;
+		if (is_a != is_b || !bytes_eq(key_a, key_b) ||
+		    !bytes_eq(settings_text_at(a, id, key_a), settings_text_at(b, id, key_b)))
+			return true;
+	}
+}
+
 uint32_t settings_generation(const struct settings *s)
 {
 	return s->generation;

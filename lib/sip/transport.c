@@ -213,6 +213,20 @@ void siptransports_alias(struct siptransports *t, uint64_t flow, const struct si
 		(void)siptable_add_place(c, as);
 }
 
+void siptransports_cut(struct siptransports *t, bool (*is_bad)(void *arg, struct tls *tls), void *arg, int why, const char *words)
+{
+	char addr[SIP_ADDR_TEXT_BYTES];
+
+	LIST_EACH(node, &t->conns) {
+		struct sipconn *c = LIST_OWNER(node, struct sipconn, node);
+		if (c->state != SIPCONN_READY || !c->link.tls || !is_bad(arg, c->link.tls))
+			continue;
+		sip_sockaddr_text(&c->source.addr, addr);
+		log_warn("sip.conn.cut", LOG_ID("id", c->source.flow), LOG_STR("address", addr), LOG_STR("reason", err_name(why)), LOG_STR("text", words));
+		sipconn_cut(c, why, words);
+	}
+}
+
 void siptransports_know(struct siptransports *t, uint64_t flow)
 {
 	struct sipconn *c = siptable_flow(t, flow);

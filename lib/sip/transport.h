@@ -77,6 +77,8 @@ void siptransports_alias(struct siptransports *t, uint64_t flow, const struct si
 /* Its peer has proved who it is (a certificate, digest): it no longer counts among the strangers of its
  * address, so that an office behind one address has room for all its people. */
 void siptransports_know(struct siptransports *t, uint64_t flow);
+/* Ends the TLS connections whose peer `is_bad`, each with a line in the log; what is queued is lost. words: static. */
+void siptransports_cut(struct siptransports *t, bool (*is_bad)(void *arg, struct tls *tls), void *arg, int why, const char *words);
 void siptransports_close_flow(struct siptransports *t, uint64_t flow);
 /* Stops and resumes reading of everything (back-pressure). */
 void siptransports_pause(struct siptransports *t, bool is_paused);

@@ -135,3 +135,6 @@ $(O)/obj/tests/fuzz/time_fuzz.o: CPPFLAGS += -Ifirmware/time
 time_fuzz_SRCS := $(time_PURE)
 time_fuzz_LIBS := run proto base
 time_fuzz_LD := $(proto_LD)
+FUZZ += crl_fuzz
+crl_fuzz_LIBS := net run base
+crl_fuzz_LD := $(NET_LD)

@@ -12,7 +12,8 @@ ROW = re.compile(r'^SETTING\(\w+, "([^"]*)", SETTING_(\w+), "([^"]*)", (?:NULL|"
 # The first other value would end what is held open, or contradicts what the harness has set.
 VALUES = {"federation mode": "open", "sip mode": "open", "federation backoff-min": "1", "time zone": "Asia/Tokyo"}
 RESTARTS = {"system role": "which programs run is decided when they start"}
-PROVEN_ANEW = {"trust system": "partners have to prove themselves by what is trusted now (test_fed_certificates)"}
+PROVEN_ANEW = {"trust system": "partners have to prove themselves by what is trusted now (test_fed_certificates)",
+               "trust revocation-required": "likewise (test_revocation)"}
 REFUSED = {"turn discovery": "address"}
 HARNESS = {"federation backoff-min": "0"}  # its own value, put back
 

@@ -14,7 +14,7 @@ import sys
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID as EKU, NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID as EKU, NameOID
 
 DAY = datetime.timedelta(days=1)
 XMPP_ADDR = x509.ObjectIdentifier("1.3.6.1.5.5.7.8.5")   # RFC 6120 13.7.1.4
@@ -50,6 +50,7 @@ KINDS = {
     "sip-user":     {"names": ("sip-user",)},
     "cn-only":      {"names": ()},
     "no-names":     {"names": (), "cn": "gateway"},
+    "must-staple":  {"features": (x509.TLSFeatureType.status_request,)},
 }
 
 
@@ -124,6 +125,7 @@ class Pki:
         self._authority("other-ca", "An authority nobody knows", None)
         self._authority("intermediate", "Gatehouse test intermediate", "ca")
         self.made = {}
+        self.ocsp_url = None  # in certificates that are made from now on
 
     @property
     def ca(self):
@@ -146,6 +148,9 @@ class Pki:
                 .sign(issuer_key, hashes.SHA256()))
         self.authorities[name] = (cert, key)
         self._write(name + ".crt", cert_pem(cert))
+
+    def authority_key(self, name):
+        return key_pem(self.authorities[name][1]).decode("ascii")
 
     def _write(self, name, data, mode=0o644):
         path = os.path.join(self.folder, name)
@@ -202,6 +207,11 @@ class Pki:
             alt.append(x509.IPAddress(ipaddress.ip_address(address)))
         if alt:
             builder = builder.add_extension(x509.SubjectAlternativeName(alt), critical=False)
+        if self.ocsp_url:
+            where = x509.AccessDescription(AuthorityInformationAccessOID.OCSP, x509.UniformResourceIdentifier(self.ocsp_url))
+            builder = builder.add_extension(x509.AuthorityInformationAccess([where]), critical=False)
+        if "features" in row:
+            builder = builder.add_extension(x509.TLSFeature(row["features"]), critical=False)
         cert = builder.sign(issuer_key, digest_of(issuer_key))
         pem = cert_pem(cert)
         if issuer == "intermediate" and row.get("send_chain", True):
