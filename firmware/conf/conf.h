@@ -14,6 +14,7 @@
 #include "relay.h"
 #include "run/proc.h"
 #include "transfer.h"
+#include "lockout.h"
 #include "throttle.h"
 #include "trail.h"
 #include "txn.h"
@@ -47,6 +48,7 @@ struct conf {
 	struct log_limit refused; /* logins, in the trail */
 	struct approvals approvals;
 	struct throttle throttle;
+	struct lockout lockout;
 	struct hasher hasher;
 	int helper_fd;        /* until the hasher has it */
 	struct scrypt nobody; /* compared with for names that are not there */
