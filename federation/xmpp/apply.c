@@ -80,12 +80,23 @@ static void configure_dns(struct s2s *s, const struct settings *set)
 
 /* ---- open streams under the new settings ---- */
 
-/* Open streams stand on what was trusted when they were proved. */
-static bool trust_differs(const struct settings *a, const struct settings *b)
+/* Is there a value in `from` that is another or none in `to`? */
+static bool has_lost(const struct settings *from, const struct settings *to, enum setting id)
 {
-	return settings_bool(a, SET_TRUST_SYSTEM) != settings_bool(b, SET_TRUST_SYSTEM) ||
-	       settings_bool(a, SET_TRUST_REQUIRED) != settings_bool(b, SET_TRUST_REQUIRED) ||
-	       settings_differ(a, b, SET_TRUST_ANCHOR) || settings_differ(a, b, SET_TRUST_REVOCATION);
+	size_t at = 0;
+	struct bytes key;
+
+	while (settings_next_key(from, id, &at, &key))
+		if (!settings_is_set(to, id, key) || !bytes_eq(settings_text_at(from, id, key), settings_text_at(to, id, key)))
+			return true;
+	return false;
+}
+
+/* Open streams stand on what was trusted when they were proved: they may stay where all of it still is, and nothing more revoked. */
+static bool is_less_trusted(const struct settings *old, const struct settings *new)
+{
+	return (settings_bool(old, SET_TRUST_SYSTEM) && !settings_bool(new, SET_TRUST_SYSTEM)) ||
+	       (!settings_bool(old, SET_TRUST_REQUIRED) && settings_bool(new, SET_TRUST_REQUIRED)) || has_lost(old, new, SET_TRUST_ANCHOR) || has_lost(new, old, SET_TRUST_REVOCATION);
 }
 
 static bool rows_differ(const struct policy_row *a, const struct policy_row *b)
@@ -112,9 +123,9 @@ static enum verdict judge_pair(struct bytes local, struct bytes remote, const st
 }
 
 static enum verdict judge_conn(struct conn *c, const struct s2s_conf *old, const struct s2s_conf *new,
-                               bool is_trust_new)
+                               bool is_trust_less)
 {
-	enum verdict worst = is_trust_new ? RENEW : KEEP, v;
+	enum verdict worst = is_trust_less ? RENEW : KEEP, v;
 
 	if (c->stream.remote) {
 		v = judge_pair(bytes_of(c->stream.local), bytes_of(c->stream.remote), old, new);
@@ -128,7 +139,7 @@ static enum verdict judge_conn(struct conn *c, const struct s2s_conf *old, const
 	return worst;
 }
 
-static void judge_all(struct s2s *s, const struct s2s_conf *old, bool is_trust_new)
+static void judge_all(struct s2s *s, const struct s2s_conf *old, bool is_trust_less)
 {
 	struct { uint64_t id; enum verdict v; } *todo = calloc(s->conns.count + 1, sizeof *todo);
 	size_t at = 0, n = 0;
@@ -137,7 +148,7 @@ static void judge_all(struct s2s *s, const struct s2s_conf *old, bool is_trust_n
 	if (!todo)
 		die("s2s.apply", "no memory to close what the new settings forbid");
 	while ((c = map_next(&s->conns, &at))) {
-		enum verdict v = c->is_gone ? KEEP : judge_conn(c, old, &s->conf, is_trust_new);
+		enum verdict v = c->is_gone ? KEEP : judge_conn(c, old, &s->conf, is_trust_less);
 		if (v != KEEP) {
 			todo[n].id = c->id;
 			todo[n++].v = v;
@@ -224,7 +235,7 @@ void apply_settings(void *program, const struct settings *set)
 {
 	struct s2s *s = program;
 	struct s2s_conf old = s->conf, new;
-	bool had_conf = s->settings, is_trust_new = had_conf && trust_differs(s->settings, set);
+	bool had_conf = s->settings, is_trust_less = had_conf && is_less_trusted(s->settings, set);
 	struct tls_store *store;
 
 	if (conf_init(&new, set) < 0 || !(store = make_store(s, set, &new)))
@@ -237,7 +248,7 @@ void apply_settings(void *program, const struct settings *set)
 	if (!had_conf) {
 		narrow();
 	} else {
-		judge_all(s, &old, is_trust_new);
+		judge_all(s, &old, is_trust_less);
 		conf_fini(&old);
 		arm_all(s);
 		retry_all(s);

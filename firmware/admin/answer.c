@@ -24,7 +24,7 @@ struct answer {
 	struct buf text, notes, files; /* TEXT frames; notes and files as JSON with commas */
 	struct loop_timer pulse;
 	size_t n_items;
-	bool has_begun;
+	bool has_begun, takes_pieces;
 };
 
 static void answer_free(struct answer *w)
@@ -259,6 +259,20 @@ static void on_done(struct answer *w, struct wire *f)
 	answer_free(w);
 }
 
+/* Where nobody can give pieces the command ends, and says so. */
+static void on_want(struct answer *w, struct wire *f)
+{
+	unsigned word = wire_u16(f);
+	uint64_t offset = wire_u64(f);
+	uint32_t n = wire_u32(f);
+
+	if (!w->takes_pieces) {
+		operator_stop(w->op);
+		return;
+	}
+	put_item(w, "want", json_pack("{s:i, s:I, s:I}", "word", (int)word, "offset", (json_int_t)offset, "bytes", (json_int_t)n));
+}
+
 /* A word is missing that only the person has: it is to be sent as content. */
 static void on_need(struct answer *w, struct wire *f)
 {
@@ -292,6 +306,9 @@ static void on_frame(struct ask *q, enum oper_frame type, struct wire *f)
 		break;
 	case OPER_FILE:
 		on_file(w, f);
+		break;
+	case OPER_WANT:
+		on_want(w, f);
 		break;
 	case OPER_BANNER:
 		break; /* of a log-in */
@@ -355,10 +372,10 @@ static struct operator *open_own(struct conn *c, struct session *s)
 	return op;
 }
 
-static struct answer *make(struct conn *c, struct session *s, enum answer_form form, enum oper_frame type)
+static struct answer *make(struct conn *c, struct session *s, enum answer_form form, enum oper_frame type, bool has_own)
 {
-	struct operator *own = form == ANSWER_EVENTS ? open_own(c, s) : NULL;
-	struct answer *w = form == ANSWER_EVENTS && !own ? NULL : calloc(1, sizeof *w);
+	struct operator *own = has_own ? open_own(c, s) : NULL;
+	struct answer *w = has_own && !own ? NULL : calloc(1, sizeof *w);
 
 	if (!w) {
 		if (own) {
@@ -383,12 +400,21 @@ static struct answer *make(struct conn *c, struct session *s, enum answer_form f
 
 struct answer *answer_new(struct conn *c, struct session *s, enum answer_form form)
 {
-	return make(c, s, form, OPER_ASK);
+	return make(c, s, form, OPER_ASK, form == ANSWER_EVENTS);
 }
 
 struct answer *answer_new_completion(struct conn *c, struct session *s)
 {
-	return make(c, s, ANSWER_JSON, OPER_COMPLETE);
+	return make(c, s, ANSWER_JSON, OPER_COMPLETE, false);
+}
+
+struct answer *answer_new_transfer(struct conn *c, struct session *s)
+{
+	struct answer *w = make(c, s, ANSWER_LINES, OPER_ASK, true);
+
+	if (w)
+		w->takes_pieces = true;
+	return w;
 }
 
 struct ask *answer_ask(struct answer *w)

@@ -22,6 +22,9 @@ enum answer_form answer_form_of(const struct conn *c);
  * the request has been answered then. */
 struct answer;
 struct answer *answer_new(struct conn *c, struct session *s, enum answer_form form);
+/* As lines, with an operator's connection of its own that asks for pieces of a file: {"want":{"word":N,"offset":N,"bytes":N}}; they come
+ * by operator_piece. */
+struct answer *answer_new_transfer(struct conn *c, struct session *s);
 struct ask *answer_ask(struct answer *w);
 /* What a browser calls the file (ANSWER_TEXT). Static text. */
 void answer_file_name(struct answer *w, const char *name);

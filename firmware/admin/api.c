@@ -181,7 +181,16 @@ static bool are_words(const json_t *words)
 	return true;
 }
 
-static void ask_array(struct conn *c, struct session *s, bool is_completion)
+enum array_kind { ARRAY_COMMAND, ARRAY_COMPLETION, ARRAY_TRANSFER };
+
+static struct answer *answer_of(struct conn *c, struct session *s, enum array_kind kind)
+{
+	if (kind == ARRAY_COMPLETION)
+		return answer_new_completion(c, s);
+	return kind == ARRAY_TRANSFER ? answer_new_transfer(c, s) : answer_new(c, s, answer_form_of(c));
+}
+
+static void ask_array(struct conn *c, struct session *s, enum array_kind kind)
 {
 	json_t *body = body_of(c);
 	const json_t *words = body ? json_object_get(body, "words") : NULL, *word;
@@ -194,7 +203,7 @@ static void ask_array(struct conn *c, struct session *s, bool is_completion)
 		conn_problem(c, 422, "words", "words must be an array of strings or {\"content\": string}");
 		return;
 	}
-	struct answer *w = is_completion ? answer_new_completion(c, s) : answer_new(c, s, answer_form_of(c));
+	struct answer *w = answer_of(c, s, kind);
 	if (w) {
 		bool is_right = true;
 		json_array_foreach(words, i, word)
@@ -210,13 +219,39 @@ static void ask_array(struct conn *c, struct session *s, bool is_completion)
 static void ask_command(struct conn *c, struct session *s, const struct api_row *row)
 {
 	(void)row;
-	ask_array(c, s, false);
+	ask_array(c, s, ARRAY_COMMAND);
 }
 
 static void ask_completion(struct conn *c, struct session *s, const struct api_row *row)
 {
 	(void)row;
-	ask_array(c, s, true);
+	ask_array(c, s, ARRAY_COMPLETION);
+}
+
+static void ask_transfer(struct conn *c, struct session *s, const struct api_row *row)
+{
+	(void)row;
+	ask_array(c, s, ARRAY_TRANSFER);
+}
+
+/* /transfers/OFFSET: the body is what lies there in the file; empty: it ends there. */
+static void put_piece(struct conn *c, struct session *s, const struct api_row *row)
+{
+	const struct http1_path *p = &c->request.path;
+	uint64_t offset;
+
+	(void)row;
+	if (p->n != PREFIX + 2 || bytes_to_u64(p->segments[PREFIX + 1], INT64_MAX, &offset) < 0) {
+		conn_problem(c, 404, "resource", "the offset of the piece is wanted: /api/v1/transfers/0");
+		return;
+	}
+	int rc = operator_piece(s->op, offset, buf_bytes(&c->request.body));
+	if (rc == ERR_NOT_FOUND)
+		conn_problem(c, 409, "not-wanted", "no command of this session waits for a piece from there");
+	else if (rc < 0)
+		conn_problem(c, 413, "too-large", "the piece is longer than was asked for");
+	else
+		conn_respond(c, 204, NULL, BYTES_NONE, NULL);
 }
 
 /* GET has no CSRF token: only words that change nothing. */
@@ -348,6 +383,8 @@ const struct api_row api_table[] = {
 	/* ---- commands ---- */
 	{ HTTP1_GET, "commands", "help", ask_plain, false, "The commands that you may give" },
 	{ HTTP1_POST, "commands", "", ask_command, false, "Give a command" },
+	{ HTTP1_POST, "transfers", "", ask_transfer, false, "Give a command that reads or makes a large file" },
+	{ HTTP1_PUT, "transfers/...", "", put_piece, false, "A piece of the file that the command asks for" },
 	{ HTTP1_POST, "complete", "", ask_completion, false, "What could stand as the last word" },
 	{ HTTP1_GET, "show/...", "show", ask_plain, false, "Any show command" },
 	{ HTTP1_GET, "events/...", "", ask_events, false, "A show, trace or log command, live" },

@@ -15,7 +15,9 @@ enum { READ_BYTES = 64 << 10, FRAME_IN_MAX = 40 << 20, OUT_MAX = 2 * OPER_FRAME_
 struct operator {
 	struct list node; /* of the admin's operators, or of those that are gone */
 	struct admin *admin;
-	uint64_t number;
+	uint64_t number, like; /* like: number of the one that this is a further connection of; 0: none */
+	uint64_t want_offset;
+	uint32_t want_n; /* most bytes of the piece that is wanted; 0: none is */
 	struct loop_watch watch;
 	struct buf in, out;
 	struct list asks; /* the first is under way, if is_asking */
@@ -176,25 +178,56 @@ void ask_drop(struct ask *q)
 	if (is_under_way) {
 		op->is_asking = false;
 		op->is_discarding = true;
+		op->want_n = 0;
 		operator_pause(op, false);
-		wire_put_u32(&op->out, 1);
-		wire_put_u8(&op->out, OPER_ABORT);
-		update(op);
+		operator_stop(op);
 	}
 }
 
 /* ---- answers ---- */
 
+void operator_stop(struct operator *op)
+{
+	wire_put_u32(&op->out, 1);
+	wire_put_u8(&op->out, OPER_ABORT);
+	update(op);
+}
+
+/* w: a copy, the ask reads it too. */
+static void note_want(struct operator *op, struct wire w)
+{
+	(void)wire_u16(&w);
+	op->want_offset = wire_u64(&w);
+	op->want_n = wire_u32(&w);
+	if (wire_end(&w) < 0)
+		op->want_n = 0;
+}
+
+int operator_piece(const struct operator *like, uint64_t offset, struct bytes content)
+{
+	LIST_EACH (it, &like->admin->operators) {
+		struct operator *op = LIST_OWNER(it, struct operator, node);
+		if (op->like != like->number || op->want_n == 0 || op->want_offset != offset)
+			continue;
+		if (content.n > op->want_n || content.n > OPER_PIECE_MAX)
+			return ERR_LIMIT;
+		op->want_n = 0;
+		wire_put_u32(&op->out, (uint32_t)(1 + 4 + 8 + 4 + content.n));
+		wire_put_u8(&op->out, OPER_PIECE);
+		wire_put_u32(&op->out, 0);
+		wire_put_u64(&op->out, offset);
+		wire_put_bytes(&op->out, content);
+		update(op);
+		return buf_failed(&op->out) ? ERR_LIMIT : 0;
+	}
+	return ERR_NOT_FOUND;
+}
+
 static void on_answer(struct operator *op, enum oper_frame type, struct wire *w)
 {
 	bool is_last = type == OPER_DONE || type == OPER_NEED;
 
-	if (type == OPER_WANT) { /* a file in pieces is for ghsh: the command ends, and says so */
-		wire_put_u32(&op->out, 1);
-		wire_put_u8(&op->out, OPER_ABORT);
-		update(op);
-		return;
-	}
+	op->want_n = 0;
 	if (op->is_discarding) {
 		op->is_discarding = !is_last;
 		next_ask(op);
@@ -210,6 +243,8 @@ static void on_answer(struct operator *op, enum oper_frame type, struct wire *w)
 		op->is_asking = false;
 		forget_ask(q);
 	}
+	if (type == OPER_WANT)
+		note_want(op, *w);
 	q->ops->frame(q, type, w);
 	if (is_last)
 		next_ask(op);
@@ -303,7 +338,7 @@ struct operator *operator_open(struct admin *a, const char *peer, const struct o
 		free(op);
 		return NULL;
 	}
-	*op = (struct operator){ .admin = a, .number = ++a->next_operator };
+	*op = (struct operator){ .admin = a, .number = ++a->next_operator, .like = like ? like->number : 0 };
 	list_init(&op->asks);
 	buf_init(&op->in, FRAME_IN_MAX);
 	buf_init(&op->out, OUT_MAX);

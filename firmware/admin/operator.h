@@ -13,7 +13,7 @@ enum { OPERATOR_ASKS_MAX = 32 };
 struct operator;
 struct ask;
 struct ask_ops {
-	/* RECORD, TEXT, NOTE, CANDIDATE; DONE or NEED is the last. w: its fields. */
+	/* RECORD, TEXT, NOTE, CANDIDATE, FILE, WANT; DONE or NEED is the last. w: its fields. */
 	void (*frame)(struct ask *q, enum oper_frame type, struct wire *w);
 	/* Instead of DONE: the connection has gone. */
 	void (*gone)(struct ask *q);
@@ -36,6 +36,11 @@ struct operator *operator_open(struct admin *a, const char *peer, const struct o
 /* Closes it; its asks hear gone(). The memory goes at the end of the turn. NULL is fine. */
 void operator_close(struct operator *op);
 void operator_sweep(struct admin *a);
+/* A piece of the person's file that WANT asked for, to the further connection of `like` that waits for one. ERR_NOT_FOUND: none waits
+ * for a piece from that offset. ERR_LIMIT: longer than was asked for. */
+int operator_piece(const struct operator *like, uint64_t offset, struct bytes content);
+/* The command under way ends, and says so. */
+void operator_stop(struct operator *op);
 /* Stops and resumes reading of answers. */
 void operator_pause(struct operator *op, bool is_paused);
 

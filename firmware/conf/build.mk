@@ -8,7 +8,7 @@ gh-conf_SRCS := firmware/conf/conf.c firmware/conf/txn.c firmware/conf/store.c f
 	firmware/conf/transfer.c firmware/conf/backup_part.c firmware/conf/backup_save.c firmware/conf/backup_restore.c \
 	firmware/conf/backup_decide.c firmware/conf/firewall.c firmware/conf/planes.c firmware/conf/offers.c \
 	firmware/conf/scrypt.c firmware/conf/hasher.c firmware/conf/account.c firmware/conf/accounts.c firmware/conf/factory.c \
-	firmware/conf/throttle.c firmware/conf/totp.c firmware/conf/quality.c firmware/conf/rights.c firmware/conf/login.c \
+	firmware/conf/throttle.c firmware/conf/lockout.c firmware/conf/lockout_file.c firmware/conf/totp.c firmware/conf/quality.c firmware/conf/rights.c firmware/conf/login.c \
 	firmware/conf/cmd_operator.c firmware/conf/cmd_operator_show.c firmware/conf/cmd_totp.c firmware/conf/cmd_audit.c firmware/conf/trail.c firmware/conf/approval.c \
 	firmware/conf/classic.c firmware/conf/classic_change.c firmware/conf/classic_service.c firmware/conf/classic_network.c firmware/conf/classic_certs.c firmware/conf/classic_words.c
 gh-conf_LIBS := net run proto base
@@ -28,7 +28,7 @@ check_test_LIBS := net run proto base
 check_test_LD := -levent_core -lexpat -lidn2 -licuuc -lssl -lcrypto
 
 UNIT += firmware/conf/operators_test
-operators_test_SRCS := firmware/conf/account.c firmware/conf/accounts.c firmware/conf/scrypt.c firmware/conf/throttle.c \
+operators_test_SRCS := firmware/conf/account.c firmware/conf/accounts.c firmware/conf/scrypt.c firmware/conf/throttle.c firmware/conf/lockout_file.c \
 	firmware/conf/totp.c firmware/conf/quality.c firmware/conf/rights.c
 operators_test_LIBS := run base
 operators_test_LD := -lcrypto

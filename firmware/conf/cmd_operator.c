@@ -205,6 +205,7 @@ COMMAND_FN(cmd_operator_unlock)
 	snprintf(was, sizeof was, "%u", a->failures);
 	a->failures = 0;
 	throttle_forgive(&c->throttle, bytes_of(a->name));
+	lockout_forgiven(c);
 	int rc = save_or_restore(c, a, &before);
 	if (rc == 0)
 		audit_account(o, a->name, "failures", was, "0");
@@ -229,6 +230,7 @@ static void on_reset_hash(struct oper *o, int rc, const char *why, const struct 
 	rc = save_or_restore(c, a, &before);
 	if (rc == 0) {
 		throttle_forgive(&c->throttle, bytes_of(a->name));
+		lockout_forgiven(c);
 		audit_account(o, a->name, "password", "", "reset");
 		evict_all(c, a->name, o, "the password of this account has been reset");
 		oper_record_begin(o);

@@ -415,7 +415,7 @@ static int init_accounts(struct conf *c)
 		log_error("conf.audit.unwritten", LOG_STR("why", "the trail cannot be opened"));
 	if (rc == 0 && proc_is_appliance(c->proc) && factory_account(&c->accounts, loop_wall_ms(c->loop) / 1000) < 0)
 		log_error("conf.accounts.unsaved", LOG_STR("why", "the factory account cannot be made"));
-	throttle_init(&c->throttle);
+	lockout_init(c);
 	scrypt_fresh(&c->nobody);
 	return rc < 0 ? rc : hasher_init(&c->hasher, c->loop, c->helper_fd, on_helper_lost, c);
 }
@@ -506,6 +506,7 @@ static void on_stop(void *program, uint32_t grace_ms)
 
 	(void)grace_ms;
 	oper_close_all(c);
+	lockout_fini(c);
 	txn_fini(&c->txn);
 	expiry_fini(&c->expiry);
 	acme_fini(c);

@@ -17,6 +17,7 @@
 #include "run/proc.h"
 #include "run/zone.h"
 #include "transfer.h"
+#include "lockout.h"
 #include "throttle.h"
 #include "trail.h"
 #include "txn.h"
@@ -53,6 +54,7 @@ struct conf {
 	struct log_limit refused; /* logins, in the trail */
 	struct approvals approvals;
 	struct throttle throttle;
+	struct lockout lockout;
 	struct hasher hasher;
 	int helper_fd;        /* until the hasher has it */
 	struct scrypt nobody; /* compared with for names that are not there */

@@ -78,8 +78,10 @@ static int begin_try(struct oper *o, const struct account *a)
 		.longest_ms = (uint64_t)number(o, SET_OPERATORS_LOCKOUT) * 1000,
 	};
 	uint64_t wait_ms = throttle_begin(&o->conf->throttle, &o->login.try, loop_now(o->conf->loop));
-	if (wait_ms == 0)
+	if (wait_ms == 0) {
+		lockout_changed(o->conf);
 		return 0;
+	}
 	snprintf(text, sizeof text, "too many attempts: wait %llu s", (unsigned long long)((wait_ms + 999) / 1000));
 	wipe(&o->login);
 	oper_done(o, ERR_AGAIN, text);
@@ -97,8 +99,10 @@ static void refuse(struct oper *o)
 {
 	struct account *a = find(o, o->login.name);
 
-	if (a && a->failures < UINT32_MAX)
+	if (a && a->failures < UINT32_MAX) {
 		a->failures++;
+		lockout_failed(o->conf);
+	}
 	audit_login(o, o->login.name, ERR_AUTH);
 	wipe(&o->login);
 	oper_done(o, ERR_AUTH, wrong);
@@ -109,6 +113,7 @@ static void refuse(struct oper *o)
 static void busy(struct oper *o)
 {
 	throttle_undo(&o->conf->throttle, &o->login.try);
+	lockout_changed(o->conf);
 	wipe(&o->login);
 	oper_done(o, ERR_AGAIN, "too many people log in just now: try again");
 }
@@ -149,6 +154,7 @@ static void enter(struct oper *o, struct account *a)
 	char last_from[ACCOUNT_FROM_BYTES];
 
 	throttle_passed(&o->conf->throttle, &o->login.try);
+	lockout_changed(o->conf);
 	if (count_sessions(o, a->name) >= (unsigned)number(o, SET_OPERATORS_SESSIONS_ACCOUNT) ||
 	    count_sessions(o, NULL) >= (unsigned)number(o, SET_OPERATORS_SESSIONS)) {
 		audit_login(o, a->name, ERR_FULL);
@@ -186,6 +192,7 @@ static void on_new_password(struct oper *o, int rc, const char *why, const struc
 	}
 	if (rc < 0) {
 		throttle_undo(&o->conf->throttle, &o->login.try);
+		lockout_changed(o->conf);
 		wipe(&o->login);
 		oper_done(o, rc, why);
 		return;
@@ -203,6 +210,7 @@ static void go_on(struct oper *o, struct account *a)
 
 	if (a->totp == TOTP_ON && !o->login.code[0]) {
 		throttle_undo(&o->conf->throttle, &o->login.try);
+		lockout_changed(o->conf);
 		wipe(&o->login);
 		oper_need(o, OPER_NEED_CODE, 0, "Code: ");
 		return;
@@ -215,6 +223,7 @@ static void go_on(struct oper *o, struct account *a)
 	memcpy(o->login.salt, a->password.salt, sizeof o->login.salt);
 	if (is_over && !o->login.is_new) {
 		throttle_undo(&o->conf->throttle, &o->login.try);
+		lockout_changed(o->conf);
 		wipe(&o->login);
 		oper_need(o, OPER_NEED_PASSWORD_NEW, 0, a->must_change ? "This password is for one login: choose your own" :
 		                                                         "Your password has expired: choose another");
@@ -388,8 +397,10 @@ static void on_compare_hash(struct hash_job *job, int rc, const uint8_t hash[sta
 
 	if (rc == 0 && (!a || !secret_eq(bytes_make(hash, SCRYPT_HASH_BYTES), bytes_make(a->password.hash, SCRYPT_HASH_BYTES))))
 		rc = ERR_AUTH;
-	if (rc == 0)
+	if (rc == 0) {
 		throttle_passed(&o->conf->throttle, &o->login.try);
+		lockout_changed(o->conf);
+	}
 	o->login.compare(o, rc);
 }
 
@@ -443,8 +454,10 @@ void login_by_user(struct oper *o, unsigned uid)
 		return;
 	}
 	a->failures = 0;
+	bool is_same_login = a->login_s && wall_s(o) - a->login_s < LOGIN_WAIT_MS / 1000 && strcmp(a->login_from, "ssh") != 0;
 	a->login_s = wall_s(o);
-	snprintf(a->login_from, sizeof a->login_from, "%s", o->source);
+	if (!is_same_login) /* a password over SSH said from where, just before (OPER_FROM) */
+		snprintf(a->login_from, sizeof a->login_from, "%s", o->source);
 	(void)accounts_save(&o->conf->accounts); /* as in enter */
 	oper_become(o, a);
 	audit_login(o, a->name, 0);

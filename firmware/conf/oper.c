@@ -6,6 +6,7 @@
 #include "conf.h"
 #include "rights.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -276,6 +277,15 @@ int oper_rebase(struct oper *o, char why[static 512])
 
 /* ---- frames in ---- */
 
+static size_t count_strangers(const struct conf *c)
+{
+	size_t n = 0;
+
+	LIST_EACH(it, &c->opers)
+		n += !LIST_OWNER(it, struct oper, node)->is_known;
+	return n;
+}
+
 static int read_words(struct wire *w, bool with_kinds, struct command_line *line)
 {
 	size_t n = wire_u16(w);
@@ -387,6 +397,31 @@ static int on_hello(struct oper *o, struct wire *w)
 	return 0;
 }
 
+/* Whoever asks for somebody at another place gives up what the console may. A text that is no address is no place of its own. */
+static int on_from(struct oper *o, struct wire *w)
+{
+	struct bytes from = wire_str(w);
+	char text[ACCOUNT_FROM_BYTES];
+	uint8_t raw[16];
+
+	if (wire_end(w) < 0 || !o->is_known || o->account[0] || o->way != OPER_WAY_CONSOLE)
+		return ERR_PROTOCOL;
+	snprintf(text, sizeof text, "%.*s", BYTES_FMT(from));
+	bool is_address = from.n < sizeof text && (inet_pton(AF_INET, text, raw) == 1 || inet_pton(AF_INET6, text, raw) == 1);
+	snprintf(o->source, sizeof o->source, "%s", is_address ? text : "ssh");
+	snprintf(o->by, sizeof o->by, "nobody");
+	o->way = OPER_WAY_LOCAL;
+	o->uid = 0;
+	o->is_known = false;
+	if (count_strangers(o->conf) > OPERS_STRANGERS) {
+		oper_done(o, ERR_FULL, "too many people log in just now: try again");
+		oper_evict(o, "");
+		return 0;
+	}
+	oper_done(o, 0, "");
+	return 0;
+}
+
 static int on_piece(struct oper *o, struct wire *w)
 {
 	int rc = (int)wire_u32(w);
@@ -437,6 +472,8 @@ static int on_frame(struct oper *o, struct bytes frame)
 	switch (type) {
 	case OPER_HELLO:
 		return on_hello(o, &w);
+	case OPER_FROM:
+		return on_from(o, &w);
 	case OPER_LOGIN:
 		return login_on_frame(o, false, &w);
 	case OPER_LOGIN_NEW:
@@ -636,15 +673,6 @@ static int start(struct conf *c, struct oper *o, int fd)
 	if (rc < 0)
 		loop_timer_del(c->loop, &o->timer);
 	return rc;
-}
-
-static size_t count_strangers(const struct conf *c)
-{
-	size_t n = 0;
-
-	LIST_EACH(it, &c->opers)
-		n += !LIST_OWNER(it, struct oper, node)->is_known;
-	return n;
 }
 
 /* Places for the console are left whatever others do. */

@@ -67,7 +67,7 @@ void oper_fixture_open(struct oper_fixture *f)
 	must(c->loop && c->bus && store_open(&c->store, dir) == 0 && accounts_open(&c->accounts, dir) == 0 &&
 	     trail_open(&c->trail, c->loop, dir) == 0);
 	txn_init(&c->txn, c->loop, &c->store, &f->ops, c);
-	throttle_init(&c->throttle);
+	lockout_init(c);
 	scrypt_fresh(&c->nobody);
 	c->nobody.log2_n = 1;
 	must(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
@@ -77,7 +77,7 @@ void oper_fixture_open(struct oper_fixture *f)
 
 static void empty_folder(const struct oper_fixture *f)
 {
-	static const char *const names[] = { "accounts", "accounts.damaged", "audit", "audit.1", "current", "pending", "accounts.new" };
+	static const char *const names[] = { "accounts", "accounts.damaged", "audit", "audit.1", "current", "pending", "accounts.new", "lockout", "lockout.new" };
 	char name[32];
 
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)

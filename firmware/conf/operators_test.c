@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "quality.h"
 #include "rights.h"
+#include "lockout.h"
 #include "throttle.h"
 #include "totp.h"
 
@@ -404,6 +405,46 @@ static void test_console_waits_little(void **state)
 	free(t);
 }
 
+/* What waits goes on waiting after a new start, for what is left and no longer; a file that is cut off or is none counts as none. */
+static void test_waits_outlive_the_program(void **state)
+{
+	struct throttle *t = malloc(sizeof *t), *again = malloc(sizeof *again);
+	struct throttle_try try;
+	struct buf file;
+	const uint64_t now = 5000, wall = 1800000000000;
+
+	(void)state;
+	throttle_init(t);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(attempt(t, "anna", "192.0.2.1", false, now, &try), 0);
+	buf_init(&file, LOCKOUT_FILE_MAX);
+	lockout_put(t, now, wall, &file);
+	assert_false(buf_failed(&file));
+	assert_int_equal(lockout_read(buf_bytes(&file), again, 100, wall + 400), 0); /* the loop's clock begins anew */
+	assert_int_equal(attempt(again, "anna", "192.0.2.1", false, 100, &try), 600);
+	assert_int_equal(attempt(again, "anna", "192.0.2.9", false, 100, &try), 0);
+	assert_int_equal(attempt(again, "anna", "192.0.2.1", false, 700, &try), 0);
+	assert_int_equal(attempt(again, "anna", "192.0.2.1", false, 700, &try), 2000); /* it goes on where it was */
+	assert_int_equal(lockout_read(buf_bytes(&file), again, 100, wall - 99999999), 0); /* a clock that was set back */
+	assert_int_equal(attempt(again, "anna", "192.0.2.1", false, 100, &try), 1000);
+	for (size_t n = 0; n < buf_len(&file); n++) {
+		assert_true(lockout_read(bytes_make(buf_bytes(&file).p, n), again, 100, wall) < 0);
+		assert_int_equal(attempt(again, "anna", "192.0.2.1", false, 100, &try), 0);
+	}
+	for (int i = 0; i < 3000; i++) {
+		char source[32];
+		snprintf(source, sizeof source, "10.%d.%d.1", i / 250, i % 250);
+		(void)attempt(t, "anna", source, false, now, &try);
+	}
+	buf_clear(&file);
+	lockout_put(t, now, wall, &file);
+	assert_false(buf_failed(&file)); /* a full one fits */
+	assert_int_equal(lockout_read(buf_bytes(&file), again, now, wall), 0);
+	buf_fini(&file);
+	free(again);
+	free(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -415,6 +456,7 @@ int main(void)
 		cmocka_unit_test(test_waits_grow_and_end), cmocka_unit_test(test_strangers_do_not_lock_out),
 		cmocka_unit_test(test_ipv6_is_one_network), cmocka_unit_test(test_names_are_not_tried_in_turn),
 		cmocka_unit_test(test_undo_is_of_one),   cmocka_unit_test(test_console_waits_little),
+		cmocka_unit_test(test_waits_outlive_the_program),
 	};
 
 	log_open("test", 0, LOG_LEVEL_ERROR);

@@ -115,6 +115,22 @@ static int hello(struct dialogue *d)
 	return rc ? rc : d->rc;
 }
 
+/* Where the person sits, so that what is tried there delays that place and nobody at the console. */
+static int say_from(struct dialogue *d)
+{
+	const void *from = NULL;
+	struct buf b;
+
+	if (pam_get_item(d->pam, PAM_RHOST, &from) != PAM_SUCCESS || !from)
+		from = "";
+	buf_init(&b, 512);
+	wire_put_u8(&b, OPER_FROM);
+	wire_put_str(&b, bytes_of(from));
+	int rc = send_frame(d, &b);
+	rc = rc ? rc : read_answer(d);
+	return rc ? rc : d->rc;
+}
+
 static int login(struct dialogue *d)
 {
 	struct buf b;
@@ -202,7 +218,8 @@ int pam_sm_authenticate(pam_handle_t *pam, int flags, int argc, const char **arg
 		return rc;
 	}
 	buf_init(&d.in, IN_MAX);
-	if (pam_get_user(pam, &d.name, NULL) == PAM_SUCCESS && d.name && strlen(d.name) <= OPER_NAME_MAX && hello(&d) == 0)
+	if (pam_get_user(pam, &d.name, NULL) == PAM_SUCCESS && d.name && strlen(d.name) <= OPER_NAME_MAX && hello(&d) == 0 &&
+	    say_from(&d) == 0)
 		rc = converse(&d);
 	close(d.fd);
 	buf_fini(&d.in);

@@ -28,6 +28,7 @@ enum oper_frame {
 	OPER_ABORT = 4,     /* stop the ASK that is under way; its DONE comes at once */
 	OPER_LOGIN = 5,     /* name str, password bytes, code str (RFC 6238, six digits; or empty) */
 	OPER_LOGIN_NEW = 6, /* name str, old password bytes, new password bytes, code str */
+	OPER_FROM = 8,      /* address str: only of the console: the person sits there, and is nobody until a LOGIN (sshd through PAM) */
 	OPER_PIECE = 7,     /* rc u32 (as i32), offset u64, content bytes: what WANT asked for; empty: the file ends there */
 
 	/* gh-conf to client */

@@ -24,9 +24,8 @@ static const struct service services[] = {
 	{ PROG_PRIV,   PLANE_ROOT, ROLE_BOTH, FENCE_NETWORK,                  "",      0,  1,   FDS_FEW,  DELAY_MS, DELAY_MAX_MS },
 	{ PROG_TIME,   PLANE_MGMT, ROLE_BOTH, FENCE_CONNECT,                  "time",  0,  1,   FDS_FEW,  DELAY_MS, DELAY_MAX_MS },
 	{ PROG_SNMP,   PLANE_MGMT, ROLE_BOTH, FENCE_FILES | FENCE_CONNECT | FENCE_PAIRS, "snmp", 0, 1, FDS_FEW, DELAY_MS, DELAY_MAX_MS },
-	{ PROG_PKI,    PLANE_DMZ,  ROLE_BOTH, FENCE_ACCEPT | FENCE_CONNECT,   "",      1,  1,   FDS_FEW,  DELAY_MS, DELAY_MAX_MS },
-	{ PROG_DHCP,   PLANE_DMZ,  ROLE_BOTH, 0,                              "",      0,  1,   FDS_FEW,  DELAY_MS, DELAY_MAX_MS },
 	{ PROG_PKI,    PLANE_DMZ,  ROLE_BOTH, FENCE_FILES | FENCE_ACCEPT | FENCE_CONNECT, "pki",    1,  1,   FDS_FEW,  DELAY_MS, DELAY_MAX_MS },
+	{ PROG_DHCP,   PLANE_DMZ,  ROLE_BOTH, 0,                              "",      0,  1,   FDS_FEW,  DELAY_MS, DELAY_MAX_MS },
 };
 _Static_assert(sizeof services / sizeof services[0] == PROG_COUNT, "one row a program");
 

@@ -204,6 +204,63 @@ class Logins(Box):
         self.assertEqual(self.account("wanda")["failures"], "0")
         self.commit("delete operators lockout-tries")
 
+    def from_(self, address):
+        """A connection as sshd's module makes it for somebody at that address."""
+        o = self.connect()
+        self.assertEqual(o.come_from(address).rc, 0)
+        return o
+
+    def test_waits_by_the_address_over_ssh(self):
+        self.add("vera")
+        self.commit("set operators lockout-tries 2")
+        for i in range(3):
+            self.assertEqual(self.from_("2001:db8::%d" % i).login("vera", "wrong wrong wrong").rc, AUTH)
+        self.assertEqual(self.from_("2001:db8::9").login("vera", OWN).rc, AGAIN)         # the same /64
+        self.assertEqual(self.from_("2001:db8:0:1::9").login("vera", OWN).rc, 0)
+        self.assertEqual(self.connect().login("vera", OWN).rc, 0)                        # the console
+        self.assertRegex(self.root("show", "audit", "20"), r"vera +2001:db8:0:1::9 +audit\.login")
+        self.commit("delete operators lockout-tries")
+
+    def test_who_asks_for_another_place_is_nobody(self):
+        o = self.from_("192.0.2.7")
+        o.ask_only("show", "version")
+        self.assertTrue(o.is_closed())
+        o = self.from_("192.0.2.7")
+        o.send(opersock.FROM, opersock.put_str("192.0.2.8"))  # one place a connection
+        self.assertTrue(o.is_closed())
+        o = self.enter_as("vicky")
+        o.send(opersock.FROM, opersock.put_str("192.0.2.8"))
+        self.assertTrue(o.is_closed())
+        self.assertEqual(self.from_("not an address").login("vicky", OWN).rc, 0)
+        self.assertEqual(self.account("vicky")["last_from"], "ssh")
+
+    def enter_as(self, name):
+        self.add(name)
+        return self.enter(name)
+
+    def test_waits_outlive_a_kill(self):
+        self.add("ursula")
+        self.commit("set operators lockout-tries 2")
+        def tries():
+            o = self.from_("192.0.2.5")
+            rc = o.login("ursula", "wrong wrong wrong").rc
+            o.close()
+            return rc == AUTH
+        for _ in range(7):  # then it waits 16 s
+            wait_for("it may be tried again", tries, 30, 0.3)
+        failures = int(self.account("ursula")["failures"])
+        time.sleep(2.5)  # LOCKOUT_WRITE_MS
+        self.gh.kill("gh-conf")
+        wait_for("it is back", lambda: self.gh.operator("show", "version").returncode == 0, 15)
+        self.assertEqual(self.from_("192.0.2.5").login("ursula", OWN).rc, AGAIN)
+        self.assertEqual(int(self.account("ursula")["failures"]), failures)
+        self.assertEqual(self.from_("192.0.2.6").login("ursula", OWN).rc, 0)
+        self.root("operator", "unlock", "ursula")
+        self.gh.kill("gh-conf")
+        wait_for("it is back", lambda: self.gh.operator("show", "version").returncode == 0, 15)
+        self.assertEqual(self.from_("192.0.2.5").login("ursula", OWN).rc, 0)
+        self.commit("delete operators lockout-tries")
+
     def test_three_tries_a_connection(self):
         # a name that is not there is answered alike, and in about the same time
         o = self.connect()

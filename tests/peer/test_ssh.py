@@ -221,6 +221,9 @@ class Ssh(PeerCase):
         self.assertRegex(self.read(fd, r"(?s)mine.*> $"), r"alice +admin +ssh ")
         self.type(fd, "exit")
         self.assertNotIn(PASSWORD, self.sshd.text() + self.gh.log())
+        self.assertRegex(self.gh.log(), r"audit\.login\.refused by=alice source=127\.0\.0\.1 ")  # not the console's
+        self.assertRegex(self.gh.log(), r"audit\.login by=alice source=127\.0\.0\.1 ")
+        self.assertEqual([r["last_from"] for r in self.gh.records("show", "operators") if r["name"] == "alice"], ["127.0.0.1"])
 
     def test_first_login_over_pam_changes_the_password(self):
         first, new = "the first password 1", "another long pass phrase 8"

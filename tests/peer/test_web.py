@@ -463,6 +463,76 @@ class Api(WebCase):
         live.close()
         wait_for("the live view's operator has gone", lambda: whose() == 1, 5)
 
+    def transfer(self, w, words, data=b"", most=None):
+        """A command with its large file: the last line, and the files that it made. most: pieces that are given; then they cease."""
+        c = w.connection()
+        c.request("POST", "/api/v1/transfers", json.dumps({"words": words}), {
+            "Cookie": "__Host-session=" + w.cookie, "X-CSRF-Token": w.csrf, "Content-Type": "application/json"})
+        live, files, given = c.getresponse(), {}, 0
+        self.assertEqual(live.status, 200, None if live.status == 200 else live.read())
+        try:
+            for line in live:
+                got = json.loads(line)
+                if "file" in got:
+                    name = got["file"]["name"]
+                    files[name] = files.get(name, b"") + base64.b64decode(got["file"]["base64"])
+                elif "want" in got:
+                    if given == most:
+                        return got, files
+                    at, n = got["want"]["offset"], got["want"]["bytes"]
+                    self.assertLessEqual(n, 1 << 16)
+                    r = w.ask("PUT", "transfers/%d" % at, data[at:at + n], Content_Type="application/octet-stream")
+                    self.assertEqual(r.status, 204, r.body)
+                    given += 1
+            return got, files
+        finally:
+            live.close()
+            c.close()
+
+    def test_backup_there_and_back(self):
+        w, password = self.session("boss"), {"content": "correct horse battery"}
+        last, files = self.transfer(w, ["backup", "save", password])
+        self.assertTrue(last["done"]["ok"], last)
+        (name, data), = files.items()
+        self.assertRegex(name, r"^gatehouse-[a-z0-9-]+\.backup$")
+        self.assertGreater(len(data), 1 << 10)
+        last, _ = self.transfer(w, ["backup", "show", name], data)
+        self.assertTrue(last["done"]["ok"], last)
+        last, _ = self.transfer(w, ["backup", "restore", name, {"content": "another password 1"}], data)
+        self.assertFalse(last["done"]["ok"], last)
+        self.assertEqual(self.transfer(w, ["backup", "restore", name, password], data[:-100])[0]["done"]["ok"], False)
+        self.gh.commit("set system name changed-since")
+        done = self.gh.log().count("conf.restore.finished")
+        self.transfer(w, ["backup", "restore", name, password], data)
+        wait_for("the switch", lambda: self.gh.log().count("conf.restore.finished") > done, 30)
+        self.assertNotIn("changed-since", wait_for("the settings", lambda: self.gh.operator("save").stdout, 20))
+        wait_for("gh-admin serves", lambda: self.reach(), 15)
+
+    def test_pieces_only_where_they_are_wanted(self):
+        w = self.session("boss")
+        put = lambda at, data=b"x", who=w: who.ask("PUT", "transfers/" + at, data, Content_Type="application/octet-stream")
+        self.assertEqual((put("0").status, put("0").code), (409, "not-wanted"))
+        self.assertEqual([put(x).status for x in ("x", "-1", "", "0/0")], [404] * 4)
+        # who goes away in the middle leaves nothing behind, and nobody else can give his pieces
+        other = self.session("looker")
+        c = w.connection()
+        c.request("POST", "/api/v1/transfers", json.dumps({"words": ["backup", "show", "b.backup"]}), {
+            "Cookie": "__Host-session=" + w.cookie, "X-CSRF-Token": w.csrf, "Content-Type": "application/json"})
+        live = c.getresponse()
+        self.assertEqual(json.loads(live.readline())["want"]["offset"], 0)
+        self.assertEqual(put("0", who=other).status, 409)
+        self.assertEqual(put("65536").status, 409)
+        self.assertEqual(put("0", b"x" * 65537).status, 413)
+        self.assertEqual(w.ask("GET", "show/version").status, 200)  # the session is free meanwhile
+        live.close()
+        c.close()
+        wait_for("its operator has gone", lambda: len([x for x in self.gh.records("show", "operator-sessions") if x["who"] == "boss"]) == 1, 5)
+        self.assertEqual(put("0").status, 409)
+        # at a plain command nobody could give them: it ends, and says so
+        self.assertEqual(w.command("backup", "show", "b.backup").status, 409)
+        # an auditor may not
+        self.assertEqual(self.transfer(other, ["backup", "save", {"content": "correct horse battery"}])[0]["done"]["status"], 403)
+
     def test_a_live_view_has_no_more_rights(self):
         w = self.session("looker")
         r = w.ask("POST", "commands", {"words": ["user", "delete", "x@web.example"]}, Accept="text/event-stream")

@@ -4,7 +4,7 @@ import struct
 
 from .place import Failed
 
-HELLO, ASK, COMPLETE, ABORT, LOGIN, LOGIN_NEW = 1, 2, 3, 4, 5, 6
+HELLO, ASK, COMPLETE, ABORT, LOGIN, LOGIN_NEW, PIECE, FROM = 1, 2, 3, 4, 5, 6, 7, 8
 RECORD, TEXT, NOTE, DONE, NEED, CANDIDATE, FILE, BANNER = 16, 17, 18, 19, 20, 21, 22, 23
 NEED_SECRET, NEED_FILE, NEED_PASSWORD_NEW, NEED_CODE, NEED_OLD_SECRET = 1, 2, 3, 4, 5
 VERSION = 2
@@ -117,6 +117,11 @@ class Oper:
         if new is not None:
             body += put_bytes(new)
         self.send(LOGIN if new is None else LOGIN_NEW, body + put_str(code))
+        return self.answer()
+
+    def come_from(self, address):
+        """As sshd's module says for whom it asks."""
+        self.send(FROM, put_str(address))
         return self.answer()
 
     def ask_only(self, *words):

@@ -99,10 +99,39 @@ export async function logOut(): Promise<void> {
 export interface Line {
   record?: Row; text?: string; note?: string; file?: { name: string; base64: string };
   done?: { ok: boolean; code: string; message: string; changes: number; status: number }; need?: { what: string; word: number };
+  want?: { word: number; offset: number; bytes: number };
 }
 /** An answer as it is made, line by line. live: beside the session's other questions. */
 export async function* lines(words: Word[], signal: AbortSignal, live = false): AsyncGenerator<Line> {
-  const r = await send('POST', 'commands', { words }, live ? 'text/event-stream' : 'application/x-ndjson', signal);
+  yield* read(await send('POST', 'commands', { words }, live ? 'text/event-stream' : 'application/x-ndjson', signal), live);
+}
+
+/** The same for a command that reads a large file, which goes in the pieces that the box asks for and is never in memory as a whole. */
+export async function* transfer(words: Word[], file: Blob | undefined, signal: AbortSignal, onSent: (part: number) => void): AsyncGenerator<Line> {
+  for await (const l of read(await send('POST', 'transfers', { words }, 'application/x-ndjson', signal), true)) {
+    if (!l.want) {
+      yield l;
+      continue;
+    }
+    const { offset, bytes } = l.want, piece = file!.slice(offset, offset + bytes);
+    await give(offset, piece, signal);
+    onSent(file!.size ? Math.min(1, (offset + piece.size) / file!.size) : 1);
+  }
+}
+
+/** The box asks for a piece until it has it: one that was lost on the way is sent again. */
+async function give(offset: number, piece: Blob, signal: AbortSignal): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    const r = await fetch('/api/v1/transfers/' + offset, {
+      method: 'PUT', signal, credentials: 'same-origin', body: piece, headers: { 'Content-Type': 'application/octet-stream', 'X-CSRF-Token': csrf },
+    }).catch((e) => { if ((e as Error).name === 'AbortError') throw e; return null; });
+    if (r?.ok || (r?.status === 409 && tries > 1)) return; // taken, or taken before and only the answer was lost
+    if (r || tries === 5) throw new Problem(r?.status ?? 0, 'unreachable', r ? r.statusText : '');
+    await new Promise((done) => setTimeout(done, 1000 * tries));
+  }
+}
+
+async function* read(r: Response, live: boolean): AsyncGenerator<Line> {
   const reader = r.body!.pipeThrough(new TextDecoderStream()).getReader();
   let rest = '';
   for (;;) {
@@ -121,8 +150,8 @@ export async function* lines(words: Word[], signal: AbortSignal, live = false): 
 }
 
 /** Hands a file to the browser. */
-export function download(name: string, content: Uint8Array | string) {
-  const url = URL.createObjectURL(new Blob([content as BlobPart]));
+export function download(name: string, ...content: (Uint8Array | string)[]) {
+  const url = URL.createObjectURL(new Blob(content as BlobPart[]));
   const a = document.createElement('a');
   a.href = url;
   a.download = name;

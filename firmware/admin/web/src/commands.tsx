@@ -1,6 +1,6 @@
 // Any command as a form, made from its row: what is new in the table can be used here at once.
 import { useEffect, useId, useMemo, useRef, useState } from 'preact/hooks';
-import { command, download, fileWord, fromBase64, lines, type Line, type Row, type Word } from './api';
+import { command, download, fileWord, fromBase64, lines, transfer, type Line, type Row, type Word } from './api';
 import { groups, inGroup, useApp } from './app';
 import { helpOf, t, title, type Key } from './i18n';
 import { Button, Card, Failure, Field, Notice, Page, Sure, Table, useQuery } from './ui';
@@ -13,10 +13,12 @@ export function parse(command: string): Part[] {
 }
 const isSecret = (n: string) => /password|secret|passphrase|verifier/.test(n);
 const isFile = (n: string) => /(^|-)(file|image|archive)$/.test(n);
+/** Files that the box reads in pieces. */
+const isLarge = (n: string) => /^(backup|upgrade)-file$/.test(n);
 /** Words that end or change something at once, outside the candidate. */
 const isGrave = (c: string) => /\b(delete|close|end|reboot|shutdown|factory[_-]reset|restore|evict|upgrade|revert)\b/.test(c);
 
-export interface Run { rows: Row[]; text: string; notes: string[]; message: string; error: string; isBusy: boolean; need: string }
+export interface Run { rows: Row[]; text: string; notes: string[]; message: string; error: string; isBusy: boolean; need: string; sent?: number }
 const nothing: Run = { rows: [], text: '', notes: [], message: '', error: '', isBusy: false, need: '' };
 
 /** Runs a command and keeps what comes. */
@@ -32,13 +34,15 @@ export function useRun(limit = 5000) {
     if (l.done) return l.done.ok ? { ...r, message: l.done.message || t('cmd.ok') } : { ...r, error: l.done.message || l.done.code };
     return r;
   };
-  const start = async (words: Word[], isLive = false) => {
+  const start = async (words: Word[], isLive = false, file?: File) => {
     stop.current?.abort();
-    const mine = stop.current = new AbortController();
-    setRun({ ...nothing, isBusy: true });
+    const mine = stop.current = new AbortController(), made = new Map<string, Uint8Array[]>();
+    setRun({ ...nothing, isBusy: true, sent: file && 0 });
     try {
-      for await (const l of lines(words, mine.signal, isLive)) {
-        if (l.file) download(l.file.name, fromBase64(l.file.base64));
+      const answer = file ? transfer(words, file, mine.signal, (sent) => setRun((r) => ({ ...r, sent }))) : lines(words, mine.signal, isLive);
+      for await (const l of answer) {
+        if (l.file) made.set(l.file.name, [...made.get(l.file.name) ?? [], fromBase64(l.file.base64)]); // further parts of one file
+        if (l.done?.ok) made.forEach((parts, name) => download(name, ...parts));
         setRun((r) => take(r, l));
       }
     } catch (e) {
@@ -53,6 +57,7 @@ export function Outcome(p: { run: Run; name?: string }) {
   const { run } = p;
   return (
     <div class="stack" aria-live="polite">
+      {run.isBusy && run.sent !== undefined && <label class="stack"><span class="muted">{t(run.sent < 1 ? 'cmd.sending' : 'cmd.working', { n: Math.floor(run.sent * 100) })}</span><progress max={1} value={run.sent} /></label>}
       {run.notes.map((n) => <Notice key={n} kind="warn">{n}</Notice>)}
       {run.rows.length > 0 && <Table rows={run.rows} caption={p.name} />}
       {run.text && <><pre class="text" tabIndex={0}>{run.text}</pre><div class="actions"><Button onClick={() => download((p.name ?? 'answer').replace(/\W+/g, '-') + '.txt', run.text)}>{t('cmd.download')}</Button></div></>}
@@ -64,7 +69,7 @@ export function Outcome(p: { run: Run; name?: string }) {
 
 function CommandForm(p: { command: string; onDone?: () => void }) {
   const parts = useMemo(() => parse(p.command), [p.command]);
-  const [values, setValues] = useState<Record<number, string>>({}), [files, setFiles] = useState<Record<number, { name: string; word: Word }>>({}), [isSure, setSure] = useState(false);
+  const [values, setValues] = useState<Record<number, string>>({}), [files, setFiles] = useState<Record<number, { file: File; word: Word }>>({}), [isSure, setSure] = useState(false);
   const { run, start, stop } = useRun();
   const id = 'cmd-' + p.command.replace(/\W+/g, '-');
   const words = (): Word[] => parts.flatMap((w, i): Word[] => {
@@ -75,7 +80,8 @@ function CommandForm(p: { command: string; onDone?: () => void }) {
     if (isSecret(w.name) || isFile(w.name)) return [{ content: v }];
     return w.isMany ? v.trim().split(/\s+/) : [v.trim()];
   });
-  const go = async () => { setSure(false); await start(words()); p.onDone?.(); };
+  const large = Object.entries(files).find(([i]) => isLarge((parts[Number(i)] as Place).name))?.[1].file;
+  const go = async () => { setSure(false); await start(words(), false, large); p.onDone?.(); };
   const isMissing = parts.some((w, i) => typeof w !== 'string' && !w.isOptional && !values[i] && !files[i]);
   const set = (i: number, v: string) => setValues({ ...values, [i]: v });
   return (
@@ -83,7 +89,7 @@ function CommandForm(p: { command: string; onDone?: () => void }) {
       <div class="fields">
         {parts.map((w, i) => typeof w === 'string' ? null : (
           <Field key={i} label={title(w.name)} id={`${id}-${i}`} optional={w.isOptional} help={w.isMany ? t('cmd.several') : undefined}>
-            {isFile(w.name) ? <input id={`${id}-${i}`} type="file" onChange={async (e) => { const f = e.currentTarget.files?.[0]; if (f) setFiles({ ...files, [i]: { name: f.name, word: await fileWord(f) } }); }} />
+            {isFile(w.name) ? <input id={`${id}-${i}`} type="file" onChange={async (e) => { const f = e.currentTarget.files?.[0]; if (f) setFiles({ ...files, [i]: { file: f, word: isLarge(w.name) ? f.name : await fileWord(f) } }); }} />
               : <input id={`${id}-${i}`} type={isSecret(w.name) ? 'password' : 'text'} autocomplete={isSecret(w.name) ? 'new-password' : 'off'} spellcheck={false} value={values[i] ?? ''} onInput={(e) => set(i, e.currentTarget.value)} />}
           </Field>
         ))}

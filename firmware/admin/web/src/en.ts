@@ -42,6 +42,7 @@ export const en = {
 
   'hist.title': 'History', 'hist.lead': 'Every commit is a generation. An old one can be put into your candidate.', 'hist.rollback': 'Put into candidate', 'hist.rolled': 'It is in your candidate: review and commit.', 'hist.save': 'Download settings', 'hist.load': 'Load settings from a file', 'hist.loaded': 'It is in your candidate: review and commit.',
 
+  'cmd.sending': 'Sending: {n} %', 'cmd.working': 'Sent; the box works on it',
   'cmd.title': 'All commands', 'cmd.lead': 'Everything that ghsh can do and your role allows, each with a form of its own.', 'cmd.run': 'Run', 'cmd.filter': 'Find a command', 'cmd.ok': 'Done.', 'cmd.optional': 'optional', 'cmd.stop': 'Stop', 'cmd.other': 'Other', 'cmd.settings': 'Settings and transactions', 'cmd.several': 'several, with spaces between', 'cmd.nomatch': 'No command fits.', 'cmd.live': 'Follow live', 'cmd.danger': 'This changes or ends something at once.', 'cmd.download': 'Save as file',
 
   // heads of tables; others are shown as gh-conf names them

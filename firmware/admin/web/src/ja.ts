@@ -43,6 +43,7 @@ export const ja: Record<keyof typeof en, string> = {
 
   'hist.title': '履歴', 'hist.lead': 'コミットごとに世代が残ります。以前の世代を候補に入れることができます。', 'hist.rollback': '候補に入れる', 'hist.rolled': '候補に入れました。確認してコミットしてください。', 'hist.save': '設定をダウンロード', 'hist.load': 'ファイルから設定を読み込む', 'hist.loaded': '候補に入れました。確認してコミットしてください。',
 
+  'cmd.sending': '送信中: {n} %', 'cmd.working': '送信しました。処理中です',
   'cmd.title': 'すべてのコマンド', 'cmd.lead': 'ghsh でできることのうち、あなたの役割に許されたすべてです。', 'cmd.run': '実行', 'cmd.filter': 'コマンドを検索', 'cmd.ok': '完了しました。', 'cmd.optional': '省略可', 'cmd.stop': '中止', 'cmd.other': 'その他', 'cmd.settings': '設定とトランザクション', 'cmd.several': '複数可（空白区切り）', 'cmd.nomatch': '該当するコマンドがありません。', 'cmd.live': 'ライブ表示', 'cmd.danger': 'すぐに変更または終了が行われます。', 'cmd.download': 'ファイルに保存',
 
   'col.name': '名前',

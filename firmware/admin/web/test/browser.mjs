@@ -1,6 +1,6 @@
 // What a person does, in Chromium. One line a step: "pass  NAME" or "FAIL  NAME: why".
 //   node browser.mjs URL USER FIRST-PASSWORD OWN-PASSWORD [FOLDER FOR SCREENSHOTS]
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import { chromium } from 'playwright-core';
 
 const [url, user, first, own, shots] = process.argv.slice(2);
@@ -164,6 +164,22 @@ await step('any command has a form', async () => {
 await step('operators have a page out of the command table', async () => {
   await page.goto(url + '/operators');
   await page.getByText(user).first().waitFor();
+});
+await step('a backup is made, kept by the browser, and read back in pieces', async () => {
+  await page.goto(`${url}/backup`);
+  const form = (command) => page.locator('details').filter({ has: page.getByText(command, { exact: true }) });
+  const save = form('backup save <password>');
+  await save.locator('summary').click();
+  await save.getByLabel('Password').fill('correct horse battery');
+  const [made] = await Promise.all([page.waitForEvent('download'), save.getByRole('button', { name: 'Run' }).click()]);
+  check(/^gatehouse-.*\.backup$/.test(made.suggestedFilename()), made.suggestedFilename());
+  const path = await made.path();
+  check(statSync(path).size > 1024, 'the file is too short');
+  const show = form('backup show <backup-file>');
+  if (!await show.getAttribute('open').then((x) => x !== null)) await show.locator('summary').click();
+  await show.locator('input[type=file]').setInputFiles(path);
+  await show.getByRole('button', { name: 'Run' }).click();
+  await show.locator('table').waitFor();
 });
 await step('the candidate is discarded', async () => {
   await page.getByRole('button', { name: 'Review and commit' }).click();
