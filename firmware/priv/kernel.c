@@ -309,14 +309,13 @@ static int add_bond(struct kernel *k, const struct have_link *l)
 	return nl_send_sync(k->ask, m); /* frees it */
 }
 
-/* By name: how a bond begins with an alias. */
+/* An alias cannot be given at birth. */
 static int name_mode(struct kernel *k, const struct have_link *l)
 {
-	struct rtnl_link *who = rtnl_link_alloc(), *as = rtnl_link_alloc();
-	int rc = -NLE_NOMEM;
+	struct rtnl_link *who = NULL, *as = rtnl_link_alloc();
+	int rc = as ? rtnl_link_get_kernel(k->ask, 0, l->name, &who) : -NLE_NOMEM;
 
-	if (who && as) {
-		rtnl_link_set_name(who, l->name);
+	if (!rc) {
 		rtnl_link_set_ifalias(as, l->is_lacp ? lacp_alias : backup_alias);
 		rc = rtnl_link_change(k->ask, who, as, 0);
 	}
