@@ -271,6 +271,31 @@ static void a_reload_drops_nobody(void **state)
 
 /* ---- strangers ---- */
 
+static bool is_of_c(void *arg, struct tls *t)
+{
+	++*(int *)arg;
+	return strcmp(tls_sni(t), "c.example") == 0;
+}
+
+/* Only the connections that are bad end, and both sides see it. */
+static void connections_can_be_cut(void **state)
+{
+	struct world *w = *state;
+	int looked_at = 0;
+
+	assert_int_equal(ask(w, "b.example", 1), 0);
+	assert_int_equal(ask(w, "c.example", 2), 0);
+	assert_true(party_wait(w->loop, &w->a.n_messages, 2));
+	siptransports_cut(w->b.t, is_of_c, &looked_at, ERR_CERT_REVOKED, "its authority has revoked the certificate");
+	assert_int_equal(looked_at, 2);
+	for (int i = 0; i < 50 && (counts(&w->a).connections != 1 || counts(&w->b).connections != 1); i++)
+		loop_turn(w->loop, 20);
+	assert_int_equal(counts(&w->a).connections, 1);
+	assert_int_equal(counts(&w->b).connections, 1);
+	assert_int_equal(ask(w, "b.example", 3), 0);
+	assert_true(party_wait(w->loop, &w->a.n_messages, 3));
+}
+
 static void turns_until_closed(struct world *w, unsigned n)
 {
 	assert_true(party_wait(w->loop, &w->b.n_closed, n));
@@ -451,7 +476,7 @@ int main(void)
 		TEST(a_mutual_listener_lets_in_who_is_trusted),
 		TEST(a_caller_without_sni_gets_the_default),
 		TEST(without_certificates_there_is_no_tls),
-		TEST(a_reload_drops_nobody),
+		TEST(connections_can_be_cut), TEST(a_reload_drops_nobody),
 		TEST(trap_1_a_failed_handshake_disturbs_nobody),
 		TEST(a_refused_peer_disturbs_nobody),
 		TEST(trap_2_connections_leave_no_memory),

@@ -209,6 +209,20 @@ class Pki(PeerCase):
         self.assertIn("up to a trust anchor", got.stdout + got.stderr)
         self.bad("unable to get", "certificate verify %s\n" % self.ca.at("leaf.pem"))
 
+    def test_verify_looks_at_every_anchor(self):
+        """Fifty authorities as settings, the one that is wanted among them."""
+        lines = []
+        for i in range(50):
+            name = "anchor%d" % i
+            openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", self.ca.at(name + ".key"),
+                    "-out", self.ca.at(name + ".pem"), "-days", "30", "-subj", "/CN=Another Root %d" % i)
+            lines.append("set trust anchor %s %s\n" % (name, self.ca.at(name + ".pem")))
+        chain = self.ca.join("fifty.pem", "leaf.pem", "upper.pem")
+        self.bad("unable to get", "".join(lines) + "certificate verify %s\n" % chain)
+        lines.insert(25, "set trust anchor wanted %s\n" % self.ca.at("root.pem"))
+        got = self.good("".join(lines) + "certificate verify %s\ndiscard\n" % chain)
+        self.assertIn("up to a trust anchor", got.stdout + got.stderr)
+
     # ---- requests, and the classic words
 
     def test_request_with_all_attributes(self):
