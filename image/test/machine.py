@@ -96,6 +96,7 @@ class Machine:
             arguments += ["-global", "driver=cfi.pflash01,property=secure,value=on"]
         for net in nets or ["none"]:
             arguments += ["-nic", net]
+        self.patience = 1  # times the waits: for a host with much else to do
         self.began = time.monotonic()
         self.process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT, preexec_fn=end_with_parent)
@@ -143,7 +144,7 @@ class Machine:
     def expect(self, pattern, timeout=120):
         """Waits until the console shows it, from where the last call ended; returns the match."""
         wanted = re.compile(pattern.encode(), re.M)
-        end = time.monotonic() + timeout
+        end = time.monotonic() + timeout * self.patience
         while True:
             found = wanted.search(self.text, self.at)
             if found:
