@@ -3,6 +3,7 @@
 #include "ask.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "run/disk.h"
 #include "text.h"
 
 #include <errno.h>
@@ -98,40 +99,29 @@ static int read_conf(const struct sshd *s, struct reading *r)
 
 /* ---- files ---- */
 
-static bool is_same(const char *path, struct bytes text)
+static bool is_same(int dir_fd, const char *name, struct bytes text)
 {
-	uint8_t *was = malloc(TEXT_MAX);
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	ssize_t n = was && fd >= 0 ? read(fd, was, TEXT_MAX) : -1;
-	bool is = n >= 0 && bytes_eq(bytes_make(was, (size_t)n), text);
+	struct buf was;
 
-	if (fd >= 0)
-		close(fd);
-	free(was);
+	buf_init(&was, TEXT_MAX + (16 << 10));
+	bool is = disk_read(dir_fd, name, &was) == 0 && bytes_eq(buf_bytes(&was), text);
+	buf_fini(&was);
 	return is;
 }
 
 /* The whole text or the old one. *has_changed is set when it was another. */
 static int replace(const char *folder, const char *name, mode_t mode, struct buf *text, bool *has_changed)
 {
-	char path[PATH_BYTES], fresh[PATH_BYTES];
-	struct bytes b = buf_bytes(text);
-
-	snprintf(path, sizeof path, "%s/%s", folder, name);
-	snprintf(fresh, sizeof fresh, "%s/.%s.new", folder, name);
 	if (buf_failed(text))
 		return ERR_LIMIT;
-	if (is_same(path, b))
-		return 0;
-	(void)unlink(fresh); /* of a start that was cut off */
-	int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
-	if (fd < 0)
-		return ERR_IO;
-	bool is_done = write(fd, b.p, b.n) == (ssize_t)b.n && fchmod(fd, mode) == 0 && fsync(fd) == 0;
-	if (close(fd) || !is_done || rename(fresh, path))
-		return ERR_IO;
-	*has_changed = true;
-	return 0;
+	int dir_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = dir_fd < 0 ? ERR_IO : 0;
+	if (rc == 0 && !is_same(dir_fd, name, buf_bytes(text))) {
+		rc = disk_replace_as(dir_fd, name, buf_bytes(text), mode);
+		*has_changed |= rc == 0;
+	}
+	if (dir_fd >= 0)
+		(void)close(dir_fd); /* read only */
+	return rc;
 }
 
 static int write_files(const struct sshd *s, const struct ssh_conf *c, bool *has_changed)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* At a time: so much more than the content has to fit below a buffer's limit. */
@@ -23,6 +24,11 @@ int disk_write(int fd, struct bytes b)
 
 int disk_replace(int dir_fd, const char *name, struct bytes content)
 {
+	return disk_replace_as(dir_fd, name, content, 0600);
+}
+
+int disk_replace_as(int dir_fd, const char *name, struct bytes content, unsigned mode)
+{
 	char temporary[DISK_NAME_MAX + 5];
 	int n = snprintf(temporary, sizeof temporary, "%s.new", name), rc;
 
@@ -32,7 +38,7 @@ int disk_replace(int dir_fd, const char *name, struct bytes content)
 	if (fd < 0)
 		return ERR_IO;
 	rc = disk_write(fd, content);
-	if (rc == 0 && fsync(fd) < 0)
+	if (rc == 0 && ((mode != 0600 && fchmod(fd, mode) < 0) || fsync(fd) < 0))
 		rc = ERR_IO;
 	if (close(fd) < 0)
 		rc = ERR_IO;
