@@ -37,6 +37,9 @@ static const char head[] =
 	"\t\ticmpv6 type echo-request limit rate 50/second burst 100 packets accept\n";
 
 static const char tail[] =
+	/* What goes on from before a start without a goodbye: a reset ends it at the other end at once (RFC 9293 3.10.7.1), which
+	 * silence does only after many minutes of partners' messages into nowhere. */
+	"\t\ttcp flags & (syn | rst) == 0 limit rate 100/second burst 200 packets reject with tcp reset\n"
 	"\t}\n"
 	"\tchain forward {\n"
 	"\t\ttype filter hook forward priority filter; policy drop;\n"

@@ -12,7 +12,7 @@
 /* The rules that settings add to those that always stand. */
 static void assert_adds(const char *settings, const char *want)
 {
-	static const char before[] = "burst 100 packets accept\n\t}\n";
+	static const char before[] = "burst 100 packets accept\n\t\ttcp flags ";
 	struct conf_text_error e;
 	struct rows none = { 0 }, r = { 0 };
 	struct buf plain, out, wanted;
@@ -25,7 +25,7 @@ static void assert_adds(const char *settings, const char *want)
 	assert_int_equal(firewall_put(&r, &out), 0);
 	const char *text = buf_cstr(&plain), *at = strstr(text, before);
 	assert_non_null(at);
-	at += sizeof before - 1 - 3; /* where the chain ends */
+	at += sizeof "burst 100 packets accept\n" - 1; /* before the chain's last rule */
 	buf_put(&wanted, text, (size_t)(at - text));
 	buf_put_str(&wanted, want);
 	buf_put_str(&wanted, at);
@@ -47,6 +47,7 @@ static void nothing_is_open_by_itself(void **state)
 	assert_null(strstr(buf_cstr(&out), "dport"));
 	assert_non_null(strstr(buf_cstr(&out), "hook input priority filter; policy drop;"));
 	assert_non_null(strstr(buf_cstr(&out), "hook forward priority filter; policy drop;"));
+	assert_non_null(strstr(buf_cstr(&out), "tcp flags & (syn | rst) == 0 limit rate 100/second burst 200 packets reject with tcp reset\n\t}"));
 	buf_fini(&out);
 }
 

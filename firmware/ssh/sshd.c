@@ -210,7 +210,8 @@ static void start_sshd(struct sshd *s)
 {
 	if (time(NULL) < s->ended_s + RESTART_S)
 		return;
-	if (make_host_key(s, "ed25519") || make_host_key(s, "ecdsa")) {
+	/* A factory reset may have taken both away. */
+	if (make_folders(s) || make_host_key(s, "ed25519") || make_host_key(s, "ecdsa")) {
 		log_error("ssh.hostkey", LOG_STR("folder", s->places.keys));
 		s->ended_s = time(NULL);
 		return;

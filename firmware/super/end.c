@@ -89,6 +89,22 @@ static int wipe_program(int state, const struct service *row)
 	return rc;
 }
 
+/* On the appliance the host keys of SSH and the operators' files lie beside the state folder; gh-sshd makes them anew. */
+static int wipe_beside(int state)
+{
+	static const char *const names[] = { "../ssh", "../operators" };
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < sizeof names / sizeof names[0]; i++) {
+		int folder = openat(state, names[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (folder < 0)
+			continue; /* nothing was ever kept */
+		rc = wipe_in(folder, DEPTH_MAX);
+		(void)close(folder); /* synced */
+	}
+	return rc;
+}
+
 int end_finish_reset(struct super *s)
 {
 	int state = open_state(s), rc = 0;
@@ -98,6 +114,8 @@ int end_finish_reset(struct super *s)
 	if (faccessat(state, marker, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
 		for (unsigned p = 0; !rc && p < PROG_COUNT; p++)
 			rc = wipe_program(state, service_of((enum prog)p));
+		if (!rc && s->is_appliance)
+			rc = wipe_beside(state);
 		if (!rc && (unlinkat(state, marker, 0) < 0 || sync_folder(state)))
 			rc = ERR_SYS;
 		log_write(rc ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, rc ? "super.reset.failed" : "super.reset", NULL, 0);
