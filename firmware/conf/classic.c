@@ -93,7 +93,7 @@ static void expand_token(struct expansion *x, struct bytes token)
 	struct bytes value;
 	uint8_t kind;
 
-	if (at == token.n) {
+	if (at == token.n || bytes_eq_str(token, "{key}")) { /* the change knows it */
 		put_word(x, token, OPER_WORD_TYPED);
 		return;
 	}

@@ -7,6 +7,7 @@
  *   set PATH VALUE, delete PATH   as an operator types them
  *   clear PATH                    delete, where it is no error that nothing is set
  *   add PATH VALUE                PATH ends with '*': a row with a key that is free
+ *                                 (in lines behind it {key} is that one)
  *   remove PATH VALUE             PATH has a '*': the key whose value that is, or begins with
  *   append PATH VALUE             a word more in a value that is a list, unless it is there
  *   detach PATH VALUE             a word less; with the last one the setting goes
@@ -46,6 +47,7 @@ struct classic_change {
 	struct oper *o;
 	const struct command *cmd;
 	struct buf told; /* native lines, for the person */
+	char key[16];    /* that the last `add` took */
 	int rc;
 	char why[320];
 };

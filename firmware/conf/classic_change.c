@@ -142,7 +142,7 @@ static void do_add(struct classic_change *x, const struct bytes *v, size_t n)
 	struct bytes words[WORDS_MAX];
 	size_t used = 0;
 	const struct setting_row *row = row_of_pattern(v, n, &used);
-	char key[16], prefix[64];
+	char prefix[64];
 	struct buf value;
 
 	assert(row && n > used); /* classic_test.c has looked at each row of the table */
@@ -150,20 +150,21 @@ static void do_add(struct classic_change *x, const struct bytes *v, size_t n)
 	put_value(row, v + used, n - used, &value);
 	for (size_t i = 0; i < x->o->candidate.n; i++) {
 		if (has_value(&x->o->candidate.v[i], row, buf_bytes(&value)))
-			fail_word(x, ERR_EXISTS, v[used], "it is there already");
+			fail_word(x, ERR_EXISTS, row->type == SETTING_SECRET ? BYTES("the secret") : v[used], "it is there already");
 	}
+	secret_wipe(value.p, value.cap);
 	buf_fini(&value);
 	classic_prefix(row->id, prefix);
 	for (unsigned k = 1; k < KEYS_TRIED; k++) {
 		char path[96];
-		snprintf(key, sizeof key, "%u", k);
-		snprintf(path, sizeof path, "%s %s", prefix, key);
+		snprintf(x->key, sizeof x->key, "%u", k);
+		snprintf(path, sizeof path, "%s %s", prefix, x->key);
 		if (!rows_has_below(&x->o->candidate, bytes_of(path)))
 			break;
 	}
 	memcpy(words, v, n * sizeof v[0]);
 	for (size_t i = 0; i < used; i++)
-		words[i] = bytes_eq_str(v[i], "*") ? bytes_of(key) : v[i];
+		words[i] = bytes_eq_str(v[i], "*") ? bytes_of(x->key) : v[i];
 	if (x->rc == 0)
 		do_set(x, words, n);
 }
@@ -245,11 +246,13 @@ static void do_list(struct classic_change *x, const struct bytes *v, size_t n, b
 
 void classic_change(struct classic_change *x, const struct classic_line *line)
 {
-	const struct bytes *v = line->words.v;
+	struct bytes v[WORDS_MAX];
 	size_t n = line->words.n;
 
 	if (x->rc < 0 || line->is_lacking)
 		return;
+	for (size_t i = 0; i < n; i++)
+		v[i] = bytes_eq_str(line->words.v[i], "{key}") ? bytes_of(x->key) : line->words.v[i];
 	if (bytes_eq_str(v[0], "set"))
 		do_set(x, v + 1, n - 1);
 	else if (bytes_eq_str(v[0], "add"))

@@ -22,6 +22,7 @@ static const struct service {
 	struct kind kinds[KINDS_MAX];
 } services[] = {
 	{ .name = "webadmin", .is_ready = true, .kinds = { { SET_WEB_LISTEN, 443, true }, { SET_WEB_REDIRECT, 80, false } } },
+	{ .name = "snmp", .is_ready = true, .kinds = { { SET_SNMP_LISTEN, 161, true } } },
 	{ .name = "ssh", .kinds = { { SET_SSH_LISTEN, 22, true } } },
 	{ .name = "xmpp", .kinds = { { SET_ACCESS_LISTEN, 5222, true }, { SET_ACCESS_LISTEN_TLS, 5223, true } } },
 	{ .name = "federation", .has_mode = true, .mode = SET_FED_MODE,

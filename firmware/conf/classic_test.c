@@ -73,7 +73,7 @@ static void check_keyed(const struct command *cmd, const struct classic_line *li
 
 	memcpy(words, line->words.v, sizeof words);
 	for (size_t i = 0; i < line->words.n; i++)
-		words[i] = bytes_eq_str(words[i], "*") ? BYTES("1") : words[i];
+		words[i] = bytes_eq_str(words[i], "*") || bytes_eq_str(words[i], "{key}") ? BYTES("1") : words[i];
 	buf_init(&path, 4096);
 	buf_init(&value, 4096);
 	int rc = entry_make(words + 1, line->words.n - 1, &path, &value, &row, &why);
