@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { EXPAND_ROOM = 64 << 10, TOLD_VALUE_MAX = 120 };
+enum { EXPAND_ROOM = 64 << 10, JOINED_MAX = 4096, TOLD_VALUE_MAX = 120 };
 
 static const struct classic_row {
 	const char *words, *native; /* native NULL: refused */
@@ -87,29 +87,42 @@ static bool place_value(struct expansion *x, struct bytes place, struct bytes *v
 	return true;
 }
 
-static void expand_token(struct expansion *x, struct bytes token)
+/* "last={1}", "{1}T{2}": one word of several parts. */
+static void join_token(struct expansion *x, struct bytes token)
 {
-	size_t at = bytes_find(token, '{');
+	uint8_t *p = arena_alloc(x->a, JOINED_MAX), kind;
 	struct bytes value;
-	uint8_t kind;
+	size_t n = 0;
 
-	if (at == token.n || bytes_eq_str(token, "{key}")) { /* the change knows it */
-		put_word(x, token, OPER_WORD_TYPED);
-		return;
-	}
-	if (!place_value(x, bytes_skip(token, at), &value, &kind))
-		return;
-	if (at > 0) { /* text={1} */
-		uint8_t *p = arena_alloc(x->a, at + value.n);
-		if (!p) {
+	while (token.n > 0) {
+		size_t literal = bytes_find(token, '{');
+		value = bytes_make(token.p, literal);
+		bool is_place = literal == 0;
+		if (is_place && !place_value(x, token, &value, &kind))
+			return;
+		if (!p || value.n > JOINED_MAX - n) {
 			x->line->is_lacking = true;
 			return;
 		}
-		memcpy(p, token.p, at);
-		memcpy(p + at, value.p, value.n);
-		value = bytes_make(p, at + value.n);
+		memcpy(p + n, value.p, value.n);
+		n += value.n;
+		token = bytes_skip(token, is_place ? bytes_find(token, '}') + 1 : literal);
 	}
-	put_word(x, value, kind);
+	put_word(x, bytes_make(p, n), OPER_WORD_TYPED);
+}
+
+static void expand_token(struct expansion *x, struct bytes token)
+{
+	bool is_one = *token.p == '{' && bytes_find(token, '}') == token.n - 1;
+	struct bytes value;
+	uint8_t kind;
+
+	if (bytes_find(token, '{') == token.n || bytes_eq_str(token, "{key}")) /* the change knows it */
+		put_word(x, token, OPER_WORD_TYPED);
+	else if (!is_one)
+		join_token(x, token);
+	else if (place_value(x, token, &value, &kind))
+		put_word(x, value, kind);
 }
 
 size_t classic_expand(const char *native, const struct command_args *args, struct arena *a, struct classic_line lines[static CLASSIC_LINES_MAX])

@@ -125,6 +125,8 @@ COMMAND_FN(cmd_classic_address_enable)
 	classic_begin(&x, o, cmd);
 	if (value_now(o, family, interface).n > 0)
 		classic_changef(&x, "set interface %.*s %s static", BYTES_FMT(interface), family);
+	else if (family[3] == '4')
+		classic_changef(&x, "set interface %.*s ipv4 dhcp", BYTES_FMT(interface));
 	else if (strstr(cmd->words, "disable"))
 		classic_changef(&x, "clear interface %.*s %s", BYTES_FMT(interface), family);
 	else

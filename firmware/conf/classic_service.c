@@ -33,7 +33,8 @@ static const struct service {
 	{ .name = "line", .kinds = { { SET_LINE_LISTEN_TLS, 5071, true }, { SET_LINE_LISTEN_TCP, 5070, false }, { SET_LINE_LISTEN_UDP, 5070, false } } },
 	{ .name = "turn", .kinds = { { SET_TURN_LISTEN_UDP, 3478, true }, { SET_TURN_LISTEN_TCP, 3478, true }, { SET_TURN_LISTEN_TLS, 5349, false },
 	                             { SET_TURN_LISTEN_DTLS, 5349, false }, { SET_TURN_RELAY_ADDRESS, 0, true } } },
-	/* its rows have more than one setting each: listen is not for it */
+	/* their rows have more than one setting each: listen is not for them */
+	{ .name = "ntp", .kinds = { { SET_TIME_SERVER, 0, true } } },
 	{ .name = "syslog", .kinds = { { SET_LOG_REMOTE_SERVER, 0, true } } },
 };
 
@@ -292,8 +293,8 @@ COMMAND_FN(cmd_classic_enable)
 	} else if (s->is_ready) {
 		listen_on(&x, s, &usual, 1, 0);
 	} else {
-		classic_fail(&x, ERR_BAD_STATE, "%s has never listened: %s%s first", s->name, s->name,
-		             strcmp(s->name, "syslog") == 0 ? " server add HOST" : " listen INTERFACE");
+		classic_fail(&x, ERR_BAD_STATE, "%s was never enabled: %s%s first", s->name, s->name,
+		             s->kinds[0].port == 0 ? " server add HOST" : " listen INTERFACE");
 	}
 	if (s->has_mode && !has_listeners(s, &o->candidate))
 		oper_note(o, "it has no door yet: partners cannot come in before listen INTERFACE");

@@ -17,7 +17,7 @@ static const struct {
 	const char *place, *word;
 } samples[] = {
 	{ "<level>", "audit" },          { "<interface>", "a" },          { "<address>", "192.0.2.9" },  { "<address/prefix>", "192.0.2.9/24" }, { "<number>", "20" },   { "<days>", "30" },
-	{ "<bytes>", "1500" },           { "<version>", "1.3" },          { "<domain>", "a.example" },  { "<realm>", "a.example" },
+	{ "<bytes>", "1500" },           { "<version>", "1.3" }, { "<server>", "192.0.2.53" }, { "<zone>", "Europe/Berlin" },          { "<domain>", "a.example" },  { "<realm>", "a.example" },
 	{ "[number]", "20" },            { "[port]", "5353" },            { "<password>", "pass-word-9" }, { "<upgrade-file>", "x.img" },
 	{ "<backup-file>", "x.backup" }, { "<backup-password>", "pass" }, { "<account>", "anna" },
 };

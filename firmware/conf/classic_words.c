@@ -2,6 +2,7 @@
 #include "base/err.h"
 #include "classic.h"
 #include "conf.h"
+#include "run/zone.h"
 
 #include <stdio.h>
 
@@ -21,6 +22,18 @@ COMMAND_FN(cmd_classic_license)
 		oper_record_end(o);
 	}
 	oper_done(o, 0, "no licence is needed: every feature is there, for good");
+}
+
+COMMAND_FN(cmd_classic_zones)
+{
+	(void)cmd;
+	(void)args;
+	for (size_t i = 0; c->zones && i < zones_count(c->zones); i++) {
+		oper_record_begin(o);
+		oper_record_str(o, "zone", zones_name(c->zones, i));
+		oper_record_end(o);
+	}
+	oper_done(o, 0, "");
 }
 
 /* The file is one word of a person's, so it may not lead elsewhere. */

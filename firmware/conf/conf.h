@@ -209,6 +209,7 @@ COMMAND_FN(cmd_classic_address_enable);
 /* classic_words.c */
 COMMAND_FN(cmd_classic_license);
 COMMAND_FN(cmd_classic_snapshot);
+COMMAND_FN(cmd_classic_zones);
 COMMAND_FN(cmd_classic_syslog_add);
 COMMAND_FN(cmd_classic_syslog_del);
 COMMAND_FN(cmd_classic_turn_credentials);

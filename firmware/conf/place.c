@@ -201,6 +201,8 @@ static const struct {
 	{ "scope", PLACE_SCOPE, check_scope },           { "level", PLACE_LEVEL, check_level },
 	{ "account", PLACE_ACCOUNT, check_account },   { "port", PLACE_PORT, check_port },
 	{ "address/prefix", PLACE_PREFIXED, check_prefixed }, { "gateway", PLACE_GATEWAY, check_gateway },
+	{ "server", PLACE_GATEWAY, check_gateway },
+	{ "dns-type", PLACE_DNS_TYPE, check_dns_type },
 	{ "backup-file", PLACE_STREAM, check_word },   { "upgrade-file", PLACE_STREAM, check_word },
 };
 

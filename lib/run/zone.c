@@ -114,6 +114,11 @@ size_t zones_count(const struct zones *z)
 	return z->n;
 }
 
+const char *zones_name(const struct zones *z, size_t i)
+{
+	return z->v[i].name;
+}
+
 const char *zones_rule(const struct zones *z, struct bytes name)
 {
 	struct zone wanted;

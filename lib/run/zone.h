@@ -14,6 +14,8 @@ struct zones;
 struct zones *zones_load(const char *folder);
 void zones_free(struct zones *z);
 size_t zones_count(const struct zones *z);
+/* The i-th, in order of their names, i below the count. */
+const char *zones_name(const struct zones *z, size_t i);
 /* The rule for TZ, like "CET-1CEST,M3.5.0,M10.5.0/3"; NULL: no such zone. Lives as long as z. */
 const char *zones_rule(const struct zones *z, struct bytes name);
 /* The zone of this process from now on; for zone_text. ERR_NOMEM. */

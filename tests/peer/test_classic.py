@@ -81,7 +81,7 @@ class ClassicCase(PeerCase):
         self.assertEqual([words for words in table if not any(fits(words, line) for line in TYPED)], [])
 
 
-INTERFACES = ("iface", "ipv4", "ipv6")
+INTERFACES = ("iface", "ipv4", "ipv6", "date", "timezone", "ntp")
 
 
 class Words(ClassicCase):
@@ -193,6 +193,14 @@ class Words(ClassicCase):
         self.sets("dns del server 127.0.0.1", {"dns server 2": "127.0.0.2"})
         self.sets("dns add server 127.0.0.3", {"dns server 1": "127.0.0.3", "dns server 2": "127.0.0.2"})
         self.bad("dns del server 127.0.0.9", "127.0.0.9: not set")
+        self.sets("dns add forwardzone in.example 127.0.0.5", {"dns forward-zone in.example server": "127.0.0.5"})
+        self.sets("dns add forwardzone IN.example 127.0.0.6", {"dns forward-zone in.example server": "127.0.0.5 127.0.0.6"})
+        self.bad("dns add forwardzone in.example 127.0.0.6", "127.0.0.6: it is there already")
+        self.bad("dns add forwardzone in.example ns.example", "ns.example: not a numeric address")
+        self.bad("dns add forwardzone a..b 127.0.0.6", "a..b: not a domain")
+        self.sets("dns del forwardzone in.example 127.0.0.5", {"dns forward-zone in.example server": "127.0.0.6"})
+        self.bad("dns del forwardzone in.example 127.0.0.5", "127.0.0.5: not set")
+        self.without("dns del forwardzone in.example 127.0.0.6", "dns forward-zone")
         self.good("dns del forwardzone . 127.0.0.2")
         self.without("dns del server 127.0.0.3", "dns")
 
@@ -316,7 +324,7 @@ class Words(ClassicCase):
                 ("turn", {"turn listen-udp main": at + " 3478", "turn listen-tcp main": at + " 3478", "turn relay-address main": at}),
                 ("ssh", {"ssh listen main": at + " 22"})):
             with self.subTest(service=service):
-                self.bad(service + " enable", "%s has never listened: %s listen INTERFACE first" % (service, service))
+                self.bad(service + " enable", "%s was never enabled: %s listen INTERFACE first" % (service, service))
                 before = self.settings(next(iter(expected)).split()[0])
                 self.sets("%s listen %s" % (service, at), expected)
                 if service != "ssh":
@@ -548,7 +556,12 @@ class Appliance(ClassicCase):
         self.knock("10.78.1.1", 5269)
         self.assertEqual(self.settings("interface a"), on(("ipv4", "ipv4-address", "ipv4-gateway", "mtu"), ("static", "10.78.1.1/24", "10.78.1.2", "1400")))
         self.sets("ipv4 a del 10.78.1.1", on(("mtu",), ("1400",)))
-        self.bad("ipv4 a enable", "no ipv4 address is set")
+        self.sets("ipv4 a enable", on(("ipv4", "mtu"), ("dhcp", "1400")))
+        self.good("ipv4 a disable")
+        self.sets("ipv4 a dhcp", on(("ipv4", "mtu"), ("dhcp", "1400")))
+        self.bad("ipv4 e dhcp", "a, b, c and d")
+        self.bad("ipv6 a enable", "a: no ipv6 address is set")
+        self.gh.commit("delete interface a ipv4")
         self.sets("ipv6 a add 2001:db8:78::1/64 2001:db8:78::2",
                   on(("ipv6", "ipv6-address", "ipv6-gateway", "mtu"), ("static", "2001:db8:78::1/64", "2001:db8:78::2", "1400")))
         wait_for("the address", lambda: "2001:db8:78::1/64" in self.say("ipv6 a"), 10)
@@ -564,6 +577,30 @@ class Appliance(ClassicCase):
         self.sets("ipv6 a del 2001:db8:78::1", on(("mtu",), ("1400",)))
         self.bad("iface port0", "port0: an interface is a, b, c or d")
         self.bad("iface a 1000 full", "negotiated")
+
+    def test_the_clock(self):
+        self.assertRegex(self.good("date"), r"20\d\d-\d\d-\d\dT")
+        self.bad("date set 2026-11-26 25:99", "a time like 2026-11-26T17:00:00Z")
+        TYPED.append("timezone list")  # longer than a screen
+        self.assertIn("\nEurope/Berlin", self.gh.operator("timezone", "list").stdout)
+        self.sets("timezone Asia/Tokyo", {"time zone": "Asia/Tokyo"})
+        wait_for("the zone", lambda: "+09:00" in self.say("timezone"), 10)
+        self.bad("timezone Europe/Nowhere", "no time zone of that name")
+        self.gh.commit("delete time zone")
+        self.bad("ntp enable", "ntp was never enabled: ntp server add HOST first")
+        self.sets("ntp server add 10.78.1.2", {"time server 1 address": "10.78.1.2"})
+        self.bad("ntp server add 10.78.1.2", "10.78.1.2: it is there already")
+        self.sets("ntp server add time.example", {"time server 1 address": "10.78.1.2", "time server 2 address": "time.example"})
+        self.assertIn("time.example", self.good("ntp server list"))
+        wait_for("chronyd asks it", lambda: re.search(r"\n\S* *10\.78\.1\.2|10\.78\.1\.2 ", self.say("ntp status")), 20)
+        self.assertIn("not synchronised", self.good("ntp"))
+        self.bad("ntp server del 10.78.1.9", "10.78.1.9: not set")
+        self.sets("ntp server del time.example", {"time server 1 address": "10.78.1.2"})
+        self.bad("ntp groupkey x", "keys have numbers")
+        self.bad("ntp autokey x", "nts on")
+        self.without("ntp disable", "time server")
+        self.sets("ntp enable", {"time server 1 address": "10.78.1.2"})
+        self.without("ntp server del 10.78.1.2", "time")
 
     def knock(self, address, port):
         with self.far:
