@@ -11,6 +11,7 @@ import time
 from harness import opersock
 from harness.case import PeerCase
 from harness.console import PROMPT, Console
+from harness.examples import CONTENTS, PLACES
 from harness.opersock import Oper, err
 from harness.place import TOP, need, wait_for
 
@@ -600,11 +601,7 @@ class Trail(Box):
 class Matrix(Box):
     """docs/admin/commands.md says who may what; the box does so."""
 
-    FILLED = {"minutes": "5", "generation": "1", "domain": "far.example", "jid": "a@near.example", "password": b"x", "old-password": b"x",
-              "file": b"x", "key-type": "ed25519", "name": "x", "role": "auditor", "days": "3", "session": "4711", "code": "123456",
-              "number": "1", "when": "2026-11-26T17:00Z", "dns-type": "a", "request": "99", "certificate": "x", "account": "x", "level": "audit",
-              "address": "192.0.2.9", "address/prefix": "192.0.2.9/24", "gateway": "192.0.2.1", "port": "6000", "backup-password": b"x",
-              "scope": "settings", "allocation": "1", "verifier": "x", "setting": "operators"}
+    FILLED = {**PLACES, **CONTENTS}
 
     # not tried where they are allowed: the box would end, or be another one
     ENDS = re.compile(r"(shutdown|reboot|factory|upgrade|restore|backup restore)")

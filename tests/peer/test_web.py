@@ -11,6 +11,7 @@ import subprocess
 import time
 
 from harness.case import PeerCase
+from harness.examples import CONTENTS, PLACES
 from harness.place import TOP, need, wait_for
 from harness.webadmin import FIRST, OWN, Web, context, raw
 
@@ -550,9 +551,7 @@ class Api(WebCase):
         """Each command of the table: refused for every role whose help does not list it."""
         with open(os.path.join(TOP, "firmware", "conf", "commands.c"), encoding="utf-8") as f:
             table = re.findall(r'^\t\{ "([^"]+)", OPER_(\w+),', f.read(), re.M)
-        fill = {"setting": "log level", "file": {"content": "x"}, "generation": "1", "minutes": "1", "domain": "x.example", "jid": "x@x.example",
-                "password": {"content": "Xx-secret-123456"}, "verifier": {"content": "SCRAM-SHA-1$4096:QQ==$QQ==:QQ=="}, "key-type": "ed25519", "certificate": "x", "allocation": "1", "scope": "settings",
-                "role": "auditor", "days": "30", "session": "999", "number": "1", "code": "123456", "seconds": "1", "when": "2026-11-26T17:00Z", "dns-type": "a"}
+        fill = {**PLACES, **{place: {"content": text.decode()} for place, text in CONTENTS.items()}}
         for name in ("looker", "worker", "robot", "keeper"):
             w = self.session(name)
             may = {r["command"] for r in w.ask("GET", "commands").json()["records"]}
