@@ -115,7 +115,6 @@ export const en = {
   'sec.backup': 'Backup',
   'sec.capture': 'Capture',
   'sec.time': 'Time',
-  'sec.snmp': 'SNMP',
   'sec.acme': 'ACME',
 
   'log.filter': 'Only lines with', 'log.pause': 'Pause', 'log.live': 'Live',

@@ -114,7 +114,6 @@ export const ja: Record<keyof typeof en, string> = {
   'sec.backup': 'バックアップ',
   'sec.capture': 'キャプチャ',
   'sec.time': '時刻',
-  'sec.snmp': 'SNMP',
   'sec.acme': 'ACME',
 
   'log.filter': '次を含む行のみ', 'log.pause': '一時停止', 'log.live': 'ライブ',
