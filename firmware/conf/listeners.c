@@ -22,6 +22,7 @@ static const struct {
 	{ SET_TURN_LISTEN_TCP, "turn-tcp", PROG_TURN },
 	{ SET_TURN_LISTEN_TLS, "turn-tls", PROG_TURN },
 	{ SET_TURN_LISTEN_DTLS, "turn-dtls", PROG_TURN },
+	{ SET_PROXY_LISTEN, "https", PROG_PROXY },
 	{ SET_WEB_LISTEN, "web", PROG_ADMIN },
 	{ SET_WEB_REDIRECT, "web-redirect", PROG_ADMIN },
 	{ SET_ACCESS_LISTEN, "c2s", PROG_ACCESS },

@@ -22,6 +22,7 @@ static const struct service services[] = {
 	{ PROG_LOG,    PLANE_MGMT, ROLE_BOTH, FENCE_FILES | FENCE_CONNECT,    "log",   1,  1,   FDS_FEW,  DELAY_MS, DELAY_MAX_MS },
 	{ PROG_UPDATE, PLANE_MGMT, ROLE_BOTH, FENCE_FILES,                    "update", 1, 1,   FDS_FEW,  DELAY_MS, DELAY_MAX_MS },
 	{ PROG_PRIV,   PLANE_ROOT, ROLE_BOTH, FENCE_NETWORK,                  "",      0,  1,   FDS_FEW,  DELAY_MS, DELAY_MAX_MS },
+	{ PROG_PROXY,  PLANE_DMZ,  ROLE_EDGE, FENCE_ACCEPT | FENCE_PAIRS,     "",      1,  1,   FDS_MANY * 2, DELAY_MS, DELAY_MAX_MS },
 };
 _Static_assert(sizeof services / sizeof services[0] == PROG_COUNT, "one row a program");
 
@@ -46,6 +47,7 @@ static const struct service_listener listeners[] = {
 	{ "turn-dtls", PROG_TURN, false, true, true },  /* RFC 7350; 5349 */
 	{ "web",     PROG_ADMIN,  false, false, false }, /* HTTPS; RFC 9110 4.2.2, 443 */
 	{ "web-redirect", PROG_ADMIN, false, false, false }, /* answers 308 to HTTPS; 80 */
+	{ "https",   PROG_PROXY,  false, false, false }, /* clients from outside: mra.md M-02; 443 */
 	{ "ghsh",    PROG_CONF,   true,  false, false }, /* operators of this box */
 };
 

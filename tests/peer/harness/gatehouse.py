@@ -24,6 +24,7 @@ PROGRAMS = (
     "gh-capture",
     "gh-log",
     "gh-update",
+    "gh-proxy",
 )
 
 
