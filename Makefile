@@ -53,6 +53,7 @@ DIRS := lib/base \
 	federation/sip \
 	sip-xmpp \
 	gateway/line \
+	gateway/proxy \
 	turn \
 	turn/xdp \
 	core/im \

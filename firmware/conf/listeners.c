@@ -23,6 +23,7 @@ static const struct {
 	{ SET_TURN_LISTEN_TLS, "turn-tls", PROG_TURN },
 	{ SET_TURN_LISTEN_DTLS, "turn-dtls", PROG_TURN },
 	{ SET_SNMP_LISTEN, "snmp", PROG_SNMP },
+	{ SET_PROXY_LISTEN, "https", PROG_PROXY },
 	{ SET_WEB_LISTEN, "web", PROG_ADMIN },
 	{ SET_WEB_REDIRECT, "web-redirect", PROG_ADMIN },
 	{ SET_ACME_LISTEN, "acme", PROG_PKI },

@@ -23,7 +23,7 @@ static bool has_responder(const struct staple_source *s)
 
 /* ---- the doors ---- */
 
-static const enum prog doors[] = { PROG_S2S, PROG_ACCESS, PROG_SIP, PROG_LINE, PROG_TURN, PROG_ADMIN };
+static const enum prog doors[] = { PROG_S2S, PROG_ACCESS, PROG_SIP, PROG_LINE, PROG_TURN, PROG_ADMIN, PROG_PROXY };
 
 static void tell_one(struct chan *c, const struct staple_source *s)
 {

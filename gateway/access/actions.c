@@ -69,6 +69,15 @@ static void put_binding(struct buf *b, const char *type, struct bytes data)
 	wire_put_bytes(b, data);
 }
 
+static void put_handed_bindings(const struct handed *h, struct buf *b)
+{
+	wire_put_u8(b, (uint8_t)((h->exporter_n > 0) + (h->end_point_n > 0)));
+	if (h->exporter_n)
+		put_binding(b, "tls-exporter", bytes_make(h->exporter, h->exporter_n));
+	if (h->end_point_n)
+		put_binding(b, "tls-server-end-point", bytes_make(h->end_point, h->end_point_n));
+}
+
 static void put_bindings(struct conn *c, struct buf *b)
 {
 	uint8_t exporter[32], end_point[64], unique[64];
@@ -105,7 +114,10 @@ static void auth_start(struct conn *c, const struct stream_action *a, const stru
 	wire_put_str(b, a->text);
 	wire_put_u8(b, (uint8_t)a->flags);
 	wire_put_bytes(b, a->data);
-	put_bindings(c, b);
+	if (c->handed)
+		put_handed_bindings(c->handed, b);
+	else
+		put_bindings(c, b);
 	wire_put_str(b, stream_domain(&c->stream));
 	wire_put_str(b, bytes_of(peer));
 	end(c);
@@ -139,7 +151,7 @@ static void logged_in(struct conn *c, const struct stream_action *a, const struc
 	peer_address_text(&c->peer, peer);
 	log_info("c2s.login", LOG_ID("id", c->id), LOG_BYTES("user", a->text),
 		 LOG_BYTES("mechanism", stream_mechanism(&c->stream)),
-		 LOG_STR("tls", c->link.tls ? tls_version_name(c->link.tls) : "none"), LOG_STR("address", peer));
+		 LOG_STR("tls", conn_tls_version(c)), LOG_STR("address", peer));
 }
 
 static void session_open(struct conn *c, const struct stream_action *a, const struct stream_out *out)

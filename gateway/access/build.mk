@@ -1,7 +1,7 @@
 access_ENGINE := gateway/access/stream.c gateway/access/features.c gateway/access/login.c \
 	gateway/access/bind.c gateway/access/session.c
 access_DOOR := $(access_ENGINE) gateway/access/door.c gateway/access/conn.c gateway/access/actions.c \
-	gateway/access/core.c gateway/access/listen.c gateway/access/config.c \
+	gateway/access/core.c gateway/access/handed.c gateway/access/listen.c gateway/access/config.c \
 	gateway/access/hold.c gateway/access/slots.c gateway/access/deliver.c
 
 PROGS += gh-access

@@ -13,7 +13,7 @@ static void record(struct proc_ask *ask, const struct conn *c, uint64_t now)
 	proc_record_text(ask, "user", c->stream.jid ? bytes_make(c->stream.jid, c->stream.jid_n) : BYTES("-"));
 	proc_record_str(ask, "address", peer);
 	proc_record_str(ask, "state", stream_fsm.state_names[c->stream.state]);
-	proc_record_str(ask, "tls", c->link.tls ? tls_version_name(c->link.tls) : "none");
+	proc_record_str(ask, "tls", conn_tls_version(c));
 	proc_record_str(ask, "acknowledges", c->stream.is_sm ? "yes" : "no");
 	proc_record_str(ask, "active", c->stream.is_inactive ? "no" : "yes");
 	proc_record_int(ask, "stanzas-in", c->stream.stanzas_in);

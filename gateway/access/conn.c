@@ -69,6 +69,7 @@ void conn_sweep(struct door *d)
 		list_del(&c->node);
 		stream_fini(&c->stream);
 		hold_free(c->hold);
+		free(c->handed);
 		free(c);
 		d->n_freed++;
 	}
@@ -294,7 +295,30 @@ static int start_direct_tls(struct conn *c)
 	return rc ? rc : link_start_tls(&c->link, t, TLS_TIMEOUT_MS);
 }
 
-int conn_open(struct door *d, int fd, const struct sockaddr *from, bool is_direct_tls)
+static int start_handed(struct conn *c, const struct handed *handed)
+{
+	c->handed = malloc(sizeof *handed);
+	if (!c->handed)
+		return ERR_NOMEM;
+	*c->handed = *handed;
+	conn_event(c, &(struct stream_input){
+		.event = E_SECURED,
+		.has_exporter = handed->exporter_n > 0,
+		.has_end_point = handed->end_point_n > 0,
+	});
+	return 0;
+}
+
+static int start(struct conn *c, bool is_direct_tls, const struct handed *handed)
+{
+	int rc = loop_timer_set(c->door->loop, &c->timer, c->door->config.auth_timeout_ms);
+
+	if (rc)
+		return rc;
+	return handed ? start_handed(c, handed) : is_direct_tls ? start_direct_tls(c) : 0;
+}
+
+static int open_conn(struct door *d, int fd, const struct sockaddr *from, bool is_direct_tls, const struct handed *handed)
 {
 	struct conn *c = calloc(1, sizeof *c);
 	int rc = ERR_NOMEM;
@@ -312,7 +336,7 @@ int conn_open(struct door *d, int fd, const struct sockaddr *from, bool is_direc
 	rc = address_enter(&d->addresses, from, d->config.unauthed_per_address, &c->address);
 	if (rc)
 		goto no_address;
-	rc = stream_init(&c->stream, &d->rules, d->xml, is_direct_tls);
+	rc = stream_init(&c->stream, &d->rules, d->xml, is_direct_tls || handed);
 	if (rc)
 		goto no_stream;
 	rc = slot_take(d, c);
@@ -323,9 +347,7 @@ int conn_open(struct door *d, int fd, const struct sockaddr *from, bool is_direc
 		goto no_link;
 	d->n_conns++;
 	d->n_unauthed++;
-	rc = loop_timer_set(d->loop, &c->timer, d->config.auth_timeout_ms);
-	if (rc == 0 && is_direct_tls)
-		rc = start_direct_tls(c);
+	rc = start(c, is_direct_tls, handed);
 	if (rc)
 		conn_vanish(c, err_name(rc), true);
 	return 0;
@@ -342,4 +364,19 @@ no_conn:
 	if (fd >= 0)
 		(void)close(fd); /* nothing was written to it */
 	return rc;
+}
+
+int conn_open(struct door *d, int fd, const struct sockaddr *from, bool is_direct_tls)
+{
+	return open_conn(d, fd, from, is_direct_tls, NULL);
+}
+
+int conn_open_handed(struct door *d, int fd, const struct sockaddr *from, const struct handed *handed)
+{
+	return open_conn(d, fd, from, false, handed);
+}
+
+const char *conn_tls_version(const struct conn *c)
+{
+	return c->link.tls ? tls_version_name(c->link.tls) : c->handed ? c->handed->tls : "none";
 }

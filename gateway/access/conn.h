@@ -9,6 +9,13 @@
 /* What gh-im knows of it. */
 enum conn_core { CORE_NOTHING, CORE_LOGIN, CORE_AUTHED };
 
+/* TLS of a client that came through gh-proxy: it ended there (mra.md M-06). */
+struct handed {
+	char tls[16]; /* version */
+	uint8_t exporter[32], end_point[64];
+	uint8_t exporter_n, end_point_n; /* 0: there is none */
+};
+
 struct conn {
 	struct link link;
 	struct stream stream;
@@ -20,6 +27,7 @@ struct conn {
 	struct loop_timer pace;              /* resumes reading */
 	struct address_count *address;       /* while unauthenticated */
 	struct hold *hold;                   /* NULL: nothing held */
+	struct handed *handed;               /* NULL: the client's TLS ends here */
 	uint64_t last_in_ms, ack_due_ms;
 	uint64_t allowed_at_ms;              /* read rate: when what was read is paid for */
 	uint32_t delivered, held, told;      /* DELIVERs passed to the link; waiting in hold; reported */
@@ -32,6 +40,10 @@ struct conn {
 
 /* Takes over an accepted descriptor. On failure the descriptor is closed. ERR_LIMIT, ERR_NOMEM. */
 int conn_open(struct door *d, int fd, const struct sockaddr *from, bool is_direct_tls);
+/* The same for one end of a pair of sockets, of whose client gh-proxy says this. */
+int conn_open_handed(struct door *d, int fd, const struct sockaddr *from, const struct handed *handed);
+/* "TLSv1.3"; "none". */
+const char *conn_tls_version(const struct conn *c);
 void conn_event(struct conn *c, const struct stream_input *in);
 /* Reads what waits in the stream, as far as gh-im takes it. */
 void conn_run(struct conn *c);

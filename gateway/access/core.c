@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "run/session.h"
 
-/* What gh-im says. A stream that is gone is a normal case: the answer crossed its end. */
+/* What gh-im says, and all that this door hears. A stream that is gone is a normal case: the answer crossed its end. */
 
 static int tell(struct door *d, uint64_t id, const struct wire *w, const struct stream_input *in)
 {
@@ -191,5 +191,6 @@ const struct bus_handler door_handlers[] = {
 	{ MSG_SM_ANSWER, on_sm_answer },
 	{ MSG_DELIVER, on_deliver },
 	{ MSG_SESSION_CLOSE, on_session_close },
+	{ MSG_CLIENT_STREAM, door_client_stream },
 };
 const size_t n_door_handlers = sizeof door_handlers / sizeof door_handlers[0];

@@ -127,4 +127,7 @@ extern const struct acceptor_hooks door_acceptor_hooks;
 extern const struct bus_handler door_handlers[];
 extern const size_t n_door_handlers;
 
+/* ---- handed.c: CLIENT_STREAM of gh-proxy ---- */
+int door_client_stream(void *door, struct chan *from, const struct frame *f);
+
 #endif

@@ -358,7 +358,7 @@ int tls_server_end_point(struct tls *t, uint8_t out[static 64], size_t *n)
 	return 0;
 }
 
-bool tls_alpn_matched(struct tls *t)
+const char *tls_alpn_name(struct tls *t)
 {
 	const uint8_t *p;
 	unsigned n;
@@ -366,9 +366,14 @@ bool tls_alpn_matched(struct tls *t)
 	SSL_get0_alpn_selected(t->ssl, &p, &n);
 	for (const char *const *ours = t->alpn; n && ours && *ours; ours++) {
 		if (bytes_eq_str(bytes_make(p, n), *ours))
-			return true;
+			return *ours;
 	}
-	return false;
+	return "";
+}
+
+bool tls_alpn_matched(struct tls *t)
+{
+	return tls_alpn_name(t)[0];
 }
 
 const char *tls_sni(struct tls *t)

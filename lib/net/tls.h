@@ -117,6 +117,8 @@ int tls_server_end_point(struct tls *t, uint8_t out[static 64], size_t *n);
  * is as unique there. */
 int tls_unique(struct tls *t, uint8_t out[static 64], size_t *n);
 bool tls_alpn_matched(struct tls *t);
+/* Which of our own names was agreed on (RFC 7301); "" none. Static text of the options. */
+const char *tls_alpn_name(struct tls *t);
 /* SNI that the client sent; "" none. */
 const char *tls_sni(struct tls *t);
 

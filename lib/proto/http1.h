@@ -75,6 +75,9 @@ size_t http1_waiting(const struct http1_reader *r);
  * bytes are needed. Anything else: r->status and r->why say what to answer; the connection must end after that, each
  * later call gives the same. Views are valid until the next call or feed. */
 int http1_next(struct http1_reader *r, enum http1_event *what, struct http1_request *req, struct bytes *piece);
+/* After END, for another protocol that takes over the connection (RFC 9110 7.8): the bytes that came behind the request.
+ * Valid until the next call. */
+struct bytes http1_rest(const struct http1_reader *r);
 /* Is a request begun and not yet ended? */
 bool http1_is_inside(const struct http1_reader *r);
 

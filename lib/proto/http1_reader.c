@@ -40,6 +40,11 @@ size_t http1_waiting(const struct http1_reader *r)
 	return buf_len(&r->in) - r->consumed;
 }
 
+struct bytes http1_rest(const struct http1_reader *r)
+{
+	return bytes_skip(buf_bytes(&r->in), r->consumed);
+}
+
 bool http1_is_inside(const struct http1_reader *r)
 {
 	return r->state != STATE_START || http1_waiting(r) > 0;

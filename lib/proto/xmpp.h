@@ -7,6 +7,7 @@
 
 #define NS_STREAM "http://etherx.jabber.org/streams"
 #define NS_CLIENT "jabber:client"
+#define NS_FRAMING "urn:ietf:params:xml:ns:xmpp-framing"
 #define NS_SERVER "jabber:server"
 #define NS_STREAM_ERRORS "urn:ietf:params:xml:ns:xmpp-streams"
 #define NS_STANZA_ERRORS "urn:ietf:params:xml:ns:xmpp-stanzas"

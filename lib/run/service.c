@@ -26,6 +26,7 @@ static const struct service services[] = {
 	{ PROG_SNMP,   PLANE_MGMT, ROLE_BOTH, FENCE_FILES | FENCE_CONNECT | FENCE_PAIRS, "snmp", 0, 1, FDS_FEW, DELAY_MS, DELAY_MAX_MS },
 	{ PROG_PKI,    PLANE_DMZ,  ROLE_BOTH, FENCE_FILES | FENCE_ACCEPT | FENCE_CONNECT, "pki",    1,  1,   FDS_FEW,  DELAY_MS, DELAY_MAX_MS },
 	{ PROG_DHCP,   PLANE_DMZ,  ROLE_BOTH, 0,                              "",      0,  1,   FDS_FEW,  DELAY_MS, DELAY_MAX_MS },
+	{ PROG_PROXY,  PLANE_DMZ,  ROLE_EDGE, FENCE_ACCEPT | FENCE_PAIRS,     "",      1,  1,   FDS_MANY * 2, DELAY_MS, DELAY_MAX_MS },
 };
 _Static_assert(sizeof services / sizeof services[0] == PROG_COUNT, "one row a program");
 
@@ -53,6 +54,7 @@ static const struct service_listener listeners[] = {
 	{ "snmp",    PROG_SNMP,   false, false, true },  /* RFC 3417 3; 161 (F-080) */
 	{ "acme",    PROG_PKI,    false, false, false }, /* RFC 8555 8.3; 80 */
 	{ "acme-tls", PROG_PKI,   false, false, false }, /* RFC 8737; 443 */
+	{ "https",   PROG_PROXY,  false, false, false }, /* clients from outside: mra.md M-02; 443 */
 	{ "ghsh",    PROG_CONF,   true,  false, false }, /* operators of this box */
 };
 

@@ -25,6 +25,7 @@ PROGRAMS = (
     "gh-log",
     "gh-update",
     "gh-pki",
+    "gh-proxy",
 )
 
 

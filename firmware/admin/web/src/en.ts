@@ -106,6 +106,7 @@ export const en = {
   'sec.line': 'SIP clients',
   'sec.access': 'Client access',
   'sec.snmp': 'SNMP',
+  'sec.proxy': 'Front for clients outside',
   'sec.turn': 'Relay (TURN)',
   'sec.im': 'Messaging',
   'sec.web': 'Web administration',

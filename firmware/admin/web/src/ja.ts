@@ -105,6 +105,7 @@ export const ja: Record<keyof typeof en, string> = {
   'sec.line': 'SIP クライアント',
   'sec.access': 'クライアント接続',
   'sec.snmp': 'SNMP',
+  'sec.proxy': '外部クライアントの入口',
   'sec.turn': 'リレー (TURN)',
   'sec.im': 'メッセージング',
   'sec.web': 'Web 管理',
