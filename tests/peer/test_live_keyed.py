@@ -21,7 +21,22 @@ STRANGERS = ("action", "tls", "auth", "wildcard-certificate", "pin", "authority"
 PIN = "%064x"
 # What was believed before is not any more: partners prove themselves anew, in order and without a restart (docs/admin/live.md).
 PROVEN_ANEW = ("trust anchor *", "trust revocation *")
-ELSEWHERE = {"interface ": "test_network: the network of a machine that is no appliance is not ours"}
+ELSEWHERE = {
+    "interface ": "test_network: the network of a machine that is no appliance is not ours",
+    "time ": "test_time: nor is its clock",
+}
+SNMP_USER = (("snmp user u auth-secret", '"first secret"'), ("snmp user u privacy-secret", '"first privacy"'))
+SNMP_RECEIVER = SNMP_USER + (("snmp trap-receiver t address", "127.0.0.1 9162"), ("snmp trap-receiver t user", "u"))
+SNMP_COMMUNITY = (("snmp community c name", "words"), ("snmp community c source", "10.9.9.0/24"))
+# What a row needs beside it, by its path or the words that it begins with.
+NEEDED = {
+    "log remote ": (("log remote watch server", "127.0.0.1 6514"),),
+    "certificate * acme": (("acme directory", "https://ca.example/d"),),
+    "dns forward-zone ": (("dns forward-zone zone.example server", "127.0.0.1:9"),),
+    "snmp user ": SNMP_USER,
+    "snmp trap-receiver ": SNMP_RECEIVER,
+    "snmp community ": SNMP_COMMUNITY,
+}
 
 
 def keyed_rows():
@@ -133,6 +148,17 @@ class KeyedRows(SipBox, Fed):
             "turn oauth-key *": ("k", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=", "MTEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="),
             "turn allow-peer *": ("more", "10.9.9.0/24", "10.9.8.0/24"), "turn deny-peer *": ("more", "10.9.9.0/24", "10.9.8.0/24"),
             "turn discovery-address *": ("v4", "192.0.2.1", "192.0.2.2"),
+            "certificate * acme": ("ordered", "on", "off"), "certificate * names": ("ordered", "a.example", "b.example"),
+            "trust revocation-url *": ("more", "http://127.0.0.1:9/a.crl", "http://127.0.0.1:9/b.crl"),
+            "dns forward-zone * server": ("zone.example", "127.0.0.1:9", "127.0.0.1:10"),
+            "dns forward-zone * validates": ("zone.example", "on", "off"),
+            "fetch allow *": ("more", "10.9.9.0/24", "10.9.8.0/24"), "proxy origin *": ("p", "https://a.example", "https://b.example"),
+            "snmp manager *": ("m", "10.9.9.0/24", "10.9.8.0/24"), "snmp user * auth-secret": ("u", "first secret", "other secret"),
+            "snmp user * privacy-secret": ("u", "first privacy", "other privacy"), "snmp user * level": ("u", "auth", "auth-priv"),
+            "snmp user * auth": ("u", "sha512", "sha256"), "snmp user * privacy": ("u", "aes256", "aes128"),
+            "snmp community * name": ("c", "words", "others"), "snmp community * source": ("c", "10.9.9.0/24", "10.9.8.0/24"),
+            "snmp trap-receiver * address": ("t", "127.0.0.1 9162", "127.0.0.1 9163"), "snmp trap-receiver * user": ("t", "u", None),
+            "snmp trap-receiver * confirmed": ("t", "on", "off"),
         }
         if path in texts:
             name, first, other = texts[path]
@@ -142,9 +168,9 @@ class KeyedRows(SipBox, Fed):
             name = {"log remote *": "watch", "log debug domain *": "far.example", "operators code-required *": "crypto",
                     "gateway room-service *": "rooms.example", "sip route *": "2"}.get(path if path.endswith("*") else path.rpartition(" ")[0])
             name = name or (OTHER if word in STRANGERS else "far.example" if path.startswith("federation ") else PARTNER)
-        base = {"log remote": (("log remote watch server", "127.0.0.1 6514"),), "sip route": (
-            ("sip route 2 pattern", "nobody.example"), ("sip route 2 type", "domain"), ("sip route 2 next-hop",
-                a))}.get(" ".join(path.split()[:2]), ())
+        base = next((rows for begin, rows in NEEDED.items() if path.startswith(begin)), ())
+        if path.startswith("sip route "):
+            base += (("sip route 2 pattern", "nobody.example"), ("sip route 2 type", "domain"), ("sip route 2 next-hop", a))
         base += {"sip peer * user": (("sip peer %s password" % PARTNER, "x"),), "sip peer * password": (("sip peer %s user" % PARTNER, "x"),),
                  "turn discovery-address *": (("turn public-address v4", "192.0.2.9"),),
                  "federation peer * host-direct-tls": (("federation peer %s host" % OTHER, "127.0.0.1 9"),)}.get(path, ())
