@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "net/dns_command.h"
 
 #include <stdlib.h>
 
@@ -141,6 +142,11 @@ static void revocation_fetch(void *program, struct proc_ask *ask, const struct b
 	proc_done(ask, 0, "asked for; show revocation and show stapling say what came");
 }
 
+static void flush_dns(void *program, struct proc_ask *ask, const struct bytes *args, size_t n)
+{
+	dns_flush_command(((struct pki *)program)->dns, ask, args, n);
+}
+
 static const struct bus_handler handlers[] = { { MSG_ACME_ANSWER, on_answer }, { MSG_ACME_KEPT, on_kept } };
 static const struct proc_command commands[] = {
 	{ "show acme", cmd_show },
@@ -148,6 +154,7 @@ static const struct proc_command commands[] = {
 	{ "show revocation", show_revocation },
 	{ "show stapling", show_stapling },
 	{ "revocation fetch", revocation_fetch },
+	{ "dns flush", flush_dns },
 };
 
 int main(int argc, char **argv)

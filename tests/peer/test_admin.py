@@ -827,13 +827,13 @@ class Watching(Admin):
     def test_every_program_may_end(self):
         """docs/admin/operation.md, "What survives a crash": afterwards all is as before."""
         for program in ("gh-access", "gh-s2s", "gh-switch", "gh-im", "gh-store", "gh-keys", "gh-conf",
-                        "gh-sip", "gh-xlate", "gh-line", "gh-turn", "gh-log", "gh-update", "gh-admin", "gh-capture", "gh-pki"):
+                        "gh-sip", "gh-xlate", "gh-line", "gh-turn", "gh-log", "gh-update", "gh-admin", "gh-capture", "gh-pki", "gh-proxy"):
             with self.subTest(program=program):
                 j, r = self.login(self.gh, "juliet"), self.login(self.far, "romeo")
                 self.chat(j, r, "before the end of " + program)
                 self.gh.kill(program)
                 if program in ("gh-switch", "gh-s2s", "gh-store", "gh-keys", "gh-conf",
-                               "gh-sip", "gh-xlate", "gh-line", "gh-turn", "gh-log", "gh-update", "gh-admin", "gh-capture", "gh-pki"):  # nobody is disconnected
+                               "gh-sip", "gh-xlate", "gh-line", "gh-turn", "gh-log", "gh-update", "gh-admin", "gh-capture", "gh-pki", "gh-proxy"):  # nobody is disconnected
                     j.message(r.jid, "after the end of " + program)
                     r.wait_body("after the end of " + program, 15)
                 self.assertTrue(wait_for("a login works", self.try_login, 15, 0.3))

@@ -37,7 +37,7 @@ class Bundle(PeerCase):
     def test_what_is_in_it(self):
         files = self.fetch()
         self.assertEqual(set(files), {"version", "settings", "processes", "counters", "alarms", "alarms-history", "syslog", "keys",
-                                      "identity", "upgrade", "routes", "federation", "sip", "sip-routes", "turn", "captures", "acme", "interfaces", "time",
+                                      "identity", "upgrade", "routes", "federation", "sip", "sip-routes", "turn", "captures", "acme", "revocation", "stapling", "interfaces", "time",
                                       "time-sources", "log"})
         self.assertIn(b"set domain near.example certificate own", files["settings"])
         self.assertIn(b"program=gh-s2s instance=0 state=", files["processes"])

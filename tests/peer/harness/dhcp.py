@@ -53,7 +53,9 @@ class Kea:
         path = os.path.join(folder, "kea.conf")
         with open(path, "w") as f:
             json.dump({"Dhcp4": {
-                "interfaces-config": {"interfaces": [device], "dhcp-socket-type": "raw"},
+                "interfaces-config": {"interfaces": [device], "dhcp-socket-type": "raw",
+                                      # the wire may still be down: it is set up by whoever asks for a lease
+                                      "service-sockets-max-retries": 600, "service-sockets-retry-wait-time": 100},
                 "lease-database": {"type": "memfile", "persist": False}, "authoritative": True,
                 "valid-lifetime": seconds, "renew-timer": seconds // 3, "rebind-timer": seconds // 3 * 2,
                 "subnet4": [{"subnet": subnet, "pools": [{"pool": "%s - %s" % (first, last)}]}],
