@@ -1,6 +1,7 @@
+conf_CHECK := firmware/conf/check.c firmware/conf/check_certificates.c firmware/conf/check_sip.c firmware/conf/check_listeners.c firmware/conf/check_network.c firmware/conf/check_snmp.c
 PROGS += gh-conf
 gh-conf_SRCS := firmware/conf/conf.c firmware/conf/txn.c firmware/conf/store.c firmware/conf/rows.c \
-	firmware/conf/entry.c firmware/conf/conf_text.c firmware/conf/check.c firmware/conf/cert.c firmware/conf/keyring.c \
+	firmware/conf/entry.c firmware/conf/conf_text.c $(conf_CHECK) firmware/conf/cert.c firmware/conf/keyring.c \
 	firmware/conf/expiry.c firmware/conf/listeners.c firmware/conf/audit.c firmware/conf/oper.c firmware/conf/handed.c firmware/conf/relay.c \
 	firmware/conf/commands.c firmware/conf/command.c firmware/conf/complete.c firmware/conf/place.c \
 	firmware/conf/cmd_settings.c firmware/conf/cmd_commit.c firmware/conf/cmd_show.c firmware/conf/cmd_metrics.c firmware/conf/cmd_log_debug.c firmware/conf/cmd_support.c firmware/conf/support_archive.c \
@@ -22,7 +23,7 @@ txn_test_SRCS := firmware/conf/txn.c firmware/conf/store.c firmware/conf/rows.c 
 	firmware/conf/conf_text.c firmware/conf/listeners.c
 txn_test_LIBS := run proto base
 txn_test_LD := -levent_core -lexpat -lidn2 -licuuc -lcrypto
-check_test_SRCS := firmware/conf/check.c firmware/conf/planes.c firmware/conf/cert.c firmware/conf/keyring.c firmware/conf/listeners.c \
+check_test_SRCS := $(conf_CHECK) firmware/conf/planes.c firmware/conf/cert.c firmware/conf/keyring.c firmware/conf/listeners.c \
 	firmware/conf/rows.c firmware/conf/entry.c firmware/conf/conf_text.c
 check_test_LIBS := net run proto base
 check_test_LD := -levent_core -lexpat -lidn2 -licuuc -lssl -lcrypto
