@@ -258,24 +258,34 @@ static struct nl_addr *addr_new(const struct net_address *a)
 	return out;
 }
 
-static int do_link(struct kernel *k, const struct have_link *l)
+/* set: what it is to become; NULL does nothing. Takes it over. */
+static int change_link(struct kernel *k, int index, struct rtnl_link *set)
 {
-	struct rtnl_link *who = rtnl_link_alloc(), *as = rtnl_link_alloc();
+	struct rtnl_link *who = rtnl_link_alloc();
 	int rc = -NLE_NOMEM;
 
-	if (who && as) {
-		rtnl_link_set_ifindex(who, l->index);
-		rtnl_link_set_mtu(as, l->mtu);
-		rtnl_link_set_group(as, l->group);
-		if (l->is_up)
-			rtnl_link_set_flags(as, IFF_UP);
-		rc = rtnl_link_change(k->ask, who, as, 0);
+	if (who && set) {
+		rtnl_link_set_ifindex(who, index);
+		rc = rtnl_link_change(k->ask, who, set, 0);
 	}
 	if (who)
 		rtnl_link_put(who);
-	if (as)
-		rtnl_link_put(as);
+	if (set)
+		rtnl_link_put(set);
 	return rc;
+}
+
+static int do_link(struct kernel *k, const struct have_link *l)
+{
+	struct rtnl_link *set = rtnl_link_alloc();
+
+	if (set) {
+		rtnl_link_set_mtu(set, l->mtu);
+		rtnl_link_set_group(set, l->group);
+		if (l->is_up)
+			rtnl_link_set_flags(set, IFF_UP);
+	}
+	return change_link(k, l->index, set);
 }
 
 /* The attributes that libnl has no words for. */
@@ -363,19 +373,11 @@ static int do_device(struct kernel *k, const struct have_link *l, bool is_add)
 
 static int take_down(struct kernel *k, int index)
 {
-	struct rtnl_link *who = rtnl_link_alloc(), *as = rtnl_link_alloc();
-	int rc = -NLE_NOMEM;
+	struct rtnl_link *set = rtnl_link_alloc();
 
-	if (who && as) {
-		rtnl_link_set_ifindex(who, index);
-		rtnl_link_unset_flags(as, IFF_UP);
-		rc = rtnl_link_change(k->ask, who, as, 0);
-	}
-	if (who)
-		rtnl_link_put(who);
-	if (as)
-		rtnl_link_put(as);
-	return rc;
+	if (set)
+		rtnl_link_unset_flags(set, IFF_UP);
+	return change_link(k, index, set);
 }
 
 /* A bond takes devices that are down, and sets them up. */

@@ -3,7 +3,6 @@
 #include "base/err.h"
 #include "base/text.h"
 
-#include <openssl/evp.h>
 #include <openssl/sha.h>
 
 enum { OP_MORE = 0, OP_TEXT = 1, OP_BINARY = 2, OP_CLOSE = 8, OP_PING = 9, OP_PONG = 10 };
@@ -16,19 +15,23 @@ enum { FRAMES_MAX = 1024 };
 int ws_accept(struct bytes key, char out[static WS_ACCEPT_BYTES])
 {
 	static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"; /* 1.3 */
-	uint8_t text[KEY_TEXT + sizeof guid - 1], raw[KEY_TEXT], again[KEY_TEXT + 1], sum[SHA_DIGEST_LENGTH];
+	uint8_t text[KEY_TEXT + sizeof guid - 1], sum[SHA_DIGEST_LENGTH];
+	struct buf b;
 
-	if (key.n != KEY_TEXT)
-		return ERR_SYNTAX;
-	/* Decoded and written again: the decoder is content with less than base64. */
-	if (EVP_DecodeBlock(raw, key.p, KEY_TEXT) != KEY_BYTES + 2 || EVP_EncodeBlock(again, raw, KEY_BYTES) != KEY_TEXT ||
-	    memcmp(again, key.p, KEY_TEXT) != 0)
-		return ERR_SYNTAX;
-	memcpy(text, key.p, KEY_TEXT);
-	memcpy(text + KEY_TEXT, guid, sizeof guid - 1);
-	SHA1(text, sizeof text, sum);
-	EVP_EncodeBlock((uint8_t *)out, sum, sizeof sum);
-	return 0;
+	buf_init(&b, WS_ACCEPT_BYTES);
+	bool is_good = key.n == KEY_TEXT && text_unbase64(key, &b) == 0 && buf_len(&b) == KEY_BYTES;
+	if (is_good) {
+		memcpy(text, key.p, KEY_TEXT);
+		memcpy(text + KEY_TEXT, guid, sizeof guid - 1);
+		SHA1(text, sizeof text, sum);
+		buf_clear(&b);
+		text_base64(bytes_make(sum, sizeof sum), &b);
+		is_good = buf_len(&b) == WS_ACCEPT_BYTES - 1;
+	}
+	if (is_good)
+		memcpy(out, buf_cstr(&b), WS_ACCEPT_BYTES);
+	buf_fini(&b);
+	return is_good ? 0 : ERR_SYNTAX;
 }
 
 /* ---- reading ---- */

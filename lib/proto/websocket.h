@@ -8,7 +8,7 @@
 enum { WS_ACCEPT_BYTES = 29, WS_CONTROL_MAX = 125, WS_HEAD_MAX = 14 };
 
 /* Value of Sec-WebSocket-Accept for a request's Sec-WebSocket-Key, with a NUL (4.2.2). ERR_SYNTAX: the key is not base64 of
- * 16 bytes (4.1). */
+ * 16 bytes (4.1), or there is no memory. */
 int ws_accept(struct bytes key, char out[static WS_ACCEPT_BYTES]);
 
 /* Status codes of 7.4.1. WS_NO_STATUS is never sent: the peer's close frame had none. */
