@@ -90,7 +90,7 @@ int backup_keys_prepare(const struct vault *v, struct bytes section, const uint8
 	(void)buf_reserve(&b, BACKUP_ID_BYTES + section.n); /* at once: no copies of keys are left by growing; failure shows below */
 	buf_put(&b, id, BACKUP_ID_BYTES);
 	buf_put_bytes(&b, section);
-	rc = buf_failed(&b) ? ERR_NOMEM : seal_write(v->folder, prepared_file, buf_bytes(&b));
+	rc = buf_failed(&b) ? ERR_NOMEM : seal_write(v->storage, prepared_file, buf_bytes(&b));
 	seal_wipe(&b);
 	return rc;
 }
@@ -100,7 +100,7 @@ static int read_prepared(const struct vault *v, struct buf *out)
 {
 	bool is_plain;
 
-	return seal_read(v->folder, prepared_file, out, &is_plain);
+	return seal_read(v->storage, prepared_file, out, &is_plain);
 }
 
 static bool is_of(const struct buf *b, const uint8_t id[static BACKUP_ID_BYTES])
@@ -123,9 +123,9 @@ bool backup_keys_is_prepared(const struct vault *v, const uint8_t id[static BACK
 /* What is left of it on the disk is sealed. */
 static int drop_prepared(const struct vault *v)
 {
-	if (unlinkat(v->folder, prepared_file, 0) < 0 && errno != ENOENT)
+	if (unlinkat(v->storage->folder, prepared_file, 0) < 0 && errno != ENOENT)
 		return ERR_IO;
-	return fsync(v->folder) < 0 ? ERR_IO : 0;
+	return fsync(v->storage->folder) < 0 ? ERR_IO : 0;
 }
 
 static int take_key(void *arg, struct bytes name, struct bytes pem)

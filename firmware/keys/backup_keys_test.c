@@ -15,6 +15,7 @@
 
 struct world {
 	char path[64];
+	struct storage storage;
 	struct vault vault;
 };
 
@@ -22,13 +23,14 @@ static void world_open(struct world *w)
 {
 	snprintf(w->path, sizeof w->path, "/tmp/backup_keys.XXXXXX");
 	assert_non_null(mkdtemp(w->path));
-	assert_int_equal(vault_open(&w->vault, open(w->path, O_RDONLY | O_DIRECTORY)), 0);
+	assert_int_equal(storage_open(&w->storage, open(w->path, O_RDONLY | O_DIRECTORY), NULL), 0);
+	assert_int_equal(vault_open(&w->vault, &w->storage), 0);
 }
 
 static void reopen(struct world *w)
 {
 	vault_close(&w->vault);
-	assert_int_equal(vault_open(&w->vault, w->vault.folder), 0);
+	assert_int_equal(vault_open(&w->vault, &w->storage), 0);
 }
 
 /* All but the key that seals them, which is not of the section. */
@@ -53,7 +55,7 @@ static void world_close(struct world *w)
 		(void)unlinkat(dirfd(d), e->d_name, 0);
 	closedir(d);
 	vault_close(&w->vault);
-	close(w->vault.folder);
+	close(w->storage.folder);
 	assert_int_equal(rmdir(w->path), 0);
 }
 
@@ -242,20 +244,20 @@ static void the_identity_is_made_once(void **state)
 	world_open(&w);
 	hardware(&here, 1, 2);
 	hardware(&there, 7, 8);
-	assert_int_equal(identity_open(&one, w.vault.folder, &here, 1764012345678), 0);
-	assert_int_equal(identity_open(&two, w.vault.folder, &here, 1864012345678), 0);
+	assert_int_equal(identity_open(&one, &w.storage, &here, 1764012345678), 0);
+	assert_int_equal(identity_open(&two, &w.storage, &here, 1864012345678), 0);
 	assert_memory_equal(one.host_id, two.host_id, HOST_ID_BYTES);
 	assert_int_equal(two.made_ms, 1764012345678);
 	assert_false(two.is_elsewhere);
 	identity_close(&two);
-	assert_int_equal(identity_open(&two, w.vault.folder, &there, 1864012345678), 0);
+	assert_int_equal(identity_open(&two, &w.storage, &there, 1864012345678), 0);
 	assert_true(two.is_elsewhere);
 	identity_close(&two);
 	/* damaged: not replaced in silence */
-	int fd = openat(w.vault.folder, "identity.key", O_WRONLY | O_TRUNC);
+	int fd = openat(w.storage.folder, "identity.key", O_WRONLY | O_TRUNC);
 	assert_true(fd >= 0);
 	close(fd);
-	assert_int_equal(identity_open(&two, w.vault.folder, &here, 1864012345678), 0);
+	assert_int_equal(identity_open(&two, &w.storage, &here, 1864012345678), 0);
 	assert_null(two.key);
 	identity_close(&one);
 	reopen(&w);

@@ -6,6 +6,7 @@
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <openssl/sha.h>
@@ -22,16 +23,24 @@ static size_t read_start(const char *path, char *out, size_t room)
 	return (size_t)n;
 }
 
-/* machine-id(5) asks not to show the id itself. */
-static void read_machine(struct hardware *h)
+/* A board without a number of its own says 00000000-... or FFFFFFFF-... (SMBIOS 3.6, 7.2.1). */
+static bool is_number(const char *text)
 {
+	return strspn(text, "0-\n") < strlen(text) && strspn(text, "fF-\n") < strlen(text);
+}
+
+/* The appliance's root file system is the same everywhere, and its /etc/machine-id new at each start: there the board's number
+ * counts. machine-id(5) asks not to show the id itself. */
+static void read_machine(struct hardware *h, bool is_appliance)
+{
+	const char *path = is_appliance ? "/sys/class/dmi/id/product_uuid" : "/etc/machine-id";
 	uint8_t hash[SHA256_DIGEST_LENGTH];
 	char text[64] = "gatehouse ";
-	size_t n = strlen(text), got = read_start("/etc/machine-id", text + n, sizeof text - n);
+	size_t n = strlen(text), got = read_start(path, text + n, sizeof text - n);
 
-	if (got < 32)
+	if (got < 32 || !is_number(text + n))
 		return; /* none, or not set up yet */
-	SHA256((const uint8_t *)text, n + 32, hash);
+	SHA256((const uint8_t *)text, n + strcspn(text + n, "\n"), hash);
 	memcpy(h->machine, hash, MACHINE_BYTES);
 	h->has_machine = true;
 }
@@ -53,10 +62,10 @@ static void read_macs(struct hardware *h)
 	freeifaddrs(all);
 }
 
-void hardware_read(struct hardware *out)
+void hardware_read(struct hardware *out, bool is_appliance)
 {
 	*out = (struct hardware){ 0 };
-	read_machine(out);
+	read_machine(out, is_appliance);
 	read_macs(out);
 	platform_read(out->platform);
 }

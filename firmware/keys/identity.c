@@ -34,13 +34,13 @@ static int read_file(int folder, const char *name, uint8_t out[static FILE_MAX],
 	return got < 0 ? ERR_IO : 0;
 }
 
-static int load_key(struct identity *i, int folder)
+static int load_key(struct identity *i, struct storage *s)
 {
 	bool is_plain = false;
 	struct buf text;
 
 	buf_init(&text, FILE_MAX);
-	int rc = seal_read(folder, key_file, &text, &is_plain);
+	int rc = seal_read(s, key_file, &text, &is_plain);
 	BIO *bio = rc ? NULL : BIO_new_mem_buf(buf_bytes(&text).p, (int)buf_len(&text));
 	i->key = bio ? PEM_read_bio_PrivateKey(bio, NULL, NULL, (void *)(uintptr_t)"") : NULL;
 	BIO_free(bio);
@@ -49,13 +49,13 @@ static int load_key(struct identity *i, int folder)
 		i->key = NULL;
 	}
 	/* Of a version that did not seal. */
-	if (i->key && is_plain && seal_write(folder, key_file, buf_bytes(&text)) < 0)
+	if (i->key && is_plain && seal_write(s, key_file, buf_bytes(&text)) < 0)
 		log_error("keys.not_sealed", LOG_STR("file", key_file));
 	seal_wipe(&text);
 	return i->key ? 0 : rc == ERR_NOT_FOUND ? rc : ERR_SYNTAX;
 }
 
-static int make_key(struct identity *i, int folder)
+static int make_key(struct identity *i, struct storage *s)
 {
 	BIO *pem = BIO_new(BIO_s_secmem());
 	char *text = NULL;
@@ -64,7 +64,7 @@ static int make_key(struct identity *i, int folder)
 	int rc = pem && i->key && PEM_write_bio_PrivateKey(pem, i->key, NULL, NULL, 0, NULL, NULL) ? 0 : ERR_NOMEM;
 	long n = rc ? 0 : BIO_get_mem_data(pem, &text);
 	if (!rc)
-		rc = seal_write(folder, key_file, bytes_make(text, n > 0 ? (size_t)n : 0));
+		rc = seal_write(s, key_file, bytes_make(text, n > 0 ? (size_t)n : 0));
 	BIO_free(pem);
 	return rc;
 }
@@ -132,14 +132,14 @@ void host_id_text(const uint8_t id[static HOST_ID_BYTES], char out[static 33])
 }
 
 /* The key comes to disk last: a crash before it is another first start. */
-static int first_start(struct identity *i, int folder, uint64_t wall_ms)
+static int first_start(struct identity *i, struct storage *s, uint64_t wall_ms)
 {
 	char id[33];
 
 	i->made_ms = wall_ms;
-	int rc = write_machine(i, folder);
+	int rc = write_machine(i, s->folder);
 	if (!rc)
-		rc = make_key(i, folder);
+		rc = make_key(i, s);
 	if (rc)
 		return rc;
 	set_host_id(i);
@@ -162,18 +162,18 @@ static void compare_machine(struct identity *i, int folder)
 			 LOG_STR("advice", "this disk was on another machine; if that one runs too, this is a clone: factory-reset all; if not: identity accept"));
 }
 
-int identity_open(struct identity *i, int folder, const struct hardware *now, uint64_t wall_ms)
+int identity_open(struct identity *i, struct storage *s, const struct hardware *now, uint64_t wall_ms)
 {
 	*i = (struct identity){ .now = *now };
-	int rc = load_key(i, folder);
+	int rc = load_key(i, s);
 	if (rc == ERR_NOT_FOUND)
-		return first_start(i, folder, wall_ms);
+		return first_start(i, s, wall_ms);
 	if (rc) {
 		log_error("keys.identity.unreadable", LOG_STR("file", key_file), LOG_STR("advice", "backups cannot be signed; factory-reset all makes a new one"));
 		return 0;
 	}
 	set_host_id(i);
-	compare_machine(i, folder);
+	compare_machine(i, s->folder);
 	return 0;
 }
 
@@ -192,7 +192,8 @@ void cmd_identity(void *program, struct proc_ask *ask, const struct bytes *args,
 	(void)args;
 	(void)n;
 	if (!i->key) {
-		proc_done(ask, ERR_CHECKSUM, "the identity of this box is damaged on its disk");
+		proc_done(ask, ERR_CHECKSUM, k->storage.is_lost ? "the keys of this box are sealed to a TPM that is not here" :
+								   "the identity of this box is damaged on its disk");
 		return;
 	}
 	host_id_text(i->host_id, id);
@@ -204,6 +205,7 @@ void cmd_identity(void *program, struct proc_ask *ask, const struct bytes *args,
 	proc_record_str(ask, "made", made);
 	proc_record_str(ask, "machine", i->is_elsewhere ? "another" : "same");
 	proc_record_str(ask, "pin", pin);
+	proc_record_str(ask, "keys", k->storage.has_key ? "sealed by the TPM" : "sealed by a key on the disk");
 	proc_record_end(ask);
 	proc_done(ask, 0, "");
 }
@@ -211,7 +213,7 @@ void cmd_identity(void *program, struct proc_ask *ask, const struct bytes *args,
 void cmd_identity_accept(void *program, struct proc_ask *ask, const struct bytes *args, size_t n)
 {
 	struct keys *k = program;
-	int rc = k->identity.key ? write_machine(&k->identity, k->vault.folder) : ERR_CHECKSUM;
+	int rc = k->identity.key ? write_machine(&k->identity, k->storage.folder) : ERR_CHECKSUM;
 
 	(void)args;
 	(void)n;

@@ -6,6 +6,7 @@
 
 #include "backup_file.h"
 #include "base/map.h"
+#include "tpm.h"
 #include "run/platform.h"
 #include "run/proc.h"
 
@@ -18,8 +19,18 @@ struct key {
 	EVP_PKEY *pkey;
 };
 
-struct vault {
+enum { STORAGE_KEY_BYTES = 32 };
+
+/* Where the files are, and the key that seals them. */
+struct storage {
 	int folder;
+	uint8_t key[STORAGE_KEY_BYTES]; /* has_key: given back by the TPM */
+	bool has_key;
+	bool is_lost; /* it is sealed to a TPM that is not here: nothing opens, nothing is made anew */
+};
+
+struct vault {
+	struct storage *storage;
 	struct map by_name;
 };
 
@@ -60,6 +71,8 @@ struct acme_secret {
 
 struct keys {
 	struct proc *proc;
+	struct tpm *tpm; /* between prepare and init */
+	struct storage storage;
 	struct vault vault;
 	struct identity identity;
 	struct session session;
@@ -73,7 +86,7 @@ struct keys {
 /* [a-z0-9.-], not first or last '.' or '-', at most KEY_NAME_MAX. */
 bool key_name_is_good(struct bytes name);
 /* Reads all key files of the folder; a file that is no key is logged and left alone. */
-int vault_open(struct vault *v, int folder);
+int vault_open(struct vault *v, struct storage *s);
 void vault_close(struct vault *v);
 EVP_PKEY *vault_get(const struct vault *v, struct bytes name);
 /* Writes the file (on disk when it returns) and takes over pkey. Replaces an older one. ERR_SYNTAX:
@@ -90,21 +103,26 @@ int vault_set_master(const struct vault *v, const uint8_t in[static MASTER_BYTES
 
 /* ---- seal.c: files at rest ---- */
 enum { SEALED_MAX_BYTES = 5 << 20 };
+/* Before the others. With a TPM (NULL: none) the box's key is sealed to it: one that lay open is sealed now, and its file goes.
+ * 0, also when it is lost (s->is_lost, logged, an alarm): the box stays manageable. ERR_IO. */
+int storage_open(struct storage *s, int folder, struct tpm *tpm);
+void storage_close(struct storage *s);
 /* As disk_replace, encrypted with the key of this box, which is made when it is first needed. ERR_IO, ERR_NOMEM, ERR_LIMIT. */
-int seal_write(int folder, const char *file, struct bytes content);
+int seal_write(struct storage *s, const char *file, struct bytes content);
 /* Appends what was sealed under this very name. *is_plain: the file was not sealed (an old one): write it anew. The caller wipes out
  * (seal_wipe). ERR_NOT_FOUND; ERR_CHECKSUM: damaged, of another name or another box; ERR_IO: also without the box's key; ERR_LIMIT. */
-int seal_read(int folder, const char *file, struct buf *out, bool *is_plain);
+int seal_read(struct storage *s, const char *file, struct buf *out, bool *is_plain);
 void seal_wipe(struct buf *b);
 
 /* ---- hardware.c: before the fence ---- */
-void hardware_read(struct hardware *out);
+/* is_appliance: the whole machine is ours, with a root file system that is the same everywhere. */
+void hardware_read(struct hardware *out, bool is_appliance);
 /* Is a box that was made on `then` on another machine now? Each kind of mark speaks only if both have it. */
 bool hardware_is_other(const struct hardware *then, const struct hardware *now);
 
 /* ---- identity.c ---- */
 /* Reads it, or makes it at the first start. A damaged one is logged and not replaced: key stays NULL. ERR_IO: cannot write. */
-int identity_open(struct identity *i, int folder, const struct hardware *now, uint64_t wall_ms);
+int identity_open(struct identity *i, struct storage *s, const struct hardware *now, uint64_t wall_ms);
 void identity_close(struct identity *i);
 void host_id_text(const uint8_t id[static HOST_ID_BYTES], char out[static 33]);
 void cmd_identity(void *program, struct proc_ask *ask, const struct bytes *args, size_t n);

@@ -19,6 +19,7 @@
 
 struct world {
 	char path[64];
+	struct storage storage;
 	struct vault vault;
 };
 
@@ -28,14 +29,15 @@ static struct world *world_new(void)
 
 	snprintf(w->path, sizeof w->path, "/tmp/keys_test.XXXXXX");
 	assert_non_null(mkdtemp(w->path));
-	assert_int_equal(vault_open(&w->vault, open(w->path, O_RDONLY | O_DIRECTORY)), 0);
+	assert_int_equal(storage_open(&w->storage, open(w->path, O_RDONLY | O_DIRECTORY), NULL), 0);
+	assert_int_equal(vault_open(&w->vault, &w->storage), 0);
 	return w;
 }
 
 static void reopen(struct world *w)
 {
 	vault_close(&w->vault);
-	assert_int_equal(vault_open(&w->vault, w->vault.folder), 0);
+	assert_int_equal(vault_open(&w->vault, &w->storage), 0);
 }
 
 static void world_free(struct world *w)
@@ -43,7 +45,7 @@ static void world_free(struct world *w)
 	char names[][8] = { "rsa", "ec", "ed", "a" }, path[128];
 
 	vault_close(&w->vault);
-	close(w->vault.folder);
+	close(w->storage.folder);
 	for (size_t i = 0; i < 4; i++) {
 		snprintf(path, sizeof path, "%s/%s.pem", w->path, names[i]);
 		unlink(path);

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "run/alarm.h"
 #include "run/stats.h"
 
 #include <openssl/provider.h>
@@ -14,13 +15,14 @@ static int prepare(struct proc *p, void **program)
 	if (!k)
 		return ERR_NOMEM;
 	k->proc = p;
-	k->vault.folder = proc_open_folder(p);
-	if (k->vault.folder < 0) {
+	k->storage.folder = proc_open_folder(p);
+	if (k->storage.folder < 0) {
 		free(k);
 		return ERR_NOT_FOUND;
 	}
 	/* Now, while OpenSSL may still read its files: later there are none. */
-	hardware_read(&k->identity.now);
+	hardware_read(&k->identity.now, proc_is_appliance(p));
+	(void)tpm_open(NULL, &k->tpm); /* none, or none that works: logged; keys that are sealed to one say so */
 	OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CRYPTO_STRINGS | OPENSSL_INIT_ADD_ALL_CIPHERS | OPENSSL_INIT_ADD_ALL_DIGESTS, NULL);
 	/* PKCS#12 files of old systems are encrypted with RC2 (RFC 7292 B.3); without the provider they are refused. */
 	if (OSSL_PROVIDER_load(NULL, "legacy"))
@@ -37,8 +39,14 @@ static int init(void *program)
 
 	stats_register(&stats, names, &k->signed_n, 2);
 	struct hardware now = k->identity.now;
-	int rc = vault_open(&k->vault, k->vault.folder);
-	return rc ? rc : identity_open(&k->identity, k->vault.folder, &now, loop_wall_ms(proc_loop(k->proc)));
+	int rc = storage_open(&k->storage, k->storage.folder, k->tpm);
+	tpm_close(k->tpm);
+	k->tpm = NULL;
+	if (k->storage.is_lost)
+		alarm_raise(ALARM_KEYS_LOST, "", ALARM_USUAL, NULL);
+	if (!rc)
+		rc = vault_open(&k->vault, &k->storage);
+	return rc ? rc : identity_open(&k->identity, &k->storage, &now, loop_wall_ms(proc_loop(k->proc)));
 }
 
 /* With the first settings comes the word that doors are served. */
@@ -60,6 +68,7 @@ static void stop(void *program, uint32_t grace_ms)
 	(void)acme_secret_set(&k->acme, BYTES_NONE); /* wipes it */
 	identity_close(&k->identity);
 	vault_close(&k->vault);
+	storage_close(&k->storage);
 	proc_exit(k->proc, 0);
 }
 

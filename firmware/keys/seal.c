@@ -3,11 +3,13 @@
  *     "GHSEAL1\n" nonce:12 cipher text tag:16        additional data: the file's name
  *
  * The key is the file storage.key of the same folder, mode 0600. It keeps single files, backups of the disk's files without
- * it, and old blocks of deleted keys from being of use; who has the whole disk has it, too, until it is sealed to a TPM. A
+ * it, and old blocks of deleted keys from being of use; who has the whole disk has it, too. Where there is a TPM it is not on the
+ * disk: storage.tpm is, the same key sealed to that TPM, and the disk alone is of no use. A
  * file without the mark is of a version that did not seal: it is read as it is, and whoever reads it writes it anew. */
 #include "keys.h"
 
 #include "base/err.h"
+#include "base/log.h"
 #include "base/random.h"
 #include "base/secret.h"
 #include "run/disk.h"
@@ -16,15 +18,15 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { STORAGE_KEY_BYTES = 32, MARK_BYTES = 8, NONCE_BYTES = 12, TAG_BYTES = 16, SEAL_BYTES = MARK_BYTES + NONCE_BYTES + TAG_BYTES };
+enum { MARK_BYTES = 8, NONCE_BYTES = 12, TAG_BYTES = 16, SEAL_BYTES = MARK_BYTES + NONCE_BYTES + TAG_BYTES };
 
-static const char storage_file[] = "storage.key";
+static const char storage_file[] = "storage.key", tpm_file[] = "storage.tpm";
 static const char mark[MARK_BYTES + 1] = "GHSEAL1\n";
 
 /* ---- the key of this box ---- */
 
 /* A damaged one is not replaced: all that it has sealed would be lost in silence. */
-static int storage_key(int folder, bool may_make, uint8_t out[static STORAGE_KEY_BYTES])
+static int read_storage_file(int folder, uint8_t out[static STORAGE_KEY_BYTES])
 {
 	struct buf b;
 
@@ -36,10 +38,95 @@ static int storage_key(int folder, bool may_make, uint8_t out[static STORAGE_KEY
 		memcpy(out, buf_bytes(&b).p, STORAGE_KEY_BYTES);
 	secret_wipe(b.p, b.cap);
 	buf_fini(&b);
+	return rc;
+}
+
+static int storage_key(struct storage *s, bool may_make, uint8_t out[static STORAGE_KEY_BYTES])
+{
+	if (s->is_lost)
+		return ERR_IO;
+	if (s->has_key) {
+		memcpy(out, s->key, STORAGE_KEY_BYTES);
+		return 0;
+	}
+	int rc = read_storage_file(s->folder, out);
 	if (rc != ERR_NOT_FOUND || !may_make)
 		return rc;
 	random_bytes(out, STORAGE_KEY_BYTES);
-	return disk_replace(folder, storage_file, bytes_make(out, STORAGE_KEY_BYTES));
+	return disk_replace(s->folder, storage_file, bytes_make(out, STORAGE_KEY_BYTES));
+}
+
+/* ---- a TPM ---- */
+
+static int unseal(struct storage *s, struct tpm *tpm, struct bytes sealed)
+{
+	uint8_t secret[TPM_SECRET_MAX];
+	size_t n = 0;
+	int rc = tpm ? tpm_unseal(tpm, sealed, secret, &n) : ERR_NOT_FOUND;
+
+	if (!rc && n != STORAGE_KEY_BYTES)
+		rc = ERR_SYNTAX;
+	if (!rc)
+		memcpy(s->key, secret, STORAGE_KEY_BYTES);
+	s->has_key = rc == 0;
+	secret_wipe(secret, sizeof secret);
+	return rc;
+}
+
+/* The file with the open key goes only when the TPM has shown that it gives the key back. */
+static int seal_to(struct storage *s, struct tpm *tpm)
+{
+	uint8_t key[STORAGE_KEY_BYTES];
+	struct buf sealed;
+	int rc = read_storage_file(s->folder, key);
+
+	if (rc == ERR_NOT_FOUND) {
+		random_bytes(key, sizeof key);
+		rc = 0;
+	}
+	buf_init(&sealed, TPM_SEALED_MAX);
+	if (!rc)
+		rc = tpm_seal(tpm, bytes_make(key, sizeof key), &sealed);
+	if (!rc)
+		rc = unseal(s, tpm, buf_bytes(&sealed));
+	if (!rc && memcmp(key, s->key, sizeof key) != 0)
+		rc = ERR_IO;
+	if (!rc)
+		rc = disk_replace(s->folder, tpm_file, buf_bytes(&sealed));
+	if (!rc && unlinkat(s->folder, storage_file, 0) < 0 && errno != ENOENT)
+		rc = ERR_IO;
+	if (rc)
+		s->has_key = false; /* as without one */
+	secret_wipe(key, sizeof key);
+	buf_fini(&sealed);
+	return rc;
+}
+
+int storage_open(struct storage *s, int folder, struct tpm *tpm)
+{
+	struct buf sealed;
+
+	*s = (struct storage){ .folder = folder };
+	buf_init(&sealed, 16 << 10);
+	int rc = disk_read(folder, tpm_file, &sealed);
+	if (rc == 0)
+		rc = unseal(s, tpm, buf_bytes(&sealed));
+	else if (rc == ERR_NOT_FOUND && tpm)
+		rc = seal_to(s, tpm) ? ERR_AGAIN : 0;
+	else if (rc == ERR_NOT_FOUND)
+		rc = ERR_AGAIN; /* no TPM: the file beside the others */
+	buf_fini(&sealed);
+	s->is_lost = rc != 0 && rc != ERR_AGAIN;
+	if (s->is_lost)
+		log_error("keys.tpm.lost", LOG_STR("reason", err_name(rc)), LOG_STR("advice", "the keys are sealed to a TPM that is not here or was cleared: put the disk back, or factory-reset all and restore a backup"));
+	else if (s->has_key && unlinkat(folder, storage_file, 0) < 0 && errno != ENOENT)
+		log_warn("keys.tpm.open", LOG_STR("file", storage_file)); /* a crash had left it */
+	return 0;
+}
+
+void storage_close(struct storage *s)
+{
+	secret_wipe(s->key, sizeof s->key);
 }
 
 /* ---- sealing ---- */
@@ -90,7 +177,7 @@ static int decrypt(const uint8_t *key, const char *file, struct bytes sealed, st
 	return is_good ? 0 : ERR_CHECKSUM;
 }
 
-int seal_write(int folder, const char *file, struct bytes content)
+int seal_write(struct storage *s, const char *file, struct bytes content)
 {
 	uint8_t key[STORAGE_KEY_BYTES];
 	struct buf sealed;
@@ -98,23 +185,23 @@ int seal_write(int folder, const char *file, struct bytes content)
 	if (content.n > SEALED_MAX_BYTES)
 		return ERR_LIMIT;
 	buf_init(&sealed, SEALED_MAX_BYTES + SEAL_BYTES);
-	int rc = storage_key(folder, true, key);
+	int rc = storage_key(s, true, key);
 	if (!rc)
 		rc = encrypt(key, file, content, &sealed);
 	if (!rc)
-		rc = disk_replace(folder, file, buf_bytes(&sealed));
+		rc = disk_replace(s->folder, file, buf_bytes(&sealed));
 	secret_wipe(key, sizeof key);
 	buf_fini(&sealed);
 	return rc;
 }
 
-int seal_read(int folder, const char *file, struct buf *out, bool *is_plain)
+int seal_read(struct storage *s, const char *file, struct buf *out, bool *is_plain)
 {
 	uint8_t key[STORAGE_KEY_BYTES];
 	struct buf in;
 
 	buf_init(&in, SEALED_MAX_BYTES + SEAL_BYTES + (16 << 10));
-	int rc = disk_read(folder, file, &in);
+	int rc = disk_read(s->folder, file, &in);
 	struct bytes sealed = buf_bytes(&in);
 	*is_plain = !rc && !bytes_starts(sealed, bytes_make(mark, MARK_BYTES));
 	if (*is_plain) {
@@ -123,7 +210,7 @@ int seal_read(int folder, const char *file, struct buf *out, bool *is_plain)
 	} else if (!rc && sealed.n < SEAL_BYTES) {
 		rc = ERR_CHECKSUM;
 	} else if (!rc) {
-		rc = storage_key(folder, false, key) ? ERR_IO : decrypt(key, file, sealed, out);
+		rc = storage_key(s, false, key) ? ERR_IO : decrypt(key, file, sealed, out);
 		secret_wipe(key, sizeof key);
 	}
 	secret_wipe(in.p, in.cap);

@@ -82,16 +82,16 @@ static EVP_PKEY *key_of_pem(struct bytes pem)
 }
 
 /* A key of a version that did not seal is sealed now, in its place: a power cut leaves the one or the other. */
-static EVP_PKEY *read_key(int folder, const char *file)
+static EVP_PKEY *read_key(struct storage *s, const char *file)
 {
 	EVP_PKEY *pkey = NULL;
 	bool is_plain = false;
 	struct buf pem;
 
 	buf_init(&pem, KEY_FILE_MAX_BYTES);
-	if (seal_read(folder, file, &pem, &is_plain) == 0)
+	if (seal_read(s, file, &pem, &is_plain) == 0)
 		pkey = key_of_pem(buf_bytes(&pem));
-	if (pkey && is_plain && seal_write(folder, file, buf_bytes(&pem)) < 0)
+	if (pkey && is_plain && seal_write(s, file, buf_bytes(&pem)) < 0)
 		log_error("keys.not_sealed", LOG_STR("file", file));
 	seal_wipe(&pem);
 	return pkey;
@@ -104,19 +104,19 @@ static void load(struct vault *v, const char *file)
 
 	if (n < sizeof suffix || strcmp(file + name.n, suffix) != 0)
 		return;
-	EVP_PKEY *pkey = key_name_is_good(name) ? read_key(v->folder, file) : NULL;
+	EVP_PKEY *pkey = key_name_is_good(name) ? read_key(v->storage, file) : NULL;
 	if (!pkey || remember(v, name, pkey)) {
 		EVP_PKEY_free(pkey);
 		log_error("keys.unreadable", LOG_STR("file", file), LOG_STR("advice", "import the key again"));
 	}
 }
 
-int vault_open(struct vault *v, int folder)
+int vault_open(struct vault *v, struct storage *s)
 {
-	int again = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int again = openat(s->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = again < 0 ? NULL : fdopendir(again);
 
-	v->folder = folder;
+	v->storage = s;
 	map_init(&v->by_name);
 	if (!d)
 		return ERR_IO;
@@ -164,7 +164,7 @@ int vault_put(struct vault *v, struct bytes name, EVP_PKEY *pkey)
 	int rc = PEM_write_bio_PrivateKey(pem, pkey, NULL, NULL, 0, NULL, NULL) ? 0 : ERR_NOMEM;
 	long n = rc ? 0 : BIO_get_mem_data(pem, &text);
 	if (!rc)
-		rc = n > 0 && n <= KEY_FILE_MAX_BYTES ? seal_write(v->folder, file, bytes_make(text, (size_t)n)) : ERR_LIMIT;
+		rc = n > 0 && n <= KEY_FILE_MAX_BYTES ? seal_write(v->storage, file, bytes_make(text, (size_t)n)) : ERR_LIMIT;
 	BIO_free(pem);
 	return rc ? rc : remember(v, name, pkey);
 }
@@ -178,14 +178,14 @@ int vault_del(struct vault *v, struct bytes name)
 		return ERR_NOT_FOUND;
 	file_name(name, file); /* before the key goes: the name may be its own */
 	key_free(k);
-	return unlinkat(v->folder, file, 0) < 0 || fsync(v->folder) < 0 ? ERR_IO : 0;
+	return unlinkat(v->storage->folder, file, 0) < 0 || fsync(v->storage->folder) < 0 ? ERR_IO : 0;
 }
 
 /* ---- the master of shared secrets ---- */
 
 int vault_set_master(const struct vault *v, const uint8_t in[static MASTER_BYTES])
 {
-	return seal_write(v->folder, master_file, bytes_make(in, MASTER_BYTES));
+	return seal_write(v->storage, master_file, bytes_make(in, MASTER_BYTES));
 }
 
 /* ERR_NOT_FOUND: there is none. ERR_IO: there is something else; it is not replaced, as who holds the old secrets would
@@ -196,7 +196,7 @@ static int read_master(const struct vault *v, uint8_t out[static MASTER_BYTES])
 	struct buf b;
 
 	buf_init(&b, KEY_FILE_MAX_BYTES);
-	int rc = seal_read(v->folder, master_file, &b, &is_plain);
+	int rc = seal_read(v->storage, master_file, &b, &is_plain);
 	if (!rc && buf_len(&b) != MASTER_BYTES)
 		rc = ERR_IO;
 	if (!rc)
