@@ -6,7 +6,7 @@
 
 #include "backup_file.h"
 #include "base/map.h"
-#include "tpm.h"
+#include "run/tpm.h"
 #include "run/platform.h"
 #include "run/proc.h"
 

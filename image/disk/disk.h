@@ -24,7 +24,21 @@ int disk_wait(const char *device);
 enum { ESP_NUMBER = 1, LOG_NUMBER = 6, DATA_NUMBER = 7 };
 int table_complete(const char *disk);
 
-/* volume.c: a file system is on it: made when there is none, checked, grown to its partition. is_spendable: one that is beyond
+/* encryption.c: opens the partition under the TPM's key, and makes it so when it is empty and there is a TPM (NULL: none). path: what holds
+ * the file system: the partition itself when it was made without a TPM. -ENOKEY: sealed to a TPM that is not here or was cleared. Other
+ * negative errno. */
+struct tpm;
+int encryption_open(const char *device, const char *name, struct tpm *tpm, char path[DISK_PATH]);
+/* As if it were empty: what is on it is lost. */
+int encryption_make(const char *device, const char *name, struct tpm *tpm, char path[DISK_PATH]);
+
+/* erase.c: asks the person at standard input, for a minute, whether the box shall be made new, and does so. 0: done, start again.
+ * -ECANCELED: not wanted. Other negative errno. why: shown. */
+int erase_ask(const char *why);
+
+/* volume.c: an ext4 is on it. Negative errno. */
+int volume_has_files(const char *device, bool *answer);
+/* A file system is on it: made when there is none, checked, grown to its partition. is_spendable: one that is beyond
  * repair is made new. Negative errno. */
 int volume_ready(const char *device, const char *label, bool is_spendable);
 

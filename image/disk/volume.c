@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 /* Asked of the content, not of whether the partition is new: the first start may have been cut between both. */
-static int has_file_system(const char *device, bool *answer)
+int volume_has_files(const char *device, bool *answer)
 {
 	const char *type = NULL;
 	blkid_probe probe = blkid_new_probe_from_filename(device);
@@ -100,7 +100,7 @@ int volume_ready(const char *device, const char *label, bool is_spendable)
 	int rc = disk_wait(device);
 
 	if (rc == 0)
-		rc = has_file_system(device, &has);
+		rc = volume_has_files(device, &has);
 	if (rc == 0 && !has)
 		rc = make(device, label);
 	if (rc == 0)

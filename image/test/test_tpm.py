@@ -1,4 +1,5 @@
 """Keys sealed to a TPM: a disk that is taken out of its machine is worth nothing, and put back it works as before."""
+import json
 import pathlib
 import re
 import subprocess
@@ -14,7 +15,7 @@ class Chip:
 
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
-        self.folder.mkdir()
+        self.folder.mkdir(exist_ok=True)
 
     def __enter__(self):
         path = self.folder / "socket"
@@ -42,7 +43,8 @@ class Tpm(unittest.TestCase):
         self.disk = Disk(folder.name)
 
     def identity(self, machine):
-        return dict(re.findall(r"(?m)^(\w+)[ \t]+(\S.*?)[ \t\r]*$", machine.command("show identity")))
+        said = machine.command("show identity")
+        return {name: re.search(r"(?m)^%s[ \t]+(\S.*?)[ \t\r]*$" % name, said)[1] for name in ("host", "machine", "made", "pin", "keys")}
 
     def keys(self, machine):
         return [line.split() for line in machine.command("show keys").splitlines()[:-1]]  # without the prompt
@@ -50,6 +52,14 @@ class Tpm(unittest.TestCase):
     def down(self, machine):
         machine.send("shutdown")
         machine.ends(180)
+
+    def header(self, name):
+        """The first bytes of a partition, from outside."""
+        table = json.loads(subprocess.run(["sfdisk", "-J", self.disk.path], check=True, capture_output=True, text=True).stdout)
+        part = next(p for p in table["partitiontable"]["partitions"] if p.get("name") == name)
+        with open(self.disk.path, "rb") as file:
+            file.seek(part["start"] * table["partitiontable"]["sectorsize"])
+            return file.read(4096)
 
     def test_the_story(self):
         chip = Chip(self.folder / "chip")
@@ -63,24 +73,36 @@ class Tpm(unittest.TestCase):
             self.assertIn("door", [row[0] for row in before if row])
             machine.wait_good()
             self.down(machine)
+        for name in ("gatehouse-data", "gatehouse-log"):
+            self.assertEqual(self.header(name)[:8], b"LUKS\xba\xbe\0\2")
         with Machine(self.disk) as machine:  # the disk alone
             machine.patience = 4
-            machine.log_in()
-            self.assertIn("sealed to a TPM that is not here", machine.command("show identity"))
-            self.assertNotIn("door", [row[0] for row in self.keys(machine) if row])
-            self.assertIn("KeysLost", machine.command("show alarms"))
-            self.down(machine)
+            machine.expect("cannot be used: its key is sealed to a TPM that is not in this machine")
+            machine.send("yes")
+            machine.expect("Nothing was erased")
+            machine.ends(120)
         with Chip(self.folder / "other") as other, Machine(self.disk, extra=other.arguments) as machine:
             machine.patience = 4
-            machine.log_in()
-            self.assertIn("sealed to a TPM that is not here", machine.command("show identity"))
-            self.down(machine)
+            machine.expect("cannot be used: its key is sealed to a TPM")
+            machine.ends(300)  # nobody answers
         with chip, Machine(self.disk, extra=chip.arguments) as machine:  # and back
             machine.patience = 4
             machine.log_in()
             self.assertEqual(self.identity(machine), identity)
             self.assertEqual(self.keys(machine), before)
-            self.assertNotIn("KeysLost", machine.command("show alarms"))
+            self.down(machine)
+        with Chip(self.folder / "new") as new, Machine(self.disk, extra=new.arguments) as machine:  # its board was changed
+            machine.patience = 4
+            machine.expect("cannot be used: its key is sealed to a TPM")
+            machine.send("ERASE")
+            machine.expect("^Erased")
+            machine.ends(120)
+        with new, Machine(self.disk, extra=new.arguments) as machine:
+            machine.patience = 4
+            machine.first_login()
+            fresh = self.identity(machine)
+            self.assertEqual(fresh["keys"], "sealed by the TPM")
+            self.assertNotEqual(fresh["host"], identity["host"])
 
 
 if __name__ == "__main__":

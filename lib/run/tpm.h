@@ -1,8 +1,8 @@
 /* tpm.h - a secret that only this machine's TPM gives back (TPM 2.0, by the TSS of tpm2-software). The TPM keeps nothing: it
  * encrypts for itself below its storage root key, and the caller keeps the text. Bound to the TPM alone, not to what has
  * booted: an upgrade does not lose it. Secrets travel to and from the chip encrypted. */
-#ifndef KEYS_TPM_H
-#define KEYS_TPM_H
+#ifndef RUN_TPM_H
+#define RUN_TPM_H
 
 #include "base/buf.h"
 

@@ -1,4 +1,4 @@
-#include "tpm.h"
+#include "run/tpm.h"
 
 #include "base/err.h"
 #include "base/log.h"
