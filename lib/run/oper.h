@@ -20,6 +20,8 @@
 #ifndef RUN_OPER_H
 #define RUN_OPER_H
 
+#include <stdint.h>
+
 enum oper_frame {
 	/* client to gh-conf */
 	OPER_HELLO = 1,     /* version u16, wanted role u8 (may lower what the account or user id gives) */
@@ -45,6 +47,10 @@ enum oper_frame {
 	OPER_BANNER = 23,    /* when u8 (enum oper_banner), text str: to be shown to the person as it is */
 	OPER_WANT = 24,      /* word u16 (its place), offset u64, n u32: send a PIECE of the file that the word names */
 };
+
+/* MSG_OPERATOR's last field in place of the number of an operator whose further connection this is: nobody logs in on it, and it may ask
+ * `show metrics` and nothing else, while there is a `web metrics-source` (gh-admin asks for collectors at those addresses). */
+#define OPER_LIKE_COLLECTOR UINT64_MAX
 
 enum oper_word {
 	OPER_WORD_TYPED = 0,
