@@ -39,7 +39,8 @@ enum oper_frame {
 	OPER_NOTE = 18,      /* text str: a warning or remark for the person, not part of the answer */
 	OPER_DONE = 19,      /* rc u32 (as i32), text str, changes u32 in the candidate, flags u8 */
 	OPER_NEED = 20,      /* what u8 (enum oper_need), word u16 (its place), text str: ask again with it */
-	OPER_CANDIDATE = 21, /* word str, help str: one completion; then DONE */
+	OPER_CANDIDATE = 21, /* word str, help str: one completion; then DONE. A word in <> is a hint; one that ends with file> or
+	                      * file>... stands for a file of the person's: the client knows which there are */
 	OPER_FILE = 22,      /* name str, content bytes: a file for the person. Several of one name, one after the other, are
 	                      * its parts; it is whole when DONE says 0. The client writes it into the folder it is in,
 	                      * mode 0600, never over a file that is there; a name with a slash or a leading dot is a
