@@ -172,6 +172,9 @@ void check_acme(const struct rows *r, struct check *c)
 		const struct row_item *item = &r->v[i];
 		if (item->row->id != SET_CERTIFICATE_ACME || !bytes_eq_str(item->value, "on"))
 			continue;
+		struct bytes names = rows_value(r, SET_CERTIFICATE_NAMES, item->key);
+		if (bytes_find(names, '*') < names.n)
+			check_add(c, true, item->path, "a name with * wants a proof by DNS (DNS-01), which this box does not do: name the domains themselves");
 		if (!check_is_set(r, SET_ACME_DIRECTORY, BYTES_NONE))
 			check_add(c, true, item->path, "set acme directory too: the authority's URL");
 		else if (!has_door)
