@@ -6,6 +6,7 @@ import json
 import os
 import re
 import socket
+import ssl
 import struct
 import subprocess
 import time
@@ -574,6 +575,28 @@ class Api(WebCase):
             self.assertGreater(denied, 0, name)
             if "set <setting>..." in may:  # rights by row: not what is somebody else's
                 self.assertEqual(w.ask("PUT", "settings/operators/password-length", {"value": "8"}).status, 403, name)
+
+
+class Expired(PeerCase):
+    """The box's own certificate is over: it stays manageable, by HTTPS and by ghsh, and says so."""
+
+    def test_it_stays_manageable_and_says_so(self):
+        addr = self.place.addr()
+        gh = self.gatehouse("late.example", "expired", settings=("set web certificate own", "set web listen v4 %s 443" % addr)).start()
+        self.addCleanup(gh.stop)
+        wait_for("the alarm", lambda: "CertificateEnded" in [a["alarm"] for a in gh.records("show", "alarms")], 15)
+        gh.ghsh("operator add anna admin %s\n" % FIRST)
+        w = Web(addr)
+        self.assertEqual(w.login("anna", FIRST, new_password=OWN).status, 201)
+        self.assertEqual(w.ask("PUT", "settings/system/name", {"value": "late"}).status, 200)
+        self.assertEqual(w.command("commit").status, 200)
+        self.assertEqual(gh.records("show", "version")[0]["name"], "late")
+        got = gh.operator(text="check\n")
+        self.assertIn("expired", got.stdout + got.stderr)
+        gh.ghsh("certificate self-signed fresh late.example keyType:ecdsa-p256\nset web certificate fresh\ncommit\n")  # and it can be put right
+        wait_for("another certificate is shown", lambda: "CN" in subprocess.run(
+            [need("openssl"), "x509", "-noout", "-subject", "-checkend", "0"], input=ssl.get_server_certificate((addr, 443)), text=True,
+            stdout=subprocess.PIPE).stdout, 10)
 
 
 class Collectors(WebCase):
