@@ -153,8 +153,10 @@ static int on_revoked(void *program, struct chan *from, const struct frame *f)
 	int rc = tls_news_on_revoked(&g->news, f, &is_new);
 
 	(void)from;
-	if (!rc && is_new)
+	if (!rc && is_new) {
 		prove_again(g);
+		msrp_door_prove_again(g->msrp);
+	}
 	return rc;
 }
 

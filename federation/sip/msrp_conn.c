@@ -283,6 +283,19 @@ static void on_secured(void *arg)
 	shut(c, v.rc);
 }
 
+/* Who connects to us has shown no certificate that counted; whom we connected to has. */
+void msrp_door_prove_again(struct msrp_door *d)
+{
+	LIST_EACH (it, &d->conns) {
+		struct msrp_conn *c = LIST_OWNER(it, struct msrp_conn, node);
+		if (!c->is_ours || c->is_closing || !c->link.tls || !tls_is_revoked(c->link.tls))
+			continue;
+		log_warn("msrp.revoked", LOG_ID("connection", c->id),
+			 LOG_STR("advice", "its authority has revoked the certificate of their MSRP address: tell the partner"));
+		shut(c, ERR_CERT_REVOKED);
+	}
+}
+
 static const struct link_owner owner = { .connected = on_connected, .secured = on_secured, .data = on_data, .closed = on_closed };
 
 static struct msrp_conn *conn_new(struct msrp_door *d, bool is_tls)

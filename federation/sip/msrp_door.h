@@ -19,6 +19,8 @@ void msrp_door_free(struct msrp_door *d); /* NULL is fine */
 /* Certificates and trust for connections from now on (not taken over), and the domain of ours that is shown
  * when the other side names none (NULL: none). */
 void msrp_door_set_tls(struct msrp_door *d, struct tls_store *store, const char *domain);
+/* News of revocation: ends the connections that stand on a certificate that is revoked now. */
+void msrp_door_prove_again(struct msrp_door *d);
 /* A listener row "msrp" or "msrp-tls" comes (fd is taken over), or goes (fd -1). False: another row. */
 bool msrp_door_listener(struct msrp_door *d, const char *name, const char *addr, uint16_t port, int fd);
 /* No new ones any more. */

@@ -2,8 +2,10 @@
 #ifndef ADMIN_ADMIN_H
 #define ADMIN_ADMIN_H
 
+#include "base/log.h"
 #include "net/address.h"
 #include "net/keyproxy.h"
+#include "net/prefix.h"
 #include "net/tls_news.h"
 #include "net/tls.h"
 #include "run/acceptor.h"
@@ -13,13 +15,14 @@
 
 enum {
 	ADMIN_SESSIONS_MAX = 12,  /* gh-conf has places for 16 operators */
-	ADMIN_STREAMS_MAX = 3,    /* live views beside them */
+	ADMIN_STREAMS_MAX = 3,    /* live views beside them; one more is of all collectors without an account */
+	ADMIN_METRICS_SOURCES_MAX = 64,
 };
 
 enum admin_stat {
 	STAT_ACCEPTED, STAT_CLOSED, STAT_REFUSED_FULL, STAT_REFUSED_ADDRESS, STAT_ACCEPT_PAUSED, STAT_TLS_FAILED, STAT_REQUESTS,
 	STAT_MALFORMED, STAT_TIMEOUT, STAT_UNAUTHORIZED, STAT_FORGED, STAT_LOGIN, STAT_LOGIN_FAILED, STAT_SESSION_ADDRESS,
-	STAT_SESSION_EXPIRED, STAT_DROPPED, ADMIN_STAT_COUNT
+	STAT_SESSION_EXPIRED, STAT_DROPPED, STAT_METRICS_REFUSED, ADMIN_STAT_COUNT
 };
 extern const char *const admin_stat_names[ADMIN_STAT_COUNT];
 
@@ -27,7 +30,9 @@ struct admin_config {
 	uint32_t conns_max, conns_per_address, sessions_max;
 	uint64_t idle_ms, session_ms;
 	bool is_bound; /* sessions to their address */
-	bool has_metrics; /* /metrics is served */
+	bool has_metrics; /* /metrics is served to accounts */
+	struct prefix metrics_sources[ADMIN_METRICS_SOURCES_MAX]; /* to collectors from there without one */
+	size_t n_metrics_sources;
 	char banner[4001]; /* shown before a log-in (B-BAN-02); a bar begins a new line */
 };
 
@@ -49,6 +54,8 @@ struct admin {
 	struct list sessions, operators, operators_gone;
 	uint32_t n_sessions, n_streams;
 	uint64_t next_operator;
+	struct operator *collector; /* asks for collectors without an account; NULL: none has come */
+	struct log_limit metrics_refused;
 	struct loop_timer session_timer;
 	uint64_t stats[ADMIN_STAT_COUNT];
 	/* what the authority of certificates looks for at web listen-redirect (MSG_ACME_TOKEN); "" nothing */
@@ -62,6 +69,9 @@ void admin_accept_update(struct admin *a);
 extern const struct acceptor_hooks admin_acceptor_hooks;
 /* Port of the first HTTPS listener; 0: none. */
 uint16_t admin_https_port(const struct admin *a);
+
+/* metrics.c: nobody may come without an account any more. */
+void collector_close(struct admin *a);
 
 /* config.c */
 void admin_apply(struct admin *a, const struct settings *s);

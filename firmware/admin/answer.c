@@ -359,22 +359,22 @@ enum answer_form answer_form_of(const struct conn *c)
 }
 
 /* gh-conf has few places: live views take only some. */
-static struct operator *open_own(struct conn *c, struct session *s)
+static struct operator *open_own(struct conn *c, struct operator *like)
 {
 	char peer[PEER_TEXT_BYTES];
 
 	if (c->admin->n_streams >= ADMIN_STREAMS_MAX)
 		return NULL;
 	peer_address_text(&c->peer, peer);
-	struct operator *op = operator_open(c->admin, peer, s->op, NULL, NULL);
+	struct operator *op = operator_open(c->admin, peer, like, NULL, NULL);
 	if (op)
 		c->admin->n_streams++;
 	return op;
 }
 
-static struct answer *make(struct conn *c, struct session *s, enum answer_form form, enum oper_frame type, bool has_own)
+static struct answer *make(struct conn *c, struct operator *op, enum answer_form form, enum oper_frame type, bool has_own)
 {
-	struct operator *own = has_own ? open_own(c, s) : NULL;
+	struct operator *own = has_own ? open_own(c, op) : NULL;
 	struct answer *w = has_own && !own ? NULL : calloc(1, sizeof *w);
 
 	if (!w) {
@@ -387,7 +387,7 @@ static struct answer *make(struct conn *c, struct session *s, enum answer_form f
 	}
 	w->conn = c;
 	w->own = own;
-	w->op = own ? own : s->op;
+	w->op = own ? own : op;
 	w->form = form;
 	buf_init(&w->out, CONN_QUEUE_MAX);
 	buf_init(&w->text, TEXT_MAX);
@@ -400,17 +400,22 @@ static struct answer *make(struct conn *c, struct session *s, enum answer_form f
 
 struct answer *answer_new(struct conn *c, struct session *s, enum answer_form form)
 {
-	return make(c, s, form, OPER_ASK, form == ANSWER_EVENTS);
+	return make(c, s->op, form, OPER_ASK, form == ANSWER_EVENTS);
+}
+
+struct answer *answer_new_by(struct conn *c, struct operator *op, enum answer_form form)
+{
+	return make(c, op, form, OPER_ASK, form == ANSWER_EVENTS);
 }
 
 struct answer *answer_new_completion(struct conn *c, struct session *s)
 {
-	return make(c, s, ANSWER_JSON, OPER_COMPLETE, false);
+	return make(c, s->op, ANSWER_JSON, OPER_COMPLETE, false);
 }
 
 struct answer *answer_new_transfer(struct conn *c, struct session *s)
 {
-	struct answer *w = make(c, s, ANSWER_LINES, OPER_ASK, true);
+	struct answer *w = make(c, s->op, ANSWER_LINES, OPER_ASK, true);
 
 	if (w)
 		w->takes_pieces = true;

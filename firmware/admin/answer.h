@@ -22,6 +22,8 @@ enum answer_form answer_form_of(const struct conn *c);
  * the request has been answered then. */
 struct answer;
 struct answer *answer_new(struct conn *c, struct session *s, enum answer_form form);
+/* The same for who has no session: op asks. */
+struct answer *answer_new_by(struct conn *c, struct operator *op, enum answer_form form);
 /* As lines, with an operator's connection of its own that asks for pieces of a file: {"want":{"word":N,"offset":N,"bytes":N}}; they come
  * by operator_piece. */
 struct answer *answer_new_transfer(struct conn *c, struct session *s);

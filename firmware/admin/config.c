@@ -47,6 +47,16 @@ static void apply_certificate(struct admin *a, const struct settings *s)
 	a->tls = t;
 }
 
+/* A range that is none stops the commit (gh-conf). */
+static void read_sources(struct admin_config *c, const struct settings *s)
+{
+	struct bytes key;
+
+	for (size_t at = 0; settings_next_key(s, SET_WEB_METRICS_SOURCE, &at, &key) && c->n_metrics_sources < ADMIN_METRICS_SOURCES_MAX;)
+		c->n_metrics_sources +=
+			prefix_parse(settings_text_at(s, SET_WEB_METRICS_SOURCE, key), &c->metrics_sources[c->n_metrics_sources]) == 0;
+}
+
 void admin_apply(struct admin *a, const struct settings *s)
 {
 	a->config = (struct admin_config){
@@ -58,6 +68,9 @@ void admin_apply(struct admin *a, const struct settings *s)
 		.is_bound = settings_bool(s, SET_WEB_BOUND),
 		.has_metrics = settings_enum(s, SET_WEB_METRICS) != WEB_METRICS_OFF,
 	};
+	read_sources(&a->config, s);
+	if (a->config.n_metrics_sources == 0)
+		collector_close(a);
 	struct bytes banner = settings_text(s, SET_OPERATORS_BANNER);
 	snprintf(a->config.banner, sizeof a->config.banner, "%.*s", BYTES_FMT(banner));
 	apply_certificate(a, s);

@@ -13,7 +13,7 @@
 const char *const admin_stat_names[ADMIN_STAT_COUNT] = {
 	"web.accepted", "web.closed", "web.refused.full", "web.refused.address", "web.accept-paused", "web.tls-failed", "web.requests",
 	"web.malformed", "web.timeout", "web.unauthorized", "web.forged", "web.login", "web.login-failed", "web.session.address",
-	"web.session.expired", "web.dropped",
+	"web.session.expired", "web.dropped", "web.metrics-refused",
 };
 
 struct program {
@@ -123,6 +123,7 @@ static void stop(void *program, uint32_t grace_ms)
 	acceptor_fini(&g->admin.acceptor);
 	conn_drop_all(&g->admin);
 	session_fini(&g->admin);
+	collector_close(&g->admin);
 	if (loop_timer_set(g->admin.loop, &g->stop, grace_ms < 200 ? grace_ms : 200))
 		proc_exit(g->proc, 0);
 }

@@ -328,8 +328,7 @@ static int announce(struct operator *op, const char *peer, uint64_t like, int fd
 	return chan_end_fd(to, fd, true);
 }
 
-struct operator *operator_open(struct admin *a, const char *peer, const struct operator *like,
-                               void (*ended)(void *arg), void *arg)
+static struct operator *open_like(struct admin *a, const char *peer, uint64_t like, void (*ended)(void *arg), void *arg)
 {
 	struct operator *op = calloc(1, sizeof *op);
 	int fds[2] = { -1, -1 };
@@ -338,11 +337,11 @@ struct operator *operator_open(struct admin *a, const char *peer, const struct o
 		free(op);
 		return NULL;
 	}
-	*op = (struct operator){ .admin = a, .number = ++a->next_operator, .like = like ? like->number : 0 };
+	*op = (struct operator){ .admin = a, .number = ++a->next_operator, .like = like };
 	list_init(&op->asks);
 	buf_init(&op->in, FRAME_IN_MAX);
 	buf_init(&op->out, OUT_MAX);
-	if (announce(op, peer, like ? like->number : 0, fds[1]) < 0 ||
+	if (announce(op, peer, like, fds[1]) < 0 ||
 	    loop_watch_add(a->loop, &op->watch, fds[0], LOOP_READ, on_ready, op) < 0) {
 		(void)close(fds[0]); /* gh-conf sees its end */
 		free(op);
@@ -359,4 +358,15 @@ struct operator *operator_open(struct admin *a, const char *peer, const struct o
 	op->arg = arg;
 	list_add_tail(&a->operators, &op->node);
 	return op;
+}
+
+struct operator *operator_open(struct admin *a, const char *peer, const struct operator *like,
+                               void (*ended)(void *arg), void *arg)
+{
+	return open_like(a, peer, like ? like->number : 0, ended, arg);
+}
+
+struct operator *operator_open_collector(struct admin *a, void (*ended)(void *arg), void *arg)
+{
+	return open_like(a, "collector", OPER_LIKE_COLLECTOR, ended, arg);
 }

@@ -33,6 +33,8 @@ struct ask {
  * gh-conf. ended is called once, when gh-conf has closed it (not after operator_close); may be NULL. */
 struct operator *operator_open(struct admin *a, const char *peer, const struct operator *like,
                                void (*ended)(void *arg), void *arg);
+/* For collectors without an account (OPER_LIKE_COLLECTOR); else as operator_open. */
+struct operator *operator_open_collector(struct admin *a, void (*ended)(void *arg), void *arg);
 /* Closes it; its asks hear gone(). The memory goes at the end of the turn. NULL is fine. */
 void operator_close(struct operator *op);
 void operator_sweep(struct admin *a);

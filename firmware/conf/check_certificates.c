@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "cert.h"
+#include "net/prefix.h"
 
 #include <stdio.h>
 
@@ -126,6 +127,16 @@ void check_domains(const struct rows *r, const struct check_against *against, st
 		check_add(c, false, BYTES_NONE, "no domain is hosted: set domain NAME certificate CERTIFICATE");
 }
 
+static void check_source(const struct row_item *item, struct check *c)
+{
+	struct prefix p;
+
+	if (prefix_parse(item->value, &p) < 0)
+		check_add(c, true, item->path, "not a range of addresses: 192.0.2.0/24, 2001:db8::/32");
+	else if (p.bits == 0)
+		check_add(c, false, item->path, "whoever reaches the web listener reads the metrics");
+}
+
 /* The web administration: whoever opens it shall not find a door that nobody answers. */
 void check_web(const struct rows *r, const struct check_against *against, struct check *c)
 {
@@ -134,6 +145,8 @@ void check_web(const struct rows *r, const struct check_against *against, struct
 
 	for (size_t i = 0; i < r->n; i++) {
 		const struct row_item *item = &r->v[i];
+		if (item->row->id == SET_WEB_METRICS_SOURCE)
+			check_source(item, c);
 		if (item->row->id == SET_WEB_LISTEN && !has_certificate)
 			check_add(c, true, item->path, "set web certificate too: without one nobody is served");
 		if (item->row->id != SET_WEB_CERTIFICATE)
@@ -159,6 +172,9 @@ void check_acme(const struct rows *r, struct check *c)
 		const struct row_item *item = &r->v[i];
 		if (item->row->id != SET_CERTIFICATE_ACME || !bytes_eq_str(item->value, "on"))
 			continue;
+		struct bytes names = rows_value(r, SET_CERTIFICATE_NAMES, item->key);
+		if (bytes_find(names, '*') < names.n)
+			check_add(c, true, item->path, "a name with * wants a proof by DNS (DNS-01), which this box does not do: name the domains themselves");
 		if (!check_is_set(r, SET_ACME_DIRECTORY, BYTES_NONE))
 			check_add(c, true, item->path, "set acme directory too: the authority's URL");
 		else if (!has_door)

@@ -32,6 +32,16 @@ static void hint(struct completion *c, struct bytes word, const char *help)
 		c->fn(c->arg, text, help);
 }
 
+/* Said whatever has been typed: the person's side completes it (run/oper.h). */
+static void hint_file(struct completion *c, struct bytes word, const char *help)
+{
+	struct bytes typed = c->typed;
+
+	c->typed = BYTES_NONE;
+	hint(c, word, help);
+	c->typed = typed;
+}
+
 static struct bytes word_at(struct bytes path, size_t i)
 {
 	while (i-- > 0)
@@ -68,6 +78,8 @@ static void say_values(struct completion *c, const struct setting_row *row)
 	if (row->type != SETTING_BOOL && row->type != SETTING_ENUM) {
 		snprintf(text, sizeof text, "<value %s>", row->range);
 		hint(c, bytes_of(text), row->help);
+		if (row->type == SETTING_PEM)
+			hint_file(c, BYTES("<file>"), "a file that has it");
 		return;
 	}
 	while (rest.n > 0) {
@@ -122,7 +134,10 @@ static void say_place(struct completion *c, struct bytes element, const char *he
 		say(c, bytes_of(word), "");
 	if (p == PLACE_DOMAIN)
 		say_domains(c);
-	hint(c, element, help);
+	if (p == PLACE_FILE || p == PLACE_STREAM)
+		hint_file(c, element, help);
+	else
+		hint(c, element, help);
 }
 
 /* One row of the table against the finished words. */
@@ -139,7 +154,8 @@ static void complete_row(struct completion *c, const struct command *cmd, const 
 			say_settings(c, line->v + i, n - i, strncmp(cmd->words, "set ", 4) == 0);
 			return;
 		}
-		if (i == n) {
+		bool goes_on = is_place && rest.n == 0 && e.n > 3 && memcmp(e.p + e.n - 3, "...", 3) == 0;
+		if (i == n || (goes_on && i < n)) {
 			if (is_place)
 				say_place(c, e, cmd->help);
 			else

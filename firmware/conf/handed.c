@@ -1,6 +1,6 @@
 /* Operators at the web: gh-admin hands over one end of a pair for each. Who it is shows the log-in on it, or that the
  * same gh-admin names one of its own who has logged in: then it may do what that one may, with a candidate of its own.
- * gh-snmp hands over one, too: nobody logs in on it, and it may ask what `monitored` names and nothing else. */
+ * gh-snmp hands over one, too: nobody logs in on it, and it may ask what `monitored` names and nothing else; gh-admin one for collectors. */
 #include "base/err.h"
 #include "conf.h"
 
@@ -10,22 +10,27 @@
 /* What SNMP's tables are made of. */
 static const char *const monitored[] = {
 	"show version", "show processes", "show counters [program]", "show listeners", "show federation [domain]", "show sip [domain]",
-	"certificate show [name]", "show interfaces",
+	"certificate show [name]", "show interfaces", NULL,
 };
+/* What collectors read (OPER_LIKE_COLLECTOR). */
+static const char *const collected[] = { "show metrics [format]", NULL };
 
 bool handed_may_ask(const struct oper *o, const struct command *cmd)
 {
-	if (o->through != PROG_SNMP)
+	if (!o->monitors)
 		return true;
-	for (size_t i = 0; i < sizeof monitored / sizeof monitored[0]; i++)
-		if (strcmp(cmd->words, monitored[i]) == 0)
+	if (o->monitors == collected && !rows_has_below(&o->conf->store.running, BYTES("web metrics-source")))
+		return false;
+	for (const char *const *words = o->monitors; *words; words++)
+		if (strcmp(cmd->words, *words) == 0)
 			return true;
 	return false;
 }
 
-static void be_monitor(struct oper *o)
+static void be_monitor(struct oper *o, const char *by, const char *const *monitors)
 {
-	snprintf(o->by, sizeof o->by, "gh-snmp");
+	o->monitors = monitors;
+	snprintf(o->by, sizeof o->by, "%s", by);
 	o->role = OPER_AUDITOR;
 	o->wanted = OPER_AUDITOR;
 	o->is_known = true;
@@ -75,7 +80,11 @@ int handed_operator(void *arg, struct chan *from, const struct frame *f)
 		return 0; /* no place: the other side sees its end */
 	o->through = chan_prog(from);
 	if (o->through == PROG_SNMP) {
-		be_monitor(o);
+		be_monitor(o, "gh-snmp", monitored);
+		return 0;
+	}
+	if (like == OPER_LIKE_COLLECTOR) {
+		be_monitor(o, "collector", collected);
 		return 0;
 	}
 	o->number = number;

@@ -456,7 +456,7 @@ static bool may_wait(const struct oper *o, uint8_t type)
 /* Who is nobody yet may say who he is, and nothing else. */
 static bool may_send(const struct oper *o, unsigned type)
 {
-	if (o->through == PROG_SNMP) /* nobody logs in there */
+	if (o->monitors) /* nobody logs in there */
 		return type == OPER_HELLO || type == OPER_ASK || type == OPER_ABORT;
 	return o->is_known || type == OPER_HELLO || type == OPER_LOGIN || type == OPER_LOGIN_NEW;
 }

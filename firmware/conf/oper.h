@@ -46,6 +46,7 @@ struct oper {
 	enum prog through;       /* OPER_WAY_HANDED: the program that did */
 	uint64_t number;         /* OPER_WAY_HANDED: the other program's number for it */
 	uint64_t like;           /* number of the one that this is a further connection of, and ends with; 0: none */
+	const char *const *monitors; /* it is nobody's and may ask only these rows, NULL after the last (handed.c); NULL: somebody's */
 	unsigned uid; /* of OPER_WAY_LOCAL */
 	bool is_known;           /* it may ask: as the console, or as an account after its login */
 	enum oper_role role;     /* of who is known */

@@ -533,7 +533,7 @@ static void test_two_person_rule_stays(void **state)
 }
 
 /* One end of a pair handed over by that program, as operator `number`, with what stays with it. */
-static int hand_over(struct oper_fixture *f, enum prog by, uint64_t number, int *end)
+static int hand_over_like(struct oper_fixture *f, enum prog by, uint64_t number, uint64_t like, int *end)
 {
 	int bus[2], pair[2];
 	struct buf b;
@@ -544,12 +544,17 @@ static int hand_over(struct oper_fixture *f, enum prog by, uint64_t number, int 
 	buf_init(&b, 256);
 	wire_put_u64(&b, number);
 	wire_put_str(&b, BYTES("192.0.2.9"));
-	wire_put_u64(&b, 0);
+	wire_put_u64(&b, like);
 	const struct frame frame = { .type = MSG_OPERATOR, .body = buf_bytes(&b), .fd = pair[0] };
 	assert_int_equal(handed_operator(&f->conf, bus_chan(f->conf.bus, by, 0), &frame), 0);
 	buf_fini(&b);
 	*end = bus[1];
 	return pair[1];
+}
+
+static int hand_over(struct oper_fixture *f, enum prog by, uint64_t number, int *end)
+{
+	return hand_over_like(f, by, number, 0, end);
 }
 
 /* gh-snmp's pair: what its table has, no more, and no way to become anybody. */
@@ -571,6 +576,32 @@ static void test_a_monitor_asks_what_snmp_shows(void **state)
 	assert_true(log_in(f, fd, "anna", word, NULL, "").is_closed);
 	close(fd);
 	close(bus);
+}
+
+/* Collectors without an account: metrics alone, while a source is named; and nobody becomes anybody on that pair. */
+static void test_a_collector_reads_metrics_alone(void **state)
+{
+	struct oper_fixture *f = *state;
+	static const char *const denied[] = { "show settings", "show counters", "show version", "show log", "save", "set system name x", "commit" };
+	int bus[2], fd = hand_over_like(f, PROG_ADMIN, 7, OPER_LIKE_COLLECTOR, &bus[0]), further;
+
+	oper_fixture_account(f, "anna", OPER_ADMIN, word);
+	assert_done(hello(f, fd, OPER_ADMIN), 0);
+	assert_done(ask(f, fd, "show metrics"), ERR_DENIED);
+	oper_fixture_set(f, "web metrics-source noc", "192.0.2.0/24");
+	for (size_t i = 0; i < sizeof denied / sizeof denied[0]; i++)
+		assert_done(ask(f, fd, denied[i]), ERR_DENIED);
+	further = hand_over_like(f, PROG_ADMIN, 8, 7, &bus[1]); /* it is no session that another could belong to */
+	assert_true(hear(f, further).is_closed);
+	assert_true(log_in(f, fd, "anna", word, NULL, "").is_closed);
+	close(fd);
+	close(further);
+	close(bus[0]);
+	close(bus[1]);
+	fd = hand_over_like(f, PROG_ADMIN, 9, OPER_LIKE_COLLECTOR, &bus[0]);
+	assert_int_equal(ask(f, fd, "show metrics").end, 0); /* under way: the programs are asked */
+	close(fd);
+	close(bus[0]);
 }
 
 /* It has no number: what comes or goes with gh-admin's operator of that number is none of its own. */
@@ -600,6 +631,7 @@ int main(void)
 		T(test_hello_lowers), T(test_password_expires), T(test_idle_session_ends), T(test_waits), T(test_codes),
 		T(test_strangers_are_bounded), T(test_full_queue), T(test_further_connections), T(test_refused_logins_do_not_fill_the_trail), T(test_gone_while_hashing), T(test_two_person_rule_stays),
 		T(test_a_monitor_asks_what_snmp_shows), T(test_a_monitor_is_nobodys_session),
+		T(test_a_collector_reads_metrics_alone),
 	};
 #undef T
 

@@ -160,6 +160,8 @@ static void forget(struct acme *a, struct acme_certificate *c)
 {
 	if (a->certificate == c)
 		acme_abort(a);
+	if (a->info_of == c)
+		acme_renewal_forget(a);
 	alarm_clear(ALARM_ACME_FAILED, c->name);
 	list_del(&c->node);
 	a->n_certificates--;
@@ -172,9 +174,19 @@ static void judge(struct acme_certificate *c, struct bytes pem, int64_t now_s)
 	struct chain_about about = { 0 };
 	bool is_there = pem.n && chain_read(pem, &about) == 0;
 
+	char id[CHAIN_ID_BYTES] = "";
+
+	c->from_s = is_there ? about.from_s : 0;
 	c->until_s = is_there ? about.until_s : 0;
 	c->renew_s = is_there ? chain_renewal_s(&about) : 0;
-	c->is_due = !is_there || about.is_self_signed || c->renew_s <= now_s;
+	if (is_there && !about.is_self_signed)
+		(void)chain_identify(pem, id); /* without one the authority is not asked */
+	if (strcmp(id, c->id) != 0) { /* another one: what was said of the last does not count */
+		memset(&c->info, 0, sizeof c->info);
+		c->is_replaced = false;
+		keep(c->id, sizeof c->id, bytes_of(id));
+	}
+	c->is_due = !is_there || about.is_self_signed || acme_renewal_is_due(c, now_s);
 	for (size_t i = 0; !c->is_due && i < c->names.n; i++)
 		c->is_due = !chain_covers(pem, c->names.v[i]);
 }
@@ -221,6 +233,15 @@ static void apply_one(struct acme *a, const struct settings *s, struct bytes nam
 		acme_abort(a);
 }
 
+/* Another authority: what the last one said of renewals does not count. */
+static void forget_infos(struct acme *a)
+{
+	LIST_EACH (it, &a->certificates) {
+		struct acme_certificate *c = LIST_OWNER(it, struct acme_certificate, node);
+		memset(&c->info, 0, sizeof c->info);
+	}
+}
+
 void acme_apply(struct acme *a, const struct settings *s)
 {
 	struct acme_config next;
@@ -230,6 +251,11 @@ void acme_apply(struct acme *a, const struct settings *s)
 	bool is_new = memcmp(&next, &a->config, sizeof next) != 0;
 	if (strcmp(next.directory, a->config.directory) != 0 || strcmp(next.bind_id, a->config.bind_id) != 0)
 		a->kid[0] = '\0'; /* another authority, or another account there */
+	if (strcmp(next.directory, a->config.directory) != 0) {
+		acme_renewal_forget(a);
+		memset(&a->directory, 0, sizeof a->directory);
+		forget_infos(a);
+	}
 	a->config = next;
 	LIST_EACH (it, &a->certificates)
 		LIST_OWNER(it, struct acme_certificate, node)->is_seen = false;
@@ -243,6 +269,7 @@ void acme_apply(struct acme *a, const struct settings *s)
 			forget(a, c);
 	}
 	acme_next(a);
+	acme_renewal_next(a);
 }
 
 /* ---- when ---- */
@@ -283,6 +310,7 @@ static void note_success(struct acme *a, struct acme_certificate *c)
 	try_anew(c);
 	c->why[0] = '\0';
 	c->is_asked = false;
+	c->renewed_s = (int64_t)(loop_wall_ms(a->loop) / 1000);
 	c->is_due = false; /* what runs comes with the settings; until then it is not ordered twice */
 	a->issued_n++;
 	text_time((uint64_t)c->until_s * 1000, false, until);
@@ -332,9 +360,10 @@ static void on_tick(void *arg)
 
 	LIST_EACH (it, &a->certificates) {
 		struct acme_certificate *c = LIST_OWNER(it, struct acme_certificate, node);
-		c->is_due = c->is_due || (c->renew_s && c->renew_s <= now_s);
+		c->is_due = c->is_due || acme_renewal_is_due(c, now_s);
 	}
 	acme_next(a);
+	acme_renewal_next(a);
 	(void)loop_timer_set(a->loop, &a->tick, TICK_MS); /* it had room before */
 }
 
@@ -351,6 +380,7 @@ void acme_init(struct acme *a, struct loop *l, struct bus *b, struct fetcher *f,
 void acme_fini(struct acme *a)
 {
 	acme_abort(a);
+	acme_renewal_forget(a);
 	loop_timer_del(a->loop, &a->tick);
 	LIST_EACH (it, &a->certificates)
 		forget(a, LIST_OWNER(it, struct acme_certificate, node));

@@ -1,5 +1,5 @@
 /* acme.h - certificates by ACME (RFC 8555): which ones are due (acme.c), one order at a time step by step (acme_order.c),
- * signed requests (acme_request.c), what operators ask (acme_commands.c).
+ * signed requests (acme_request.c), what operators ask (acme_commands.c), when the authority wants a renewal (acme_renewal.c).
  *
  *     directory -> account key -> [binding] -> account -> order -> ( authorization -> challenge -> wait )* -> wait ready
  *               -> certificate request -> finalize -> [wait] -> chain -> keep
@@ -12,6 +12,7 @@
 
 #include "acme_json.h"
 #include "acme_jws.h"
+#include "chain.h"
 #include "door.h"
 #include "fetch.h"
 
@@ -37,7 +38,15 @@ struct acme_certificate {
 	char name[64];
 	struct acme_names names;
 	char key_type[16];
-	int64_t until_s, renew_s; /* of what runs, since 1970; 0: nothing runs */
+	int64_t from_s, until_s, renew_s; /* of what runs, since 1970; 0: nothing runs. renew_s: by its life alone */
+	char id[CHAIN_ID_BYTES];  /* of what runs, for the authority (RFC 9773 4.1); "" none */
+	bool is_replaced;         /* the authority does not take that as what an order replaces */
+	struct {                  /* acme_renewal.c: what the authority says of when */
+		int64_t start_s, end_s, at_s; /* at_s 0: nothing */
+		uint64_t next_ms;             /* when it is asked again, on the loop's clock */
+		char explanation[ACME_EXPLANATION_BYTES];
+	} info;
+	int64_t renewed_s;        /* when the last order ended well; 0: none since this program runs */
 	bool is_due;              /* nothing runs, or not what is wanted, or it is time to renew */
 	bool is_asked;            /* acme renew, until it is done */
 	uint64_t next_ms;         /* not before, on the loop's clock */
@@ -64,7 +73,7 @@ struct acme {
 	struct loop_timer tick;
 
 	/* what is known of the authority, and of our account there */
-	struct acme_directory directory;
+	struct acme_directory directory; /* new_order "": not read yet */
 	struct acme_key key;
 	char kid[ACME_URL_MAX + 1]; /* URL of the account; "" not known */
 	char nonce[256];            /* good for one request; "" none */
@@ -79,6 +88,12 @@ struct acme {
 	struct acme_authorization authorization;
 	size_t at; /* which authorization */
 	struct buf binding, request, chain;
+
+	bool has_replaced;       /* it says which certificate it replaces */
+
+	/* the question under way about when to renew: beside an order */
+	struct fetch *info_fetch;
+	struct acme_certificate *info_of;
 
 	/* the request under way: to the authority, or a question to gh-keys or gh-conf */
 	struct fetch *fetch;
@@ -127,6 +142,12 @@ void acme_post(struct acme *a, const char *url, struct bytes payload, bool has_j
 struct buf *acme_ask(struct acme *a, enum acme_op op);
 void acme_ask_end(struct acme *a);
 void acme_request_forget(struct acme *a);
+/* acme_renewal.c: when what runs is to be renewed; is it time? */
+int64_t acme_renewal_s(const struct acme_certificate *c);
+bool acme_renewal_is_due(const struct acme_certificate *c, int64_t now_s);
+/* Asks the authority about the next one, when it is time. */
+void acme_renewal_next(struct acme *a);
+void acme_renewal_forget(struct acme *a);
 /* acme_commands.c */
 struct proc_ask;
 void acme_cmd_show(struct acme *a, struct proc_ask *ask, const struct bytes *args, size_t n);

@@ -48,7 +48,9 @@ static void put_certificate(struct acme *a, struct proc_ask *ask, const struct a
 	proc_record_str(ask, "step", a->certificate == c ? acme_step_names[a->step] : "");
 	put_names(ask, &c->names);
 	put_time(ask, "until", c->until_s);
-	put_time(ask, "renewal", c->renew_s);
+	put_time(ask, "renewal", acme_renewal_s(c));
+	put_time(ask, "suggested", c->info.at_s);
+	proc_record_str(ask, "explanation", c->info.explanation);
 	put_time(ask, "tried", c->tried_s);
 	proc_record_int(ask, "failures", c->failures);
 	put_time(ask, "again", c->failures && c->next_ms > now ? now_s + (int64_t)((c->next_ms - now) / 1000) : 0);

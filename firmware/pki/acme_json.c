@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 #include <stdio.h>
+#include <time.h>
 
 #define ERROR_PREFIX "urn:ietf:params:acme:error:"
 
@@ -87,6 +88,7 @@ int acme_read_directory(struct bytes json, struct acme_directory *out)
 	    take_text(root, "newOrder", out->new_order, sizeof out->new_order))
 		rc = 0;
 	(void)take_text(meta, "termsOfService", out->terms, sizeof out->terms); /* may be missing */
+	(void)take_text(root, "renewalInfo", out->renewal_info, sizeof out->renewal_info); /* likewise */
 	out->wants_binding = json_is_true(json_object_get(meta, "externalAccountRequired"));
 	json_decref(root);
 	return rc;
@@ -194,4 +196,60 @@ int acme_read_authorization(struct bytes json, const char *kind, struct acme_aut
 	}
 	json_decref(root);
 	return rc;
+}
+
+/* ---- renewal information ---- */
+
+/* Do the letters fit: '0' a digit, others themselves? */
+static bool has_form(const char *text, const char *form)
+{
+	for (; *form; text++, form++)
+		if (*form == '0' ? *text < '0' || *text > '9' : *text != *form)
+			return false;
+	return true;
+}
+
+static int number(const char *digits, size_t n)
+{
+	int v = 0;
+
+	while (n-- > 0)
+		v = v * 10 + (*digits++ - '0');
+	return v;
+}
+
+/* RFC 3339, from 1970 on. */
+static bool take_time(const json_t *v, int64_t *out)
+{
+	const char *t = json_string_value(v);
+	int offset_s = 0;
+
+	if (!t || strlen(t) != json_string_length(v) || !has_form(t, "0000-00-00T00:00:00"))
+		return false;
+	struct tm tm = { .tm_year = number(t, 4) - 1900, .tm_mon = number(t + 5, 2) - 1, .tm_mday = number(t + 8, 2),
+			 .tm_hour = number(t + 11, 2), .tm_min = number(t + 14, 2), .tm_sec = number(t + 17, 2) };
+	bool is_date = tm.tm_mon >= 0 && tm.tm_mon < 12 && tm.tm_mday >= 1 && tm.tm_mday <= 31 && tm.tm_hour < 24 && tm.tm_min < 60 && tm.tm_sec <= 60;
+	t += 19;
+	if (*t == '.') {
+		size_t n = strspn(t + 1, "0123456789");
+		t += n ? n + 1 : 0;
+	}
+	if ((*t == '+' || *t == '-') && has_form(t + 1, "00:00"))
+		offset_s = (*t == '-' ? -60 : 60) * (number(t + 1, 2) * 60 + number(t + 4, 2));
+	else if (*t != 'Z')
+		return false;
+	*out = (int64_t)timegm(&tm) - offset_s;
+	return is_date && *out > 0 && t[*t == 'Z' ? 1 : 6] == '\0';
+}
+
+int acme_read_window(struct bytes json, struct acme_window *out)
+{
+	json_t *root = parse(json);
+	const json_t *window = json_object_get(root, "suggestedWindow");
+	bool is_good = take_time(json_object_get(window, "start"), &out->start_s) && take_time(json_object_get(window, "end"), &out->end_s) &&
+		       out->start_s < out->end_s;
+
+	take_shown(json_object_get(root, "explanationURL"), out->explanation, sizeof out->explanation);
+	json_decref(root);
+	return is_good ? 0 : ERR_SYNTAX;
 }

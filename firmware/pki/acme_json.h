@@ -15,6 +15,7 @@ enum {
 
 struct acme_directory {
 	char new_nonce[ACME_URL_MAX + 1], new_account[ACME_URL_MAX + 1], new_order[ACME_URL_MAX + 1];
+	char renewal_info[ACME_URL_MAX + 1]; /* RFC 9773; "" none */
 	char terms[ACME_URL_MAX + 1]; /* "" none */
 	bool wants_binding;           /* externalAccountRequired */
 };
@@ -49,12 +50,20 @@ struct acme_authorization {
 	struct acme_problem error; /* of that challenge */
 };
 
+/* RFC 9773 4.2: when the authority wants a renewal; since 1970. */
+enum { ACME_EXPLANATION_BYTES = 256 };
+struct acme_window {
+	int64_t start_s, end_s; /* start before end */
+	char explanation[ACME_EXPLANATION_BYTES]; /* a URL of theirs for people, one line; "" none */
+};
+
 /* All: ERR_SYNTAX, ERR_LIMIT; out is then of no use. */
 int acme_read_directory(struct bytes json, struct acme_directory *out);
 int acme_read_account(struct bytes json, enum acme_status *out);
 int acme_read_order(struct bytes json, struct acme_order *out);
 /* kind: "http-01", "tls-alpn-01". */
 int acme_read_authorization(struct bytes json, const char *kind, struct acme_authorization *out);
+int acme_read_window(struct bytes json, struct acme_window *out);
 /* Cannot fail: of what is no problem document type and detail are "". */
 void acme_read_problem(struct bytes json, struct acme_problem *out);
 

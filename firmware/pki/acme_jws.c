@@ -128,7 +128,7 @@ int acme_put_new_account(const char *contact, bool is_agreed, struct bytes bindi
 	return rc;
 }
 
-int acme_put_new_order(const char *const *names, size_t n, struct buf *out)
+int acme_put_new_order(const char *const *names, size_t n, const char *replaces, struct buf *out)
 {
 	json_t *all = json_array();
 	int rc = all ? 0 : ERR_NOMEM;
@@ -136,7 +136,7 @@ int acme_put_new_order(const char *const *names, size_t n, struct buf *out)
 	for (size_t i = 0; !rc && i < n; i++)
 		rc = json_array_append_new(all, json_pack("{s:s, s:s}", "type", "dns", "value", names[i])) ? ERR_NOMEM : 0;
 	if (!rc)
-		return put_json(json_pack("{s:o}", "identifiers", all), out);
+		return put_json(json_pack("{s:o, s:s*}", "identifiers", all, "replaces", replaces), out);
 	json_decref(all);
 	return rc;
 }

@@ -32,7 +32,8 @@ void acme_jws_put(struct bytes input, struct bytes signature, struct buf *out);
 /* ---- payloads ---- */
 /* contact "", binding empty: none. */
 int acme_put_new_account(const char *contact, bool is_agreed, struct bytes binding, struct buf *out);
-int acme_put_new_order(const char *const *names, size_t n, struct buf *out);
+/* replaces: chain_identify of the certificate that it comes in place of (RFC 9773 5); NULL none. */
+int acme_put_new_order(const char *const *names, size_t n, const char *replaces, struct buf *out);
 /* The certificate request in DER. */
 void acme_put_finalize(struct bytes request, struct buf *out);
 

@@ -82,6 +82,12 @@ void acme_refused(struct acme *a, unsigned status, const struct acme_problem *p,
 		go(a, STEP_BIND);
 		return;
 	}
+	/* RFC 9773 5: it was replaced already, or is none of theirs: an order like any other then */
+	if (a->step == STEP_ORDER && a->has_replaced && status < 500 && strcmp(p->type, "rateLimited") != 0) {
+		a->certificate->is_replaced = true;
+		go(a, STEP_ORDER);
+		return;
+	}
 	put_words(why, p->about, status, p);
 	acme_fail(a, why, retry_s);
 }
@@ -230,7 +236,8 @@ static void enter_order(struct acme *a)
 	for (size_t i = 0; i < names->n; i++)
 		all[i] = names->v[i];
 	buf_init(&payload, 16 << 10);
-	int rc = acme_put_new_order(all, names->n, &payload);
+	a->has_replaced = a->directory.renewal_info[0] && a->certificate->id[0] && !a->certificate->is_replaced;
+	int rc = acme_put_new_order(all, names->n, a->has_replaced ? a->certificate->id : NULL, &payload);
 	if (rc)
 		acme_fail(a, err_text(rc), 0);
 	else

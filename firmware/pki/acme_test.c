@@ -76,12 +76,49 @@ static void payloads(void **state)
 	assert_int_equal(acme_put_new_account("x@a.example", true, BYTES("{\"y\":1}"), &b), 0);
 	assert_string_equal(buf_cstr(&b), "{\"termsOfServiceAgreed\":true,\"contact\":[\"mailto:x@a.example\"],\"externalAccountBinding\":{\"y\":1}}");
 	buf_clear(&b);
-	assert_int_equal(acme_put_new_order(names, 2, &b), 0);
+	assert_int_equal(acme_put_new_order(names, 1, "aYhb.AIdl", &b), 0);
+	assert_string_equal(buf_cstr(&b), "{\"identifiers\":[{\"type\":\"dns\",\"value\":\"a.example\"}],\"replaces\":\"aYhb.AIdl\"}");
+	buf_clear(&b);
+	assert_int_equal(acme_put_new_order(names, 2, NULL, &b), 0);
 	assert_string_equal(buf_cstr(&b), "{\"identifiers\":[{\"type\":\"dns\",\"value\":\"a.example\"},{\"type\":\"dns\",\"value\":\"b.example\"}]}");
 	buf_clear(&b);
 	acme_put_finalize(BYTES("\1\2"), &b);
 	assert_string_equal(buf_cstr(&b), "{\"csr\":\"AQI\"}");
 	buf_fini(&b);
+}
+
+static void windows(void **state)
+{
+	static const struct {
+		const char *start, *end;
+		int64_t start_s, end_s; /* 0: refused */
+	} rows[] = {
+		{ "2025-01-02T04:00:00Z", "2025-01-03T04:00:00Z", 1735790400, 1735876800 }, /* RFC 9773 4.2 */
+		{ "2025-01-02T05:00:00+01:00", "2025-01-03T02:30:00.25-01:30", 1735790400, 1735876800 },
+		{ "2025-01-03T04:00:00Z", "2025-01-02T04:00:00Z", 0, 0 }, { "2025-01-02T04:00:00Z", "2025-01-02T04:00:00Z", 0, 0 },
+		{ "2025-01-02T04:00:00", "2025-01-03T04:00:00Z", 0, 0 }, { "2025-13-02T04:00:00Z", "2025-01-03T04:00:00Z", 0, 0 },
+		{ "2025-01-02T24:00:00Z", "2025-01-03T04:00:00Z", 0, 0 }, { "0000-01-02T04:00:00Z", "2025-01-03T04:00:00Z", 0, 0 },
+		{ "2025-01-02T04:00:00Z ", "2025-01-03T04:00:00Z", 0, 0 }, { " 2025-01-02T04:00:00Z", "2025-01-03T04:00:00Z", 0, 0 },
+		{ "2025-01-02T04:00:00.Z", "2025-01-03T04:00:00Z", 0, 0 }, { "2025-01-02T04:00:00+1:00", "2025-01-03T04:00:00Z", 0, 0 },
+		{ "", "2025-01-03T04:00:00Z", 0, 0 }, { "soon", "later", 0, 0 },
+	};
+	struct acme_window w;
+	char json[400];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		snprintf(json, sizeof json, "{\"suggestedWindow\":{\"start\":\"%s\",\"end\":\"%s\"},\"explanationURL\":\"https://a.example/\\u0007x\"}",
+			 rows[i].start, rows[i].end);
+		assert_int_equal(acme_read_window(bytes_of(json), &w), rows[i].start_s ? 0 : ERR_SYNTAX);
+		if (!rows[i].start_s)
+			continue;
+		assert_int_equal(w.start_s, rows[i].start_s);
+		assert_int_equal(w.end_s, rows[i].end_s);
+		assert_string_equal(w.explanation, "https://a.example/ x");
+	}
+	assert_int_equal(acme_read_window(BYTES("{\"suggestedWindow\":[]}"), &w), ERR_SYNTAX);
+	assert_int_equal(acme_read_window(BYTES("[]"), &w), ERR_SYNTAX);
+	assert_int_equal(acme_read_window(BYTES("{\"suggestedWindow\":{\"start\":1735790400,\"end\":1735876800}}"), &w), ERR_SYNTAX);
 }
 
 /* ---- what the server says ---- */
@@ -243,7 +280,8 @@ static void proof_by_tls(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(key_as_jwk), cmocka_unit_test(input_and_whole), cmocka_unit_test(payloads), cmocka_unit_test(directory),
+		cmocka_unit_test(key_as_jwk), cmocka_unit_test(input_and_whole), cmocka_unit_test(payloads),
+		cmocka_unit_test(windows), cmocka_unit_test(directory),
 		cmocka_unit_test(deep_and_long), cmocka_unit_test(order), cmocka_unit_test(authorization), cmocka_unit_test(problems),
 		cmocka_unit_test(when_to_renew), cmocka_unit_test(proof_by_tls),
 	};

@@ -1,7 +1,7 @@
 PROGS += gh-pki
 pki_FETCH := firmware/pki/fetch.c firmware/pki/fetch_easy.c firmware/pki/fetch_loop.c firmware/pki/fetch_url.c firmware/pki/reach.c
 pki_ACME_PURE := firmware/pki/acme_json.c firmware/pki/acme_jws.c firmware/pki/chain.c
-pki_ACME := $(pki_ACME_PURE) firmware/pki/acme.c firmware/pki/acme_order.c firmware/pki/acme_request.c firmware/pki/acme_commands.c firmware/pki/door.c
+pki_ACME := $(pki_ACME_PURE) firmware/pki/acme.c firmware/pki/acme_order.c firmware/pki/acme_renewal.c firmware/pki/acme_request.c firmware/pki/acme_commands.c firmware/pki/door.c
 pki_REVOCATION := firmware/pki/cache.c firmware/pki/lists.c firmware/pki/staples.c firmware/pki/when.c
 gh-pki_SRCS := firmware/pki/main.c firmware/pki/config.c $(pki_ACME) $(pki_REVOCATION) $(pki_FETCH)
 gh-pki_LIBS := net run proto base

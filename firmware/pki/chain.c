@@ -1,5 +1,7 @@
 #include "chain.h"
 
+#include "acme_jws.h"
+
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/random.h"
@@ -49,6 +51,29 @@ bool chain_covers(struct bytes pem, const char *name)
 	X509_free(x);
 	ERR_clear_error();
 	return is_covered;
+}
+
+int chain_identify(struct bytes pem, char out[static CHAIN_ID_BYTES])
+{
+	X509 *x = leaf_of(pem);
+	const ASN1_OCTET_STRING *key = x ? X509_get0_authority_key_id(x) : NULL;
+	uint8_t *der = NULL;
+	int n = key && key->length > 0 ? i2d_ASN1_INTEGER(X509_get0_serialNumber(x), &der) : 0;
+	struct buf b;
+
+	buf_init(&b, CHAIN_ID_BYTES);
+	if (n > 2 && n < 128) { /* two bytes of tag and length */
+		acme_base64url(bytes_make(key->data, (size_t)key->length), &b);
+		buf_put_u8(&b, '.');
+		acme_base64url(bytes_make(der + 2, (size_t)n - 2), &b);
+	}
+	bool is_done = !buf_failed(&b) && buf_len(&b) > 0 && buf_len(&b) < CHAIN_ID_BYTES;
+	(void)snprintf(out, CHAIN_ID_BYTES, "%s", is_done ? buf_cstr(&b) : "");
+	buf_fini(&b);
+	OPENSSL_free(der);
+	X509_free(x);
+	ERR_clear_error();
+	return is_done ? 0 : ERR_NOT_FOUND;
 }
 
 int64_t chain_renewal_s(const struct chain_about *a)

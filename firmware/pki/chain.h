@@ -13,6 +13,9 @@ struct chain_about {
 int chain_read(struct bytes pem, struct chain_about *out);
 /* Does the leaf have this name (A-labels)? */
 bool chain_covers(struct bytes pem, const char *name);
+/* What an authority calls it by (RFC 9773 4.1): its key's identifier and the serial number. ERR_NOT_FOUND: it names no key. */
+enum { CHAIN_ID_BYTES = 128 };
+int chain_identify(struct bytes pem, char out[static CHAIN_ID_BYTES]);
 /* When it should be renewed: at two thirds of its life. */
 int64_t chain_renewal_s(const struct chain_about *a);
 

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/secret.h"
 #include "files.h"
+#include "names.h"
 #include "secret_input.h"
 #include "table.h"
 
@@ -115,23 +116,12 @@ static int read_answer(struct answer *s)
 	return rc;
 }
 
-/* Over SSH a person has one folder with a few below it (G-CLI-07): no name leads out. */
-static bool is_inside(const char *name)
-{
-	if (name[0] == '/' || name[0] == 0)
-		return false;
-	for (const char *part = name; part; part = strchr(part, '/') ? strchr(part, '/') + 1 : NULL)
-		if (part[0] == '.' || part[0] == '/' || part[0] == 0)
-			return false;
-	return true;
-}
-
 /* A file that the person named, or standard input for "-". */
 static int read_content(const struct ask *a, const char *name, struct buf *out)
 {
 	bool is_input = strcmp(name, "-") == 0 && !a->is_login;
 	int flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | (a->is_login ? O_NOFOLLOW | O_NONBLOCK : 0);
-	int fd = is_input ? dup(STDIN_FILENO) : a->is_login && !is_inside(name) ? -1 : open(name, flags);
+	int fd = is_input ? dup(STDIN_FILENO) : a->is_login && !names_is_inside(name) ? -1 : open(name, flags);
 	ssize_t n = fd < 0 ? -1 : 1;
 
 	while (n > 0) {

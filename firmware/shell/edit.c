@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "names.h"
 
 #include <errno.h>
 #include <histedit.h>
@@ -11,11 +12,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { HISTORY_LINES = 500, LINE_MAX_BYTES = 1 << 20, CANDIDATES_MAX = 400 };
-
-struct candidate {
-	char word[128], help[160];
-};
+enum { HISTORY_LINES = 500, LINE_MAX_BYTES = 1 << 20, HINTED_MAX = 400, CANDIDATES_MAX = HINTED_MAX + NAMES_MAX };
 
 struct edit {
 	struct ask *ask;
@@ -57,13 +54,24 @@ static int fetch(struct edit *e, const struct bytes *words, size_t n)
 	e->n_candidates = 0;
 	while (rc == 0 && type == OPER_CANDIDATE) {
 		rc = client_next(e->ask->client, 5000, &type, &w);
-		if (rc < 0 || type != OPER_CANDIDATE || e->n_candidates == CANDIDATES_MAX)
+		if (rc < 0 || type != OPER_CANDIDATE || e->n_candidates == HINTED_MAX)
 			continue;
 		struct candidate *c = &e->candidates[e->n_candidates++];
 		copy(c->word, sizeof c->word, wire_str(&w));
 		copy(c->help, sizeof c->help, wire_str(&w));
 	}
 	return rc;
+}
+
+/* gh-conf knows where a file can stand; which there are, only we. */
+static void add_files(struct edit *e, struct bytes typed)
+{
+	bool has_hint = false;
+
+	for (size_t i = 0; i < e->n_candidates && !has_hint; i++)
+		has_hint = names_is_file_hint(e->candidates[i].word);
+	if (has_hint)
+		e->n_candidates += names_list(typed, e->ask->is_login, e->candidates + e->n_candidates, NAMES_MAX);
 }
 
 /* The words left of the cursor; the last one may be empty. */
@@ -117,22 +125,48 @@ static size_t common(const struct edit *e, const struct candidate **first, size_
 		size_t k = 0;
 		while (k < n && word[k] == (*first)->word[k])
 			k++;
+		while (k > 0 && ((unsigned char)word[k] & 0xc0) == 0x80) /* no half letters */
+			k--;
 		n = k;
 	}
 	return n;
 }
 
-static unsigned char insert(struct edit *e, size_t typed)
+/* Puts the one candidate in place of what was typed of it: in quotes where it has to be. */
+static unsigned char insert_whole(struct edit *e, const char *word, struct bytes typed)
+{
+	struct buf b;
+	int n_letters = 0;
+
+	for (size_t i = 0; i < typed.n; i++)
+		n_letters += (typed.p[i] & 0xc0) != 0x80;
+	buf_init(&b, 2 * sizeof e->candidates[0].word);
+	words_put(&b, bytes_of(word));
+	if (word[0] && word[strlen(word) - 1] != '/') /* a folder: its files come next */
+		buf_put_u8(&b, ' ');
+	el_deletestr(e->el, n_letters);
+	bool is_done = !buf_failed(&b) && el_insertstr(e->el, buf_cstr(&b)) == 0;
+	buf_fini(&b);
+	return is_done ? CC_REFRESH : CC_ERROR;
+}
+
+static unsigned char insert(struct edit *e, struct bytes typed)
 {
 	const struct candidate *first;
 	size_t n_real, n = common(e, &first, &n_real);
-	char text[160];
+	char text[sizeof first->word];
 
-	if (n_real == 0 || (n <= typed && n_real > 1)) {
+	if (n_real == 1)
+		return insert_whole(e, first->word, typed);
+	if (n_real > 1) {
+		size_t plain = strcspn(first->word, " \"");
+		n = n < plain ? n : plain;
+	}
+	if (n_real == 0 || n <= typed.n) {
 		list(e);
 		return CC_REDISPLAY;
 	}
-	snprintf(text, sizeof text, "%.*s%s", (int)(n - typed), first->word + typed, n_real == 1 ? " " : "");
+	snprintf(text, sizeof text, "%.*s", (int)(n - typed.n), first->word + typed.n);
 	return el_insertstr(e->el, text) == 0 ? CC_REFRESH : CC_ERROR;
 }
 
@@ -147,8 +181,9 @@ static unsigned char complete(EditLine *el, int ch)
 	arena_init(&a, 1 << 20);
 	size_t n = words_before(e, &a, words);
 	if (n > 0 && fetch(e, words, n) == 0) {
+		add_files(e, words[n - 1]);
 		if (ch != '?') {
-			result = insert(e, words[n - 1].n);
+			result = insert(e, words[n - 1]);
 		} else {
 			list(e);
 			result = CC_REDISPLAY;

@@ -20,6 +20,8 @@
 #ifndef RUN_OPER_H
 #define RUN_OPER_H
 
+#include <stdint.h>
+
 enum oper_frame {
 	/* client to gh-conf */
 	OPER_HELLO = 1,     /* version u16, wanted role u8 (may lower what the account or user id gives) */
@@ -37,7 +39,8 @@ enum oper_frame {
 	OPER_NOTE = 18,      /* text str: a warning or remark for the person, not part of the answer */
 	OPER_DONE = 19,      /* rc u32 (as i32), text str, changes u32 in the candidate, flags u8 */
 	OPER_NEED = 20,      /* what u8 (enum oper_need), word u16 (its place), text str: ask again with it */
-	OPER_CANDIDATE = 21, /* word str, help str: one completion; then DONE */
+	OPER_CANDIDATE = 21, /* word str, help str: one completion; then DONE. A word in <> is a hint; one that ends with file> or
+	                      * file>... stands for a file of the person's: the client knows which there are */
 	OPER_FILE = 22,      /* name str, content bytes: a file for the person. Several of one name, one after the other, are
 	                      * its parts; it is whole when DONE says 0. The client writes it into the folder it is in,
 	                      * mode 0600, never over a file that is there; a name with a slash or a leading dot is a
@@ -45,6 +48,10 @@ enum oper_frame {
 	OPER_BANNER = 23,    /* when u8 (enum oper_banner), text str: to be shown to the person as it is */
 	OPER_WANT = 24,      /* word u16 (its place), offset u64, n u32: send a PIECE of the file that the word names */
 };
+
+/* MSG_OPERATOR's last field in place of the number of an operator whose further connection this is: nobody logs in on it, and it may ask
+ * `show metrics` and nothing else, while there is a `web metrics-source` (gh-admin asks for collectors at those addresses). */
+#define OPER_LIKE_COLLECTOR UINT64_MAX
 
 enum oper_word {
 	OPER_WORD_TYPED = 0,

@@ -83,10 +83,21 @@ static void authorization(struct bytes in)
 	check_problem(&z.error);
 }
 
+static void window(struct bytes in)
+{
+	struct acme_window w;
+
+	if (acme_read_window(in, &w))
+		return;
+	must(w.start_s > 0 && w.start_s < w.end_s);
+	check_text(w.explanation, sizeof w.explanation);
+}
+
 static void rest(struct bytes in)
 {
 	static struct fetch_url url;
 	struct chain_about about;
+	char id[CHAIN_ID_BYTES];
 	enum acme_status status;
 	struct acme_problem p;
 
@@ -95,15 +106,17 @@ static void rest(struct bytes in)
 	check_problem(&p);
 	if (chain_read(in, &about) == 0)
 		(void)chain_covers(in, "a.example");
+	if (chain_identify(in, id) == 0)
+		must(strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.") == strlen(id));
 	if (fetch_url_parse(in, 0, &url) == 0)
 		must(url.is_secure && url.host[0] && url.port);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static void (*const all[])(struct bytes in) = { directory, order, authorization, rest };
+	static void (*const all[])(struct bytes in) = { directory, order, authorization, rest, window };
 
 	if (size)
-		all[data[0] % 4](bytes_make(data + 1, size - 1));
+		all[data[0] % 5](bytes_make(data + 1, size - 1));
 	return 0;
 }

@@ -87,7 +87,7 @@ class WithPebble(Box, PeerCase):
                           ("set acme directory http://pebble.authority.example/dir", "https"), ("set acme contact two@a.example,b@c", "mail address"),
                           ("set acme external-account id x", "both"), ("delete acme directory", "acme directory")):
             with self.subTest(line=line):
-                got = self.gh.operator(text=line + "\nset certificate bad acme on\ncommit\ndiscard\n")
+                got = self.gh.operator(text=line + "\nset certificate bad acme on\n%s\ndiscard\n" % ("check" if "*" in line else "commit"))
                 self.assertIn(why, got.stdout + got.stderr)
         self.assertEqual(self.gh.records("show", "acme", "bad", check=False), [])
         got = self.gh.operator("acme", "renew", "nothing")
@@ -344,6 +344,75 @@ class Scripted(Box, PeerCase):
 
     def pin(self):
         return [k["pin"] for k in self.gh.records("show", "keys") if k["key"] == self.name][0]
+
+
+class Renewal(Box, PeerCase):
+    """The authority says when it wants a certificate renewed (RFC 9773)."""
+
+    @classmethod
+    def build(cls):
+        cls.gh = cls.gatehouse("a.example")
+        cls.server = AcmeServer(cls.place, cls.pki, cls.dns, HTTP, TLS)
+        cls.server.renewal = cls.window(20, 21)
+        cls.gh.settings = settings("a.example", cls.server.directory, "set acme listen v4 %s %d" % (cls.gh.addr, HTTP))
+        cls.gh.publish().start()
+        cls.dns.a("one.a.example", cls.gh.addr)
+        cls.gh.commit("set certificate one names one.a.example", "set certificate one acme on")
+
+    @staticmethod
+    def window(start_d, end_d, **more):
+        """Days from now."""
+        now = datetime.datetime.utcnow()
+        return dict(more, suggestedWindow={k: (now + datetime.timedelta(days=d)).strftime("%Y-%m-%dT%H:%M:%SZ") for k, d in (("start", start_d), ("end", end_d))})
+
+    def days(self):
+        at = datetime.datetime.strptime(self.show("one")["renewal"], "%Y-%m-%dT%H:%M:%SZ")
+        return (at - datetime.datetime.utcnow()).total_seconds() / 86400
+
+    def asks_anew(self, window, kill=False):
+        """As after a restart, or of another authority: it is asked at once."""
+        self.server.renewal = window
+        n = len(self.server.renewal_asked)
+        if kill:
+            self.gh.kill("gh-pki")
+        else:
+            self.gh.commit("set acme directory %s/%d" % (self.server.directory, n))
+        wait_for("the authority is asked", lambda: len(self.server.renewal_asked) > n, 30, 0.2)
+        wait_for("gh-pki answers", lambda: self.gh.operator("show", "acme").returncode == 0, 10)
+        time.sleep(0.3)
+
+    def test_windows(self):
+        self.issued("one")
+        wait_for("the window counts", lambda: self.show("one")["suggested"], 20)
+        self.assertTrue(19.9 < self.days() < 21)
+        for name, window in (("far", self.window(4000, 5000)), ("at the end", self.window(89, 90)), ("none", self.window(9, 8)), ("words", {"suggestedWindow": "soon"}),
+                             ("garbage", b"\xff" * 2000), ("deep", b"[" * 9000), ("long", b"x" * 100000)):
+            with self.subTest(name):
+                self.asks_anew(window)
+                self.assertTrue(58 < self.days() < 61, self.days())  # our own: two thirds
+                self.assertEqual(self.show("one")["state"], "good")
+        before = self.chain("one")["sha256"]
+        old = self.server.renewal_asked[-1]
+        self.asks_anew(self.window(-2, -1, explanationURL="https://authority.example/incident\x1b[2J"), kill=True)
+        wait_for("it is renewed at once", lambda: self.chain("one")["sha256"] != before, 30)
+        self.issued("one")
+        self.assertEqual(self.server.replaced[:1], [old])  # the order says which one it replaces
+        self.assertIn("https://authority.example/incident", self.gh.log())
+        # the new one shall be renewed at once, too: not without end
+        wait_for("it is asked about the new one", lambda: self.server.renewal_asked[-1] != old, 20)
+        wait_for("that is shown", lambda: self.show("one")["explanation"].startswith("https://authority.example/incident"), 10)
+        orders = self.server.count("new-order")
+        time.sleep(12)
+        self.assertEqual(self.server.count("new-order"), orders)
+        self.gh.ghsh("acme renew one\n")  # an operator may
+        wait_for("it is ordered", lambda: self.server.count("new-order") > orders, 10)
+        self.issued("one")
+        # an authority that takes no replacement gives the certificate all the same
+        self.server.renewal, n = None, self.server.count("new-order")
+        self.gh.ghsh("acme renew one\n")
+        wait_for("both orders", lambda: self.server.count("new-order") >= n + 1, 10)
+        self.issued("one")
+        self.assertEqual(self.server.troubles, [])
 
 
 class Killed(Box, PeerCase):

@@ -153,7 +153,7 @@ class KeyedRows(SipBox, Fed):
             "dns forward-zone * server": ("zone.example", "127.0.0.1:9", "127.0.0.1:10"),
             "dns forward-zone * validates": ("zone.example", "on", "off"),
             "fetch allow *": ("more", "10.9.9.0/24", "10.9.8.0/24"), "proxy origin *": ("p", "https://a.example", "https://b.example"),
-            "snmp manager *": ("m", "10.9.9.0/24", "10.9.8.0/24"), "snmp user * auth-secret": ("u", "first secret", "other secret"),
+            "snmp manager *": ("m", "10.9.9.0/24", "10.9.8.0/24"), "web metrics-source *": ("m", "10.9.9.0/24", "10.9.8.0/24"), "snmp user * auth-secret": ("u", "first secret", "other secret"),
             "snmp user * privacy-secret": ("u", "first privacy", "other privacy"), "snmp user * level": ("u", "auth", "auth-priv"),
             "snmp user * auth": ("u", "sha512", "sha256"), "snmp user * privacy": ("u", "aes256", "aes128"),
             "snmp community * name": ("c", "words", "others"), "snmp community * source": ("c", "10.9.9.0/24", "10.9.8.0/24"),

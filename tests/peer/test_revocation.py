@@ -1,5 +1,7 @@
 """Revocation: lists that are fetched, and our own certificates' OCSP responses in handshakes, seen by foreign software."""
+import os
 import re
+import select
 import subprocess
 
 from harness import raw
@@ -7,6 +9,9 @@ from harness.authority import Responder, Web
 from harness.case import PeerCase
 from harness.fed import Fed
 from harness.place import Failed, need, wait_for
+from harness.rsyslog import Rsyslog
+from harness.sipbox import PARTNER, SipBox
+from test_sip_sessions import msrp
 
 
 def read(path):
@@ -150,6 +155,156 @@ class Lists(Fed):
                 self.gh.commit("set trust revocation-url bad " + url)
             self.assertIn("trust revocation-url bad", str(e.exception))
             self.gh.ghsh("discard\n")
+
+
+class Cut:
+    """Of a box whose authority publishes a list: connections that stand on a certificate end with it, others stay."""
+
+    @classmethod
+    def publish(cls, *revoked):
+        cls.web.files["/ca.crl"] = read(cls.pki.revoke(*revoked))
+
+    @classmethod
+    def begin(cls):
+        cls.web = Web(cls.place.addr()).start()
+        cls.place.on_close(cls.web.stop)
+        cls.publish()
+        cls.gh.commit("set fetch allow lo 127.0.0.0/8", "set trust revocation-url test " + cls.web.url("/ca.crl"))
+        cls.known(0)
+
+    @classmethod
+    def known(cls, n):
+        cls.gh.ghsh("revocation fetch\n")
+        wait_for("%d are revoked" % n, lambda: (lambda r: r.get("state") == "in-force" and r.get("revoked") == str(n))(row(cls.gh, "revocation", "name", "test")), 15)
+
+    def revoke(self, *certs):
+        self.addCleanup(self.known, 0)
+        self.addCleanup(self.publish)
+        self.publish(*certs)
+        self.known(len(certs))
+
+
+class SipTrunk(Cut, SipBox):
+    """openssl s_client as a partner's trunk over TLS."""
+
+    @classmethod
+    def build(cls):
+        super().build()
+        cls.begin()
+
+    def trunk(self, cert):
+        p = subprocess.Popen([need("openssl"), "s_client", "-quiet", "-connect", "%s:5061" % self.gh.addr, "-servername", "near.example", "-CAfile", self.pki.ca,
+                              "-cert", cert.crt, "-key", cert.key], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.addCleanup(p.stdout.close)
+        self.addCleanup(p.stdin.close)
+        self.addCleanup(lambda: (p.kill(), p.wait(5)))
+        return p
+
+    def ask(self, p):
+        """One request on it; the status line of the answer."""
+        mark = os.urandom(5).hex()
+        p.stdin.write(("OPTIONS sip:near.example SIP/2.0\r\nVia: SIP/2.0/TLS %s;branch=z9hG4bK%s\r\nMax-Forwards: 70\r\nFrom: <sip:trunk@%s>;tag=%s\r\n"
+                       "To: <sip:near.example>\r\nCall-ID: %s\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n" % (PARTNER, mark, PARTNER, mark, mark)).encode())
+        p.stdin.flush()
+        ready = select.select([p.stdout], [], [], 10)[0]
+        self.assertTrue(ready, "neither an answer nor an end")
+        return os.read(p.stdout.fileno(), 65536).split(b"\r\n")[0].decode()
+
+    def test_a_trunk_ends_and_another_stays(self):
+        stolen, good = self.pki.make("rsa", PARTNER), self.pki.make("good", PARTNER)
+        bad, other = self.trunk(stolen), self.trunk(good)
+        self.assertRegex(self.ask(bad), r"SIP/2\.0 2\d\d")
+        self.assertRegex(self.ask(other), r"SIP/2\.0 2\d\d")
+        before = len(self.gh.log())
+        self.revoke(stolen)
+        bad.wait(10)  # s_client ends when its peer does
+        self.assertIn("revoked", self.gh.log()[before:])
+        self.assertRegex(self.ask(other), r"SIP/2\.0 2\d\d")
+        again = self.trunk(stolen)
+        try:
+            got = self.ask(again)
+        except BrokenPipeError:
+            got = ""
+        self.assertNotRegex(got, r"SIP/2\.0 2\d\d")
+
+    def test_what_we_opened_ends(self):
+        """Our own connection to the partner: what it shows there is revoked."""
+        j, r = self.juliet(), self.romeo()
+        j.message("%s@%s" % (r, PARTNER), "before")
+        self.sip.answer(self.reaches(r), 200)
+        before = len(self.gh.log())
+        self.revoke(self.sip.cert)
+        wait_for("it is said", lambda: "revoked" in self.gh.log()[before:], 10)
+        j.message("%s@%s" % (r, PARTNER), "after", id_="m2")
+        j.wait_error("m2", 40)
+        self.assertTrue(self.nothing_reaches(r, 0.5))
+
+
+class MsrpConnection(Cut, SipBox):
+    """openssl s_server as the MSRP host of a partner."""
+
+    @classmethod
+    def build(cls):
+        super().build()
+        cls.gh.commit("set gateway msrp on", "set sip listen-msrp-tls a %s 2855" % cls.gh.addr, "set sip msrp-host near.example 2855")
+        cls.begin()
+
+    def test_it_ends(self):
+        j, r, cert = self.juliet(), self.romeo(), self.pki.make("rsa", PARTNER)
+        p = subprocess.Popen([need("openssl"), "s_server", "-quiet", "-accept", "%s:7777" % self.sip.addr, "-cert", cert.crt, "-key", cert.key, "-naccept", "1"],
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.addCleanup(p.stdout.close)
+        self.addCleanup(p.stdin.close)
+        self.addCleanup(lambda: (p.kill(), p.wait(5)))
+        wait_for("s_server listens", lambda: b":1E61 " in subprocess.run(["cat", "/proc/net/tcp"], stdout=subprocess.PIPE).stdout, 10)
+        ours = "msrps://%s:7777/%s;tcp" % (PARTNER, r)
+        j.send("<message to='%s@%s' type='chat'><body>first</body><thread>T9</thread></message>" % (r, PARTNER))
+        invite = self.reaches(r, "INVITE")
+        self.sip.answer(invite, 200, body=msrp(ours).replace(" TCP/MSRP ", " TCP/TLS/MSRP "), content_type="application/sdp", headers=[self.sip.contact(r)])
+        self.reaches(r, "ACK")
+        self.assertTrue(select.select([p.stdout], [], [], 10)[0], "nothing came by MSRP")
+        self.assertIn(b"first", os.read(p.stdout.fileno(), 65536))
+        before = len(self.gh.log())
+        self.revoke(cert)
+        wait_for("it is said", lambda: "msrp.revoked" in self.gh.log()[before:], 10)
+        p.wait(10)  # its one connection has ended
+        self.sip.answer(self.reaches(r, "BYE"), 200)  # and so does the session
+        self.assertEqual([x for x in self.gh.log()[before:].splitlines() if "super.ended" in x], [])
+
+
+class SyslogServer(Cut, PeerCase):
+    """rsyslog whose certificate is revoked: nothing more goes there, nothing is lost, and it is told why."""
+
+    @classmethod
+    def build(cls):
+        cls.cert, cls.addr = cls.pki.make("good", "logs.example"), cls.place.addr()
+        cls.dns.a("logs.example", cls.addr)
+        cls.server = Rsyslog(cls.place, "tls", 16514, cls.addr, cls.cert, cls.pki.ca, peer="near.example").start()
+        cls.gh = cls.gatehouse("near.example", settings=("set log remote tls server logs.example 16514", "set log remote tls certificate own",
+                                                         "set log remote tls authority test"))
+        cls.gh.start()
+        cls.begin()
+        wait_for("it is connected", lambda: cls.state()["state"] == "connected", 20)
+
+    @classmethod
+    def state(cls):
+        return row(cls.gh, "syslog", "name", "tls")
+
+    def mark(self, word):
+        self.gh.commit("set domain near.example contact mailto:%s@near.example" % word)
+
+    def test_it_gets_no_more(self):
+        self.mark("before")
+        wait_for("it is there", lambda: self.server.has("before@"), 10)
+        self.revoke(self.cert)
+        wait_for("it is no more connected", lambda: self.state()["state"] != "connected" and "revoked" in self.state()["trouble"], 15)
+        self.mark("secret")
+        wait_for("the alarm", lambda: ("SyslogServerUnreachable", "tls") in {(a["alarm"], a["key"]) for a in self.gh.records("show", "alarms")}, 20)
+        self.assertFalse(self.server.has("secret@"))
+        self.publish()
+        self.known(0)
+        wait_for("what waited comes", lambda: self.server.has("secret@"), 60, 0.3)
+        self.assertEqual(self.state()["lost"], "0")
 
 
 class Stapling(PeerCase):

@@ -6,13 +6,15 @@ import json
 import os
 import re
 import socket
+import ssl
 import struct
 import subprocess
 import time
+import urllib.request
 
 from harness.case import PeerCase
 from harness.examples import CONTENTS, PLACES
-from harness.place import TOP, need, wait_for
+from harness.place import TOP, Program, need, wait_for
 from harness.webadmin import FIRST, OWN, Web, context, raw
 
 HOST = b"Host: web.example\r\n"
@@ -575,6 +577,28 @@ class Api(WebCase):
                 self.assertEqual(w.ask("PUT", "settings/operators/password-length", {"value": "8"}).status, 403, name)
 
 
+class Expired(PeerCase):
+    """The box's own certificate is over: it stays manageable, by HTTPS and by ghsh, and says so."""
+
+    def test_it_stays_manageable_and_says_so(self):
+        addr = self.place.addr()
+        gh = self.gatehouse("late.example", "expired", settings=("set web certificate own", "set web listen v4 %s 443" % addr)).start()
+        self.addCleanup(gh.stop)
+        wait_for("the alarm", lambda: "CertificateEnded" in [a["alarm"] for a in gh.records("show", "alarms")], 15)
+        gh.ghsh("operator add anna admin %s\n" % FIRST)
+        w = Web(addr)
+        self.assertEqual(w.login("anna", FIRST, new_password=OWN).status, 201)
+        self.assertEqual(w.ask("PUT", "settings/system/name", {"value": "late"}).status, 200)
+        self.assertEqual(w.command("commit").status, 200)
+        self.assertEqual(gh.records("show", "version")[0]["name"], "late")
+        got = gh.operator(text="check\n")
+        self.assertIn("expired", got.stdout + got.stderr)
+        gh.ghsh("certificate self-signed fresh late.example keyType:ecdsa-p256\nset web certificate fresh\ncommit\n")  # and it can be put right
+        wait_for("another certificate is shown", lambda: "CN" in subprocess.run(
+            [need("openssl"), "x509", "-noout", "-subject", "-checkend", "0"], input=ssl.get_server_certificate((addr, 443)), text=True,
+            stdout=subprocess.PIPE).stdout, 10)
+
+
 class Collectors(WebCase):
     """GET /metrics as a collector asks for it."""
 
@@ -608,6 +632,57 @@ class Collectors(WebCase):
         r = w.ask("GET", "/metrics")
         self.assertEqual((r.status, r.headers["Content-Disposition"]), (200, None))
         self.assertEqual(w.ask("HEAD", "/metrics").body, b"")
+
+    def test_sources_need_no_account(self):
+        """A collector at a web metrics-source reads without one, and nothing else; others are refused in one line; each change at once."""
+        stands = self.place.addr()  # nobody else comes from there
+        here = "--interface", stands
+        self.assertTrue(self.curl()[2].startswith("404 "))
+        self.assertIn("not a range", self.gh.ghsh("set web metrics-source noc 10.0.0.1/8\ncommit\n", check=False))
+        self.gh.commit("set web metrics-source noc %s/32" % stands)
+        text, _, status = self.curl(*here)
+        self.assertEqual(status, "200 text/plain; version=0.0.4; charset=utf-8")
+        got = subprocess.run([need("promtool"), "check", "metrics"], input=text, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.assertEqual((got.returncode, got.stdout), (0, ""), text[:2000])
+        self.assertIn("405 ", self.curl(*here, "-X", "POST")[2])
+        self.assertIn("401 ", self.curl(*here, path="api/v1/settings")[2])
+        for _ in range(3):
+            text, _, status = self.curl()
+            self.assertTrue(status.startswith("403 ") and "web metrics-source" in text, status + text)
+        self.assertEqual(self.gh.log().count("web.metrics.refused"), 1)
+        self.gh.commit("set web metrics accounts")  # then others log in
+        self.assertIn("401 ", self.curl()[2])
+        self.assertIn("200 ", self.curl(*here)[2])
+        many = [subprocess.Popen([need("curl"), "-sk", *here, "https://%s/metrics" % self.addr], stdout=subprocess.PIPE, text=True)
+                for _ in range(12)]
+        for p in many:
+            self.assertIn("gatehouse_uptime_seconds", p.communicate(timeout=30)[0])
+        self.gh.commit("delete web metrics-source noc", "delete web metrics")
+        self.assertIn("404 ", self.curl(*here)[2])
+
+    def test_prometheus_scrapes(self):
+        """The collector itself, as docs/admin/logs.md configures it."""
+        self.operator("prometheus", "api")
+        self.gh.commit("set web metrics accounts")
+        self.addCleanup(self.gh.commit, "delete web metrics")
+        job = "  - job_name: %s\n    scheme: https\n    scrape_interval: 1s\n    tls_config: { insecure_skip_verify: true }\n%s" \
+              "    static_configs: [ { targets: [ '%s:443' ] } ]\n"
+        login = "    basic_auth: { username: prometheus, password: '%s' }\n" % OWN
+        config = self.place.write("prometheus.yml", "scrape_configs:\n" + job % ("login", login, self.addr))
+        subprocess.run([need("promtool"), "check", "config", config], check=True, stdout=subprocess.PIPE, timeout=30)
+        at = "%s:9090" % self.place.addr()
+        p = Program(self.place, "prometheus", [need("prometheus"), "--config.file=" + config, "--storage.tsdb.path=" + self.place.path("tsdb"),
+                                          "--web.listen-address=" + at])
+        self.addCleanup(p.stop)
+
+        def asked(query):
+            try:
+                with urllib.request.urlopen("http://%s/api/v1/query?query=%s" % (at, query), timeout=5) as r:
+                    return {x["metric"].get("job"): x["value"][1] for x in json.load(r)["data"]["result"]}
+            except OSError:
+                return {}
+        wait_for("Prometheus scrapes with an account", lambda: asked("up").get("login") == "1", 30)
+        self.assertGreaterEqual(int(asked("gatehouse_uptime_seconds")["login"]), 0)
 
 
 class Description(PeerCase):

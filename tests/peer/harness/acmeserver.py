@@ -60,6 +60,7 @@ class Authority:
         cert = (x509.CertificateBuilder().subject_name(x509.Name([])).issuer_name(self.name).public_key(public)
                 .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(seconds=self.life[0]))
                 .not_valid_after(now + datetime.timedelta(seconds=self.life[1]))
+                .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), False)
                 .add_extension(x509.SubjectAlternativeName([x509.DNSName(n) for n in names]), True).sign(self.key, DIGEST))
         return b"".join(c.public_bytes(serialization.Encoding.PEM) for c in (cert, self.cert))
 
@@ -73,6 +74,8 @@ class AcmeServer:
         self.kinds = ("http-01", "tls-alpn-01")
         self.accounts, self.orders, self.authorizations, self.certificates = {}, {}, {}, {}
         self.nonces, self.faults, self.on, self.asked, self.troubles = set(), {}, {}, [], []
+        self.renewal = None          # what is said of when to renew (RFC 9773): an object or bytes; None: nobody is told where to ask
+        self.renewal_asked, self.replaced = [], []
         self.processing = 0          # how often an order that is finalized is "processing" first
         self.lock = threading.RLock()
         cert = pki.make("good", self.host)
@@ -184,8 +187,15 @@ class AcmeServer:
             meta = {"externalAccountRequired": bool(self.external)}
             if self.terms:
                 meta["termsOfService"] = self.terms
-            return self._json(200, {"newNonce": self.url("new-nonce"), "newAccount": self.url("new-account"),
-                                    "newOrder": self.url("new-order"), "meta": meta})
+            more = {"renewalInfo": self.url("renewal-info")} if self.renewal is not None else {}
+            return self._json(200, dict(more, newNonce=self.url("new-nonce"), newAccount=self.url("new-account"),
+                                        newOrder=self.url("new-order"), meta=meta))
+        if step == "renewal-info":
+            self.renewal_asked.append(rest[0])
+            if rest[0] not in [certificate_id(c) for c in self.certificates.values()]:
+                raise Refused("malformed", 404, "no certificate of ours")
+            return self._json(200, self.renewal, **{"Retry-After": "21600"}) if isinstance(self.renewal, dict) else \
+                (200, "application/json", self.renewal, {})
         if step == "new-nonce":
             return 200, "text/plain", b"", {}
         if "Gatehouse/" not in h.headers.get("User-Agent", ""):
@@ -252,7 +262,12 @@ class AcmeServer:
         return protected["kid"]
 
     def _new_order(self, account, rest, payload):
-        names = [i["value"] for i in json.loads(payload)["identifiers"] if i["type"] == "dns"]
+        wanted = json.loads(payload)
+        names = [i["value"] for i in wanted["identifiers"] if i["type"] == "dns"]
+        if "replaces" in wanted:
+            if wanted["replaces"] in self.replaced or self.renewal is None:
+                raise Refused("alreadyReplaced", 409)
+            self.replaced.append(wanted["replaces"])
         number = secrets.token_hex(6)
         authorizations = []
         for name in names:
@@ -365,6 +380,14 @@ class AcmeServer:
         wanted = b"\x04\x20" + hashlib.sha256(answer.encode()).digest()
         if chosen != "acme-tls/1" or names != [name] or not mark.critical or mark.value.value != wanted:
             raise ValueError("another certificate")
+
+
+def certificate_id(pem):
+    """RFC 9773 4.1."""
+    cert = x509.load_pem_x509_certificate(pem)
+    key = cert.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
+    number = cert.serial_number.to_bytes(cert.serial_number.bit_length() // 8 + 1, "big")  # DER: signed
+    return "%s.%s" % (josepy.b64encode(key).decode(), josepy.b64encode(number).decode())
 
 
 def foreign_chain(authority, names):
