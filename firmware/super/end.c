@@ -148,27 +148,28 @@ int end_on_ask(void *super, struct chan *from, const struct frame *f)
 }
 
 /* What an operator asked for is the machine's end where the machine is ours: systemd(1) as process 1 takes these signals
- * for the targets reboot and poweroff, and stops the rest in order. */
+ * for the targets reboot and poweroff, and stops the rest in order. A wiped machine starts again, too: nothing of before is left in its
+ * memory, and gh-provision, which runs once a start, finds a fresh box. */
 static bool end_machine(const struct super *s, uint8_t end)
 {
-	if (!s->is_appliance || !s->is_asked || (end != BOX_REBOOT && end != BOX_SHUTDOWN))
+	if (!s->is_appliance || !s->is_asked || end == BOX_RESTART)
 		return false;
-	return kill(1, SIGRTMIN + (end == BOX_REBOOT ? 5 : 4)) == 0;
+	return kill(1, SIGRTMIN + (end == BOX_SHUTDOWN ? 4 : 5)) == 0;
 }
 
 void end_reached(struct super *s)
 {
 	uint8_t end = s->end;
-	bool is_machine = end_machine(s, end);
 
-	s->end = BOX_SHUTDOWN;
-	s->is_asked = false;
-	if (end == BOX_SHUTDOWN || is_machine) {
+	if (end == BOX_RESET && end_finish_reset(s)) { /* half of it must not run */
+		s->has_failed = true;
 		loop_stop(s->loop);
 		return;
 	}
-	if (end == BOX_RESET && end_finish_reset(s)) { /* half of it must not run */
-		s->has_failed = true;
+	bool is_machine = end_machine(s, end);
+	s->end = BOX_SHUTDOWN;
+	s->is_asked = false;
+	if (end == BOX_SHUTDOWN || is_machine) {
 		loop_stop(s->loop);
 		return;
 	}

@@ -76,15 +76,18 @@ static uint64_t free_behind_last(struct fdisk_context *c)
 	return end && last > end ? (last - end) * fdisk_get_sector_size(c) : 0;
 }
 
+/* Its size is said: libfdisk 2.38's "to the end" leaves the end of a partition that is there where it was. */
 static int stretch_last(struct fdisk_context *c)
 {
-	struct fdisk_partition *p = fdisk_new_partition();
-	int rc = p ? 0 : -ENOMEM;
+	const uint64_t step = mib / fdisk_get_sector_size(c);
+	struct fdisk_partition *now = NULL, *p = fdisk_new_partition();
+	int rc = p ? fdisk_get_partition(c, DATA_NUMBER - 1, &now) : -ENOMEM;
 
 	if (rc == 0)
-		rc = fdisk_partition_end_follow_default(p, 1);
+		rc = fdisk_partition_set_size(p, (fdisk_get_last_lba(c) + 1 - fdisk_partition_get_start(now)) / step * step);
 	if (rc == 0)
 		rc = fdisk_set_partition(c, DATA_NUMBER - 1, p);
+	fdisk_unref_partition(now);
 	fdisk_unref_partition(p);
 	return rc;
 }

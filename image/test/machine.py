@@ -59,6 +59,17 @@ class Disk:
         subprocess.run(["debugfs", "-w", "-R", f"set_inode_field {name} mode 0100644", device], check=True, capture_output=True)
 
 
+def floppy(folder, files):
+    """A FAT file system on a disk of its own with files {name: text}, as qemu's words."""
+    path = os.path.join(folder, "setup.fat")
+    if os.path.exists(path):
+        os.unlink(path)
+    subprocess.run(["mkfs.vfat", "-C", path, "2048"], check=True, stdout=subprocess.DEVNULL)
+    for name, text in files.items():
+        subprocess.run(["mcopy", "-i", path, "-", "::" + name], input=text, text=True, check=True)
+    return ["-drive", "if=virtio,format=raw,readonly=on,file=" + path]
+
+
 def started_disk(folder):
     """The disk of a box that has had its first login, was found good and was shut down: made once for an image."""
     kept = OUT / "started.raw"
@@ -175,9 +186,13 @@ class Machine:
     def first_login(self, timeout=180):
         """A fresh box: admin, Enter, a password of one's own."""
         self.expect("^login: ", timeout)
-        self.send("admin")
-        self.expect("^Password: ", 30)
-        self.send("")
+        self.first_words("admin", "")
+
+    def first_words(self, name, password):
+        """At `login: `, an account whose password has to be changed: PASSWORD is its new one."""
+        self.send(name)
+        self.expect("^Password: ", 60)
+        self.send(password)
         self.expect("choose your own[^$]*New password: ", 60)
         self.send(PASSWORD)
         self.expect("Once more: ", 30)

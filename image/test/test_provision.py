@@ -10,7 +10,7 @@ sys.path.insert(0, os.path.join(TOP, "tests", "peer"))
 
 from harness.netns import here, own_network  # noqa: E402
 from harness.place import need, port_open, wait_for  # noqa: E402
-from machine import PASSWORD, Disk, Machine, started_disk  # noqa: E402
+from machine import PASSWORD, Disk, Machine, floppy, started_disk  # noqa: E402
 
 BOX = "10.79.0.2"
 FIRST = "for the first login only 7"
@@ -46,41 +46,23 @@ class Provision(unittest.TestCase):
     def path(self, name):
         return os.path.join(self.folder.name, name)
 
-    def floppy(self, **files):
-        """A FAT file system on a disk of its own, as qemu's words."""
-        image = self.path("setup.fat")
-        subprocess.run([need("mkfs.vfat"), "-C", image, "2048"], check=True, stdout=subprocess.DEVNULL)
-        for name, text in files.items():
-            name = name.replace("_", ".") if name != "ovf_env" else "ovf-env.xml"
-            with open(self.path(name), "w") as f:
-                f.write(text)
-            subprocess.run([need("mcopy"), "-i", image, self.path(name), "::" + name], check=True)
-        return ["-drive", "if=virtio,format=raw,readonly=on,file=" + image]
-
     def test_a_disk_with_lines(self):
         subprocess.run([need("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-f", self.path("anna")], check=True)
         with open(self.path("anna.pub")) as f:
-            disk, floppy = Disk(self.folder.name), self.floppy(gatehouse_txt=LINES, anna_pub=f.read())
-        with Machine(disk, nets=(NET,), extra=floppy) as machine:
+            disk, setup = Disk(self.folder.name), floppy(self.folder.name, {"gatehouse.txt": LINES, "anna.pub": f.read()})
+        with Machine(disk, nets=(NET,), extra=setup) as machine:
             machine.expect("this box is fresh and is set up from /dev/vdb", 300)
             machine.expect("gh-provision: done", 120)
             wait_for("SSH", lambda: port_open(BOX, 22), 120)
             machine.send("")  # the console begins again at Enter
             machine.expect("^login: ", 60)
-            machine.send("anna")
-            machine.expect("Password: ", 60)
-            machine.send(FIRST)
-            machine.expect("choose your own[^$]*New password: ", 60)
-            machine.send(PASSWORD)
-            machine.expect("Once more: ", 30)
-            machine.send(PASSWORD)
-            machine.expect(r"^\S+> ", 60)
+            machine.first_words("anna", FIRST)
             self.assertIn("anna", machine.command("show operators"))
             machine.wait_good()
             machine.send("shutdown")
             machine.ends(120)
         # The disk is still there: nothing of it is taken a second time.
-        with Machine(disk, nets=(NET,), extra=floppy) as machine:
+        with Machine(disk, nets=(NET,), extra=setup) as machine:
             machine.expect("^login: ", 300)
             machine.send("anna")
             machine.expect("Password: ", 60)
@@ -90,7 +72,7 @@ class Provision(unittest.TestCase):
             self.assertNotRegex(machine.command("history"), r"(?m)^2 ")
 
     def test_properties_of_an_ovf_deployment(self):
-        with Machine(Disk(self.folder.name), nets=(NET,), extra=self.floppy(ovf_env=OVF)) as machine:
+        with Machine(Disk(self.folder.name), nets=(NET,), extra=floppy(self.folder.name, {"ovf-env.xml": OVF})) as machine:
             machine.expect("gh-provision: done", 300)
             wait_for("SSH", lambda: port_open(BOX, 22), 120)
 

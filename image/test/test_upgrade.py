@@ -70,6 +70,49 @@ class Upgrade(unittest.TestCase):
             self.assertIn("0.9.2 did not become healthy", status)
             self.assertIn("error", self.install(machine, broken.name))
 
+    def test_one_that_starts_and_is_not_healthy_falls_back(self):
+        unhealthy = next_image("0.9.3", "unhealthy")
+        self.disk.put_file(unhealthy, f"/operators/images/{unhealthy.name}")
+        with Machine(self.disk) as machine:
+            machine.log_in(300)
+            self.assertNotIn("error", self.install(machine, unhealthy.name))
+            machine.send("reboot")
+            machine.ends(120)
+        # The first try is to its own end, the others by the mains switch, which the boot loader counts alike.
+        with Machine(self.disk) as machine:
+            machine.expect("^login: ", 300)
+            machine.ends(600)
+        for _ in range(2):
+            with Machine(self.disk) as machine:
+                machine.expect("^login: ", 300)
+        with Machine(self.disk) as machine:
+            machine.log_in(300)
+            status = machine.command("upgrade status")
+            self.assertIn("0.9.3 did not become healthy", status)
+            machine.wait_good()
+            self.assertIn("oldtown", machine.command("show settings system"))
+
+    def test_back_on_purpose(self):
+        good = next_image("0.9.1")
+        self.disk.put_file(good, f"/operators/images/{good.name}")
+        with Machine(self.disk) as machine:
+            machine.log_in(300)
+            self.assertNotIn("error", self.install(machine, good.name))
+            machine.send("reboot")
+            machine.ends(120)
+        with Machine(self.disk) as machine:
+            machine.log_in(300)
+            machine.wait_good()
+            machine.command("set system name newtown")
+            self.assertIn("generation", machine.command("commit"))
+            self.assertNotIn("error", machine.command("upgrade rollback"))
+            machine.send("reboot")
+            machine.ends(120)
+        with Machine(self.disk) as machine:
+            machine.log_in(300)
+            self.assertRegex(machine.command("upgrade status"), r"(?m)^0\.2\.0\s+good\s+yes|^\S+\s+0\.2\.0\s+good\s+yes")
+            self.assertIn("newtown", machine.command("show settings system"))
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)
