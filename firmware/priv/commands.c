@@ -41,6 +41,24 @@ static void put_lease(struct priv *p, struct proc_ask *ask, const struct wanted_
 	put_servers(ask, "dhcp_ntp", l->ntp, has ? l->n_ntp : 0);
 }
 
+static const char *link_state(const struct have_link *l)
+{
+	return !l->is_up ? "down" : l->has_carrier ? "up" : "no carrier";
+}
+
+/* Of a bond: "ens1 up, ens2 no carrier". They are no lines of their own: nobody else may have them. */
+static void put_members(struct priv *p, struct proc_ask *ask, const struct wanted_interface *w)
+{
+	char text[NET_MEMBERS_MAX * (NET_DEVICE_MAX + 16)] = "";
+	size_t n = 0;
+
+	for (unsigned m = 0; m < w->n_members; m++) {
+		const struct have_link *l = plan_card(&p->have, w->members[m]);
+		n += (size_t)snprintf(text + n, sizeof text - n, "%s%s %s", n ? ", " : "", w->members[m], l ? link_state(l) : "missing");
+	}
+	proc_record_str(ask, "members", text);
+}
+
 static const char *const planes[] = { "any", "dmz", "core", "management" }; /* as in the setting's row */
 
 /* w NULL: a device without an interface. */
@@ -54,7 +72,9 @@ static void put_link(struct priv *p, struct proc_ask *ask, const struct wanted_i
 	proc_record_str(ask, "device", l->name);
 	if (w)
 		proc_record_str(ask, "plane", planes[w->plane]);
-	proc_record_str(ask, "link", !l->is_up ? "down" : l->has_carrier ? "up" : "no carrier");
+	proc_record_str(ask, "link", link_state(l));
+	if (w && w->kind == WANTED_BOND)
+		put_members(p, ask, w);
 	snprintf(mac, sizeof mac, "%02x:%02x:%02x:%02x:%02x:%02x", l->mac[0], l->mac[1], l->mac[2], l->mac[3], l->mac[4], l->mac[5]);
 	proc_record_str(ask, "mac", mac);
 	(void)kernel_about(p->kernel, l, &about); /* it has just gone: zeros */
