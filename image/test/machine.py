@@ -198,6 +198,15 @@ class Machine:
         self.expect("Once more: ", 30)
         self.send(PASSWORD)
         self.expect(r"^\S+> ", 60)
+        self.settle()
+
+    def settle(self, quiet=4, timeout=40):
+        """Waits until systemd has said its last line, which could come into the middle of an echo."""
+        end, last, seen = time.monotonic() + timeout, time.monotonic(), len(self.text)
+        while time.monotonic() < min(end, last + quiet):
+            self._read(0.5)
+            if len(self.text) != seen:
+                last, seen = time.monotonic(), len(self.text)
 
     def log_in(self, timeout=180, prompt=r"^\S+> "):
         self.expect("^login: ", timeout)
