@@ -315,7 +315,7 @@ class Renegotiation(Doors):
 
 class NoDescriptors(Doors):
     """No descriptor left: newcomers wait with the kernel, the program does not run in a circle."""
-    files, timeout = 100, 30
+    files, timeout = 200, 30  # of gh-super, too, which holds both ends of many links while all programs start
 
     def cpu_s(self, pid):
         with open("/proc/%d/stat" % pid) as f:
