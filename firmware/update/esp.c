@@ -58,6 +58,19 @@ static int sync_folder(int programs)
 	return fsync(programs) < 0 ? ERR_IO : 0;
 }
 
+/* Linux gives a renamed file on FAT a new entry that is empty, and writes its first cluster and size into it with the file, not with the
+ * folder (vfat_rename): without this a cut within the next half minute leaves a program of no bytes and no way to start. */
+static int rename_synced(int programs, const char *from, const char *to)
+{
+	if (renameat(programs, from, programs, to) < 0)
+		return ERR_IO;
+	int fd = openat(programs, to, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int rc = fd < 0 || fsync(fd) < 0 ? ERR_IO : 0;
+	if (fd >= 0)
+		(void)close(fd); /* synced */
+	return rc ? rc : sync_folder(programs);
+}
+
 int esp_left(int programs, const struct image_version *version)
 {
 	struct search s = { .version = version };
@@ -101,8 +114,8 @@ int esp_set(int programs, const struct image_version *version, unsigned left)
 	esp_name_put(text, left, wanted);
 	if (s.left == (int)left)
 		memcpy(wanted, s.name, sizeof wanted); /* with the count of failures: it is evidence */
-	else if (renameat(programs, s.name, programs, wanted) < 0)
-		return ERR_IO;
+	else if ((rc = rename_synced(programs, s.name, wanted)) != 0)
+		return rc;
 	return remove_all(programs, (struct search){ .version = version, .but = wanted });
 }
 
@@ -117,7 +130,6 @@ int esp_add(int programs, const char *from, const struct image_version *version,
 
 	image_version_text(version, text);
 	esp_name_put(text, left, wanted);
-	if (sync_folder(programs) || renameat(programs, from, programs, wanted) < 0)
-		return ERR_IO;
-	return sync_folder(programs);
+	int rc = sync_folder(programs);
+	return rc ? rc : rename_synced(programs, from, wanted);
 }
