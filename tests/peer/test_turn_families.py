@@ -1,6 +1,8 @@
 """coturn's client over all transports, address families and options beside those that other files have."""
 from harness.relay import CLIENT6, PEER, PEER6, SERVER, SERVER6, StreamRelay
+from harness.turnclient import ALLOCATE, REFRESH, TRANSPORT
 
+TICKET = 0x8030  # MOBILITY-TICKET
 V6 = dict(local=CLIENT6, server=SERVER6)
 
 
@@ -22,10 +24,22 @@ class TurnFamilies(StreamRelay):
                 self.passed_tls((*words, "-n", "10", "-m", "4"), 40, **places)
 
     def test_moves(self):
-        """RFC 8016: the tool changes its address and takes the allocation along, to another worker too."""
+        """RFC 8016: the client takes its allocation along to twelve addresses, which other workers serve too."""
+        c, workers = self.own(), set()
+        found = c.request(ALLOCATE, (TRANSPORT, b"\x11\0\0\0"), (TICKET, b""))
+        c.bind_channel(0x4001, PEER, 3480)
         moved = self.counter("turn.moved")
-        self.passed(self.client("-M", "-c", "-n", "20", "-m", "20"), 400)
-        self.assertGreater(self.counter("turn.moved"), moved)
+        for i in range(12):
+            c.close()
+            c = self.own()
+            found = c.request(REFRESH, (TICKET, found[TICKET]))
+            c.send(0x4001, b"moved %d" % i)
+            self.assertEqual(c.receive(), (0x4001, b"moved %d" % i))
+            client = "%s:%d" % c.sock.getsockname()
+            workers.update(int(r["number"]) >> 48 for r in self.gh.records("show", "turn", "allocations") if r["client"] == client)
+        self.assertEqual(workers, {0, 1})
+        self.assertGreaterEqual(self.counter("turn.moved"), moved + 12)
+        c.free()
 
     def test_dont_fragment(self):
         self.passed(self.client("-g", "-c", "-s", "-n", "10", "-m", "4"), 40)
