@@ -11,7 +11,7 @@
 enum { ALGORITHMS_BOTH, ALGORITHMS_SHA256, ALGORITHMS_MD5 }; /* places in the range of the setting */
 enum {
 	LIFETIME_S = 600,       /* RFC 8656 7.2 */
-	PERMISSIONS_MAX = 64, CHANNELS_MAX = 64, NEW_PEERS_PER_S = 20,
+	PERMISSIONS_MAX = 64, CHANNELS_MAX = 64,
 	KERNEL_BYTES = 256 << 10,
 };
 
@@ -262,13 +262,16 @@ static void read_engine(struct turn_conf *e, const struct settings *s)
 		.algorithms = algorithms_of(s),
 		.binding = (enum turn_binding)settings_enum(s, SET_TURN_BINDING),
 		.lifetime_s = LIFETIME_S, .lifetime_max_s = number(s, SET_TURN_LIFETIME_MAX),
-		.permissions_max = PERMISSIONS_MAX, .channels_max = CHANNELS_MAX, .new_peers_per_s = NEW_PEERS_PER_S,
+		.permissions_max = PERMISSIONS_MAX, .channels_max = CHANNELS_MAX, .new_peers_per_s = number(s, SET_TURN_NEW_PEERS),
 		.has_mobility = settings_bool(s, SET_TURN_MOBILITY), .has_tcp_relay = settings_bool(s, SET_TURN_TCP_RELAY),
 		.peer_connections_allocation = number(s, SET_TURN_TCP_CONNECTIONS_ALLOCATION),
 		.limits = {
 			.allocations = number(s, SET_TURN_ALLOCATIONS_MAX), .allocations_user = number(s, SET_TURN_ALLOCATIONS_USER),
 			.allocations_address = number(s, SET_TURN_ALLOCATIONS_ADDRESS),
-			.bytes_user = number(s, SET_TURN_BANDWIDTH_USER), .bytes_total = number(s, SET_TURN_BANDWIDTH_TOTAL),
+			.bytes_user = number(s, SET_TURN_BANDWIDTH_USER), .bytes_address = number(s, SET_TURN_BANDWIDTH_ADDRESS),
+			.bytes_total = number(s, SET_TURN_BANDWIDTH_TOTAL),
+			.packets_user = number(s, SET_TURN_PACKETS_USER), .packets_address = number(s, SET_TURN_PACKETS_ADDRESS),
+			.packets_total = number(s, SET_TURN_PACKETS_TOTAL),
 			.workers = settings_bool(s, SET_TURN_HIGH_CAPACITY) ? number(s, SET_TURN_WORKERS) : 1,
 		},
 		.answers_per_s = number(s, SET_TURN_ANSWERS),

@@ -344,11 +344,14 @@ bool turn_server_tcp_bytes(struct turn_server *s, uint32_t id, bool is_to_peer, 
 
 	if (!c)
 		return true; /* it is ending */
-	struct quota_user *user = c->allocation ? c->allocation->hold.user : quota_find(s->quota, bytes_make(c->user, c->user_n));
+	/* Whose allocation is at another worker: its address is counted there only (quota.h). */
+	struct quota_hold hold = { .user = c->allocation ? NULL : quota_find(s->quota, bytes_make(c->user, c->user_n)) };
+	if (c->allocation)
+		hold = c->allocation->hold;
 	count(s, c, is_to_peer, n);
 	while (c->owed) {
 		uint32_t slice = c->owed < SLICE ? c->owed : SLICE;
-		if (!quota_pass(s->quota, user, slice, loop_now(s->loop)))
+		if (!quota_pass_bytes(s->quota, &hold, slice, loop_now(s->loop)))
 			return false;
 		c->owed -= slice;
 	}

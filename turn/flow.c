@@ -31,7 +31,7 @@ static bool describe(struct turn_server *s, struct allocation *a, const struct f
 	const struct turn_door *door = &s->doors[a->client.door];
 	uint64_t left_ms = left_of(a, w, loop_now(s->loop));
 
-	if (!s->has_kernel || a->client.transport != TURN_UDP || a->is_tcp || a->is_orphan || !relay || left_ms < 1000)
+	if (!s->has_kernel || quota_wants_each(s->quota) || a->client.transport != TURN_UDP || a->is_tcp || a->is_orphan || !relay || left_ms < 1000)
 		return false;
 	if (!s->has_door[a->client.door] || is_any(&door->at) || is_any(&relay->at) || peer_is_own(s, w->peer))
 		return false;

@@ -206,6 +206,26 @@ static void set_all(void)
 		turn_server_set(play.workers[i].server, &play.conf);
 }
 
+/* A limit that the kernel's path does not know takes the flows out of it, and lets them in again. */
+static void limits_of_packets_keep_flows_here(void **state)
+{
+	struct stunaddr relayed;
+	(void)state;
+	struct play_client c = bound(&relayed);
+
+	assert_int_equal(turn_server_stats(play.workers[0].server)[TURN_STAT_KERNEL_FLOWS], 1);
+	play.conf.limits.packets_user = 50;
+	set_all();
+	assert_int_equal(turn_server_stats(play.workers[0].server)[TURN_STAT_KERNEL_FLOWS], 0);
+	play_clear(&play);
+	for (unsigned i = 0; i < 100; i++)
+		play_from_client(&c, BYTES("\x40\x01\0\1x"));
+	assert_int_equal(turn_server_stats(play.workers[0].server)[TURN_STAT_TO_PEER], 12); /* the burst: a quarter of a second */
+	play.conf.limits.packets_user = 0;
+	set_all();
+	assert_int_equal(turn_server_stats(play.workers[0].server)[TURN_STAT_KERNEL_FLOWS], 1);
+}
+
 static void limits_hold_over_both_paths(void **state)
 {
 	struct stunaddr relayed;
@@ -293,7 +313,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, play_down)
 	const struct CMUnitTest tests[] = {
 		T(what_goes_in), T(listeners_on_all_addresses_stay_out), T(lasts_as_long_as_all_three), T(counts_what_passes_there),
-		T(rules_that_change_take_it_out), T(the_path_comes_and_goes), T(no_place_is_no_loss), T(limits_hold_over_both_paths),
+		T(rules_that_change_take_it_out), T(the_path_comes_and_goes), T(no_place_is_no_loss), T(limits_hold_over_both_paths), T(limits_of_packets_keep_flows_here),
 		T(moves_along),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

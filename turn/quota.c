@@ -5,19 +5,23 @@
 #include "base/err.h"
 #include "base/map.h"
 
-enum { BURST_MIN = 65535 }; /* bytes: the largest packet */
+enum { BURST_MIN = 65535, PACKETS_MIN = 10 }; /* bytes: the largest packet */
 
+struct pace {
+	struct rate bytes, packets;
+};
 struct quota_user {
 	uint32_t at[QUOTA_WORKERS_MAX]; /* allocations at each worker */
 	uint32_t count;                 /* over all */
-	struct rate bytes;
+	struct pace pace;
 	struct quota_user *next_left;
 	uint16_t n;
 	char name[];
 };
 struct quota_address {
-	uint8_t key[17]; /* family, address */
+	uint8_t key[17]; /* family, address (IPv6: its /64) */
 	uint32_t count;
+	struct pace pace;
 };
 struct quota {
 	unsigned worker;
@@ -25,7 +29,7 @@ struct quota {
 	struct map users, addresses;
 	uint32_t at[QUOTA_WORKERS_MAX];
 	uint32_t count;
-	struct rate bytes;
+	struct pace pace;
 };
 
 struct quota *quota_new(unsigned worker)
@@ -72,11 +76,33 @@ static uint32_t share(uint32_t limit, unsigned among)
 	return limit ? limit / among + (limit < among) : 0;
 }
 
-/* A quarter of a second at once, but never less than a large packet. */
-static void rate_become(struct rate *r, uint32_t per_s, uint64_t now_ms)
+/* A quarter of a second at once, but never less than a large packet, or a few small ones. */
+static void rate_become(struct rate *r, uint32_t per_s, uint32_t burst_min, uint64_t now_ms)
 {
 	if (r->per_s != per_s)
-		rate_init(r, per_s, per_s / 4 > BURST_MIN ? per_s / 4 : BURST_MIN, now_ms);
+		rate_init(r, per_s, per_s / 4 > burst_min ? per_s / 4 : burst_min, now_ms);
+}
+
+static void pace_become(struct pace *p, uint32_t bytes_per_s, uint32_t packets_per_s, uint64_t now_ms)
+{
+	rate_become(&p->bytes, bytes_per_s, BURST_MIN, now_ms);
+	rate_become(&p->packets, packets_per_s, PACKETS_MIN, now_ms);
+}
+
+static void user_becomes(struct quota *q, struct quota_user *u, uint64_t now_ms)
+{
+	pace_become(&u->pace, quota_share_user(q, u), share(q->limits.packets_user, workers_with(u->at)), now_ms);
+}
+
+/* As its allocations: the kernel spreads an address over all workers. */
+static void address_becomes(struct quota *q, struct quota_address *a, uint64_t now_ms)
+{
+	pace_become(&a->pace, share(q->limits.bytes_address, q->limits.workers), share(q->limits.packets_address, q->limits.workers), now_ms);
+}
+
+static void box_becomes(struct quota *q, uint64_t now_ms)
+{
+	pace_become(&q->pace, quota_share_total(q), share(q->limits.packets_total, workers_with(q->at)), now_ms);
 }
 
 void quota_set(struct quota *q, const struct quota_limits *l, uint64_t now_ms)
@@ -84,7 +110,7 @@ void quota_set(struct quota *q, const struct quota_limits *l, uint64_t now_ms)
 	q->limits = *l;
 	if (q->limits.workers == 0)
 		q->limits.workers = 1;
-	rate_become(&q->bytes, quota_share_total(q), now_ms);
+	box_becomes(q, now_ms);
 }
 
 static struct quota_user *user_of(struct quota *q, struct bytes name)
@@ -126,7 +152,7 @@ static struct quota_address *address_of(struct quota *q, const struct stunaddr *
 {
 	uint8_t key[17] = { client->family };
 
-	memcpy(key + 1, client->ip, 16);
+	memcpy(key + 1, client->ip, client->family == 6 ? 8 : 4); /* who has one address of a /64 has them all */
 	struct quota_address *a = map_get(&q->addresses, bytes_make(key, sizeof key));
 	if (a)
 		return a;
@@ -171,7 +197,8 @@ int quota_enter(struct quota *q, struct bytes user, const struct stunaddr *clien
 	if (rc == 0) {
 		count(q, u, q->worker, u->at[q->worker] + 1);
 		a->count++;
-		rate_become(&u->bytes, share(q->limits.bytes_user, workers_with(u->at)), now_ms);
+		user_becomes(q, u, now_ms);
+		address_becomes(q, a, now_ms);
 		*out = (struct quota_hold){ u, a };
 		return 0;
 	}
@@ -258,28 +285,62 @@ struct quota_user *quota_next(const struct quota *q, size_t *at)
 	return NULL;
 }
 
-static bool has_rates(struct quota *q, struct quota_user *u, uint64_t now_ms)
+static bool has_rates(const struct quota_limits *l)
 {
-	if (!(q->limits.bytes_user | q->limits.bytes_total))
-		return false;
-	if (u)
-		rate_become(&u->bytes, quota_share_user(q, u), now_ms);
-	rate_become(&q->bytes, quota_share_total(q), now_ms);
-	return true;
+	return (l->bytes_user | l->bytes_address | l->bytes_total | l->packets_user | l->packets_address | l->packets_total) != 0;
 }
 
-bool quota_pass(struct quota *q, struct quota_user *u, uint32_t n, uint64_t now_ms)
+/* Limits and the workers that share them may have changed since the last packet. */
+static void become(struct quota *q, const struct quota_hold *h, uint64_t now_ms)
 {
-	return !has_rates(q, u, now_ms) || ((!u || rate_take(&u->bytes, n, now_ms)) && rate_take(&q->bytes, n, now_ms));
+	if (h->user)
+		user_becomes(q, h->user, now_ms);
+	if (h->address)
+		address_becomes(q, h->address, now_ms);
+	box_becomes(q, now_ms);
 }
 
+static bool pace_take(struct pace *p, uint32_t bytes, uint32_t packets, uint64_t now_ms)
+{
+	return rate_take(&p->packets, packets, now_ms) && rate_take(&p->bytes, bytes, now_ms);
+}
+
+static bool pass(struct quota *q, const struct quota_hold *h, uint32_t bytes, uint32_t packets, uint64_t now_ms)
+{
+	if (!has_rates(&q->limits))
+		return true;
+	become(q, h, now_ms);
+	return (!h->user || pace_take(&h->user->pace, bytes, packets, now_ms)) &&
+	       (!h->address || pace_take(&h->address->pace, bytes, packets, now_ms)) &&
+	       pace_take(&q->pace, bytes, packets, now_ms);
+}
+
+bool quota_pass(struct quota *q, const struct quota_hold *h, uint32_t n, uint64_t now_ms)
+{
+	return pass(q, h, n, 1, now_ms);
+}
+
+bool quota_pass_bytes(struct quota *q, const struct quota_hold *h, uint32_t n, uint64_t now_ms)
+{
+	return pass(q, h, n, 0, now_ms);
+}
+
+bool quota_wants_each(const struct quota *q)
+{
+	const struct quota_limits *l = &q->limits;
+
+	return (l->bytes_address | l->packets_user | l->packets_address | l->packets_total) != 0;
+}
+
+/* Only what the kernel's path knows of: bytes of user and box. */
 void quota_charge(struct quota *q, struct quota_user *u, uint64_t n, uint64_t now_ms)
 {
-	if (!has_rates(q, u, now_ms))
+	if (!has_rates(&q->limits))
 		return;
+	become(q, &(struct quota_hold){ .user = u }, now_ms);
 	if (u)
-		rate_charge(&u->bytes, n, now_ms);
-	rate_charge(&q->bytes, n, now_ms);
+		rate_charge(&u->pace.bytes, n, now_ms);
+	rate_charge(&q->pace.bytes, n, now_ms);
 }
 
 uint32_t quota_share_user(const struct quota *q, const struct quota_user *u)

@@ -86,13 +86,13 @@ static void others_count_too(void **state)
 	quota_free(q);
 }
 
-static uint32_t passed(struct quota *q, struct quota_user *u, uint64_t from_ms, uint64_t to_ms)
+static uint32_t passed(struct quota *q, const struct quota_hold *h, uint64_t from_ms, uint64_t to_ms)
 {
 	uint32_t n = 0;
 
 	for (uint64_t t = from_ms; t < to_ms; t++)
 		for (unsigned i = 0; i < 10; i++)
-			n += quota_pass(q, u, 1000, t) ? 1000 : 0;
+			n += quota_pass(q, h, 1000, t) ? 1000 : 0;
 	return n;
 }
 
@@ -105,21 +105,75 @@ static void bandwidth_is_bounded_and_shared(void **state)
 	quota_set(q, &(struct quota_limits){ .bytes_user = 1000000 }, 0);
 	assert_int_equal(enter(q, "romeo", 1, &h), 0);
 	assert_int_equal(enter(q, "juliet", 1, &g), 0);
-	(void)passed(q, h.user, 0, 1000); /* the burst */
-	uint32_t n = passed(q, h.user, 1000, 2000);
+	(void)passed(q, &h, 0, 1000); /* the burst */
+	uint32_t n = passed(q, &h, 1000, 2000);
 	assert_true(n >= 990000 && n <= 1001000);
 	assert_int_equal(quota_hear(q, 3, BYTES("romeo"), 1), 0);
 	assert_int_equal(quota_share_user(q, h.user), 500000);
 	assert_int_equal(quota_share_user(q, g.user), 1000000);
-	(void)passed(q, h.user, 2000, 3000);
-	n = passed(q, h.user, 3000, 4000);
+	(void)passed(q, &h, 2000, 3000);
+	n = passed(q, &h, 3000, 4000);
 	assert_true(n >= 490000 && n <= 501000);
 	quota_set(q, &(struct quota_limits){ .bytes_total = 200000 }, 4000);
-	(void)passed(q, h.user, 4000, 5000);
-	n = passed(q, h.user, 5000, 6000) + passed(q, g.user, 6000, 7000);
+	(void)passed(q, &h, 4000, 5000);
+	n = passed(q, &h, 5000, 6000) + passed(q, &g, 6000, 7000);
 	assert_true(n >= 190000 && n <= 210000);
 	quota_set(q, &(struct quota_limits){ .workers = 1 }, 7000);
-	assert_int_equal(passed(q, h.user, 7000, 7100), 1000000);
+	assert_int_equal(passed(q, &h, 7000, 7100), 1000000);
+	quota_leave(q, &h);
+	quota_leave(q, &g);
+	quota_free(q);
+}
+
+/* Packets of any size, and bytes by address; the kernel's path knows neither. */
+static void packets_and_addresses_are_bounded(void **state)
+{
+	struct quota *q = quota_new(0);
+	struct quota_hold h, g, k;
+
+	(void)state;
+	quota_set(q, &(struct quota_limits){ .packets_user = 200, .workers = 1 }, 0);
+	assert_true(quota_wants_each(q));
+	assert_int_equal(enter(q, "romeo", 1, &h), 0);
+	assert_int_equal(enter(q, "juliet", 1, &g), 0);
+	assert_int_equal(enter(q, "romeo", 2, &k), 0);
+	(void)passed(q, &h, 0, 1000); /* the burst */
+	assert_int_equal(passed(q, &h, 1000, 2000) + passed(q, &k, 2000, 3000), 2 * 200 * 1000);
+	assert_true(quota_pass_bytes(q, &h, 1000, 3000)); /* a stream has none */
+	quota_set(q, &(struct quota_limits){ .packets_address = 100, .workers = 2 }, 3000);
+	(void)passed(q, &h, 3000, 4000);
+	assert_int_equal(passed(q, &h, 4000, 5000) + passed(q, &g, 5000, 6000), 2 * 50 * 1000); /* one address, its part of two */
+	assert_true(passed(q, &k, 5000, 6000) >= 50 * 1000);                                    /* another */
+	quota_set(q, &(struct quota_limits){ .packets_total = 300, .workers = 1 }, 6000);
+	(void)passed(q, &h, 6000, 7000);
+	assert_int_equal(passed(q, &h, 7000, 8000) + passed(q, &k, 8000, 9000), 2 * 300 * 1000);
+	quota_set(q, &(struct quota_limits){ .bytes_address = 400000, .workers = 1 }, 9000);
+	(void)passed(q, &h, 9000, 10000);
+	uint32_t n = passed(q, &h, 10000, 11000) + passed(q, &g, 11000, 12000);
+	assert_true(n >= 790000 && n <= 810000);
+	assert_true(quota_wants_each(q));
+	quota_set(q, &(struct quota_limits){ .bytes_user = 1, .bytes_total = 1, .workers = 1 }, 12000);
+	assert_false(quota_wants_each(q));
+	quota_leave(q, &h);
+	quota_leave(q, &g);
+	quota_leave(q, &k);
+	quota_free(q);
+}
+
+/* Who has one address of a /64 has 2^64 of them. */
+static void an_ipv6_address_is_its_64(void **state)
+{
+	struct stunaddr a = { 6, 1, { 0x2a, 0, 0, 1, 0, 2, 0, 3, 9 } };
+	struct quota *q = quota_new(0);
+	struct quota_hold h, g;
+
+	(void)state;
+	quota_set(q, &(struct quota_limits){ .allocations_address = 1, .workers = 1 }, 0);
+	assert_int_equal(quota_enter(q, BYTES("romeo"), &a, 0, &h), 0);
+	a.ip[8] = 10;
+	assert_int_equal(quota_enter(q, BYTES("juliet"), &a, 0, &g), ERR_LIMIT);
+	a.ip[7] = 4;
+	assert_int_equal(quota_enter(q, BYTES("juliet"), &a, 0, &g), 0);
 	quota_leave(q, &h);
 	quota_leave(q, &g);
 	quota_free(q);
@@ -132,6 +186,8 @@ int main(void)
 		cmocka_unit_test(an_address_has_its_part),
 		cmocka_unit_test(others_count_too),
 		cmocka_unit_test(bandwidth_is_bounded_and_shared),
+		cmocka_unit_test(packets_and_addresses_are_bounded),
+		cmocka_unit_test(an_ipv6_address_is_its_64),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

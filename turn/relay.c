@@ -7,7 +7,7 @@ _Static_assert((int)DATA_HEAD_V6 <= (int)TURN_HEADROOM, "a Data indication fits 
 
 static bool may_pass(struct turn_server *s, struct allocation *a, size_t n)
 {
-	if (quota_pass(s->quota, a->hold.user, (uint32_t)n, loop_now(s->loop)))
+	if (quota_pass(s->quota, &a->hold, (uint32_t)n, loop_now(s->loop)))
 		return true;
 	a->dropped++;
 	s->stats[TURN_STAT_RATE_DROPPED]++;

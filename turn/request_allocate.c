@@ -137,6 +137,12 @@ static void refuse_token(struct request *r)
 	reply_error(r, 508); /* RFC 8656 7.2 step 7 */
 }
 
+/* RFC 8489 10: the alternate is of the family that the request came by. */
+static bool has_alternate(const struct request *r)
+{
+	return r->s->conf->alternate.family == r->path->from.family;
+}
+
 static void refuse(struct request *r, unsigned code)
 {
 	static const struct {
@@ -161,16 +167,13 @@ static void refuse(struct request *r, unsigned code)
 			alarm_raise(ALARM_RELAY_QUOTA, "", ALARM_USUAL, rows[i].why);
 		}
 	}
-	reply_error(r, code);
+	reply_error(r, code == 508 && has_alternate(r) ? 300 : code); /* full: another box may have room */
 }
 
-/* RFC 8489 10: the alternate is of the family that the request came by. */
 static void refuse_drained(struct request *r)
 {
-	bool has_alternate = r->s->conf->alternate.family == r->path->from.family;
-
-	note_refused(r, "allocate", has_alternate ? "the box drains; sent to turn alternate-server" : "the box drains: turn drain");
-	reply_error(r, has_alternate ? 300 : 508);
+	note_refused(r, "allocate", has_alternate(r) ? "the box drains; sent to turn alternate-server" : "the box drains: turn drain");
+	reply_error(r, has_alternate(r) ? 300 : 508);
 }
 
 static int shell(struct request *r, struct allocation **out)

@@ -373,6 +373,19 @@ static void quotas(void **state)
 	c[2].password = c[3].password = "jul13t";
 	assert_int_equal(code(ask(&c[2], STUN_ALLOCATE, ALL(UDP))), 0);
 	assert_int_equal(code(ask(&c[3], STUN_ALLOCATE, ALL(UDP))), 508);
+	/* a full box names the one beside it; who is over a quota of his own is not sent there */
+	play.conf.alternate = peer;
+	struct stunmsg m = ask(&c[3], STUN_ALLOCATE, ALL(UDP));
+	assert_int_equal(m.error, 300);
+	assert_true(stunaddr_eq(&m.alternate, &peer));
+	play.conf.limits.allocations_user = 1;
+	for (unsigned i = 0; i < PLAY_WORKERS; i++)
+		turn_server_set(play.workers[i].server, &play.conf);
+	play.conf.limits.allocations = 0;
+	turn_server_set(play.workers[1].server, &play.conf);
+	assert_int_equal(code(ask(&c[3], STUN_ALLOCATE, ALL(UDP))), 486);
+	play.conf.limits.allocations_user = 2;
+	turn_server_set(play.workers[1].server, &play.conf);
 	assert_int_equal(play_refresh(&c[1], 0), 0);
 	assert_int_equal(code(ask(&c[3], STUN_ALLOCATE, ALL(UDP))), 0);
 }

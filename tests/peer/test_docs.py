@@ -57,7 +57,7 @@ class RelayRows(unittest.TestCase):
         with open(os.path.join(TOP, "docs", "architecture", "turn-rows.md"), encoding="utf-8") as f:
             rows = [line for line in f if line.startswith("| ")]
         sources = {}
-        for folder in ("turn", "lib/proto", "firmware/conf", "tests/peer"):
+        for folder in ("turn", "turn/xdp", "lib/proto", "firmware/conf", "tests/peer"):
             for name in os.listdir(os.path.join(TOP, folder)):
                 if name.endswith((".c", ".py")):
                     with open(os.path.join(TOP, folder, name), encoding="utf-8") as f:

@@ -17,6 +17,11 @@ class Case(PeerCase):
     def state(self, name):
         return [r for r in self.gh.records("show", "syslog") if r["name"] == name][0]
 
+    def reaches_gh_log(self, prefix):
+        """What a program says between gh-log's death and its new pipe goes to standard error only."""
+        self.marks(prefix, range(1))
+        return [r for r in self.gh.records("show", "log", "event=audit.setting", check=False) if "%s0@" % prefix in r["text"]]
+
     def alarm(self, name):
         return [r for r in self.gh.records("show", "alarms") if r["alarm"] == "SyslogServerUnreachable" and r["key"] == name]
 
@@ -76,6 +81,7 @@ class Streams(Case):
         self.tcp.kill()
         self.marks("spooled", range(4))
         self.gh.kill("gh-log")
+        wait_for("gh-conf's lines reach it again", lambda: self.reaches_gh_log("again"), 10)
         self.marks("second", range(4))
         wait_for("they wait", lambda: int(self.state("tcp")["waiting"]) >= 8, 10)
         self.gh.program.child.kill()  # the whole box

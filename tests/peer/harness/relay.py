@@ -102,6 +102,7 @@ class Relay(PeerCase):
 
 class StreamRelay(Relay):
     """With doors for TCP and TLS, IPv4 and IPv6."""
+    DOORS = 7
     SETTINGS = ("set turn listen-tcp v4 %s 3478" % SERVER, "set turn listen-tcp v6 %s 3478" % SERVER6,
                 "set turn listen-tls v4 %s 5349" % SERVER, "set turn listen-tls v6 %s 5349" % SERVER6,
                 "set turn listen-tls https %s 443" % SERVER, "set turn listen-udp v6 %s 3478" % SERVER6,
@@ -111,7 +112,7 @@ class StreamRelay(Relay):
     def build(cls):
         super().build()
         cls.echo6 = echo_peer(cls.place, PEER6)
-        wait_for("all doors are open", lambda: {int(r["doors"]) for r in cls.gh.records("show", "turn")} == {7}, 10)
+        wait_for("all doors are open", lambda: {int(r["doors"]) for r in cls.gh.records("show", "turn")} == {cls.DOORS}, 10)
 
     @classmethod
     def tls(cls, *alpn):
