@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PACKETS_A_TURN = 256, WRITE_BYTES = 64 << 10, VLAN_AT = 12, VLAN_BYTES = 4, VLAN_TYPE = 0x8100 };
+enum { PACKETS_A_TURN = 256, NAMES_TRIED = 100, WRITE_BYTES = 64 << 10, VLAN_AT = 12, VLAN_BYTES = 4, VLAN_TYPE = 0x8100 };
 enum { OUT_MAX = 2 * (PACKET_BYTES_MAX + WRITE_BYTES), DIRECTION_IN = 1, DIRECTION_OUT = 2 };
 
 /* ---- files ---- */
@@ -89,9 +89,12 @@ static int open_file(struct capture *c)
 
 	if (name[0])
 		(void)files_delete(&c->all->files, bytes_of(name)); /* the operator may have deleted it */
-	files_name(name, c->interface, c->began_wall_ms, c->number, ++c->part);
+	/* A name is taken when this program was started again within the second: its numbers begin anew. */
+	do {
+		files_name(name, c->interface, c->began_wall_ms, c->number, ++c->part);
+		c->file_fd = files_create(&c->all->files, name);
+	} while (c->file_fd == ERR_EXISTS && c->part < NAMES_TRIED);
 	snprintf(c->file, sizeof c->file, "%s", name);
-	c->file_fd = files_create(&c->all->files, c->file);
 	c->file_bytes = 0;
 	if (c->file_fd < 0)
 		return ERR_IO;
