@@ -78,6 +78,7 @@ class Tpm(unittest.TestCase):
         with Machine(self.disk) as machine:  # the disk alone
             machine.patience = 4
             machine.expect("cannot be used: its key is sealed to a TPM that is not in this machine")
+            machine.expect("^> ")
             machine.send("yes")
             machine.expect("Nothing was erased")
             machine.ends(120)
@@ -94,6 +95,7 @@ class Tpm(unittest.TestCase):
         with Chip(self.folder / "new") as new, Machine(self.disk, extra=new.arguments) as machine:  # its board was changed
             machine.patience = 4
             machine.expect("cannot be used: its key is sealed to a TPM")
+            machine.expect("^> ")
             machine.send("ERASE")
             machine.expect("^Erased")
             machine.ends(120)
