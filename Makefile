@@ -54,10 +54,13 @@ DIRS := lib/base \
 	sip-xmpp \
 	gateway/line \
 	gateway/proxy \
+	gateway/link \
 	turn \
 	turn/xdp \
 	core/im \
 	core/store \
+	core/files \
+	core/publish \
 	firmware/super \
 	firmware/keys \
 	firmware/conf \
@@ -70,6 +73,7 @@ DIRS := lib/base \
 	firmware/time \
 	firmware/pki \
 	firmware/dhcp \
+	firmware/dns \
 	firmware/ssh \
 	firmware/snmp \
 	image \

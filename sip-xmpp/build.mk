@@ -1,6 +1,6 @@
 # The parts of gh-xlate, a group of lines each.
 xlate_PURE := sip-xmpp/address.c sip-xmpp/error.c sip-xmpp/charset.c sip-xmpp/mime.c sip-xmpp/cpim.c \
-	sip-xmpp/imdn.c sip-xmpp/composing.c sip-xmpp/xmldoc.c sip-xmpp/xhtml.c sip-xmpp/stamp.c
+	sip-xmpp/imdn.c sip-xmpp/composing.c sip-xmpp/xmldoc.c sip-xmpp/xhtml.c
 xlate_SRCS := sip-xmpp/xlate.c sip-xmpp/service_features.c sip-xmpp/request_in.c sip-xmpp/request_out.c \
 	sip-xmpp/stanza_in.c sip-xmpp/stanza_out.c sip-xmpp/iq.c sip-xmpp/options.c $(xlate_PURE)
 
@@ -52,7 +52,7 @@ sip_session_test_LD := -levent_core $(proto_LD) $(SIP_LD)
 
 # Presence: the pure parts, and the subscriptions.
 pidf_PARTS := sip-xmpp/pres.c sip-xmpp/rpid.c sip-xmpp/pidf_read.c sip-xmpp/pidf_write.c
-pidf_SRCS := $(pidf_PARTS) sip-xmpp/stamp.c sip-xmpp/xmldoc.c
+pidf_SRCS := $(pidf_PARTS) sip-xmpp/xmldoc.c
 xlate_SRCS += $(pidf_PARTS) sip-xmpp/texts.c sip-xmpp/presence.c sip-xmpp/presence_store.c sip-xmpp/watch.c \
 	sip-xmpp/watch_notify.c sip-xmpp/notifier.c sip-xmpp/notify.c
 UNIT += sip-xmpp/pidf_test

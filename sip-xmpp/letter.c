@@ -1,12 +1,12 @@
 #include "letter.h"
 
 #include "base/err.h"
+#include "base/stamp.h"
 #include "charset.h"
 #include "composing.h"
 #include "cpim.h"
 #include "date.h"
 #include "mime.h"
-#include "stamp.h"
 #include "xhtml.h"
 
 enum { TEXT_MAX_BYTES = 4 * SIPMSG_MAX_BYTES };

@@ -4,12 +4,12 @@
 
 #include "base/err.h"
 #include "base/random.h"
+#include "base/stamp.h"
 #include "base/text.h"
 #include "composing.h"
 #include "cpim.h"
 #include "date.h"
 #include "proto/xmpp.h"
-#include "stamp.h"
 #include "xhtml.h"
 
 enum { HEADER_BYTES_MAX = 4096, CALL_ID_MAX_BYTES = 255 };

@@ -1,7 +1,7 @@
 #include "pidf.h"
 
 #include "base/err.h"
-#include "stamp.h"
+#include "base/stamp.h"
 #include "xmldoc.h"
 
 static const struct xml_limits limits = {

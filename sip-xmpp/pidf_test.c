@@ -3,7 +3,7 @@
 #include "pidf.h"
 
 #include "base/err.h"
-#include "stamp.h"
+#include "base/stamp.h"
 
 #include <setjmp.h>
 #include <signal.h>

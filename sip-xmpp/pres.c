@@ -1,11 +1,11 @@
 #include "pres.h"
 
 #include "base/err.h"
+#include "base/stamp.h"
 #include "base/wire.h"
 #include "base/text.h"
 #include "proto/jid.h"
 #include "proto/xmpp.h"
-#include "stamp.h"
 
 static const char *const show_names[] = { "", "chat", "away", "xa", "dnd" };
 _Static_assert(sizeof show_names / sizeof show_names[0] == PRES_SHOW_COUNT, "a name for each");

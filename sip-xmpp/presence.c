@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "run/service.h"
 #include "run/stats.h"
 #include "address.h"
 
@@ -579,8 +580,7 @@ static void fini(struct xlate *x)
 
 static void apply(struct xlate *x)
 {
-	if (!x->presence->is_loaded)
-		presence_store_up(x->presence);
+	presence_store_apply(x->presence, service_role_of(x->settings) != ROLE_EDGE);
 }
 
 static void up(struct xlate *x, enum prog peer)

@@ -123,6 +123,7 @@ struct presence {
 	uint32_t n_page;
 	struct buf load_after;  /* key of the last row that was read */
 	bool is_loaded;
+	bool is_kept; /* there is a gh-store in this box: not on an edge (system role), where subscriptions end with the program */
 	struct list again;      /* pairs to be probed */
 	uint32_t n_again;       /* at a time */
 	struct loop_timer again_timer;
@@ -282,6 +283,8 @@ void pair_clear_resources(struct pair *c);
 /* ---- presence_store.c ---- */
 void presence_store_init(struct presence *p);
 void presence_store_fini(struct presence *p);
+/* Settings have come; is_kept: subscriptions are kept in gh-store, from now on. */
+void presence_store_apply(struct presence *p, bool is_kept);
 void presence_store_up(struct presence *p);
 void pair_save(struct pair *c);                 /* soon */
 void pair_forget(struct pair *c);               /* its row goes */

@@ -295,7 +295,7 @@ static void on_save_timer(void *arg)
 
 static void save_soon(struct presence *p)
 {
-	if (!p->save_id && !loop_timer_is_set(&p->save_timer))
+	if (p->is_kept && !p->save_id && !loop_timer_is_set(&p->save_timer))
 		(void)loop_timer_set(p->x->loop, &p->save_timer, SAVE_WAIT_MS); /* the next change sets it */
 }
 
@@ -303,7 +303,7 @@ void pair_save(struct pair *c)
 {
 	struct presence *p = c->p;
 
-	if (c->is_line)
+	if (c->is_line || !p->is_kept)
 		return; /* gh-im says again who is online */
 	if (!list_is_linked(&c->unsaved))
 		list_add_tail(&p->unsaved, &c->unsaved);
@@ -315,7 +315,7 @@ void pair_forget(struct pair *c)
 	struct presence *p = c->p;
 
 	list_del(&c->unsaved);
-	if (!c->is_saved)
+	if (!c->is_saved || !p->is_kept)
 		return;
 	wire_put_str(&p->deletes, bytes_make(c->key, (size_t)c->xmpp_n + 1 + c->sip_n));
 	if (buf_failed(&p->deletes)) {
@@ -391,10 +391,48 @@ int presence_on_store_done(void *x, struct chan *from, const struct frame *f)
 	return 0;
 }
 
+/* Nothing of people stays on an edge. Who subscribed is told that there is no such subscription (RFC 6665 4.1.2.2: 481), and does it
+ * again; people here are asked for anew by their server's probes. */
+static void keep_nothing(struct presence *p)
+{
+	loop_timer_del(p->x->loop, &p->save_timer);
+	p->save_id = p->load_id = 0;
+	buf_clear(&p->saving);
+	buf_clear(&p->deletes);
+	p->n_deletes = 0;
+	LIST_EACH (it, &p->unsaved)
+		list_del(it);
+	if (!p->is_loaded)
+		loaded(p);
+}
+
+/* What there is by now is saved with what gh-store has. */
+static void keep_again(struct presence *p)
+{
+	size_t at = 0;
+
+	p->is_loaded = false;
+	for (struct pair *c; (c = map_next(&p->pairs, &at));)
+		pair_save(c);
+}
+
+void presence_store_apply(struct presence *p, bool is_kept)
+{
+	bool was_kept = p->is_kept;
+
+	p->is_kept = is_kept;
+	if (!is_kept)
+		keep_nothing(p);
+	else if (!was_kept)
+		keep_again(p);
+	if (!p->is_loaded)
+		presence_store_up(p);
+}
+
 void presence_store_up(struct presence *p)
 {
-	if (!p->x->settings)
-		return; /* loaded when they are here */
+	if (!p->x->settings || !p->is_kept)
+		return; /* loaded when they are here; never */
 	if (!p->is_loaded)
 		load_page(p);
 	else if (p->save_id)
@@ -442,6 +480,7 @@ void presence_probe_all(struct presence *p)
 
 void presence_store_init(struct presence *p)
 {
+	p->is_kept = true;
 	list_init(&p->unsaved);
 	list_init(&p->again);
 	buf_init(&p->saving, SAVE_BYTES);

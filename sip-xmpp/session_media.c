@@ -2,11 +2,11 @@
 
 #include "base/err.h"
 #include "base/random.h"
+#include "base/stamp.h"
 #include "base/text.h"
 #include "charset.h"
 #include "cpim.h"
 #include "proto/xmpp.h"
-#include "stamp.h"
 
 #include <stdio.h>
 

@@ -704,6 +704,34 @@ static void test_waits_for_store(void **state)
 	assert_int_equal(notify("active", NULL), 200);
 }
 
+/* There is no gh-store on an edge: subscriptions work at once, and end with the program; what stands when the box becomes another is kept. */
+static void test_edge(void **state)
+{
+	static const char other[] = "domain example.com certificate = c\nsip peer example.net action = allow\n";
+	struct settings *before;
+	unsigned line;
+
+	(void)state;
+	play_close(&p);
+	play_open(&p, "system role = edge\n");
+	assert_true(p.x.presence->is_loaded);
+	subscribed();
+	play_wait(&p, 3000);
+	assert_int_equal(p.n_rows, 0);
+	play_restart(&p, 1000);
+	assert_true(p.x.presence->is_loaded);
+	assert_int_equal(p.x.presence->watches.count, 0);
+	assert_int_equal(notify("active", NULL), 481);
+	subscribed();
+	before = p.settings;
+	assert_int_equal(settings_parse(bytes_of(other), &p.settings, &line), 0);
+	xlate_apply(&p.x, p.settings);
+	settings_free(before);
+	play_wait(&p, 6000);
+	assert_true(p.x.presence->is_loaded);
+	assert_int_equal(p.n_rows, 1);
+}
+
 static void test_limits(void **state)
 {
 	(void)state;
@@ -742,7 +770,7 @@ int main(void)
 		T(test_refresh), T(test_refresh_times), T(test_notify_shortens), T(test_no_refresh_without_server), T(test_lost_dialog), T(test_lost_dialog_of_unknown_state),
 		T(test_absent), T(test_back_off), T(test_online), T(test_offline), T(test_unsubscribe), T(test_unsubscribe_without_dialog),
 		T(test_unsubscribe_while_asking), T(test_ends), T(test_bad_notify), T(test_who_may), T(test_documents), T(test_notes_of_lync),
-		T(test_look), T(test_no_leak), T(test_restart), T(test_restart_is_no_storm), T(test_waits_for_store), T(test_limits),
+		T(test_look), T(test_no_leak), T(test_restart), T(test_restart_is_no_storm), T(test_waits_for_store), T(test_edge), T(test_limits),
 		T(test_presence_off),
 	};
 

@@ -6,7 +6,7 @@
 
 const char *const batch_stat_names[] = {
 	"turn.io.reads", "turn.io.in", "turn.io.writes", "turn.io.out", "turn.io.segmented", "turn.io.blocked", "turn.io.failed",
-	"turn.io.cut",
+	"turn.io.cut", "turn.kernel-drops",
 };
 _Static_assert(sizeof batch_stat_names / sizeof batch_stat_names[0] == BATCH_STAT_COUNT, "one name a counter");
 

@@ -14,6 +14,7 @@
 
 enum batch_stat {
 	BATCH_READS, BATCH_IN, BATCH_WRITES, BATCH_OUT, BATCH_SEGMENTED, BATCH_BLOCKED, BATCH_FAILED, BATCH_CUT,
+	BATCH_KERNEL_DROPS,
 	BATCH_STAT_COUNT
 };
 extern const char *const batch_stat_names[BATCH_STAT_COUNT];
@@ -29,7 +30,7 @@ void batch_prepare(int fd, int kernel_bytes);
 /* One datagram came on fd. False: no more of this socket (it has closed). */
 typedef bool (*batch_fn)(void *arg, int fd, const struct stunaddr *from, struct turn_packet *p);
 /* Reads once, at most `most` (up to BATCH_READ_MAX) messages. *drops: what the kernel says that it has dropped
- * on this socket, if it says; may be NULL. Returns how many messages came: fewer than `most`, and it is empty. */
+ * on this socket, before and now (the difference is counted); may be NULL. Returns how many messages came: fewer than `most`, and it is empty. */
 enum { BATCH_READ_MAX = 32 };
 unsigned batch_receive(struct batch *b, int fd, unsigned most, uint32_t *drops, batch_fn fn, void *arg);
 /* A copy of bytes that came in another way, in a room of the batch's: the engine may write around it, and it is not

@@ -91,7 +91,7 @@ static uint32_t rooms_for(struct batch *b, unsigned most)
 unsigned batch_receive(struct batch *b, int fd, unsigned most, uint32_t *drops, batch_fn fn, void *arg)
 {
 	const struct reader r = { fn, arg, fd };
-	uint32_t first = rooms_for(b, most);
+	uint32_t first = rooms_for(b, most), were = drops ? *drops : 0;
 	int n = recvmmsg(fd, b->messages + first, most, MSG_DONTWAIT, NULL);
 
 	b->stats[BATCH_READS]++;
@@ -108,5 +108,7 @@ unsigned batch_receive(struct batch *b, int fd, unsigned most, uint32_t *drops, 
 			goes_on = deliver(b, &r, &b->messages[i], &who, drops);
 		set_back(b, i);
 	}
+	if (drops)
+		b->stats[BATCH_KERNEL_DROPS] += *drops - were; /* the kernel counts in 32 bits, around */
 	return (unsigned)n;
 }

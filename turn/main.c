@@ -54,6 +54,7 @@ static int prepare(struct proc *p, void **program)
 	stats_register(&w->stream_stats, stream_stat_names, streams_stats(w->streams), STREAM_STAT_COUNT);
 	stats_register(&w->association_stats, association_stat_names, associations_stats(w->associations), ASSOCIATION_STAT_COUNT);
 	stats_register(&w->tcp_stats, tcp_stat_names, tcp_relay_stats(w->tcp), TCP_STAT_COUNT);
+	stats_register(&w->relay_stats, relay_stat_names, relays_stats(w->relays), RELAY_STAT_COUNT);
 	*program = w;
 	return 0;
 }

@@ -18,6 +18,9 @@ enum {
 	POOLS = 4,          /* UDP and TCP, IPv4 and IPv6 */
 };
 
+const char *const relay_stat_names[] = { "turn.ports-used" };
+_Static_assert(sizeof relay_stat_names / sizeof relay_stat_names[0] == RELAY_STAT_COUNT, "one name a counter");
+
 struct place { /* of a descriptor */
 	struct turn_relay *r;
 	void *owner;
@@ -34,8 +37,7 @@ struct relays {
 	struct place *places; /* by descriptor */
 	size_t n_places;
 	struct map by_port; /* struct turn_relay of UDP, that have an owner */
-	uint32_t used;
-	uint64_t dropped;
+	uint64_t stats[RELAY_STAT_COUNT];
 	uint64_t ports[POOLS][65536 / 64];
 };
 
@@ -56,7 +58,7 @@ static void hold(struct relays *s, const struct turn_relay *r)
 	if (is_held(s, r))
 		return;
 	*word_of(s, r) |= UINT64_C(1) << r->at.port % 64;
-	s->used++;
+	s->stats[RELAY_PORTS_USED]++;
 }
 
 static void let_go(struct relays *s, const struct turn_relay *r)
@@ -64,17 +66,17 @@ static void let_go(struct relays *s, const struct turn_relay *r)
 	if (!is_held(s, r))
 		return;
 	*word_of(s, r) &= ~(UINT64_C(1) << r->at.port % 64);
-	s->used--;
+	s->stats[RELAY_PORTS_USED]--;
+}
+
+uint64_t *relays_stats(struct relays *s)
+{
+	return s->stats;
 }
 
 uint32_t relays_used(const struct relays *s)
 {
-	return s->used;
-}
-
-uint64_t relays_dropped(const struct relays *s)
-{
-	return s->dropped;
+	return (uint32_t)s->stats[RELAY_PORTS_USED];
 }
 
 uint32_t relays_held(const struct relays *s)
@@ -134,10 +136,8 @@ static void on_event(struct relays *s, int fd, uint32_t events)
 		return;
 	drops = at->r->drops;
 	(void)batch_receive(s->batch, fd, READ_A_SOCKET, &drops, on_datagram, s); /* level-triggered: the rest comes */
-	if ((at = place_of(s, fd))) {
-		s->dropped += drops - at->r->drops; /* the kernel counts in 32 bits, around */
+	if ((at = place_of(s, fd)))
 		at->r->drops = drops;
-	}
 }
 
 static void on_ready(void *arg, unsigned events)

@@ -27,10 +27,13 @@ struct relays_conf {
 };
 
 enum { RELAY_TRIES_MAX = 128 }; /* ports tried for one allocation */
+enum relay_stat { RELAY_PORTS_USED, RELAY_STAT_COUNT };
+extern const char *const relay_stat_names[RELAY_STAT_COUNT];
 
 struct relays;
 struct relays *relays_new(struct loop *l, struct batch *b, const struct relays_hooks *h, void *arg);
 void relays_free(struct relays *s); /* after all were closed */
+uint64_t *relays_stats(struct relays *s);
 /* For those that are opened from now on. */
 void relays_set(struct relays *s, const struct relays_conf *c);
 
@@ -47,7 +50,5 @@ void relays_release(struct relays *s, struct turn_relay *r);
 /* Ports in use by the count and by the bitmap. */
 uint32_t relays_used(const struct relays *s);
 uint32_t relays_held(const struct relays *s);
-/* Datagrams that the kernel had no room for, of all sockets that were. */
-uint64_t relays_dropped(const struct relays *s);
 
 #endif

@@ -9,15 +9,6 @@ enum { RECORDS_MAX = 1000 };
 
 const char *const turn_transport_names[TURN_TRANSPORT_COUNT] = { "udp", "tcp", "tls", "dtls" };
 
-static uint64_t door_drops(const struct worker *w)
-{
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < TURN_DOORS_MAX; i++)
-		n += w->doors[i].drops;
-	return n;
-}
-
 /* show turn: one record a worker. The ports' two counts must agree (turn.md 5: ports lost over time). */
 static void show_turn(void *program, struct proc_ask *ask, const struct bytes *args, size_t n_args)
 {
@@ -41,7 +32,7 @@ static void show_turn(void *program, struct proc_ask *ask, const struct bytes *a
 	proc_record_int(ask, "ports-held", relays_held(w->relays));
 	proc_record_int(ask, "to-peer", (int64_t)stats[TURN_STAT_TO_PEER]);
 	proc_record_int(ask, "to-client", (int64_t)stats[TURN_STAT_TO_CLIENT]);
-	proc_record_int(ask, "kernel-drops", (int64_t)(door_drops(w) + relays_dropped(w->relays)));
+	proc_record_int(ask, "kernel-drops", (int64_t)batch_stats(w->batch)[BATCH_KERNEL_DROPS]);
 	proc_record_str(ask, "fast-path", w->fast ? "on" : w->fast_why[0] ? w->fast_why : "gh-xdp is not there");
 	proc_record_int(ask, "kernel-flows", (int64_t)stats[TURN_STAT_KERNEL_FLOWS]);
 	proc_record_int(ask, "kernel-packets", (int64_t)stats[TURN_STAT_KERNEL]);

@@ -80,7 +80,7 @@ struct worker {
 	unsigned n_maps;
 	char fast_why[FAST_WHY_BYTES];
 	struct log_limit refusals, failures, short_ends;
-	struct stats engine_stats, batch_stats, stream_stats, association_stats, tcp_stats;
+	struct stats engine_stats, batch_stats, stream_stats, association_stats, tcp_stats, relay_stats;
 };
 
 extern const struct turn_io worker_io;

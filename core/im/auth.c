@@ -5,15 +5,32 @@
 #include "run/session.h"
 #include "domain.h"
 #include "login.h"
+#include "session.h"
+
+#include <stdlib.h>
+
+static bool has_plain(const struct im *im, const struct login *l)
+{
+	(void)l;
+	return im->config.has_plain;
+}
+
+static bool has_oauth(const struct im *im, const struct login *l)
+{
+	(void)l;
+	return oauth_is_on(&im->oauth);
+}
 
 static const struct mechanism mechanisms[] = {
-	/* name                hash           plus   plain  first             known             final */
-	{ "SCRAM-SHA-256-PLUS", SCRAM_SHA256, true,  false, auth_scram_first, auth_scram_known, auth_scram_final },
-	{ "SCRAM-SHA-256",      SCRAM_SHA256, false, false, auth_scram_first, auth_scram_known, auth_scram_final },
-	{ "SCRAM-SHA-1-PLUS",   SCRAM_SHA1,   true,  false, auth_scram_first, auth_scram_known, auth_scram_final },
-	{ "SCRAM-SHA-1",        SCRAM_SHA1,   false, false, auth_scram_first, auth_scram_known, auth_scram_final },
-	{ "PLAIN",              SCRAM_SHA256, false, true,  auth_plain_first, auth_plain_known, NULL },
+	/* name                hash           plus   plain  is_on      first             known             final */
+	{ "SCRAM-SHA-256-PLUS", SCRAM_SHA256, true,  false, NULL,      auth_scram_first, auth_scram_known, auth_scram_final },
+	{ "SCRAM-SHA-256",      SCRAM_SHA256, false, false, NULL,      auth_scram_first, auth_scram_known, auth_scram_final },
+	{ "SCRAM-SHA-1-PLUS",   SCRAM_SHA1,   true,  false, NULL,      auth_scram_first, auth_scram_known, auth_scram_final },
+	{ "SCRAM-SHA-1",        SCRAM_SHA1,   false, false, NULL,      auth_scram_first, auth_scram_known, auth_scram_final },
+	{ "PLAIN",              SCRAM_SHA256, false, true,  has_plain, auth_plain_first, auth_plain_known, NULL },
+	{ "OAUTHBEARER",        SCRAM_SHA256, false, true,  has_oauth, auth_oauth_first, NULL,             auth_oauth_final },
 };
+static const struct mechanism by_token = { .name = "HT", .is_on = fast_is_possible, .first = auth_fast_first };
 
 static const struct mechanism *mechanism_of(struct bytes name)
 {
@@ -21,6 +38,11 @@ static const struct mechanism *mechanism_of(struct bytes name)
 		if (bytes_eq_str(name, mechanisms[i].name))
 			return &mechanisms[i];
 	return NULL;
+}
+
+static const struct mechanism *token_mechanism(struct login *l, struct bytes name)
+{
+	return hashed_token_find(name, &l->kind) ? NULL : &by_token;
 }
 
 /* ---- from gh-access ---- */
@@ -52,13 +74,16 @@ static void begin(struct im *im, struct login *l, const struct mechanism *m, str
 {
 	if (!l->domain || !domain_of(im, bytes_of(l->domain))) {
 		login_fail(im, l, "not-authorized");
-	} else if (!m || (m->is_plain && !im->config.has_plain)) {
+	} else if (!m || (m->is_on && !m->is_on(im, l))) {
 		login_fail(im, l, "invalid-mechanism");
 	} else if (m->is_plain && !(l->flags & AUTH_TLS)) {
 		login_fail(im, l, "encryption-required");
+	} else if (m == &by_token && !im->has_box_secret) {
+		login_fail(im, l, "temporary-auth-failure"); /* gh-store is not there yet: the token may be good */
 	} else {
 		l->mechanism = m;
-		scram_server_init(&l->scram, m->hash, m->is_plus, l->n_bindings > 0);
+		if (m != &by_token)
+			scram_server_init(&l->scram, m->hash, m->is_plus, l->n_bindings > 0);
 		if (l->flags & AUTH_HAS_INITIAL)
 			m->first(im, l, initial);
 		else
@@ -85,12 +110,13 @@ int auth_on_start(void *program, struct chan *from, const struct frame *f)
 	l->flags = flags;
 	read_bindings(l, &w);
 	l->domain = login_dup(wire_str(&w));
-	(void)wire_str(&w); /* the peer's address: gh-access logs it */
+	l->address = login_dup(wire_str(&w));
+	fast_read_wishes(l, &w);
 	if (wire_end(&w)) {
 		login_free(im, l);
 		return ERR_SYNTAX;
 	}
-	begin(im, l, mechanism_of(mechanism), initial);
+	begin(im, l, flags & AUTH_FAST ? token_mechanism(l, mechanism) : mechanism_of(mechanism), initial);
 	arena_reset(&im->arena);
 	return 0;
 }
@@ -135,7 +161,52 @@ struct bytes auth_of(const struct im *im, uint64_t conn)
 {
 	const struct login *l = login_of(im, conn);
 
-	return l && l->state == LOGIN_OK ? bytes_of(l->jid) : BYTES_NONE;
+	return l && l->state == LOGIN_OK && !l->is_revoked ? bytes_of(l->jid) : BYTES_NONE;
+}
+
+void auth_hand_over(struct im *im, uint64_t conn, struct session *s)
+{
+	struct login *l = login_of(im, conn);
+
+	free(s->app);
+	free(s->client);
+	s->app = l ? l->app : NULL;
+	s->client = l ? l->client : NULL;
+	if (l)
+		l->app = l->client = NULL;
+}
+
+/* Its proof will fit no more. */
+static void drop_verifier(struct login *l, unsigned i)
+{
+	struct scram_verifier *v = &l->verifiers[i];
+
+	random_bytes(v->stored_key, sizeof v->stored_key);
+	random_bytes(v->server_key, sizeof v->server_key);
+}
+
+void auth_revoke_app(struct im *im, struct bytes jid, struct bytes label)
+{
+	size_t at = 0;
+
+	for (struct login *l; (l = map_next(&im->logins, &at));) {
+		if (!l->jid || !bytes_eq_str(jid, l->jid))
+			continue;
+		if (l->app && (!label.n || bytes_eq_str(label, l->app)))
+			l->is_revoked = true;
+		for (unsigned i = 1; i < l->n_verifiers; i++)
+			if (!label.n || bytes_eq_str(label, l->labels[i]))
+				drop_verifier(l, i);
+	}
+}
+
+void auth_revoke_client(struct im *im, struct bytes jid, struct bytes client)
+{
+	size_t at = 0;
+
+	for (struct login *l; (l = map_next(&im->logins, &at));)
+		if (l->jid && l->client && bytes_eq_str(jid, l->jid) && bytes_eq_str(client, l->client))
+			l->is_revoked = true;
 }
 
 void auth_forget(struct im *im, uint64_t conn)

@@ -9,6 +9,14 @@
 /* Bare JID of a stream that has logged in and has no session yet; empty otherwise. */
 struct bytes auth_of(const struct im *im, uint64_t conn);
 void auth_forget(struct im *im, uint64_t conn);
+/* The session gets from the stream's login what it came by: s->app, s->client. */
+struct session;
+void auth_hand_over(struct im *im, uint64_t conn, struct session *s);
+/* Logins under way with an application password that is deleted now come to nothing; label empty: all of
+ * the account's. */
+void auth_revoke_app(struct im *im, struct bytes jid, struct bytes label);
+/* So do those of a client whose tokens are revoked. */
+void auth_revoke_client(struct im *im, struct bytes jid, struct bytes client);
 /* A login that waited for its user (its node in user->openers) goes on. */
 void auth_open_waiting(struct im *im, struct list *node, struct user *u);
 

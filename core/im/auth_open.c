@@ -30,6 +30,7 @@ static void opened(struct im *im, struct login *l, struct session *s)
 {
 	struct chan *c = login_chan(im, l);
 
+	auth_hand_over(im, l->conn, s);
 	if (l->session_flags & SESSION_CARBONS)
 		s->bits |= SESSION_HAS_CARBONS;
 	if (l->session_flags & SESSION_CSI_INACTIVE)
@@ -52,6 +53,10 @@ static void open_now(struct im *im, struct login *l, struct user *u)
 	const struct session_wish w = { l->conn, l->door_prog, l->door, bytes_of(l->resource), bytes_of(l->tag) };
 	struct session *s;
 
+	if (l->is_revoked) {
+		refuse_session(im, l, STANZA_NOT_AUTHORIZED, "What it logged in with is gone");
+		return;
+	}
 	if (u->state != USER_READY) {
 		refuse_session(im, l, u->state == USER_NONE ? STANZA_NOT_AUTHORIZED : STANZA_INTERNAL_SERVER_ERROR, "");
 		return;

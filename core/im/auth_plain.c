@@ -1,4 +1,4 @@
-/* PLAIN (RFC 4616), checked against the SCRAM verifier. */
+/* PLAIN (RFC 4616), checked against the SCRAM verifiers. */
 #include "login.h"
 
 /* authzid NUL authcid NUL passwd */
@@ -24,11 +24,12 @@ void auth_plain_first(struct im *im, struct login *l, struct bytes in)
 void auth_plain_known(struct im *im, struct login *l)
 {
 	struct bytes password = bytes_make(l->password.p, l->password.n);
-	bool fits = scram_check_password(l->mechanism->hash, &l->verifier, password);
+	size_t which = 0;
+	bool fits = scram_check_password(l->mechanism->hash, l->verifiers, l->n_verifiers, password, &which);
 
 	secret_fini(&l->password);
 	if (fits && !l->is_unknown)
-		login_succeed(im, l, BYTES_NONE);
+		login_succeed(im, l, l->labels[which], BYTES_NONE);
 	else
 		login_fail(im, l, "not-authorized");
 }

@@ -31,7 +31,7 @@ void auth_scram_known(struct im *im, struct login *l)
 
 	buf_init(&b, MESSAGE_MAX_BYTES);
 	random_hex(nonce, SCRAM_NONCE_BYTES);
-	int rc = scram_server_challenge(&l->scram, &l->verifier, nonce, &b);
+	int rc = scram_server_challenge(&l->scram, l->verifiers, nonce, &b);
 	if (rc) {
 		login_fail_by(im, l, rc);
 	} else {
@@ -41,26 +41,21 @@ void auth_scram_known(struct im *im, struct login *l)
 	buf_fini(&b);
 }
 
-static struct bytes binding_of(const struct login *l)
-{
-	for (unsigned i = 0; i < l->n_bindings; i++)
-		if (strcmp(l->bindings[i].type, l->cb_type) == 0)
-			return bytes_make(l->bindings[i].data, l->bindings[i].n);
-	return BYTES_NONE;
-}
-
 void auth_scram_final(struct im *im, struct login *l, struct bytes in)
 {
-	struct bytes cb = l->mechanism->is_plus ? binding_of(l) : BYTES_NONE;
+	struct bytes cb = l->mechanism->is_plus ? login_binding(l, l->cb_type) : BYTES_NONE;
+	size_t which = 0;
+	int rc = ERR_AUTH;
 	struct buf b;
 
 	buf_init(&b, MESSAGE_MAX_BYTES);
-	int rc = l->mechanism->is_plus && !cb.n ? ERR_AUTH : scram_server_final(&l->scram, &l->verifier, in, cb, &b);
+	if (!l->mechanism->is_plus || cb.n)
+		rc = scram_server_final(&l->scram, l->verifiers, l->n_verifiers, in, cb, &b, &which);
 	if (!rc && l->is_unknown)
 		rc = ERR_AUTH;
 	if (rc)
 		login_fail_by(im, l, rc);
 	else
-		login_succeed(im, l, buf_bytes(&b));
+		login_succeed(im, l, l->labels[which], buf_bytes(&b));
 	buf_fini(&b);
 }

@@ -173,6 +173,65 @@ static void each_mechanism(void **state)
 	play_close(&p);
 }
 
+/* The challenge is the same whichever password the client has; each fits, and no other's. */
+static void application_passwords(void **state)
+{
+	struct play p;
+
+	(void)state;
+	play_open(&p, "");
+	play_store_app(&p.store, "alice@a.example", "laptop", "of the laptop");
+	play_store_app(&p.store, "alice@a.example", "phone", "of the phone");
+	play_store_app(&p.store, "bob@a.example", "phone", "of bob");
+	for (int m = 0; m < 4; m++) {
+		assert_int_equal(scram(&p, by(m, "alice", PLAY_PASSWORD))->answer, MSG_AUTH_OK);
+		assert_int_equal(scram(&p, by(m, "alice", "of the laptop"))->answer, MSG_AUTH_OK);
+		assert_int_equal(scram(&p, by(m, "alice", "of the phone"))->answer, MSG_AUTH_OK);
+		assert_failed(scram(&p, by(m, "alice", "of bob")), "not-authorized");
+	}
+	assert_int_equal(plain(&p, BYTES("\0alice\0of the phone"), AUTH_TLS)->answer, MSG_AUTH_OK);
+	assert_failed(plain(&p, BYTES("\0alice\0of bob"), AUTH_TLS), "not-authorized");
+	assert_int_equal(im_stats[STAT_AUTH_FAILED], 5);
+	play_close(&p);
+}
+
+static void only_application_passwords_outside(void **state)
+{
+	const struct bytes own = BYTES("\0alice\0open sesame"), phone = BYTES("\0alice\0of the phone");
+	const uint8_t outside = AUTH_TLS | AUTH_OUTSIDE;
+	struct play p;
+
+	(void)state;
+	play_open(&p, "im login-outside = app-password\n");
+	play_store_app(&p.store, "alice@a.example", "phone", "of the phone");
+	assert_int_equal(plain(&p, own, AUTH_TLS)->answer, MSG_AUTH_OK);
+	assert_int_equal(plain(&p, phone, AUTH_TLS)->answer, MSG_AUTH_OK);
+	assert_int_equal(plain(&p, phone, outside)->answer, MSG_AUTH_OK);
+	assert_failed(plain(&p, own, outside), "not-authorized");
+	play_close(&p);
+	play_open(&p, "");
+	assert_int_equal(plain(&p, own, outside)->answer, MSG_AUTH_OK);
+	play_close(&p);
+}
+
+/* gh-store dies between its answers: what it says again counts once. */
+static void application_passwords_of_a_store_that_dies(void **state)
+{
+	struct play p;
+
+	(void)state;
+	play_open(&p, "");
+	play_store_app(&p.store, "alice@a.example", "phone", "of the phone");
+	p.store.slow_ops = 1u << STORE_AUTH_GET;
+	struct client *c = plain(&p, BYTES("\0alice\0of the phone"), AUTH_TLS);
+	store_leave(&p);
+	p.store.slow_ops = 0;
+	store_join(&p);
+	play_run(&p);
+	assert_int_equal(c->answer, MSG_AUTH_OK);
+	play_close(&p);
+}
+
 static void without_an_initial_response(void **state)
 {
 	struct play p;
@@ -425,6 +484,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_mechanism),
+		cmocka_unit_test(application_passwords),
+		cmocka_unit_test(only_application_passwords_outside),
+		cmocka_unit_test(application_passwords_of_a_store_that_dies),
 		cmocka_unit_test(without_an_initial_response),
 		cmocka_unit_test(a_wrong_password),
 		cmocka_unit_test(a_user_who_does_not_exist),

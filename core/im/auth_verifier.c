@@ -6,10 +6,51 @@
 #include "ask.h"
 #include "login.h"
 
+#include <stdlib.h>
+
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
 enum { FAKE_SALT_BYTES = 16 };
+
+static void free_verifiers(struct scram_verifier *v, unsigned n)
+{
+	if (v)
+		secret_wipe(v, n * sizeof *v);
+	free(v);
+}
+
+void login_forget_verifiers(struct login *l)
+{
+	free_verifiers(l->verifiers, l->n_verifiers);
+	free(l->labels);
+	l->verifiers = NULL;
+	l->labels = NULL;
+	l->n_verifiers = 0;
+}
+
+/* Copied when they grow: realloc would leave keys behind. */
+static int add_verifier(struct login *l, const struct scram_verifier *v, struct bytes label)
+{
+	unsigned n = l->n_verifiers;
+	struct scram_verifier *more = calloc(n + 1u, sizeof *more);
+	char(*labels)[STORE_APP_LABEL_MAX + 1] = realloc(l->labels, (n + 1u) * sizeof *labels);
+
+	if (labels)
+		l->labels = labels;
+	if (!more || !labels) {
+		free(more);
+		return ERR_NOMEM;
+	}
+	if (n)
+		memcpy(more, l->verifiers, n * sizeof *more);
+	more[n] = *v;
+	login_copy(labels[n], sizeof labels[n], label);
+	free_verifiers(l->verifiers, n);
+	l->verifiers = more;
+	l->n_verifiers = (uint8_t)(n + 1);
+	return 0;
+}
 
 /* Always the same for the same name and hash, and like a real one (RFC 5802 9): real accounts have a
  * salt of their own for each hash. */
@@ -31,20 +72,36 @@ static void fake_verifier(struct im *im, const struct login *l, struct scram_ver
 	random_bytes(v->server_key, sizeof v->server_key);
 }
 
+static int add_fake(struct im *im, struct login *l)
+{
+	struct scram_verifier v;
+
+	fake_verifier(im, l, &v);
+	return add_verifier(l, &v, BYTES_NONE);
+}
+
 static void on_verifier(struct im *im, struct ask *a, struct wire *w)
 {
 	struct login *l = login_of(im, a->number);
-	uint32_t iterations = wire_u32(w);
-	struct bytes salt = wire_bytes(w), stored = wire_bytes(w), server = wire_bytes(w);
+	struct scram_verifier v = { .iterations = wire_u32(w) };
+	struct bytes salt = wire_bytes(w), stored = wire_bytes(w), server = wire_bytes(w), label = wire_str(w);
 
-	if (!l || wire_failed(w) || salt.n > SCRAM_SALT_MAX || stored.n > SCRAM_DIGEST_MAX || server.n > SCRAM_DIGEST_MAX)
+	if (!l || l->state != LOGIN_LOOKUP || wire_failed(w) || salt.n > SCRAM_SALT_MAX || stored.n > SCRAM_DIGEST_MAX ||
+	    server.n > SCRAM_DIGEST_MAX || label.n > STORE_APP_LABEL_MAX)
 		return;
-	l->verifier.iterations = iterations;
-	l->verifier.salt_n = (uint8_t)salt.n;
-	memcpy(l->verifier.salt, salt.p, salt.n);
-	memcpy(l->verifier.stored_key, stored.p, stored.n);
-	memcpy(l->verifier.server_key, server.p, server.n);
-	l->is_unknown = false;
+	if (!label.n)
+		login_forget_verifiers(l); /* it comes first: also when the ask is sent again */
+	else if (!l->n_verifiers || l->n_verifiers > STORE_APPS_MAX)
+		return;
+	v.salt_n = (uint8_t)salt.n;
+	memcpy(v.salt, salt.p, salt.n);
+	memcpy(v.stored_key, stored.p, stored.n);
+	memcpy(v.server_key, server.p, server.n);
+	if (add_verifier(l, &v, label))
+		im_stats[STAT_NO_MEMORY]++;
+	else
+		l->is_unknown = false;
+	secret_wipe(&v, sizeof v);
 }
 
 static void on_looked_up(struct im *im, struct ask *a, int rc)
@@ -57,9 +114,10 @@ static void on_looked_up(struct im *im, struct ask *a, int rc)
 		login_fail(im, l, "temporary-auth-failure");
 		return;
 	}
-	if (l->is_unknown)
-		fake_verifier(im, l, &l->verifier);
-	l->mechanism->known(im, l);
+	if (l->is_unknown && add_fake(im, l))
+		login_fail_by(im, l, ERR_NOMEM);
+	else
+		l->mechanism->known(im, l);
 }
 
 void login_look_up(struct im *im, struct login *l)
@@ -79,8 +137,9 @@ static void on_secret(struct im *im, struct ask *a, struct wire *w)
 	struct bytes v = wire_bytes(w);
 
 	(void)a;
-	if (!wire_failed(w))
-		(void)secret_set(&im->secret, v); /* without memory the one of this life stays */
+	/* Without memory the one of this life stays. */
+	if (!wire_failed(w) && secret_set(&im->secret, v) == 0)
+		im->has_box_secret = true;
 }
 
 void auth_ask_secret(struct im *im)

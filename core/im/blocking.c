@@ -4,6 +4,7 @@
 #include "proto/xmpp.h"
 #include "ask.h"
 #include "presence.h"
+#include "report.h"
 
 #include <stdlib.h>
 
@@ -94,6 +95,7 @@ static bool read_items(struct im *im, const struct iq *q, struct bytes **out, ui
 		if (!*out || *n == BLOCKS_MAX || !xml_is(i, "item", NS_BLOCKING) || jid_parse(xml_attr(i, "jid"), &im->arena, &j))
 			return false;
 		(*out)[(*n)++] = arena_dup(&im->arena, j.full);
+		report_take(im, q, i, j.full);
 	}
 	return *out != NULL;
 }

@@ -165,6 +165,28 @@ static void refuses_nonsense(void **state)
 	play_close(&p);
 }
 
+/* XEP-0377: counted, whatever else the request has. */
+static void whom_one_blocks_one_may_report(void **state)
+{
+	struct play p;
+
+	(void)state;
+	play_open(&p, "");
+	struct client *alice = client_online(&p, "alice", "desk", 0);
+	uint64_t before = im_stats[STAT_REPORTS];
+	client_send(alice, "<iq type='set' id='b'><block xmlns='urn:xmpp:blocking'><item jid='x@b.example'>"
+			   "<report xmlns='urn:xmpp:reporting:1' reason='urn:xmpp:reporting:spam'><text>secret words</text></report></item>"
+			   "<item jid='y@b.example'/></block></iq>");
+	assert_has(client_got(alice), "type='result'");
+	assert_int_equal(im_stats[STAT_REPORTS], before + 1);
+	assert_int_equal(p.im.n_reports, 1);
+	for (int i = 0; i < 300; i++)
+		client_send(alice, "<iq type='set' id='b'><block xmlns='urn:xmpp:blocking'><item jid='x@b.example'>"
+				   "<report xmlns='urn:xmpp:reporting:1' reason='urn:xmpp:reporting:abuse'/></item></block></iq>");
+	assert_int_equal(p.im.n_reports, 200);
+	play_close(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,6 +194,7 @@ int main(void)
 		cmocka_unit_test(is_pushed_to_all_who_asked),
 		cmocka_unit_test(fits_by_four_forms),
 		cmocka_unit_test(is_kept),
+		cmocka_unit_test(whom_one_blocks_one_may_report),
 		cmocka_unit_test(refuses_nonsense),
 	};
 

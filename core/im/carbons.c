@@ -1,5 +1,6 @@
 #include "carbons.h"
 
+#include "archive.h"
 #include "proto/xmpp.h"
 
 bool carbons_is_eligible(enum stanza_type type, uint32_t facts)
@@ -14,7 +15,7 @@ bool carbons_is_eligible(enum stanza_type type, uint32_t facts)
 }
 
 /* A copy inside has the content namespace of clients written out. */
-static void put_copy(struct buf *b, const struct item *it, struct bytes bare, struct bytes full, const char *name)
+static void put_copy(const struct im *im, struct buf *b, const struct item *it, struct bytes bare, struct bytes full, const char *name)
 {
 	static const size_t tag = sizeof "<message" - 1;
 
@@ -24,7 +25,9 @@ static void put_copy(struct buf *b, const struct item *it, struct bytes bare, st
 	buf_put_str(b, it->e.type == TYPE_CHAT ? " type='chat'><" : "><");
 	buf_put_str(b, name);
 	buf_put_str(b, " xmlns='" NS_CARBONS "'><forwarded xmlns='" NS_FORWARD "'><message xmlns='" NS_CLIENT "'");
-	buf_put_bytes(b, bytes_skip(it->e.stanza, tag));
+	/* The sender's own clients learn where it is archived (XEP-0313 3.5). */
+	if (!it->archive_id || !archive_put_stamped(im, b, bytes_skip(it->e.stanza, tag), bare, it->archive_id))
+		buf_put_bytes(b, bytes_skip(it->e.stanza, tag));
 	buf_put_str(b, "</forwarded></");
 	buf_put_str(b, name);
 	buf_put_str(b, "></message>");
@@ -33,7 +36,7 @@ static void put_copy(struct buf *b, const struct item *it, struct bytes bare, st
 static void copy(struct im *im, struct session *to, const struct item *it, const char *name)
 {
 	buf_clear(&im->out);
-	put_copy(&im->out, it, session_bare(to), session_full(to), name);
+	put_copy(im, &im->out, it, session_bare(to), session_full(to), name);
 	if (buf_failed(&im->out))
 		return;
 	im_stats[STAT_CARBONS]++;

@@ -5,8 +5,11 @@
 #include "base/text.h"
 #include "proto/scram.h"
 #include "sip/digest.h"
+#include "app_password.h"
 #include "ask.h"
 #include "domain.h"
+#include "report.h"
+#include "rooms.h"
 #include "session.h"
 #include "sm.h"
 #include "user.h"
@@ -15,16 +18,18 @@
 
 enum { SALT_BYTES = 16, LIST_PAGE = 1000 };
 
-static void on_done(struct im *im, struct ask *a, int rc)
+static const char *text_of(int rc)
 {
-	static const char *const texts[] = { "there is such an account already", "there is no such account" };
-
-	(void)im;
-	proc_done(a->arg, rc, rc == ERR_EXISTS ? texts[0] : rc == ERR_NOT_FOUND ? texts[1] : rc ? err_text(rc) : "");
+	return rc == ERR_EXISTS ? "there is such an account already" : rc == ERR_NOT_FOUND ? "there is no such account" : rc ? err_text(rc) : "";
 }
 
-/* The account named by the first argument, on a domain of ours; in the arena. */
-static int account(struct im *im, struct proc_ask *ask, const struct bytes *args, size_t n, size_t want, struct bytes *out)
+static void on_done(struct im *im, struct ask *a, int rc)
+{
+	(void)im;
+	proc_done(a->arg, rc, text_of(rc));
+}
+
+int command_account(struct im *im, struct proc_ask *ask, const struct bytes *args, size_t n, size_t want, struct bytes *out)
 {
 	struct jid j;
 	const char *why = NULL;
@@ -35,6 +40,8 @@ static int account(struct im *im, struct proc_ask *ask, const struct bytes *args
 		why = "the account must be name@domain";
 	else if (!domain_of(im, jid_domain(&j)))
 		why = "this domain does not live here: set domain DOMAIN certificate NAME";
+	else if (rooms_host(im, jid_domain(&j)))
+		why = "this domain is one of rooms (im rooms DOMAIN service): nobody has an account there";
 	if (why) {
 		proc_done(ask, ERR_RANGE, why);
 		arena_reset(&im->arena);
@@ -64,8 +71,7 @@ static void put_digest(struct buf *b, enum digest_algorithm a, const struct dige
 	wire_put_bytes(b, BYTES_NONE);
 }
 
-/* For SIP clients (RFC 3261 22): SHA-256, and MD5 only where an administrator wants it. */
-static int make_digests(const struct im *im, struct bytes jid, struct bytes password, struct digest_ha1 *out, int *n)
+int command_digests(const struct im *im, struct bytes jid, struct bytes password, struct digest_ha1 out[static DIGEST_ALGORITHM_COUNT], int *n)
 {
 	struct jid j = jid_of_normal(jid);
 	int rc = 0;
@@ -86,6 +92,39 @@ static struct buf *begin_account(struct im *im, struct bytes jid, uint8_t mode)
 	return b;
 }
 
+/* What must be done for an account once gh-store has changed it. */
+struct change {
+	struct proc_ask *ask;
+	size_t jid_n;
+	uint8_t jid[];
+};
+
+/* NULL: the command has been answered. */
+static struct change *change_new(struct proc_ask *ask, struct bytes jid)
+{
+	struct change *c = malloc(sizeof *c + jid.n);
+
+	if (!c) {
+		proc_done(ask, ERR_NOMEM, err_text(ERR_NOMEM));
+		return NULL;
+	}
+	c->ask = ask;
+	c->jid_n = jid.n;
+	memcpy(c->jid, jid.p, jid.n);
+	return c;
+}
+
+/* A new password takes the application passwords along. */
+static void on_put(struct im *im, struct ask *a, int rc)
+{
+	struct change *c = a->arg;
+
+	if (!rc)
+		app_password_revoked(im, bytes_make(c->jid, c->jid_n), BYTES_NONE);
+	proc_done(c->ask, rc, text_of(rc));
+	free(c);
+}
+
 static void put_account(struct im *im, struct proc_ask *ask, const struct bytes *args, size_t n, uint8_t mode)
 {
 	struct scram_verifier v[SCRAM_HASH_COUNT];
@@ -95,7 +134,7 @@ static void put_account(struct im *im, struct proc_ask *ask, const struct bytes 
 	uint8_t salt[SALT_BYTES];
 	int rc = 0;
 
-	if (account(im, ask, args, n, 2, &jid))
+	if (command_account(im, ask, args, n, 2, &jid))
 		return;
 	if (!args[1].n || scram_saslprep(args[1], &im->arena, &password)) {
 		proc_done(ask, ERR_SYNTAX, "this password cannot be used (RFC 8265 4.2)");
@@ -108,10 +147,13 @@ static void put_account(struct im *im, struct proc_ask *ask, const struct bytes 
 					 im->config.scram_iterations, &v[h]);
 	}
 	if (!rc)
-		rc = make_digests(im, jid, password, ha1, &n_digests);
-	if (rc) {
+		rc = command_digests(im, jid, password, ha1, &n_digests);
+	struct change *c = NULL;
+	if (rc)
 		proc_done(ask, rc, err_text(rc));
-	} else {
+	else
+		c = change_new(ask, jid);
+	if (c) {
 		user_forget(im, jid);
 		struct buf *b = begin_account(im, jid, mode);
 		wire_put_u8(b, (uint8_t)(SCRAM_HASH_COUNT + n_digests));
@@ -119,7 +161,7 @@ static void put_account(struct im *im, struct proc_ask *ask, const struct bytes 
 			put_verifier(b, (enum scram_hash)h, &v[h]);
 		for (int h = 0; h < n_digests; h++)
 			put_digest(b, (enum digest_algorithm)h, &ha1[h]);
-		ask_send_free(im, NULL, on_done, ask, 0);
+		ask_send_free(im, NULL, on_put, c, 0);
 	}
 	secret_wipe(v, sizeof v);
 	secret_wipe(ha1, sizeof ha1);
@@ -192,7 +234,7 @@ static void user_import(void *program, struct proc_ask *ask, const struct bytes 
 	enum scram_hash hash;
 	struct bytes jid;
 
-	if (account(im, ask, args, n, 2, &jid))
+	if (command_account(im, ask, args, n, 2, &jid))
 		return;
 	user_forget(im, jid);
 	struct buf *b = begin_account(im, jid, STORE_ACCOUNT_NEW);
@@ -211,12 +253,22 @@ static void user_import(void *program, struct proc_ask *ask, const struct bytes 
 	arena_reset(&im->arena);
 }
 
+static void on_deleted(struct im *im, struct ask *a, int rc)
+{
+	struct change *c = a->arg;
+
+	if (!rc)
+		upload_forget(im, bytes_make(c->jid, c->jid_n));
+	proc_done(c->ask, rc, text_of(rc));
+	free(c);
+}
+
 static void user_delete(void *program, struct proc_ask *ask, const struct bytes *args, size_t n)
 {
 	struct im *im = program;
 	struct bytes jid;
 
-	if (account(im, ask, args, n, 1, &jid))
+	if (command_account(im, ask, args, n, 1, &jid))
 		return;
 	struct user *u = user_find(im, jid);
 	if (u) {
@@ -227,8 +279,11 @@ static void user_delete(void *program, struct proc_ask *ask, const struct bytes 
 		user_unpin(im, u);
 		user_forget(im, jid);
 	}
-	wire_put_str(ask_begin(im, STORE_ACCOUNT_DEL), jid);
-	ask_send_free(im, NULL, on_done, ask, 0);
+	struct change *c = change_new(ask, jid);
+	if (c) {
+		wire_put_str(ask_begin(im, STORE_ACCOUNT_DEL), jid);
+		ask_send_free(im, NULL, on_deleted, c, 0);
+	}
 	arena_reset(&im->arena);
 }
 
@@ -313,6 +368,7 @@ static void record_session(struct proc_ask *ask, const struct session *s)
 	proc_record_str(ask, "presence", session_is_available(s) ? "available" : "unavailable");
 	proc_record_int(ask, "priority", s->priority);
 	proc_record_str(ask, "management", !s->sm ? "off" : s->sm->is_resumable ? "resumable" : "on");
+	proc_record_str(ask, "app-password", s->app ? s->app : "");
 	proc_record_int(ask, "queued", s->queue_n);
 	proc_record_str(ask, "door", prog_name((enum prog)s->door_prog));
 	proc_record_int(ask, "worker", s->door);
@@ -351,8 +407,19 @@ const struct proc_command im_commands[] = {
 	{ "user passwd", user_passwd },
 	{ "user import", user_import },
 	{ "user delete", user_delete },
+	{ "user app-password add", user_app_add },
+	{ "user app-password list", user_app_list },
+	{ "user app-password delete", user_app_delete },
+	{ "user device list", user_device_list },
+	{ "user device revoke", user_device_revoke },
+	{ "user archive delete", user_archive_delete },
+	{ "show archive", show_archive },
 	{ "show users", show_users },
 	{ "show sessions", show_sessions },
+	{ "show reports", show_reports },
 	{ "session close", session_close },
+	{ "show rooms", rooms_show },
+	{ "room destroy", rooms_destroy },
+	{ "room kick", rooms_kick },
 };
 const size_t im_n_commands = sizeof im_commands / sizeof im_commands[0];

@@ -4,7 +4,31 @@
 
 #include "im.h"
 
+#include "run/proc.h"
+#include "sip/digest.h"
+
 extern const struct proc_command im_commands[];
 extern const size_t im_n_commands;
+
+/* The account named by the first of `want` arguments, on a domain of ours; *out is in im->arena. Otherwise
+ * answers the command and gives ERR_RANGE. */
+int command_account(struct im *im, struct proc_ask *ask, const struct bytes *args, size_t n, size_t want, struct bytes *out);
+
+/* What SIP clients prove this password with (RFC 3261 22): SHA-256, and MD5 only where an administrator wants it. *n of out's
+ * places are filled, by their algorithm. */
+int command_digests(const struct im *im, struct bytes jid, struct bytes password, struct digest_ha1 out[static DIGEST_ALGORITHM_COUNT], int *n);
+
+/* ---- commands_app.c: application passwords ---- */
+void user_app_add(void *im, struct proc_ask *ask, const struct bytes *args, size_t n);
+void user_app_list(void *im, struct proc_ask *ask, const struct bytes *args, size_t n);
+void user_app_delete(void *im, struct proc_ask *ask, const struct bytes *args, size_t n);
+
+/* ---- commands_device.c: programs with a token ---- */
+void user_device_list(void *im, struct proc_ask *ask, const struct bytes *args, size_t n);
+void user_device_revoke(void *im, struct proc_ask *ask, const struct bytes *args, size_t n);
+
+/* ---- commands_archive.c: message archives ---- */
+void show_archive(void *im, struct proc_ask *ask, const struct bytes *args, size_t n);
+void user_archive_delete(void *im, struct proc_ask *ask, const struct bytes *args, size_t n);
 
 #endif

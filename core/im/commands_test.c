@@ -88,7 +88,7 @@ static bool can_log_in(struct play *p, const char *name, const char *password)
 
 static bool can_register(struct play *p, const char *user, const char *password, int algorithm)
 {
-	line_check(p, &(struct digest_try){ user, password, NULL, algorithm });
+	line_check(p, &(struct digest_try){ user, password, NULL, algorithm, false });
 	return p->verdict == 0;
 }
 
@@ -117,6 +117,176 @@ static void accounts_come_change_and_go(void **state)
 	assert_false(can_log_in(&p, "dave", "second"));
 	assert_int_equal(run(&p, "user delete", "dave@a.example", NULL).rc, ERR_NOT_FOUND);
 	assert_lacks(run(&p, "show users", NULL, NULL).records, "dave");
+	play_close(&p);
+}
+
+/* The password in the answer of user app-password add. */
+static const char *made(struct proc_ask *a)
+{
+	char *at = strstr(a->records, "password=");
+
+	assert_int_equal(a->rc, 0);
+	assert_non_null(at);
+	at += strlen("password=");
+	at[strcspn(at, " ")] = '\0';
+	assert_int_equal(strlen(at), 34); /* seven groups of four */
+	return at;
+}
+
+/* A session by this password; in the sessions' list it has the label. */
+static struct client *session_by(struct play *p, const char *password, const char *resource)
+{
+	struct client *c = client_new(p);
+	char plain[160];
+	int n = snprintf(plain, sizeof plain, "%cdave%c%s", 0, 0, password);
+
+	client_auth_start(c, &(struct auth_try){ .mechanism = "PLAIN", .flags = AUTH_HAS_INITIAL | AUTH_TLS,
+						 .initial = bytes_make(plain, (size_t)n) });
+	assert_int_equal(c->answer, MSG_AUTH_OK);
+	if (resource)
+		client_open(c, resource, SESSION_TLS, "", 0);
+	return c;
+}
+
+static void one_application_password_is_revoked(void **state)
+{
+	struct play p;
+
+	(void)state;
+	play_open(&p, SETTINGS);
+	assert_int_equal(run(&p, "user app-password add", "dave@a.example", "phone").rc, ERR_NOT_FOUND);
+	assert_int_equal(run(&p, "user add", "dave@a.example", "first").rc, 0);
+	struct proc_ask phone = run(&p, "user app-password add", "dave@a.example", "phone");
+	struct proc_ask desk = run(&p, "user app-password add", "dave@a.example", "desk");
+	assert_string_not_equal(made(&phone), made(&desk));
+	assert_int_equal(run(&p, "user app-password add", "dave@a.example", "desk").rc, ERR_EXISTS);
+	assert_has(run(&p, "user app-password list", "dave@a.example", NULL).records, "label=phone created=1970-01-01T00:00:00Z used=never");
+	struct client *by_phone = session_by(&p, made(&phone), "phone"), *by_desk = session_by(&p, made(&desk), "desk");
+	struct client *by_own = session_by(&p, "first", "own"), *waits = session_by(&p, made(&phone), NULL);
+	assert_has(run(&p, "show sessions", "dave@a.example", NULL).records, "app-password=phone");
+	assert_has(run(&p, "user app-password list", "dave@a.example", NULL).records, "address=192.0.2.1");
+	assert_int_equal(run(&p, "user app-password delete", "dave@a.example", "phone").rc, 0);
+	assert_true(by_phone->is_closed);
+	assert_false(by_desk->is_closed);
+	assert_false(by_own->is_closed);
+	client_open(waits, "late", SESSION_TLS, "", 0); /* it had logged in and had no session yet */
+	assert_int_equal(waits->answer, MSG_SESSION_REFUSED);
+	assert_false(can_log_in(&p, "dave", made(&phone)));
+	assert_true(can_log_in(&p, "dave", made(&desk)));
+	assert_false(can_register(&p, "dave", made(&phone), DIGEST_SHA256));
+	assert_true(can_register(&p, "dave", made(&desk), DIGEST_SHA256));
+	assert_int_equal(run(&p, "user app-password delete", "dave@a.example", "phone").rc, ERR_NOT_FOUND);
+	play_close(&p);
+}
+
+/* Its verifiers hang on the account's salt. */
+static void a_new_password_takes_them_along(void **state)
+{
+	struct play p;
+
+	(void)state;
+	play_open(&p, SETTINGS);
+	assert_int_equal(run(&p, "user add", "dave@a.example", "first").rc, 0);
+	struct proc_ask phone = run(&p, "user app-password add", "dave@a.example", "phone");
+	struct client *by_phone = session_by(&p, made(&phone), "phone"), *by_own = session_by(&p, "first", "own");
+	assert_int_equal(run(&p, "user passwd", "dave@a.example", "second").rc, 0);
+	assert_true(by_phone->is_closed);
+	assert_false(by_own->is_closed);
+	assert_false(can_log_in(&p, "dave", made(&phone)));
+	assert_string_equal(run(&p, "user app-password list", "dave@a.example", NULL).records, "");
+	play_close(&p);
+}
+
+/* A session belongs to the password of the stream that carries it now. */
+static void a_resumed_session_goes_with_its_new_login(void **state)
+{
+	struct play p;
+
+	(void)state;
+	play_open(&p, SETTINGS);
+	assert_int_equal(run(&p, "user add", "dave@a.example", "first").rc, 0);
+	struct proc_ask phone = run(&p, "user app-password add", "dave@a.example", "phone");
+	struct client *first = session_by(&p, "first", NULL), *second = session_by(&p, made(&phone), NULL);
+	client_open(first, "own", SESSION_TLS | SESSION_SM | SESSION_SM_RESUME, "", 60);
+	client_lose(first);
+	client_resume(second, first->sm_id, 0);
+	assert_int_equal(second->answer, MSG_SESSION_RESUMED);
+	assert_int_equal(run(&p, "user app-password delete", "dave@a.example", "phone").rc, 0);
+	assert_true(second->is_closed);
+	play_close(&p);
+}
+
+/* dave's "pc", with a token, or one for the next time. */
+static struct client *device_by(struct play *p, const char *password)
+{
+	struct client *c = client_new(p);
+	char plain[160];
+	int n = snprintf(plain, sizeof plain, "%cdave%c%s", 0, 0, password);
+
+	client_auth_start(c, &(struct auth_try){ .mechanism = "PLAIN", .flags = AUTH_HAS_INITIAL | AUTH_TLS | AUTH_SASL2,
+						 .initial = bytes_make(plain, (size_t)n), .client = "pc", .wanted = "HT-SHA-256-NONE" });
+	assert_int_equal(c->answer, MSG_AUTH_OK);
+	assert_int_equal(strncmp(c->token, "secret-token:", 13), 0);
+	return c;
+}
+
+/* With its sessions and logins, and nobody else's. */
+static void a_device_is_revoked(void **state)
+{
+	struct play p;
+
+	(void)state;
+	play_open(&p, SETTINGS);
+	assert_int_equal(run(&p, "user device list", "erin@a.example", NULL).rc, ERR_NOT_FOUND);
+	assert_int_equal(run(&p, "user add", "dave@a.example", "first").rc, 0);
+	assert_string_equal(run(&p, "user device list", "dave@a.example", NULL).records, "");
+	struct client *with = device_by(&p, "first"), *waits = device_by(&p, "first"), *other = session_by(&p, "first", "own");
+	client_open(with, "r", SESSION_TLS, "", 0);
+	assert_has(run(&p, "user device list", "dave@a.example", NULL).records, "device=pc name= app-password= created=");
+	assert_int_equal(run(&p, "user device revoke", "dave@a.example", "").rc, ERR_RANGE);
+	assert_int_equal(run(&p, "user device revoke", "dave@a.example", "phone").rc, ERR_NOT_FOUND);
+	assert_int_equal(run(&p, "user device revoke", "dave@a.example", "pc").rc, 0);
+	assert_true(with->is_closed);
+	assert_false(other->is_closed);
+	client_open(waits, "late", SESSION_TLS, "", 0);
+	assert_int_equal(waits->answer, MSG_SESSION_REFUSED);
+	assert_string_equal(run(&p, "user device list", "dave@a.example", NULL).records, "");
+	play_close(&p);
+}
+
+/* What a token stems from takes it along. */
+static void tokens_end_with_their_password(void **state)
+{
+	struct play p;
+
+	(void)state;
+	play_open(&p, SETTINGS);
+	assert_int_equal(run(&p, "user add", "dave@a.example", "first").rc, 0);
+	struct proc_ask phone = run(&p, "user app-password add", "dave@a.example", "phone");
+	(void)device_by(&p, made(&phone));
+	assert_has(run(&p, "user device list", "dave@a.example", NULL).records, "app-password=phone");
+	assert_int_equal(run(&p, "user app-password delete", "dave@a.example", "phone").rc, 0);
+	assert_string_equal(run(&p, "user device list", "dave@a.example", NULL).records, "");
+	(void)device_by(&p, "first");
+	assert_int_equal(run(&p, "user passwd", "dave@a.example", "second").rc, 0);
+	assert_string_equal(run(&p, "user device list", "dave@a.example", NULL).records, "");
+	play_close(&p);
+}
+
+static void labels_that_are_none(void **state)
+{
+	struct play p;
+	char longest[66];
+
+	(void)state;
+	play_open(&p, SETTINGS);
+	memset(longest, 'x', sizeof longest);
+	longest[65] = '\0';
+	assert_int_equal(run(&p, "user app-password add", "alice@a.example", longest).rc, ERR_RANGE);
+	assert_int_equal(run(&p, "user app-password add", "alice@a.example", "").rc, ERR_RANGE);
+	assert_int_equal(run(&p, "user app-password add", "alice@a.example", "a\nb").rc, ERR_RANGE);
+	assert_int_equal(run(&p, "user app-password add", "alice@a.example", "a\xff").rc, ERR_RANGE);
+	assert_int_equal(run(&p, "user app-password add", "alice@a.example", longest + 1).rc, 0);
 	play_close(&p);
 }
 
@@ -281,6 +451,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(passwords_make_digests),
+		cmocka_unit_test(one_application_password_is_revoked),
+		cmocka_unit_test(a_new_password_takes_them_along),
+		cmocka_unit_test(a_resumed_session_goes_with_its_new_login),
+		cmocka_unit_test(a_device_is_revoked),
+		cmocka_unit_test(tokens_end_with_their_password),
+		cmocka_unit_test(labels_that_are_none),
 		cmocka_unit_test(accounts_come_change_and_go),
 		cmocka_unit_test(a_new_account_is_seen_at_once),
 		cmocka_unit_test(a_deleted_user_leaves),

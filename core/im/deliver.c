@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "proto/xmpp.h"
 #include "answered.h"
+#include "archive.h"
 #include "blocking.h"
 #include "carbons.h"
 #include "offline.h"
@@ -128,7 +129,10 @@ void deliver_message(struct im *im, struct user *u, struct item *it)
 	if (u->n_blocks && blocking_refuses(im, u, it))
 		return;
 	enum reach reach = exact ? REACH_AVAILABLE : deliver_reach(u);
-	act(im, u, it, deliver_rule((enum stanza_type)it->e.type, target, reach), exact);
+	enum deliver_act what = deliver_rule((enum stanza_type)it->e.type, target, reach);
+	if (what != DELIVER_IGNORE && what != DELIVER_REFUSE)
+		archive_received(im, u, it); /* what is refused is not in it (XEP-0313 6.1) */
+	act(im, u, it, what, exact);
 }
 
 void deliver_again(struct im *im, struct user *u, struct item *it)

@@ -1,7 +1,9 @@
 #include "digest_check.h"
 
 #include "base/err.h"
+#include "run/store_op.h"
 #include "sip/digest.h"
+#include "app_password.h"
 #include "ask.h"
 #include "domain.h"
 
@@ -18,8 +20,9 @@ struct check {
 	unsigned door;
 	struct digest_proof proof; /* views into body */
 	struct bytes user, realm, response;
-	struct digest_ha1 ha1;
-	bool has_verifier;
+	bool has_verifier, is_right, is_outside;
+	char label[STORE_APP_LABEL_MAX + 1]; /* is_right: of the application password; "" the account's */
+	struct bytes address;
 	uint16_t jid_n;
 	size_t n;
 	uint8_t *body;
@@ -40,30 +43,34 @@ static int decode(struct check *c)
 	c->proof.uri = wire_str(&w);
 	c->proof.method = wire_str(&w);
 	c->response = wire_str(&w);
+	c->is_outside = wire_u8(&w) != 0;
+	c->address = wire_str(&w);
 	if (wire_end(&w) || algorithm >= DIGEST_ALGORITHM_COUNT)
 		return ERR_SYNTAX;
 	c->proof.algorithm = (enum digest_algorithm)algorithm;
 	return 0;
 }
 
-static void answer(struct im *im, unsigned door, uint32_t id, int rc, struct bytes jid)
+static void answer(struct im *im, unsigned door, uint32_t id, int rc, struct bytes jid, struct bytes label)
 {
 	struct chan *c = bus_chan(im->bus, PROG_LINE, door);
 	struct buf *b = chan_begin(c, MSG_DIGEST_VERDICT, id);
 
 	wire_put_u32(b, (uint32_t)rc);
 	wire_put_str(b, jid);
+	wire_put_str(b, label);
 	(void)chan_end(c); /* a door that is gone has no client either */
 }
 
 /* For people who do not exist: the same work, and never right. */
-static void fake_ha1(struct im *im, struct check *c)
+static void fake(struct im *im, const struct check *c)
 {
+	struct digest_ha1 ha1 = { .n = c->proof.algorithm == DIGEST_SHA256 ? 32 : 16 };
 	uint8_t out[EVP_MAX_MD_SIZE];
 
-	c->ha1.n = c->proof.algorithm == DIGEST_SHA256 ? 32 : 16;
 	if (HMAC(EVP_sha256(), im->secret.p, (int)im->secret.n, c->user.p, c->user.n, out, NULL))
-		memcpy(c->ha1.p, out, c->ha1.n);
+		memcpy(ha1.p, out, ha1.n);
+	(void)digest_is_right(&ha1, &c->proof, c->response);
 }
 
 static void log_failed(struct im *im, const struct check *c)
@@ -73,29 +80,44 @@ static void log_failed(struct im *im, const struct check *c)
 	if (log_limit_pass(&im->login_log, FAILED_LINES, loop_now(im->loop), &held))
 		log_info("im.digest.failed", LOG_BYTES("user", c->user), LOG_BYTES("domain", c->realm),
 			 LOG_STR("algorithm", digest_algorithm_name(c->proof.algorithm)),
-			 LOG_STR("verifier", c->has_verifier ? "known" : "none"), LOG_INT("suppressed", held));
+			 LOG_STR("verifier", c->is_right ? "outside" : c->has_verifier ? "known" : "none"), LOG_INT("suppressed", held));
 }
 
 static void check_free(struct im *im, struct check *c)
 {
 	im->digest_checks--;
-	secret_wipe(&c->ha1, sizeof c->ha1);
 	free(c->body);
 	free(c);
 }
 
+/* The account's, and those of its application passwords: whose proof it is shows only when it fits. */
 static void on_verifier(struct im *im, struct ask *a, struct wire *w)
 {
 	struct check *c = a->arg;
+	struct digest_ha1 h;
 	uint32_t rounds = wire_u32(w);
-	struct bytes salt = wire_bytes(w), ha1 = wire_bytes(w), none = wire_bytes(w);
+	struct bytes salt = wire_bytes(w), ha1 = wire_bytes(w), none = wire_bytes(w), label = wire_str(w);
 
 	(void)im;
-	if (wire_failed(w) || rounds || salt.n || none.n || ha1.n > sizeof c->ha1.p)
+	if (wire_failed(w) || rounds || salt.n || none.n || ha1.n > sizeof h.p || label.n > STORE_APP_LABEL_MAX)
 		return;
-	c->ha1.n = (uint8_t)ha1.n;
-	memcpy(c->ha1.p, ha1.p, ha1.n);
+	h.n = (uint8_t)ha1.n;
+	memcpy(h.p, ha1.p, ha1.n);
+	bool is_right = digest_is_right(&h, &c->proof, c->response);
+	secret_wipe(&h, sizeof h);
 	c->has_verifier = true;
+	if (!is_right || c->is_right)
+		return;
+	c->is_right = true;
+	if (label.n)
+		memcpy(c->label, label.p, label.n);
+	c->label[label.n] = '\0';
+}
+
+/* As login_succeed: nobody outside learns that the account's password is right where it may not be used. */
+static bool is_welcome(const struct im *im, const struct check *c)
+{
+	return c->is_right && (c->label[0] || !c->is_outside || !im->config.wants_app_outside);
 }
 
 static void on_looked_up(struct im *im, struct ask *a, int rc)
@@ -103,17 +125,21 @@ static void on_looked_up(struct im *im, struct ask *a, int rc)
 	struct check *c = a->arg;
 
 	if (rc && rc != ERR_NOT_FOUND) {
-		answer(im, c->door, c->id, rc, BYTES_NONE);
+		answer(im, c->door, c->id, rc, BYTES_NONE, BYTES_NONE);
 		check_free(im, c);
 		return;
 	}
 	if (!c->has_verifier)
-		fake_ha1(im, c);
-	bool is_right = digest_is_right(&c->ha1, &c->proof, c->response) && c->has_verifier;
-	im_stats[is_right ? STAT_DIGEST_OK : STAT_DIGEST_FAILED]++;
-	if (!is_right)
+		fake(im, c);
+	bool is_ok = is_welcome(im, c);
+	struct bytes jid = is_ok ? bytes_make(c->jid, c->jid_n) : BYTES_NONE;
+	im_stats[is_ok ? STAT_DIGEST_OK : STAT_DIGEST_FAILED]++;
+	if (!is_ok)
 		log_failed(im, c);
-	answer(im, c->door, c->id, is_right ? 0 : ERR_AUTH, is_right ? bytes_make(c->jid, c->jid_n) : BYTES_NONE);
+	answer(im, c->door, c->id, is_ok ? 0 : ERR_AUTH, jid, is_ok ? bytes_of(c->label) : BYTES_NONE);
+	/* Without a connection each request is proved anew: a registration is the use that counts. */
+	if (is_ok && c->label[0] && bytes_eq_str(c->proof.method, "REGISTER"))
+		app_password_used(im, jid, bytes_of(c->label), c->address);
 	check_free(im, c);
 }
 
@@ -164,7 +190,7 @@ int digest_on_check(void *program, struct chan *from, const struct frame *f)
 	struct check *c = check_new(im, from, f);
 	arena_reset(&im->arena);
 	if (!c) {
-		answer(im, chan_instance(from), f->id, ERR_NOMEM, BYTES_NONE);
+		answer(im, chan_instance(from), f->id, ERR_NOMEM, BYTES_NONE, BYTES_NONE);
 		return 0;
 	}
 	if (decode(c)) {

@@ -1,6 +1,8 @@
 /* Plays: SIP clients. Their digests are judged, and what gh-xlate opens for them is a session like any other. */
 #include "play.h"
 
+#include "app_password.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,13 +21,13 @@ static void judges(void **state)
 		struct digest_try t;
 		int rc;
 	} rows[] = {
-		{ { "alice", PLAY_PASSWORD, NULL, DIGEST_SHA256 }, 0 },
-		{ { "alice", "wrong", NULL, DIGEST_SHA256 }, ERR_AUTH },
-		{ { "nobody", PLAY_PASSWORD, NULL, DIGEST_SHA256 }, ERR_AUTH },
-		{ { "Alice", PLAY_PASSWORD, NULL, DIGEST_SHA256 }, ERR_AUTH }, /* the HA1 is of the name as it is kept */
-		{ { "no body", PLAY_PASSWORD, NULL, DIGEST_SHA256 }, ERR_AUTH },
-		{ { "alice", PLAY_PASSWORD, "elsewhere.example", DIGEST_SHA256 }, ERR_AUTH },
-		{ { "alice", PLAY_PASSWORD, NULL, DIGEST_MD5 }, ERR_AUTH }, /* off */
+		{ { "alice", PLAY_PASSWORD, NULL, DIGEST_SHA256, false }, 0 },
+		{ { "alice", "wrong", NULL, DIGEST_SHA256, false }, ERR_AUTH },
+		{ { "nobody", PLAY_PASSWORD, NULL, DIGEST_SHA256, false }, ERR_AUTH },
+		{ { "Alice", PLAY_PASSWORD, NULL, DIGEST_SHA256, false }, ERR_AUTH }, /* the HA1 is of the name as it is kept */
+		{ { "no body", PLAY_PASSWORD, NULL, DIGEST_SHA256, false }, ERR_AUTH },
+		{ { "alice", PLAY_PASSWORD, "elsewhere.example", DIGEST_SHA256, false }, ERR_AUTH },
+		{ { "alice", PLAY_PASSWORD, NULL, DIGEST_MD5, false }, ERR_AUTH }, /* off */
 	};
 
 	(void)state;
@@ -43,7 +45,7 @@ static void judges(void **state)
 
 static void md5_is_a_setting(void **state)
 {
-	const struct digest_try t = { "bob", PLAY_PASSWORD, NULL, DIGEST_MD5 };
+	const struct digest_try t = { "bob", PLAY_PASSWORD, NULL, DIGEST_MD5, false };
 
 	(void)state;
 	play_open(&p, "line digest = both\n");
@@ -55,13 +57,44 @@ static void md5_is_a_setting(void **state)
 
 static void a_sick_store_is_no_verdict(void **state)
 {
-	const struct digest_try t = { "bob", PLAY_PASSWORD, NULL, DIGEST_SHA256 };
+	const struct digest_try t = { "bob", PLAY_PASSWORD, NULL, DIGEST_SHA256, false };
 
 	(void)state;
 	play_open(&p, "");
 	p.store.sick_ops = 1u << STORE_AUTH_GET;
 	line_check(&p, &t);
 	assert_int_equal(p.verdict, ERR_IO);
+	play_close(&p);
+}
+
+/* Application passwords: the label is told, the use is kept; `im login-outside` holds as for XMPP. */
+static void app_passwords(void **state)
+{
+	static const struct {
+		struct digest_try t;
+		int rc;
+		const char *label;
+	} rows[] = {
+		{ { "alice", "of the phone", NULL, DIGEST_SHA256, false }, 0, "phone" },
+		{ { "alice", "of the laptop", NULL, DIGEST_SHA256, true }, 0, "laptop" },
+		{ { "alice", PLAY_PASSWORD, NULL, DIGEST_SHA256, false }, 0, "" },
+		{ { "alice", PLAY_PASSWORD, NULL, DIGEST_SHA256, true }, ERR_AUTH, "" },
+		{ { "bob", "of the phone", NULL, DIGEST_SHA256, true }, ERR_AUTH, "" },
+	};
+
+	(void)state;
+	play_open(&p, "im login-outside = app-password\n");
+	play_store_app(&p.store, "alice@a.example", "laptop", "of the laptop");
+	play_store_app(&p.store, "alice@a.example", "phone", "of the phone");
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		line_check(&p, &rows[i].t);
+		assert_int_equal(p.verdict, rows[i].rc);
+		assert_string_equal(p.verdict_label, rows[i].label);
+	}
+	assert_int_equal(p.store.n_asked[STORE_APP_USED], 2);
+	app_password_revoked(&p.im, BYTES("alice@a.example"), BYTES("phone"));
+	play_run(&p);
+	assert_string_equal(p.revoked_label, "phone");
 	play_close(&p);
 }
 
@@ -128,7 +161,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(judges), cmocka_unit_test(md5_is_a_setting), cmocka_unit_test(a_sick_store_is_no_verdict),
-		cmocka_unit_test(enters), cmocka_unit_test(refuses), cmocka_unit_test(loses_nothing),
+		cmocka_unit_test(app_passwords), cmocka_unit_test(enters), cmocka_unit_test(refuses), cmocka_unit_test(loses_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,8 +2,12 @@
 
 #include "base/err.h"
 #include "base/random.h"
+#include "archive.h"
+#include "archive_clean.h"
+#include "archive_query.h"
 #include "ask.h"
 #include "auth.h"
+#include "caps.h"
 #include "digest_check.h"
 #include "domain.h"
 #include "item.h"
@@ -12,11 +16,15 @@
 #include "partner.h"
 #include "presence_switch.h"
 #include "remote.h"
+#include "report.h"
+#include "rooms.h"
 #include "session.h"
 #include "sm.h"
 #include "user.h"
 
 enum { LINE_DIGEST_SHA256 }; /* first in the range of `line digest` */
+enum { IM_LOGIN_OUTSIDE_APP = 1 }; /* second in the range of `im login-outside` */
+enum { DAY_MS = 24 * 3600 * 1000 };
 enum { ARENA_BYTES_MAX = 32 << 20, OUT_BYTES_MAX = 16 << 20, PARSERS_MAX = 4 };
 
 #define STAT_NAME(id, name) name,
@@ -41,6 +49,7 @@ const struct bus_handler im_handlers[] = {
 	{ MSG_WRITTEN, session_on_written },
 	{ MSG_ROUTE, item_on_route },
 	{ MSG_ROUTE_DONE, remote_on_done },
+	{ MSG_UPLOAD_SLOT_MADE, upload_on_made },
 	{ MSG_STORE_ITEM, ask_on_item },
 	{ MSG_STORE_DONE, ask_on_done },
 };
@@ -67,9 +76,17 @@ int im_init(struct im *im, struct loop *loop, struct bus *bus, unsigned instance
 	list_init(&im->ask_order);
 	users_init(im);
 	partners_init(im);
+	caps_init(im);
+	list_init(&im->reports);
+	oauth_init();
 	journal_init(im);
+	archive_init(im);
+	archive_query_init(im);
+	archive_clean_init(im);
 	im->parsers = xml_pool_new(PARSERS_MAX);
 	int rc = im->parsers ? remote_init(im) : ERR_NOMEM;
+	if (!rc)
+		rc = rooms_init(im);
 	if (!rc)
 		rc = auth_init(im);
 	if (rc)
@@ -82,10 +99,18 @@ int im_init(struct im *im, struct loop *loop, struct bus *bus, unsigned instance
 
 void im_fini(struct im *im)
 {
+	upload_fini(im);
 	partners_fini(im);
+	caps_fini(im);
+	reports_fini(im);
 	auth_fini(im);
+	oauth_fini(&im->oauth);
 	sessions_fini(im);
+	archive_clean_fini(im);
+	archive_query_fini(im);
+	archive_fini(im);
 	ask_fini(im);
+	rooms_fini(im);
 	users_fini(im);
 	remote_fini(im);
 	journal_fini(im);
@@ -111,6 +136,7 @@ void im_apply(struct im *im, const struct settings *s)
 		.has_offline = settings_bool(s, SET_IM_OFFLINE),
 		.has_plain = settings_bool(s, SET_IM_PLAIN),
 		.has_digest_md5 = settings_enum(s, SET_LINE_DIGEST) != LINE_DIGEST_SHA256,
+		.wants_app_outside = settings_enum(s, SET_IM_LOGIN_OUTSIDE) == IM_LOGIN_OUTSIDE_APP,
 		.offline_user = (uint32_t)settings_int(s, SET_IM_OFFLINE_USER),
 		.offline_domain = (uint32_t)settings_int(s, SET_IM_OFFLINE_DOMAIN),
 		.offline_total = (uint32_t)settings_int(s, SET_IM_OFFLINE_NODE),
@@ -120,14 +146,27 @@ void im_apply(struct im *im, const struct settings *s)
 		.unacked_max = (uint32_t)settings_int(s, SET_IM_UNACKED),
 		.partner_silence_s = (uint32_t)settings_int(s, SET_IM_PARTNER_SILENCE),
 		.tells_online = settings_is_set(s, SET_SIP_PRESENCE_GATEWAY, BYTES_NONE),
+		.has_archive = settings_bool(s, SET_IM_ARCHIVE),
+		.has_archive_search = settings_bool(s, SET_IM_ARCHIVE_SEARCH),
+		.archive_life_ms = (uint64_t)settings_int(s, SET_IM_ARCHIVE_LIFE) * DAY_MS,
+		.archive_user = (uint32_t)settings_int(s, SET_IM_ARCHIVE_USER),
+		.archive_user_bytes = (uint64_t)settings_int(s, SET_IM_ARCHIVE_BYTES) << 20,
+		.fast_life_ms = (uint64_t)settings_int(s, SET_IM_FAST_LIFE) * DAY_MS,
+		.pep_nodes = (uint32_t)settings_int(s, SET_IM_PEP_NODES),
+		.pep_items = (uint32_t)settings_int(s, SET_IM_PEP_ITEMS),
+		.pep_item_bytes = (uint32_t)settings_int(s, SET_IM_PEP_ITEM_BYTES),
 		.scram_iterations = (uint32_t)settings_int(s, SET_IM_SCRAM_ITERATIONS),
 	};
+	oauth_apply(&im->oauth, s);
 	domains_apply(im, s);
 	sessions_check_domains(im);
 	if (has_presence && !had_presence)
 		presence_share_all(im);
 	online_apply(im);
 	extdisco_apply(&im->extdisco, s);
+	upload_apply(&im->upload, s);
+	archive_clean_apply(im);
+	rooms_apply(im, s);
 }
 
 void im_up(struct im *im, struct chan *c)
@@ -149,6 +188,8 @@ void im_up(struct im *im, struct chan *c)
 
 void im_down(struct im *im, struct chan *c)
 {
+	if (chan_prog(c) == PROG_FILES)
+		upload_down(im);
 	if (chan_prog(c) != PROG_ACCESS && chan_prog(c) != PROG_XLATE)
 		return; /* what was asked or sent waits for the peer's return */
 	auth_door_down(im, c); /* first: no session is resumed there now */

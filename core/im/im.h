@@ -13,7 +13,10 @@
 #include "proto/xml.h"
 #include "run/bus.h"
 #include "run/proc.h"
+#include "caps_table.h"
 #include "extdisco.h"
+#include "oauth.h"
+#include "upload.h"
 
 struct parcel;
 struct item;
@@ -21,12 +24,31 @@ struct item;
 /* What `apply` took from the settings. */
 struct im_config {
 	bool has_messages, has_presence, has_offline, has_plain, has_digest_md5;
+	bool wants_app_outside; /* nobody from outside by the account's own password */
 	bool tells_online; /* who is online, to gh-xlate */
 	uint32_t offline_user, offline_domain, offline_total; /* messages */
 	uint32_t resume_max_s;
 	uint32_t sessions_user, roster_max, unacked_max;
 	uint32_t scram_iterations;
 	uint32_t partner_silence_s;
+	bool has_archive, has_archive_search;
+	uint64_t archive_life_ms; /* 0: for ever */
+	uint32_t archive_user;    /* messages of one person */
+	uint64_t archive_user_bytes;
+	uint64_t fast_life_ms; /* 0: no tokens */
+	uint32_t pep_nodes, pep_items, pep_item_bytes; /* of one account, of one node, of one item */
+};
+
+/* Message archives. */
+struct archive {
+	uint64_t last_id;
+	struct buf rows;              /* of the batch, as ARCHIVE_ADD has them (archive.c) */
+	struct archive_batch *batch;  /* NULL: none under way */
+	struct loop_timer flush_timer;
+	struct list questions;        /* that wait for their turn at gh-store (archive_query.c) */
+	unsigned n_questions, n_asked;
+	struct loop_timer clean_timer; /* (archive_clean.c) */
+	bool is_cleaning;
 };
 
 struct im {
@@ -42,6 +64,7 @@ struct im {
 	struct item *item; /* being dealt with, or NULL: writes asked for meanwhile hold it (ask.c) */
 	unsigned full_channels; /* that have too much queued (main.c) */
 
+	struct rooms *rooms; /* (rooms.c) */
 	struct map domains;  /* name -> struct domain (domain.c) */
 	struct map users;    /* bare JID -> struct user (user.c) */
 	struct list idle_users; /* oldest first */
@@ -53,7 +76,10 @@ struct im {
 	struct log_limit login_log;
 	unsigned digest_checks; /* that gh-store has not answered (digest_check.c) */
 	struct extdisco extdisco;
-	struct secret secret; /* makes verifiers of people who do not exist (auth.c) */
+	struct upload upload;
+	struct oauth oauth;
+	struct secret secret; /* makes verifiers of people who do not exist (auth.c), and tokens (fast.c) */
+	bool has_box_secret;  /* it is the box's, not one of this life */
 	struct map asks;     /* id -> struct ask (ask.c) */
 	struct list ask_order;
 	struct buf ask_body;
@@ -62,10 +88,15 @@ struct im {
 	struct loop_timer journal_timer; /* (journal.c) */
 	struct buf journal_drops, offline_drops; /* u64 each, for the next batch */
 	struct loop_timer drop_timer;
+	struct archive archive;
 	struct map remote;   /* id -> struct parcel: outward, unconfirmed (remote.c) */
 	struct list remote_order;
 	size_t remote_bytes;
 	struct loop_timer remote_timer;
+	struct list reports; /* oldest first (report.c) */
+	unsigned n_reports;
+	struct log_limit report_log;
+	struct caps_table caps; /* what clients want to hear of (caps.c) */
 	struct map partners; /* name -> struct partner (partner.c) */
 	struct list partner_order;
 	struct loop_timer partner_timer;
@@ -96,6 +127,10 @@ uint64_t im_next_id(struct im *im);
 	X(STAT_OFFLINE_FULL, "im.offline.full")                                                    \
 	X(STAT_OFFLINE_SENT, "im.offline.sent")                                                    \
 	X(STAT_JOURNALLED, "im.journalled")                                                        \
+	X(STAT_ARCHIVED, "im.archive.stored")                                                      \
+	X(STAT_ARCHIVE_FAILED, "im.archive.failed")                                                \
+	X(STAT_ARCHIVE_ASKED, "im.archive.asked")                                                  \
+	X(STAT_ARCHIVE_REFUSED, "im.archive.refused")                                              \
 	X(STAT_BLOCKED, "im.blocked")                                                              \
 	X(STAT_BOUNCED, "im.bounced")                                                              \
 	X(STAT_AUTH_OK, "im.auth.ok")                                                              \
@@ -112,7 +147,21 @@ uint64_t im_next_id(struct im *im);
 	X(STAT_REMOTE_IN, "im.remote.in")                                                          \
 	X(STAT_REMOTE_AGAIN, "im.remote.again")                                                    \
 	X(STAT_REMOTE_FULL, "im.remote.full")                                                      \
+	X(STAT_SLOTS, "im.upload.slots")                                                           \
+	X(STAT_SLOTS_REFUSED, "im.upload.slots.refused")                                           \
+	X(STAT_ROOMS, "im.rooms") /* that there are now */                                          \
+	X(STAT_ROOM_IN, "im.rooms.in")                                                             \
+	X(STAT_ROOM_OUT, "im.rooms.out")                                                           \
+	X(STAT_ROOM_REFUSED, "im.rooms.refused")                                                   \
 	X(STAT_GHOSTS, "im.partner.ghosts")                                                        \
+	X(STAT_PEP_PUBLISHED, "im.pep.published")                                                  \
+	X(STAT_PEP_NOTIFIED, "im.pep.notified")                                                    \
+	X(STAT_PEP_REFUSED, "im.pep.refused")                                                      \
+	X(STAT_CAPS_ASKED, "im.caps.asked")                                                        \
+	X(STAT_CAPS_FALSE, "im.caps.false")                                                        \
+	X(STAT_REPORTS, "im.reports")                                                              \
+	X(STAT_CSI_HELD, "im.csi.held")                                                            \
+	X(STAT_CSI_SAVED, "im.csi.saved") /* bytes */                                              \
 	X(STAT_STORE_FAILED, "im.store.failed")                                                    \
 	X(STAT_NO_MEMORY, "im.no_memory")
 #define IM_STAT_ID(id, name) id,

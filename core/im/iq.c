@@ -2,7 +2,10 @@
 
 #include "base/err.h"
 #include "proto/xmpp.h"
+#include "archive_query.h"
 #include "blocking.h"
+#include "caps.h"
+#include "pep.h"
 #include "roster.h"
 
 #include <stdlib.h>
@@ -15,6 +18,7 @@ const struct iq_row iq_rows[] = {
 	{ "query",      NS_DISCO_ITEMS, IQ_DOMAIN | IQ_SELF | IQ_OTHER,      IQ_GET,          iq_disco_items },
 	{ "services",   NS_EXTDISCO,    IQ_DOMAIN,                           IQ_GET,          iq_services },
 	{ "credentials", NS_EXTDISCO,   IQ_DOMAIN,                           IQ_GET,          iq_service_credentials },
+	{ "request",    NS_UPLOAD,      IQ_DOMAIN,                           IQ_GET,          iq_upload },
 	{ "vCard",      NS_VCARD,       IQ_SELF | IQ_OTHER,                  IQ_GET,          iq_vcard_get },
 	{ "vCard",      NS_VCARD,       IQ_SELF,                             IQ_SET,          iq_vcard_set },
 	{ "query",      NS_PRIVATE,     IQ_SELF,                             IQ_GET,          iq_private_get },
@@ -24,10 +28,17 @@ const struct iq_row iq_rows[] = {
 	{ "unblock",    NS_BLOCKING,    IQ_SELF,                             IQ_SET,          blocking_unblock },
 	{ "enable",     NS_CARBONS,     IQ_SELF,                             IQ_SET,          iq_carbons_on },
 	{ "disable",    NS_CARBONS,     IQ_SELF,                             IQ_SET,          iq_carbons_off },
+	{ "query",      NS_MAM,         IQ_SELF,                             IQ_GET,          archive_form_get },
+	{ "query",      NS_MAM,         IQ_SELF,                             IQ_SET,          archive_query },
+	{ "metadata",   NS_MAM,         IQ_SELF,                             IQ_GET,          archive_metadata },
+	{ "prefs",      NS_MAM,         IQ_SELF,                             IQ_GET,          archive_prefs_get },
+	{ "prefs",      NS_MAM,         IQ_SELF,                             IQ_SET,          archive_prefs_put },
 	{ "ping",       NS_PING,        IQ_DOMAIN | IQ_SELF,                 IQ_GET,          iq_ping },
 	{ "time",       NS_TIME,        IQ_DOMAIN,                           IQ_GET,          iq_time },
 	{ "query",      NS_VERSION,     IQ_DOMAIN,                           IQ_GET,          iq_version },
 	{ "query",      NS_LAST,        IQ_DOMAIN | IQ_SELF | IQ_OTHER,      IQ_GET,          iq_last },
+	{ "pubsub",     NS_PUBSUB,      IQ_SELF | IQ_OTHER,                  IQ_GET | IQ_SET, pep_request },
+	{ "pubsub",     NS_PUBSUB_OWNER, IQ_SELF | IQ_OTHER,                 IQ_GET | IQ_SET, pep_request },
 	{ "session",    NS_SESSION,     IQ_DOMAIN | IQ_SELF,                 IQ_SET,          iq_session },
 };
 const size_t iq_n_rows = sizeof iq_rows / sizeof iq_rows[0];
@@ -74,16 +85,19 @@ void iq_result(struct im *im, const struct iq *q, struct bytes payload)
 	answer(im, from_of(q), q->it->e.from, q->it->e.sid, payload);
 }
 
-static void refuse(struct im *im, struct bytes from, struct bytes to, struct bytes sid, enum stanza_error why)
+static void refuse(struct im *im, struct bytes from, struct bytes to, struct bytes sid, const struct stanza_refusal *why)
 {
-	const struct stanza_refusal r = { .error = why };
-
 	buf_clear(&im->out);
-	if (stanza_write_error(&im->out, STANZA_IQ, TYPE_GET, sid, from, to, &r) && !buf_failed(&im->out))
+	if (stanza_write_error(&im->out, STANZA_IQ, TYPE_GET, sid, from, to, why) && !buf_failed(&im->out))
 		post(im, STANZA_IQ, TYPE_ERROR, from, to, buf_bytes(&im->out));
 }
 
 void iq_error(struct im *im, const struct iq *q, enum stanza_error why)
+{
+	iq_refuse(im, q, &(struct stanza_refusal){ .error = why });
+}
+
+void iq_refuse(struct im *im, const struct iq *q, const struct stanza_refusal *why)
 {
 	refuse(im, from_of(q), q->it->e.from, q->it->e.sid, why);
 }
@@ -114,6 +128,11 @@ void iq_late_result(struct im *im, struct iq_later *l, struct bytes payload)
 }
 
 void iq_late_error(struct im *im, struct iq_later *l, enum stanza_error why)
+{
+	iq_late_refuse(im, l, &(struct stanza_refusal){ .error = why });
+}
+
+void iq_late_refuse(struct im *im, struct iq_later *l, const struct stanza_refusal *why)
 {
 	refuse(im, l->from, l->to, l->sid, why);
 	free(l);
@@ -169,8 +188,12 @@ void iq_handle(struct im *im, struct user *u, struct item *it)
 
 	if (u && u->n_blocks && blocking_refuses(im, u, it))
 		return;
-	if (to_resource(im, u, it) || it->e.type == TYPE_RESULT || it->e.type == TYPE_ERROR)
+	if (to_resource(im, u, it))
 		return;
+	if (it->e.type == TYPE_RESULT || it->e.type == TYPE_ERROR) {
+		caps_answer(im, u, it);
+		return;
+	}
 	q.who = who_of(u, it);
 	if (u && u->state == USER_NONE) {
 		iq_error(im, &q, STANZA_SERVICE_UNAVAILABLE);

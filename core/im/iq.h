@@ -36,6 +36,7 @@ void iq_handle(struct im *im, struct user *u, struct item *it);
 /* Answers. payload: elements in neutral form, may be empty; not in im->out. */
 void iq_result(struct im *im, const struct iq *q, struct bytes payload);
 void iq_error(struct im *im, const struct iq *q, enum stanza_error why);
+void iq_refuse(struct im *im, const struct iq *q, const struct stanza_refusal *why);
 
 /* For answers that wait: who asked, on its own. NULL without memory. */
 struct iq_later {
@@ -46,11 +47,12 @@ struct iq_later *iq_keep(const struct iq *q);
 /* Answers and frees. rc 0: result with payload; otherwise that error. */
 void iq_late_result(struct im *im, struct iq_later *l, struct bytes payload);
 void iq_late_error(struct im *im, struct iq_later *l, enum stanza_error why);
+void iq_late_refuse(struct im *im, struct iq_later *l, const struct stanza_refusal *why);
 
 /* Is somebody allowed to see this user's presence? */
 bool iq_may_see(const struct user *u, struct bytes from);
 
-/* Handlers by file: iq_small.c, iq_disco.c, iq_extdisco.c, iq_blob.c, blocking.c */
+/* Handlers by file: pep.h, iq_small.c, iq_disco.c, iq_extdisco.c, upload.c, iq_blob.c, blocking.c */
 void iq_ping(struct im *im, struct iq *q);
 void iq_time(struct im *im, struct iq *q);
 void iq_version(struct im *im, struct iq *q);
@@ -62,6 +64,7 @@ void iq_disco_info(struct im *im, struct iq *q);
 void iq_disco_items(struct im *im, struct iq *q);
 void iq_services(struct im *im, struct iq *q);
 void iq_service_credentials(struct im *im, struct iq *q);
+void iq_upload(struct im *im, struct iq *q);
 void iq_vcard_get(struct im *im, struct iq *q);
 void iq_vcard_set(struct im *im, struct iq *q);
 void iq_private_get(struct im *im, struct iq *q);

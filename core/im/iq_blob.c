@@ -4,6 +4,8 @@
 #include "base/err.h"
 #include "proto/xmpp.h"
 #include "ask.h"
+#include "avatar.h"
+#include "bookmarks.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,13 +101,16 @@ static void put(struct im *im, struct iq *q, struct bytes key, struct bytes valu
 
 void iq_vcard_get(struct im *im, struct iq *q)
 {
-	get(im, q, BYTES("vcard"), on_value, q->who == IQ_SELF ? on_own_vcard_done : on_vcard_done);
+	if (!avatar_answer_vcard(im, q))
+		get(im, q, BYTES("vcard"), on_value, q->who == IQ_SELF ? on_own_vcard_done : on_vcard_done);
 }
 
 void iq_vcard_set(struct im *im, struct iq *q)
 {
 	buf_clear(&im->out2);
 	xml_write(&im->out2, q->child, NS_CLIENT);
+	if (buf_len(&im->out2) <= BLOB_MAX_BYTES)
+		avatar_of_vcard(im, q->user, q->child);
 	put(im, q, BYTES("vcard"), buf_bytes(&im->out2));
 }
 
@@ -127,7 +132,7 @@ void iq_private_get(struct im *im, struct iq *q)
 
 	if (!n)
 		iq_error(im, q, STANZA_BAD_REQUEST);
-	else
+	else if (!bookmarks_are(n) || !bookmarks_get(im, q))
 		get(im, q, private_key(im, n), on_value, on_private_done);
 }
 
@@ -141,6 +146,10 @@ void iq_private_set(struct im *im, struct iq *q)
 	}
 	buf_clear(&im->out2);
 	xml_write(&im->out2, q->child, NS_CLIENT);
+	if (bookmarks_are(n) && buf_len(&im->out2) <= BLOB_MAX_BYTES) {
+		bookmarks_set(im, q, n);
+		return;
+	}
 	put(im, q, private_key(im, n), buf_bytes(&im->out2));
 }
 

@@ -5,6 +5,7 @@
 #include "proto/xmpp.h"
 #include "run/session.h"
 #include "answered.h"
+#include "archive.h"
 #include "blocking.h"
 #include "carbons.h"
 #include "deliver.h"
@@ -15,6 +16,7 @@
 #include "partner.h"
 #include "presence.h"
 #include "remote.h"
+#include "rooms.h"
 #include "sm.h"
 #include "subscribe.h"
 #include "user.h"
@@ -134,7 +136,9 @@ static void route(struct im *im, struct item *it)
 {
 	struct jid to = jid_of_normal(it->e.to);
 
-	if (!domain_of(im, jid_domain(&to)))
+	if (rooms_host(im, jid_domain(&to)))
+		rooms_input(im, it);
+	else if (!domain_of(im, jid_domain(&to)))
 		remote_send(im, it);
 	else if (to.local_n)
 		to_local(im, it, jid_bare(&to));
@@ -195,6 +199,10 @@ static void from_client(struct im *im, struct session *s, struct item *it)
 	}
 	if (s->user->n_blocks && blocking_refuses_out(im, s->user, it))
 		return;
+	if (it->e.kind == STANZA_PRESENCE && rooms_host_of(im, it->e.to)) { /* whatever is shown to others (C-AVL-04) */
+		route(im, it);
+		return;
+	}
 	if (it->e.kind == STANZA_PRESENCE) {
 		if (it->e.type == TYPE_PROBE && s->door_prog == PROG_ACCESS)
 			return; /* RFC 6121 4.3: servers probe, clients do not; gh-xlate is one for SIP clients */
@@ -211,6 +219,7 @@ static void from_client(struct im *im, struct session *s, struct item *it)
 	}
 	if (it->e.kind == STANZA_MESSAGE) {
 		answered_sent(s, it);
+		archive_sent(im, s, it);
 		carbons_sent(im, s, it);
 	}
 	route(im, it);
@@ -306,9 +315,14 @@ static void post_with_id(struct im *im, enum stanza_kind kind, enum stanza_type 
 {
 	struct jid j = jid_of_normal(to);
 
+	const struct envelope e = { .door = DOOR_CORE, .kind = (uint8_t)kind, .type = (uint8_t)type,
+				    .from = from, .to = to, .sid = sid, .stanza = stanza };
+
+	if (rooms_host(im, jid_domain(&j))) {
+		rooms_answer(im, &e);
+		return;
+	}
 	if (!domain_of(im, jid_domain(&j))) {
-		const struct envelope e = { .door = DOOR_CORE, .kind = (uint8_t)kind, .type = (uint8_t)type,
-					    .from = from, .to = to, .sid = sid, .stanza = stanza };
 		remote_post(im, &e);
 		return;
 	}

@@ -20,6 +20,7 @@ struct item {
 	uint8_t origin;          /* enum item_origin */
 	uint32_t h;              /* ORIGIN_SESSION: its number in the session */
 	struct parcel *parcel;   /* once made */
+	uint64_t archive_id;     /* in its sender's archive; 0: none */
 	bool was_written;        /* to a client that confirms nothing: as good as arrived */
 };
 

@@ -1,6 +1,7 @@
 #include "journal.h"
 
 #include "base/err.h"
+#include "archive.h"
 #include "ask.h"
 #include "item.h"
 #include "parcel.h"
@@ -75,14 +76,14 @@ static void put_parcel(struct im *im, struct batch *b, struct parcel *p)
  * subscription to another domain does. */
 static bool needs_journal(const struct parcel *p)
 {
-	return p->points > p->storing && (item_must_survive(&p->e) || (p->is_remote && p->e.kind == STANZA_PRESENCE));
+	return p->points > p->storing + p->archiving && (item_must_survive(&p->e) || (p->is_remote && p->e.kind == STANZA_PRESENCE));
 }
 
 /* A request, a chat state: whoever sent it can do without, and a partner that is slow to take it must
  * not hold up the acknowledgement of all that its sender says. */
 static bool may_be_lost(const struct parcel *p)
 {
-	return p->is_remote && p->points == 1;
+	return p->is_remote && p->points - p->archiving == 1;
 }
 
 static void on_timer(void *arg)
@@ -97,6 +98,7 @@ static void on_timer(void *arg)
 		return;
 	}
 	b->n = 0;
+	archive_flush(im); /* what the journal acknowledges is in the archive first */
 	wire_put_u32(ask_begin(im, STORE_JOURNAL_ADD), 0);
 	LIST_EACH (it, &im->young) {
 		struct parcel *p = LIST_OWNER(it, struct parcel, young_node);
@@ -146,6 +148,7 @@ static void on_drop_timer(void *arg)
 {
 	struct im *im = arg;
 
+	archive_flush(im); /* what leaves the disk here is there first */
 	flush(im, &im->journal_drops, STORE_JOURNAL_DROP);
 	flush(im, &im->offline_drops, STORE_OFFLINE_DROP);
 }

@@ -71,7 +71,7 @@ static void a_confirmed_message_needs_no_disk(void **state)
 	struct play p;
 
 	(void)state;
-	play_open(&p, "");
+	play_open(&p, "im archive = off\n");
 	struct client *alice = counting(&p, "alice");
 	struct client *bob = client_online(&p, "bob", "b", 0);
 	p.store.is_slow = true;
@@ -194,7 +194,7 @@ static void gh_store_dies_after_its_commit(void **state)
 	store_leave(&p);
 	p.store.is_slow = false;
 	store_join(&p);
-	play_run(&p);
+	play_wait(&p, 100);
 	assert_int_equal(alice->n_answers, 1);
 	assert_int_equal(play_store_offline(&p.store, "bob@a.example"), 1);
 	play_close(&p);

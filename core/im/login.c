@@ -2,6 +2,8 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "run/session.h"
+#include "app_password.h"
 
 #include <stdlib.h>
 
@@ -36,9 +38,14 @@ void login_free(struct im *im, struct login *l)
 	list_del(&l->node);
 	scram_server_fini(&l->scram);
 	secret_fini(&l->password);
-	secret_wipe(&l->verifier, sizeof l->verifier);
+	login_forget_verifiers(l);
 	free(l->domain);
 	free(l->jid);
+	free(l->address);
+	fast_free(l);
+	free(l->app);
+	free(l->client);
+	free(l->device);
 	free(l->resource);
 	free(l->tag);
 	free(l);
@@ -67,27 +74,32 @@ struct chan *login_chan(const struct im *im, const struct login *l)
 }
 
 /* The door knows the address of who tries, this program whom they try to be: the id joins the two. */
-static void log_failed(struct im *im, const struct login *l, const char *condition)
+static void log_failed(struct im *im, const struct login *l, const char *reason)
 {
 	uint32_t held = 0;
 
 	if (l->jid && log_limit_pass(&im->login_log, FAILED_LINES, loop_now(im->loop), &held))
-		log_info("im.login.failed", LOG_STR("user", l->jid), LOG_ID("id", l->conn), LOG_STR("reason", condition),
+		log_info("im.login.failed", LOG_STR("user", l->jid), LOG_ID("id", l->conn), LOG_STR("reason", reason),
 			 LOG_STR("account", l->is_unknown ? "unknown" : "known"), LOG_INT("suppressed", held));
 }
 
-void login_fail(struct im *im, struct login *l, const char *condition)
+void login_refuse(struct im *im, struct login *l, const char *condition, const char *reason)
 {
 	struct chan *c = login_chan(im, l);
 	struct buf *b = chan_begin(c, MSG_AUTH_FAILED, 0);
 
 	im_stats[STAT_AUTH_FAILED]++;
-	log_failed(im, l, condition);
+	log_failed(im, l, reason);
 	wire_put_u64(b, l->conn);
 	wire_put_str(b, bytes_of(condition));
 	wire_put_str(b, BYTES_NONE);
 	(void)chan_end(c); /* a door that is gone has no stream either */
 	login_free(im, l);
+}
+
+void login_fail(struct im *im, struct login *l, const char *condition)
+{
+	login_refuse(im, l, condition, condition);
 }
 
 void login_fail_by(struct im *im, struct login *l, int rc)
@@ -119,7 +131,16 @@ void login_challenge(struct im *im, struct login *l, struct bytes data)
 	(void)chan_end(c); /* as in login_fail */
 }
 
-void login_succeed(struct im *im, struct login *l, struct bytes additional)
+bool login_may(struct im *im, struct login *l, const char *label)
+{
+	if (label[0] || !(l->flags & AUTH_OUTSIDE) || !im->config.wants_app_outside)
+		return true;
+	/* As if it were wrong: nobody outside learns that it is right. */
+	login_refuse(im, l, "not-authorized", "outside");
+	return false;
+}
+
+void login_tell_ok(struct im *im, struct login *l, struct bytes additional, const char *token, uint64_t expires_ms)
 {
 	struct chan *c = login_chan(im, l);
 	struct buf *b = chan_begin(c, MSG_AUTH_OK, 0);
@@ -129,9 +150,33 @@ void login_succeed(struct im *im, struct login *l, struct bytes additional)
 	wire_put_u64(b, l->conn);
 	wire_put_str(b, bytes_of(l->jid));
 	wire_put_bytes(b, additional);
+	wire_put_str(b, bytes_of(token));
+	wire_put_u64(b, expires_ms);
 	(void)chan_end(c); /* as in login_fail */
+}
+
+void login_succeed(struct im *im, struct login *l, const char *label, struct bytes additional)
+{
+	if (!login_may(im, l, label))
+		return;
+	if (label[0] && !(l->app = login_dup(bytes_of(label)))) {
+		login_fail_by(im, l, ERR_NOMEM);
+		return;
+	}
+	if (!fast_renew(im, l, additional))
+		login_tell_ok(im, l, additional, "", 0);
 	scram_server_fini(&l->scram);
-	secret_wipe(&l->verifier, sizeof l->verifier);
+	login_forget_verifiers(l);
+	if (l->app)
+		app_password_used(im, bytes_of(l->jid), bytes_of(l->app), bytes_of(l->address ? l->address : ""));
+}
+
+struct bytes login_binding(const struct login *l, const char *type)
+{
+	for (unsigned i = 0; i < l->n_bindings; i++)
+		if (strcmp(l->bindings[i].type, type) == 0)
+			return bytes_make(l->bindings[i].data, l->bindings[i].n);
+	return BYTES_NONE;
 }
 
 /* ---- names ---- */

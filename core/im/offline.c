@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "proto/xmpp.h"
+#include "archive.h"
 #include "ask.h"
 #include "deliver.h"
 #include "domain.h"
@@ -82,12 +83,9 @@ bool offline_stamp(struct buf *b, struct bytes stanza, struct bytes domain, uint
 	return true;
 }
 
-static struct parcel *stamped(struct im *im, struct bytes body, uint64_t at_ms)
+static struct parcel *stamped(struct im *im, const struct envelope *from, uint64_t at_ms)
 {
-	struct envelope e;
-
-	if (envelope_decode(body, &e))
-		return NULL;
+	struct envelope e = *from;
 	struct jid to = jid_of_normal(e.to);
 	buf_clear(&im->out);
 	if (offline_stamp(&im->out, e.stanza, jid_domain(&to), at_ms))
@@ -95,6 +93,15 @@ static struct parcel *stamped(struct im *im, struct bytes body, uint64_t at_ms)
 	buf_clear(&im->out2);
 	envelope_encode(&im->out2, &e);
 	return buf_failed(&im->out2) ? NULL : parcel_new(im, buf_bytes(&im->out2));
+}
+
+/* Who has read that part of the archive before saying to be available has it already (XEP-0313 6.1.1). */
+static bool is_known(const struct im *im, const struct session *s, const struct envelope *e)
+{
+	uint64_t id;
+
+	return e->facts & FACT_ARCHIVED && s->archive_last && !archive_id_of(im, e->stanza, &id) && id >= s->archive_first &&
+	       id <= s->archive_last;
 }
 
 static void on_item(struct im *im, struct ask *a, struct wire *w)
@@ -110,11 +117,18 @@ static void on_item(struct im *im, struct ask *a, struct wire *w)
 	struct session *s = deliver_best(u);
 	if (!s)
 		return;
-	struct parcel *p = stamped(im, body, at);
-	if (!p) { /* not an envelope: never will be */
+	struct item it = { .body = body };
+	bool is_sound = !envelope_decode(body, &it.e);
+	if (!is_sound || is_known(im, s, &it.e)) { /* not an envelope: never will be */
 		journal_drop_offline(im, row);
 		return;
 	}
+	archive_late(im, u, &it, at, row);
+	struct parcel *p = stamped(im, &it.e, at);
+	if (!im->item)
+		arena_reset(&im->arena);
+	if (!p)
+		return; /* without memory: the next page has it */
 	p->row = row;
 	if (session_send_parcel(im, s, p, QUEUED_POINT | QUEUED_OFFLINE)) {
 		u->offline_due++;

@@ -20,6 +20,7 @@ static struct parcel *alloc(struct im *im, size_t n)
 	memset(p, 0, sizeof *p);
 	p->refs = 1;
 	p->n = (uint32_t)n;
+	p->body = (uint8_t *)(p + 1);
 	p->uid = p->disk_uid = im_next_id(im);
 	p->born_ms = loop_now(im->loop);
 	p->at_ms = loop_wall_ms(im->loop);
@@ -54,6 +55,32 @@ struct parcel *parcel_of_stanza(struct im *im, const struct envelope *e)
 	return p;
 }
 
+static void free_body(struct parcel *p)
+{
+	if (p->body != (uint8_t *)(p + 1))
+		free(p->body);
+}
+
+int parcel_become(struct parcel *p, struct bytes body)
+{
+	uint8_t *copy = malloc(body.n);
+	struct envelope e;
+
+	if (!copy)
+		return ERR_NOMEM;
+	memcpy(copy, body.p, body.n);
+	int rc = envelope_decode(bytes_make(copy, body.n), &e);
+	if (rc) {
+		free(copy);
+		return rc;
+	}
+	free_body(p);
+	p->e = e;
+	p->body = copy;
+	p->n = (uint32_t)body.n;
+	return 0;
+}
+
 void parcel_ref(struct parcel *p)
 {
 	p->refs++;
@@ -66,6 +93,7 @@ void parcel_unref(struct parcel *p)
 	list_del(&p->young_node);
 	list_del(&p->origin_node);
 	list_del(&p->place_node);
+	free_body(p);
 	free(p);
 }
 

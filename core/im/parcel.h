@@ -25,16 +25,19 @@ struct parcel {
 	uint32_t h;
 	uint8_t origin, journal, is_remote, is_bounced;
 	bool has_arrived; /* one of the resources it was forked to has it */
-	uint16_t refs, points, storing; /* storing: points that are writes to offline storage */
+	uint16_t refs, points;
+	uint16_t storing, archiving; /* points that are writes to offline storage, to archives */
 	struct envelope e; /* views into body */
 	uint32_t n;
-	uint8_t body[]; /* the encoded envelope, or only a stanza */
+	uint8_t *body; /* the encoded envelope, or only a stanza: behind this struct, or of its own */
 };
 
 /* Of an encoded envelope (decoded as e). One reference, the caller's. NULL without memory. */
 struct parcel *parcel_new(struct im *im, struct bytes body);
 /* Of a stanza that gh-im made: only to be delivered. Kind, type, facts and stanza are taken. */
 struct parcel *parcel_of_stanza(struct im *im, const struct envelope *e);
+/* Is another encoded envelope from now on. ERR_NOMEM, ERR_SYNTAX: it is what it was. */
+int parcel_become(struct parcel *p, struct bytes body);
 void parcel_ref(struct parcel *p);
 void parcel_unref(struct parcel *p);
 

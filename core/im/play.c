@@ -84,6 +84,8 @@ static int on_answer(void *program, struct chan *from, const struct frame *f)
 	case MSG_AUTH_OK:
 		COPY(c->bare, wire_str(&w));
 		COPY(c->challenge, wire_bytes(&w));
+		COPY(c->token, wire_str(&w));
+		c->expires_ms = wire_u64(&w);
 		break;
 	case MSG_AUTH_FAILED:
 	case MSG_SESSION_REFUSED:
@@ -168,6 +170,10 @@ void client_auth_start(struct client *c, const struct auth_try *t)
 	}
 	wire_put_str(b, bytes_of(t->domain ? t->domain : "a.example"));
 	wire_put_str(b, BYTES("192.0.2.1"));
+	wire_put_str(b, bytes_of(t->client ? t->client : ""));
+	wire_put_str(b, bytes_of(t->device ? t->device : ""));
+	wire_put_str(b, bytes_of(t->wanted ? t->wanted : ""));
+	wire_put_u64(b, t->count);
 	send_off(c);
 }
 
@@ -361,11 +367,23 @@ static int on_verdict(void *program, struct chan *from, const struct frame *f)
 	(void)from;
 	p->verdict = (int32_t)wire_u32(&w);
 	COPY(p->verdict_jid, wire_str(&w));
+	COPY(p->verdict_label, wire_str(&w));
 	p->n_verdicts++;
 	return wire_end(&w);
 }
 
-static const struct bus_handler line_handlers[] = { { MSG_DIGEST_VERDICT, on_verdict } };
+static int on_revoked(void *program, struct chan *from, const struct frame *f)
+{
+	struct play *p = program;
+	struct wire w = wire_of(f->body);
+
+	(void)from;
+	(void)wire_str(&w);
+	COPY(p->revoked_label, wire_str(&w));
+	return wire_end(&w);
+}
+
+static const struct bus_handler line_handlers[] = { { MSG_DIGEST_VERDICT, on_verdict }, { MSG_DIGEST_REVOKED, on_revoked } };
 
 void line_check(struct play *p, const struct digest_try *t)
 {
@@ -390,6 +408,8 @@ void line_check(struct play *p, const struct digest_try *t)
 	wire_put_str(b, proof.uri);
 	wire_put_str(b, proof.method);
 	wire_put_str(b, bytes_of(response));
+	wire_put_u8(b, t->is_outside);
+	wire_put_str(b, BYTES("192.0.2.7"));
 	must(chan_end(im) == 0, "gh-im does not take it");
 	play_run(p);
 }

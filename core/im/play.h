@@ -22,7 +22,8 @@ struct client {
 	bool is_sip;         /* its door is gh-xlate */
 	/* the last answer to what it asked for: AUTH_*, SESSION_*, SM_* */
 	enum msg answer;
-	char condition[64], challenge[512], text[128], bare[128];
+	char condition[64], challenge[512], text[128], bare[128], token[128];
+	uint64_t expires_ms; /* of the token */
 	char sm_id[64];
 	uint32_t sm_max_s, h; /* h: of the last SM_ANSWER, SESSION_RESUMED or SESSION_RESUME_FAILED */
 	bool has_h;
@@ -44,7 +45,7 @@ struct play {
 	/* gh-line: the last DIGEST_VERDICT */
 	int verdict;
 	unsigned n_verdicts;
-	char verdict_jid[128];
+	char verdict_jid[128], verdict_label[128], revoked_label[128];
 	/* gh-xlate: USER_ONLINEs since the last look, "alice@a.example 1\n" with their flags */
 	char online[512];
 	uint64_t done_id;     /* the last ROUTE_DONE it got */
@@ -79,6 +80,8 @@ struct auth_try {
 	const char *mechanism, *domain, *cb_type;
 	struct bytes initial, cb_data;
 	uint8_t flags;
+	const char *client, *device, *wanted; /* FAST (XEP-0484); NULL: none */
+	uint64_t count;
 };
 void client_auth_start(struct client *c, const struct auth_try *t);
 void client_auth_response(struct client *c, struct bytes data);
@@ -102,6 +105,7 @@ void client_unstick(struct client *c);
 struct digest_try {
 	const char *user, *password, *realm; /* realm NULL: a.example */
 	int algorithm; /* enum digest_algorithm */
+	bool is_outside;
 };
 void line_check(struct play *p, const struct digest_try *t);
 void sip_leave(struct play *p);

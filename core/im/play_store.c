@@ -6,12 +6,13 @@
 
 #include <stdlib.h>
 
-enum kind { ACCOUNT, VERIFIER, CONTACT, BLOCK, BLOB, OFFLINE, JOURNAL };
+enum kind { ACCOUNT, VERIFIER, CONTACT, BLOCK, BLOB, OFFLINE, JOURNAL, APP, APP_KEY, FAST, ARCHIVE, PEP_NODE, PEP_ITEM };
 
 struct row {
 	struct list node;
 	enum kind kind;
 	uint64_t id, at; /* ACCOUNT: id is the roster's version */
+	bool is_used; /* FAST */
 	struct bytes user, key, value;
 	uint8_t text[];
 };
@@ -109,6 +110,44 @@ static void item_end(struct play_store *s)
 
 /* ---- reads ---- */
 
+/* Key: hash, label. Value: stored key, server key. */
+static void app_keys(struct play_store *s, uint32_t id, struct bytes user, uint8_t hash, struct bytes main)
+{
+	struct wire w = wire_of(main);
+	uint32_t iterations = wire_u32(&w);
+	struct bytes salt = wire_bytes(&w);
+
+	LIST_EACH (it, &s->rows) {
+		struct row *r = LIST_OWNER(it, struct row, node);
+		if (r->kind != APP_KEY || !bytes_eq(r->user, user) || r->key.p[0] != hash)
+			continue;
+		struct buf *b = item(s, id);
+		wire_put_u32(b, iterations);
+		wire_put_bytes(b, salt);
+		buf_put_bytes(b, r->value);
+		wire_put_str(b, bytes_skip(r->key, 1));
+		item_end(s);
+	}
+}
+
+static int app_list(struct play_store *s, uint32_t id, struct wire *w)
+{
+	struct bytes user = wire_str(w);
+
+	LIST_EACH (it, &s->rows) {
+		struct row *r = LIST_OWNER(it, struct row, node);
+		if (r->kind != APP || !bytes_eq(r->user, user))
+			continue;
+		struct buf *b = item(s, id);
+		wire_put_str(b, r->key);
+		wire_put_u64(b, 1);
+		wire_put_u64(b, r->at);
+		wire_put_str(b, r->at ? BYTES("192.0.2.1") : BYTES_NONE);
+		item_end(s);
+	}
+	return 0;
+}
+
 static int auth_get(struct play_store *s, uint32_t id, struct wire *w)
 {
 	struct bytes user = wire_str(w);
@@ -117,8 +156,162 @@ static int auth_get(struct play_store *s, uint32_t id, struct wire *w)
 
 	if (!r)
 		return ERR_NOT_FOUND;
-	buf_put_bytes(item(s, id), r->value);
+	struct buf *b = item(s, id);
+	buf_put_bytes(b, r->value);
+	wire_put_str(b, BYTES_NONE);
 	item_end(s);
+	app_keys(s, id, user, hash, r->value);
+	return 0;
+}
+
+/* ---- nodes: key the name, value the state; items: key "node id", value publisher, when, payload ---- */
+
+static bool is_item_of(const struct row *r, struct bytes user, struct bytes node, struct bytes *id)
+{
+	if (r->kind != PEP_ITEM || !bytes_eq(r->user, user) || !bytes_starts(r->key, node) || r->key.n <= node.n || r->key.p[node.n] != ' ')
+		return false;
+	*id = bytes_skip(r->key, node.n + 1);
+	return true;
+}
+
+/* The newest, before one (NULL: at all). */
+static struct row *pep_newest(struct play_store *s, struct bytes user, struct bytes node, const struct row *before, struct bytes *id)
+{
+	struct row *last = NULL;
+	struct bytes its;
+
+	LIST_EACH (it, &s->rows) {
+		struct row *r = LIST_OWNER(it, struct row, node);
+		if (r == before)
+			break;
+		if (is_item_of(r, user, node, &its)) {
+			last = r;
+			*id = its;
+		}
+	}
+	return last;
+}
+
+static void tell_nodes(struct play_store *s, uint32_t id, struct bytes user)
+{
+	LIST_EACH (it, &s->rows) {
+		struct row *r = LIST_OWNER(it, struct row, node);
+		struct bytes last = BYTES_NONE;
+		if (r->kind != PEP_NODE || !bytes_eq(r->user, user))
+			continue;
+		(void)pep_newest(s, user, r->key, NULL, &last);
+		struct buf *b = item(s, id);
+		wire_put_u8(b, STORE_USER_NODE);
+		wire_put_str(b, r->key);
+		wire_put_bytes(b, r->value);
+		wire_put_str(b, last);
+		item_end(s);
+	}
+}
+
+static void put_row(struct buf *b, struct bytes id, const struct row *r)
+{
+	wire_put_str(b, id);
+	buf_put_bytes(b, r->value);
+}
+
+static void tell_one(struct play_store *s, uint32_t id, struct bytes name, const struct row *r)
+{
+	put_row(item(s, id), name, r);
+	item_end(s);
+}
+
+static int pep_items(struct play_store *s, uint32_t id, struct wire *w)
+{
+	struct bytes user = wire_str(w), node = wire_str(w), name;
+	uint8_t how = wire_u8(w);
+	uint32_t limit = wire_u32(w), total = 0, before = 0;
+	bool is_behind = false;
+
+	(void)wire_u32(w); /* bytes: the store's own test */
+	if (!find(s, PEP_NODE, user, node)) {
+		w->at = w->in.n;
+		return ERR_NOT_FOUND;
+	}
+	struct bytes from = how == STORE_PEP_IDS ? BYTES_NONE : wire_str(w);
+	LIST_EACH (it, &s->rows) {
+		if (!is_item_of(LIST_OWNER(it, struct row, node), user, node, &name))
+			continue;
+		is_behind |= how == STORE_PEP_BEFORE && from.n && bytes_eq(name, from);
+		before += !is_behind && (how == STORE_PEP_BEFORE || from.n);
+		is_behind |= how == STORE_PEP_AFTER && bytes_eq(name, from);
+		total++;
+	}
+	struct buf *b = item(s, id);
+	wire_put_u32(b, total);
+	wire_put_u32(b, before);
+	item_end(s);
+	bool has_begun = !from.n;
+	LIST_EACH (it, &s->rows) {
+		struct row *r = LIST_OWNER(it, struct row, node);
+		if (how != STORE_PEP_AFTER || !limit || !is_item_of(r, user, node, &name))
+			continue;
+		if (has_begun) {
+			tell_one(s, id, name, r);
+			limit--;
+		}
+		has_begun |= bytes_eq(name, from);
+	}
+	for (uint16_t n = how == STORE_PEP_IDS ? wire_u16(w) : 0; n; n--) {
+		struct bytes wanted = wire_str(w);
+		LIST_EACH (it, &s->rows) {
+			struct row *r = LIST_OWNER(it, struct row, node);
+			if (is_item_of(r, user, node, &name) && bytes_eq(name, wanted))
+				tell_one(s, id, name, r);
+		}
+	}
+	struct row *at = NULL;
+	LIST_EACH (it, &s->rows) {
+		struct row *r = LIST_OWNER(it, struct row, node);
+		if (how == STORE_PEP_BEFORE && from.n && is_item_of(r, user, node, &name) && bytes_eq(name, from))
+			at = r;
+	}
+	while (how == STORE_PEP_BEFORE && limit-- && (at = pep_newest(s, user, node, at, &name)))
+		tell_one(s, id, name, at);
+	return 0;
+}
+
+static int pep_last(struct play_store *s, uint32_t id, struct wire *w)
+{
+	struct bytes owner = wire_str(w), bare = wire_str(w), name;
+	struct bytes nodes[64];
+	uint16_t n;
+
+	for (int i = 0; i < 3; i++)
+		(void)wire_str(w); /* who may be blocked: the store's own test */
+	n = wire_u16(w);
+	for (uint16_t i = 0; i < n && i < 64; i++)
+		nodes[i] = wire_str(w);
+	LIST_EACH (it, &s->rows) {
+		struct row *r = LIST_OWNER(it, struct row, node);
+		if (r->kind != PEP_NODE || (owner.n && !bytes_eq(r->user, owner)))
+			continue;
+		struct row *c = find(s, CONTACT, r->user, bare), *last = pep_newest(s, r->user, r->key, NULL, &name);
+		struct bytes groups = BYTES_NONE;
+		if (!last || (!bytes_eq(r->user, bare) && (!c || !(c->value.p[0] & CONTACT_FROM))))
+			continue;
+		if (c) {
+			struct wire v = wire_of(bytes_skip(c->value, 1));
+			(void)wire_str(&v);
+			groups = wire_bytes(&v);
+		}
+		for (uint16_t i = 0; i < n; i++) {
+			if (!bytes_eq(nodes[i], r->key))
+				continue;
+			struct buf *b = item(s, id);
+			wire_put_str(b, r->user);
+			wire_put_str(b, r->key);
+			wire_put_bytes(b, r->value);
+			wire_put_bytes(b, groups);
+			put_row(b, name, last);
+			item_end(s);
+		}
+	}
 	return 0;
 }
 
@@ -143,6 +336,14 @@ static int user_get(struct play_store *s, uint32_t id, struct wire *w)
 		buf_put_bytes(b, r->value);
 		item_end(s);
 	}
+	struct row *prefs = find(s, BLOB, user, BYTES(STORE_PREFS_KEY));
+	if (prefs) {
+		b = item(s, id);
+		wire_put_u8(b, STORE_USER_PREFS);
+		wire_put_bytes(b, prefs->value);
+		item_end(s);
+	}
+	tell_nodes(s, id, user);
 	return 0;
 }
 
@@ -192,7 +393,7 @@ static void put_verifiers(struct play_store *s, struct bytes user, struct wire *
 {
 	LIST_EACH (it, &s->rows) {
 		struct row *r = LIST_OWNER(it, struct row, node);
-		if (r->kind == VERIFIER && bytes_eq(r->user, user))
+		if ((r->kind == VERIFIER || r->kind == APP || r->kind == APP_KEY || r->kind == FAST) && bytes_eq(r->user, user))
 			del(r);
 	}
 	for (uint8_t n = wire_u8(w); n; n--) {
@@ -220,6 +421,229 @@ static int account_put(struct play_store *s, uint32_t id, struct wire *w)
 		add(s, ACCOUNT, user, BYTES_NONE, BYTES_NONE);
 	put_verifiers(s, user, w);
 	return 0;
+}
+
+static int app_put(struct play_store *s, uint32_t id, struct wire *w)
+{
+	struct bytes user = wire_str(w), label = wire_str(w);
+	bool is_there = find(s, APP, user, label);
+	struct buf key, value;
+
+	(void)id;
+	(void)wire_u64(w);
+	if (!is_there)
+		add(s, APP, user, label, BYTES_NONE);
+	for (uint8_t n = wire_u8(w); n; n--) {
+		buf_init(&key, 128);
+		buf_init(&value, 128);
+		buf_put_u8(&key, wire_u8(w));
+		buf_put_bytes(&key, label);
+		(void)wire_bytes(w); /* the salt: the store's own test */
+		for (int i = 0; i < 2; i++)
+			wire_put_bytes(&value, wire_bytes(w));
+		if (!is_there)
+			add(s, APP_KEY, user, buf_bytes(&key), buf_bytes(&value));
+		buf_fini(&key);
+		buf_fini(&value);
+	}
+	return is_there ? ERR_EXISTS : 0;
+}
+
+/* ---- tokens of FAST: key the client, id the last count, at of the making; value: struct fast_value ---- */
+
+struct fast_value {
+	struct bytes label, seed;
+	uint8_t kind;
+	uint64_t expires;
+};
+
+static struct fast_value fast_value(const struct row *r)
+{
+	struct wire w = wire_of(r->value);
+
+	return (struct fast_value){ .label = wire_str(&w), .seed = wire_bytes(&w), .kind = wire_u8(&w), .expires = wire_u64(&w) };
+}
+
+static struct row *fast_find(const struct play_store *s, struct bytes user, struct bytes client, struct bytes seed)
+{
+	LIST_EACH (it, &s->rows) {
+		struct row *r = LIST_OWNER(it, struct row, node);
+		if (r->kind == FAST && bytes_eq(r->user, user) && bytes_eq(r->key, client) && bytes_eq(fast_value(r).seed, seed))
+			return r;
+	}
+	return NULL;
+}
+
+/* Rows of a client (BYTES_NONE: all of the user's), or those with a label, but for one. */
+static unsigned fast_drop(struct play_store *s, struct bytes user, struct bytes client, const struct bytes *label,
+			  const struct row *but)
+{
+	unsigned n = 0;
+
+	LIST_EACH (it, &s->rows) {
+		struct row *r = LIST_OWNER(it, struct row, node);
+		if (r->kind != FAST || r == but || !bytes_eq(r->user, user) || (client.n && !bytes_eq(r->key, client)) ||
+		    (label && !bytes_eq(fast_value(r).label, *label)))
+			continue;
+		del(r);
+		n++;
+	}
+	return n;
+}
+
+/* The client has the token that it used last, else the newest, beside the new one. */
+static struct row *fast_last(const struct play_store *s, struct bytes user, struct bytes client)
+{
+	struct row *last = NULL;
+
+	LIST_EACH (it, &s->rows) {
+		struct row *r = LIST_OWNER(it, struct row, node);
+		if (r->kind == FAST && bytes_eq(r->user, user) && bytes_eq(r->key, client) && (!last || r->is_used >= last->is_used))
+			last = r;
+	}
+	return last;
+}
+
+static int fast_put(struct play_store *s, uint32_t id, struct wire *w)
+{
+	struct bytes user = wire_str(w), client = wire_str(w);
+	struct buf value;
+
+	(void)id;
+	(void)wire_str(w); /* name */
+	struct bytes label = wire_str(w);
+	uint8_t kind = wire_u8(w);
+	struct bytes seed = wire_bytes(w);
+	uint64_t now = wire_u64(w), expires = wire_u64(w);
+	uint8_t by = wire_u8(w);
+	(void)wire_u8(w);
+	struct bytes basis = wire_bytes(w);
+	if (!find(s, ACCOUNT, user, BYTES_NONE))
+		return ERR_NOT_FOUND;
+	if ((label.n && !find(s, APP, user, label)) || (by == STORE_FAST_BY_TOKEN && !fast_find(s, user, client, basis)))
+		return ERR_BAD_STATE;
+	struct row *old = fast_find(s, user, client, seed);
+	if (old)
+		return 0;
+	fast_drop(s, user, client, NULL, fast_last(s, user, client));
+	buf_init(&value, 256);
+	wire_put_str(&value, label);
+	wire_put_bytes(&value, seed);
+	wire_put_u8(&value, kind);
+	wire_put_u64(&value, expires);
+	struct row *r = add(s, FAST, user, client, buf_bytes(&value));
+	r->id = 0;
+	r->at = now;
+	buf_fini(&value);
+	return 0;
+}
+
+static int fast_get(struct play_store *s, uint32_t id, struct wire *w)
+{
+	struct bytes user = wire_str(w), client = wire_str(w);
+	uint8_t i = 0;
+
+	if (!find(s, ACCOUNT, user, BYTES_NONE))
+		return ERR_NOT_FOUND;
+	LIST_EACH (it, &s->rows) {
+		struct row *r = LIST_OWNER(it, struct row, node);
+		if (r->kind != FAST || !bytes_eq(r->user, user) || !bytes_eq(r->key, client))
+			continue;
+		struct fast_value v = fast_value(r);
+		struct buf *b = item(s, id);
+		wire_put_u8(b, i++);
+		wire_put_bytes(b, v.seed);
+		wire_put_u8(b, v.kind);
+		wire_put_str(b, v.label);
+		wire_put_u64(b, r->at);
+		wire_put_u64(b, v.expires);
+		item_end(s);
+	}
+	return 0;
+}
+
+static int fast_use(struct play_store *s, uint32_t id, struct wire *w)
+{
+	struct bytes user = wire_str(w), client = wire_str(w), seed = wire_bytes(w);
+	uint64_t login = wire_u64(w), count = wire_u64(w);
+	struct row *r = fast_find(s, user, client, seed);
+
+	(void)id;
+	(void)login; /* the store's own test */
+	if (!r)
+		return ERR_NOT_FOUND;
+	if (count <= r->id && (count || r->id))
+		return ERR_EXISTS;
+	r->id = count;
+	r->is_used = true;
+	LIST_EACH (it, &s->rows) { /* those before it */
+		struct row *old = LIST_OWNER(it, struct row, node);
+		if (old == r)
+			break;
+		if (old->kind == FAST && bytes_eq(old->user, user) && bytes_eq(old->key, client))
+			del(old);
+	}
+	return 0;
+}
+
+static int fast_list(struct play_store *s, uint32_t id, struct wire *w)
+{
+	struct bytes user = wire_str(w);
+
+	if (!find(s, ACCOUNT, user, BYTES_NONE))
+		return ERR_NOT_FOUND;
+	LIST_EACH (it, &s->rows) {
+		struct row *r = LIST_OWNER(it, struct row, node);
+		if (r->kind != FAST || !bytes_eq(r->user, user))
+			continue;
+		struct fast_value v = fast_value(r);
+		struct buf *b = item(s, id);
+		wire_put_str(b, r->key);
+		wire_put_str(b, BYTES_NONE);
+		wire_put_str(b, v.label);
+		wire_put_u64(b, r->at);
+		wire_put_u64(b, 0);
+		wire_put_str(b, BYTES_NONE);
+		wire_put_u64(b, v.expires);
+		item_end(s);
+	}
+	return 0;
+}
+
+static int fast_del(struct play_store *s, uint32_t id, struct wire *w)
+{
+	struct bytes user = wire_str(w), client = wire_str(w);
+
+	(void)id;
+	return fast_drop(s, user, client, NULL, NULL) ? 0 : ERR_NOT_FOUND;
+}
+
+static int app_del(struct play_store *s, uint32_t id, struct wire *w)
+{
+	struct bytes user = wire_str(w), label = wire_str(w);
+
+	(void)id;
+	if (!find(s, APP, user, label))
+		return ERR_NOT_FOUND;
+	fast_drop(s, user, BYTES_NONE, &label, NULL);
+	LIST_EACH (it, &s->rows) {
+		struct row *r = LIST_OWNER(it, struct row, node);
+		bool is_its = r->kind == APP ? bytes_eq(r->key, label) : r->kind == APP_KEY && bytes_eq(bytes_skip(r->key, 1), label);
+		if (is_its && bytes_eq(r->user, user))
+			del(r);
+	}
+	return 0;
+}
+
+static int app_used(struct play_store *s, uint32_t id, struct wire *w)
+{
+	struct bytes user = wire_str(w), label = wire_str(w);
+	struct row *r = find(s, APP, user, label);
+
+	(void)id;
+	if (r)
+		r->at = wire_u64(w);
+	return r ? 0 : ERR_NOT_FOUND;
 }
 
 static int account_del(struct play_store *s, uint32_t id, struct wire *w)
@@ -315,6 +739,105 @@ static int blob_put(struct play_store *s, uint32_t id, struct wire *w)
 	return 0;
 }
 
+static void put_node(struct play_store *s, struct bytes user, struct bytes node, struct bytes state)
+{
+	struct row *r = find(s, PEP_NODE, user, node);
+
+	if (!r)
+		add(s, PEP_NODE, user, node, state);
+}
+
+static void pep_trim(struct play_store *s, struct bytes user, struct bytes node, uint32_t keep)
+{
+	struct bytes id;
+	struct row *r = NULL;
+
+	while (keep && (r = pep_newest(s, user, node, r, &id)))
+		keep--;
+	for (struct row *old; r && (old = pep_newest(s, user, node, r, &id));)
+		del(old);
+}
+
+static void item_key(struct buf *b, struct bytes node, struct bytes id)
+{
+	buf_init(b, 2048);
+	buf_put_bytes(b, node);
+	buf_put_u8(b, ' ');
+	buf_put_bytes(b, id);
+}
+
+static int pep_publish(struct play_store *s, uint32_t id, struct wire *w)
+{
+	struct bytes user = wire_str(w), node = wire_str(w), state = wire_bytes(w);
+	uint32_t keep = wire_u32(w);
+	uint64_t at = wire_u64(w);
+	struct bytes name = wire_str(w);
+	struct buf key, value;
+
+	(void)id;
+	buf_init(&value, 1 << 20);
+	wire_put_str(&value, wire_str(w));
+	wire_put_u64(&value, at);
+	wire_put_bytes(&value, wire_bytes(w));
+	if (find(s, ACCOUNT, user, BYTES_NONE)) {
+		put_node(s, user, node, state);
+		item_key(&key, node, name);
+		if (keep)
+			replace(s, PEP_ITEM, user, buf_bytes(&key), buf_bytes(&value));
+		buf_fini(&key);
+		pep_trim(s, user, node, keep);
+	}
+	buf_fini(&value);
+	return find(s, ACCOUNT, user, BYTES_NONE) ? 0 : ERR_NOT_FOUND;
+}
+
+static int pep_node_put(struct play_store *s, uint32_t id, struct wire *w)
+{
+	struct bytes user = wire_str(w), node = wire_str(w), state = wire_bytes(w);
+	uint32_t keep = wire_u32(w);
+
+	(void)id;
+	if (!find(s, ACCOUNT, user, BYTES_NONE))
+		return ERR_NOT_FOUND;
+	replace(s, PEP_NODE, user, node, state);
+	pep_trim(s, user, node, keep);
+	return 0;
+}
+
+static int pep_retract(struct play_store *s, uint32_t id, struct wire *w)
+{
+	struct bytes user = wire_str(w), node = wire_str(w), name = wire_str(w);
+	struct buf key;
+
+	(void)id;
+	item_key(&key, node, name);
+	struct row *r = find(s, PEP_ITEM, user, buf_bytes(&key));
+	buf_fini(&key);
+	if (r)
+		del(r);
+	return r ? 0 : ERR_NOT_FOUND;
+}
+
+static int pep_purge(struct play_store *s, uint32_t id, struct wire *w)
+{
+	struct bytes user = wire_str(w), node = wire_str(w), name;
+
+	(void)id;
+	for (struct row *r; (r = pep_newest(s, user, node, NULL, &name));)
+		del(r);
+	return find(s, PEP_NODE, user, node) ? 0 : ERR_NOT_FOUND;
+}
+
+static int pep_node_del(struct play_store *s, uint32_t id, struct wire *w)
+{
+	struct wire again = *w;
+	int rc = pep_purge(s, id, w);
+	struct bytes user = wire_str(&again);
+
+	replace(s, PEP_NODE, user, wire_str(&again), BYTES_NONE);
+	return rc;
+}
+
 static int offline_add(struct play_store *s, uint32_t id, struct wire *w)
 {
 	uint64_t uid = wire_u64(w);
@@ -397,6 +920,188 @@ static int journal_settle(struct play_store *s, uint32_t id, struct wire *w)
 	return 0;
 }
 
+/* ---- archives: at is the id, key the peer, value resource, text, stanza ---- */
+
+static int archive_add(struct play_store *s, uint32_t id, struct wire *w)
+{
+	uint32_t most = wire_u32(w);
+
+	(void)id;
+	(void)wire_u64(w);
+	for (uint32_t n = wire_u32(w); n; n--) {
+		uint64_t at = wire_u64(w);
+		struct bytes user = wire_str(w), peer = wire_str(w);
+		struct buf b;
+		bool is_there = false;
+		buf_init(&b, 1 << 20);
+		wire_put_str(&b, wire_str(w));
+		wire_put_bytes(&b, wire_bytes(w));
+		wire_put_bytes(&b, wire_bytes(w));
+		LIST_EACH (it, &s->rows) {
+			struct row *r = LIST_OWNER(it, struct row, node);
+			is_there |= r->kind == ARCHIVE && r->at == at;
+		}
+		if (!is_there && find(s, ACCOUNT, user, BYTES_NONE) && count(s, ARCHIVE, user) < most)
+			add(s, ARCHIVE, user, peer, buf_bytes(&b))->at = at;
+		buf_fini(&b);
+	}
+	return 0;
+}
+
+static struct row *archive_row(struct play_store *s, struct bytes user, uint64_t at)
+{
+	LIST_EACH (it, &s->rows) {
+		struct row *r = LIST_OWNER(it, struct row, node);
+		if (r->kind == ARCHIVE && r->at == at && bytes_eq(r->user, user))
+			return r;
+	}
+	return NULL;
+}
+
+struct archive_question {
+	struct bytes user, peer, resource, text;
+	uint64_t after, before;
+	bool is_down;
+};
+
+static bool archive_fits(const struct row *r, const struct archive_question *q)
+{
+	struct wire w = wire_of(r->value);
+	struct bytes resource = wire_str(&w), text = wire_bytes(&w);
+
+	if (r->kind != ARCHIVE || !bytes_eq(r->user, q->user) || r->at <= q->after || r->at >= q->before)
+		return false;
+	if (q->text.n && !memmem(text.p, text.n, q->text.p, q->text.n))
+		return false;
+	return (!q->peer.n || bytes_eq(r->key, q->peer)) && (!q->resource.n || bytes_eq(resource, q->resource));
+}
+
+/* The nearest to where it begins. */
+static struct row *archive_next(struct play_store *s, const struct archive_question *q)
+{
+	struct row *best = NULL;
+
+	LIST_EACH (it, &s->rows) {
+		struct row *r = LIST_OWNER(it, struct row, node);
+		if (archive_fits(r, q) && (!best || (q->is_down ? r->at > best->at : r->at < best->at)))
+			best = r;
+	}
+	return best;
+}
+
+static void archive_item(struct play_store *s, uint32_t id, uint32_t number, const struct row *r)
+{
+	struct wire w = wire_of(r->value);
+	struct buf *b = item(s, id);
+
+	(void)wire_str(&w);
+	(void)wire_bytes(&w);
+	wire_put_u32(b, number);
+	wire_put_u64(b, r->at);
+	wire_put_bytes(b, wire_bytes(&w));
+	item_end(s);
+}
+
+static void archive_end(struct play_store *s, uint32_t id, uint32_t n, bool is_complete)
+{
+	struct buf *b = item(s, id);
+
+	wire_put_u32(b, STORE_ARCHIVE_END);
+	wire_put_u32(b, n);
+	wire_put_u8(b, is_complete);
+	item_end(s);
+}
+
+static int archive_page(struct play_store *s, uint32_t id, struct wire *w)
+{
+	struct archive_question q = { .user = wire_str(w) };
+	uint8_t flags = wire_u8(w);
+	uint64_t from = wire_u64(w), to = wire_u64(w), after = wire_u64(w), before = wire_u64(w);
+	uint32_t n = 0, in_all = 0;
+	int rc = 0;
+
+	q.peer = wire_str(w);
+	q.resource = wire_str(w);
+	q.text = wire_str(w);
+	uint32_t limit = wire_u32(w);
+	for (uint8_t named = wire_u8(w); named; named--)
+		if (!archive_row(s, q.user, wire_u64(w)))
+			rc = ERR_NOT_FOUND;
+	if (rc)
+		return rc;
+	q.is_down = flags & STORE_ARCHIVE_DOWN;
+	q.after = from;
+	q.before = to;
+	LIST_EACH (it, &s->rows)
+		in_all += archive_fits(LIST_OWNER(it, struct row, node), &q);
+	q.after = from > after ? from : after;
+	q.before = to < before ? to : before;
+	struct row *r;
+	while (n < limit && (r = archive_next(s, &q))) {
+		archive_item(s, id, n++, r);
+		*(q.is_down ? &q.before : &q.after) = r->at;
+	}
+	archive_end(s, id, flags & STORE_ARCHIVE_COUNTED ? in_all : STORE_ARCHIVE_UNCOUNTED, limit && !archive_next(s, &q));
+	return 0;
+}
+
+static int archive_ids(struct play_store *s, uint32_t id, struct wire *w)
+{
+	struct bytes user = wire_str(w);
+	uint32_t n = 0;
+
+	for (uint8_t left = wire_u8(w); left; left--) {
+		struct row *r = archive_row(s, user, wire_u64(w));
+		if (!r)
+			return ERR_NOT_FOUND;
+		archive_item(s, id, n++, r);
+	}
+	archive_end(s, id, STORE_ARCHIVE_UNCOUNTED, true);
+	return 0;
+}
+
+static int archive_drop(struct play_store *s, uint32_t id, struct wire *w)
+{
+	struct bytes user = wire_str(w);
+
+	(void)id;
+	LIST_EACH (it, &s->rows) {
+		struct row *r = LIST_OWNER(it, struct row, node);
+		if (r->kind == ARCHIVE && bytes_eq(r->user, user))
+			del(r);
+	}
+	return find(s, ACCOUNT, user, BYTES_NONE) ? 0 : ERR_NOT_FOUND;
+}
+
+static int archive_clean(struct play_store *s, uint32_t id, struct wire *w)
+{
+	uint64_t oldest = wire_u64(w);
+	uint32_t limit = wire_u32(w), n = 0;
+
+	LIST_EACH (it, &s->rows) {
+		struct row *r = LIST_OWNER(it, struct row, node);
+		if (r->kind == ARCHIVE && r->at < oldest && n < limit) {
+			del(r);
+			n++;
+		}
+	}
+	wire_put_u8(item(s, id), n == limit);
+	item_end(s);
+	return 0;
+}
+
+static int archive_state(struct play_store *s, uint32_t id, struct wire *w)
+{
+	struct bytes user = wire_str(w);
+	struct buf *b = item(s, id);
+
+	wire_put_u64(b, count(s, ARCHIVE, user));
+	wire_put_u64(b, 0);
+	wire_put_u64(b, 0);
+	item_end(s);
+	return 0;
+}
+
 /* ---- asks ---- */
 
 static const struct op {
@@ -421,13 +1126,35 @@ static const struct op {
 	[STORE_JOURNAL_ADD] = { journal_add, true },
 	[STORE_JOURNAL_DROP] = { journal_drop, true },
 	[STORE_JOURNAL_SETTLE] = { journal_settle, true },
+	[STORE_APP_PUT] = { app_put, true },
+	[STORE_APP_DEL] = { app_del, true },
+	[STORE_APP_LIST] = { app_list, false },
+	[STORE_APP_USED] = { app_used, true },
+	[STORE_FAST_PUT] = { fast_put, true },
+	[STORE_FAST_GET] = { fast_get, false },
+	[STORE_FAST_USE] = { fast_use, true },
+	[STORE_FAST_LIST] = { fast_list, false },
+	[STORE_FAST_DEL] = { fast_del, true },
+	[STORE_ARCHIVE_ADD] = { archive_add, true },
+	[STORE_ARCHIVE_PAGE] = { archive_page, false },
+	[STORE_ARCHIVE_IDS] = { archive_ids, false },
+	[STORE_ARCHIVE_DROP] = { archive_drop, true },
+	[STORE_ARCHIVE_CLEAN] = { archive_clean, true },
+	[STORE_ARCHIVE_STATE] = { archive_state, false },
+	[STORE_PEP_PUBLISH] = { pep_publish, true },
+	[STORE_PEP_RETRACT] = { pep_retract, true },
+	[STORE_PEP_PURGE] = { pep_purge, true },
+	[STORE_PEP_NODE_PUT] = { pep_node_put, true },
+	[STORE_PEP_NODE_DEL] = { pep_node_del, true },
+	[STORE_PEP_ITEMS] = { pep_items, false },
+	[STORE_PEP_LAST] = { pep_last, false },
 };
 
 static void carry_out(struct play_store *s, uint32_t id, struct bytes body)
 {
 	struct wire w = wire_of(body);
 	uint8_t op = wire_u8(&w);
-	int rc = s->sick_ops & 1u << op ? ERR_IO : ops[op].fn(s, id, &w);
+	int rc = s->sick_ops & UINT64_C(1) << op ? ERR_IO : ops[op].fn(s, id, &w);
 
 	if (wire_failed(&w))
 		abort();
@@ -443,7 +1170,7 @@ static int on_ask(void *program, struct chan *from, const struct frame *f)
 	if (op >= STORE_OP_COUNT || !ops[op].fn)
 		return ERR_PROTOCOL;
 	s->n_asked[op]++;
-	if (!(s->is_slow && ops[op].is_write) && !(s->slow_ops & 1u << op)) {
+	if (!(s->is_slow && ops[op].is_write) && !(s->slow_ops & UINT64_C(1) << op)) {
 		carry_out(s, f->id, f->body);
 		return 0;
 	}
@@ -523,6 +1250,50 @@ void play_store_account(struct play_store *s, const char *jid, const char *passw
 	add_digests(s, bytes_of(jid), bytes_of(password));
 }
 
+static void add_app_digest(struct play_store *s, struct bytes jid, const char *label, const char *password)
+{
+	size_t at = bytes_find(jid, '@');
+	struct digest_ha1 h;
+	struct buf key, value;
+
+	if (digest_make_ha1(DIGEST_SHA256, bytes_make(jid.p, at), bytes_skip(jid, at + 1), bytes_of(password), &h))
+		abort();
+	buf_init(&key, 128);
+	buf_init(&value, 128);
+	buf_put_u8(&key, STORE_HASH_DIGEST + DIGEST_SHA256);
+	buf_put_str(&key, label);
+	wire_put_bytes(&value, bytes_make(h.p, h.n));
+	wire_put_bytes(&value, BYTES_NONE);
+	add(s, APP_KEY, jid, buf_bytes(&key), buf_bytes(&value));
+	buf_fini(&key);
+	buf_fini(&value);
+}
+
+void play_store_app(struct play_store *s, const char *jid, const char *label, const char *password)
+{
+	static const size_t digest[] = { 20, 32 };
+
+	add(s, APP, bytes_of(jid), bytes_of(label), BYTES_NONE);
+	for (uint8_t h = 0; h < SCRAM_HASH_COUNT; h++) {
+		struct wire w = wire_of(find(s, VERIFIER, bytes_of(jid), bytes_make(&h, 1))->value);
+		uint32_t iterations = wire_u32(&w);
+		struct scram_verifier v;
+		struct buf key, value;
+		if (scram_make_verifier((enum scram_hash)h, bytes_of(password), wire_bytes(&w), iterations, &v))
+			abort();
+		buf_init(&key, 128);
+		buf_init(&value, 128);
+		buf_put_u8(&key, h);
+		buf_put_str(&key, label);
+		wire_put_bytes(&value, bytes_make(v.stored_key, digest[h]));
+		wire_put_bytes(&value, bytes_make(v.server_key, digest[h]));
+		add(s, APP_KEY, bytes_of(jid), buf_bytes(&key), buf_bytes(&value));
+		buf_fini(&key);
+		buf_fini(&value);
+	}
+	add_app_digest(s, bytes_of(jid), label, password);
+}
+
 unsigned play_store_offline(const struct play_store *s, const char *jid)
 {
 	return count(s, OFFLINE, bytes_of(jid));
@@ -531,6 +1302,22 @@ unsigned play_store_offline(const struct play_store *s, const char *jid)
 unsigned play_store_journal(const struct play_store *s)
 {
 	return count(s, JOURNAL, BYTES_NONE);
+}
+
+unsigned play_store_archived(const struct play_store *s, const char *jid)
+{
+	return count(s, ARCHIVE, bytes_of(jid));
+}
+
+unsigned play_store_archive_has(const struct play_store *s, const char *text)
+{
+	unsigned n = 0;
+
+	LIST_EACH (it, &s->rows) {
+		struct row *r = LIST_OWNER(it, struct row, node);
+		n += r->kind == ARCHIVE && memmem(r->value.p, r->value.n, text, strlen(text));
+	}
+	return n;
 }
 
 bool play_store_has(const struct play_store *s, const char *text)

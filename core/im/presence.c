@@ -3,13 +3,16 @@
 #include "base/err.h"
 #include "proto/xmpp.h"
 #include "answered.h"
+#include "avatar.h"
 #include "blocking.h"
+#include "caps.h"
 #include "deliver.h"
 #include "domain.h"
 #include "iq.h"
 #include "offline.h"
 #include "online.h"
 #include "partner.h"
+#include "rooms.h"
 #include "subscribe.h"
 
 #include <stdlib.h>
@@ -165,26 +168,42 @@ int8_t presence_priority(struct im *im, struct bytes stanza)
 	return (int8_t)(is_negative ? -(int)v : (int)v);
 }
 
-static void available(struct im *im, struct session *s, const struct item *it)
+static bool keep(struct session *s, struct bytes stanza)
 {
-	bool is_first = !session_is_available(s), took = !is_first && s->priority >= 0;
-	uint8_t *copy = malloc(it->e.stanza.n);
+	uint8_t *copy = malloc(stanza.n);
 
 	if (!copy) {
 		im_stats[STAT_NO_MEMORY]++;
-		return;
+		return false;
 	}
-	memcpy(copy, it->e.stanza.p, it->e.stanza.n);
+	memcpy(copy, stanza.p, stanza.n);
 	free(s->presence);
 	s->presence = copy;
-	s->presence_n = (uint32_t)it->e.stanza.n;
+	s->presence_n = (uint32_t)stanza.n;
+	return true;
+}
+
+void presence_renew(struct im *im, struct session *s, struct bytes stanza)
+{
+	if (!bytes_eq(stanza, bytes_make(s->presence, s->presence_n)) && keep(s, stanza))
+		to_contacts(im, s, TYPE_AVAILABLE, stanza);
+}
+
+static void available(struct im *im, struct session *s, const struct item *it)
+{
+	bool is_first = !session_is_available(s), took = !is_first && s->priority >= 0;
+	struct bytes stanza = avatar_in_presence(im, s->user, it->e.stanza);
+
+	if (!keep(s, stanza))
+		return;
 	s->bits |= SESSION_IS_AVAILABLE;
-	s->priority = presence_priority(im, it->e.stanza);
-	to_contacts(im, s, TYPE_AVAILABLE, it->e.stanza);
+	s->priority = presence_priority(im, stanza);
+	to_contacts(im, s, TYPE_AVAILABLE, stanza);
 	answered_presence(s);
 	online_check(im, s->user);
 	if (is_first)
 		came(im, s);
+	caps_presence(im, s->user, session_full(s), bytes_make(s->presence, s->presence_n));
 	if (!took && s->priority >= 0)
 		offline_start(im, s->user);
 }
@@ -214,20 +233,24 @@ static void unavailable(struct im *im, struct session *s, struct bytes stanza)
 			send_to(im, session_full(s), to, TYPE_UNAVAILABLE, stanza);
 	}
 	names_clear(&s->directed);
+	caps_gone(im, session_full(s), BYTES_NONE);
 	answered_presence(s);
 	online_check(im, s->user);
 }
 
 void presence_broadcast(struct im *im, struct session *s, struct item *it)
 {
-	if (it->e.type == TYPE_AVAILABLE)
+	if (it->e.type == TYPE_AVAILABLE) {
 		available(im, s, it);
-	else
+	} else {
+		rooms_gone(im, session_full(s)); /* RFC 6121 4.5.2 */
 		unavailable(im, s, it->e.stanza);
+	}
 }
 
 void presence_gone(struct im *im, struct session *s)
 {
+	rooms_gone(im, session_full(s));
 	if (!session_is_available(s) && !s->directed.n)
 		return;
 	struct buf b;
@@ -288,6 +311,19 @@ static bool is_own(const struct user *u, struct bytes from)
 	return bytes_eq(jid_bare(&j), user_jid(u));
 }
 
+/* A client at another domain, of a contact: what it wants to hear of (XEP-0163 4.2). */
+static void client_seen(struct im *im, struct user *u, const struct envelope *e)
+{
+	struct jid from = jid_of_normal(e->from);
+
+	if (domain_of(im, jid_domain(&from)) || !from.resource_n || !user_contact(u, jid_bare(&from)))
+		return;
+	if (e->type == TYPE_AVAILABLE)
+		caps_presence(im, u, e->from, e->stanza);
+	else if (e->type == TYPE_UNAVAILABLE)
+		caps_gone(im, e->from, user_jid(u));
+}
+
 void presence_in(struct im *im, struct user *u, struct item *it)
 {
 	struct jid to = jid_of_normal(it->e.to);
@@ -303,6 +339,7 @@ void presence_in(struct im *im, struct user *u, struct item *it)
 	if (!im->config.has_presence && !is_own(u, it->e.from))
 		return;
 	partner_seen(im, u, &it->e);
+	client_seen(im, u, &it->e);
 	if (to.resource_n) {
 		struct session *s = session_by_resource(u, jid_resource(&to));
 		if (s)

@@ -7,6 +7,8 @@
 
 /* From a client of ours, without `to`: it is available, or not. */
 void presence_broadcast(struct im *im, struct session *s, struct item *it);
+/* What an available client has said, changed by us: everybody concerned sees it, unless it is the same. */
+void presence_renew(struct im *im, struct session *s, struct bytes stanza);
 /* From a client of ours to somebody: kept in mind until it goes (RFC 6121 4.6.3). */
 void presence_directed(struct session *s, const struct item *it);
 /* The session is over: everybody concerned hears so. */

@@ -22,13 +22,16 @@ static struct client *counting(struct play *p, const char *name)
 	return c;
 }
 
+/* With archives, acknowledgements wait for them as well: archive_test. */
+static const char no_archive[] = "im archive = off\n";
+
 /* Outward: acknowledged when somebody else has taken it, or it is in the journal. */
 static void go_out_and_are_kept_until_taken(void **state)
 {
 	struct play p;
 
 	(void)state;
-	play_open(&p, "");
+	play_open(&p, no_archive);
 	struct client *alice = counting(&p, "alice");
 	p.is_hub_silent = true;
 	p.store.is_slow = true;
@@ -60,7 +63,7 @@ static void go_out_again_after_a_break(void **state)
 	struct play p;
 
 	(void)state;
-	play_open(&p, "");
+	play_open(&p, no_archive);
 	struct client *alice = counting(&p, "alice");
 	p.is_hub_silent = true;
 	client_send(alice, OUT("one"));
@@ -88,7 +91,7 @@ static void come_back_when_the_way_stays_closed(void **state)
 	struct play p;
 
 	(void)state;
-	play_open(&p, "");
+	play_open(&p, no_archive);
 	struct client *alice = counting(&p, "alice");
 	hub_leave(&p);
 	client_send(alice, OUT("one"));
@@ -111,7 +114,7 @@ static void outlive_gh_im(void **state)
 	struct play p;
 
 	(void)state;
-	play_open(&p, "");
+	play_open(&p, no_archive);
 	struct client *alice = counting(&p, "alice");
 	p.is_hub_silent = true;
 	client_send(alice, OUT("one"));
@@ -135,7 +138,7 @@ static void come_in_and_are_answered_when_safe(void **state)
 	struct play p;
 
 	(void)state;
-	play_open(&p, "");
+	play_open(&p, no_archive);
 	struct client *bob = client_online(&p, "bob", "b", 0);
 	(void)client_got(bob);
 	bob->is_stuck = true;
@@ -184,7 +187,7 @@ static void come_in_again_after_gh_im_and_are_stored_once(void **state)
 	struct play p;
 
 	(void)state;
-	play_open(&p, "");
+	play_open(&p, no_archive);
 	hub_send(&p, 91, IN("bob@a.example", "one"));
 	assert_true(p.done_id == 91);
 	assert_int_equal(play_store_offline(&p.store, "bob@a.example"), 1);
@@ -207,7 +210,7 @@ static void come_in_again_after_the_journal_and_are_stored_once(void **state)
 	struct play p;
 
 	(void)state;
-	play_open(&p, "");
+	play_open(&p, no_archive);
 	struct client *bob = client_online(&p, "bob", "b", 0);
 	bob->is_stuck = true;
 	hub_send(&p, 93, IN("bob@a.example", "one"));
@@ -228,7 +231,7 @@ static void come_in_and_bounce(void **state)
 	struct play p;
 
 	(void)state;
-	play_open(&p, "im offline-per-user = 1\n");
+	play_open(&p, "im offline-per-user = 1\nim archive = off\n");
 	hub_send(&p, 81, IN("bob@a.example", "one"));
 	hub_send(&p, 82, IN("bob@a.example", "two"));
 	assert_true(p.done_id == 82);

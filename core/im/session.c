@@ -3,10 +3,12 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "proto/hold.h"
 #include "proto/xmpp.h"
 #include "run/session.h"
 #include "auth.h"
 #include "domain.h"
+#include "idle.h"
 #include "iq.h"
 #include "presence.h"
 #include "sm.h"
@@ -163,7 +165,10 @@ static void release(struct im *im, struct session *s)
 	sm_free(im, s);
 	names_clear(&s->directed);
 	names_clear(&s->answered);
+	free(s->app);
+	free(s->client);
 	free(s->presence);
+	hold_free(s->held);
 	free(s->queue);
 	free(s);
 }
@@ -245,6 +250,7 @@ static bool enqueue(struct im *im, struct session *s, struct parcel *p, uint8_t 
 
 bool session_send_parcel(struct im *im, struct session *s, struct parcel *p, uint8_t flags)
 {
+	idle_release(im, s);
 	if ((s->sm || flags & QUEUED_POINT) && !enqueue(im, s, p, flags))
 		return false;
 	s->delivered++;
@@ -256,6 +262,10 @@ bool session_send_item(struct im *im, struct session *s, struct item *it, uint8_
 {
 	bool waits = item_wants_safety(it) && item_must_survive(&it->e);
 
+	if (!waits && idle_takes(im, s, &it->e)) {
+		it->was_written = true; /* as far as anybody needs to know */
+		return true;
+	}
 	if (!s->sm && !waits && !it->parcel) {
 		s->delivered++;
 		transmit(im, s, &it->e, false);
@@ -271,6 +281,12 @@ bool session_send_item(struct im *im, struct session *s, struct item *it, uint8_
 }
 
 void session_send_as(struct im *im, struct session *s, const struct envelope *e)
+{
+	if (!idle_takes(im, s, e))
+		session_send_now(im, s, e);
+}
+
+void session_send_now(struct im *im, struct session *s, const struct envelope *e)
 {
 	if (s->sm) {
 		struct parcel *p = parcel_of_stanza(im, e);
@@ -377,17 +393,20 @@ int session_on_written(void *program, struct chan *from, const struct frame *f)
 
 int session_on_csi(void *program, struct chan *from, const struct frame *f)
 {
+	struct im *im = program;
 	struct wire w = wire_of(f->body);
-	struct session *s = session_of(program, wire_u64(&w));
+	struct session *s = session_of(im, wire_u64(&w));
 	bool is_active = wire_u8(&w);
 
 	(void)from;
 	if (wire_end(&w))
 		return ERR_SYNTAX;
-	if (s && is_active)
+	if (s && is_active) {
 		s->bits &= (uint16_t)~SESSION_IS_INACTIVE;
-	else if (s)
+		idle_release(im, s);
+	} else if (s) {
 		s->bits |= SESSION_IS_INACTIVE;
+	}
 	return 0;
 }
 

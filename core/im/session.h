@@ -9,6 +9,7 @@
 #include "user.h"
 
 struct sm;
+struct hold;
 
 enum session_bit {
 	SESSION_IS_AVAILABLE = 1 << 0,    /* has sent presence */
@@ -44,10 +45,15 @@ struct session {
 	uint32_t stream_base; /* s->delivered when this stream began */
 	uint32_t written;     /* up to here the kernel has taken them */
 	uint32_t presence_n;
+	char *app; /* label of the application password that its stream logged in with; NULL: none */
+	char *client; /* id of the program behind it (XEP-0388 user-agent); NULL: none */
+	struct hold *held; /* what waits for it to look up (idle.h); NULL: nothing */
 	uint8_t *presence; /* the last available presence, neutral form without `to` */
 	struct names directed; /* who got directed presence (RFC 6121 4.6) */
 	struct names answered; /* to whom it has replied (answered.h) */
 	uint64_t opened_ms;
+	uint64_t archive_first, archive_last; /* the part of its archive that it has read (XEP-0313); 0: none */
+	uint16_t archive_asks;     /* that are not answered yet */
 	uint16_t bits;
 	uint16_t bare_n, full_n;
 	int8_t priority;
@@ -105,6 +111,8 @@ void session_end(struct im *im, struct session *s);
 void session_send(struct im *im, struct session *s, enum stanza_kind kind, struct bytes stanza);
 /* The same where the stanza's type and facts count for an inactive client; addresses are not read. */
 void session_send_as(struct im *im, struct session *s, const struct envelope *e);
+/* The same at once, whether the client is active or not (idle.h). */
+void session_send_now(struct im *im, struct session *s, const struct envelope *e);
 /* A message or other stanza with its item: kept until the client has it where somebody waits for
  * that. false: its queue is full, or without memory; it was not delivered. */
 bool session_send_item(struct im *im, struct session *s, struct item *it, uint8_t flags);

@@ -134,6 +134,62 @@ static void need_a_login(void **state)
 	play_close(&p);
 }
 
+static void csi(struct client *c, bool is_active)
+{
+	struct chan *im = bus_chan(c->play->door, PROG_IM, 0);
+	struct buf *b = chan_begin(im, MSG_SESSION_CSI, 0);
+
+	wire_put_u64(b, c->conn);
+	wire_put_u8(b, is_active);
+	assert_int_equal(chan_end(im), 0);
+	play_run(c->play);
+}
+
+/* XEP-0352: of what can wait only the last of a sender goes out, with stream management too; what cannot takes it along. */
+static void inactive_clients_are_spared(void **state)
+{
+	struct play p;
+
+	(void)state;
+	play_open(&p, "");
+	struct client *phone = client_online(&p, "alice", "phone", 0), *desk = client_online(&p, "alice", "desk", 0);
+	client_enable_sm(phone, true, 300);
+	(void)client_got(phone);
+	uint32_t base = phone->taken;
+	csi(phone, false);
+	for (int i = 0; i < 3; i++)
+		client_send(desk, "<presence><status>s%d</status></presence>", i);
+	client_send(desk, "<message to='alice@a.example/phone' type='chat'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>");
+	client_send(desk, "<message to='alice@a.example/phone' type='chat'><paused xmlns='http://jabber.org/protocol/chatstates'/></message>");
+	assert_string_equal(client_got(phone), "");
+	uint64_t saved = im_stats[STAT_CSI_SAVED];
+	assert_true(saved > 100);
+	client_send(desk, "<message to='alice@a.example/phone' type='chat'><body>wake</body></message>");
+	const char *got = client_got(phone);
+	assert_has(got, "<status>s2</status>");
+	assert_has(got, "<paused");
+	assert_lacks(got, "<status>s1</status>");
+	assert_lacks(got, "<composing");
+	assert_true(strstr(got, "<body>wake") > strstr(got, "<paused"));
+	/* it looks up */
+	client_send(desk, "<presence><status>s3</status></presence>");
+	assert_string_equal(client_got(phone), "");
+	csi(phone, true);
+	assert_has(client_got(phone), "<status>s3</status>");
+	/* it is lost while something waits, and comes back: it has all, and the numbers hold */
+	csi(phone, false);
+	client_send(desk, "<presence><status>s4</status></presence>");
+	uint32_t h = phone->taken - base;
+	client_lose(phone);
+	client_send(desk, "<presence><status>s5</status></presence>");
+	struct client *again = client_auth(&p, "alice");
+	client_resume(again, phone->sm_id, h);
+	got = client_got(again);
+	assert_has(got, "<status>s5</status>");
+	assert_lacks(got, "<status>s4</status>");
+	play_close(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -141,6 +197,7 @@ int main(void)
 		cmocka_unit_test(the_same_resource_again),
 		cmocka_unit_test(have_a_limit),
 		cmocka_unit_test(wait_for_the_store),
+		cmocka_unit_test(inactive_clients_are_spared),
 		cmocka_unit_test(need_a_login),
 	};
 

@@ -4,6 +4,7 @@
 #include "base/random.h"
 #include "proto/xmpp.h"
 #include "auth.h"
+#include "idle.h"
 
 #include <stdlib.h>
 
@@ -269,6 +270,7 @@ static void resume(struct im *im, struct session *s)
 			session_end(im, s);
 		return;
 	}
+	auth_hand_over(im, conn, s);
 	auth_forget(im, conn);
 	loop_timer_del(im->loop, &sm->resume);
 	if (map_add_u64(&im->sessions, conn, s)) {
@@ -283,6 +285,7 @@ static void resume(struct im *im, struct session *s)
 	put_resumed(im, s);
 	(void)take_ack(im, s, sm->heir_h); /* plausible, as checked */
 	session_replay(im, s);
+	idle_release(im, s);
 }
 
 int sm_on_resume(void *program, struct chan *from, const struct frame *f)

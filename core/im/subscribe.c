@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "proto/xmpp.h"
 #include "blocking.h"
+#include "caps.h"
 #include "presence.h"
 #include "roster.h"
 
@@ -118,8 +119,10 @@ bool subscribe_is_held(struct im *im, struct session *s, const struct item *it)
 void subscribe_sent(struct im *im, struct session *s, const struct item *it)
 {
 	/* RFC 6121 3.1.5: the contact sees the user from now on. */
-	if (it->e.type == TYPE_SUBSCRIBED)
-		presence_show(im, s->user, it->e.to);
+	if (it->e.type != TYPE_SUBSCRIBED)
+		return;
+	presence_show(im, s->user, it->e.to);
+	caps_show(im, s->user, it->e.to);
 }
 
 static void grant(struct im *im, struct user *u, struct bytes to);
@@ -202,6 +205,7 @@ static void grant(struct im *im, struct user *u, struct bytes to)
 	to = arena_dup(&im->arena, to);
 	make_and_route(im, u, TYPE_SUBSCRIBED, to);
 	presence_show(im, u, to);
+	caps_show(im, u, to);
 }
 
 void subscribe_end(struct im *im, struct user *u, struct bytes contact, uint8_t bits)

@@ -37,7 +37,7 @@ static void another_way(struct im *im, struct user *u, const struct queued *q)
 
 	if (!p->e.to.n)
 		return; /* ours: a push, a carbon */
-	if (q->flags & QUEUED_FORKED && (p->has_arrived || p->points > 1))
+	if (q->flags & QUEUED_FORKED && (p->has_arrived || p->points - p->archiving > 1))
 		return; /* another resource has it, or may still say so */
 	if (p->e.kind == STANZA_MESSAGE && item_must_survive(&p->e))
 		deliver_again(im, u, &it);

@@ -1,10 +1,12 @@
 #include "user.h"
 
 #include "base/err.h"
+#include "archive_prefs.h"
 #include "ask.h"
 #include "auth.h"
 #include "item.h"
 #include "parcel.h"
+#include "pep_node.h"
 
 #include <malloc.h>
 #include <stdlib.h>
@@ -31,7 +33,11 @@ static void free_contacts(struct user *u)
 		free(u->contacts[i]);
 	free(u->contacts);
 	free(u->blocks);
+	free(u->prefs);
+	pep_nodes_clear(u);
 	u->contacts = NULL;
+	u->prefs = NULL;
+	u->prefs_n = 0;
 	u->blocks = NULL;
 	u->n_contacts = u->n_blocks = 0;
 }
@@ -57,6 +63,12 @@ static void on_item(struct im *im, struct ask *a, struct wire *w)
 		c.groups = wire_bytes(w);
 		c.request = wire_bytes(w);
 		rc = wire_failed(w) ? ERR_SYNTAX : user_put_contact(u, &c) ? 0 : ERR_NOMEM;
+		break;
+	case STORE_USER_PREFS:
+		rc = archive_prefs_set(u, wire_bytes(w));
+		break;
+	case STORE_USER_NODE:
+		rc = pep_node_load(u, w);
 		break;
 	default:
 		rc = add_block(u, wire_str(w));
@@ -366,7 +378,7 @@ void users_fini(struct im *im)
 			parcel_point_drop(im, p);
 		}
 		free_contacts(u);
-			free(u);
+		free(u);
 	}
 	map_fini(&im->users);
 }

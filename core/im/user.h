@@ -9,6 +9,7 @@
 
 struct session;
 struct item;
+struct pep_node;
 
 enum user_state {
 	USER_LOADING, /* gh-store was asked; what comes for them waits */
@@ -24,10 +25,13 @@ struct user {
 	struct list idle_node; /* in im->idle_users while nothing holds it */
 	uint64_t idle_since_ms;
 	struct contact **contacts; /* by address */
+	struct pep_node **nodes;   /* what it publishes (pep_node.h) */
 	struct bytes *blocks;      /* one block of memory with the texts behind; any order */
+	uint8_t *prefs;            /* what is archived (archive_prefs.h); NULL: all */
 	uint64_t roster_version;
 	uint64_t offline_after; /* rows up to here have been read (offline.c) */
-	uint32_t n_contacts, n_blocks, n_waiting;
+	uint32_t prefs_n;
+	uint32_t n_contacts, n_blocks, n_nodes, n_waiting;
 	uint32_t offline_due; /* messages from storage, handed out and not yet confirmed */
 	uint16_t pins;        /* asks that will come back to it */
 	uint16_t n_sessions;
@@ -42,6 +46,11 @@ struct user {
 static inline struct bytes user_jid(const struct user *u)
 {
 	return bytes_make(u->jid, u->jid_n);
+}
+
+static inline struct bytes user_prefs(const struct user *u)
+{
+	return bytes_make(u->prefs, u->prefs_n);
 }
 
 /* If it is in memory; else NULL. */

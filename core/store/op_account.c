@@ -7,6 +7,12 @@
 
 enum { SECRET_BYTES = 32, VERIFIERS_MAX = 4, LIST_MAX = 1000 };
 
+/* An item of AUTH_GET. */
+struct scram_row {
+	uint32_t iterations;
+	struct bytes salt, stored_key, server_key, label;
+};
+
 int op_secret(struct store_ask *a, struct wire *w)
 {
 	struct db_stmt *get = store_sql(a, SQL_SECRET_GET), *put = store_sql(a, SQL_SECRET_PUT);
@@ -73,6 +79,14 @@ static int add_user(struct store_ask *a, struct bytes jid, uint64_t now_ms, int6
 	return rc;
 }
 
+static int clear(struct store_ask *a, int64_t user, enum sql which)
+{
+	struct db_stmt *del = store_sql(a, which);
+
+	db_bind_int(del, 1, user);
+	return db_run(del);
+}
+
 int op_account_put(struct store_ask *a, struct wire *w)
 {
 	struct bytes jid = wire_str(w);
@@ -85,9 +99,11 @@ int op_account_put(struct store_ask *a, struct wire *w)
 	int rc = mode == STORE_ACCOUNT_NEW ? add_user(a, jid, now_ms, &id) : store_user(a, jid, &id);
 	if (rc)
 		goto skip;
-	struct db_stmt *del = store_sql(a, SQL_VERIFIER_DEL);
-	db_bind_int(del, 1, id);
-	rc = db_run(del);
+	rc = clear(a, id, SQL_VERIFIER_DEL);
+	if (!rc)
+		rc = clear(a, id, SQL_APP_CLEAR); /* they hang on the salt that goes */
+	if (!rc)
+		rc = clear(a, id, SQL_FAST_CLEAR); /* they stem from the password that goes, or from those */
 	if (!rc)
 		return put_verifiers(a, id, w);
 skip:
@@ -99,15 +115,17 @@ int op_account_del(struct store_ask *a, struct wire *w)
 {
 	struct db_stmt *del = store_sql(a, SQL_USER_DEL);
 	struct bytes jid = wire_str(w);
+	int64_t user;
 
-	if (wire_end(w))
-		return ERR_SYNTAX;
-	db_bind_text(del, 1, jid);
-	int rc = db_run(del);
+	int rc = store_user_last(a, w, jid, &user);
+	if (!rc)
+		rc = store_archive_abandon(a, user);
 	if (rc)
 		return rc;
-	if (!db_changes(a->store->db))
-		return ERR_NOT_FOUND;
+	db_bind_text(del, 1, jid);
+	rc = db_run(del);
+	if (rc)
+		return rc;
 	/* Their messages went along. */
 	struct db_stmt *q = store_sql(a, SQL_OFFLINE_TOTAL);
 	if (db_step(q) == 1) {
@@ -138,6 +156,38 @@ int op_account_list(struct store_ask *a, struct wire *w)
 	return rc;
 }
 
+static int put_key(struct store_ask *a, const struct scram_row *r)
+{
+	struct buf *b = store_item(a);
+
+	wire_put_u32(b, r->iterations);
+	wire_put_bytes(b, r->salt);
+	wire_put_bytes(b, r->stored_key);
+	wire_put_bytes(b, r->server_key);
+	wire_put_str(b, r->label);
+	return store_item_end(a);
+}
+
+static int get_app_keys(struct store_ask *a, struct bytes jid, uint8_t hash, struct scram_row r)
+{
+	struct db_stmt *q = store_sql(a, SQL_APP_KEYS);
+	int rc;
+
+	db_bind_text(q, 1, jid);
+	db_bind_int(q, 2, hash);
+	while ((rc = db_step(q)) == 1) {
+		r.stored_key = db_bytes(q, 0);
+		r.server_key = db_bytes(q, 1);
+		r.label = db_bytes(q, 2);
+		int end = put_key(a, &r);
+		if (end) {
+			db_reset(q);
+			return end;
+		}
+	}
+	return rc;
+}
+
 int op_auth_get(struct store_ask *a, struct wire *w)
 {
 	struct db_stmt *q = store_sql(a, SQL_VERIFIER_GET);
@@ -149,13 +199,15 @@ int op_auth_get(struct store_ask *a, struct wire *w)
 	db_bind_text(q, 1, jid);
 	db_bind_int(q, 2, hash);
 	int rc = db_step(q);
+	/* An account that was imported has no HA1, but its application passwords have. */
+	if (rc == 0 && hash >= STORE_HASH_DIGEST)
+		return get_app_keys(a, jid, hash, (struct scram_row){ .iterations = 0 });
 	if (rc != 1)
 		return rc ? rc : ERR_NOT_FOUND;
-	struct buf *b = store_item(a);
-	wire_put_u32(b, (uint32_t)db_int(q, 0));
-	wire_put_bytes(b, db_bytes(q, 1));
-	wire_put_bytes(b, db_bytes(q, 2));
-	wire_put_bytes(b, db_bytes(q, 3));
-	db_reset(q);
-	return store_item_end(a);
+	const struct scram_row r = { (uint32_t)db_int(q, 0), db_bytes(q, 1), db_bytes(q, 2), db_bytes(q, 3), BYTES_NONE };
+	rc = put_key(a, &r);
+	if (!rc)
+		rc = get_app_keys(a, jid, hash, r);
+	db_reset(q); /* its salt is in every item */
+	return rc;
 }

@@ -57,9 +57,7 @@ int op_offline_add(struct store_ask *a, struct wire *w)
 	struct bytes sender = wire_str(w), envelope = wire_bytes(w);
 	int64_t user;
 
-	if (wire_end(w))
-		return ERR_SYNTAX;
-	int rc = store_user(a, jid, &user);
+	int rc = store_user_last(a, w, jid, &user);
 	if (rc)
 		return rc;
 	if ((rc = has_offline(a, uid)))

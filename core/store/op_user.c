@@ -18,11 +18,9 @@ static int get_contacts(struct store_ask *a, int64_t user)
 		wire_put_str(b, db_bytes(q, 2));
 		wire_put_bytes(b, db_bytes(q, 3));
 		wire_put_bytes(b, db_bytes(q, 4));
-		int end = store_item_end(a);
-		if (end) {
-			db_reset(q);
+		int end = store_row_end(a, q);
+		if (end)
 			return end;
-		}
 	}
 	return rc;
 }
@@ -37,13 +35,27 @@ static int get_blocks(struct store_ask *a, int64_t user)
 		struct buf *b = store_item(a);
 		wire_put_u8(b, STORE_USER_BLOCK);
 		wire_put_str(b, db_bytes(q, 0));
-		int end = store_item_end(a);
-		if (end) {
-			db_reset(q);
+		int end = store_row_end(a, q);
+		if (end)
 			return end;
-		}
 	}
 	return rc;
+}
+
+static int get_prefs(struct store_ask *a, struct bytes jid)
+{
+	struct db_stmt *q = store_sql(a, SQL_BLOB_GET);
+
+	db_bind_text(q, 1, jid);
+	db_bind_text(q, 2, BYTES(STORE_PREFS_KEY));
+	int rc = db_step(q);
+	if (rc != 1)
+		return rc;
+	struct buf *b = store_item(a);
+	wire_put_u8(b, STORE_USER_PREFS);
+	wire_put_bytes(b, db_bytes(q, 0));
+	db_reset(q);
+	return store_item_end(a);
 }
 
 int op_user_get(struct store_ask *a, struct wire *w)
@@ -65,7 +77,11 @@ int op_user_get(struct store_ask *a, struct wire *w)
 	rc = store_item_end(a);
 	if (!rc)
 		rc = get_contacts(a, user);
-	return rc ? rc : get_blocks(a, user);
+	if (!rc)
+		rc = pep_get_nodes(a, user);
+	if (!rc)
+		rc = get_blocks(a, user);
+	return rc ? rc : get_prefs(a, jid);
 }
 
 static int set_version(struct store_ask *a, int64_t user, uint64_t version)
@@ -86,9 +102,7 @@ int op_contact_put(struct store_ask *a, struct wire *w)
 	struct bytes name = wire_str(w), groups = wire_bytes(w), request = wire_bytes(w);
 	int64_t user;
 
-	if (wire_end(w))
-		return ERR_SYNTAX;
-	int rc = store_user(a, jid, &user);
+	int rc = store_user_last(a, w, jid, &user);
 	if (rc)
 		return rc;
 	db_bind_int(q, 1, user);
@@ -108,9 +122,7 @@ int op_contact_del(struct store_ask *a, struct wire *w)
 	uint64_t version = wire_u64(w);
 	int64_t user;
 
-	if (wire_end(w))
-		return ERR_SYNTAX;
-	int rc = store_user(a, jid, &user);
+	int rc = store_user_last(a, w, jid, &user);
 	if (rc)
 		return rc;
 	db_bind_int(q, 1, user);
@@ -182,9 +194,7 @@ int op_blob_put(struct store_ask *a, struct wire *w)
 	struct db_stmt *q = store_sql(a, value.n ? SQL_BLOB_PUT : SQL_BLOB_DEL);
 	int64_t user;
 
-	if (wire_end(w))
-		return ERR_SYNTAX;
-	int rc = store_user(a, jid, &user);
+	int rc = store_user_last(a, w, jid, &user);
 	if (rc)
 		return rc;
 	db_bind_int(q, 1, user);

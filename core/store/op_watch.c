@@ -52,11 +52,9 @@ int op_watch_list(struct store_ask *a, struct wire *w)
 		struct buf *b = store_item(a);
 		wire_put_str(b, db_bytes(q, 0));
 		wire_put_bytes(b, db_bytes(q, 1));
-		int end = store_item_end(a);
-		if (end) {
-			db_reset(q);
+		int end = store_row_end(a, q);
+		if (end)
 			return end;
-		}
 	}
 	return rc;
 }

@@ -6,6 +6,43 @@
 extern const char *const sql_steps[];
 extern const unsigned sql_n_steps;
 
+/* Pages of an archive: ?1 user, ?2 and ?3 bounds, ?4 limit, ?5 peer, ?6 its resource ('' any), ?7 words. */
+#define SQL_ARCHIVE_ALL "user=?1 AND id>?2 AND id<?3 "
+#define SQL_ARCHIVE_PEER SQL_ARCHIVE_ALL "AND peer=?5 AND (?6='' OR resource=?6) "
+#define SQL_ARCHIVE_WORDS                                                                          \
+	"archive_text MATCH ?7 AND archive_text.rowid>?2 AND archive_text.rowid<?3 AND user=?1 "   \
+	"AND (?5='' OR peer=?5) AND (?6='' OR resource=?6) "
+/* In this order: else it may look the words up anew for each row of the archive. */
+#define SQL_ARCHIVE_JOIN "FROM archive_text CROSS JOIN archive WHERE archive.id=archive_text.rowid AND "
+#define SQL_ARCHIVE_TABLE(X)                                                                       \
+	X(SQL_ARCHIVE_ADD, "INSERT OR IGNORE INTO archive(id,user,peer,resource,size,body,stanza) VALUES(?,?,?,?,?,?,?)") \
+	X(SQL_ARCHIVE_HAS, "SELECT 1 FROM archive WHERE id=? AND user=?")                          \
+	X(SQL_ARCHIVE_ONE, "SELECT id,stanza FROM archive WHERE id=? AND user=?")                  \
+	X(SQL_ARCHIVE_UP, "SELECT id,stanza FROM archive WHERE " SQL_ARCHIVE_ALL "ORDER BY id LIMIT ?4") \
+	X(SQL_ARCHIVE_DOWN, "SELECT id,stanza FROM archive WHERE " SQL_ARCHIVE_ALL "ORDER BY id DESC LIMIT ?4") \
+	X(SQL_ARCHIVE_COUNT, "SELECT count(*) FROM (SELECT id FROM archive WHERE " SQL_ARCHIVE_ALL "LIMIT ?4)") \
+	X(SQL_ARCHIVE_PEER_UP, "SELECT id,stanza FROM archive WHERE " SQL_ARCHIVE_PEER "ORDER BY id LIMIT ?4") \
+	X(SQL_ARCHIVE_PEER_DOWN, "SELECT id,stanza FROM archive WHERE " SQL_ARCHIVE_PEER "ORDER BY id DESC LIMIT ?4") \
+	X(SQL_ARCHIVE_PEER_COUNT, "SELECT count(*) FROM (SELECT id FROM archive WHERE " SQL_ARCHIVE_PEER "LIMIT ?4)") \
+	X(SQL_ARCHIVE_WORDS_UP, "SELECT archive.id,stanza " SQL_ARCHIVE_JOIN SQL_ARCHIVE_WORDS     \
+				"ORDER BY archive_text.rowid LIMIT ?4")                            \
+	X(SQL_ARCHIVE_WORDS_DOWN, "SELECT archive.id,stanza " SQL_ARCHIVE_JOIN SQL_ARCHIVE_WORDS   \
+				  "ORDER BY archive_text.rowid DESC LIMIT ?4")                     \
+	X(SQL_ARCHIVE_WORDS_COUNT, "SELECT count(*) FROM (SELECT archive.id " SQL_ARCHIVE_JOIN     \
+				   SQL_ARCHIVE_WORDS "LIMIT ?4)")                                  \
+	X(SQL_ARCHIVE_SIZE, "SELECT messages,bytes FROM archive_user WHERE user=?")                \
+	X(SQL_ARCHIVE_SIZES, "SELECT coalesce(sum(messages),0),coalesce(sum(bytes),0) FROM archive_user") \
+	X(SQL_ARCHIVE_FIRST, "SELECT id FROM archive ORDER BY id LIMIT 1")                         \
+	X(SQL_ARCHIVE_LAST, "SELECT id FROM archive ORDER BY id DESC LIMIT 1")                     \
+	X(SQL_ARCHIVE_DEL_UPTO, "DELETE FROM archive WHERE id IN (SELECT id FROM archive WHERE user=? AND id<=? " \
+				"ORDER BY id LIMIT ?)")                                            \
+	X(SQL_ARCHIVE_DEL_OLD, "DELETE FROM archive WHERE id IN (SELECT id FROM archive WHERE id<? ORDER BY id LIMIT ?)") \
+	X(SQL_ARCHIVE_FLOOR, "SELECT floor FROM archive_floor WHERE user=?")                       \
+	X(SQL_ARCHIVE_FLOOR_ANY, "SELECT user,floor FROM archive_floor LIMIT 1")                   \
+	X(SQL_ARCHIVE_FLOOR_PUT, "REPLACE INTO archive_floor(user,floor) VALUES(?,?)")             \
+	X(SQL_ARCHIVE_FLOOR_DEL, "DELETE FROM archive_floor WHERE user=?")                         \
+	X(SQL_ARCHIVE_USER_DEL, "DELETE FROM archive_user WHERE user=? AND messages=0")
+
 /* Users hang together by number, so that a deletion takes everything along (foreign keys). */
 #define SQL_TABLE(X)                                                                               \
 	X(SQL_BEGIN_OP, "SAVEPOINT op")                                                            \
@@ -54,7 +91,81 @@ extern const unsigned sql_n_steps;
 	X(SQL_JOURNAL_REMOTE, "SELECT uid,at,envelope FROM journal ORDER BY id")                   \
 	X(SQL_WATCH_PUT, "REPLACE INTO watch(key,value) VALUES(?,?)")                              \
 	X(SQL_WATCH_DEL, "DELETE FROM watch WHERE key=?")                                          \
-	X(SQL_WATCH_LIST, "SELECT key,value FROM watch WHERE key>? ORDER BY key LIMIT ?")
+	X(SQL_WATCH_LIST, "SELECT key,value FROM watch WHERE key>? ORDER BY key LIMIT ?")          \
+	X(SQL_APP_COUNT, "SELECT count(*) FROM app_password WHERE user=?")                         \
+	X(SQL_APP_ADD, "INSERT OR IGNORE INTO app_password(user,label,created) VALUES(?,?,?)")     \
+	X(SQL_APP_VERIFIER_ADD, "INSERT INTO app_verifier(user,label,hash,stored_key,server_key) " \
+				"VALUES(?,?,?,?,?)")                                               \
+	X(SQL_APP_HAS_KEY, "SELECT 1 FROM app_verifier WHERE user=? AND label=? AND hash=? AND stored_key=?") \
+	X(SQL_APP_HAS_SALT, "SELECT 1 FROM verifier WHERE user=? AND hash=? AND salt=?")           \
+	X(SQL_APP_DEL, "DELETE FROM app_password WHERE user=? AND label=?")                        \
+	X(SQL_APP_CLEAR, "DELETE FROM app_password WHERE user=?")                                  \
+	X(SQL_APP_LIST, "SELECT label,created,used,address FROM app_password WHERE user=? ORDER BY label") \
+	X(SQL_APP_USED, "UPDATE app_password SET used=?3,address=?4 WHERE user=?1 AND label=?2")   \
+	X(SQL_APP_KEYS, "SELECT stored_key,server_key,label FROM app_verifier JOIN user ON "       \
+			"user.id=app_verifier.user WHERE jid=? AND hash=? ORDER BY label")                 \
+	X(SQL_APP_HAS, "SELECT 1 FROM app_password WHERE user=? AND label=?")                      \
+	X(SQL_FAST_GET, "SELECT seed,kind,label,created,expires FROM fast_token WHERE user=? AND client=? " \
+			"ORDER BY created LIMIT 2")                                                \
+	X(SQL_FAST_HAS, "SELECT 1 FROM fast_token WHERE user=? AND client=? AND seed=?")           \
+	X(SQL_FAST_EXPIRED, "DELETE FROM fast_token WHERE user=? AND expires<=?")                  \
+	/* What a client may still hold: the token that it used last, or the newest. */            \
+	X(SQL_FAST_KEEP_ONE, "DELETE FROM fast_token WHERE user=?1 AND client=?2 AND seed<>?3 AND seed NOT IN " \
+			     "(SELECT seed FROM fast_token WHERE user=?1 AND client=?2 AND seed<>?3 " \
+			     "ORDER BY used DESC,created DESC LIMIT 1)")                           \
+	X(SQL_FAST_ADD, "INSERT OR IGNORE INTO fast_token(user,client,seed,kind,label,name,created,expires) " \
+			"VALUES(?,?,?,?,?,?,?,?)")                                                 \
+	/* The clients used longest ago make room. */                                              \
+	X(SQL_FAST_ROOM, "DELETE FROM fast_token WHERE user=?1 AND client NOT IN (SELECT client FROM fast_token " \
+			 "WHERE user=?1 GROUP BY client ORDER BY max(max(used,created)) DESC,client LIMIT ?2)") \
+	X(SQL_FAST_LAST, "SELECT count,login FROM fast_token WHERE user=? AND client=? AND seed=?") \
+	X(SQL_FAST_USED, "UPDATE fast_token SET count=?4,login=?5,used=?6,address=?7 WHERE user=?1 AND client=?2 " \
+			 "AND seed=?3")                                                            \
+	X(SQL_FAST_OLDER, "DELETE FROM fast_token WHERE user=?1 AND client=?2 AND created<(SELECT created FROM " \
+			  "fast_token WHERE user=?1 AND client=?2 AND seed=?3)")                   \
+	X(SQL_FAST_LIST, "SELECT client,max(name),max(label),min(created),max(used),max(address),max(expires) FROM fast_token " \
+			 "WHERE user=?1 GROUP BY client ORDER BY client")                          \
+	X(SQL_FAST_DEL, "DELETE FROM fast_token WHERE user=?1 AND (?2='' OR client=?2)")           \
+	X(SQL_FAST_DEL_LABEL, "DELETE FROM fast_token WHERE user=? AND label=?")                   \
+	X(SQL_FAST_CLEAR, "DELETE FROM fast_token WHERE user=?")                                    \
+	X(SQL_PEP_NODES, "SELECT name,state,(SELECT id FROM pep_item WHERE node=pep_node.id ORDER BY row DESC LIMIT 1) " \
+			 "FROM pep_node WHERE user=? ORDER BY id")                                 \
+	X(SQL_PEP_NODE_ADD, "INSERT OR IGNORE INTO pep_node(user,name,state) VALUES(?,?,?)")       \
+	X(SQL_PEP_NODE_SET, "UPDATE pep_node SET state=?2 WHERE id=?1")                            \
+	X(SQL_PEP_NODE_ID, "SELECT id FROM pep_node WHERE user=? AND name=?")                      \
+	X(SQL_PEP_NODE_DEL, "DELETE FROM pep_node WHERE id=?")                                     \
+	X(SQL_PEP_ITEM_DEL, "DELETE FROM pep_item WHERE node=? AND id=?")                          \
+	X(SQL_PEP_ITEM_ADD, "INSERT INTO pep_item(node,id,publisher,at,payload) VALUES(?,?,?,?,?)") \
+	X(SQL_PEP_TRIM, "DELETE FROM pep_item WHERE node=?1 AND row<=(SELECT row FROM pep_item WHERE node=?1 " \
+			"ORDER BY row DESC LIMIT 1 OFFSET ?2)")                                    \
+	X(SQL_PEP_PURGE, "DELETE FROM pep_item WHERE node=?")                                      \
+	X(SQL_PEP_COUNT, "SELECT count(*),count(CASE WHEN row<?2 THEN 1 END) FROM pep_item WHERE node=?1") \
+	X(SQL_PEP_ROW, "SELECT row FROM pep_item WHERE node=? AND id=?")                           \
+	X(SQL_PEP_AFTER, "SELECT row,id,publisher,at,payload FROM pep_item WHERE node=? AND row>? ORDER BY row LIMIT ?") \
+	X(SQL_PEP_BEFORE, "SELECT row,id,publisher,at,payload FROM pep_item WHERE node=? AND row<? ORDER BY row DESC " \
+			  "LIMIT ?")                                                               \
+	/* Nodes of an account with their newest items: its own; and of those whose presence it sees. */ \
+	X(SQL_PEP_LAST_OWN, "SELECT user.jid,n.name,n.state,x'',i.id,i.publisher,i.at,i.payload FROM user " \
+			    "JOIN pep_node n ON n.user=user.id JOIN pep_item i ON i.row=(SELECT max(row) FROM " \
+			    "pep_item WHERE node=n.id) WHERE user.jid=?")                          \
+	X(SQL_PEP_LAST, "SELECT user.jid,n.name,n.state,c.groups,i.id,i.publisher,i.at,i.payload FROM contact c " \
+			"JOIN user ON user.id=c.user JOIN pep_node n ON n.user=c.user JOIN pep_item i ON " \
+			"i.row=(SELECT max(row) FROM pep_item WHERE node=n.id) WHERE c.jid=?1 AND c.bits&?2 AND " \
+			"(?3='' OR user.jid=?3) AND NOT EXISTS(SELECT 1 FROM block b WHERE b.user=c.user AND " \
+			"b.jid IN (?1,?4,?5,?6))") \
+	X(SQL_ROOM_ID, "SELECT id FROM room WHERE jid=?")                                          \
+	X(SQL_ROOM_PUT, "INSERT INTO room(jid,value) VALUES(?1,?2) ON CONFLICT(jid) DO UPDATE SET value=?2") \
+	X(SQL_ROOM_DEL, "DELETE FROM room WHERE jid=?")                                            \
+	X(SQL_ROOM_LIST, "SELECT id,jid,value FROM room WHERE jid>? ORDER BY jid LIMIT ?")         \
+	X(SQL_ROOM_AFFILIATE_PUT, "REPLACE INTO room_affiliate(room,jid,affiliation,nick,reason) VALUES(?,?,?,?,?)") \
+	X(SQL_ROOM_AFFILIATE_DEL, "DELETE FROM room_affiliate WHERE room=? AND jid=?")             \
+	X(SQL_ROOM_AFFILIATE_ALL, "SELECT jid,affiliation,nick,reason FROM room_affiliate WHERE room=?") \
+	X(SQL_ROOM_PAST_PUT, "INSERT INTO room_past(room,sid,at,sender,occupant,stanza) VALUES(?1,?2,?3,?4,?5,?6) " \
+			     "ON CONFLICT(room,sid) DO UPDATE SET stanza=?6")                      \
+	X(SQL_ROOM_PAST_ROOM, "DELETE FROM room_past WHERE room=?1 AND id<=(SELECT id FROM room_past WHERE room=?1 " \
+			      "ORDER BY id DESC LIMIT 1 OFFSET ?2)")                               \
+	X(SQL_ROOM_PAST_ALL, "SELECT at,sid,sender,occupant,stanza FROM room_past WHERE room=? ORDER BY id") \
+	SQL_ARCHIVE_TABLE(X)
 
 #define SQL_MEMBER(id, text) id,
 enum sql { SQL_TABLE(SQL_MEMBER) SQL_COUNT };

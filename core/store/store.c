@@ -31,6 +31,33 @@ static const struct op_row {
 	[STORE_WATCH_PUT] = { op_watch_put, true, PROG_XLATE },
 	[STORE_WATCH_DEL] = { op_watch_del, true, PROG_XLATE },
 	[STORE_WATCH_LIST] = { op_watch_list, false, PROG_XLATE },
+	[STORE_APP_PUT] = { op_app_put, true, PROG_IM },
+	[STORE_APP_DEL] = { op_app_del, true, PROG_IM },
+	[STORE_APP_LIST] = { op_app_list, false, PROG_IM },
+	[STORE_APP_USED] = { op_app_used, true, PROG_IM },
+	[STORE_FAST_PUT] = { op_fast_put, true, PROG_IM },
+	[STORE_FAST_GET] = { op_fast_get, false, PROG_IM },
+	[STORE_FAST_USE] = { op_fast_use, true, PROG_IM },
+	[STORE_FAST_LIST] = { op_fast_list, false, PROG_IM },
+	[STORE_FAST_DEL] = { op_fast_del, true, PROG_IM },
+	[STORE_ARCHIVE_ADD] = { op_archive_add, true, PROG_IM },
+	[STORE_ARCHIVE_PAGE] = { op_archive_page, false, PROG_IM },
+	[STORE_ARCHIVE_IDS] = { op_archive_ids, false, PROG_IM },
+	[STORE_ARCHIVE_DROP] = { op_archive_drop, true, PROG_IM },
+	[STORE_ARCHIVE_CLEAN] = { op_archive_clean, true, PROG_IM },
+	[STORE_ARCHIVE_STATE] = { op_archive_state, false, PROG_IM },
+	[STORE_PEP_PUBLISH] = { op_pep_publish, true, PROG_IM },
+	[STORE_PEP_RETRACT] = { op_pep_retract, true, PROG_IM },
+	[STORE_PEP_PURGE] = { op_pep_purge, true, PROG_IM },
+	[STORE_PEP_NODE_PUT] = { op_pep_node_put, true, PROG_IM },
+	[STORE_PEP_NODE_DEL] = { op_pep_node_del, true, PROG_IM },
+	[STORE_PEP_ITEMS] = { op_pep_items, false, PROG_IM },
+	[STORE_PEP_LAST] = { op_pep_last, false, PROG_IM },
+	[STORE_ROOM_PUT] = { op_room_put, true, PROG_IM },
+	[STORE_ROOM_DEL] = { op_room_del, true, PROG_IM },
+	[STORE_ROOM_AFFILIATE] = { op_room_affiliate, true, PROG_IM },
+	[STORE_ROOM_PAST] = { op_room_past, true, PROG_IM },
+	[STORE_ROOM_LIST] = { op_room_list, false, PROG_IM },
 };
 _Static_assert(sizeof ops / sizeof ops[0] == STORE_OP_COUNT, "a row for each op");
 
@@ -133,6 +160,11 @@ int store_user(struct store_ask *a, struct bytes jid, int64_t *out)
 	return 0;
 }
 
+int store_user_last(struct store_ask *a, struct wire *w, struct bytes jid, int64_t *out)
+{
+	return wire_end(w) ? ERR_SYNTAX : store_user(a, jid, out);
+}
+
 struct buf *store_item(struct store_ask *a)
 {
 	return chan_begin(a->from, MSG_STORE_ITEM, a->id);
@@ -141,6 +173,15 @@ struct buf *store_item(struct store_ask *a)
 int store_item_end(struct store_ask *a)
 {
 	return chan_end(a->from);
+}
+
+int store_row_end(struct store_ask *a, struct db_stmt *q)
+{
+	int rc = store_item_end(a);
+
+	if (rc)
+		db_reset(q);
+	return rc;
 }
 
 static int count_offline(struct store *s)

@@ -50,9 +50,13 @@ int store_on_ask(void *program, struct chan *from, const struct frame *f);
 struct db_stmt *store_sql(struct store_ask *a, enum sql which);
 /* Row number of an account; ERR_NOT_FOUND. */
 int store_user(struct store_ask *a, struct bytes jid, int64_t *out);
+/* The same where w must be at its end: ERR_SYNTAX when it is not. */
+int store_user_last(struct store_ask *a, struct wire *w, struct bytes jid, int64_t *out);
 /* An item of the answer. */
 struct buf *store_item(struct store_ask *a);
 int store_item_end(struct store_ask *a);
+/* One that is a row of q: when it finds no room, q ends too. */
+int store_row_end(struct store_ask *a, struct db_stmt *q);
 
 /* One function an op: reads its body (to wire_end) and does it. */
 #define STORE_OP_FN(name) int name(struct store_ask *a, struct wire *w)
@@ -77,5 +81,37 @@ STORE_OP_FN(op_journal_settle);
 STORE_OP_FN(op_watch_put);
 STORE_OP_FN(op_watch_del);
 STORE_OP_FN(op_watch_list);
+STORE_OP_FN(op_app_put);
+STORE_OP_FN(op_app_del);
+STORE_OP_FN(op_app_list);
+STORE_OP_FN(op_app_used);
+STORE_OP_FN(op_fast_put);
+STORE_OP_FN(op_fast_get);
+STORE_OP_FN(op_fast_use);
+STORE_OP_FN(op_fast_list);
+STORE_OP_FN(op_fast_del);
+STORE_OP_FN(op_archive_add);
+STORE_OP_FN(op_archive_page);
+STORE_OP_FN(op_archive_ids);
+STORE_OP_FN(op_archive_drop);
+STORE_OP_FN(op_archive_clean);
+STORE_OP_FN(op_archive_state);
+/* The archive of an account that is about to go is given to op_archive_clean (op_archive_keep.c). */
+int store_archive_abandon(struct store_ask *a, int64_t user);
+STORE_OP_FN(op_pep_publish);
+STORE_OP_FN(op_pep_retract);
+STORE_OP_FN(op_pep_purge);
+STORE_OP_FN(op_pep_node_put);
+STORE_OP_FN(op_pep_node_del);
+STORE_OP_FN(op_pep_items);
+STORE_OP_FN(op_pep_last);
+
+/* What op_user_get says of the nodes of an account (op_pep.c). */
+int pep_get_nodes(struct store_ask *a, int64_t user);
+STORE_OP_FN(op_room_put);
+STORE_OP_FN(op_room_del);
+STORE_OP_FN(op_room_affiliate);
+STORE_OP_FN(op_room_past);
+STORE_OP_FN(op_room_list);
 
 #endif

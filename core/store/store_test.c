@@ -25,6 +25,8 @@ struct client {
 	int last_rc;
 	bool is_down;
 	char last_key[64];
+	uint8_t last_body[256]; /* of the last item */
+	size_t last_body_n;
 };
 
 static char dir[] = "/tmp/store_testXXXXXX";
@@ -49,6 +51,8 @@ static int on_item(void *arg, struct chan *from, const struct frame *f)
 	struct wire w = wire_of(f->body);
 
 	(void)from;
+	c->last_body_n = f->body.n < sizeof c->last_body ? f->body.n : sizeof c->last_body;
+	memcpy(c->last_body, f->body.p, c->last_body_n);
 	if (c->prog == PROG_XLATE) {
 		struct bytes key = wire_str(&w), value = wire_bytes(&w);
 		snprintf(c->last_key, sizeof c->last_key, "%.*s=%.*s", BYTES_FMT(key), BYTES_FMT(value));
@@ -328,7 +332,405 @@ static void test_other_domains_have_a_share(void **state)
 	client_free(c);
 }
 
+static void put_salt(struct client *c, uint8_t mode, const char *salt)
+{
+	struct buf *b = ask(c, 1, STORE_ACCOUNT_PUT);
+
+	wire_put_str(b, BYTES("s@b"));
+	wire_put_u8(b, mode);
+	wire_put_u64(b, 1);
+	wire_put_u8(b, 1);
+	wire_put_u8(b, 1);
+	wire_put_u32(b, 4096);
+	wire_put_bytes(b, bytes_of(salt));
+	wire_put_bytes(b, BYTES("stored"));
+	wire_put_bytes(b, BYTES("server"));
+	sent(c);
+	c->n_answers = 0;
+	wait_answers(c, 1);
+	assert_int_equal(c->last_rc, 0);
+}
+
+static int put_app(struct client *c, const char *label, const char *salt, const char *stored)
+{
+	struct buf *b = ask(c, 1, STORE_APP_PUT);
+
+	wire_put_str(b, BYTES("s@b"));
+	wire_put_str(b, bytes_of(label));
+	wire_put_u64(b, 1);
+	wire_put_u8(b, 1);
+	wire_put_u8(b, 1);
+	wire_put_bytes(b, bytes_of(salt));
+	wire_put_bytes(b, bytes_of(stored));
+	wire_put_bytes(b, BYTES("server"));
+	sent(c);
+	c->n_answers = 0;
+	wait_answers(c, 1);
+	return c->last_rc;
+}
+
+/* op with address, label, and what it has more. How many items came. */
+static uint32_t on_app(struct client *c, enum store_op op, const char *label, int rc)
+{
+	struct buf *b = ask(c, 1, op);
+
+	wire_put_str(b, BYTES("s@b"));
+	if (op == STORE_AUTH_GET)
+		wire_put_u8(b, 1);
+	else if (op != STORE_APP_LIST)
+		wire_put_str(b, bytes_of(label));
+	if (op == STORE_APP_USED) {
+		wire_put_u64(b, 7);
+		wire_put_str(b, BYTES("192.0.2.1"));
+	}
+	sent(c);
+	c->n_answers = c->items = 0;
+	wait_answers(c, 1);
+	assert_int_equal(c->last_rc, rc);
+	return c->items;
+}
+
+/* Beside the account's verifier and with its salt; bounded; gone one by one, or with the salt. */
+static void test_application_passwords(void **state)
+{
+	struct client *c = client_of(PROG_IM);
+	pid_t pid = start(c);
+	char label[16];
+
+	(void)state;
+	assert_int_equal(put_app(c, "x", "salt", "k"), ERR_NOT_FOUND);
+	put_salt(c, STORE_ACCOUNT_NEW, "salt");
+	assert_int_equal(put_app(c, "x", "other salt", "k"), ERR_BAD_STATE);
+	assert_int_equal(put_app(c, "", "salt", "k"), ERR_SYNTAX);
+	for (int i = 0; i < STORE_APPS_MAX; i++) {
+		(void)snprintf(label, sizeof label, "app %d", i);
+		assert_int_equal(put_app(c, label, "salt", label), 0);
+	}
+	assert_int_equal(put_app(c, "app 0", "salt", "app 0"), 0); /* asked for again */
+	assert_int_equal(put_app(c, "app 0", "salt", "another"), ERR_EXISTS);
+	assert_int_equal(put_app(c, "x", "salt", "k"), ERR_FULL);
+	assert_int_equal(on_app(c, STORE_AUTH_GET, "", 0), 1 + STORE_APPS_MAX);
+	assert_int_equal(on_app(c, STORE_APP_USED, "app 0", 0), 0);
+	assert_int_equal(on_app(c, STORE_APP_DEL, "app 0", 0), 0);
+	assert_int_equal(on_app(c, STORE_APP_DEL, "app 0", ERR_NOT_FOUND), 0);
+	stop(c, pid);
+	pid = start(c);
+	assert_int_equal(on_app(c, STORE_AUTH_GET, "", 0), STORE_APPS_MAX);
+	assert_int_equal(on_app(c, STORE_APP_LIST, "", 0), STORE_APPS_MAX - 1);
+	put_salt(c, STORE_ACCOUNT_CHANGE, "new salt");
+	assert_int_equal(on_app(c, STORE_AUTH_GET, "", 0), 1);
+	assert_int_equal(on_app(c, STORE_APP_LIST, "", 0), 0);
+	stop(c, pid);
+	client_free(c);
+}
+
+/* A token's seed: 16 of one letter. */
+static void put_seed(struct buf *b, char seed)
+{
+	char text[STORE_FAST_SEED];
+
+	memset(text, seed, sizeof text);
+	wire_put_bytes(b, bytes_make(text, sizeof text));
+}
+
+struct fast {
+	const char *client, *label, *salt; /* salt NULL: `before` is the basis */
+	char seed, before;
+	uint64_t now;
+};
+
+static int put_fast(struct client *c, struct fast f)
+{
+	struct buf *b = ask(c, 1, STORE_FAST_PUT);
+
+	wire_put_str(b, BYTES("s@b"));
+	wire_put_str(b, bytes_of(f.client));
+	wire_put_str(b, BYTES("name"));
+	wire_put_str(b, bytes_of(f.label));
+	wire_put_u8(b, 0);
+	put_seed(b, f.seed);
+	wire_put_u64(b, f.now);
+	wire_put_u64(b, f.now + 1000);
+	wire_put_u8(b, f.salt ? STORE_FAST_BY_SALT : STORE_FAST_BY_TOKEN);
+	wire_put_u8(b, 1);
+	if (f.salt)
+		wire_put_bytes(b, bytes_of(f.salt));
+	else
+		put_seed(b, f.before);
+	sent(c);
+	c->n_answers = 0;
+	wait_answers(c, 1);
+	return c->last_rc;
+}
+
+static int use_fast(struct client *c, char seed, uint64_t login, uint64_t count, uint64_t now)
+{
+	struct buf *b = ask(c, 1, STORE_FAST_USE);
+
+	wire_put_str(b, BYTES("s@b"));
+	wire_put_str(b, BYTES("pc"));
+	put_seed(b, seed);
+	wire_put_u64(b, login);
+	wire_put_u64(b, count);
+	wire_put_u64(b, now);
+	wire_put_str(b, BYTES("192.0.2.1"));
+	sent(c);
+	c->n_answers = 0;
+	wait_answers(c, 1);
+	return c->last_rc;
+}
+
+/* How many tokens this client has; of all clients (NULL): how many clients. */
+static uint32_t count_fast(struct client *c, const char *client)
+{
+	struct buf *b = ask(c, 1, client ? STORE_FAST_GET : STORE_FAST_LIST);
+
+	wire_put_str(b, BYTES("s@b"));
+	if (client)
+		wire_put_str(b, bytes_of(client));
+	sent(c);
+	c->n_answers = c->items = 0;
+	wait_answers(c, 1);
+	assert_int_equal(c->last_rc, 0);
+	return c->items;
+}
+
+static int del_fast(struct client *c, const char *client)
+{
+	struct buf *b = ask(c, 1, STORE_FAST_DEL);
+
+	wire_put_str(b, BYTES("s@b"));
+	wire_put_str(b, bytes_of(client));
+	sent(c);
+	c->n_answers = 0;
+	wait_answers(c, 1);
+	return c->last_rc;
+}
+
+/* Killed between any two steps of a rotation, the token that the client has is there. */
+static void test_fast_rotation(void **state)
+{
+	struct client *c = client_of(PROG_IM);
+	pid_t pid = start(c);
+
+	(void)state;
+	put_salt(c, STORE_ACCOUNT_CHANGE, "salt");
+	assert_int_equal(put_fast(c, (struct fast){ "pc", "", "other", 'a', 0, 1 }), ERR_BAD_STATE);
+	assert_int_equal(put_fast(c, (struct fast){ "pc", "gone", "salt", 'a', 0, 1 }), ERR_BAD_STATE);
+	assert_int_equal(put_fast(c, (struct fast){ "", "", "salt", 'a', 0, 1 }), ERR_SYNTAX);
+	assert_int_equal(put_fast(c, (struct fast){ "pc", "", "salt", 'a', 0, 1 }), 0);
+	stop(c, pid);
+	pid = start(c);
+	assert_int_equal(use_fast(c, 'b', 1, 0, 2), ERR_NOT_FOUND);
+	assert_int_equal(use_fast(c, 'a', 1, 0, 2), 0);
+	stop(c, pid);
+	pid = start(c);
+	assert_int_equal(put_fast(c, (struct fast){ "pc", "", NULL, 'b', 'a', 3 }), 0);
+	assert_int_equal(put_fast(c, (struct fast){ "pc", "", NULL, 'b', 'a', 3 }), 0); /* asked for again */
+	stop(c, pid);
+	pid = start(c);
+	assert_int_equal(count_fast(c, "pc"), 2);
+	assert_int_equal(use_fast(c, 'a', 2, 0, 4), 0); /* it never got the new one */
+	assert_int_equal(put_fast(c, (struct fast){ "pc", "", NULL, 'c', 'a', 5 }), 0);
+	assert_int_equal(count_fast(c, "pc"), 2);
+	assert_int_equal(use_fast(c, 'b', 3, 0, 6), ERR_NOT_FOUND);
+	assert_int_equal(use_fast(c, 'c', 4, 0, 6), 0); /* the first use of the new one ends the old one */
+	assert_int_equal(use_fast(c, 'a', 5, 0, 7), ERR_NOT_FOUND);
+	assert_int_equal(put_fast(c, (struct fast){ "pc", "", NULL, 'd', 'a', 8 }), ERR_BAD_STATE);
+	assert_int_equal(del_fast(c, "pc"), 0);
+	assert_int_equal(del_fast(c, "pc"), ERR_NOT_FOUND);
+	stop(c, pid);
+	client_free(c);
+}
+
+static void test_fast_counts(void **state)
+{
+	struct client *c = client_of(PROG_IM);
+	pid_t pid = start(c);
+
+	(void)state;
+	assert_int_equal(put_fast(c, (struct fast){ "pc", "", "salt", 'a', 0, 1 }), 0);
+	assert_int_equal(use_fast(c, 'a', 1, 0, 2), 0);
+	assert_int_equal(use_fast(c, 'a', 2, 7, 2), 0);
+	assert_int_equal(use_fast(c, 'a', 2, 7, 2), 0); /* the same login, asked again */
+	assert_int_equal(use_fast(c, 'a', 3, 7, 2), ERR_EXISTS);
+	assert_int_equal(use_fast(c, 'a', 3, 6, 2), ERR_EXISTS);
+	assert_int_equal(use_fast(c, 'a', 3, 0, 2), ERR_EXISTS); /* left out: an attacker can */
+	assert_int_equal(use_fast(c, 'a', 3, 8, 2), 0);
+	assert_int_equal(del_fast(c, ""), 0);
+	stop(c, pid);
+	client_free(c);
+}
+
+/* Bounded; gone with what they stem from. */
+static void test_fast_ends(void **state)
+{
+	struct client *c = client_of(PROG_IM);
+	pid_t pid = start(c);
+	char name[24];
+
+	(void)state;
+	assert_int_equal(put_app(c, "phone", "salt", "k"), 0);
+	for (int i = 0; i <= STORE_FAST_CLIENTS_MAX; i++) {
+		(void)snprintf(name, sizeof name, "client %d", i);
+		assert_int_equal(put_fast(c, (struct fast){ name, i & 1 ? "phone" : "", "salt", 'a', 0, (uint64_t)i + 1 }), 0);
+	}
+	assert_int_equal(count_fast(c, NULL), STORE_FAST_CLIENTS_MAX);
+	assert_int_equal(count_fast(c, "client 0"), 0); /* used longest ago */
+	assert_int_equal(on_app(c, STORE_APP_DEL, "phone", 0), 0);
+	assert_int_equal(count_fast(c, NULL), STORE_FAST_CLIENTS_MAX / 2);
+	assert_int_equal(put_fast(c, (struct fast){ "late", "", "salt", 'a', 0, 1010 }), 0);
+	assert_int_equal(count_fast(c, NULL), 1 + 6); /* those of 1 to 10 have expired */
+	put_salt(c, STORE_ACCOUNT_CHANGE, "newest salt");
+	assert_int_equal(count_fast(c, NULL), 0);
+	stop(c, pid);
+	client_free(c);
+}
+
 /* What gh-xlate keeps: put, put again, listed in order and in pages, deleted; the same twice is fine. */
+/* ---- nodes of people ---- */
+
+static void publish(struct client *c, const char *node, const char *id, uint32_t keep)
+{
+	struct buf *b = ask(c, 50, STORE_PEP_PUBLISH);
+
+	wire_put_str(b, BYTES("a@b"));
+	wire_put_str(b, bytes_of(node));
+	wire_put_bytes(b, BYTES("state"));
+	wire_put_u32(b, keep);
+	wire_put_u64(b, 7);
+	wire_put_str(b, bytes_of(id));
+	wire_put_str(b, BYTES_NONE);
+	wire_put_bytes(b, bytes_of(id));
+	sent(c);
+	c->n_answers = 0;
+	wait_answers(c, 1);
+}
+
+static void ask_node(struct client *c, enum store_op op, const char *node, const char *id)
+{
+	struct buf *b = ask(c, 51, op);
+
+	wire_put_str(b, BYTES("a@b"));
+	wire_put_str(b, bytes_of(node));
+	if (id)
+		wire_put_str(b, bytes_of(id));
+	sent(c);
+	c->n_answers = 0;
+	wait_answers(c, 1);
+}
+
+/* How many items come (without the numbers); the last one's id in last_key. */
+static uint32_t items_of(struct client *c, uint8_t how, const char *from, uint32_t limit, uint32_t bytes)
+{
+	struct buf *b = ask(c, 52, STORE_PEP_ITEMS);
+
+	wire_put_str(b, BYTES("a@b"));
+	wire_put_str(b, BYTES("n"));
+	wire_put_u8(b, how);
+	wire_put_u32(b, limit);
+	wire_put_u32(b, bytes);
+	if (how == STORE_PEP_IDS)
+		wire_put_u16(b, 1);
+	wire_put_str(b, bytes_of(from));
+	sent(c);
+	c->n_answers = c->items = 0;
+	wait_answers(c, 1);
+	struct wire w = wire_of(bytes_make(c->last_body, c->last_body_n));
+	struct bytes id = wire_str(&w);
+	snprintf(c->last_key, sizeof c->last_key, "%.*s", BYTES_FMT(id));
+	return c->items ? c->items - 1 : 0;
+}
+
+static uint32_t last_for(struct client *c, const char *owner, const char *watcher, const char *node)
+{
+	struct buf *b = ask(c, 53, STORE_PEP_LAST);
+
+	wire_put_str(b, bytes_of(owner));
+	wire_put_str(b, bytes_of(watcher));
+	wire_put_str(b, BYTES("x@y/r"));
+	wire_put_str(b, BYTES("y"));
+	wire_put_str(b, BYTES("y/r"));
+	wire_put_u16(b, 1);
+	wire_put_str(b, bytes_of(node));
+	sent(c);
+	c->n_answers = c->items = 0;
+	wait_answers(c, 1);
+	return c->items;
+}
+
+static void let_see(struct client *c, const char *contact, uint8_t bits)
+{
+	struct buf *b = ask(c, 54, STORE_CONTACT_PUT);
+
+	wire_put_str(b, BYTES("a@b"));
+	wire_put_str(b, bytes_of(contact));
+	wire_put_u64(b, 2);
+	wire_put_u8(b, bits);
+	wire_put_str(b, BYTES_NONE);
+	wire_put_bytes(b, BYTES_NONE);
+	wire_put_bytes(b, BYTES_NONE);
+	sent(c);
+	c->n_answers = 0;
+	wait_answers(c, 1);
+}
+
+/* What was answered is there after a kill; the newest stay; asked again, nothing more happens. The account is that of
+ * the tests before. */
+static void test_nodes_of_people(void **state)
+{
+	struct client *c = client_of(PROG_IM);
+	pid_t pid = start(c);
+
+	(void)state;
+	for (char id[3] = "i1"; id[1] <= '5'; id[1]++)
+		for (int again = 0; again < 2; again++)
+			publish(c, "n", id, 3);
+	stop(c, pid);
+	pid = start(c);
+	assert_int_equal(items_of(c, STORE_PEP_BEFORE, "", 10, 1000), 3);
+	assert_string_equal(c->last_key, "i3");
+	assert_int_equal(items_of(c, STORE_PEP_AFTER, "i3", 10, 1000), 2);
+	assert_string_equal(c->last_key, "i5");
+	assert_int_equal(items_of(c, STORE_PEP_BEFORE, "i4", 10, 1000), 1);
+	assert_int_equal(items_of(c, STORE_PEP_AFTER, "", 1, 1000), 1);
+	assert_int_equal(items_of(c, STORE_PEP_AFTER, "", 10, 1), 1); /* one always */
+	assert_int_equal(items_of(c, STORE_PEP_IDS, "i4", 10, 1000), 1);
+	assert_int_equal(items_of(c, STORE_PEP_IDS, "i1", 10, 1000), 0);
+	(void)items_of(c, STORE_PEP_AFTER, "gone", 10, 1000);
+	assert_int_equal(c->last_rc, ERR_NOT_FOUND);
+	/* who comes */
+	assert_int_equal(last_for(c, "", "a@b", "n"), 1);
+	assert_int_equal(last_for(c, "", "a@b", "other"), 0);
+	assert_int_equal(last_for(c, "", "x@y", "n"), 0);
+	let_see(c, "x@y", CONTACT_FROM);
+	assert_int_equal(last_for(c, "", "x@y", "n"), 1);
+	assert_int_equal(last_for(c, "z@b", "x@y", "n"), 0);
+	struct buf *b = ask(c, 55, STORE_BLOCK_ADD);
+	wire_put_str(b, BYTES("a@b"));
+	wire_put_u16(b, 1);
+	wire_put_str(b, BYTES("y"));
+	sent(c);
+	c->n_answers = 0;
+	wait_answers(c, 1);
+	assert_int_equal(last_for(c, "", "x@y", "n"), 0);
+	/* away */
+	ask_node(c, STORE_PEP_RETRACT, "n", "i4");
+	assert_int_equal(c->last_rc, 0);
+	ask_node(c, STORE_PEP_RETRACT, "n", "i4");
+	assert_int_equal(c->last_rc, ERR_NOT_FOUND);
+	publish(c, "transient", "t", 0);
+	assert_int_equal(last_for(c, "", "a@b", "transient"), 0);
+	ask_node(c, STORE_PEP_PURGE, "n", NULL);
+	assert_int_equal(items_of(c, STORE_PEP_BEFORE, "", 10, 1000), 0);
+	ask_node(c, STORE_PEP_NODE_DEL, "n", NULL);
+	assert_int_equal(c->last_rc, 0);
+	ask_node(c, STORE_PEP_NODE_DEL, "n", NULL);
+	assert_int_equal(c->last_rc, ERR_NOT_FOUND);
+	stop(c, pid);
+	client_free(c);
+}
+
 static void test_watches(void **state)
 {
 	static const char *const keys[] = { "a b", "c d", "e f" };
@@ -375,6 +777,84 @@ static void test_watches(void **state)
 }
 
 /* Each asks for its own only. */
+static int one(struct client *c)
+{
+	sent(c);
+	c->n_answers = c->items = 0;
+	wait_answers(c, 1);
+	return c->last_rc;
+}
+
+static int put_past(struct client *c, const char *room, const char *id, const char *stanza)
+{
+	struct buf *b = ask(c, 4, STORE_ROOM_PAST);
+
+	wire_put_str(b, bytes_of(room));
+	wire_put_str(b, bytes_of(id));
+	wire_put_u64(b, 1);
+	wire_put_str(b, BYTES("r@c.example/a"));
+	wire_put_str(b, BYTES("o"));
+	wire_put_bytes(b, bytes_of(stanza));
+	wire_put_u32(b, 3);
+	return one(c);
+}
+
+static int put_affiliate(struct client *c, const char *room, const char *jid, uint8_t what)
+{
+	struct buf *b = ask(c, 5, STORE_ROOM_AFFILIATE);
+
+	wire_put_str(b, bytes_of(room));
+	wire_put_str(b, bytes_of(jid));
+	wire_put_u8(b, what);
+	wire_put_str(b, BYTES_NONE);
+	wire_put_str(b, BYTES_NONE);
+	return one(c);
+}
+
+static uint32_t list_rooms(struct client *c, const char *after)
+{
+	struct buf *b = ask(c, 6, STORE_ROOM_LIST);
+
+	wire_put_str(b, bytes_of(after));
+	wire_put_u32(b, 10);
+	assert_int_equal(one(c), 0);
+	return c->items;
+}
+
+/* Written twice it is there once; the last messages stay, and a room takes all of its own along. */
+static void test_rooms(void **state)
+{
+	static const char *const ids[] = { "1", "2", "3", "4", "5", "5" };
+	struct client *c = client_new();
+	pid_t pid = start(c);
+
+	(void)state;
+	assert_int_equal(put_affiliate(c, "r@c.example", "a@b.example", 3), ERR_NOT_FOUND);
+	for (int again = 0; again < 2; again++) {
+		struct buf *b = ask(c, 3, STORE_ROOM_PUT);
+		wire_put_str(b, BYTES("r@c.example"));
+		wire_put_bytes(b, BYTES("value"));
+		assert_int_equal(one(c), 0);
+		assert_int_equal(put_affiliate(c, "r@c.example", "a@b.example", 3), 0);
+		assert_int_equal(put_affiliate(c, "r@c.example", "c.example", 4), 0);
+	}
+	for (int i = 0; i < 6; i++)
+		assert_int_equal(put_past(c, "r@c.example", ids[i], i < 5 ? "<a/>" : "<b/>"), 0);
+	stop(c, pid);
+	pid = start(c);
+	assert_int_equal(list_rooms(c, ""), 1 + 2 + 3);
+	assert_int_equal(list_rooms(c, "r@c.example"), 0);
+	assert_int_equal(put_affiliate(c, "r@c.example", "c.example", 0), 0);
+	assert_int_equal(list_rooms(c, ""), 1 + 1 + 3);
+	for (int again = 0; again < 2; again++) {
+		wire_put_str(ask(c, 7, STORE_ROOM_DEL), BYTES("r@c.example"));
+		assert_int_equal(one(c), 0);
+	}
+	assert_int_equal(list_rooms(c, ""), 0);
+	stop(c, pid);
+	client_free(c);
+}
+
 static void test_askers(void **state)
 {
 	static const struct {
@@ -429,7 +909,13 @@ int main(void)
 		cmocka_unit_test(test_offline_limits),
 		cmocka_unit_test(test_journal_settles),
 		cmocka_unit_test(test_other_domains_have_a_share),
+		cmocka_unit_test(test_application_passwords),
+		cmocka_unit_test(test_fast_rotation),
+		cmocka_unit_test(test_fast_counts),
+		cmocka_unit_test(test_fast_ends),
+		cmocka_unit_test(test_nodes_of_people),
 		cmocka_unit_test(test_watches),
+		cmocka_unit_test(test_rooms),
 		cmocka_unit_test(test_askers),
 	};
 

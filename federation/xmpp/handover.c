@@ -2,9 +2,7 @@
 
 #include "base/err.h"
 #include "conn.h"
-
-/* A repeat of an envelope is looked for only so long after gh-switch came back. */
-enum { REPEAT_WINDOW_MS = 30000 };
+#include "post.h"
 
 static struct chan *switch_chan(struct s2s *s)
 {
@@ -37,7 +35,7 @@ void handover_done(struct s2s *s, struct queue_item *i)
 {
 	if (i->id) {
 		(void)map_del_u64(&s->outgoing, i->id); /* an item of ours is not in it */
-		s->recent[s->recent_at++ % S2S_RECENT_MAX] = i->id;
+		s->recent[i->id % S2S_RECENT_MAX] = i->id;
 		put_done(s, i->id);
 	}
 	queue_item_free(i);
@@ -50,20 +48,17 @@ void handover_elsewhere(struct s2s *s, struct queue_item *i)
 	queue_item_free(i);
 }
 
+/* Ids of one origin are in sequence, so the last few thousand are all there. */
 bool handover_is_repeat(struct s2s *s, uint64_t id)
 {
 	if (!id)
 		return false;
 	if (map_get_u64(&s->outgoing, id))
 		return true;
-	if (!s->switch_up_ms || loop_now(s->loop) > s->switch_up_ms + REPEAT_WINDOW_MS)
+	if (s->recent[id % S2S_RECENT_MAX] != id)
 		return false;
-	for (unsigned i = 0; i < S2S_RECENT_MAX; i++)
-		if (s->recent[i] == id) {
-			put_done(s, id);
-			return true;
-		}
-	return false;
+	put_done(s, id);
+	return true;
 }
 
 /* ---- we give it to gh-switch ---- */
@@ -111,6 +106,25 @@ static void resume_reading(struct s2s *s)
 			conn_resume(c);
 }
 
+/* Nobody has taken it for so long: who sent it is told, as of any server that cannot be reached (RFC 6120 8.3.3.13). */
+static void answer_undelivered(struct s2s *s, const struct flight *x)
+{
+	struct envelope e;
+	struct stanza_refusal why = { .error = STANZA_RECIPIENT_UNAVAILABLE, .text = "The server of this domain cannot be reached now" };
+	struct buf b;
+
+	s->counts[STAT_FLIGHT_BOUNCED]++;
+	if (envelope_decode(bytes_make(x->data, x->n), &e))
+		return; /* it was encoded here */
+	buf_init(&b, 16384);
+	if (stanza_write_error(&b, (enum stanza_kind)e.kind, (enum stanza_type)e.type, e.sid, e.to, e.from, &why) && !buf_failed(&b)) {
+		struct envelope answer = { .trace = e.trace, .door = DOOR_S2S, .kind = e.kind, .type = TYPE_ERROR, .from = e.to, .to = e.from,
+		                           .sid = e.sid, .stanza = buf_bytes(&b) };
+		post_queue(s, &answer);
+	}
+	buf_fini(&b);
+}
+
 int handover_on_done(void *program, struct chan *from, const struct frame *f)
 {
 	struct s2s *s = program;
@@ -132,7 +146,7 @@ int handover_on_done(void *program, struct chan *from, const struct frame *f)
 		return 0;
 	}
 	if (rc < 0)
-		s->counts[STAT_FLIGHT_DROPPED]++;
+		answer_undelivered(s, x);
 	c = conn_find(s, x->conn);
 	flight_done(&s->flights, x);
 	if (c)
@@ -148,7 +162,6 @@ void handover_switch_up(struct s2s *s)
 	size_t n = wire_left(&w) / 8;
 	uint64_t ids[64];
 
-	s->switch_up_ms = loop_now(s->loop);
 	/* what is done first, so that it is not repeated */
 	for (size_t i = 0; i < n;) {
 		size_t some = 0;

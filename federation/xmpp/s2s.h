@@ -47,14 +47,14 @@
 	X(STAT_QUEUE_FULL, "s2s.queue.full")                                                       \
 	X(STAT_QUEUE_OLD, "s2s.queue.old")                                                         \
 	X(STAT_FLIGHT_AGAIN, "s2s.flight.again")                                                   \
-	X(STAT_FLIGHT_DROPPED, "s2s.flight.dropped")                                               \
+	X(STAT_FLIGHT_BOUNCED, "s2s.flight.bounced")                                               \
 	X(STAT_VERIFY_ASKED, "s2s.verify.asked")                                                   \
 	X(STAT_POSH_ASKED, "s2s.posh.asked")
 #define S2S_STAT_MEMBER(id, name) id,
 enum s2s_stat { S2S_STAT_TABLE(S2S_STAT_MEMBER) STAT_COUNT };
 #undef S2S_STAT_MEMBER
 
-enum { S2S_RECENT_MAX = 1024, S2S_ARENA_BYTES = 32 << 20 };
+enum { S2S_RECENT_MAX = 8192, S2S_ARENA_BYTES = 32 << 20 };
 
 struct s2s {
 	struct proc *proc;
@@ -78,9 +78,7 @@ struct s2s {
 	struct flights flights;
 	struct map outgoing;  /* struct queue_item by envelope id: ours to answer (ROUTE_DONE) */
 	struct buf dones;     /* ROUTE_DONE bodies that wait for gh-switch to come back */
-	uint64_t recent[S2S_RECENT_MAX]; /* envelope ids done last: a repeat after gh-switch restarted */
-	unsigned recent_at;
-	uint64_t switch_up_ms;
+	uint64_t recent[S2S_RECENT_MAX]; /* envelope ids done last, each at its place: it may come again when the answer was lost */
 	struct taps taps;     /* of operators (tap.h) */
 	struct loop_timer tick; /* ages, retries, sweeping; runs only while there is something */
 	struct acceptor acceptor;

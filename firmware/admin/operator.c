@@ -233,6 +233,8 @@ static void on_answer(struct operator *op, enum oper_frame type, struct wire *w)
 		next_ask(op);
 		return;
 	}
+	if (!op->is_asking && type == OPER_NOTE)
+		return; /* why gh-conf is about to end it (run/oper.h); who comes next is told to log in */
 	if (!op->is_asking) {
 		log_warn("web.operator.unasked", LOG_INT("type", type));
 		end(op);

@@ -299,11 +299,12 @@ static struct session *by_token(struct admin *a, struct bytes token, enum sessio
 	return found;
 }
 
-static struct session *by_credential(struct admin *a, const uint8_t credential[static 32])
+/* An API token may be good from some addresses alone, which gh-conf looks at when it logs in: each address has a session of its own. */
+static struct session *by_credential(const struct conn *c, enum session_kind kind, const uint8_t credential[static 32])
 {
-	LIST_EACH (it, &a->sessions) {
+	LIST_EACH (it, &c->admin->sessions) {
 		struct session *s = LIST_OWNER(it, struct session, node);
-		if (s->is_live && s->kind == SESSION_BASIC && secret_eq(bytes_make(s->credential, 32), bytes_make(credential, 32)))
+		if (s->is_live && s->kind == kind && (kind != SESSION_TOKEN || is_same_address(&s->peer, &c->peer)) && secret_eq(bytes_make(s->credential, 32), bytes_make(credential, 32)))
 			return s;
 	}
 	return NULL;
@@ -331,9 +332,7 @@ static bool takes_scheme(struct bytes *value, const char *scheme)
 	return true;
 }
 
-/* Name and password out of Basic (RFC 7617), in text; a keyed hash of both. */
-static int read_basic(struct bytes value, struct buf *text, struct bytes *user, struct bytes *password,
-                      uint8_t credential[static 32])
+static int keyed_hash(struct bytes text, uint8_t out[static 32])
 {
 	static uint8_t key[32];
 	static bool has_key;
@@ -342,6 +341,13 @@ static int read_basic(struct bytes value, struct buf *text, struct bytes *user, 
 		random_bytes(key, sizeof key);
 		has_key = true;
 	}
+	return hmac_make(HMAC_SHA256, bytes_make(key, sizeof key), &text, 1, out) ? 0 : ERR_NOMEM;
+}
+
+/* Name and password out of Basic (RFC 7617), in text; a keyed hash of both. */
+static int read_basic(struct bytes value, struct buf *text, struct bytes *user, struct bytes *password,
+                      uint8_t credential[static 32])
+{
 	if (text_unbase64(value, text) < 0)
 		return ERR_SYNTAX;
 	size_t n = bytes_find(buf_bytes(text), ':');
@@ -349,8 +355,39 @@ static int read_basic(struct bytes value, struct buf *text, struct bytes *user, 
 		return ERR_SYNTAX;
 	*user = bytes_make(buf_bytes(text).p, n);
 	*password = bytes_skip(buf_bytes(text), n + 1);
-	struct bytes part = buf_bytes(text);
-	return hmac_make(HMAC_SHA256, bytes_make(key, sizeof key), &part, 1, credential) ? 0 : ERR_NOMEM;
+	return keyed_hash(buf_bytes(text), credential);
+}
+
+/* The session of this credential, or a new one on its way: then the request is routed again. */
+static struct session *of_credential(struct conn *c, const struct session_login *login, const uint8_t credential[static 32], bool may_log_in)
+{
+	struct session *s = by_credential(c, login->kind, credential);
+
+	if (s && !is_good(s, c)) {
+		session_end(s, "timeout");
+		s = NULL;
+	}
+	if (s || !may_log_in)
+		return s;
+	struct session *fresh = begin_login(c, login);
+	if (fresh) {
+		memcpy(fresh->credential, credential, sizeof fresh->credential);
+		fresh->must_route = true;
+	}
+	return NULL;
+}
+
+/* An API token (gh-conf's: `token add`), which is no name and no password. */
+static struct session *of_token(struct conn *c, struct bytes token, bool may_log_in)
+{
+	const struct session_login login = { .kind = SESSION_TOKEN, .password = token };
+	uint8_t credential[32];
+
+	if (token.n <= OPER_PASSWORD_MAX && keyed_hash(token, credential) == 0)
+		return of_credential(c, &login, credential, may_log_in);
+	if (may_log_in)
+		conn_problem(c, 401, "auth", "the Authorization field is malformed");
+	return NULL;
 }
 
 static struct session *of_basic(struct conn *c, struct bytes value, bool may_log_in)
@@ -362,22 +399,10 @@ static struct session *of_basic(struct conn *c, struct bytes value, bool may_log
 
 	buf_init(&text, CREDENTIAL_BYTES);
 	int rc = read_basic(value, &text, &login.user, &login.password, credential);
-	if (rc == 0) {
-		s = by_credential(c->admin, credential);
-		if (s && !is_good(s, c)) {
-			session_end(s, "timeout");
-			s = NULL;
-		}
-	}
-	if (may_log_in && rc < 0)
+	if (rc == 0)
+		s = of_credential(c, &login, credential, may_log_in);
+	else if (may_log_in)
 		conn_problem(c, 401, "auth", "the Authorization field is malformed");
-	if (may_log_in && rc == 0 && !s) {
-		struct session *fresh = begin_login(c, &login);
-		if (fresh) {
-			memcpy(fresh->credential, credential, sizeof credential);
-			fresh->must_route = true;
-		}
-	}
 	secret_wipe(text.p, text.cap);
 	buf_fini(&text);
 	return s;
@@ -390,7 +415,9 @@ static struct session *find(struct conn *c, bool may_log_in)
 
 	if (takes_scheme(&value, "Basic"))
 		return of_basic(c, value, may_log_in);
-	if (takes_scheme(&value, "Bearer"))
+	if (takes_scheme(&value, "Bearer") && bytes_starts(value, BYTES("ght_")))
+		return of_token(c, value, may_log_in);
+	if (value.p != c->request.authorization.p)
 		s = by_token(c->admin, value, SESSION_BEARER);
 	else if (c->request.cookie.n)
 		s = by_token(c->admin, c->request.cookie, SESSION_COOKIE);

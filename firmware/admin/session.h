@@ -1,4 +1,5 @@
-/* session.h - who is logged in at the web: a cookie for a browser, a bearer token or name and password for an API client.
+/* session.h - who is logged in at the web: a cookie for a browser; a bearer token, an API token that gh-conf knows, or name and password
+ * for an API client.
  * Behind each is one operator's connection to gh-conf with its candidate. Tokens are random and live in this process
  * only: they end with it. */
 #ifndef ADMIN_SESSION_H
@@ -10,7 +11,7 @@
 
 struct conn;
 
-enum session_kind { SESSION_COOKIE, SESSION_BEARER, SESSION_BASIC };
+enum session_kind { SESSION_COOKIE, SESSION_BEARER, SESSION_BASIC, SESSION_TOKEN };
 enum { SESSION_TOKEN_HEX = 64, SESSION_CSRF_HEX = 32 };
 
 struct session {
@@ -18,7 +19,7 @@ struct session {
 	struct admin *admin;
 	enum session_kind kind;
 	char token[SESSION_TOKEN_HEX + 1], csrf[SESSION_CSRF_HEX + 1];
-	uint8_t credential[32]; /* SESSION_BASIC: a keyed hash of name and password */
+	uint8_t credential[32]; /* SESSION_BASIC, SESSION_TOKEN: a keyed hash of name and password, or of the token */
 	struct peer_address peer;
 	uint64_t created_ms, used_ms;
 	struct operator *op;

@@ -3,14 +3,12 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "run/words.h"
+#include "summed.h"
 
 #include <assert.h>
-#include <openssl/sha.h>
 #include <stdio.h>
 
 #define HEAD "gatehouse accounts 1\n"
-#define CHECKSUM "sha256 "
-enum { CHECKSUM_LINE = sizeof CHECKSUM - 1 + 2 * SHA256_DIGEST_LENGTH + 1 };
 
 static const char *const role_names[] = { "auditor", "operator", "admin", "crypto", "api" };
 static_assert(sizeof role_names / sizeof role_names[0] == OPER_ROLE_COUNT, "one name a role");
@@ -43,6 +41,11 @@ int account_role_of(struct bytes name, enum oper_role *out)
 	return ERR_UNKNOWN;
 }
 
+bool account_is_shut(const struct account *a)
+{
+	return a->kept.is_shut;
+}
+
 /* ---- out ---- */
 
 static void put_scrypt(const char *field, const struct scrypt *s, struct buf *out)
@@ -66,9 +69,12 @@ static void put_totp(const struct account *a, struct buf *out)
 
 static void put_account(const struct account *a, struct buf *out)
 {
-	buf_putf(out, "account %s\nrole %s\ncreated %llu\nchanged %llu\n", a->name, account_role_name(a->role),
-	         (unsigned long long)a->created_s, (unsigned long long)a->changed_s);
-	put_scrypt("password", &a->password, out);
+	buf_putf(out, "account %s\n", a->name);
+	if (!a->has_kept_role)
+		buf_putf(out, "role %s\n", account_role_name(a->role));
+	buf_putf(out, "created %llu\nchanged %llu\n", (unsigned long long)a->created_s, (unsigned long long)a->changed_s);
+	if (scrypt_is_sane(&a->password))
+		put_scrypt("password", &a->password, out);
 	for (size_t i = 0; i < a->n_old; i++)
 		put_scrypt("old", &a->old[i], out);
 	if (a->expiry_days != ACCOUNT_EXPIRY_DEFAULT)
@@ -88,25 +94,15 @@ static void put_account(const struct account *a, struct buf *out)
 		words_put(out, bytes_of(a->keys[i]));
 		buf_put_u8(out, '\n');
 	}
-}
-
-static void checksum(struct bytes text, char out[static 2 * SHA256_DIGEST_LENGTH + 1])
-{
-	uint8_t digest[SHA256_DIGEST_LENGTH];
-
-	SHA256(text.p, text.n, digest);
-	text_hex(bytes_make(digest, sizeof digest), out);
+	kept_put(&a->kept, out);
 }
 
 void account_file_put(const struct account *v, size_t n, struct buf *out)
 {
-	char sum[2 * SHA256_DIGEST_LENGTH + 1];
-
 	buf_put_str(out, HEAD);
 	for (size_t i = 0; i < n; i++)
 		put_account(&v[i], out);
-	checksum(buf_bytes(out), sum);
-	buf_putf(out, CHECKSUM "%s\n", sum);
+	summed_end(out);
 }
 
 /* ---- in: one function a field; a is the account that the line is about ---- */
@@ -131,8 +127,10 @@ static int get_changed(struct account *a, const struct bytes *w)
 	return get_number(w[0], INT64_MAX, &a->changed_s);
 }
 
-static int get_scrypt(struct scrypt *s, const struct bytes *w)
+/* Of a failure *to is as before: so with all that may be kept (ERR_RANGE, ERR_LIMIT, ERR_UNKNOWN). */
+static int get_scrypt(struct scrypt *to, const struct bytes *w)
 {
+	struct scrypt fresh = { 0 }, *s = &fresh;
 	uint64_t log2_n, r, p;
 
 	if (bytes_to_u64(w[0], UINT8_MAX, &log2_n) < 0 || bytes_to_u64(w[1], UINT8_MAX, &r) < 0 || bytes_to_u64(w[2], UINT8_MAX, &p) < 0 ||
@@ -141,7 +139,10 @@ static int get_scrypt(struct scrypt *s, const struct bytes *w)
 	s->log2_n = (uint8_t)log2_n;
 	s->r = (uint8_t)r;
 	s->p = (uint8_t)p;
-	return scrypt_is_sane(s) ? 0 : ERR_RANGE;
+	if (!scrypt_is_sane(s))
+		return ERR_RANGE;
+	*to = fresh;
+	return 0;
 }
 
 static int get_password(struct account *a, const struct bytes *w)
@@ -151,7 +152,10 @@ static int get_password(struct account *a, const struct bytes *w)
 
 static int get_old(struct account *a, const struct bytes *w)
 {
-	return a->n_old == ACCOUNT_OLD_MAX ? ERR_LIMIT : get_scrypt(&a->old[a->n_old++], w);
+	int rc = a->n_old == ACCOUNT_OLD_MAX ? ERR_LIMIT : get_scrypt(&a->old[a->n_old], w);
+
+	a->n_old += rc == 0;
+	return rc;
 }
 
 static int get_expiry(struct account *a, const struct bytes *w)
@@ -191,9 +195,14 @@ static int copy(struct bytes from, char *to, size_t n)
 
 static int get_login(struct account *a, const struct bytes *w)
 {
-	int rc = get_number(w[0], INT64_MAX, &a->login_s);
+	uint64_t at_s;
+	int rc = get_number(w[0], INT64_MAX, &at_s);
 
-	return rc < 0 ? rc : copy(w[1], a->login_from, sizeof a->login_from);
+	if (rc == 0)
+		rc = copy(w[1], a->login_from, sizeof a->login_from);
+	if (rc == 0)
+		a->login_s = at_s;
+	return rc;
 }
 
 static int get_totp(struct account *a, const struct bytes *w)
@@ -208,9 +217,10 @@ static int get_totp(struct account *a, const struct bytes *w)
 
 static int get_key(struct account *a, const struct bytes *w)
 {
-	if (a->n_keys == ACCOUNT_KEYS_MAX)
-		return ERR_LIMIT;
-	return copy(w[0], a->keys[a->n_keys++], ACCOUNT_KEY_BYTES);
+	int rc = a->n_keys == ACCOUNT_KEYS_MAX ? ERR_LIMIT : copy(w[0], a->keys[a->n_keys], ACCOUNT_KEY_BYTES);
+
+	a->n_keys += rc == 0;
+	return rc;
 }
 
 static const struct {
@@ -224,13 +234,27 @@ static const struct {
 	{ "totp", 3, get_totp },     { "key", 1, get_key },
 };
 
+/* A field of another version, or what that one puts into a field of ours: a role, a costlier password, more keys. */
+static int keep(struct account *a, const struct words *w, int why)
+{
+	bool is_role = bytes_eq_str(w->v[0], "role"), is_password = bytes_eq_str(w->v[0], "password");
+
+	if (why != ERR_UNKNOWN && why != ERR_RANGE && why != ERR_LIMIT)
+		return why;
+	int rc = kept_add(&a->kept, w, is_role || is_password);
+	if (rc == 0)
+		a->has_kept_role |= is_role;
+	return rc;
+}
+
 static int get_field(struct account *a, const struct words *w)
 {
-	for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+	int rc = ERR_UNKNOWN;
+
+	for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
 		if (bytes_eq_str(w->v[0], fields[i].name))
-			return w->n == fields[i].n_words + 1 ? fields[i].get(a, w->v + 1) : ERR_SYNTAX;
-	}
-	return ERR_UNKNOWN;
+			rc = w->n == fields[i].n_words + 1 ? fields[i].get(a, w->v + 1) : ERR_SYNTAX;
+	return rc == 0 ? 0 : keep(a, w, rc);
 }
 
 static int new_account(const struct words *w, struct account *v, size_t *n)
@@ -269,28 +293,20 @@ static int read_lines(struct bytes text, struct account *v, size_t *n, unsigned 
 	}
 	arena_fini(&arena);
 	for (size_t i = 0; rc == 0 && i < *n; i++)
-		rc = scrypt_is_sane(&v[i].password) ? 0 : ERR_SYNTAX; /* one without a password is half of one */
+		rc = scrypt_is_sane(&v[i].password) || v[i].kept.is_shut ? 0 : ERR_SYNTAX; /* one without a password is half of one */
 	return rc;
 }
 
 int account_file_read(struct bytes text, struct account *v, size_t *n, unsigned *line)
 {
-	char sum[2 * SHA256_DIGEST_LENGTH + 1];
-	struct bytes head = bytes_of(HEAD);
+	struct bytes body;
 
 	*n = 0;
 	*line = 1;
 	if (text.n > ACCOUNT_TEXT_MAX)
 		return ERR_LIMIT;
-	if (!bytes_starts(text, head))
-		return ERR_SYNTAX;
-	if (text.n < head.n + CHECKSUM_LINE)
-		return ERR_CHECKSUM;
-	struct bytes body = bytes_make(text.p, text.n - CHECKSUM_LINE), tail = bytes_skip(text, body.n);
-	checksum(body, sum);
-	if (!bytes_starts(tail, bytes_of(CHECKSUM)) || memcmp(tail.p + sizeof CHECKSUM - 1, sum, sizeof sum - 1) != 0 ||
-	    tail.p[tail.n - 1] != '\n')
-		return ERR_CHECKSUM;
-	int rc = read_lines(bytes_skip(body, head.n), v, n, line);
+	int rc = summed_body(text, bytes_of(HEAD), &body);
+	if (rc == 0)
+		rc = read_lines(body, v, n, line);
 	return rc == ERR_UNKNOWN ? ERR_SYNTAX : rc;
 }

@@ -4,6 +4,7 @@
 #define CONF_ACCOUNT_H
 
 #include "base/buf.h"
+#include "kept.h"
 #include "run/oper.h"
 #include "scrypt.h"
 
@@ -37,6 +38,8 @@ struct account {
 	uint64_t totp_step;            /* the last one used: none before it is taken again */
 	char keys[ACCOUNT_KEYS_MAX][ACCOUNT_KEY_BYTES];
 	size_t n_keys;
+	struct kept kept;              /* what this version does not know */
+	bool has_kept_role;            /* the role too: role is the least one then */
 };
 
 /* A lower-case letter, then lower-case letters, digits, '-', '_', '.'; at most OPER_NAME_MAX bytes; and not "root",
@@ -48,7 +51,11 @@ int account_role_of(struct bytes name, enum oper_role *out);
 
 /* The whole file, with its checksum at the end. */
 void account_file_put(const struct account *v, size_t n, struct buf *out);
-/* Reads a file. ERR_CHECKSUM: it does not end with the checksum of what it says; ERR_SYNTAX, ERR_LIMIT. Then *line says
+/* May it be used here? Else a newer version limits it in a way that this one does not know, or gives it a role or a password of such a
+ * kind: it is kept, and nobody logs in by it. */
+bool account_is_shut(const struct account *a);
+
+/* Reads a file. Lines that it does not know are no damage: see kept.h. ERR_CHECKSUM: it does not end with the checksum of what it says; ERR_SYNTAX, ERR_LIMIT. Then *line says
  * where. v holds ACCOUNTS_MAX; it is changed on failure too, and is to be wiped then. */
 int account_file_read(struct bytes text, struct account *v, size_t *n, unsigned *line);
 

@@ -10,13 +10,26 @@
 
 #define DAMAGED_NAME "accounts.damaged"
 
+static void tell_kept(const struct accounts *a)
+{
+	char first[32];
+
+	for (size_t i = 0; i < a->n; i++)
+		if (a->v[i].kept.n)
+			log_warn("conf.accounts.aside", LOG_STR("account", a->v[i].name), LOG_STR("first", kept_first(&a->v[i].kept, first)),
+			         LOG_STR("do", account_is_shut(&a->v[i]) ? "another version limits this account: nobody logs in by it until that one runs again" :
+			                                                  "it is kept for the version that knows it"));
+}
+
 static void read_text(struct accounts *a, struct bytes text)
 {
 	unsigned line = 0;
 	int rc = account_file_read(text, a->v, &a->n, &line);
 
-	if (rc == 0)
+	if (rc == 0) {
+		tell_kept(a);
 		return;
+	}
 	secret_wipe(a->v, ACCOUNTS_MAX * sizeof a->v[0]);
 	a->n = 0;
 	a->is_damaged = true;
@@ -96,6 +109,6 @@ size_t accounts_count_admins(const struct accounts *a, const struct account *but
 	size_t n = 0;
 
 	for (size_t i = 0; i < a->n; i++)
-		n += a->v[i].role == OPER_ADMIN && &a->v[i] != but;
+		n += a->v[i].role == OPER_ADMIN && !account_is_shut(&a->v[i]) && &a->v[i] != but;
 	return n;
 }

@@ -27,7 +27,7 @@ static void end(struct conf *c, int rc, const char *why)
 }
 
 /* The first error of the whole settings with the new chain. */
-static bool is_sound(struct conf *c, const struct rows *next, char why[static 512])
+bool acme_is_sound(struct conf *c, const struct rows *next, char why[static 512])
 {
 	static const struct keyring unknown; /* gh-keys has compared chain and key */
 	struct check *found = malloc(sizeof *found);
@@ -80,7 +80,7 @@ static void commit(struct conf *c)
 		end(c, 0, "");
 		return;
 	}
-	if (!rc && !is_sound(c, &next, why))
+	if (!rc && !acme_is_sound(c, &next, why))
 		rc = ERR_DENIED;
 	struct txn_start start = { .rows = &next, .by = "acme", .note = note };
 	if (!rc) {

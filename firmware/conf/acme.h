@@ -22,5 +22,7 @@ int acme_on_chain(void *conf, struct chan *from, const struct frame *f);
 /* A commit has ended: was it ours? */
 bool acme_committed(struct conf *c, const struct txn_result *r);
 void acme_fini(struct conf *c);
+/* Has the whole of these settings no error? Else the first one in why. For what commits by itself. */
+bool acme_is_sound(struct conf *c, const struct rows *next, char why[static 512]);
 
 #endif

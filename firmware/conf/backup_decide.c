@@ -156,7 +156,7 @@ static void settle(struct conf *c, enum prog p)
 	struct restore *r = &c->restore;
 
 	r->is_settled[p] = true;
-	if (!r->is_decided || !r->is_settled[PROG_KEYS] || !r->is_settled[PROG_STORE])
+	if (!r->is_decided || !r->is_settled[PROG_KEYS] || (conf_runs(c, PROG_STORE) && !r->is_settled[PROG_STORE]))
 		return;
 	drop_staged(c->store.dir_fd);
 	if (unlinkat(c->store.dir_fd, decision_file, 0) < 0 || fsync(c->store.dir_fd) < 0)

@@ -245,7 +245,7 @@ static void begin(struct conf *c, struct oper *o, const struct command_args *arg
 {
 	struct backup *b = &c->backup;
 
-	if (!transfer_begin(c, o, P(PROG_KEYS) | P(PROG_STORE), undo))
+	if (!transfer_begin(c, o, P(PROG_KEYS) | (conf_runs(c, PROG_STORE) ? P(PROG_STORE) : 0), undo))
 		return;
 	*b = (struct backup){ .is_show = is_show, .word = args->first_word };
 	random_bytes(b->id, sizeof b->id);

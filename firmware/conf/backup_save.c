@@ -135,7 +135,8 @@ static int collect_parts(struct conf *c)
 
 static void begin(struct conf *c, struct oper *o, struct bytes password, bool has_store, const char *file)
 {
-	if (!transfer_begin(c, o, P(PROG_KEYS) | P(PROG_STORE), undo))
+	has_store = has_store && conf_runs(c, PROG_STORE); /* an edge keeps nothing of people */
+	if (!transfer_begin(c, o, P(PROG_KEYS) | (conf_runs(c, PROG_STORE) ? P(PROG_STORE) : 0), undo))
 		return;
 	c->backup = (struct backup){ .has_store = has_store };
 	if (file)

@@ -1,19 +1,21 @@
-conf_CHECK := firmware/conf/check.c firmware/conf/check_certificates.c firmware/conf/check_sip.c firmware/conf/check_listeners.c firmware/conf/check_network.c firmware/conf/check_snmp.c
+conf_CHECK := firmware/conf/check.c firmware/conf/check_certificates.c firmware/conf/check_sip.c firmware/conf/check_listeners.c firmware/conf/check_network.c firmware/conf/check_snmp.c \
+	firmware/conf/check_publish.c firmware/conf/publish_list.c firmware/conf/check_oauth.c firmware/conf/check_rooms.c
 PROGS += gh-conf
 gh-conf_SRCS := firmware/conf/conf.c firmware/conf/txn.c firmware/conf/store.c firmware/conf/rows.c \
 	firmware/conf/entry.c firmware/conf/conf_text.c $(conf_CHECK) firmware/conf/cert.c firmware/conf/keyring.c \
 	firmware/conf/expiry.c firmware/conf/listeners.c firmware/conf/audit.c firmware/conf/oper.c firmware/conf/handed.c firmware/conf/relay.c \
 	firmware/conf/commands.c firmware/conf/command.c firmware/conf/complete.c firmware/conf/place.c \
-	firmware/conf/cmd_settings.c firmware/conf/cmd_commit.c firmware/conf/cmd_show.c firmware/conf/cmd_metrics.c firmware/conf/cmd_log_debug.c firmware/conf/cmd_support.c firmware/conf/support_archive.c \
-	firmware/conf/cmd_certificate.c firmware/conf/acme.c firmware/conf/cmd_turn.c firmware/conf/cmd_capture.c firmware/conf/cmd_box.c firmware/conf/cmd_upgrade.c \
+	firmware/conf/cmd_settings.c firmware/conf/cmd_commit.c firmware/conf/cmd_show.c firmware/conf/cmd_clients.c firmware/conf/cmd_discovery.c firmware/conf/cmd_metrics.c firmware/conf/cmd_log_debug.c firmware/conf/cmd_support.c firmware/conf/support_archive.c \
+	firmware/conf/cmd_publish.c firmware/conf/publish_json.c firmware/conf/cmd_certificate.c firmware/conf/acme.c firmware/conf/linked.c firmware/conf/cmd_turn.c firmware/conf/cmd_capture.c firmware/conf/cmd_box.c firmware/conf/cmd_upgrade.c \
 	firmware/conf/transfer.c firmware/conf/backup_part.c firmware/conf/backup_save.c firmware/conf/backup_restore.c \
-	firmware/conf/backup_decide.c firmware/conf/firewall.c firmware/conf/planes.c firmware/conf/offers.c \
-	firmware/conf/scrypt.c firmware/conf/hasher.c firmware/conf/account.c firmware/conf/accounts.c firmware/conf/factory.c \
+	firmware/conf/backup_decide.c firmware/conf/firewall.c firmware/conf/planes.c firmware/conf/offers.c firmware/conf/resolver.c \
+	firmware/conf/scrypt.c firmware/conf/hasher.c firmware/conf/account.c firmware/conf/kept.c firmware/conf/summed.c firmware/conf/accounts.c firmware/conf/factory.c firmware/conf/recovery.c \
 	firmware/conf/throttle.c firmware/conf/lockout.c firmware/conf/lockout_file.c firmware/conf/totp.c firmware/conf/quality.c firmware/conf/rights.c firmware/conf/login.c \
-	firmware/conf/cmd_operator.c firmware/conf/cmd_operator_show.c firmware/conf/cmd_totp.c firmware/conf/cmd_audit.c firmware/conf/trail.c firmware/conf/approval.c \
+	firmware/conf/token.c firmware/conf/token_file.c firmware/conf/token_login.c firmware/conf/cmd_token.c firmware/conf/role.c firmware/conf/clock_watch.c \
+	firmware/conf/cmd_operator.c firmware/conf/cmd_operator_show.c firmware/conf/cmd_totp.c firmware/conf/cmd_audit.c firmware/conf/trail.c firmware/conf/audited.c firmware/conf/approval.c \
 	firmware/conf/classic.c firmware/conf/classic_change.c firmware/conf/classic_service.c firmware/conf/classic_network.c firmware/conf/classic_certs.c firmware/conf/classic_words.c
 gh-conf_LIBS := net run proto base
-gh-conf_LD := -larchive -levent_core -lseccomp -lexpat -lidn2 -licuuc -lssl -lcrypto
+gh-conf_LD := -larchive -ljansson -levent_core -lseccomp -lexpat -lidn2 -licuuc -lssl -lcrypto
 
 UNIT += firmware/conf/conf_text_test firmware/conf/txn_test firmware/conf/check_test
 conf_text_test_SRCS := firmware/conf/conf_text.c firmware/conf/rows.c firmware/conf/entry.c
@@ -29,7 +31,7 @@ check_test_LIBS := net run proto base
 check_test_LD := -levent_core -lexpat -lidn2 -licuuc -lssl -lcrypto
 
 UNIT += firmware/conf/operators_test
-operators_test_SRCS := firmware/conf/account.c firmware/conf/accounts.c firmware/conf/scrypt.c firmware/conf/throttle.c firmware/conf/lockout_file.c \
+operators_test_SRCS := firmware/conf/account.c firmware/conf/kept.c firmware/conf/summed.c firmware/conf/accounts.c firmware/conf/scrypt.c firmware/conf/throttle.c firmware/conf/lockout_file.c \
 	firmware/conf/totp.c firmware/conf/quality.c firmware/conf/rights.c
 operators_test_LIBS := run base
 operators_test_LD := -lcrypto
@@ -53,7 +55,7 @@ firewall_test_LIBS := run proto base
 firewall_test_LD := -lexpat -lidn2 -licuuc -lcrypto
 
 UNIT += firmware/conf/offers_test
-offers_test_SRCS := firmware/conf/offers.c firmware/conf/rows.c firmware/conf/entry.c firmware/conf/conf_text.c
+offers_test_SRCS := firmware/conf/offers.c firmware/conf/resolver.c firmware/conf/rows.c firmware/conf/entry.c firmware/conf/conf_text.c
 offers_test_LIBS := run proto base
 offers_test_LD := -lexpat -lidn2 -licuuc -lcrypto
 
@@ -66,3 +68,8 @@ UNIT += firmware/conf/classic_test
 classic_test_SRCS := $(filter-out firmware/conf/oper_fixture.c,$(conf_ENGINE))
 classic_test_LIBS := $(gh-conf_LIBS)
 classic_test_LD := $(gh-conf_LD)
+
+UNIT += firmware/conf/token_test
+token_test_SRCS := firmware/conf/token.c firmware/conf/token_file.c firmware/conf/account.c firmware/conf/kept.c firmware/conf/summed.c firmware/conf/scrypt.c
+token_test_LIBS := net run base
+token_test_LD := -lssl -lcrypto

@@ -93,7 +93,7 @@ int cert_read(struct bytes pem, struct cert_about *out, char *why, size_t why_n)
 bool cert_is_used_by(enum setting id)
 {
 	return id == SET_DOMAIN_CERTIFICATE || id == SET_DOMAIN_SECOND || id == SET_DOMAIN_FEDERATION || id == SET_WEB_CERTIFICATE ||
-	       id == SET_LOG_REMOTE_CERTIFICATE;
+	       id == SET_LOG_REMOTE_CERTIFICATE || id == SET_LINK_CERTIFICATE || id == SET_PUBLISH_CERTIFICATE;
 }
 
 int64_t cert_days_left(const struct cert_about *a, int64_t wall_s)

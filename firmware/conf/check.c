@@ -1,5 +1,8 @@
 #include "check_impl.h"
 
+#include "listeners.h"
+#include "run/service.h"
+
 #include <stdio.h>
 
 void check_add(struct check *c, bool is_error, struct bytes path, const char *text)
@@ -30,7 +33,6 @@ bool check_has_rows(const struct rows *r, enum setting id)
 	return false;
 }
 
-/* The roles of two boxes need gh-link between them, which is not there yet. */
 static void check_system(const struct rows *r, const struct check_against *against, struct check *c)
 {
 	struct bytes name = rows_value(r, SET_SYSTEM_NAME, BYTES_NONE), zone = rows_value(r, SET_TIME_ZONE, BYTES_NONE);
@@ -42,8 +44,45 @@ static void check_system(const struct rows *r, const struct check_against *again
 	if (against->zones && !zones_rule(against->zones, zone))
 		check_add(c, !bytes_eq(zone, rows_value(against->running, SET_TIME_ZONE, BYTES_NONE)), BYTES("time zone"),
 		    "no time zone of that name: as Europe/Berlin, Asia/Tokyo, UTC");
-	if (!bytes_eq_str(rows_value(r, SET_SYSTEM_ROLE, BYTES_NONE), "combined"))
-		check_add(c, true, BYTES("system role"), "this version runs as combined only");
+}
+
+/* What is set for other roles stays, and sleeps: a box that changes its role and comes back has all of it. */
+static void tell_asleep(const struct rows *r, const char *role, struct check *c)
+{
+	struct listener l, first = { 0 };
+	char text[256];
+	unsigned n = 0;
+
+	for (size_t at = 0; listeners_next_asleep(r, &at, &l); n++)
+		if (n == 0)
+			first = l;
+	if (n == 0)
+		return;
+	if (n == 1)
+		snprintf(text, sizeof text, "%.*s stays shut: a box of the role %s does not listen for that", BYTES_FMT(first.item->path), role);
+	else
+		snprintf(text, sizeof text, "%.*s and %u more stay shut: a box of the role %s does not listen for those", BYTES_FMT(first.item->path),
+		         n - 1, role);
+	check_add(c, false, BYTES("system role"), text);
+}
+
+/* Roles of two boxes: strangers reach the edge alone, people's data is on the core alone. */
+static void check_role(const struct rows *r, struct check *c)
+{
+	enum role role = service_role(rows_value(r, SET_SYSTEM_ROLE, BYTES_NONE));
+
+	if (role == ROLE_COMBINED)
+		return;
+	for (size_t i = 0; i < r->n; i++) {
+		const struct row_item *item = &r->v[i];
+		if (role == ROLE_CORE && item->row->id == SET_IF_PLANE && bytes_eq_str(item->value, "dmz"))
+			check_add(c, true, item->path, "a core has no interface for strangers: that is its edge's part (system role)");
+	}
+	if (role == ROLE_EDGE && !check_has_rows(r, SET_LINK_LISTEN))
+		check_add(c, false, BYTES("system role"), "no core can come to this edge: set link listen NAME ADDRESS PORT");
+	if (role == ROLE_CORE && !check_has_rows(r, SET_LINK_EDGE_ADDRESS))
+		check_add(c, false, BYTES("system role"), "this core has no edge: link join, or set link edge NAME address ADDRESS PORT");
+	tell_asleep(r, role == ROLE_EDGE ? "edge" : "core", c);
 }
 
 static void check_peers(const struct rows *r, struct check *c)
@@ -78,10 +117,23 @@ static void check_federation(const struct rows *r, struct check *c)
 		check_add(c, true, BYTES("dns query-timeout"), "longer than dns budget");
 }
 
+static void check_upload(const struct rows *r, struct check *c)
+{
+	if (!bytes_eq_str(rows_value(r, SET_UPLOAD_ENABLED, BYTES_NONE), "on"))
+		return;
+	if (!check_has_rows(r, SET_PROXY_LISTEN) && !check_has_rows(r, SET_LINK_EDGE_ADDRESS))
+		check_add(c, false, BYTES("upload enabled"), "nobody reaches the files: there is no front (proxy listen) and no edge (link edge)");
+	if (rows_number(r, SET_UPLOAD_FILE_MAX) > rows_number(r, SET_UPLOAD_USER_QUOTA))
+		check_add(c, false, BYTES("upload file-max"), "larger than upload user-quota: no such file fits");
+	if (rows_number(r, SET_UPLOAD_USER_QUOTA) > rows_number(r, SET_UPLOAD_TOTAL))
+		check_add(c, false, BYTES("upload user-quota"), "larger than upload total: one person can fill it");
+}
+
 void check_rows(const struct rows *r, const struct check_against *against, struct check *out)
 {
 	*out = (struct check){ 0 };
 	check_system(r, against, out);
+	check_role(r, out);
 	check_certificates(r, against->wall_s, out);
 	check_revocation(r, against->wall_s, out);
 	check_domains(r, against, out);
@@ -94,7 +146,11 @@ void check_rows(const struct rows *r, const struct check_against *against, struc
 	check_web(r, against, out);
 	check_dns(r, out);
 	check_snmp(r, out);
+	check_publish(r, out);
+	check_oauth(r, out);
+	check_rooms(r, out);
 	check_acme(r, out);
 	check_planes(r, out);
 	check_network(r, against->is_appliance, out);
+	check_upload(r, out);
 }

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "cert.h"
 #include "net/prefix.h"
+#include "run/clock.h"
 
 #include <stdio.h>
 
@@ -19,20 +20,20 @@ static void add_ending(const struct row_item *item, const struct cert_about *abo
  * a box must still take other changes then. */
 void check_certificates(const struct rows *r, int64_t wall_s, struct check *c)
 {
-	char why[128];
+	char why[128], remark[CLOCK_TEXT], text[CLOCK_TEXT + 64];
 
+	(void)clock_remark((uint64_t)wall_s, remark);
 	for (size_t i = 0; i < r->n; i++) {
 		const struct row_item *item = &r->v[i];
-		if (item->row->type != SETTING_PEM || item->row->id == SET_TRUST_REVOCATION)
+		if (item->row->type != SETTING_PEM || strcmp(item->row->range, "CERTIFICATE") != 0)
 			continue;
 		struct cert_about about;
 		if (cert_read(item->value, &about, why, sizeof why) < 0)
 			check_add(c, true, item->path, why);
-		else if (about.not_after_s < wall_s)
-			check_add(c, false, item->path, "the certificate has expired");
-		else if (about.not_before_s > wall_s)
-			check_add(c, false, item->path, "the certificate is not valid yet");
-		else if (cert_days_left(&about, wall_s) < CERT_SOON_DAYS)
+		else if (about.not_after_s < wall_s || about.not_before_s > wall_s) {
+			snprintf(text, sizeof text, "the certificate %s%s", about.not_after_s < wall_s ? "has expired" : "is not valid yet", remark);
+			check_add(c, false, item->path, text);
+		} else if (cert_days_left(&about, wall_s) < CERT_SOON_DAYS)
 			add_ending(item, &about, wall_s, c);
 	}
 }

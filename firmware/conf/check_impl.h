@@ -26,6 +26,13 @@ void check_sip(const struct rows *r, struct check *c);
 /* ---- check_network.c ---- */
 void check_dns(const struct rows *r, struct check *c);
 void check_network(const struct rows *r, bool is_appliance, struct check *c);
+/* ---- check_publish.c ---- */
+void check_publish(const struct rows *r, struct check *c);
+/* ---- check_rooms.c ---- */
+void check_rooms(const struct rows *r, struct check *c);
+
+/* ---- check_oauth.c ---- */
+void check_oauth(const struct rows *r, struct check *c);
 /* ---- check_snmp.c ---- */
 void check_snmp(const struct rows *r, struct check *c);
 

@@ -21,10 +21,40 @@ static void check_zone(const struct row_item *item, struct check *c)
 		check_add(c, true, item->path, "one to eight name servers");
 }
 
+/* May a lease bring name servers? */
+static bool has_dhcp_servers(const struct rows *r)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		const struct row_item *item = &r->v[i];
+		bool is_asked = (item->row->id == SET_IF_IPV4 || item->row->id == SET_IF_IPV6) && bytes_eq_str(item->value, "dhcp");
+		if (is_asked && !bytes_eq_str(rows_value(r, SET_IF_DHCP_DNS, item->key), "off"))
+			return true;
+	}
+	return false;
+}
+
+/* The dns servers alone, whatever happens: without any, that is nothing. */
+static void check_forward(const struct rows *r, struct check *c)
+{
+	const struct bytes path = BYTES("dns resolver");
+
+	if (!bytes_eq_str(rows_value(r, SET_DNS_RESOLVER, BYTES_NONE), "forward") || check_has_rows(r, SET_DNS_SERVER))
+		return;
+	if (has_dhcp_servers(r))
+		check_add(c, false, path, "forward asks name servers alone, and only DHCP tells some: without a lease no name resolves; set dns server, or auto, "
+		                          "which asks the root servers then");
+	else if (check_has_rows(r, SET_DNS_ZONE_SERVER))
+		check_add(c, false, path, "forward asks name servers alone, and none is set: no name outside of the forward zones resolves");
+	else
+		check_add(c, true, path, "forward asks name servers alone, and none is set: no name would resolve; set dns server too, or auto, which asks the "
+		                         "root servers then");
+}
+
 void check_dns(const struct rows *r, struct check *c)
 {
 	size_t n_zones = 0;
 
+	check_forward(r, c);
 	for (size_t i = 0; i < r->n; i++) {
 		const struct row_item *item = &r->v[i];
 		if (item->row->id == SET_DNS_ZONE_SERVER) {

@@ -169,6 +169,16 @@ static void expect_lines(const char *lines, const char *path, bool is_error, con
 	rows_fini(&r);
 }
 
+static void a_role_wants_its_other_half(void **state)
+{
+	(void)state;
+	expect_lines("set system role edge\n", "system role", false, "no core can come to this edge");
+	expect_lines("set system role edge\nset link listen a 192.0.2.1 7443\n", "system role", false, NULL);
+	expect_lines("set system role core\n", "system role", false, "this core has no edge");
+	expect_lines("set system role core\nset link edge one address 192.0.2.1 7443\n", "system role", false, NULL);
+	expect_lines("set system role combined\n", "system role", false, NULL);
+}
+
 static void sip_rows(void **state)
 {
 	(void)state;
@@ -252,6 +262,87 @@ static void keys_go_with_their_realm(void **state)
 	assert_int_equal(warnings_about("", "set turn server-name x\n", "turn server-name", "oauth-key"), 1);
 	assert_int_equal(warnings_about("", "set turn service-host t.example\n", "turn service-host", "without a turn secret"), 1);
 	assert_int_equal(warnings_about("", "set turn drain on\n", "turn drain", "no new allocation"), 1);
+}
+
+static void uploads_need_a_way(void **state)
+{
+	static const char on[] = "set upload enabled on\n";
+
+	(void)state;
+	assert_int_equal(warnings_about("", on, "upload enabled", "nobody reaches"), 1);
+	assert_int_equal(warnings_about("", "set upload enabled on\nset proxy listen a 192.0.2.1 443\n", "upload enabled", ""), 0);
+	assert_int_equal(warnings_about("", "set upload enabled on\nset link edge a address 192.0.2.1 7443\n", "upload enabled", ""), 0);
+	assert_int_equal(warnings_about("", "set upload enabled on\nset upload file-max 2000\n", "upload file-max", "no such file fits"), 1);
+	assert_int_equal(warnings_about("", "set upload enabled on\nset upload total 1000\n", "upload user-quota", "fill it"), 1);
+	assert_int_equal(warnings_about("", "set upload total 1000\n", "upload user-quota", ""), 0);
+}
+
+/* What is said of `im oauth-key` with this key; NULL: nothing. */
+static void expect_key(EVP_PKEY *key, const char *text)
+{
+	struct rows r = { 0 }, empty = { 0 };
+	struct keyring none = { 0 };
+	struct check_against against = { &empty, &none, NOW_S, false, NULL };
+	struct check found;
+	BIO *b = BIO_new(BIO_s_mem());
+	const char *said = NULL;
+	char *p;
+
+	assert_int_equal(PEM_write_bio_PUBKEY(b, key), 1);
+	long n = BIO_get_mem_data(b, &p);
+	assert_int_equal(rows_set(&r, BYTES("im oauth-key"), bytes_make(p, (size_t)n)), 0);
+	check_rows(&r, &against, &found);
+	for (size_t i = 0; i < found.n; i++)
+		if (strcmp(found.v[i].path, "im oauth-key") == 0 && found.v[i].is_error)
+			said = found.v[i].text;
+	if (text)
+		assert_non_null(strstr(said ? said : "", text));
+	else
+		assert_null(said);
+	rows_fini(&r);
+	BIO_free(b);
+	EVP_PKEY_free(key);
+}
+
+static void a_provider_is_whole(void **state)
+{
+	static const char some[] = "set im oauth-issuer https://id.example\n";
+
+	(void)state;
+	assert_int_equal(warnings_about("", some, "im oauth-audience", "not set"), 1);
+	assert_int_equal(warnings_about("", some, "im oauth-key", "not set"), 1);
+	assert_int_equal(warnings_about("", "set im oauth-claim sub\n", "im oauth-key", ""), 0);
+	expect_key(EVP_EC_gen("P-256"), NULL);
+	expect_key(EVP_RSA_gen(2048), NULL);
+	expect_key(EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"), NULL);
+	expect_key(EVP_RSA_gen(1024), "shorter than 2048");
+	expect_key(EVP_EC_gen("P-384"), "neither RSA");
+}
+
+/* M-15: what is published has a name of its own, a place and a rule. */
+static void published_services_fit(void **state)
+{
+	static const char wiki[] = "set publish target w name wiki.example\nset publish target w url https://wiki.inside\n";
+	char lines[1024];
+
+	(void)state;
+	expect_lines("set publish target w name a.example\nset publish target w url http://wiki.inside\n", "publish target w url", true, "https://");
+	expect_lines("set publish target w name a.example\nset publish target w url https://wiki.inside/path\n", "publish target w url", true, "paths are those of the rules");
+	expect_lines("set publish target w url https://wiki.inside\n", "publish target w url", false, "nobody can ask");
+	snprintf(lines, sizeof lines, "%sset publish target w authority own\n", wiki);
+	expect_lines(lines, "publish target w url", true, "no trust anchor");
+	snprintf(lines, sizeof lines, "%sset publish target v name wiki.example\n", wiki);
+	expect_lines(lines, "publish target w name", true, "another target");
+	snprintf(lines, sizeof lines, "%sset proxy host wiki.example\n", wiki);
+	expect_lines(lines, "publish target w name", true, "one of its own");
+	snprintf(lines, sizeof lines, "%sset publish rule 1 url https://wiki.example/a;b\n", wiki);
+	expect_lines(lines, "publish rule 1 url", true, "path parameters");
+	snprintf(lines, sizeof lines, "%sset publish rule 1 url https://other.example/a\n", wiki);
+	expect_lines(lines, "publish rule 1 url", false, "no target has this name");
+	snprintf(lines, sizeof lines, "%sset publish rule 1 url https://wiki.example/a\nset publish rule 2 url https://wiki.example/%%61\n", wiki);
+	expect_lines(lines, "publish rule 2 url", true, "another rule");
+	snprintf(lines, sizeof lines, "%sset publish target w certificate gone\n", wiki);
+	expect_lines(lines, "publish target w certificate", true, "there is no certificate");
 }
 
 /* Where the machine is not ours, its network is not either. */
@@ -410,16 +501,43 @@ static void services_stay_on_their_plane(void **state)
 		     "is of plane any");
 }
 
+/* Servers may come by DHCP: that is a warning. Where nothing can come, no name would resolve, partners' neither. */
+static void forward_wants_somebody_to_ask(void **state)
+{
+	static const struct {
+		const char *lines;
+		bool is_error;
+		const char *text;
+	} rows[] = {
+		{ "set dns resolver forward\n", true, "no name would resolve" },
+		{ "set dns resolver forward\nset interface a ipv4 static\n", true, "no name would resolve" },
+		{ "set dns resolver forward\nset interface a ipv4 dhcp\nset interface a dhcp-dns off\n", true, "no name would resolve" },
+		{ "set dns resolver forward\nset interface a ipv4 dhcp\n", false, "without a lease" },
+		{ "set dns resolver forward\nset interface b ipv6 dhcp\n", false, "without a lease" },
+		{ "set dns resolver forward\nset dns forward-zone corp.example server 192.0.2.1\n", false, "outside of the forward zones" },
+		{ "set dns resolver forward\nset dns server 1 192.0.2.1\n", true, NULL },
+		{ "set dns resolver auto\n", true, NULL },
+		{ "set dns resolver recurse\n", true, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		expect_lines(rows[i].lines, "dns resolver", rows[i].is_error, rows[i].text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_hosted_domain_needs_its_key_and_name),
 		cmocka_unit_test(an_end_is_told_in_days),
 		cmocka_unit_test(a_silent_gh_keys_does_not_stop_changes),
+		cmocka_unit_test(a_role_wants_its_other_half),
 		cmocka_unit_test(sip_rows),
+		cmocka_unit_test(forward_wants_somebody_to_ask),
 		cmocka_unit_test(nothing_listens_among_the_relays_ports),
-		cmocka_unit_test(keys_go_with_their_realm),
+		cmocka_unit_test(uploads_need_a_way), cmocka_unit_test(keys_go_with_their_realm),
 		cmocka_unit_test(orders_need_somebody_to_ask),
+		cmocka_unit_test(a_provider_is_whole), cmocka_unit_test(published_services_fit),
 		cmocka_unit_test(knows_whose_network_it_is),
 		cmocka_unit_test(names_zones_and_servers),
 		cmocka_unit_test(services_stay_on_their_plane),

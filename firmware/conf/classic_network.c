@@ -54,6 +54,12 @@ static struct bytes value_now(const struct oper *o, const char *family, struct b
 	return rows_value(&o->candidate, family[3] == '6' ? SET_IF_IPV6_ADDRESS : SET_IF_IPV4_ADDRESS, interface);
 }
 
+/* A way to IPv6 addresses beside which those that are set are there, too. */
+static bool has_others_too(struct bytes mode)
+{
+	return bytes_eq_str(mode, "slaac") || bytes_eq_str(mode, "dhcp");
+}
+
 COMMAND_FN(cmd_classic_address_add)
 {
 	const char *family = family_of(cmd);
@@ -64,7 +70,7 @@ COMMAND_FN(cmd_classic_address_add)
 	if (!is_interface(o, interface))
 		return;
 	classic_begin(&x, o, cmd);
-	if (!bytes_eq_str(rows_value(&o->candidate, family[3] == '6' ? SET_IF_IPV6 : SET_IF_IPV4, interface), "slaac"))
+	if (family[3] == '4' || !has_others_too(rows_value(&o->candidate, SET_IF_IPV6, interface)))
 		classic_changef(&x, "set interface %.*s %s static", BYTES_FMT(interface), family);
 	classic_changef(&x, "append interface %.*s %s-address %.*s", BYTES_FMT(interface), family, BYTES_FMT(args->v[1]));
 	if (args->n > 2)

@@ -5,6 +5,7 @@
 #include "conf.h"
 #include "entry.h"
 #include "run/acme.h"
+#include "run/linkkeys.h"
 
 #include <stdio.h>
 
@@ -138,8 +139,8 @@ int certificate_name_of(struct bytes in, char out[static 64], const char **why)
 	buf_fini(&path);
 	if (rc < 0)
 		return rc;
-	*why = "this name is the key's of the account at the authority of acme directory";
-	if (bytes_eq_str(in, ACME_ACCOUNT_KEY))
+	*why = "this name is the key's of the account at the authority of acme directory, or of the authority of links";
+	if (bytes_eq_str(in, ACME_ACCOUNT_KEY) || bytes_eq_str(in, LINK_AUTHORITY_KEY))
 		return ERR_DENIED;
 	memcpy(out, in.p, in.n);
 	out[in.n] = 0;
@@ -217,8 +218,8 @@ COMMAND_FN(cmd_certificate_generate)
 	struct relay_ask ask = { .targets = P(PROG_KEYS), .verb = "key generate", .args = args->v, .n_args = args->n };
 
 	(void)cmd;
-	if (bytes_eq_str(args->v[0], ACME_ACCOUNT_KEY))
-		oper_done(o, ERR_DENIED, "gh-pki has this key made when it is needed");
+	if (bytes_eq_str(args->v[0], ACME_ACCOUNT_KEY) || bytes_eq_str(args->v[0], LINK_AUTHORITY_KEY))
+		oper_done(o, ERR_DENIED, "gh-pki and gh-link have this key made when it is needed");
 	else if (!refuse_in_use(c, o, args->v[0]))
 		relay_start(c, o, &ask);
 }

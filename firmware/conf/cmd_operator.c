@@ -39,6 +39,17 @@ static struct account *find(struct conf *c, struct oper *o, struct bytes name)
 	return a;
 }
 
+/* One that is to be changed: what limits it would be changed with it, unseen. */
+static struct account *find_open(struct conf *c, struct oper *o, struct bytes name)
+{
+	struct account *a = find(c, o, name);
+
+	if (!a || !account_is_shut(a))
+		return a;
+	oper_done(o, ERR_BAD_STATE, "another version limits this account in a way that this one does not know: delete it, or go to that version");
+	return NULL;
+}
+
 static void done(struct oper *o, int rc, const char *text)
 {
 	oper_done(o, rc, rc < 0 ? "the accounts cannot be written: nothing has changed" : text);
@@ -120,7 +131,7 @@ COMMAND_FN(cmd_operator_delete)
 
 COMMAND_FN(cmd_operator_role)
 {
-	struct account *a = find(c, o, args->v[0]);
+	struct account *a = find_open(c, o, args->v[0]);
 	enum oper_role role = OPER_AUDITOR;
 
 	(void)cmd;
@@ -151,7 +162,7 @@ static void put_days(int32_t days, char out[static 24])
 
 COMMAND_FN(cmd_operator_expiry)
 {
-	struct account *a = find(c, o, args->v[0]);
+	struct account *a = find_open(c, o, args->v[0]);
 	char was[24], is[24];
 	uint64_t days = 0;
 	bool is_default = bytes_eq_str(args->v[1], "default"), is_never = bytes_eq_str(args->v[1], "never");
@@ -176,7 +187,7 @@ COMMAND_FN(cmd_operator_expiry)
 /* The password still opens a session; in it another one has to be chosen first. */
 COMMAND_FN(cmd_operator_expire)
 {
-	struct account *a = find(c, o, args->v[0]);
+	struct account *a = find_open(c, o, args->v[0]);
 
 	(void)cmd;
 	if (!a)
@@ -195,7 +206,7 @@ COMMAND_FN(cmd_operator_expire)
 
 COMMAND_FN(cmd_operator_unlock)
 {
-	struct account *a = find(c, o, args->v[0]);
+	struct account *a = find_open(c, o, args->v[0]);
 	char was[24];
 
 	(void)cmd;
@@ -262,7 +273,7 @@ static void make_one_time(struct buf *out)
 
 COMMAND_FN(cmd_operator_reset)
 {
-	struct account *a = find(c, o, args->v[0]);
+	struct account *a = find_open(c, o, args->v[0]);
 	struct buf password;
 
 	(void)cmd;
@@ -348,7 +359,7 @@ static struct bytes one_line(struct bytes text)
 
 COMMAND_FN(cmd_operator_key_add)
 {
-	struct account *a = find(c, o, args->v[0]);
+	struct account *a = find_open(c, o, args->v[0]);
 	struct bytes line = one_line(args->v[1]);
 
 	(void)cmd;
@@ -372,7 +383,7 @@ COMMAND_FN(cmd_operator_key_add)
 
 COMMAND_FN(cmd_operator_key_delete)
 {
-	struct account *a = find(c, o, args->v[0]);
+	struct account *a = find_open(c, o, args->v[0]);
 	uint64_t at = 0;
 
 	(void)cmd;

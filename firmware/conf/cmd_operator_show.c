@@ -22,7 +22,7 @@ static void put_short(struct conf *c, struct oper *o, const struct account *a)
 	oper_record_begin(o);
 	oper_record_str(o, "name", a->name);
 	oper_record_str(o, "role", account_role_name(a->role));
-	oper_record_str(o, "state", a->must_change ? "must change password" : login_is_over(o, a, now_s) ? "password expired" :
+	oper_record_str(o, "state", account_is_shut(a) ? "limited by another version" : a->must_change ? "must change password" : login_is_over(o, a, now_s) ? "password expired" :
 	                            is_slowed ? "slowed down" : "in force");
 	oper_record_str(o, "code", a->totp == TOTP_ON ? "on" : a->totp == TOTP_PENDING ? "unconfirmed" : login_demands_code(o, a) ? "missing" : "off");
 	oper_record_int(o, "password_days", login_days_left(o, a, now_s));
@@ -41,7 +41,7 @@ static void put_long(struct oper *o, const struct account *a)
 	put_time(o, "password_changed", a->changed_s);
 	oper_record_str(o, "password_expiry", a->expiry_days == ACCOUNT_EXPIRY_DEFAULT ? "default" : a->expiry_days == 0 ? "never" : "own");
 	oper_record_int(o, "former_passwords", (int64_t)a->n_old);
-	for (size_t i = 0; i < a->n_keys; i++) {
+	for (size_t i = 0; i < a->n_keys && !account_is_shut(a); i++) { /* sshd asks for them here */
 		snprintf(key, sizeof key, "key_%zu", i + 1);
 		oper_record_str(o, key, a->keys[i]);
 	}

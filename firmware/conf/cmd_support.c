@@ -100,6 +100,7 @@ static const struct part {
 	{ "interfaces", NULL, P(PROG_PRIV), "show interfaces", NULL },
 	{ "time", NULL, P(PROG_TIME), "show time", NULL },
 	{ "time-sources", NULL, P(PROG_TIME), "show time sources", NULL },
+	{ "dns", NULL, P(PROG_DNS), "show dns", NULL },
 	{ "log", NULL, P(PROG_LOG), "show log", "last=5000" },
 };
 enum { N_PARTS = sizeof parts / sizeof parts[0] };

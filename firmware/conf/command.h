@@ -23,6 +23,9 @@ struct command_args {
 	bool has_secret_first; /* v[0] is one */
 };
 
+/* Clients are at gh-access, and at gh-proxy while they are not handed on: on an edge all of them, without names. */
+enum { CLIENT_DOORS = P(PROG_ACCESS) | P(PROG_PROXY) | P(PROG_LINE) };
+
 struct command {
 	/* Literal words, <place>s and then [place]s; "..." at the end takes all further words. */
 	const char *words;

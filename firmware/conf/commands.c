@@ -4,6 +4,7 @@
 
 #define RELAY(prog) P(prog), NULL
 #define OWN(fn) 0, fn
+#define RELAY_TO(targets) targets, NULL
 
 const struct command command_table[] = {
 	/* words, role, who answers, help */
@@ -84,6 +85,9 @@ const struct command command_table[] = {
 	{ "operator totp disable [name]", OPER_AUDITOR, OWN(cmd_totp_disable), "No codes any more: for yourself, or as admin for somebody who lost his authenticator" },
 	{ "operator key add <name> <file>", OPER_ADMIN, OWN(cmd_operator_key_add), "Add an OpenSSH public key to an account" },
 	{ "operator key delete <name> <number>", OPER_ADMIN, OWN(cmd_operator_key_delete), "Take the key of that number in show operator away" },
+	{ "show tokens", OPER_AUDITOR, OWN(cmd_show_tokens), "API tokens: role, until when, from where, last use" },
+	{ "token add <name> <role> <days> [source]...", OPER_ADMIN, OWN(cmd_token_add), "Make a token for a program that uses the API, shown once; days: or never; from these addresses or ranges alone" },
+	{ "token revoke <name>", OPER_ADMIN, OWN(cmd_token_revoke), "Take a token away and end its sessions" },
 	{ "show audit [number]", OPER_AUDITOR, OWN(cmd_show_audit), "The last lines of the audit trail: who, from where, did what" },
 	{ "audit verify", OPER_AUDITOR, OWN(cmd_audit_verify), "Is the chain of the audit trail whole? Compare its end with n and chain in the log" },
 	{ "show approvals", OPER_AUDITOR, OWN(cmd_show_approvals), "Commands that wait for a second person" },
@@ -102,6 +106,7 @@ const struct command command_table[] = {
 	{ "trace domain <domain> [seconds]", OPER_OPERATOR, OWN(cmd_trace), "Envelopes from and to a domain as they pass, without their content" },
 
 	{ "dns lookup <dns-type> <name>", OPER_OPERATOR, RELAY(PROG_S2S), "What this box resolves a name to, whom it asks, and whether the answer is validated: a, aaaa, srv, naptr, tlsa" },
+	{ "show dns", OPER_AUDITOR, RELAY(PROG_DNS), "The box's own resolver: whom it asks, whether it is answered, what it proved and refused" },
 	{ "dns flush [domain]", OPER_OPERATOR, OWN(cmd_dns_flush), "Forget what name servers have said, of a domain and all below it or of all" },
 
 	/* ---- packet capture ---- */
@@ -127,15 +132,43 @@ const struct command command_table[] = {
 	{ "turn end <allocation>", OPER_OPERATOR, RELAY(PROG_TURN), "End one allocation, by its number in show turn allocations" },
 
 	/* ---- clients and people ---- */
-	{ "show connections [user]", OPER_AUDITOR, RELAY(PROG_ACCESS), "Client connections of each door" },
+	{ "show links", OPER_AUDITOR, RELAY(PROG_LINK), "Connections between edges and cores" },
+	{ "link enrol", OPER_ADMIN, RELAY(PROG_LINK), "At an edge: shows a code, with which a core gives this edge its certificate" },
+	{ "link join <name> <host> <port> <code>", OPER_ADMIN, RELAY(PROG_LINK), "At a core: gives the edge that shows this code a certificate of our authority, and dials it from then on" },
+	{ "link renew", OPER_CRYPTO, RELAY(PROG_LINK), "A new certificate of links for this box now; by itself when a third of its time is left" },
+	{ "link drain", OPER_OPERATOR, RELAY(PROG_LINK), "No new sessions over the links of this box; open ones go on until they end" },
+	{ "show clients [client]", OPER_AUDITOR, RELAY_TO(CLIENT_DOORS), "Clients that are connected (SIP: registered), all or by number, user, address or range: door, TLS, since when, traffic" },
+	{ "client kick <client>", OPER_OPERATOR, OWN(cmd_client_kick), "End connections of clients by number, user, address or range; sessions end with them, except at an edge" },
+	{ "client drain [off]", OPER_OPERATOR, RELAY_TO(CLIENT_DOORS), "No new logins, until client drain off; who is in stays; again: how many are left" },
+	{ "discovery check <domain> [name-server]", OPER_OPERATOR, OWN(cmd_discovery_check), "Records and documents by which clients and partners find this box: what there should be, what there is, also as another name server sees it, and whether the doors they lead to answer" },
 	{ "show sessions [user]", OPER_AUDITOR, RELAY(PROG_IM), "Logged-in clients" },
+	{ "show rooms [domain]", OPER_AUDITOR, RELAY(PROG_IM), "Rooms: occupants, lists, kind" },
+	{ "room destroy <jid>", OPER_OPERATOR, RELAY(PROG_IM), "End a room for good: its occupants are told, its messages and lists are gone" },
+	{ "room kick <jid> <nick>", OPER_OPERATOR, RELAY(PROG_IM), "Put an occupant out of a room, by nickname" },
 	{ "show line [user]", OPER_AUDITOR, RELAY(PROG_LINE), "Registered SIP clients: contact, way, expiry" },
 	{ "show line-state", OPER_AUDITOR, RELAY(PROG_LINE), "What the door of SIP clients holds" },
 	{ "session close <jid>", OPER_OPERATOR, RELAY(PROG_IM), "Close one client's session" },
+	{ "show reports", OPER_AUDITOR, RELAY(PROG_IM), "Whom people have reported lately when they blocked them (XEP-0377), for spam or abuse" },
 	{ "show users [domain]", OPER_AUDITOR, RELAY(PROG_IM), "Accounts" },
 	{ "user add <jid> <password>", OPER_ADMIN, RELAY(PROG_IM), "Make an account; asks for the password when it is left out" },
 	{ "user passwd <jid> <password>", OPER_ADMIN, RELAY(PROG_IM), "Set an account's password; asks when it is left out" },
 	{ "user import <jid> <verifier>...", OPER_ADMIN, RELAY(PROG_IM), "Make an account from SCRAM verifiers (RFC 5803) of another server" },
+	{ "user app-password add <jid> <label>", OPER_ADMIN, RELAY(PROG_IM), "Make a password for one device or program of an account, and show it this once" },
+	{ "user app-password list <jid>", OPER_AUDITOR, RELAY(PROG_IM), "Application passwords of an account: label, when made, when and from where last used" },
+	{ "user app-password delete <jid> <label>", OPER_ADMIN, RELAY(PROG_IM), "Revoke an application password and end the sessions that logged in with it" },
+	{ "user device list <jid>", OPER_AUDITOR, RELAY(PROG_IM), "Programs of an account that log in again with a token (FAST): name, since when, when and from where last used, until when" },
+	{ "user device revoke <jid> <device>", OPER_ADMIN, RELAY(PROG_IM), "Revoke the token of one program of an account, by its id in user device list, and end its sessions" },
+	{ "show archive [jid]", OPER_AUDITOR, RELAY(PROG_IM), "How many messages are archived and how many bytes they take, in all or of one account" },
+	{ "user archive delete <jid>", OPER_ADMIN, RELAY(PROG_IM), "Delete all archived messages of an account; the other side of each conversation keeps its own" },
+	{ "show uploads", OPER_AUDITOR, RELAY(PROG_FILES), "Files that people have uploaded: how many and how much in all, and of each person" },
+	{ "upload list <jid>", OPER_ADMIN, RELAY(PROG_FILES), "The files of one person" },
+	{ "upload delete user <jid>", OPER_ADMIN, RELAY(PROG_FILES), "Delete all files that this person has uploaded" },
+	{ "upload delete file <upload>", OPER_ADMIN, RELAY(PROG_FILES), "Delete one uploaded file, by its number in upload list" },
+	{ "show publish", OPER_AUDITOR, RELAY(PROG_PUBLISH), "Web services inside that are published: up or down, requests, errors, connections" },
+	{ "publish check <method> <url>", OPER_AUDITOR, OWN(cmd_publish_check), "Which rule decides about a request to a published web service, and why" },
+	{ "publish test <file>", OPER_AUDITOR, OWN(cmd_publish_test), "Does the allow list do what a test file (CSV: Url,ExpectedResult,Deployment,Description,HttpMethod) expects? Of your candidate, where there is one" },
+	{ "publish export [format]", OPER_AUDITOR, OWN(cmd_publish_export), "The rules of published web services as csv or json" },
+	{ "publish import <file>", OPER_ADMIN, OWN(cmd_publish_import), "Replace the rules in your candidate by those of a file: CSV (Url,Deployment,HttpMethods,MatchType,Description) or JSON" },
 	{ "user delete <jid>", OPER_ADMIN, RELAY(PROG_IM), "Delete an account and what belongs to it" },
 
 	/* ---- keys and certificates ---- */
@@ -176,5 +209,6 @@ const struct command_two_person command_two_person_table[] = {
 	{ .words = "operator role ", .step = 2 },
 	{ .words = "operator reset ", .step = 2 },
 	{ .words = "operator key add ", .step = 2 },
+	{ .words = "token add ", .step = 2 },
 };
 const size_t command_two_person_count = sizeof command_two_person_table / sizeof command_two_person_table[0];

@@ -3,8 +3,11 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "run/service.h"
 #include "firewall.h"
 #include "listeners.h"
+#include "recovery.h"
+#include "resolver.h"
 #include "run/oper.h"
 
 #include <errno.h>
@@ -41,14 +44,20 @@ static void send_rows(struct conf *c, enum prog p, unsigned instance, uint32_t g
 static void send_snapshot(void *arg, enum prog p, unsigned instance, uint32_t generation, const struct rows *r)
 {
 	struct conf *c = arg;
-	struct rows with = { 0 };
-	bool is_copy;
+	struct rows with = { 0 }, own = { 0 };
+	bool is_copy, is_own;
 
 	if (offers_put(&c->offers, r, p, &with, &is_copy)) {
 		log_error("conf.offers", LOG_STR("why", err_text(ERR_NOMEM)));
 		is_copy = false;
 	}
-	send_rows(c, p, instance, generation, is_copy ? &with : r);
+	r = is_copy ? &with : r;
+	if (resolver_put(r, p, &own, &is_own)) {
+		log_error("conf.offers", LOG_STR("why", err_text(ERR_NOMEM)));
+		is_own = false;
+	}
+	send_rows(c, p, instance, generation, is_own ? &own : r);
+	rows_fini(&own);
 	rows_fini(&with);
 }
 
@@ -132,35 +141,63 @@ static bool wants_snmp(const struct rows *r)
 static bool wants_dhcp(const struct rows *r)
 {
 	for (size_t i = 0; i < r->n; i++)
-		if (r->v[i].row->id == SET_IF_IPV4 && bytes_eq_str(r->v[i].value, "dhcp"))
+		if ((r->v[i].row->id == SET_IF_IPV4 || r->v[i].row->id == SET_IF_IPV6) && bytes_eq_str(r->v[i].value, "dhcp"))
 			return true;
 	return false;
 }
 
+static bool wants_publish(const struct rows *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (r->v[i].row->id == SET_PUBLISH_URL)
+			return true;
+	return false;
+}
+
+/* How many of a program the settings want, beside its role. */
+static unsigned instances_of(const struct rows *r, enum prog p)
+{
+	uint64_t n = service_of(p)->instances_min;
+
+	/* canonical, both numbers */
+	if (p == PROG_ACCESS)
+		(void)bytes_to_u64(rows_value(r, SET_ACCESS_WORKERS, BYTES_NONE), TXN_INSTANCES_MAX, &n);
+	if (p == PROG_TURN && bytes_eq_str(rows_value(r, SET_TURN_HIGH_CAPACITY, BYTES_NONE), "on")) /* G-EDGE-02 */
+		(void)bytes_to_u64(rows_value(r, SET_TURN_WORKERS, BYTES_NONE), TXN_INSTANCES_MAX, &n);
+	if (p == PROG_XDP)
+		n = wants_xdp(r);
+	if (p == PROG_SNMP)
+		n = wants_snmp(r);
+	if (p == PROG_DHCP)
+		n = wants_dhcp(r);
+	if (p == PROG_DNS)
+		n = resolver_is_wanted(r);
+	if (p == PROG_PUBLISH)
+		n = wants_publish(r);
+	if (p == PROG_FILES)
+		n = bytes_eq_str(rows_value(r, SET_UPLOAD_ENABLED, BYTES_NONE), "on");
+	return (unsigned)n;
+}
+
+/* gh-super starts and ends these; what every role has, and has once, it starts by itself. */
+static bool is_told(enum prog p)
+{
+	return service_of(p)->roles != ROLE_BOTH || p == PROG_SNMP || p == PROG_DHCP || p == PROG_DNS;
+}
+
 static void send_instances(struct conf *c)
 {
-	const struct rows *r = &c->store.running;
-	uint64_t doors = 1, relays = 1;
 	struct buf *b = chan_begin(bus_chan(c->bus, PROG_SUPER, 0), MSG_INSTANCES_SET, 0);
+	uint16_t n = 0;
 
-	/* canonical, both */
-	(void)bytes_to_u64(rows_value(r, SET_ACCESS_WORKERS, BYTES_NONE), TXN_INSTANCES_MAX, &doors);
-	if (bytes_eq_str(rows_value(r, SET_TURN_HIGH_CAPACITY, BYTES_NONE), "on")) /* G-EDGE-02 */
-		(void)bytes_to_u64(rows_value(r, SET_TURN_WORKERS, BYTES_NONE), TXN_INSTANCES_MAX, &relays);
-	const struct {
-		enum prog prog;
-		uint64_t n;
-	} wanted[] = {
-		{ PROG_ACCESS, doors },
-		{ PROG_TURN, relays },
-		{ PROG_XDP, wants_xdp(r) },
-		{ PROG_SNMP, wants_snmp(r) },
-		{ PROG_DHCP, wants_dhcp(r) },
-	};
-	wire_put_u16(b, sizeof wanted / sizeof *wanted);
-	for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
-		wire_put_u8(b, wanted[i].prog);
-		wire_put_u8(b, (uint8_t)wanted[i].n);
+	for (unsigned p = 0; p < PROG_COUNT; p++)
+		n += is_told((enum prog)p);
+	wire_put_u16(b, n);
+	for (unsigned p = 0; p < PROG_COUNT; p++) {
+		if (!is_told((enum prog)p))
+			continue;
+		wire_put_u8(b, (uint8_t)p);
+		wire_put_u8(b, (uint8_t)(conf_runs(c, (enum prog)p) ? instances_of(&c->store.running, (enum prog)p) : 0));
 	}
 	(void)chan_end(bus_chan(c->bus, PROG_SUPER, 0)); /* without gh-super this program ends */
 }
@@ -172,7 +209,7 @@ static void on_commit_done(void *arg, const struct txn_result *r, bool is_by_its
 	if (r->rc < 0)
 		log_warn("conf.commit.refused", LOG_STR("by", c->txn.by), LOG_INT("generation", r->generation),
 		         LOG_STR("path", r->path), LOG_STR("why", r->why));
-	if (!acme_committed(c, r) && !is_by_itself)
+	if (!acme_committed(c, r) && !linked_committed(c, r) && !is_by_itself)
 		commit_answer(c, r);
 }
 
@@ -187,6 +224,7 @@ static void apply_own(struct conf *c)
 			log_set_level((enum log_level)i);
 	}
 	send_instances(c);
+	recovery_publish(c);
 }
 
 static void on_switched(void *arg, const struct rows *old, const char *by)
@@ -350,6 +388,7 @@ static const struct bus_handler handlers[] = {
 	{ MSG_OPERATOR, handed_operator },
 	{ MSG_RECORD, on_record },                { MSG_COMMAND_DONE, on_command_done },
 	{ MSG_CAPTURE_OPENED, capture_on_opened }, { MSG_ACME_CHAIN, acme_on_chain },
+	{ MSG_LINK_KEEP, linked_on_keep },
 	{ MSG_NETWORK_OFFERS, on_offers },
 	{ MSG_BACKUP_ANSWER, on_backup_answer },  { MSG_UPDATE_ANSWER, on_update_answer },
 };
@@ -411,11 +450,15 @@ static int init_accounts(struct conf *c)
 {
 	int rc = accounts_open(&c->accounts, c->store.dir_fd);
 
+	rc = rc < 0 ? rc : tokens_open(&c->tokens, c->store.dir_fd);
+	throttle_init(&c->token_throttle);
 	if (trail_open(&c->trail, c->loop, c->store.dir_fd) < 0)
 		log_error("conf.audit.unwritten", LOG_STR("why", "the trail cannot be opened"));
 	if (rc == 0 && proc_is_appliance(c->proc) && factory_account(&c->accounts, loop_wall_ms(c->loop) / 1000) < 0)
 		log_error("conf.accounts.unsaved", LOG_STR("why", "the factory account cannot be made"));
 	lockout_init(c);
+	if (proc_is_appliance(c->proc))
+		recovery_take(c);
 	scrypt_fresh(&c->nobody);
 	return rc < 0 ? rc : hasher_init(&c->hasher, c->loop, c->helper_fd, on_helper_lost, c);
 }
@@ -440,7 +483,9 @@ static int init(void *program)
 	rc = init_accounts(c);
 	if (rc < 0)
 		return rc;
+	audit_complete(c);
 	txn_init(&c->txn, c->loop, &c->store, &ops, c);
+	clock_watch_init(c);
 	expiry_init(&c->expiry, c->loop, &c->store.running);
 	send_listeners(c, &c->store.running);
 	apply_own(c);
@@ -509,12 +554,14 @@ static void on_stop(void *program, uint32_t grace_ms)
 	lockout_fini(c);
 	txn_fini(&c->txn);
 	expiry_fini(&c->expiry);
+	clock_watch_fini(c);
 	acme_fini(c);
 	backup_fini(&c->backup);
 	loop_timer_del(c->loop, &c->restore.again);
 	hasher_fini(&c->hasher);
 	approvals_fini(&c->approvals);
 	accounts_close(&c->accounts);
+	tokens_close(&c->tokens);
 	trail_close(&c->trail);
 	store_close(&c->store);
 	proc_exit(c->proc, 0);

@@ -3,12 +3,16 @@
 #define CONF_CONF_H
 
 #include "acme.h"
+#include "linked.h"
 #include "backup.h"
 #include "accounts.h"
+#include "token.h"
+#include "token_login.h"
 #include "approval.h"
 #include "audit.h"
 #include "base/log.h"
 #include "expiry.h"
+#include "clock_watch.h"
 #include "factory.h"
 #include "hasher.h"
 #include "offers.h"
@@ -42,15 +46,20 @@ struct conf {
 	struct offers offers;
 	struct relays relays;
 	struct expiry expiry;
+	struct clock_watch clock;
 	struct transfer transfer;
 	struct conf_acme acme;
+	struct conf_linked linked;
 	struct support *support; /* a bundle being made; else NULL */
 	struct backup backup;
 	struct restore restore;
 	size_t upgrade_word; /* of the file that is being installed */
 	struct zones *zones;
 	struct accounts accounts;
+	struct tokens tokens;
+	struct throttle token_throttle; /* of wrong tokens: apart, so that a program that is wrong keeps no person waiting */
 	struct trail trail;
+	uint32_t audited_next; /* this generation has all its audit lines when they are on the disk; 0: nothing waits */
 	struct log_limit refused; /* logins, in the trail */
 	struct approvals approvals;
 	struct throttle throttle;
@@ -111,6 +120,8 @@ COMMAND_FN(cmd_show_listeners);
 COMMAND_FN(cmd_show_version);
 COMMAND_FN(cmd_show_firewall);
 COMMAND_FN(cmd_dns_flush);
+COMMAND_FN(cmd_client_kick);
+COMMAND_FN(cmd_discovery_check);
 COMMAND_FN(cmd_show_log);
 /* cmd_metrics.c */
 COMMAND_FN(cmd_show_metrics);
@@ -150,6 +161,8 @@ COMMAND_FN(cmd_reboot);
 int conf_end_box(struct conf *c, unsigned what);
 /* Does gh-super run with --appliance? Then it has told us of gh-priv. */
 bool conf_is_appliance(const struct conf *c);
+/* Does the program run in a box of the role that is set (system role)? */
+bool conf_runs(const struct conf *c, enum prog p);
 /* cmd_operator.c */
 COMMAND_FN(cmd_operator_add);
 COMMAND_FN(cmd_operator_delete);
@@ -161,6 +174,10 @@ COMMAND_FN(cmd_operator_reset);
 COMMAND_FN(cmd_operator_key_add);
 COMMAND_FN(cmd_operator_key_delete);
 COMMAND_FN(cmd_passwd);
+/* cmd_token.c */
+COMMAND_FN(cmd_show_tokens);
+COMMAND_FN(cmd_token_add);
+COMMAND_FN(cmd_token_revoke);
 /* cmd_operator_show.c */
 COMMAND_FN(cmd_show_operators);
 COMMAND_FN(cmd_show_operator_sessions);
@@ -176,6 +193,11 @@ COMMAND_FN(cmd_audit_verify);
 COMMAND_FN(cmd_totp_enable);
 COMMAND_FN(cmd_totp_confirm);
 COMMAND_FN(cmd_totp_disable);
+/* cmd_publish.c */
+COMMAND_FN(cmd_publish_import);
+COMMAND_FN(cmd_publish_export);
+COMMAND_FN(cmd_publish_check);
+COMMAND_FN(cmd_publish_test);
 /* cmd_capture.c */
 COMMAND_FN(cmd_capture_start);
 COMMAND_FN(cmd_capture_get);

@@ -41,8 +41,23 @@ static int add_line(const struct words *w, unsigned line, struct rows *out, stru
 	return rc;
 }
 
-int conf_text_parse(struct bytes text, struct rows *out, struct conf_text_error *error)
+static bool is_of_another_version(const struct words *w, int rc)
 {
+	return bytes_eq_str(w->v[0], "set") && (rc == ERR_UNKNOWN || rc == ERR_SYNTAX);
+}
+
+static int put_aside(struct buf *aside, struct bytes line)
+{
+	buf_put_bytes(aside, line);
+	if (line.n == 0 || line.p[line.n - 1] != '\n')
+		buf_put_u8(aside, '\n');
+	return buf_failed(aside) ? ERR_LIMIT : 0;
+}
+
+/* aside NULL: every line must be right. */
+static int parse(struct bytes text, struct rows *out, struct buf *aside, struct conf_text_error *error)
+{
+	struct conf_text_error first = { 0 };
 	struct arena a;
 	struct words w;
 	unsigned line = 1;
@@ -53,16 +68,33 @@ int conf_text_parse(struct bytes text, struct rows *out, struct conf_text_error 
 		return fail(error, 0, BYTES_NONE, "too long", ERR_LIMIT);
 	arena_init(&a, (size_t)2 * CONF_TEXT_MAX);
 	while (text.n > 0 && rc == 0) {
+		struct bytes rest = text;
 		unsigned at = line;
 		rc = words_next(&text, &line, &a, &w);
 		if (rc < 0)
 			fail(error, at, BYTES_NONE, rc == ERR_TRUNCATED ? "a quote does not end" : err_text(rc), rc);
 		else if (w.n > 0)
 			rc = add_line(&w, at, out, error);
+		if (rc < 0 && aside && w.n > 0 && is_of_another_version(&w, rc)) {
+			first = first.line ? first : *error;
+			rc = put_aside(aside, bytes_make(rest.p, rest.n - text.n));
+		}
 		arena_reset(&a);
 	}
 	arena_fini(&a);
+	if (rc == 0)
+		*error = first;
 	return rc;
+}
+
+int conf_text_parse(struct bytes text, struct rows *out, struct conf_text_error *error)
+{
+	return parse(text, out, NULL, error);
+}
+
+int conf_text_parse_aside(struct bytes text, struct rows *out, struct buf *aside, struct conf_text_error *error)
+{
+	return parse(text, out, aside, error);
 }
 
 void conf_text_print(const struct rows *r, struct buf *out)
@@ -76,6 +108,11 @@ void conf_text_print(const struct rows *r, struct buf *out)
 	}
 }
 
+static const char *pem_name(enum setting id)
+{
+	return id == SET_TRUST_REVOCATION ? "revocation lists" : id == SET_IM_OAUTH_KEY ? "public keys" : "certificates";
+}
+
 void conf_text_put_value(const struct row_item *item, struct buf *out)
 {
 	if (!item)
@@ -83,8 +120,7 @@ void conf_text_put_value(const struct row_item *item, struct buf *out)
 	if (item->row->type == SETTING_SECRET)
 		buf_put_str(out, "(secret)");
 	else if (item->row->type == SETTING_PEM)
-		buf_putf(out, "(%s, %zu bytes)", item->row->id == SET_TRUST_REVOCATION ? "revocation lists" : "certificates",
-		         item->value.n);
+		buf_putf(out, "(%s, %zu bytes)", pem_name(item->row->id), item->value.n);
 	else
 		buf_put_bytes(out, item->value);
 }

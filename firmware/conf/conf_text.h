@@ -15,6 +15,9 @@ enum { CONF_TEXT_MAX = 64 << 20 };
 /* Adds the rows of the text to `out`. All or nothing is the caller's business (parse into a fresh
  * set). A path that is set twice in one text is an error (ERR_EXISTS): neither wins. */
 int conf_text_parse(struct bytes text, struct rows *out, struct conf_text_error *error);
+/* The same for a text of another version: a line that sets what is not known here, or not with that value, is no error and
+ * goes to `aside` as it stands. *error then says of the first why. */
+int conf_text_parse_aside(struct bytes text, struct rows *out, struct buf *aside, struct conf_text_error *error);
 void conf_text_print(const struct rows *r, struct buf *out);
 /* A value as a person may see it: secrets hidden, PEM bodies as a size. */
 void conf_text_put_value(const struct row_item *item, struct buf *out);

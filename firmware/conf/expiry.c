@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cert.h"
+#include "run/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,6 +45,7 @@ static const struct expiry_alarm *find(const struct expiry_alarm *v, size_t n, e
 struct look {
 	const struct expiry *expiry;
 	int64_t wall_s;
+	const char *remark; /* about the clock */
 	struct expiry_alarm *v;
 	size_t n;
 };
@@ -73,7 +75,7 @@ static void raise(struct look *l, const struct ending *e)
 	*new = (struct expiry_alarm){ .alarm = a, .severity = severity };
 	snprintf(new->key, sizeof new->key, "%s", e->key);
 	text_time((uint64_t)e->life.until_s * 1000, false, until);
-	snprintf(text, sizeof text, "%s %.*s until %s", e->what, BYTES_FMT(e->name), until);
+	snprintf(text, sizeof text, "%s %.*s until %s%s", e->what, BYTES_FMT(e->name), until, l->remark);
 	const struct expiry_alarm *old = find(l->expiry->raised, l->expiry->n_raised, a, new->key);
 	if (!old || old->severity != severity)
 		tell(e, left_s, until);
@@ -109,6 +111,8 @@ void expiry_look(struct expiry *e)
 {
 	struct look l = { .expiry = e, .wall_s = (int64_t)(loop_wall_ms(e->loop) / 1000), .v = calloc(ALARM_STANDING_MAX, sizeof *l.v) };
 
+	/* without the seconds' play: a text that is another each hour is news each hour */
+	l.remark = clock_trouble((uint64_t)l.wall_s) ? " (but the clock of this box is wrong: see the alarm ClockImplausible)" : "";
 	for (size_t i = 0; l.v && i < e->running->n; i++) {
 		const struct row_item *item = &e->running->v[i];
 		if (cert_is_used_by(item->row->id))

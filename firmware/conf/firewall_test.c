@@ -72,6 +72,30 @@ static void what_is_off_is_not_open(void **state)
 	assert_adds("set federation listen a 127.0.0.2 5269\nset access listen a [::1]:5222\n", "");
 }
 
+/* system role: what runs elsewhere is shut here, and strangers reach no core. */
+static void a_role_opens_its_own_part(void **state)
+{
+	static const char all[] = "set federation listen a 192.0.2.1 5269\nset sip listen-udp a 192.0.2.1 5060\n"
+				  "set access listen a 192.0.2.1 5222\nset line listen-udp a 192.0.2.1 5070\n"
+				  "set proxy listen a 192.0.2.1 443\nset acme listen a 192.0.2.1 80\nset web listen a 192.0.2.1 8443\n"
+				  "set turn listen-udp a 192.0.2.1 3478\nset turn relay-address a 192.0.2.1\nset turn port-min 50000\nset turn port-max 50100\n";
+	char text[1024];
+
+	(void)state;
+	snprintf(text, sizeof text, "set system role core\n%s", all);
+	assert_adds(text, "\t\tip daddr 192.0.2.1 tcp dport 5222 accept comment \"c2s\"\n"
+			  "\t\tip daddr 192.0.2.1 udp dport 5070 accept comment \"line-udp\"\n"
+			  "\t\tip daddr 192.0.2.1 tcp dport 8443 accept comment \"web\"\n");
+	snprintf(text, sizeof text, "set system role edge\n%s", all);
+	assert_adds(text, "\t\tip daddr 192.0.2.1 tcp dport 80 accept comment \"acme\"\n"
+			  "\t\tip daddr 192.0.2.1 tcp dport 5269 accept comment \"s2s\"\n"
+			  "\t\tip daddr 192.0.2.1 tcp dport 443 accept comment \"https\"\n"
+			  "\t\tip daddr 192.0.2.1 udp dport 5060 accept comment \"sip-udp\"\n"
+			  "\t\tip daddr 192.0.2.1 udp dport 3478 accept comment \"turn-udp\"\n"
+			  "\t\tip daddr 192.0.2.1 tcp dport 8443 accept comment \"web\"\n"
+			  "\t\tip daddr 192.0.2.1 udp dport 50000-50100 accept comment \"relay\"\n");
+}
+
 static void relay_ports_are_open_with_the_relay(void **state)
 {
 	(void)state;
@@ -134,6 +158,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_open_by_itself),
 		cmocka_unit_test(listeners_are_open_on_their_address),
 		cmocka_unit_test(what_is_off_is_not_open),
+		cmocka_unit_test(a_role_opens_its_own_part),
 		cmocka_unit_test(relay_ports_are_open_with_the_relay),
 		cmocka_unit_test(planes_are_held_apart),
 		cmocka_unit_test(a_full_buffer_is_an_error),

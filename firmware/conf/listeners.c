@@ -1,6 +1,7 @@
 #include "listeners.h"
 
 #include "base/wire.h"
+#include "run/service.h"
 
 static const struct {
 	enum setting id;
@@ -24,6 +25,8 @@ static const struct {
 	{ SET_TURN_LISTEN_DTLS, "turn-dtls", PROG_TURN },
 	{ SET_SNMP_LISTEN, "snmp", PROG_SNMP },
 	{ SET_PROXY_LISTEN, "https", PROG_PROXY },
+	{ SET_PROXY_LISTEN_STARTTLS, "starttls", PROG_PROXY },
+	{ SET_LINK_LISTEN, "link", PROG_LINK },
 	{ SET_WEB_LISTEN, "web", PROG_ADMIN },
 	{ SET_WEB_REDIRECT, "web-redirect", PROG_ADMIN },
 	{ SET_ACME_LISTEN, "acme", PROG_PKI },
@@ -40,12 +43,20 @@ static bool is_shut(const struct rows *r, enum prog p)
 	return (p == PROG_S2S || p == PROG_SIP) && bytes_eq_str(rows_value(r, mode, BYTES_NONE), "off");
 }
 
-bool listeners_next(const struct rows *r, size_t *at, struct listener *out)
+static enum role role_in(const struct rows *r)
 {
+	return service_role(rows_value(r, SET_SYSTEM_ROLE, BYTES_NONE));
+}
+
+static bool next_of_role(const struct rows *r, size_t *at, bool is_open, struct listener *out)
+{
+	enum role role = role_in(r);
+
 	while (*at < r->n) {
 		const struct row_item *item = &r->v[(*at)++];
 		for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
-			if (item->row->id != kinds[k].id || is_shut(r, kinds[k].prog))
+			if (item->row->id != kinds[k].id || is_shut(r, kinds[k].prog) ||
+			    service_may_listen(service_of(kinds[k].prog), role) != is_open)
 				continue;
 			*out = (struct listener){ .name = kinds[k].name, .prog = kinds[k].prog, .item = item };
 			if (setting_split_host(item->value, 0, out->addr, &out->port) == 0)
@@ -53,6 +64,16 @@ bool listeners_next(const struct rows *r, size_t *at, struct listener *out)
 		}
 	}
 	return false;
+}
+
+bool listeners_next(const struct rows *r, size_t *at, struct listener *out)
+{
+	return next_of_role(r, at, true, out);
+}
+
+bool listeners_next_asleep(const struct rows *r, size_t *at, struct listener *out)
+{
+	return next_of_role(r, at, false, out);
 }
 
 bool listeners_differ(const struct rows *a, const struct rows *b)

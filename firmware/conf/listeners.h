@@ -14,6 +14,8 @@ struct listener {
 
 /* Walks the listeners of a set: start with *at = 0. Rows that say "off" are left out. */
 bool listeners_next(const struct rows *r, size_t *at, struct listener *out);
+/* Those that the role of the box keeps shut (system role). */
+bool listeners_next_asleep(const struct rows *r, size_t *at, struct listener *out);
 bool listeners_differ(const struct rows *a, const struct rows *b);
 /* Body of LISTENERS_SET. */
 void listeners_put(const struct rows *r, struct buf *out);

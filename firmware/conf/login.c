@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "conf.h"
 #include "quality.h"
+#include "run/clock.h"
 #include "run/oper_user.h"
 #include "totp.h"
 
@@ -40,7 +41,9 @@ static void wipe(struct login *l)
 
 static struct account *find(const struct oper *o, const char *name)
 {
-	return accounts_find(&o->conf->accounts, bytes_of(name));
+	struct account *a = accounts_find(&o->conf->accounts, bytes_of(name));
+
+	return a && account_is_shut(a) ? NULL : a; /* to the outside as if it were not there */
 }
 
 /* ---- what the settings say about an account ---- */
@@ -64,6 +67,13 @@ bool login_is_over(const struct oper *o, const struct account *a, uint64_t now_s
 bool login_demands_code(const struct oper *o, const struct account *a)
 {
 	return bytes_eq_str(rows_value(&o->conf->store.running, SET_OPERATORS_CODE, bytes_of(account_role_name(a->role))), "on");
+}
+
+/* Codes hang on the clock (RFC 6238). While it cannot be right nobody's is, and whoever stands before the box is let in without one, to
+ * set it; over the network never: there a wrong time may be somebody's doing. */
+static bool is_code_waived(const struct oper *o)
+{
+	return o->way == OPER_WAY_CONSOLE && clock_trouble(wall_s(o));
 }
 
 /* ---- starting and ending an attempt ---- */
@@ -131,6 +141,12 @@ static unsigned count_sessions(const struct oper *o, const char *name)
 	return n;
 }
 
+bool login_has_place(const struct oper *o, const char *account)
+{
+	return count_sessions(o, account) < (unsigned)number(o, SET_OPERATORS_SESSIONS_ACCOUNT) &&
+	       count_sessions(o, NULL) < (unsigned)number(o, SET_OPERATORS_SESSIONS);
+}
+
 static void tell(struct oper *o, const struct account *a, uint32_t failures, uint64_t last_s, const char *last_from)
 {
 	char at[TEXT_TIME_BYTES] = "";
@@ -155,8 +171,7 @@ static void enter(struct oper *o, struct account *a)
 
 	throttle_passed(&o->conf->throttle, &o->login.try);
 	lockout_changed(o->conf);
-	if (count_sessions(o, a->name) >= (unsigned)number(o, SET_OPERATORS_SESSIONS_ACCOUNT) ||
-	    count_sessions(o, NULL) >= (unsigned)number(o, SET_OPERATORS_SESSIONS)) {
+	if (!login_has_place(o, a->name)) {
 		audit_login(o, a->name, ERR_FULL);
 		wipe(&o->login);
 		oper_done(o, ERR_FULL, "too many sessions: end one of them, or let an administrator do it (operator evict)");
@@ -184,7 +199,7 @@ static void on_new_password(struct oper *o, int rc, const char *why, const struc
 
 	/* somebody else with the same password or code may have been faster */
 	bool is_stale = !a || memcmp(a->password.salt, o->login.salt, sizeof a->password.salt) != 0 ||
-	                (a->totp == TOTP_ON && o->login.totp_step <= a->totp_step);
+	                (a->totp == TOTP_ON && !is_code_waived(o) && o->login.totp_step <= a->totp_step);
 
 	if (rc == 0 && is_stale) {
 		refuse(o);
@@ -208,14 +223,17 @@ static void go_on(struct oper *o, struct account *a)
 	uint64_t step = a->totp_step;
 	bool is_over = login_is_over(o, a, wall_s(o));
 
-	if (a->totp == TOTP_ON && !o->login.code[0]) {
+	bool has_code = a->totp == TOTP_ON && !is_code_waived(o);
+	if (a->totp == TOTP_ON && !has_code)
+		audit_account(o, a->name, "code", "", "not asked for at the console: the clock is wrong");
+	if (has_code && !o->login.code[0]) {
 		throttle_undo(&o->conf->throttle, &o->login.try);
 		lockout_changed(o->conf);
 		wipe(&o->login);
 		oper_need(o, OPER_NEED_CODE, 0, "Code: ");
 		return;
 	}
-	if (a->totp == TOTP_ON && totp_check(a->totp_secret, bytes_of(o->login.code), wall_s(o), &step) < 0) {
+	if (has_code && totp_check(a->totp_secret, bytes_of(o->login.code), wall_s(o), &step) < 0) {
 		refuse(o);
 		return;
 	}
@@ -264,6 +282,10 @@ int login_on_frame(struct oper *o, bool is_new, struct wire *w)
 
 	if (wire_end(w) < 0)
 		return ERR_PROTOCOL;
+	if (name.n == 0 && !is_new && token_is_text(password)) {
+		token_login(o, password);
+		return 0;
+	}
 	o->is_busy = true;
 	o->had_secret = true;
 	l->is_new = is_new;
@@ -448,8 +470,7 @@ void login_by_user(struct oper *o, unsigned uid)
 		return;
 	snprintf(o->source, sizeof o->source, "ssh");
 	if (a->role == OPER_API || a->must_change || login_is_over(o, a, wall_s(o)) ||
-	    count_sessions(o, a->name) >= (unsigned)number(o, SET_OPERATORS_SESSIONS_ACCOUNT) ||
-	    count_sessions(o, NULL) >= (unsigned)number(o, SET_OPERATORS_SESSIONS)) {
+	    !login_has_place(o, a->name)) {
 		audit_login(o, a->name, ERR_DENIED);
 		return;
 	}

@@ -44,6 +44,8 @@ void login_by_user(struct oper *o, unsigned uid);
 bool login_is_over(const struct oper *o, const struct account *a, uint64_t wall_s);
 /* Days until the password is over; -1: never. */
 int64_t login_days_left(const struct oper *o, const struct account *a, uint64_t wall_s);
+/* May one more session of this account begin? */
+bool login_has_place(const struct oper *o, const char *account);
 bool login_demands_code(const struct oper *o, const struct account *a);
 /* Checks a new password of an account and hashes it; is_own: it is chosen by its person, so former ones are compared.
  * The account may not be there yet. `then` is called, perhaps at once. */

@@ -3,6 +3,8 @@
 
 #include "base/err.h"
 #include "conf_text.h"
+#include "resolver.h"
+#include "run/resolver.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -107,9 +109,38 @@ static void refuses_what_is_no_address(void **state)
 	}
 }
 
+/* With the box's own resolver nobody else asks anybody, whatever is set or offered; it alone gets what is. */
+static void the_own_resolver_stands_in_for_all(void **state)
+{
+	struct rows r = { 0 }, with = { 0 };
+	bool is_copy;
+
+	(void)state;
+	parse("set dns server 1 192.0.2.1\nset dns forward-zone a.example server 192.0.2.2\nset dns forward-zone a.example validates on\n", &r);
+	assert_int_equal(resolver_put(&r, PROG_S2S, &with, &is_copy), 0);
+	assert_false(is_copy); /* off, as long as nobody sets it */
+	assert_false(resolver_is_wanted(&r));
+	rows_fini(&r);
+	r = (struct rows){ 0 };
+	parse("set dns resolver auto\nset dns server 1 192.0.2.1\nset dns forward-zone a.example server 192.0.2.2\n", &r);
+	assert_true(resolver_is_wanted(&r));
+	assert_int_equal(resolver_put(&r, PROG_DNS, &with, &is_copy), 0);
+	assert_false(is_copy);
+	assert_int_equal(resolver_put(&r, PROG_IM, &with, &is_copy), 0);
+	assert_false(is_copy); /* it asks no name servers */
+	assert_int_equal(resolver_put(&r, PROG_S2S, &with, &is_copy), 0);
+	assert_true(is_copy);
+	assert_int_equal(rows_value(&with, SET_DNS_SERVER, BYTES("1")).n, 0);
+	assert_int_equal(rows_value(&with, SET_DNS_ZONE_SERVER, BYTES("a.example")).n, 0);
+	assert_true(bytes_eq_str(rows_value(&with, SET_DNS_SERVER, BYTES("own")), RESOLVER_PLACE));
+	assert_true(bytes_eq_str(rows_value(&with, SET_DNS_VALIDATES, BYTES_NONE), "on"));
+	rows_fini(&with);
+	rows_fini(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(stands_in), cmocka_unit_test(stands_in_for_time_servers),
-		cmocka_unit_test(refuses_what_is_no_address) };
+		cmocka_unit_test(refuses_what_is_no_address), cmocka_unit_test(the_own_resolver_stands_in_for_all) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

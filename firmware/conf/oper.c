@@ -650,6 +650,8 @@ static void on_timer(void *arg)
 		o->active_ms = now_ms; /* it waits for us */
 	if (!o->is_known && now_ms - o->active_ms >= LOGIN_WAIT_MS)
 		oper_evict(o, "");
+	else if (token_has_ended(o))
+		oper_evict(o, "this token is not good any more");
 	else if (o->account[0] && idle_ms && now_ms - o->active_ms >= idle_ms)
 		oper_evict(o, "the session was idle for too long");
 	(void)loop_timer_set(o->conf->loop, &o->timer, TIMER_MS); /* it was set before, so it has room */

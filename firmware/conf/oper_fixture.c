@@ -64,7 +64,7 @@ void oper_fixture_open(struct oper_fixture *f)
 	c->bus = bus_new(c->loop, PROG_CONF, 0, &hooks);
 	c->owner = geteuid();
 	list_init(&c->opers);
-	must(c->loop && c->bus && store_open(&c->store, dir) == 0 && accounts_open(&c->accounts, dir) == 0 &&
+	must(c->loop && c->bus && store_open(&c->store, dir) == 0 && accounts_open(&c->accounts, dir) == 0 && tokens_open(&c->tokens, dir) == 0 &&
 	     trail_open(&c->trail, c->loop, dir) == 0);
 	txn_init(&c->txn, c->loop, &c->store, &f->ops, c);
 	lockout_init(c);
@@ -77,7 +77,7 @@ void oper_fixture_open(struct oper_fixture *f)
 
 static void empty_folder(const struct oper_fixture *f)
 {
-	static const char *const names[] = { "accounts", "accounts.damaged", "audit", "audit.1", "current", "pending", "accounts.new", "lockout", "lockout.new" };
+	static const char *const names[] = { "accounts", "accounts.damaged", "tokens", "tokens.damaged", "audit", "audit.1", "current", "pending", "accounts.new", "lockout", "lockout.new", "recovery", "boot-menu", "trail-generation" };
 	char name[32];
 
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
@@ -99,6 +99,7 @@ void oper_fixture_close(struct oper_fixture *f)
 	(void)close(f->helper_fd);
 	approvals_fini(&c->approvals);
 	accounts_close(&c->accounts);
+	tokens_close(&c->tokens);
 	trail_close(&c->trail);
 	empty_folder(f);
 	store_close(&c->store);

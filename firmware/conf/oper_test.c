@@ -1,8 +1,12 @@
 /* The operators' socket on a virtual clock: who may say what before a login, and when a session ends. */
+#include "audited.h"
 #include "oper_fixture.h"
 
 #include "base/err.h"
 #include "base/log.h"
+#include "recovery.h"
+#include "run/alarm.h"
+#include "run/disk.h"
 #include "totp.h"
 
 #include <setjmp.h>
@@ -97,7 +101,7 @@ static struct said hello(struct oper_fixture *f, int fd, enum oper_role role)
 {
 	struct buf b;
 
-	buf_init(&b, 64);
+	buf_init(&b, 16 << 10);
 	wire_put_u16(&b, OPER_VERSION);
 	wire_put_u8(&b, (uint8_t)role);
 	send_frame(fd, OPER_HELLO, &b);
@@ -221,6 +225,26 @@ static void test_three_tries(void **state)
 	close(fd);
 }
 
+/* A newer version limits the account (kept.h): nobody gets in by it, or takes the limit away unseen; it may be deleted. */
+static void test_limited_by_another_version(void **state)
+{
+	struct oper_fixture *f = *state;
+	int fd = oper_fixture_connect(f, "192.0.2.1"), root = oper_fixture_connect(f, NULL);
+	struct account *a = oper_fixture_account(f, "anna", OPER_ADMIN, word);
+
+	a->kept.is_shut = true;
+	assert_done(log_in(f, fd, "anna", word, NULL, ""), ERR_AUTH);
+	assert_done(ask(f, root, "operator role anna auditor"), ERR_BAD_STATE);
+	assert_int_equal(a->role, OPER_ADMIN);
+	a->kept.is_shut = false;
+	assert_done(log_in(f, fd, "anna", word, NULL, ""), 0);
+	oper_fixture_account(f, "bob", OPER_ADMIN, word)->kept.is_shut = true;
+	assert_done(ask(f, root, "operator delete anna"), ERR_DENIED); /* the last admin that can log in */
+	assert_done(ask(f, root, "operator delete bob"), 0);
+	close(fd);
+	close(root);
+}
+
 /* ---- in ---- */
 
 static void test_first_login(void **state)
@@ -273,6 +297,151 @@ static void test_factory_account(void **state)
 	assert_int_equal(f->conf.accounts.n, 1);
 	close(far);
 	close(near);
+}
+
+static void leave(struct oper_fixture *f, const char *text)
+{
+	assert_int_equal(disk_replace(f->conf.store.dir_fd, RECOVERY_ASKED_FILE, bytes_of(text)), 0);
+}
+
+struct seen {
+	const char *event, *part;
+	unsigned times;
+};
+
+static void look_at_line(void *arg, const struct trail_line *line)
+{
+	struct seen *s = arg;
+
+	s->times += bytes_eq_str(line->event, s->event) && memmem(line->rest.p, line->rest.n, s->part, strlen(s->part));
+}
+
+static void count_alarm(void *arg, const struct alarm_news *n)
+{
+	*(unsigned *)arg += n->is_raised && n->alarm == ALARM_ADMIN_RECOVERED;
+}
+
+/* How many stand now. */
+static unsigned alarm_count(void)
+{
+	unsigned n = 0;
+
+	alarm_set_sink(count_alarm, &n);
+	alarm_set_sink(NULL, NULL);
+	return n;
+}
+
+static unsigned lines(struct oper_fixture *f, const char *event, const char *part)
+{
+	struct seen s = { event, part, 0 };
+
+	assert_int_equal(trail_show(&f->conf.trail, 100, look_at_line, &s), 0);
+	return s.times;
+}
+
+static unsigned recoveries(struct oper_fixture *f, const char *part)
+{
+	return lines(f, "audit.recovery", part);
+}
+
+static void nothing_more(void *arg, const struct rows *old, const char *by)
+{
+	(void)arg, (void)old, (void)by;
+}
+
+/* What ends gh-conf between a commit and its audit lines leaves a change without them: the next start writes those that are missing. */
+static void test_audit_lines_are_made_up_for(void **state)
+{
+	struct oper_fixture *f = *state;
+	int root = oper_fixture_connect(f, NULL);
+
+	audit_complete(&f->conf); /* a start */
+	assert_done(ask(f, root, "set system name one"), 0);
+	assert_done(ask(f, root, "commit"), 0);
+	f->ops.switched = nothing_more; /* it ends before */
+	assert_done(ask(f, root, "set system name two"), 0);
+	assert_done(ask(f, root, "set log level debug"), 0);
+	assert_done(ask(f, root, "commit"), 0);
+	assert_int_equal(lines(f, "audit.setting", "generation=\"2\""), 0);
+	const struct trail_pair first[] = { { "generation", BYTES("2") }, { "setting", BYTES("system name") } };
+	assert_int_equal(trail_put(&f->conf.trail, TRAIL_NOW, "audit.setting", first, 2), 0); /* one of them came through */
+	audit_complete(&f->conf);
+	assert_int_equal(lines(f, "audit.setting", "setting=\"system name\""), 2); /* of both generations */
+	assert_int_equal(lines(f, "audit.setting", "setting=\"log level\" change=\"set\" before=\"\" after=\"debug\" committed=\"20"), 1);
+	assert_int_equal(lines(f, "audit.setting", "completed=\"at start\""), 1);
+	audit_complete(&f->conf); /* once */
+	assert_int_equal(lines(f, "audit.setting", ""), 3);
+	/* The file was not yet on the disk when power went: nothing is missing all the same. */
+	assert_int_equal(audited_write(f->conf.store.dir_fd, 1), 0);
+	audit_complete(&f->conf);
+	assert_int_equal(lines(f, "audit.setting", ""), 3);
+	struct trail_verdict v;
+	assert_int_equal(trail_verify(&f->conf.trail, &v), 0);
+	/* A version before this one knew no such file: its lines are not written again. */
+	assert_int_equal(unlinkat(f->conf.store.dir_fd, "trail-generation", 0), 0);
+	audit_complete(&f->conf);
+	assert_int_equal(lines(f, "audit.setting", ""), 3);
+	uint32_t done = 0;
+	assert_true(audited_read(f->conf.store.dir_fd, &done) && done == 2);
+	close(root);
+}
+
+/* Who chose it in the boot menu gets admin at the console; keys and codes of the one before open it no more; anna stays who she is. */
+static void test_lost_password(void **state)
+{
+	struct oper_fixture *f = *state;
+	struct conf *c = &f->conf;
+
+	oper_fixture_account(f, "anna", OPER_ADMIN, word);
+	oper_fixture_account(f, FACTORY_NAME, OPER_AUDITOR, word);
+	struct account *a = accounts_find(&c->accounts, BYTES(FACTORY_NAME));
+	a->totp = TOTP_ON;
+	a->n_keys = 1;
+	a->failures = 7;
+	a->kept.is_shut = a->has_kept_role = true;
+	recovery_take(c); /* nobody asked */
+	leave(f, "refused\n");
+	recovery_take(c);
+	leave(f, "something else\n");
+	recovery_take(c);
+	assert_int_equal(recoveries(f, "refused"), 1);
+	assert_false(a->must_change);
+	assert_int_equal(a->role, OPER_AUDITOR);
+	assert_int_equal(alarm_count(), 0);
+	leave(f, "password\n");
+	recovery_take(c);
+	assert_int_equal(recoveries(f, "is empty until"), 1);
+	assert_int_equal(alarm_count(), 1);
+	assert_int_equal(faccessat(c->store.dir_fd, RECOVERY_ASKED_FILE, F_OK, 0), -1);
+	recovery_take(c); /* once */
+	assert_int_equal(recoveries(f, "is empty until"), 1);
+	assert_true(a->must_change && a->role == OPER_ADMIN && a->totp == TOTP_OFF && a->n_keys == 0 && a->failures == 0 && !account_is_shut(a) && !a->has_kept_role);
+	int far = oper_fixture_connect(f, "192.0.2.9"), near = oper_fixture_connect(f, NULL);
+	assert_done(log_in(f, far, FACTORY_NAME, word, NULL, ""), ERR_AUTH);
+	assert_done(log_in(f, far, FACTORY_NAME, "", other, ""), ERR_AUTH);
+	assert_done(log_in(f, near, FACTORY_NAME, "", other, ""), 0);
+	assert_done(log_in(f, far, "anna", word, NULL, ""), 0);
+	assert_int_equal(c->accounts.n, 2);
+	close(far);
+	close(near);
+}
+
+/* What gh-entry may do lies beside, as the setting says. */
+static void test_boot_menu_word(void **state)
+{
+	struct oper_fixture *f = *state;
+	struct buf b;
+
+	for (unsigned i = 0; i < 3; i++) {
+		static const char *const words[] = { "on", "reset", "off" };
+		if (i > 0)
+			oper_fixture_set(f, "operators boot-menu", words[i]);
+		recovery_publish(&f->conf);
+		buf_init(&b, 16 << 10);
+		assert_int_equal(disk_read(f->conf.store.dir_fd, RECOVERY_MAY_FILE, &b), 0);
+		assert_true(bytes_eq_str(buf_bytes(&b), words[i]));
+		buf_fini(&b);
+	}
 }
 
 static void test_hello_lowers(void **state)
@@ -627,7 +796,7 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		T(test_nothing_before_login), T(test_broken_frames), T(test_a_minute_to_log_in), T(test_three_tries), T(test_first_login), T(test_factory_account),
+		T(test_nothing_before_login), T(test_broken_frames), T(test_a_minute_to_log_in), T(test_three_tries), T(test_limited_by_another_version), T(test_first_login), T(test_factory_account), T(test_lost_password), T(test_boot_menu_word), T(test_audit_lines_are_made_up_for),
 		T(test_hello_lowers), T(test_password_expires), T(test_idle_session_ends), T(test_waits), T(test_codes),
 		T(test_strangers_are_bounded), T(test_full_queue), T(test_further_connections), T(test_refused_logins_do_not_fill_the_trail), T(test_gone_while_hashing), T(test_two_person_rule_stays),
 		T(test_a_monitor_asks_what_snmp_shows), T(test_a_monitor_is_nobodys_session),

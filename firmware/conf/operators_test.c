@@ -6,6 +6,7 @@
 #include "quality.h"
 #include "rights.h"
 #include "lockout.h"
+#include "summed.h"
 #include "throttle.h"
 #include "totp.h"
 
@@ -84,6 +85,110 @@ static void test_file_damage(void **state)
 	}
 	assert_int_equal(account_file_read(buf_bytes(&text), w, &n, &line), 0);
 	buf_fini(&text);
+	free(w);
+}
+
+/* What a newer version would have written (an upgrade that went back): two accounts, with lines more than this one knows. */
+static void newer_file(const struct account v[static 2], const char *more0, const char *more1, struct buf *out)
+{
+	struct buf plain;
+
+	buf_init(&plain, ACCOUNT_TEXT_MAX);
+	account_file_put(v, 2, &plain);
+	struct bytes text = buf_bytes(&plain), second = BYTES("account bob\n");
+	size_t at = 0, end = text.n;
+	while (!bytes_starts(bytes_skip(text, at), second))
+		at++;
+	while (!bytes_starts(bytes_skip(text, end), BYTES("sha256 ")))
+		end--;
+	buf_put(out, text.p, at);
+	buf_put_str(out, more0);
+	buf_put(out, text.p + at, end - at);
+	buf_put_str(out, more1);
+	summed_end(out);
+	buf_fini(&plain);
+}
+
+static void test_file_of_a_newer_version(void **state)
+{
+	struct account v[2], *w = calloc(ACCOUNTS_MAX, sizeof *w);
+	static const char more0[] = "colour \"dark blue\" 7\n", more1[] = "!only-from 192.0.2.0/24\n";
+	struct buf newer, ours;
+	unsigned line;
+	size_t n;
+
+	(void)state;
+	fill(&v[0], "anna");
+	fill(&v[1], "bob");
+	buf_init(&newer, ACCOUNT_TEXT_MAX);
+	buf_init(&ours, ACCOUNT_TEXT_MAX);
+	newer_file(v, more0, more1, &newer);
+	assert_int_equal(account_file_read(buf_bytes(&newer), w, &n, &line), 0);
+	assert_int_equal(n, 2);
+	assert_true(w[0].role == v[0].role && w[0].n_keys == 2 && w[1].n_keys == 2); /* what it knows */
+	assert_false(account_is_shut(&w[0]));
+	assert_true(account_is_shut(&w[1])); /* it must not be used without its limit */
+	/* Through our own writes, also of a change. */
+	account_file_put(w, n, &ours);
+	assert_true(bytes_eq(buf_bytes(&ours), buf_bytes(&newer)));
+	w[0].failures++;
+	buf_clear(&ours);
+	account_file_put(w, n, &ours);
+	assert_non_null(strstr(buf_cstr(&ours), more0));
+	assert_non_null(strstr(buf_cstr(&ours), more1));
+	buf_fini(&newer);
+	buf_fini(&ours);
+	free(w);
+}
+
+static void test_newer_words_in_fields_of_ours(void **state)
+{
+	static const struct {
+		const char *text;
+		bool is_shut;
+	} rows[] = {
+		{ "role wizard\n", true },
+		{ "password 30 8 1 00112233445566778899aabbccddeeff 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n", true },
+		{ "key one\nkey two\nkey three\nkey four\nkey five\nkey six\nkey seven\n", false }, /* two are there */
+	};
+	struct account v[2], *w = calloc(ACCOUNTS_MAX, sizeof *w);
+	struct buf newer, ours;
+	unsigned line;
+	size_t n;
+
+	(void)state;
+	fill(&v[0], "anna");
+	fill(&v[1], "bob");
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		buf_init(&newer, ACCOUNT_TEXT_MAX);
+		buf_init(&ours, ACCOUNT_TEXT_MAX);
+		newer_file(v, rows[i].text, "", &newer);
+		assert_int_equal(account_file_read(buf_bytes(&newer), w, &n, &line), 0);
+		assert_int_equal(account_is_shut(&w[0]), rows[i].is_shut);
+		assert_false(account_is_shut(&w[1]));
+		account_file_put(w, n, &ours);
+		const char *last = strrchr(rows[i].text, ' ');
+		assert_non_null(strstr(buf_cstr(&ours), last));
+		assert_int_equal(account_file_read(buf_bytes(&ours), w, &n, &line), 0);
+		assert_int_equal(account_is_shut(&w[0]), rows[i].is_shut);
+		buf_fini(&newer);
+		buf_fini(&ours);
+	}
+	/* There is an end to it, and what is no field is damage. */
+	static const char *const bad[] = { "Colour 7\n", "\"two words\" 7\n", "!\n", "expiry many\n", "account\n" };
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		buf_init(&newer, ACCOUNT_TEXT_MAX);
+		newer_file(v, bad[i], "", &newer);
+		assert_true(account_file_read(buf_bytes(&newer), w, &n, &line) < 0);
+		buf_fini(&newer);
+	}
+	char much[KEPT_BYTES + 8];
+	memset(much, 'x', sizeof much);
+	memcpy(much + sizeof much - 2, "\n", 2);
+	buf_init(&newer, ACCOUNT_TEXT_MAX);
+	newer_file(v, much, "", &newer);
+	assert_int_equal(account_file_read(buf_bytes(&newer), w, &n, &line), ERR_LIMIT);
+	buf_fini(&newer);
 	free(w);
 }
 
@@ -448,7 +553,8 @@ static void test_waits_outlive_the_program(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_file_comes_back),  cmocka_unit_test(test_file_damage),
+		cmocka_unit_test(test_file_comes_back),  cmocka_unit_test(test_file_damage), cmocka_unit_test(test_file_of_a_newer_version),
+		cmocka_unit_test(test_newer_words_in_fields_of_ours),
 		cmocka_unit_test(test_accounts_on_disk), cmocka_unit_test(test_names),
 		cmocka_unit_test(test_rights),           cmocka_unit_test(test_quality),
 		cmocka_unit_test(test_scrypt),           cmocka_unit_test(test_totp_vectors),

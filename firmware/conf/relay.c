@@ -20,23 +20,10 @@ struct relay {
 	struct loop_timer silence;
 	struct relay_ask ask; /* hooks only: args are gone after the start */
 	char name[64];
+	bool is_found; /* ask.none: somebody has it */
 	int rc;
 	char text[256];
 };
-
-static void end(struct relay *r)
-{
-	struct conf *c = r->conf;
-	struct oper *o = oper_of(c, r->oper_id);
-
-	map_del_u64(&c->relays.by_id, r->id);
-	loop_timer_del(c->loop, &r->silence);
-	if ((o || r->ask.is_own) && r->ask.done)
-		r->ask.done(c, o, r->name, r->rc, r->text);
-	else if (o)
-		oper_done(o, r->rc, r->text);
-	free(r);
-}
 
 static void fail(struct relay *r, int rc, const char *who, const char *text)
 {
@@ -44,6 +31,22 @@ static void fail(struct relay *r, int rc, const char *who, const char *text)
 		r->rc = rc;
 	if (!r->text[0])
 		snprintf(r->text, sizeof r->text, "%s%s", who, text);
+}
+
+static void end(struct relay *r)
+{
+	struct conf *c = r->conf;
+	struct oper *o = oper_of(c, r->oper_id);
+
+	if (r->ask.none && !r->is_found)
+		fail(r, ERR_NOT_FOUND, "", r->ask.none);
+	map_del_u64(&c->relays.by_id, r->id);
+	loop_timer_del(c->loop, &r->silence);
+	if ((o || r->ask.is_own) && r->ask.done)
+		r->ask.done(c, o, r->name, r->rc, r->text);
+	else if (o)
+		oper_done(o, r->rc, r->text);
+	free(r);
 }
 
 static void on_silence(void *arg)
@@ -77,7 +80,7 @@ static void send_all(struct relay *r, const struct relay_ask *ask)
 		if (!(ask->targets & P(p)))
 			continue;
 		if (!bus_next(r->conf->bus, (enum prog)p, NULL) && ask->targets == P(p))
-			fail(r, ERR_CLOSED, prog_name((enum prog)p), " is not running");
+			fail(r, ERR_CLOSED, prog_name((enum prog)p), conf_runs(r->conf, (enum prog)p) ? " is not running" : " is not for a box of this role (system role)");
 		while ((to = bus_next(r->conf->bus, (enum prog)p, to)))
 			send_to(r, to, ask);
 	}
@@ -179,7 +182,10 @@ int relay_command_done(struct conf *c, struct chan *from, const struct frame *f)
 	if (!r)
 		return 0;
 	snprintf(words, sizeof words, "%.*s", BYTES_FMT(text));
-	if (rc < 0)
+	r->is_found |= rc == 0;
+	if (rc == ERR_NOT_FOUND && r->ask.none)
+		;
+	else if (rc < 0)
 		fail(r, rc, "", words[0] ? words : err_text(rc));
 	else if (!r->text[0])
 		snprintf(r->text, sizeof r->text, "%s", words);

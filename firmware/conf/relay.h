@@ -22,6 +22,7 @@ struct relay_ask {
 	const struct bytes *args;
 	size_t n_args;
 	uint32_t silence_ms; /* 0: RELAY_SILENCE_MS */
+	const char *none;    /* one of them has it: what is said when all answer ERR_NOT_FOUND; NULL: that is a failure as any */
 	/* For each record before it is passed on; true: it has been dealt with. Optional. */
 	bool (*record)(struct conf *c, struct oper *o, const char *name, const struct frame *f);
 	bool is_own;      /* of gh-conf itself: o is NULL, here and in the hooks, and both hooks are there */

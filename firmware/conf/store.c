@@ -4,7 +4,10 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "conf_text.h"
+#include "entry.h"
 #include "run/disk.h"
+#include "run/version.h"
+#include "run/words.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -35,7 +38,45 @@ static int read_numbers(int dir_fd, const char *name, uint64_t *numbers, size_t 
 	return rc;
 }
 
-int store_load(const struct store *s, uint32_t generation, struct rows *out)
+/* Text behind "# key " in the head of a generation's file. */
+static void about_line(struct bytes head, const char *key, char *out, size_t n)
+{
+	struct bytes rest = head;
+
+	out[0] = 0;
+	while (rest.n > 0 && *rest.p == '#') {
+		struct bytes line = bytes_make(rest.p, bytes_find(rest, '\n'));
+		struct bytes word = bytes_skip(line, 2);
+		rest = bytes_skip(rest, line.n + 1);
+		if (!bytes_starts(word, bytes_of(key)) || word.n <= strlen(key) || word.p[strlen(key)] != ' ')
+			continue;
+		word = bytes_skip(word, strlen(key) + 1);
+		snprintf(out, n, "%.*s", BYTES_FMT(word));
+		return;
+	}
+}
+
+/* Versions before the line "# version" have none. */
+static bool is_of_another_version(struct bytes text)
+{
+	char version[32];
+
+	about_line(text, "version", version, sizeof version);
+	return bytes_starts(text, BYTES("# generation ")) && strcmp(version, GATEHOUSE_VERSION) != 0;
+}
+
+static int parse(struct bytes text, struct rows *out, struct buf *aside, struct conf_text_error *error)
+{
+	int rc = conf_text_parse(text, out, error);
+
+	if (rc < 0 && is_of_another_version(text)) {
+		rows_fini(out);
+		rc = conf_text_parse_aside(text, out, aside, error);
+	}
+	return rc;
+}
+
+static int load(const struct store *s, uint32_t generation, struct rows *out, struct buf *aside)
 {
 	struct conf_text_error error;
 	char name[32];
@@ -46,14 +87,27 @@ int store_load(const struct store *s, uint32_t generation, struct rows *out)
 	int rc = disk_read(s->dir_fd, name, &b);
 	rows_fini(out);
 	if (rc == 0) {
-		rc = conf_text_parse(buf_bytes(&b), out, &error);
+		rc = parse(buf_bytes(&b), out, aside, &error);
 		if (rc < 0)
 			log_error("conf.generation.damaged", LOG_INT("generation", generation),
 			          LOG_STR("why", error.text));
+		else if (error.line)
+			log_warn("conf.settings.aside", LOG_INT("generation", generation), LOG_STR("first", error.text),
+			         LOG_STR("do", "they are kept for the version that knows them; what they set is at its default until then"));
 	}
 	if (rc < 0)
 		rows_fini(out);
 	buf_fini(&b);
+	return rc;
+}
+
+int store_load(const struct store *s, uint32_t generation, struct rows *out)
+{
+	struct buf aside;
+
+	buf_init(&aside, CONF_TEXT_MAX);
+	int rc = load(s, generation, out, &aside);
+	buf_fini(&aside);
 	return rc;
 }
 
@@ -62,13 +116,15 @@ int store_open(struct store *s, int dir_fd)
 	uint64_t current = 0;
 
 	*s = (struct store){ .dir_fd = dir_fd };
+	buf_init(&s->aside, CONF_TEXT_MAX);
 	int rc = read_numbers(dir_fd, "current", &current, 1);
 	if (rc == ERR_NOT_FOUND)
 		return 0;
 	if (rc < 0 || current > UINT32_MAX)
 		return ERR_IO;
 	for (uint32_t g = (uint32_t)current; g > 0 && current - g < STORE_KEEP; g--) {
-		if (store_load(s, g, &s->running) < 0)
+		buf_clear(&s->aside);
+		if (load(s, g, &s->running, &s->aside) < 0)
 			continue;
 		if (g != current)
 			log_error("conf.generation.fallback", LOG_INT("wanted", current), LOG_INT("running", g));
@@ -81,6 +137,7 @@ int store_open(struct store *s, int dir_fd)
 void store_close(struct store *s)
 {
 	rows_fini(&s->running);
+	buf_fini(&s->aside);
 	if (s->dir_fd >= 0)
 		(void)close(s->dir_fd); /* nothing was written through it */
 	s->dir_fd = -1;
@@ -102,6 +159,40 @@ static int set_current(const struct store *s, uint32_t generation)
 	return disk_replace(s->dir_fd, "current", bytes_make(text, (size_t)n));
 }
 
+static bool sets_too(const struct rows *rows, const struct words *w)
+{
+	const struct setting_row *row;
+	struct buf path;
+	const char *why;
+	size_t n_used;
+
+	buf_init(&path, 4096);
+	bool is_set = entry_path(w->v + 1, w->n - 1, &path, &row, &n_used, &why) == 0 && rows_get(rows, buf_bytes(&path));
+	buf_fini(&path);
+	return is_set;
+}
+
+/* What the new rows set themselves is out of date there. */
+static int put_aside(const struct store *s, const struct rows *rows, struct buf *out)
+{
+	struct bytes text = buf_bytes(&s->aside);
+	struct arena a;
+	struct words w;
+	unsigned line = 1;
+	int rc = 0;
+
+	arena_init(&a, (size_t)2 * CONF_TEXT_MAX);
+	while (text.n > 0 && rc == 0) {
+		struct bytes rest = text;
+		rc = words_next(&text, &line, &a, &w);
+		if (rc == 0 && w.n > 1 && !sets_too(rows, &w))
+			buf_put_bytes(out, bytes_make(rest.p, rest.n - text.n));
+		arena_reset(&a);
+	}
+	arena_fini(&a);
+	return rc;
+}
+
 int store_commit(struct store *s, uint32_t generation, struct rows *rows, const char *by, const char *note,
                  uint64_t wall_ms)
 {
@@ -111,13 +202,14 @@ int store_commit(struct store *s, uint32_t generation, struct rows *rows, const 
 
 	buf_init(&b, (size_t)2 * CONF_TEXT_MAX);
 	text_time(wall_ms, false, at);
-	buf_putf(&b, "# generation %u\n", generation);
+	buf_putf(&b, "# generation %u\n# version " GATEHOUSE_VERSION "%s\n", generation, buf_len(&s->aside) ? " and another" : "");
 	put_comment(&b, "by", by);
 	put_comment(&b, "at", at);
 	put_comment(&b, "note", note);
 	conf_text_print(rows, &b);
+	rc = put_aside(s, rows, &b);
 	file_name(generation, name);
-	rc = buf_failed(&b) ? ERR_LIMIT : disk_replace(s->dir_fd, name, buf_bytes(&b));
+	rc = rc ? rc : buf_failed(&b) ? ERR_LIMIT : disk_replace_first(s->dir_fd, name, buf_bytes(&b)); /* current, below, brings its name to the disk */
 	buf_fini(&b);
 	if (rc == 0)
 		rc = set_current(s, generation);
@@ -132,24 +224,6 @@ int store_commit(struct store *s, uint32_t generation, struct rows *rows, const 
 		(void)unlinkat(s->dir_fd, name, 0); /* not there: a rollback skipped it, or it went before */
 	}
 	return 0;
-}
-
-/* Text behind "# key " in the head of a generation's file. */
-static void about_line(struct bytes head, const char *key, char *out, size_t n)
-{
-	struct bytes rest = head;
-
-	out[0] = 0;
-	while (rest.n > 0 && *rest.p == '#') {
-		struct bytes line = bytes_make(rest.p, bytes_find(rest, '\n'));
-		struct bytes word = bytes_skip(line, 2);
-		rest = bytes_skip(rest, line.n + 1);
-		if (!bytes_starts(word, bytes_of(key)) || word.n <= strlen(key) || word.p[strlen(key)] != ' ')
-			continue;
-		word = bytes_skip(word, strlen(key) + 1);
-		snprintf(out, n, "%.*s", BYTES_FMT(word));
-		return;
-	}
 }
 
 static int read_about(const struct store *s, uint32_t generation, struct store_about *out)

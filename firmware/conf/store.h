@@ -1,7 +1,7 @@
 /* store.h - generations as files in gh-conf's own folder. A generation is written whole to a
  * temporary name, synced, renamed, and only then named in "current": after a crash at any instant
  * the old one or the new one is there, whole. The last STORE_KEEP generations stay.
- *     gen-00000012.conf   "# generation 12", "# by ...", "# at ...", "# note ...", then set lines
+ *     gen-00000012.conf   "# generation 12", "# version ...", "# by ...", "# at ...", "# note ...", then set lines
  *     current             "12"
  *     pending             "11 1764012345678": back to 11 at that time unless confirmed */
 #ifndef CONF_STORE_H
@@ -15,6 +15,7 @@ struct store {
 	int dir_fd;
 	uint32_t generation; /* running; 0: nothing was ever committed */
 	struct rows running;
+	struct buf aside; /* set lines of another version, as they stand: each commit writes them again, for the version that knows them */
 };
 
 struct store_about {
@@ -23,14 +24,15 @@ struct store_about {
 };
 
 /* dir_fd: the open folder, the store's from now on. Reads the running generation; when that file is
- * damaged, the newest one before it that is whole (logged). ERR_IO, ERR_NOMEM. */
+ * damaged, the newest one before it that is whole (logged). Of one that another version wrote (an upgrade that went back, or
+ * forward) the lines that this one does not know are no damage: see aside. ERR_IO, ERR_NOMEM. */
 int store_open(struct store *s, int dir_fd);
 void store_close(struct store *s);
 /* Makes rows the running generation `generation`, on disk first. rows is emptied: its content
  * moves. On failure nothing has changed. */
 int store_commit(struct store *s, uint32_t generation, struct rows *rows, const char *by, const char *note,
                  uint64_t wall_ms);
-/* Rows of an old generation. ERR_NOT_FOUND; ERR_SYNTAX when damaged. */
+/* Rows of an old generation, without what this version does not know of another's. ERR_NOT_FOUND; ERR_SYNTAX when damaged. */
 int store_load(const struct store *s, uint32_t generation, struct rows *out);
 /* Newest first: start with *at = 0; false at the end. */
 bool store_history(const struct store *s, uint32_t *at, struct store_about *out);

@@ -133,8 +133,23 @@ static void on_sync(void *arg)
 {
 	struct trail *t = arg;
 
-	if (t->fd >= 0 && fsync(t->fd) < 0)
+	loop_defer_cancel(&t->sync); /* one of the two has come */
+	loop_timer_del(t->loop, &t->sync_soon);
+	if (t->fd < 0)
+		return;
+	if (fsync(t->fd) < 0)
 		log_error("conf.audit.unwritten", LOG_STR("why", "the disk does not take it"));
+	else if (t->synced)
+		t->synced(t->arg);
+}
+
+/* Without memory for a timer: now. */
+static void plan_sync(struct trail *t, enum trail_when when)
+{
+	bool is_planned = when == TRAIL_SOON && (loop_timer_is_set(&t->sync_soon) || loop_timer_set(t->loop, &t->sync_soon, TRAIL_SOON_MS) == 0);
+
+	if (!is_planned)
+		loop_defer_call(t->loop, &t->sync);
 }
 
 int trail_open(struct trail *t, struct loop *l, int dir_fd)
@@ -144,6 +159,7 @@ int trail_open(struct trail *t, struct loop *l, int dir_fd)
 
 	*t = (struct trail){ .loop = l, .dir_fd = dir_fd, .fd = -1, .last = NO_LINE };
 	loop_defer_init(&t->sync, on_sync, t);
+	loop_timer_init(&t->sync_soon, on_sync, t);
 	init_file_buf(&text);
 	if (read_file(t, 1, &text) == 0)
 		take_end(t, buf_bytes(&text), &whole);
@@ -163,13 +179,12 @@ int trail_open(struct trail *t, struct loop *l, int dir_fd)
 	char bytes[24];
 	int n = snprintf(bytes, sizeof bytes, "%zu", torn);
 	const struct trail_pair pair = { "bytes", bytes_make(bytes, (size_t)n) };
-	return ftruncate(t->fd, (off_t)whole) < 0 ? ERR_IO : trail_put(t, "audit.torn", &pair, 1);
+	return ftruncate(t->fd, (off_t)whole) < 0 ? ERR_IO : trail_put(t, TRAIL_NOW, "audit.torn", &pair, 1);
 }
 
 void trail_close(struct trail *t)
 {
 	if (t->fd >= 0) {
-		loop_defer_cancel(&t->sync);
 		on_sync(t);
 		(void)close(t->fd); /* synced */
 	}
@@ -198,7 +213,7 @@ static int rotate(struct trail *t)
 	return 0;
 }
 
-int trail_put(struct trail *t, const char *event, const struct trail_pair *pairs, size_t n)
+int trail_put(struct trail *t, enum trail_when when, const char *event, const struct trail_pair *pairs, size_t n)
 {
 	char at[TEXT_TIME_BYTES];
 	struct buf line;
@@ -220,7 +235,7 @@ int trail_put(struct trail *t, const char *event, const struct trail_pair *pairs
 		hash(bytes_make(buf_bytes(&line).p, whole.n), t->last);
 		t->n++;
 		t->bytes += buf_len(&line);
-		loop_defer_call(t->loop, &t->sync);
+		plan_sync(t, when);
 	} else if (rc == ERR_IO && ftruncate(t->fd, (off_t)t->bytes) < 0) {
 		(void)close(t->fd); /* half a line stays: nothing may follow it until the next start cuts it off */
 		t->fd = -1;

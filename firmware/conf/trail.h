@@ -17,6 +17,7 @@ enum {
 	TRAIL_LINE_MAX = 16 << 10,
 	TRAIL_PAIRS_MAX = 12,
 	TRAIL_HASH_HEX = 64,
+	TRAIL_SOON_MS = 50,
 };
 
 struct trail {
@@ -26,7 +27,13 @@ struct trail {
 	char last[TRAIL_HASH_HEX + 1];
 	size_t bytes;   /* of the newest file */
 	struct loop_defer sync;
+	struct loop_timer sync_soon;
+	void (*synced)(void *arg); /* all lines so far are on the disk; NULL: nobody asks. The owner sets both */
+	void *arg;
 };
+
+/* When a line is to be on the disk. Soon: within TRAIL_SOON_MS, so that nobody waits for it, and several are synced once. */
+enum trail_when { TRAIL_NOW, TRAIL_SOON };
 
 struct trail_pair {
 	const char *key;
@@ -49,8 +56,8 @@ struct trail_verdict {
  * writes nothing and logs that. dir_fd: somebody else's. */
 int trail_open(struct trail *t, struct loop *l, int dir_fd);
 void trail_close(struct trail *t);
-/* On disk at the end of this turn of the loop. ERR_IO, ERR_LIMIT: the chain is as before. */
-int trail_put(struct trail *t, const char *event, const struct trail_pair *pairs, size_t n);
+/* Now: on disk at the end of this turn of the loop. ERR_IO, ERR_LIMIT: the chain is as before. */
+int trail_put(struct trail *t, enum trail_when when, const char *event, const struct trail_pair *pairs, size_t n);
 /* Reads all files. ERR_CHECKSUM: out->why; ERR_IO. */
 int trail_verify(const struct trail *t, struct trail_verdict *out);
 /* The last `most` lines, oldest first. */

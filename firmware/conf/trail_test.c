@@ -57,7 +57,7 @@ static void put(struct ground *g, const char *what)
 {
 	const struct trail_pair pairs[] = { { "by", BYTES("anna") }, { "what", bytes_of(what) } };
 
-	assert_int_equal(trail_put(&g->trail, "audit.command", pairs, 2), 0);
+	assert_int_equal(trail_put(&g->trail, TRAIL_NOW, "audit.command", pairs, 2), 0);
 }
 
 static void reopen(struct ground *g)

@@ -2,6 +2,7 @@
  * generations on a real disk. */
 #include "base/err.h"
 #include "conf_text.h"
+#include "run/version.h"
 #include "txn.h"
 
 #include <fcntl.h>
@@ -9,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -407,6 +409,73 @@ static void generations_stay_and_old_ones_go(void **state)
 	rows_fini(&r);
 }
 
+static void put_generation(const struct world *w, const char *text)
+{
+	char path[160];
+
+	snprintf(path, sizeof path, "%s/gen-00000002.conf", w->folder);
+	FILE *f = fopen(path, "w");
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+}
+
+static const char *generation_text(const struct world *w, unsigned generation, char *out, size_t n)
+{
+	char path[160];
+
+	snprintf(path, sizeof path, "%s/gen-%08u.conf", w->folder, generation);
+	FILE *f = fopen(path, "r");
+	assert_non_null(f);
+	out[fread(out, 1, n - 1, f)] = 0;
+	assert_int_equal(fclose(f), 0);
+	return out;
+}
+
+/* An upgrade that went back: what the newer version had set is not lost, and nothing else is. */
+static void settings_of_another_version_are_kept(void **state)
+{
+	static const char moon[] = "set moon phase \"two\nlines\" # kept\n", mode[] = "set federation mode sideways\n";
+	struct world *w = *state;
+	char text[4096];
+
+	commit(w, "set im resume 5\n", 0);
+	commit(w, "set im resume 6\n", 0);
+	snprintf(text, sizeof text, "# generation 2\n# version 99.1.0\n# by root\nset im resume 6\n%sset system name keep\n%s", moon, mode);
+	put_generation(w, text);
+	restart(w);
+	assert_int_equal(w->store.generation, 2);
+	assert_string_equal(running(w, "im resume"), "6");
+	assert_string_equal(running(w, "system name"), "keep");
+	assert_string_equal(running(w, "federation mode"), "-");
+	commit(w, "set im resume 7\nset system name keep\n", 0);
+	assert_non_null(strstr(generation_text(w, 3, text, sizeof text), moon));
+	assert_non_null(strstr(text, mode));
+	restart(w); /* ours now, but for those: still no damage */
+	assert_int_equal(w->store.generation, 3);
+	assert_string_equal(running(w, "im resume"), "7");
+	commit(w, "set im resume 8\nset federation mode open\n", 0);
+	assert_non_null(strstr(generation_text(w, 4, text, sizeof text), moon));
+	assert_null(strstr(text, mode)); /* set anew: the old one is out of date */
+}
+
+/* Of our own version the same line is damage, and so it is in a text without a head. */
+static void a_line_unknown_to_its_own_version_is_damage(void **state)
+{
+	static const char *const heads[] = { "# generation 2\n# version " GATEHOUSE_VERSION "\n", "" };
+	struct world *w = *state;
+	char text[256];
+
+	commit(w, "set im resume 5\n", 0);
+	commit(w, "set im resume 6\n", 0);
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(text, sizeof text, "%sset im resume 6\nset moon phase full\n", heads[i]);
+		put_generation(w, text);
+		restart(w);
+		assert_string_equal(running(w, "im resume"), "5");
+	}
+}
+
 static void a_damaged_generation_falls_back(void **state)
 {
 	struct world *w = *state;
@@ -461,6 +530,8 @@ int main(void)
 		T(goes_back_after_a_restart_too),
 		T(reverts_when_told),
 		T(generations_stay_and_old_ones_go),
+		T(settings_of_another_version_are_kept),
+		T(a_line_unknown_to_its_own_version_is_damage),
 		T(a_damaged_generation_falls_back),
 		T(offers_come_again_after_a_commit),
 	};

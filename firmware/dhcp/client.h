@@ -32,10 +32,11 @@ struct client {
 	bool is_silence_told;
 };
 
+enum { CLIENT_PACKET_MAX = DHCP_ASK_MAX };
 struct client_out {
 	size_t n; /* 0: nothing is sent */
 	bool is_broadcast; /* else to next_hop */
-	uint8_t packet[DHCP_ASK_MAX];
+	uint8_t packet[CLIENT_PACKET_MAX];
 	bool is_news; /* the lease has come, changed, been renewed, or gone */
 	const char *why; /* why there is none: static text */
 };

@@ -165,7 +165,7 @@ static int do_request(struct keys *k, struct wire *w, struct buf *out)
 		return ERR_PROTOCOL;
 	for (unsigned i = 0; i < n; i++)
 		names[i] = wire_str(w);
-	if (wire_failed(w) || bytes_eq_str(name, ACME_ACCOUNT_KEY))
+	if (wire_failed(w) || key_is_reserved(name))
 		return wire_failed(w) ? ERR_PROTOCOL : ERR_DENIED;
 	int rc = key_of(k, name, kind, &pkey);
 	buf_init(&der, ANSWER_MAX_BYTES / 2);

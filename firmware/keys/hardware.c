@@ -1,46 +1,26 @@
 /* Marks of the machine below: read once, before the fence. */
 #include "keys.h"
 
-#include <fcntl.h>
+#include "run/machine.h"
+
 #include <ifaddrs.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <openssl/sha.h>
 
-static size_t read_start(const char *path, char *out, size_t room)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : read(fd, out, room - 1);
-
-	if (fd >= 0)
-		(void)close(fd); /* read only */
-	n = n < 0 ? 0 : n;
-	out[n] = 0;
-	return (size_t)n;
-}
-
-/* A board without a number of its own says 00000000-... or FFFFFFFF-... (SMBIOS 3.6, 7.2.1). */
-static bool is_number(const char *text)
-{
-	return strspn(text, "0-\n") < strlen(text) && strspn(text, "fF-\n") < strlen(text);
-}
-
-/* The appliance's root file system is the same everywhere, and its /etc/machine-id new at each start: there the board's number
- * counts. machine-id(5) asks not to show the id itself. */
 static void read_machine(struct hardware *h, bool is_appliance)
 {
-	const char *path = is_appliance ? "/sys/class/dmi/id/product_uuid" : "/etc/machine-id";
+	static const char mark[] = "gatehouse ";
 	uint8_t hash[SHA256_DIGEST_LENGTH];
-	char text[64] = "gatehouse ";
-	size_t n = strlen(text), got = read_start(path, text + n, sizeof text - n);
+	char text[sizeof mark + MACHINE_NUMBER_BYTES];
 
-	if (got < 32 || !is_number(text + n))
-		return; /* none, or not set up yet */
-	SHA256((const uint8_t *)text, n + strcspn(text + n, "\n"), hash);
+	memcpy(text, mark, sizeof mark);
+	if (machine_number(is_appliance, text + sizeof mark - 1) == 0)
+		return;
+	SHA256((const uint8_t *)text, strlen(text), hash);
 	memcpy(h->machine, hash, MACHINE_BYTES);
 	h->has_machine = true;
 }

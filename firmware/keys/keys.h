@@ -144,6 +144,8 @@ int on_backup_ask(void *program, struct chan *from, const struct frame *f);
 void session_end(struct session *s);
 
 /* ---- sign.c ---- */
+/* Keys that serve one purpose inside gh-keys, and sign nothing that anybody else puts before them. */
+bool key_is_reserved(struct bytes name);
 struct sign_request {
 	struct bytes key, digest, data;
 	uint8_t padding, salt_len;
@@ -161,6 +163,11 @@ int on_key_derive(void *program, struct chan *from, const struct frame *f);
 /* `acme external-account key`, in base64url (RFC 8555 7.3.4); empty: none. Leaves none when it cannot be read: ERR_SYNTAX. */
 int acme_secret_set(struct acme_secret *s, struct bytes text);
 int on_acme_ask(void *program, struct chan *from, const struct frame *f);
+
+/* ---- link.c: the private authority of links (run/linkkeys.h) ---- */
+/* Appends the answer to a LINK_ASK. ERR_PROTOCOL: malformed; ERR_NOT_FOUND: not our authority; ERR_SYNTAX: request or node. */
+int link_answer(struct vault *v, struct bytes question, struct buf *out);
+int on_link_ask(void *program, struct chan *from, const struct frame *f);
 
 /* ---- make.c: operator commands ---- */
 /* kind: "rsa-2048" ... ; NULL when unknown or OpenSSL fails. */

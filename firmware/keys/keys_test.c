@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "run/linkkeys.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -345,7 +346,7 @@ static void pins_are_those_of_the_certificate(void **state)
 static void account_key_signs_nothing_for_doors(void **state)
 {
 	struct world *w = world_new();
-	const struct sign_request r = { .key = BYTES("acme-account"), .digest = BYTES("SHA256"), .data = BYTES("01234567890123456789012345678901") };
+	struct sign_request r = { .key = BYTES("acme-account"), .digest = BYTES("SHA256"), .data = BYTES("01234567890123456789012345678901") };
 	struct buf out;
 
 	(void)state;
@@ -353,7 +354,12 @@ static void account_key_signs_nothing_for_doors(void **state)
 	buf_init(&out, 1024);
 	assert_int_equal(sign(&w->vault, &r, &out), ERR_NOT_FOUND);
 	assert_int_equal(buf_len(&out), 0);
+	r.key = BYTES("link-authority");
+	assert_int_equal(vault_put(&w->vault, r.key, key_generate(BYTES("ecdsa-p256"))), 0);
+	assert_int_equal(sign(&w->vault, &r, &out), ERR_NOT_FOUND);
+	assert_int_equal(buf_len(&out), 0);
 	buf_fini(&out);
+	assert_int_equal(vault_del(&w->vault, r.key), 0);
 	assert_int_equal(vault_del(&w->vault, BYTES("acme-account")), 0);
 	world_free(w);
 }
@@ -402,9 +408,112 @@ static void requests_for_an_authority_name_hosts_alone(void **state)
 	buf_fini(&der);
 }
 
+/* ---- the authority of links ---- */
+
+/* The answer's one field; its memory lives until the next question. */
+static int ask_link(struct world *w, const struct buf *question, struct bytes *got)
+{
+	static struct buf answer;
+
+	buf_fini(&answer);
+	buf_init(&answer, 65536);
+	int rc = link_answer(&w->vault, buf_bytes(question), &answer);
+	struct wire r = wire_of(buf_bytes(&answer));
+	*got = wire_bytes(&r);
+	if (rc)
+		assert_int_equal(buf_len(&answer), 0);
+	return rc;
+}
+
+static void put_sign(struct buf *b, struct bytes authority, struct bytes request, uint8_t role, const char *node)
+{
+	buf_clear(b);
+	wire_put_u8(b, LINK_SIGN);
+	wire_put_bytes(b, authority);
+	wire_put_bytes(b, request);
+	wire_put_u8(b, role);
+	wire_put_str(b, bytes_of(node));
+}
+
+static X509 *read_certificate(struct bytes pem)
+{
+	BIO *bio = BIO_new_mem_buf(pem.p, (int)pem.n);
+	X509 *x = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+
+	BIO_free(bio);
+	assert_non_null(x);
+	return x;
+}
+
+static struct bytes copy(struct bytes b)
+{
+	uint8_t *p = test_malloc(b.n);
+
+	memcpy(p, b.p, b.n);
+	return bytes_make(p, b.n);
+}
+
+static void links_get_roles_and_nothing_else(void **state)
+{
+	struct world *w = world_new();
+	struct bytes got, authority, request;
+	struct buf q;
+
+	(void)state;
+	buf_init(&q, 65536);
+	wire_put_u8(&q, LINK_AUTHORITY);
+	wire_put_bytes(&q, BYTES_NONE);
+	assert_int_equal(ask_link(w, &q, &got), 0);
+	authority = copy(got);
+	buf_clear(&q);
+	wire_put_u8(&q, LINK_AUTHORITY);
+	wire_put_bytes(&q, authority);
+	assert_int_equal(ask_link(w, &q, &got), 0);
+	assert_true(bytes_eq(got, authority)); /* it stays what it is */
+	buf_clear(&q);
+	wire_put_u8(&q, LINK_REQUEST);
+	assert_int_equal(ask_link(w, &q, &got), 0);
+	request = copy(got);
+
+	put_sign(&q, authority, request, LINK_ROLE_IS_EDGE, "one");
+	assert_int_equal(ask_link(w, &q, &got), 0);
+	X509 *x = read_certificate(got), *ca = read_certificate(authority);
+	assert_int_equal(X509_verify(x, X509_get0_pubkey(ca)), 1);
+	assert_int_equal(X509_check_ca(x), 0);
+	assert_int_equal(EVP_PKEY_eq(X509_get0_pubkey(x), vault_get(&w->vault, BYTES("link"))), 1);
+	assert_int_equal(X509_check_host(x, "one.edge.link.invalid", 0, 0, NULL), 1);
+	assert_int_equal(X509_check_host(x, "edge.link.invalid", 0, 0, NULL), 1);
+	assert_int_equal(X509_check_host(x, "core.link.invalid", 0, 0, NULL), 0);
+	X509_free(x);
+	X509_free(ca);
+
+	static const char *const bad[] = { "", "a.b", "ONE", "-a", "one,DNS:core.link.invalid", "one\n", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" };
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		put_sign(&q, authority, request, LINK_ROLE_IS_EDGE, bad[i]);
+		assert_int_equal(ask_link(w, &q, &got), ERR_SYNTAX);
+	}
+	put_sign(&q, authority, request, LINK_ROLE_COUNT, "one");
+	assert_int_equal(ask_link(w, &q, &got), ERR_PROTOCOL);
+	((uint8_t *)(uintptr_t)request.p)[request.n - 1] ^= 1; /* who asks has not the key */
+	put_sign(&q, authority, request, LINK_ROLE_IS_EDGE, "one");
+	assert_int_equal(ask_link(w, &q, &got), ERR_SYNTAX);
+	assert_int_equal(vault_del(&w->vault, BYTES("link-authority")), 0);
+	put_sign(&q, authority, request, LINK_ROLE_IS_EDGE, "one");
+	assert_int_equal(ask_link(w, &q, &got), ERR_NOT_FOUND);
+	buf_clear(&q);
+	wire_put_u8(&q, LINK_OP_COUNT);
+	assert_int_equal(ask_link(w, &q, &got), ERR_PROTOCOL);
+	assert_int_equal(vault_del(&w->vault, BYTES("link")), 0);
+	test_free((void *)(uintptr_t)authority.p);
+	test_free((void *)(uintptr_t)request.p);
+	buf_fini(&q);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(links_get_roles_and_nothing_else),
 		cmocka_unit_test(names_are_file_names_and_nothing_more),
 		cmocka_unit_test(keys_survive_a_restart_and_are_private),
 		cmocka_unit_test(keys_are_sealed_on_the_disk),

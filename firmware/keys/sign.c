@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "run/acme.h"
+#include "run/linkkeys.h"
 
 #include <stdio.h>
 
@@ -59,11 +60,22 @@ static int sign_message(EVP_PKEY *pkey, struct bytes data, struct buf *out)
 	return rc;
 }
 
+bool key_is_reserved(struct bytes name)
+{
+	return bytes_eq_str(name, ACME_ACCOUNT_KEY) || bytes_eq_str(name, LINK_AUTHORITY_KEY);
+}
+
+/* A door that is taken over cannot stand at the end of a link. */
+static bool is_of_another(struct bytes name, enum prog door)
+{
+	return bytes_eq_str(name, LINK_KEY) && door != PROG_LINK;
+}
+
 int sign(const struct vault *v, const struct sign_request *r, struct buf *out)
 {
 	EVP_PKEY *pkey = vault_get(v, r->key);
 
-	if (!pkey || bytes_eq_str(r->key, ACME_ACCOUNT_KEY)) /* that one is not for doors */
+	if (!pkey || key_is_reserved(r->key)) /* those are not for doors */
 		return ERR_NOT_FOUND;
 	if (r->data.n == 0 || r->data.n > DATA_MAX_BYTES)
 		return ERR_SYNTAX;
@@ -86,7 +98,7 @@ int on_key_sign(void *program, struct chan *from, const struct frame *f)
 	if (wire_end(&w))
 		return ERR_PROTOCOL;
 	buf_init(&sig, SIGNATURE_MAX_BYTES);
-	int rc = sign(&k->vault, &r, &sig);
+	int rc = is_of_another(r.key, chan_prog(from)) ? ERR_NOT_FOUND : sign(&k->vault, &r, &sig);
 	if (rc) {
 		k->failed_n++;
 		log_warn("keys.sign.failed", LOG_BYTES("key", r.key), LOG_STR("door", prog_name(chan_prog(from))), LOG_STR("reason", err_name(rc)));

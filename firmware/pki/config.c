@@ -106,6 +106,9 @@ void pki_config(struct pki *p, const struct settings *s)
 	read_reach(s, &reach);
 	p->trust = make_trust(s);
 	fetcher_set(p->fetcher, p->trust, &reach);
+	discovery_stop(&p->discovery, "the settings have changed: ask again");
+	p->discovery.trust = p->trust;
+	p->discovery.reach = reach;
 	apply_revocation(p, s);
 	p->settings = s;
 	tls_store_free(old);

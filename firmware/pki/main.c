@@ -31,6 +31,7 @@ static int prepare(struct proc *proc, void **program)
 		return ERR_NOMEM;
 	}
 	p->lists = (struct lists){ .loop = p->loop, .bus = proc_bus(proc), .fetcher = p->fetcher, .cache = &p->cache };
+	p->discovery = (struct discovery){ .loop = p->loop, .own = p->dns, .fetcher = p->fetcher };
 	p->staples = (struct staples){ .loop = p->loop, .bus = proc_bus(proc), .fetcher = p->fetcher, .cache = &p->cache };
 	lists_init(&p->lists);
 	staples_init(&p->staples);
@@ -105,6 +106,7 @@ static void stop(void *program, uint32_t grace_ms)
 	struct pki *p = program;
 
 	(void)grace_ms;
+	discovery_stop(&p->discovery, "gh-pki is stopping");
 	acme_fini(&p->acme);
 	door_fini(&p->door);
 	lists_fini(&p->lists);
@@ -142,6 +144,11 @@ static void revocation_fetch(void *program, struct proc_ask *ask, const struct b
 	proc_done(ask, 0, "asked for; show revocation and show stapling say what came");
 }
 
+static void discovery_check(void *program, struct proc_ask *ask, const struct bytes *args, size_t n)
+{
+	discovery_command(&((struct pki *)program)->discovery, ask, args, n);
+}
+
 static void flush_dns(void *program, struct proc_ask *ask, const struct bytes *args, size_t n)
 {
 	dns_flush_command(((struct pki *)program)->dns, ask, args, n);
@@ -154,6 +161,7 @@ static const struct proc_command commands[] = {
 	{ "show revocation", show_revocation },
 	{ "show stapling", show_stapling },
 	{ "revocation fetch", revocation_fetch },
+	{ "discovery check", discovery_check },
 	{ "dns flush", flush_dns },
 };
 

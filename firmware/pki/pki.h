@@ -3,6 +3,7 @@
 #define PKI_PKI_H
 
 #include "acme.h"
+#include "discovery.h"
 #include "door.h"
 #include "fetch.h"
 #include "lists.h"
@@ -24,6 +25,7 @@ struct pki {
 	struct tls_store *trust; /* of requests that begin now; NULL before the first settings */
 	struct door door;
 	struct acme acme;
+	struct discovery discovery;
 	struct stats acme_stats;
 	STACK_OF(X509) *pool;    /* intermediates of our own chains: authorities that lists may be of */
 };

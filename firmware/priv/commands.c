@@ -24,21 +24,36 @@ static void put_servers(struct proc_ask *ask, const char *key, const struct net_
 	proc_record_str(ask, key, text);
 }
 
-/* Of an interface that gets its address by DHCP. */
-static void put_lease(struct priv *p, struct proc_ask *ask, const struct wanted_interface *w)
+static const struct lease_words {
+	uint8_t af;
+	const char *state, *server, *left, *dns, *ntp;
+} lease_words[] = {
+	[LEASE_4] = { AF_INET, "dhcp", "dhcp_server", "dhcp_left_s", "dhcp_dns", "dhcp_ntp" },
+	[LEASE_6] = { AF_INET6, "dhcp6", "dhcp6_server", "dhcp6_left_s", "dhcp6_dns", "dhcp6_ntp" },
+};
+_Static_assert(sizeof lease_words / sizeof lease_words[0] == LEASE_FAMILY_COUNT, "one row a family");
+
+/* Of an interface that gets an address by DHCP. */
+static void put_lease(struct priv *p, struct proc_ask *ask, const struct lease *l, const struct lease_words *words)
 {
-	const struct lease *l = &p->leases[wanted_place(w)];
 	uint64_t now = loop_now(p->loop);
 	char server[NET_ADDRESS_TEXT] = "";
 	bool has = l->got.address.family != 0;
 
-	proc_record_str(ask, "dhcp", l->why[0] ? l->why : has ? "leased" : "asking");
+	proc_record_str(ask, words->state, l->why[0] ? l->why : has ? "leased" : "asking");
 	if (l->server.family)
 		(void)net_address_text(&l->server, server);
-	proc_record_str(ask, "dhcp_server", has ? server : "");
-	proc_record_int(ask, "dhcp_left_s", has && l->end_ms > now ? (int64_t)((l->end_ms - now) / 1000) : 0);
-	put_servers(ask, "dhcp_dns", l->dns, has ? l->n_dns : 0);
-	put_servers(ask, "dhcp_ntp", l->ntp, has ? l->n_ntp : 0);
+	proc_record_str(ask, words->server, has ? server : "");
+	proc_record_int(ask, words->left, has && l->end_ms > now ? (int64_t)((l->end_ms - now) / 1000) : 0);
+	put_servers(ask, words->dns, l->dns, has ? l->n_dns : 0);
+	put_servers(ask, words->ntp, l->ntp, has ? l->n_ntp : 0);
+}
+
+static void put_leases(struct priv *p, struct proc_ask *ask, const struct wanted_interface *w)
+{
+	for (unsigned f = 0; f < LEASE_FAMILY_COUNT; f++)
+		if (wanted_asks(w, lease_words[f].af))
+			put_lease(p, ask, &p->leases[f][wanted_place(w)], &lease_words[f]);
 }
 
 static const char *link_state(const struct have_link *l)
@@ -46,17 +61,35 @@ static const char *link_state(const struct have_link *l)
 	return !l->is_up ? "down" : l->has_carrier ? "up" : "no carrier";
 }
 
-/* Of a bond: "ens1 up, ens2 no carrier". They are no lines of their own: nobody else may have them. */
-static void put_members(struct priv *p, struct proc_ask *ask, const struct wanted_interface *w)
+/* Of a bond: "ens1 up, active; ens2 no carrier". They are no lines of their own: nobody else may have them. */
+static void put_members(struct priv *p, struct proc_ask *ask, const struct wanted_interface *w, const struct have_link *bond)
 {
-	char text[NET_MEMBERS_MAX * (NET_DEVICE_MAX + 16)] = "";
+	char text[NET_MEMBERS_MAX * (NET_DEVICE_MAX + BOND_TEXT + 4)] = "", one[BOND_TEXT];
 	size_t n = 0;
 
 	for (unsigned m = 0; m < w->n_members; m++) {
 		const struct have_link *l = plan_card(&p->have, w->members[m]);
-		n += (size_t)snprintf(text + n, sizeof text - n, "%s%s %s", n ? ", " : "", w->members[m], l ? link_state(l) : "missing");
+		n += (size_t)snprintf(text + n, sizeof text - n, "%s%s %s", n ? "; " : "", w->members[m], bond_member_text(bond, l, one));
 	}
 	proc_record_str(ask, "members", text);
+}
+
+/* With LACP: who is at the other end, and how many members are in the aggregate that carries. */
+static void put_lacp(struct proc_ask *ask, const struct have_link *bond)
+{
+	const struct have_bond *b = &bond->bond;
+	const uint8_t *m = b->partner_mac;
+	char text[24] = "none";
+
+	proc_record_str(ask, "mode", bond->is_lacp ? "802.3ad" : "active-backup");
+	if (!bond->is_lacp)
+		return;
+	if (bond_has_partner(bond))
+		snprintf(text, sizeof text, "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
+	proc_record_str(ask, "lacp_partner", text);
+	proc_record_int(ask, "lacp_partner_key", b->partner_key);
+	proc_record_int(ask, "lacp_aggregator", b->aggregator);
+	proc_record_int(ask, "lacp_ports", b->ports);
 }
 
 static const char *const planes[] = { "any", "dmz", "core", "management" }; /* as in the setting's row */
@@ -73,8 +106,10 @@ static void put_link(struct priv *p, struct proc_ask *ask, const struct wanted_i
 	if (w)
 		proc_record_str(ask, "plane", planes[w->plane]);
 	proc_record_str(ask, "link", link_state(l));
-	if (w && w->kind == WANTED_BOND)
-		put_members(p, ask, w);
+	if (w && w->kind == WANTED_BOND) {
+		put_members(p, ask, w, l);
+		put_lacp(ask, l);
+	}
 	snprintf(mac, sizeof mac, "%02x:%02x:%02x:%02x:%02x:%02x", l->mac[0], l->mac[1], l->mac[2], l->mac[3], l->mac[4], l->mac[5]);
 	proc_record_str(ask, "mac", mac);
 	(void)kernel_about(p->kernel, l, &about); /* it has just gone: zeros */
@@ -83,8 +118,8 @@ static void put_link(struct priv *p, struct proc_ask *ask, const struct wanted_i
 	proc_record_str(ask, "speed", speed);
 	proc_record_int(ask, "mtu", l->mtu);
 	put_addresses(ask, &p->have, l->index);
-	if (w && w->ipv4 == WANTED_AUTO)
-		put_lease(p, ask, w);
+	if (w)
+		put_leases(p, ask, w);
 	proc_record_int(ask, "rx_packets", (int64_t)about.rx_packets);
 	proc_record_int(ask, "tx_packets", (int64_t)about.tx_packets);
 	proc_record_int(ask, "rx_errors", (int64_t)about.rx_errors);

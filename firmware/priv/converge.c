@@ -75,8 +75,9 @@ static void set_knobs(struct priv *p)
 {
 	for (size_t i = 0; i < p->wanted.n; i++) {
 		const struct have_link *l = plan_device(&p->wanted.v[i], &p->have);
-		bool is_on = p->wanted.v[i].ipv6 == WANTED_AUTO;
-		if (!l || knobs_accept(&p->knobs, l->name, is_on) == 0 || !is_on)
+		enum wanted_mode mode = p->wanted.v[i].ipv6;
+		bool is_on = mode == WANTED_AUTO || mode == WANTED_DHCP6; /* what DHCPv6 does not tell, they do: prefixes and routers */
+		if (!l || knobs_accept(&p->knobs, l->name, is_on, mode == WANTED_AUTO) == 0 || !is_on)
 			continue;
 		if (l->index > p->last_device) { /* made by us meanwhile: there is a knob for it at the next start */
 			log_info("net.again", LOG_STR("device", l->name));
@@ -86,6 +87,18 @@ static void set_knobs(struct priv *p)
 		snprintf(p->refused, sizeof p->refused, "%s cannot be told to take routers' advertisements", l->name);
 		log_warn("net.refused", LOG_STR("step", l->name), LOG_STR("why", p->refused));
 	}
+}
+
+static void on_leg(void *arg, const char *key, const char *why)
+{
+	(void)arg;
+	alarm_set(ALARM_BOND_MEMBER, key, why != NULL, why);
+}
+
+void priv_look_at_legs(struct priv *p)
+{
+	if (legs_look(&p->legs, &p->wanted, &p->have, loop_now(p->loop), on_leg, NULL))
+		(void)loop_timer_set(p->loop, &p->look, LEGS_LOOK_MS); /* it was set before */
 }
 
 void priv_converge(struct priv *p)
@@ -112,6 +125,7 @@ void priv_converge(struct priv *p)
 		rc = do_steps(p);
 	}
 	tell_missing(p);
+	priv_look_at_legs(p);
 	lease_follow(p);
 	alarm_set(ALARM_NETWORK_NOT_SET, "", p->refused[0] != 0, p->refused);
 	if (p->refused[0])

@@ -1,5 +1,7 @@
 #include "kernel.h"
 
+#include "bond.h"
+
 #include "base/err.h"
 
 #include <errno.h>
@@ -162,6 +164,31 @@ static int read_links(struct kernel *k, struct have *out)
 	return 0;
 }
 
+static int on_link(struct nl_msg *m, void *arg)
+{
+	bond_take(nlmsg_hdr(m), arg);
+	return NL_OK;
+}
+
+/* What libnl's links leave out: asked once more, and only where there is a bond. */
+static int read_bonds(struct kernel *k, struct have *out)
+{
+	bool has_bond = false;
+
+	for (size_t i = 0; i < out->n_links; i++)
+		has_bond |= out->links[i].kind == WANTED_BOND;
+	if (!has_bond)
+		return 0;
+	struct nl_cb *cb = nl_cb_alloc(NL_CB_DEFAULT);
+	if (!cb)
+		return ERR_NOMEM;
+	nl_cb_set(cb, NL_CB_VALID, NL_CB_CUSTOM, on_link, out);
+	int rc = nl_rtgen_request(k->ask, RTM_GETLINK, AF_UNSPEC, NLM_F_DUMP);
+	rc = rc < 0 ? rc : nl_recvmsgs(k->ask, cb);
+	nl_cb_put(cb);
+	return rc < 0 ? ERR_SYS : 0;
+}
+
 static int read_addresses(struct kernel *k, struct have *out)
 {
 	struct nl_cache *c;
@@ -177,7 +204,9 @@ static int read_addresses(struct kernel *k, struct have *out)
 		}
 		out->addresses[out->n_addresses++] = (struct have_address){ .index = rtnl_addr_get_ifindex(a),
 			.address = address_of(rtnl_addr_get_local(a), rtnl_addr_get_family(a)),
-			.is_permanent = rtnl_addr_get_flags(a) & IFA_F_PERMANENT };
+			.is_permanent = rtnl_addr_get_flags(a) & IFA_F_PERMANENT,
+			.is_tentative = rtnl_addr_get_flags(a) & IFA_F_TENTATIVE,
+			.is_duplicate = rtnl_addr_get_flags(a) & IFA_F_DADFAILED };
 	}
 	nl_cache_free(c);
 	return rc;
@@ -240,6 +269,8 @@ int kernel_read(struct kernel *k, struct have *out)
 {
 	memset(out, 0, sizeof *out);
 	int rc = read_links(k, out);
+	if (!rc)
+		rc = read_bonds(k, out);
 	if (!rc)
 		rc = read_addresses(k, out);
 	if (!rc)

@@ -23,6 +23,7 @@ static int prepare(struct proc *proc, void **program)
 	}
 	p->proc = proc;
 	knobs_open(&p->knobs);
+	duid_read(&p->duid);
 	*program = p;
 	return 0;
 }
@@ -33,6 +34,16 @@ static void on_again(void *arg)
 
 	if (p->is_applied)
 		priv_converge(p);
+}
+
+static void on_look(void *arg)
+{
+	struct priv *p = arg;
+
+	if (p->is_applied && kernel_read(p->kernel, &p->have) == 0)
+		priv_look_at_legs(p);
+	else if (p->is_applied)
+		(void)loop_timer_set(p->loop, &p->look, LEGS_LOOK_MS); /* it has just fired */
 }
 
 /* Our own changes come back here, too: the look after them finds nothing to do. */
@@ -55,7 +66,9 @@ static int init(void *program)
 		log_error("net.firewall.failed", LOG_STR("why", "the packet filter cannot be shut"));
 	loop_timer_init(&p->again, on_again, p);
 	loop_timer_init(&p->lease_end, on_again, p);
-	int rc = loop_timer_set(p->loop, &p->lease_end, SETTLE_MS); /* now, so that it needs no memory later */
+	loop_timer_init(&p->look, on_look, p);
+	int rc = loop_timer_set(p->loop, &p->look, LEGS_LOOK_MS); /* as the next */
+	rc = rc ? rc : loop_timer_set(p->loop, &p->lease_end, SETTLE_MS); /* now, so that it needs no memory later */
 	if (rc)
 		return rc;
 	rc = loop_timer_set(p->loop, &p->again, SETTLE_MS);

@@ -7,6 +7,18 @@
 
 #include <net/if.h>
 
+/* bond.h fills these. */
+struct have_bond {
+	int active;                    /* index of the member that carries, without LACP; 0: none */
+	uint16_t aggregator, ports, partner_key;
+	uint8_t partner_mac[6];        /* of the switch; 0: nobody speaks LACP there */
+};
+struct have_member {
+	uint32_t failures;
+	uint16_t aggregator;
+	uint8_t state;                 /* of our port (IEEE 802.1AX 6.4.2.3) */
+};
+
 struct have_link {
 	int index;
 	char name[IF_NAMESIZE];
@@ -18,6 +30,8 @@ struct have_link {
 	bool is_lacp, is_unfinished; /* of a bond; its mode is not known */
 	bool is_up, has_carrier;
 	unsigned mtu, group;
+	struct have_bond bond;
+	struct have_member member;
 	uint32_t carrier_changes; /* so that one that came and went in between shows */
 };
 
@@ -25,6 +39,8 @@ struct have_address {
 	int index;
 	struct net_address address;
 	bool is_permanent; /* else from an advertisement, and it ends by itself */
+	bool is_tentative; /* nobody has been asked yet whether it is somebody else's, or nobody could be (RFC 4862 5.4) */
+	bool is_duplicate; /* somebody else has it */
 };
 
 struct have_route {

@@ -2,10 +2,12 @@
 #ifndef PRIV_H
 #define PRIV_H
 
+#include "duid.h"
 #include "filter.h"
 #include "kernel.h"
 #include "knobs.h"
 #include "lease.h"
+#include "legs.h"
 #include "run/proc.h"
 
 struct priv {
@@ -17,8 +19,11 @@ struct priv {
 	struct loop_watch events;
 	struct loop_timer again; /* something has changed, or was refused: look again */
 	struct loop_timer lease_end;
+	struct loop_timer look; /* at members of bonds: the kernel does not tell of LACP */
+	struct legs legs;
 	struct wanted wanted, effective; /* of the settings; with the leases */
-	struct lease leases[NET_INTERFACES_MAX];
+	struct lease leases[LEASE_FAMILY_COUNT][NET_INTERFACES_MAX];
+	struct duid duid; /* n 0: not known yet */
 	struct have have;
 	struct plan plan;
 	bool is_applied;
@@ -28,6 +33,8 @@ struct priv {
 
 /* Until the kernel is as wanted, or refuses. */
 void priv_converge(struct priv *p);
+/* Alarms about members of bonds, by what was read last. */
+void priv_look_at_legs(struct priv *p);
 
 extern const struct proc_command priv_commands[];
 extern const size_t priv_n_commands;

@@ -1,4 +1,5 @@
 /* What is wanted of the network, and the steps to it. Every plan is tried to its end on a small model of the kernel. */
+#include "duid.h"
 #include "plan.h"
 
 #include "base/err.h"
@@ -415,6 +416,54 @@ static void static_routes(void **state)
 	assert_int_equal(with.v[1].n_addresses, 0);
 }
 
+/* RFC 8415: one address without a subnet; SLAAC's are not wanted, the way out is the routers' to tell. */
+static void leases_of_ipv6(void **state)
+{
+	static struct have h;
+	struct wanted w;
+
+	(void)state;
+	fresh(&h);
+	want("interface a ipv6 = dhcp\ninterface a ipv6-address = 2001:db8:1::1/64\n"
+	     "interface b ipv6 = static\ninterface b ipv6-address = 2001:db8:2::1/64\n", &w);
+	assert_true(wanted_asks(&w.v[0], AF_INET6) && !wanted_asks(&w.v[0], AF_INET) && !wanted_asks(&w.v[1], AF_INET6));
+	h.addresses[h.n_addresses++] = (struct have_address){ .index = 3, .address = address("2001:db8:9::5/64", AF_INET6, true) };
+	h.routes[h.n_routes++] = (struct have_route){ .index = 3, .table = RT_TABLE_MAIN, .protocol = RTPROT_RA,
+		.to = { .family = AF_INET6 }, .gateway = address("fe80::1", AF_INET6, false) };
+	struct wanted with = w;
+	const struct wanted_lease lease = { address("2001:db8:3::7", AF_INET6, false), { 0 } };
+	assert_null(wanted_take_lease(&with, 0, &lease));
+	converge_wanted(&with, &h, 1);
+	assert_true(has(&h, 3, "2001:db8:3::7/128") && has(&h, 3, "2001:db8:1::1/64") && has(&h, 3, "fe80::2/64"));
+	assert_false(has(&h, 3, "2001:db8:9::5/64"));
+	assert_int_equal(h.n_routes, 1); /* the advertised one stays */
+	converge_wanted(&w, &h, 1); /* it has ended */
+	assert_false(has(&h, 3, "2001:db8:3::7/128"));
+	const struct wanted_lease near = { address("2001:db8:2::7", AF_INET6, false), { 0 } };
+	assert_non_null(wanted_take_lease(&w, 0, &near)); /* b's subnet (G-NET-04) */
+}
+
+static void is_the_same_client_always(void **state)
+{
+	static struct have h;
+	struct duid a, b, c, card;
+
+	(void)state;
+	duid_of_number("00112233-4455-6677-8899-aabbccddeeff", &a);
+	duid_of_number("00112233-4455-6677-8899-aabbccddeeff", &b);
+	duid_of_number("00112233-4455-6677-8899-aabbccddee00", &c);
+	assert_true(a.n == 18 && a.bytes[1] == 4 && a.bytes[8] >> 4 == 8 && a.bytes[10] >> 6 == 2); /* RFC 6355, RFC 9562 */
+	assert_memory_equal(a.bytes, b.bytes, sizeof a.bytes);
+	assert_memory_not_equal(a.bytes, c.bytes, sizeof a.bytes);
+	fresh(&h);
+	duid_of_card(&h, &card);
+	assert_int_equal(card.n, 10);
+	assert_memory_equal(card.bytes, "\0\3\0\1\2\0\0\0\0\x0a", 10); /* ens1 is the first */
+	h.n_links = 2;
+	duid_of_card(&h, &card);
+	assert_int_equal(card.n, 0);
+}
+
 static void knows_subnets(void **state)
 {
 	char text[NET_ADDRESS_TEXT];
@@ -437,6 +486,7 @@ int main(void)
 		cmocka_unit_test(refuses_what_is_no_network), cmocka_unit_test(reads_interfaces), cmocka_unit_test(converges),
 		cmocka_unit_test(removes_what_is_foreign),    cmocka_unit_test(finds_devices),   cmocka_unit_test(knows_subnets),
 		cmocka_unit_test(bonds_and_vlans),    cmocka_unit_test(a_vlan_waits_for_its_device), cmocka_unit_test(static_routes),
+		cmocka_unit_test(leases_of_ipv6),     cmocka_unit_test(is_the_same_client_always),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

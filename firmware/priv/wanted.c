@@ -208,7 +208,7 @@ static void drop_unused(struct wanted_interface *i)
 
 	for (size_t k = 0; k < i->n_addresses; k++) {
 		enum wanted_mode mode = i->addresses[k].family == AF_INET ? i->ipv4 : i->ipv6;
-		if (mode == WANTED_STATIC || (mode == WANTED_AUTO && i->addresses[k].family == AF_INET6))
+		if (mode == WANTED_STATIC || (mode != WANTED_OFF && i->addresses[k].family == AF_INET6))
 			i->addresses[n++] = i->addresses[k];
 	}
 	i->n_addresses = n;
@@ -243,8 +243,14 @@ const char *wanted_take_lease(struct wanted *w, size_t at, const struct wanted_l
 	if (to->n_addresses == NET_ADDRESSES_MAX)
 		return "the interface has as many addresses as it may have";
 	to->addresses[to->n_addresses++] = lease->address;
-	to->gateway4 = lease->gateway;
+	if (lease->address.family == AF_INET)
+		to->gateway4 = lease->gateway; /* of IPv6 routers tell (RFC 8415 4.1) */
 	return NULL;
+}
+
+bool wanted_asks(const struct wanted_interface *i, uint8_t family)
+{
+	return family == AF_INET ? i->ipv4 == WANTED_AUTO : i->ipv6 == WANTED_DHCP6;
 }
 
 static bool is_device_taken(const struct wanted_interface *i, const char *device)

@@ -5,7 +5,8 @@
 #include "net.h"
 #include "run/settings.h"
 
-enum wanted_mode { WANTED_OFF, WANTED_STATIC, WANTED_AUTO }; /* auto: DHCP, SLAAC */
+/* As in the settings' rows. auto: of IPv4 DHCP, of IPv6 SLAAC */
+enum wanted_mode { WANTED_OFF, WANTED_STATIC, WANTED_AUTO, WANTED_DHCP6 };
 
 struct wanted_route {
 	struct net_address to, gateway;
@@ -43,6 +44,8 @@ struct wanted {
 struct wanted_lease {
 	struct net_address address, gateway; /* family 0: none */
 };
+/* Does the interface ask for a lease of that family? */
+bool wanted_asks(const struct wanted_interface *i, uint8_t family);
 /* Adds it to an interface that waits for one, unless it is no address of ours to take: it is in another interface's subnet
  * (G-NET-04), in which case the text says so, and *w is as before. NULL: added. */
 const char *wanted_take_lease(struct wanted *w, size_t i, const struct wanted_lease *lease);

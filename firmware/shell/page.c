@@ -22,8 +22,8 @@ void page_init(struct page *p, bool is_paged)
 	p->is_paged = is_paged && isatty(STDIN_FILENO);
 }
 
-/* One key, without waiting for the end of a line. */
-static int read_key(void)
+/* One key, without waiting for the end of a line. The terminal is ready for it before it is asked for. */
+static int ask(const char *question)
 {
 	struct termios old, raw;
 	char key = 'q';
@@ -33,22 +33,24 @@ static int read_key(void)
 	raw = old;
 	raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
 	(void)tcsetattr(STDIN_FILENO, TCSANOW, &raw); /* then the key needs Enter, no more */
+	fputs(question, stdout);
+	fflush(stdout);
 	if (read(STDIN_FILENO, &key, 1) != 1)
 		key = 'q';
 	(void)tcsetattr(STDIN_FILENO, TCSANOW, &old); /* as it was */
 	return key;
 }
 
-static void wait_for_person(struct page *p)
+/* Asked when another line is there for a full screen, not behind the last one. False: no more of it. */
+static bool wait_for_person(struct page *p)
 {
-	if (!p->is_paged || ++p->n_lines < p->rows - 1)
-		return;
-	fputs("-- more: space, or q --", stdout);
-	fflush(stdout);
-	int key = read_key();
+	if (!p->is_paged || p->n_lines < p->rows - 1)
+		return !p->is_over;
+	int key = ask("-- more: space, or q --");
 	fputs("\r\033[K", stdout);
 	p->is_over = key == 'q' || key == 3;
 	p->n_lines = key == '\n' ? p->rows - 2 : 0;
+	return !p->is_over;
 }
 
 static size_t letter_bytes(struct bytes v)
@@ -95,11 +97,11 @@ static void put(const struct page *p, struct bytes line)
 
 void page_line(struct page *p, struct bytes line)
 {
-	if (p->is_over)
+	if (!wait_for_person(p))
 		return;
 	put(p, line);
 	putchar('\n');
-	wait_for_person(p);
+	p->n_lines++;
 }
 
 void page_text(struct page *p, struct bytes text)
@@ -107,7 +109,8 @@ void page_text(struct page *p, struct bytes text)
 	while (text.n > 0 && !p->is_over) {
 		size_t n = bytes_find(text, '\n');
 		if (n == text.n) {
-			put(p, bytes_make(text.p, n));
+			if (wait_for_person(p))
+				put(p, bytes_make(text.p, n));
 			return;
 		}
 		page_line(p, bytes_make(text.p, n));

@@ -42,7 +42,7 @@ static int mark(const struct super *s)
 
 static int wipe_in(int folder, unsigned depth);
 
-/* Another file system is mounted there: the boot partition below gh-update's folder is none of the settings. */
+/* Another file system is mounted there: it is none of the program's. */
 static bool is_elsewhere(int folder, int inner)
 {
 	struct stat a, b;
@@ -79,10 +79,17 @@ static int wipe_in(int folder, unsigned depth)
 	return rc ? rc : sync_folder(folder);
 }
 
+/* gh-update's folder says which versions are in the slots, which one failed here, and the security floor: facts about the machine, no
+ * settings. A reset that forgot the floor would be the way to put an older, unsafe version in. */
+static bool is_of_machine(const struct service *row)
+{
+	return row->prog == PROG_UPDATE;
+}
+
 static int wipe_program(int state, const struct service *row)
 {
-	int folder = row->folder[0] ? openat(state, row->folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
-	int rc = folder < 0 ? 0 : wipe_in(folder, DEPTH_MAX); /* no folder: nothing was ever kept */
+	int folder = row->folder[0] && !is_of_machine(row) ? openat(state, row->folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+	int rc = folder < 0 ? 0 : wipe_in(folder, DEPTH_MAX); /* no folder: nothing was ever kept, or it stays */
 
 	if (folder >= 0)
 		(void)close(folder); /* synced */

@@ -171,7 +171,10 @@ uint8_t super_first_instances(const struct super *s, enum prog p)
 {
 	if (p == PROG_PRIV || p == PROG_TIME)
 		return s->is_appliance;
-	return p == PROG_SUPER ? 0 : service_of(p)->instances_min;
+	const struct service *row = service_of(p);
+
+	/* Which role this box has is a setting: gh-conf tells. Until then nothing runs that only some roles have. */
+	return p == PROG_SUPER || row->roles != ROLE_BOTH ? 0 : row->instances_min;
 }
 
 static void init_children(struct super *s)

@@ -757,11 +757,54 @@ static void gh_conf_hears_of_all(void **state)
 	world_close(&w);
 }
 
+/* ---- reset ---- */
+
+static void put(struct world *w, const char *name)
+{
+	char path[256];
+
+	(void)snprintf(path, sizeof path, "%s/%s", w->state, name);
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	close(fd);
+}
+
+static bool has(struct world *w, const char *name)
+{
+	char path[256];
+
+	(void)snprintf(path, sizeof path, "%s/%s", w->state, name);
+	return access(path, F_OK) == 0;
+}
+
+/* Settings, keys and data go; the slots' table, which has the security floor of upgrades, stays. */
+static void a_reset_keeps_the_floor(void **state)
+{
+	static const char *const gone[] = { "conf/accounts", "keys/storage.key", "store/data.db" };
+	struct world w;
+
+	(void)state;
+	world_open(&w, 0);
+	for (unsigned i = 0; i < 3; i++)
+		put(&w, gone[i]);
+	put(&w, "update/slots");
+	assert_int_equal(end_finish_reset(&w.s), 0); /* nobody asked */
+	assert_true(has(&w, gone[0]));
+	put(&w, "reset");
+	assert_int_equal(end_finish_reset(&w.s), 0);
+	for (unsigned i = 0; i < 3; i++)
+		assert_false(has(&w, gone[i]));
+	assert_true(has(&w, "update/slots"));
+	assert_false(has(&w, "reset"));
+	world_close(&w);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(restarts_slower_each_time),
 		cmocka_unit_test(the_delay_is_reset_by_a_good_run),
+		cmocka_unit_test(a_reset_keeps_the_floor),
 		cmocka_unit_test(who_never_gets_ready),
 		cmocka_unit_test(stops_in_order),
 		cmocka_unit_test(more_and_fewer_instances),

@@ -1,7 +1,7 @@
 time_PURE := firmware/time/wanted.c firmware/time/text.c firmware/time/report.c firmware/time/when.c
 PROGS += gh-time
 gh-time_SRCS := firmware/time/main.c firmware/time/commands.c firmware/time/watch.c firmware/time/sources.c firmware/time/keeper.c \
-	firmware/time/daemon.c firmware/time/confine.c $(time_PURE)
+	firmware/time/daemon.c $(time_PURE)
 gh-time_LIBS := net run proto base
 gh-time_LD := $(NET_LD) -lresolv -lseccomp $(proto_LD)
 

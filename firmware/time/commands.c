@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "net/dns_command.h"
+#include "run/clock.h"
 
 #include <stdio.h>
 
@@ -43,6 +44,8 @@ static void answer_time(struct timed *t, struct proc_ask *ask)
 	proc_record_str(ask, "state", state_of(t));
 	if (t->wanted.n_servers > 0 && !(t->is_running && report_is_synchronised(&t->report)))
 		snprintf(said, sizeof said, "%s", t->why[0] ? t->why : t->is_running ? report_trouble(&t->report) : "chronyd does not answer");
+	if (clock_trouble(loop_wall_ms(t->loop) / 1000)) /* before all else: it explains the rest */
+		snprintf(said, sizeof said, "the clock is wrong: it says a time %s", clock_trouble(loop_wall_ms(t->loop) / 1000));
 	proc_record_str(ask, "trouble", said);
 	proc_record_str(ask, "source", has_source ? k->reference : "");
 	proc_record_int(ask, "stratum", has_source ? k->stratum : 0);

@@ -8,63 +8,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/rtc.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { PAIR_FD = 3, TICK_MS = 1000, PAIR_BYTES = 1 << 20 };
-
 struct keeper {
 	struct daemon daemon;
 	int host_name; /* the kernel's; -1: it cannot be set here */
-	uint8_t in[KEEPER_FRAME_MAX];
+	uint8_t in[FOREIGN_FRAME_MAX];
 };
-
-/* ---- to gh-time ---- */
-
-/* gh-time that takes nothing is gone, or so far behind that it is started again. */
-static void send_frame(struct buf *b)
-{
-	struct bytes v = buf_bytes(b);
-
-	if (buf_failed(b) || send(PAIR_FD, v.p, v.n, MSG_NOSIGNAL) != (ssize_t)v.n)
-		_exit(1);
-	buf_fini(b);
-}
-
-static void begin(struct buf *b, enum keeper_op op)
-{
-	buf_init(b, KEEPER_FRAME_MAX);
-	wire_put_u8(b, (uint8_t)op);
-}
-
-static void tell_done(enum keeper_op op, int rc, const char *why)
-{
-	struct buf b;
-
-	begin(&b, KEEPER_DONE);
-	wire_put_u8(&b, (uint8_t)op);
-	wire_put_u32(&b, (uint32_t)rc);
-	wire_put_str(&b, bytes_of(why));
-	send_frame(&b);
-}
-
-static void tell_line(void *arg, struct bytes line)
-{
-	struct buf b;
-
-	(void)arg;
-	begin(&b, KEEPER_LINE);
-	wire_put_bytes(&b, line);
-	send_frame(&b);
-}
 
 /* ---- the clock ---- */
 
@@ -108,7 +63,7 @@ static void set_clock(struct wire *w)
 	bool is_set = clock_settime(CLOCK_REALTIME, &to) == 0;
 	if (is_set)
 		set_rtc(to.tv_sec);
-	tell_done(KEEPER_SET, is_set ? 0 : ERR_SYS, is_set ? "" : strerror(errno));
+	foreign_tell_done(KEEPER_SET, is_set ? 0 : ERR_SYS, is_set ? "" : strerror(errno));
 }
 
 /* Who is root may write it; no capability is kept for it. */
@@ -119,7 +74,7 @@ static void set_name(struct keeper *k, struct wire *w)
 	if (wire_end(w) || !setting_is_host_name(name))
 		_exit(1);
 	bool is_set = pwrite(k->host_name, name.p, name.n, 0) == (ssize_t)name.n;
-	tell_done(KEEPER_NAME, is_set ? 0 : ERR_SYS, is_set ? "" : strerror(errno));
+	foreign_tell_done(KEEPER_NAME, is_set ? 0 : ERR_SYS, is_set ? "" : strerror(errno));
 }
 
 /* ---- verbs ---- */
@@ -140,7 +95,7 @@ static void run(struct keeper *k, struct wire *w)
 	secret_wipe(&wanted, sizeof wanted);
 	if (rc == 0)
 		rc = daemon_restart(&k->daemon, &why);
-	tell_done(KEEPER_RUN, rc, why);
+	foreign_tell_done(KEEPER_RUN, rc, why);
 }
 
 static void change_hosts(struct keeper *k, struct wire *w)
@@ -150,7 +105,7 @@ static void change_hosts(struct keeper *k, struct wire *w)
 
 	if (hosts_get(w, &hosts) || wire_end(w))
 		_exit(1);
-	tell_done(KEEPER_HOSTS, daemon_write_hosts(&k->daemon, &hosts, &why), why);
+	foreign_tell_done(KEEPER_HOSTS, daemon_write_hosts(&k->daemon, &hosts, &why), why);
 }
 
 static void report(struct keeper *k)
@@ -161,11 +116,11 @@ static void report(struct keeper *k)
 
 	bool is_good = daemon_ask(&k->daemon, (const char *[]){ "-n", "tracking" }, tracking, &n_tracking) == 0 &&
 		       daemon_ask(&k->daemon, (const char *[]){ "-N", "sources" }, sources, &n_sources) == 0;
-	begin(&b, KEEPER_REPORT);
+	foreign_begin(&b, KEEPER_REPORT);
 	wire_put_u8(&b, is_good);
 	wire_put_bytes(&b, bytes_make(tracking, is_good ? n_tracking : 0));
 	wire_put_bytes(&b, bytes_make(sources, is_good ? n_sources : 0));
-	send_frame(&b);
+	foreign_send(&b);
 }
 
 static void on_frame(struct keeper *k, struct bytes frame)
@@ -178,7 +133,7 @@ static void on_frame(struct keeper *k, struct bytes frame)
 	else if (op == KEEPER_HOSTS)
 		change_hosts(k, &w);
 	else if (op == KEEPER_STOP)
-		daemon_stop(&k->daemon);
+		foreign_stop(&k->daemon.foreign);
 	else if (op == KEEPER_ASK)
 		report(k);
 	else if (op == KEEPER_NAME)
@@ -192,87 +147,31 @@ static void on_frame(struct keeper *k, struct bytes frame)
 
 /* ---- life ---- */
 
-static void end(struct keeper *k)
-{
-	daemon_stop(&k->daemon);
-	_exit(0);
-}
-
-static void turn(struct keeper *k)
-{
-	struct pollfd p[2] = { { .fd = PAIR_FD, .events = POLLIN }, { .fd = k->daemon.lines, .events = POLLIN } };
-	int status;
-
-	(void)poll(p, 2, TICK_MS); /* interrupted: the next turn */
-	if (p[1].revents)
-		daemon_read_lines(&k->daemon, tell_line, NULL);
-	if (daemon_look(&k->daemon, &status)) {
-		struct buf b;
-		begin(&b, KEEPER_ENDED);
-		wire_put_u32(&b, (uint32_t)status);
-		send_frame(&b);
-	}
-	if (!p[0].revents)
-		return;
-	ssize_t n = recv(PAIR_FD, k->in, sizeof k->in, MSG_DONTWAIT | MSG_TRUNC);
-	if (n == 0 || (size_t)n > sizeof k->in || (n < 0 && errno != EAGAIN && errno != EINTR))
-		end(k); /* gh-time has gone */
-	if (n > 0)
-		on_frame(k, bytes_make(k->in, (size_t)n));
-}
-
-static _Noreturn void work(const char *folder)
+static void work(const char *folder)
 {
 	struct keeper *k = calloc(1, sizeof *k);
 	const char *why = "";
 	struct buf b;
+	size_t n;
 
 	if (!k)
 		_exit(1);
 	k->host_name = open("/proc/sys/kernel/hostname", O_WRONLY | O_CLOEXEC); /* before Landlock */
 	if (daemon_open(&k->daemon, folder, &why)) {
-		tell_done(KEEPER_READY, ERR_SYS, why);
+		foreign_tell_done(KEEPER_READY, ERR_SYS, why);
 		_exit(1);
 	}
 	uint64_t raised_from_s = raise_clock(k->daemon.may_set);
-	begin(&b, KEEPER_READY);
+	foreign_begin(&b, KEEPER_READY);
 	wire_put_u8(&b, k->daemon.may_set);
 	wire_put_u64(&b, raised_from_s);
-	send_frame(&b);
+	foreign_send(&b);
 	for (;;)
-		turn(k);
-}
-
-/* Nothing of gh-time's but standard descriptors and the pair: its control channel above all. */
-static void keep_only(int fd)
-{
-	if (fd != PAIR_FD && dup2(fd, PAIR_FD) < 0)
-		_exit(1);
-	(void)fcntl(PAIR_FD, F_SETFD, FD_CLOEXEC); /* it is open */
-	if (close_range(PAIR_FD + 1, ~0U, 0) < 0)
-		_exit(1);
+		if ((n = foreign_turn(&k->daemon.foreign, k->in)) > 0)
+			on_frame(k, bytes_make(k->in, n));
 }
 
 int keeper_fork(const char *folder, int *fd)
 {
-	int pair[2], room = PAIR_BYTES;
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return ERR_SYS;
-	for (int i = 0; i < 2; i++)
-		(void)setsockopt(pair[i], SOL_SOCKET, SO_SNDBUF, &room, sizeof room); /* as far as it may */
-	pid_t pid = fork();
-	if (pid == 0) {
-		signal(SIGTERM, SIG_IGN); /* it ends with gh-time: at the end of the pair */
-		signal(SIGINT, SIG_IGN);
-		keep_only(pair[1]);
-		work(folder);
-	}
-	(void)close(pair[1]); /* the keeper's */
-	if (pid < 0) {
-		(void)close(pair[0]); /* nothing was said */
-		return ERR_SYS;
-	}
-	*fd = pair[0];
-	return fcntl(*fd, F_SETFL, O_NONBLOCK) < 0 ? ERR_SYS : 0;
+	return foreign_fork(work, folder, fd);
 }

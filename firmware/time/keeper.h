@@ -10,7 +10,7 @@
 
 #include "run/proc.h"
 
-/* Frames of the pair: one byte of these, then fields. */
+/* Frames of the pair, beside those of run/foreign.h; DONE is of RUN, HOSTS, SET and NAME. */
 enum keeper_op {
 	/* from gh-time */
 	KEEPER_RUN = 1, /* wanted, hosts, has_system u8, anchors bytes (PEM): write the files; start chronyd, or anew */
@@ -22,12 +22,9 @@ enum keeper_op {
 	/* to gh-time */
 	KEEPER_READY,  /* may_set u8, raised_from_s u64 (0: the clock was good): once, at its start */
 	KEEPER_REPORT, /* is_running u8, tracking bytes, sources bytes: what chronyc wrote */
-	KEEPER_LINE,   /* line bytes: chronyd said */
-	KEEPER_ENDED,  /* status u32: chronyd ended by itself and is started again later */
-	KEEPER_DONE,   /* op u8, rc u32 (as i32), why str: of RUN, HOSTS, SET and NAME */
 };
 
-enum { KEEPER_FRAME_MAX = 160 << 10, KEEPER_ANSWER_MAX = 32 << 10, KEEPER_ANCHORS_MAX = 96 << 10, KEEPER_LINE_MAX = 200 };
+enum { KEEPER_ANSWER_MAX = 32 << 10, KEEPER_ANCHORS_MAX = 96 << 10 };
 
 /* Forks it. folder: a path of gh-time's own folder. *fd: gh-time's end, not blocking. ERR_SYS. */
 int keeper_fork(const char *folder, int *fd);

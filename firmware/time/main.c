@@ -2,35 +2,18 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "run/foreign.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 enum { TICK_MS = 10 * 1000, FIRST_MS = 1000 };
-
-/* The path of our own folder, for the keeper: chronyd is told names, not descriptors. */
-static int folder_path(const struct proc *p, char *out, size_t room)
-{
-	char link[32];
-	int fd = proc_open_folder(p);
-
-	if (fd < 0)
-		return ERR_NOT_FOUND;
-	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-	ssize_t n = readlink(link, out, room - 1);
-	(void)close(fd); /* read only */
-	if (n <= 0 || (size_t)n >= room - 1)
-		return ERR_SYS;
-	out[n] = 0;
-	return 0;
-}
 
 static int prepare(struct proc *proc, void **program)
 {
 	struct timed *t = calloc(1, sizeof *t);
 	char path[4096];
-	int rc = t ? folder_path(proc, path, sizeof path) : ERR_NOMEM;
+	int rc = t ? foreign_folder(proc, path, sizeof path) : ERR_NOMEM;
 
 	if (!rc)
 		rc = keeper_fork(path, &t->fd);
@@ -127,8 +110,8 @@ static void apply(void *program, const struct settings *s)
 	struct buf before, after;
 
 	log_set_level((enum log_level)settings_enum(s, SET_LOG_LEVEL));
-	buf_init(&before, KEEPER_FRAME_MAX);
-	buf_init(&after, KEEPER_FRAME_MAX);
+	buf_init(&before, FOREIGN_FRAME_MAX);
+	buf_init(&after, FOREIGN_FRAME_MAX);
 	t->settings = s;
 	wanted_put(&t->wanted, &before);
 	if (wanted_read(s, &t->wanted, &error)) /* check has passed */

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "net/dns_settings.h"
+#include "run/foreign.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,7 +87,7 @@ static void tell_keeper(struct timed *t)
 	struct buf frame;
 
 	collect(t, &hosts);
-	buf_init(&frame, KEEPER_FRAME_MAX);
+	buf_init(&frame, FOREIGN_FRAME_MAX);
 	/* chronyd asks for a name that had no address less and less often: it is started anew instead. */
 	bool is_run = !t->is_sent || (!t->had_addresses && hosts.n > 0);
 	if (t->wanted.n_servers == 0) {

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "run/alarm.h"
+#include "run/foreign.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -174,11 +175,11 @@ static int on_frame(struct timed *t, struct bytes frame)
 		return on_ready(t, &w);
 	case KEEPER_REPORT:
 		return on_report(t, &w);
-	case KEEPER_LINE:
+	case FOREIGN_LINE:
 		return on_line(t, &w);
-	case KEEPER_ENDED:
+	case FOREIGN_ENDED:
 		return on_ended(t, &w);
-	case KEEPER_DONE:
+	case FOREIGN_DONE:
 		return on_done(t, &w);
 	}
 	return ERR_PROTOCOL;
@@ -197,7 +198,7 @@ static void keeper_gone(struct timed *t)
 
 static void on_readable(void *arg, unsigned events)
 {
-	static uint8_t in[KEEPER_FRAME_MAX];
+	static uint8_t in[FOREIGN_FRAME_MAX];
 	struct timed *t = arg;
 	ssize_t n = recv(t->fd, in, sizeof in, MSG_DONTWAIT | MSG_TRUNC);
 

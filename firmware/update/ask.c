@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "slot_image.h"
 #include "run/upgrade.h"
 
 #include <stdio.h>
@@ -68,6 +69,8 @@ static int stop(struct update *u, struct wire *w, struct buf *out)
 	return wire_end(w) ? ERR_PROTOCOL : 0;
 }
 
+static const char no_slots[] = "this machine does not run from the image, so that there are no slots: its programs are upgraded as they were installed";
+
 static int (*const ops[UPGRADE_OP_COUNT])(struct update *u, struct wire *w, struct buf *out) = {
 	[UPGRADE_BEGIN] = begin, [UPGRADE_FEED] = feed, [UPGRADE_VERIFY] = verify, [UPGRADE_STOP] = stop,
 };
@@ -82,9 +85,9 @@ int on_update_ask(void *program, struct chan *from, const struct frame *f)
 	if (wire_failed(&w) || op >= UPGRADE_OP_COUNT)
 		return ERR_PROTOCOL;
 	buf_init(&out, 64);
-	int rc = ops[op](u, &w, &out);
+	int rc = u->has_slots ? ops[op](u, &w, &out) : ERR_UNSUPPORTED;
 	if (rc != ERR_PROTOCOL) {
-		const char *why = rc && u->is_installing && u->install.why[0] ? u->install.why : rc ? err_text(rc) : "";
+		const char *why = !u->has_slots ? no_slots : rc && u->is_installing && u->install.why[0] ? u->install.why : rc ? err_text(rc) : "";
 		struct buf *b = chan_begin(from, MSG_UPDATE_ANSWER, f->id);
 		wire_put_u32(b, (uint32_t)rc);
 		wire_put_str(b, bytes_of(why));
@@ -129,6 +132,10 @@ void cmd_upgrade_status(void *program, struct proc_ask *ask, const struct bytes 
 
 	(void)args;
 	(void)n;
+	if (!u->has_slots) {
+		proc_done(ask, 0, no_slots);
+		return;
+	}
 	for (unsigned i = 0; i < SLOTS; i++)
 		put_slot(u, ask, i);
 	image_version_text(&u->table.failed, version);
@@ -148,6 +155,18 @@ static void store(struct update *u, struct proc_ask *ask, const struct slot_tabl
 	proc_done(ask, rc, rc ? "the slot table cannot be written" : text);
 }
 
+/* A failure costs nothing now: what is there starts, and the next start tries again. */
+static void renew_boot_files(struct update *u)
+{
+	unsigned changed = 0;
+	int rc = proc_is_appliance(u->proc) ? slot_image_renew(&u->image, &changed) : 0;
+
+	if (rc)
+		log_error("update.boot_files.failed", LOG_STR("why", err_text(rc)));
+	else if (changed)
+		log_info("update.boot_files", LOG_INT("renewed", changed));
+}
+
 void cmd_upgrade_confirm(void *program, struct proc_ask *ask, const struct bytes *args, size_t n)
 {
 	struct update *u = program;
@@ -155,20 +174,25 @@ void cmd_upgrade_confirm(void *program, struct proc_ask *ask, const struct bytes
 
 	(void)args;
 	(void)n;
+	if (!u->has_slots) {
+		proc_done(ask, ERR_UNSUPPORTED, no_slots);
+		return;
+	}
 	slots_confirm(&u->table);
 	store(u, ask, &before, "update.confirmed", "");
+	renew_boot_files(u);
 }
 
 void cmd_upgrade_rollback(void *program, struct proc_ask *ask, const struct bytes *args, size_t n)
 {
 	struct update *u = program;
 	struct slot_table before = u->table;
-	int rc = u->is_installing ? ERR_AGAIN : slots_rollback(&u->table);
+	int rc = !u->has_slots ? ERR_UNSUPPORTED : u->is_installing ? ERR_AGAIN : slots_rollback(&u->table);
 
 	(void)args;
 	(void)n;
 	if (rc)
-		proc_done(ask, rc, rc == ERR_AGAIN ? "an upgrade is being installed" : rc == ERR_DENIED ? "the other slot is below the security floor"
+		proc_done(ask, rc, rc == ERR_UNSUPPORTED ? no_slots : rc == ERR_AGAIN ? "an upgrade is being installed" : rc == ERR_DENIED ? "the other slot is below the security floor"
 		                                                                                 : "the other slot has nothing that was ever good");
 	else
 		store(u, ask, &before, "update.rolled_back", "the other slot boots next: reboot");

@@ -7,18 +7,26 @@
 #include <stdio.h>
 #include <unistd.h>
 
+/* NULL: ERR_IO. */
+static DIR *open_folder(int programs)
+{
+	int fd = openat(programs, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!d && fd >= 0)
+		(void)close(fd); /* read only */
+	return d;
+}
+
 /* fn says whether to go on. */
 static int each(int programs, bool (*fn)(void *arg, const char *name, const struct image_version *version, int left), void *arg)
 {
 	char text[ESP_VERSION];
-	int left, fd = openat(programs, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	DIR *d = open_folder(programs);
+	int left;
 
-	if (!d) {
-		if (fd >= 0)
-			(void)close(fd); /* read only */
+	if (!d)
 		return ERR_IO;
-	}
 	for (const struct dirent *e; (e = readdir(d));) {
 		struct image_version v;
 		if (esp_name_parse(e->d_name, text, &left) && image_version_parse(bytes_of(text), &v) == 0 && !fn(arg, e->d_name, &v, left))
@@ -79,6 +87,17 @@ int esp_left(int programs, const struct image_version *version)
 	return rc ? rc : !s.is_found ? ERR_NOT_FOUND : s.left < 0 ? 0 : s.left;
 }
 
+int esp_name_of(int programs, const struct image_version *version, char name[ESP_NAME])
+{
+	struct search s = { .version = version };
+	int rc = each(programs, look, &s);
+
+	if (rc || !s.is_found)
+		return rc ? rc : ERR_NOT_FOUND;
+	memcpy(name, s.name, sizeof s.name);
+	return 0;
+}
+
 bool esp_other(int programs, const struct image_version *but, struct image_version *out)
 {
 	struct search s = { .version = but, .is_other = true };
@@ -132,4 +151,68 @@ int esp_add(int programs, const char *from, const struct image_version *version,
 	esp_name_put(text, left, wanted);
 	int rc = sync_folder(programs);
 	return rc ? rc : rename_synced(programs, from, wanted);
+}
+
+/* ---- the security floor ---- */
+
+static const char floor_prefix[] = "gatehouse-floor-";
+
+static bool read_floor(const char *name, struct image_version *v)
+{
+	size_t n = sizeof floor_prefix - 1;
+
+	return strncmp(name, floor_prefix, n) == 0 && image_version_parse(bytes_of(name + n), v) == 0;
+}
+
+int esp_floor(int programs, struct image_version *out)
+{
+	struct image_version v, highest = { { 0 } };
+	DIR *d = open_folder(programs);
+
+	if (!d)
+		return ERR_IO;
+	for (const struct dirent *e; (e = readdir(d));)
+		if (read_floor(e->d_name, &v) && image_version_cmp(&v, &highest) > 0)
+			highest = v;
+	(void)closedir(d); /* read only */
+	*out = highest;
+	return 0;
+}
+
+static int add_floor(int programs, const struct image_version *floor)
+{
+	char text[IMAGE_VERSION_TEXT], name[ESP_NAME];
+
+	image_version_text(floor, text);
+	snprintf(name, sizeof name, "%s%s", floor_prefix, text);
+	int fd = openat(programs, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int rc = fd < 0 || fsync(fd) < 0 ? ERR_IO : sync_folder(programs);
+	if (fd >= 0)
+		(void)close(fd); /* synced */
+	return rc;
+}
+
+static int drop_floors_below(int programs, const struct image_version *floor)
+{
+	DIR *d = open_folder(programs);
+	struct image_version v;
+	int rc = d ? 0 : ERR_IO;
+
+	for (const struct dirent *e; !rc && (e = readdir(d));)
+		if (read_floor(e->d_name, &v) && image_version_cmp(&v, floor) < 0 && unlinkat(programs, e->d_name, 0) < 0)
+			rc = ERR_IO;
+	if (d)
+		(void)closedir(d); /* read only */
+	return rc ? rc : sync_folder(programs);
+}
+
+int esp_floor_raise(int programs, const struct image_version *floor)
+{
+	struct image_version now;
+	int rc = esp_floor(programs, &now);
+
+	if (rc || image_version_cmp(floor, &now) <= 0)
+		return rc;
+	rc = add_floor(programs, floor);
+	return rc ? rc : drop_floors_below(programs, floor);
 }

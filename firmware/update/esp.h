@@ -15,12 +15,18 @@ void esp_name_put(const char *version, unsigned left, char name[ESP_NAME]);
 /* esp.c. programs: the folder. Each change is on the medium when it returns. Negative ERR_*. */
 /* The tries left of a version; ERR_NOT_FOUND. More than one file of it (power was cut between two names): the most. */
 int esp_left(int programs, const struct image_version *version);
+/* The name of that version's program, the one with the most tries. ERR_NOT_FOUND. */
+int esp_name_of(int programs, const struct image_version *version, char name[ESP_NAME]);
 /* Another version's program that is there, if any: the highest. */
 bool esp_other(int programs, const struct image_version *but, struct image_version *out);
 /* Exactly one file of that version, with that counter. */
 int esp_set(int programs, const struct image_version *version, unsigned left);
 /* All programs of ours go but that version's. */
 int esp_keep_only(int programs, const struct image_version *version);
+/* The security floor of the box, as the name of an empty file: it outlives a data partition that is made new. 0.0.0: none is there. */
+int esp_floor(int programs, struct image_version *out);
+/* Never lowers it: the higher name is there before the lower one goes. */
+int esp_floor_raise(int programs, const struct image_version *floor);
 /* The file `from` of the folder, whole and synced, becomes the program of that version. */
 int esp_add(int programs, const char *from, const struct image_version *version, unsigned left);
 

@@ -100,9 +100,43 @@ static void test_counters(void **state)
 	assert_int_equal(rmdir(folder), 0);
 }
 
+/* Raised, never lowered; a cut between the new name and the old one's end counts as the higher. */
+static void test_floor(void **state)
+{
+	static const struct image_version none = { { 0 } };
+	char folder[] = "/tmp/esp-XXXXXX";
+	struct image_version v;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	int dir = open(folder, O_RDONLY | O_DIRECTORY);
+	assert_int_equal(esp_floor(dir, &v), 0);
+	assert_int_equal(image_version_cmp(&v, &none), 0);
+	assert_int_equal(esp_floor_raise(dir, &none), 0); /* no floor leaves no name */
+	assert_false(is_there(dir, "gatehouse-floor-0.0.0"));
+	assert_int_equal(esp_floor_raise(dir, &v11), 0);
+	assert_int_equal(esp_floor_raise(dir, &v10), 0);
+	assert_int_equal(esp_floor(dir, &v), 0);
+	assert_int_equal(image_version_cmp(&v, &v11), 0);
+	assert_false(is_there(dir, "gatehouse-floor-1.0.0"));
+	touch(dir, "gatehouse-floor-1.2.0"); /* the cut */
+	touch(dir, "gatehouse-floor-x");
+	assert_int_equal(esp_floor(dir, &v), 0);
+	assert_int_equal(image_version_cmp(&v, &v12), 0);
+	static const struct image_version v13 = { { 1, 3, 0 } };
+	assert_int_equal(esp_floor_raise(dir, &v13), 0);
+	assert_true(is_there(dir, "gatehouse-floor-1.3.0") && !is_there(dir, "gatehouse-floor-1.2.0") && !is_there(dir, "gatehouse-floor-1.1.0"));
+	assert_false(esp_other(dir, &v11, &v)); /* none of them is a program */
+	assert_int_equal(unlinkat(dir, "gatehouse-floor-1.3.0", 0), 0);
+	assert_int_equal(unlinkat(dir, "gatehouse-floor-x", 0), 0);
+	close(dir);
+	assert_int_equal(esp_floor(-1, &v), ERR_IO);
+	assert_int_equal(rmdir(folder), 0);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_names), cmocka_unit_test(test_counters) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_names), cmocka_unit_test(test_counters), cmocka_unit_test(test_floor) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -224,8 +224,10 @@ static int read_back(struct install *i)
 	for (unsigned n = 0; n < INSTALL_VERIFY_CHUNKS && image_place_of(&i->head, i->verified, &at); n++, i->verified++) {
 		if (i->disk->read(i->disk->arg, slots_spare(i->table), at.part, at.offset, data, at.n))
 			return wrong(i, ERR_IO, "the slot cannot be read back");
-		if (!is_chunk(i, i->verified, bytes_make(data, at.n)))
+		if (!is_chunk(i, i->verified, bytes_make(data, at.n))) {
+			i->at = at.file_offset;
 			return wrong(i, ERR_CHECKSUM, "the disk does not give back what was written");
+		}
 	}
 	return i->verified < image_chunks(&i->head);
 }

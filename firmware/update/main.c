@@ -6,6 +6,7 @@
 #include "run/version.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <openssl/crypto.h>
 
@@ -21,7 +22,8 @@ static int prepare(struct proc *p, void **program)
 	u->proc = p;
 	u->folder = folder;
 	platform_read(u->platform);
-	int rc = proc_is_appliance(p) ? slot_image_prepare(&u->image, folder) : 0;
+	u->has_slots = !proc_is_appliance(p) || slot_image_is_here();
+	int rc = proc_is_appliance(p) && u->has_slots ? slot_image_prepare(&u->image, folder) : 0;
 	if (rc) {
 		free(u);
 		return rc;
@@ -64,6 +66,11 @@ static int init(void *program)
 {
 	struct update *u = program;
 	char version[IMAGE_VERSION_TEXT];
+
+	if (!u->has_slots) {
+		log_info("update.no_slots", LOG_STR("why", "this machine does not run from the image"));
+		return 0;
+	}
 	int rc = proc_is_appliance(u->proc) ? open_image(u) : open_files(u);
 
 	if (rc)
@@ -84,7 +91,9 @@ static void stop(void *program, uint32_t grace_ms)
 
 	(void)grace_ms;
 	update_stop(u);
-	if (proc_is_appliance(u->proc))
+	if (!u->has_slots)
+		(void)close(u->folder); /* a folder */
+	else if (proc_is_appliance(u->proc))
 		slot_image_close(&u->image);
 	else
 		slot_files_close(&u->files);

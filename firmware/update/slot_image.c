@@ -12,8 +12,9 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
-static const char esp_name[] = "esp", program_new[] = "upgrade.new";
+static const char esp_name[] = "esp", program_new[] = "upgrade.new", boot_folder[] = "/usr/lib/gatehouse/boot";
 /* Partition numbers (docs/architecture/image.md) */
+enum { OS_RELEASE_LINE = 256 };
 enum { NUMBER_ROOT = 2, PER_SLOT = 2, DISK_BYTES = 64, UKI_MIB = 128, ROOT_MIB = 2048, HASH_MIB = 32 };
 
 /* ---- as root ---- */
@@ -66,59 +67,73 @@ static int open_spare(struct slot_image *s, const char *disk)
 }
 
 /* systemd mounts it below our own folder, as our own (data-gatehouse-update-esp.mount): then the fence needs no hole for it. */
-static int has_esp(int folder)
+static int prepare_esp(struct slot_image *s, int folder)
 {
 	struct statfs fs;
 	int esp = openat(folder, esp_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	bool is_there = esp >= 0 && fstatfs(esp, &fs) == 0 && fs.f_type == MSDOS_SUPER_MAGIC;
+	int rc = is_there ? boot_files_prepare(&s->boot, boot_folder, esp) : ERR_NOT_FOUND;
 
 	if (esp >= 0)
 		(void)close(esp); /* a folder */
-	return is_there ? 0 : ERR_NOT_FOUND;
+	return rc;
 }
 
-/* VERSION_ID=1.2.3 of os-release(5): the image's, whatever the programs' own. */
-static int read_version(struct image_version *v)
+/* What stands behind a key ("ID=") of os-release(5). "": it is not there. */
+static struct bytes os_release(const char *key, char line[static OS_RELEASE_LINE])
 {
-	static const char key[] = "VERSION_ID=";
-	char line[256];
 	FILE *f = fopen("/usr/lib/os-release", "re");
-	int rc = ERR_NOT_FOUND;
+	size_t n = strlen(key);
+	bool is_found = false;
 
-	while (f && rc && fgets(line, sizeof line, f)) {
-		if (strncmp(line, key, sizeof key - 1) != 0)
-			continue;
-		line[strcspn(line, "\n")] = 0;
-		rc = image_version_parse(bytes_of(line + sizeof key - 1), v);
-	}
+	while (f && !is_found && fgets(line, OS_RELEASE_LINE, f))
+		is_found = strncmp(line, key, n) == 0;
 	if (f)
 		(void)fclose(f); /* read only */
-	return rc;
+	return is_found ? bytes_make((const uint8_t *)line + n, strcspn(line + n, "\n")) : BYTES_NONE;
+}
+
+bool slot_image_is_here(void)
+{
+	char line[OS_RELEASE_LINE];
+
+	return bytes_eq_str(os_release("ID=", line), "gatehouse");
+}
+
+/* The image's, whatever the programs' own. */
+static int read_version(struct image_version *v)
+{
+	char line[OS_RELEASE_LINE];
+
+	return image_version_parse(os_release("VERSION_ID=", line), v);
 }
 
 int slot_image_prepare(struct slot_image *s, int folder)
 {
 	char disk[DISK_BYTES];
 
-	*s = (struct slot_image){ .programs = -1 };
+	*s = (struct slot_image){ .esp = -1, .programs = -1 };
 	slot_files_none(&s->files);
 	int rc = find_disk(disk, &s->booted);
 	rc = rc ? rc : read_version(&s->version);
 	rc = rc ? rc : open_spare(s, disk);
-	return rc ? rc : has_esp(folder);
+	return rc ? rc : prepare_esp(s, folder);
 }
 
 /* ---- what the boot loader takes ---- */
 
-static int open_program(struct slot_image *s, bool is_new)
+/* The table is stored for other reasons too, as when what runs is found good: a file that is being written stays as it is. */
+static int open_program(struct slot_image *s, const struct slot *other)
 {
 	int *fd = &s->files.slots[1u - s->booted][PART_UKI];
+	bool is_new = other->chunks_done == 0;
 
-	if (*fd >= 0 && !is_new)
+	if (*fd >= 0 && memcmp(s->program_id, other->id, sizeof s->program_id) == 0)
 		return 0;
 	if (*fd >= 0)
-		(void)close(*fd); /* it begins anew */
+		(void)close(*fd); /* another file begins */
 	*fd = openat(s->programs, program_new, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | (is_new ? O_TRUNC : 0), 0600);
+	memcpy(s->program_id, other->id, sizeof s->program_id);
 	return *fd < 0 ? ERR_IO : 0;
 }
 
@@ -152,10 +167,12 @@ static int boot(void *arg, const struct slot_table *t)
 	unsigned spare = 1u - s->booted;
 	const struct slot *other = &t->slots[spare];
 
+	if (esp_floor_raise(s->programs, &t->floor))
+		return ERR_IO;
 	if (other->state != SLOT_READY) { /* before its first byte is overwritten it must not boot */
 		int rc = esp_keep_only(s->programs, &s->version);
 		if (!rc && other->state == SLOT_WRITING)
-			rc = open_program(s, other->chunks_done == 0);
+			rc = open_program(s, other);
 		return rc ? rc : esp_set(s->programs, &s->version, tries_of(t, s->booted));
 	}
 	int rc = put_program(s, &other->version, tries_of(t, spare));
@@ -164,11 +181,12 @@ static int boot(void *arg, const struct slot_table *t)
 
 int slot_image_open(struct slot_image *s, int folder, struct slot_disk *disk)
 {
+	s->esp = openat(folder, esp_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	s->programs = openat(folder, "esp/EFI/Linux", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	s->files.room[PART_UKI] = (uint64_t)UKI_MIB << 20;
 	s->files.room[PART_ROOT] = (uint64_t)ROOT_MIB << 20;
 	s->files.room[PART_HASH] = (uint64_t)HASH_MIB << 20;
-	int rc = s->programs < 0 ? ERR_IO : slot_files_table(&s->files, folder, disk);
+	int rc = s->esp < 0 || s->programs < 0 ? ERR_IO : slot_files_table(&s->files, folder, disk);
 	disk->arg = s;
 	disk->boot = boot;
 	return rc;
@@ -205,6 +223,15 @@ static void reconcile_spare(const struct slot_image *s, struct slot_table *t)
 	other->tries = left > 0 ? (uint8_t)left : 0;
 }
 
+/* The table may be new; the boot partition's word stays (esp_floor). Unreadable: then the next boot call fails, and says so. */
+static void reconcile_floor(const struct slot_image *s, struct slot_table *t)
+{
+	struct image_version v;
+
+	if (esp_floor(s->programs, &v) == 0 && image_version_cmp(&v, &t->floor) > 0)
+		t->floor = v;
+}
+
 void slot_image_reconcile(const struct slot_image *s, bool has_table, struct slot_table *t)
 {
 	if (!has_table) {
@@ -213,13 +240,22 @@ void slot_image_reconcile(const struct slot_image *s, bool has_table, struct slo
 	}
 	reconcile_booted(s, t);
 	reconcile_spare(s, t);
+	reconcile_floor(s, t);
 	if (t->slots[t->preferred].state != SLOT_READY)
 		t->preferred = t->booted;
+}
+
+int slot_image_renew(struct slot_image *s, unsigned *changed)
+{
+	return boot_files_renew(&s->boot, s->esp, s->programs, &s->version, changed);
 }
 
 void slot_image_close(struct slot_image *s)
 {
 	slot_files_close(&s->files);
+	boot_files_close(&s->boot);
+	if (s->esp >= 0)
+		(void)close(s->esp); /* a folder */
 	if (s->programs >= 0)
 		(void)close(s->programs); /* a folder */
 }

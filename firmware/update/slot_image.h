@@ -6,12 +6,16 @@
 
 #include "update.h"
 
+/* Before the fence: is this the image at all? An appliance made by hand on another system has no slots. */
+bool slot_image_is_here(void);
 /* Before the fence. ERR_NOT_FOUND: this is not the image's disk, or the ESP is not mounted; ERR_SYS with errno. */
 int slot_image_prepare(struct slot_image *s, int folder);
 /* After it: the table file of the folder, and the calls. ERR_IO. */
 int slot_image_open(struct slot_image *s, int folder, struct slot_disk *disk);
 /* The table as the disk says it is: what runs, what tries are left. has_table: it was read; else there was none. */
 void slot_image_reconcile(const struct slot_image *s, bool has_table, struct slot_table *t);
+/* The version that runs has been found good: the boot loader and its entries become those of this version (boot_files.h). */
+int slot_image_renew(struct slot_image *s, unsigned *changed);
 void slot_image_close(struct slot_image *s);
 
 #endif

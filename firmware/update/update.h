@@ -3,6 +3,7 @@
 #ifndef UPDATE_UPDATE_H
 #define UPDATE_UPDATE_H
 
+#include "boot_files.h"
 #include "install.h"
 #include "run/platform.h"
 #include "run/proc.h"
@@ -27,8 +28,10 @@ int slot_files_table(struct slot_files *f, int folder, struct slot_disk *disk);
 /* ---- slot_image.c ---- */
 struct slot_image {
 	struct slot_files files; /* first: the calls take either. The running slot's parts stay closed */
-	int programs;            /* EFI/Linux of the ESP */
+	int esp, programs;       /* its top, and EFI/Linux of it */
+	struct boot_files boot;
 	unsigned booted;
+	uint8_t program_id[IMAGE_HASH_BYTES]; /* of the upgrade file whose program is open in `files` */
 	struct image_version version; /* of what runs */
 };
 
@@ -41,6 +44,7 @@ struct update {
 	struct slot_table table;
 	struct install install;
 	bool is_installing;
+	bool has_slots; /* else an appliance that does not run from the image: nothing of the above is there */
 	char platform[PLATFORM_BYTES];
 };
 

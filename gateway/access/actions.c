@@ -71,11 +71,13 @@ static void put_binding(struct buf *b, const char *type, struct bytes data)
 
 static void put_handed_bindings(const struct handed *h, struct buf *b)
 {
-	wire_put_u8(b, (uint8_t)((h->exporter_n > 0) + (h->end_point_n > 0)));
+	wire_put_u8(b, (uint8_t)((h->exporter_n > 0) + (h->end_point_n > 0) + (h->unique_n > 0)));
 	if (h->exporter_n)
 		put_binding(b, "tls-exporter", bytes_make(h->exporter, h->exporter_n));
 	if (h->end_point_n)
 		put_binding(b, "tls-server-end-point", bytes_make(h->end_point, h->end_point_n));
+	if (h->unique_n)
+		put_binding(b, "tls-unique", bytes_make(h->unique, h->unique_n));
 }
 
 static void put_bindings(struct conn *c, struct buf *b)
@@ -107,12 +109,13 @@ static void wipe(const struct stream_out *out)
 static void auth_start(struct conn *c, const struct stream_action *a, const struct stream_out *out)
 {
 	char peer[PEER_TEXT_BYTES];
+	const struct stream_agent agent = stream_agent(&c->stream);
 	struct buf *b = begin(c, MSG_AUTH_START);
 
 	c->core = CORE_LOGIN;
 	peer_address_text(&c->peer, peer);
 	wire_put_str(b, a->text);
-	wire_put_u8(b, (uint8_t)a->flags);
+	wire_put_u8(b, (uint8_t)(a->flags | (c->handed ? AUTH_OUTSIDE : 0)));
 	wire_put_bytes(b, a->data);
 	if (c->handed)
 		put_handed_bindings(c->handed, b);
@@ -120,6 +123,10 @@ static void auth_start(struct conn *c, const struct stream_action *a, const stru
 		put_bindings(c, b);
 	wire_put_str(b, stream_domain(&c->stream));
 	wire_put_str(b, bytes_of(peer));
+	wire_put_str(b, agent.id);
+	wire_put_str(b, agent.name);
+	wire_put_str(b, agent.wanted);
+	wire_put_u64(b, agent.count);
 	end(c);
 	wipe(out);
 }

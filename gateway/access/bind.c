@@ -148,6 +148,7 @@ void sasl2_success(struct stream *s, struct stream_out *out, struct bytes inside
 	buf_put_str(b, "<authorization-identifier>");
 	text_xml_escape(bytes_make(s->jid, s->jid_n), b);
 	buf_put_str(b, "</authorization-identifier>");
+	fast_write_token(&s->login->fast, b);
 	buf_put_bytes(b, inside);
 	buf_put_str(b, "</success>");
 }

@@ -1,8 +1,8 @@
-access_ENGINE := gateway/access/stream.c gateway/access/features.c gateway/access/login.c \
+access_ENGINE := gateway/access/stream.c gateway/access/features.c gateway/access/login.c gateway/access/fast.c \
 	gateway/access/bind.c gateway/access/session.c
 access_DOOR := $(access_ENGINE) gateway/access/door.c gateway/access/conn.c gateway/access/actions.c \
 	gateway/access/core.c gateway/access/handed.c gateway/access/listen.c gateway/access/config.c \
-	gateway/access/hold.c gateway/access/slots.c gateway/access/deliver.c
+	gateway/access/slots.c gateway/access/deliver.c
 
 PROGS += gh-access
 gh-access_SRCS := gateway/access/main.c gateway/access/commands.c $(access_DOOR)

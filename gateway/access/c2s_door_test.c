@@ -74,6 +74,9 @@ static int im_auth_start(void *arg, struct chan *from, const struct frame *f)
 	assert_int_equal(wire_u8(&w), 0); /* nothing to bind to in clear */
 	assert_true(bytes_eq_str(wire_str(&w), "a.example"));
 	(void)wire_str(&w);
+	for (int i = 0; i < 3; i++) /* no program has named itself, and none wants a token */
+		assert_int_equal(wire_str(&w).n, 0);
+	assert_int_equal(wire_u64(&w), 0);
 	assert_int_equal(wire_end(&w), 0);
 	im->n_auths++;
 	if (im->is_silent)
@@ -84,6 +87,8 @@ static int im_auth_start(void *arg, struct chan *from, const struct frame *f)
 	wire_put_u64(b, im->conn);
 	wire_put_str(b, bytes_of(bare));
 	wire_put_bytes(b, BYTES_NONE);
+	wire_put_str(b, BYTES_NONE);
+	wire_put_u64(b, 0);
 	return chan_end(to_access(im));
 }
 
@@ -628,6 +633,67 @@ static void strangers_are_limited(void **state)
 	world_close(&w);
 }
 
+/* A client of gh-proxy (edge "") or of gh-link; our end of its pair. */
+static int hand_over(struct world *w, uint8_t last, const char *edge)
+{
+	const uint8_t address[4] = { 198, 51, 100, last };
+	struct buf b;
+	int fds[2];
+
+	buf_init(&b, 1024);
+	wire_put_bytes(&b, bytes_make(address, sizeof address));
+	wire_put_u16(&b, 40000);
+	wire_put_str(&b, BYTES("TLSv1.3"));
+	for (int i = 0; i < 3; i++)
+		wire_put_bytes(&b, BYTES_NONE);
+	wire_put_str(&b, BYTES("a.example"));
+	wire_put_str(&b, BYTES("tls"));
+	wire_put_str(&b, bytes_of(edge));
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+	const struct frame f = { .type = MSG_CLIENT_STREAM, .body = buf_bytes(&b), .fd = fds[1] };
+	assert_int_equal(door_client_stream(&w->door, w->door.im, &f), 0);
+	buf_fini(&b);
+	turns(w);
+	return fds[0];
+}
+
+static bool is_refused(int fd)
+{
+	char c;
+
+	return recv(fd, &c, 1, 0) == 0;
+}
+
+/* An edge may say of each of its clients that it comes from somewhere else: it does not get all places. */
+static void edges_leave_room(void **state)
+{
+	struct world w;
+	int fds[9];
+
+	(void)state;
+	world_open(&w);
+	configure(&w, "access unauthenticated-max = 8\n");
+	for (uint8_t i = 0; i < 6; i++) {
+		fds[i] = hand_over(&w, i, "one");
+		assert_false(is_refused(fds[i]));
+	}
+	fds[6] = hand_over(&w, 6, "two");
+	assert_true(is_refused(fds[6]));
+	fds[7] = hand_over(&w, 7, "");
+	assert_false(is_refused(fds[7]));
+	assert_int_equal(w.door.n_unauthed, 7);
+	(void)close(fds[0]);
+	turns(&w);
+	assert_int_equal(w.door.n_unauthed_edges, 5);
+	fds[8] = hand_over(&w, 8, "two");
+	assert_false(is_refused(fds[8]));
+	for (int i = 1; i < 9; i++)
+		(void)close(fds[i]);
+	turns(&w);
+	assert_int_equal(w.door.n_unauthed + w.door.n_unauthed_edges, 0);
+	world_close(&w);
+}
+
 static void silent_clients(void **state)
 {
 	static struct client c;
@@ -826,7 +892,7 @@ int main(void)
 		cmocka_unit_test(slow_client_is_given_up),
 		cmocka_unit_test(core_dies_and_comes_back),
 		cmocka_unit_test(core_that_is_full_stops_reading),
-		cmocka_unit_test(strangers_are_limited),
+		cmocka_unit_test(strangers_are_limited), cmocka_unit_test(edges_leave_room),
 		cmocka_unit_test(silent_clients),
 		cmocka_unit_test(reading_is_paced),
 		cmocka_unit_test(accepting_stops_and_goes_on),

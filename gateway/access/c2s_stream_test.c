@@ -58,6 +58,9 @@ struct line {
 #define STANZAS_NS "urn:ietf:params:xml:ns:xmpp-stanzas"
 #define SECURED EVENT(.event = E_SECURED, .has_exporter = true, .has_end_point = true)
 #define AUTH_PLAIN "<auth xmlns='" SASL_NS "' mechanism='PLAIN'>AGEAYg==</auth>"
+#define FAILURE2(name) "<failure xmlns='urn:xmpp:sasl:2'><" name " xmlns='" SASL_NS "'/></failure>"
+#define FAST_COUNT(n) "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='HT-SHA-256-NONE'><initial-response>bixh</initial-response>" \
+	"<user-agent id='d'/><fast xmlns='urn:xmpp:fast:0' count='" n "'/></authenticate>"
 #define FAILURE(name) "<failure xmlns='" SASL_NS "'><" name "/></failure>"
 
 /* Pieces of plays. Direct TLS to the mechanisms; then PLAIN and bind to a session. */
@@ -81,7 +84,7 @@ struct line {
 
 struct play {
 	const char *name;
-	bool is_tls_optional, is_clear;
+	bool has_fast, has_oauth, is_tls_optional, is_clear, is_draining;
 	struct line lines[48];
 };
 
@@ -157,6 +160,58 @@ static const struct play plays[] = {
 		{ A, "session-ready a@a.example/App~1  0 0\n" },
 		{ C, "<r xmlns='urn:xmpp:sm:3'/>" },
 		{ A, "sm-request   0 0\n" } } },
+	/* ---- FAST (XEP-0484) ---- */
+	{ "fast: offered by what TLS gives; a token asked for", .has_fast = true, .lines = {
+		EVENT(.event = E_SECURED, .has_exporter = true, .has_unique = true), { C, HEADER },
+		{ S, OPENED "<stream:features>*<sm xmlns='urn:xmpp:sm:3'/><fast xmlns='urn:xmpp:fast:0'>"
+		     "<mechanism>HT-SHA-256-EXPR</mechanism><mechanism>HT-SHA-256-NONE</mechanism></fast></inline></authentication></stream:features>" },
+		{ C, "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'><initial-response>AGEAYg==</initial-response>"
+		     "<user-agent id='d'><software>s</software><device>pc</device></user-agent>"
+		     "<request-token xmlns='urn:xmpp:fast:0' mechanism='HT-SHA-256-EXPR'/></authenticate>" },
+		{ A, "auth-start PLAIN \\0a\\0b 7 0\nagent d (s, pc) HT-SHA-256-EXPR 0\n" },
+		EVENT(.event = E_AUTH_OK, .text = TEXT("a@a.example"), .token = TEXT("secret-token:fast-&1"), .expires_ms = 86400000),
+		{ A, "logged-in a@a.example  0 0\n" },
+		{ S, "<success xmlns='urn:xmpp:sasl:2'><authorization-identifier>a@a.example</authorization-identifier>"
+		     "<token xmlns='urn:xmpp:fast:0' expiry='1970-01-02T00:00:00Z' token='secret-token:fast-&amp;1'/></success>" BIND_FEATURES } } },
+	{ "fast: all that TLS 1.2 gives", .has_fast = true, .lines = {
+		EVENT(.event = E_SECURED, .has_end_point = true, .has_unique = true), { C, HEADER },
+		{ S, OPENED "<stream:features>*<fast xmlns='urn:xmpp:fast:0'><mechanism>HT-SHA-256-UNIQ</mechanism>"
+		     "<mechanism>HT-SHA-256-ENDP</mechanism><mechanism>HT-SHA-256-NONE</mechanism></fast>*</stream:features>" } } },
+	{ "fast: a token used with a count, for the last time", .has_fast = true, .lines = {
+		EVENT(.event = E_SECURED), { C, HEADER }, { S, OPENED "<stream:features>*</stream:features>" },
+		{ C, "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='HT-SHA-256-NONE'><initial-response>bixh</initial-response>"
+		     "<user-agent id='d'/><fast xmlns='urn:xmpp:fast:0' count='7' invalidate='true'/></authenticate>" },
+		{ A, "auth-start HT-SHA-256-NONE n,a 55 0\nagent d ()  7\n" } } },
+	{ "fast: its mechanisms are for it alone, and none else is", .has_fast = true, .lines = {
+		EVENT(.event = E_SECURED), { C, HEADER }, { S, OPENED "<stream:features>*</stream:features>" },
+		{ C, "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='HT-SHA-256-NONE'><initial-response>bixh</initial-response></authenticate>" },
+		{ S, FAILURE2("invalid-mechanism") },
+		{ C, "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'><initial-response>bixh</initial-response>"
+		     "<fast xmlns='urn:xmpp:fast:0'/></authenticate>" },
+		{ S, FAILURE2("invalid-mechanism") } } },
+	{ "fast: nothing to bind to, nothing bound", .has_fast = true, .lines = {
+		EVENT(.event = E_SECURED), { C, HEADER }, { S, OPENED "<stream:features>*</stream:features>" },
+		{ C, "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='HT-SHA-256-EXPR'><initial-response>bixh</initial-response>"
+		     "<fast xmlns='urn:xmpp:fast:0'/></authenticate>" },
+		{ S, FAILURE2("invalid-mechanism") } } },
+	{ "fast: not in classic SASL", .has_fast = true, .lines = {
+		EVENT(.event = E_SECURED), { C, HEADER }, { S, OPENED "<stream:features>*</stream:features>" },
+		{ C, "<auth xmlns='" SASL_NS "' mechanism='HT-SHA-256-NONE'>bixh</auth>" }, { S, FAILURE("invalid-mechanism") } } },
+	{ "fast: a count is a positive number", .has_fast = true, .lines = {
+		EVENT(.event = E_SECURED), { C, HEADER }, { S, OPENED "<stream:features>*</stream:features>" },
+		{ C, FAST_COUNT("0") }, { S, FAILURE2("malformed-request") },
+		{ C, FAST_COUNT("9223372036854775808") }, { S, FAILURE2("malformed-request") } } },
+	{ "oauthbearer: offered where there is a provider", .has_oauth = true, .lines = {
+		EVENT(.event = E_SECURED), { C, HEADER },
+		{ S, OPENED "<stream:features>*<mechanism>PLAIN</mechanism><mechanism>OAUTHBEARER</mechanism></mechanisms>*</stream:features>" },
+		{ C, "<auth xmlns='" SASL_NS "' mechanism='OAUTHBEARER'>bixh</auth>" }, { A, "auth-start OAUTHBEARER n,a 3 0\n" } } },
+	{ "oauthbearer: and nowhere else", .lines = {
+		TO_AUTH, { C, "<auth xmlns='" SASL_NS "' mechanism='OAUTHBEARER'>bixh</auth>" }, { S, FAILURE("invalid-mechanism") } } },
+	{ "oauthbearer: only inside TLS", .has_oauth = true, .is_clear = true, .is_tls_optional = true, .lines = {
+		{ C, HEADER "<auth xmlns='" SASL_NS "' mechanism='OAUTHBEARER'>bixh</auth>" }, { S, "*" FAILURE("invalid-mechanism") } } },
+	{ "fast: off", .lines = {
+		TO_AUTH,
+		{ C, FAST_COUNT("1") }, { S, FAILURE2("invalid-mechanism") } } },
 	{ "sasl2 with a challenge, then the old bind", .lines = {
 		TO_AUTH,
 		{ C, "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='SCRAM-SHA-1'><initial-response>bixh</initial-response></authenticate>" },
@@ -327,6 +382,11 @@ static const struct play plays[] = {
 		{ C, OPEN "to='A.EXAMPLE' version='1.0'>" }, { S, OPENED REQUIRED } } },
 	{ "no version (4.7.5)", .is_clear = true, .lines = {
 		{ C, OPEN "to='a.example'>" }, { S, OPENED ERROR("unsupported-version") }, CLOSED("unsupported-version") } },
+	{ "no new logins (RFC 6120 4.9.3.15)", .is_draining = true, .lines = {
+		SECURED, { C, HEADER },
+		{ S, OPENED "<stream:error><remote-connection-failed xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>"
+		     "<text xmlns='urn:ietf:params:xml:ns:xmpp-streams' xml:lang='en'>no new logins here now</text></stream:error></stream:stream>" },
+		CLOSED("remote-connection-failed") } },
 	{ "a newer version", .is_clear = true, .lines = {
 		{ C, OPEN "to='a.example' version='1.5'>" }, { S, OPENED REQUIRED } } },
 	{ "a server's stream", .is_clear = true, .lines = {
@@ -477,6 +537,14 @@ static void put_data(struct buf *b, struct bytes v)
 	}
 }
 
+static void note_agent(struct stage *g)
+{
+	const struct stream_agent t = stream_agent(&g->s);
+
+	buf_putf(&g->acts, "agent %.*s (%.*s) %.*s %llu\n", BYTES_FMT(t.id), BYTES_FMT(t.name), BYTES_FMT(t.wanted),
+		 (unsigned long long)t.count);
+}
+
 static void note_actions(struct stage *g)
 {
 	for (unsigned i = 0; i < g->out.n_actions; i++) {
@@ -492,6 +560,8 @@ static void note_actions(struct stage *g)
 			buf_put_u8(&g->acts, ' ');
 			put_data(&g->acts, a->data);
 			buf_putf(&g->acts, " %u %u\n", a->flags, a->number);
+			if (a->act == ACT_AUTH_START && g->rules.offers_fast)
+				note_agent(g);
 		}
 	}
 }
@@ -546,7 +616,8 @@ static void play_line(struct stage *g, const struct play *p, size_t i, bool drip
 static void play(const struct play *p, bool drips)
 {
 	struct stage g = { .rules = {
-		.is_tls_required = !p->is_tls_optional, .offers_plain = true, .auth_tries = 3,
+		.is_tls_required = !p->is_tls_optional, .offers_plain = true, .offers_fast = p->has_fast, .offers_oauth = p->has_oauth, .auth_tries = 3,
+		.is_draining = p->is_draining,
 		.limits = xml_limits_default, .is_hosted = hosts_a, .caps_of = caps_of_a } };
 
 	g.pool = xml_pool_new(4);

@@ -41,7 +41,7 @@ static void forget_domains(struct door *d)
 	map_fini(&d->domains);
 }
 
-static int add_domain(struct door *d, struct bytes name, struct bytes contact)
+static int add_domain(struct door *d, struct bytes name, const struct disco_facts *facts)
 {
 	struct hosted *h = malloc(sizeof *h + name.n);
 
@@ -49,7 +49,7 @@ static int add_domain(struct door *d, struct bytes name, struct bytes contact)
 		return ERR_NOMEM;
 	h->n = name.n;
 	h->caps[0] = '\0';
-	(void)disco_hash(contact, h->caps); /* without it nothing is announced */
+	(void)disco_hash(facts, h->caps); /* without it nothing is announced */
 	memcpy(h->name, name.p, name.n);
 	int rc = map_add(&d->domains, bytes_make(h->name, h->n), h);
 	if (rc)
@@ -63,8 +63,12 @@ static void read_domain(struct door *d, const struct settings *s, struct bytes k
 
 	arena_reset(&d->arena);
 	int rc = jid_parse_domain(key, &d->arena, &domain);
+	const struct disco_facts facts = {
+		.contact = settings_text_at(s, SET_DOMAIN_CONTACT, key),
+		.upload_max = settings_bool(s, SET_UPLOAD_ENABLED) ? (uint64_t)settings_int(s, SET_UPLOAD_FILE_MAX) << 20 : 0,
+	};
 	if (rc == 0)
-		rc = add_domain(d, domain, settings_text_at(s, SET_DOMAIN_CONTACT, key));
+		rc = add_domain(d, domain, &facts);
 	if (rc)
 		log_warn("c2s.domain", LOG_BYTES("domain", key), LOG_STR("reason", err_name(rc)));
 }
@@ -107,6 +111,10 @@ void door_apply(struct door *d, const struct settings *s)
 
 	d->rules.is_tls_required = settings_enum(s, SET_ACCESS_TLS) == TLS_REQUIRED;
 	d->rules.offers_plain = settings_bool(s, SET_IM_PLAIN);
+	d->rules.offers_oauth = settings_is_set(s, SET_IM_OAUTH_ISSUER, BYTES_NONE) &&
+				settings_is_set(s, SET_IM_OAUTH_AUDIENCE, BYTES_NONE) &&
+				settings_is_set(s, SET_IM_OAUTH_KEY, BYTES_NONE);
+	d->rules.offers_fast = settings_int(s, SET_IM_FAST_LIFE) > 0;
 	d->rules.auth_tries = (uint32_t)settings_int(s, SET_ACCESS_AUTH_TRIES);
 	d->rules.limits = xml_limits_default;
 	d->rules.limits.stanza_bytes = (uint32_t)settings_int(s, SET_ACCESS_STANZA);

@@ -26,6 +26,8 @@ void conn_count_known(struct conn *c)
 	address_leave(&c->door->addresses, c->address);
 	c->address = NULL;
 	c->door->n_unauthed--;
+	if (c->handed && c->handed->edge[0])
+		c->door->n_unauthed_edges--;
 }
 
 void conn_vanish(struct conn *c, const char *reason, bool is_over)
@@ -60,6 +62,14 @@ void conn_vanish(struct conn *c, const char *reason, bool is_over)
 void conn_drop(struct conn *c)
 {
 	conn_vanish(c, "dropped", false);
+}
+
+void conn_kick(struct conn *c)
+{
+	log_info("c2s.kicked", LOG_ID("id", c->id), LOG_BYTES("user", bytes_make(c->stream.jid, c->stream.jid ? c->stream.jid_n : 0)));
+	c->door->stats[STAT_KICKED]++;
+	conn_tell_closed(c, true); /* first, so that nobody may resume it */
+	conn_event(c, &(struct stream_input){ .event = E_KILL, .error = STREAM_POLICY_VIOLATION, .text = BYTES("Closed by the administrator") });
 }
 
 void conn_sweep(struct door *d)
@@ -209,7 +219,7 @@ static void on_data(void *arg, struct bytes in)
 static void on_secured(void *arg)
 {
 	struct conn *c = arg;
-	uint8_t exporter[32], end_point[64];
+	uint8_t exporter[32], end_point[64], unique[64];
 	size_t n;
 
 	c->door->stats[STAT_TLS]++;
@@ -217,6 +227,7 @@ static void on_secured(void *arg)
 		.event = E_SECURED,
 		.has_exporter = tls_exporter(c->link.tls, exporter) == 0,
 		.has_end_point = tls_server_end_point(c->link.tls, end_point, &n) == 0,
+		.has_unique = tls_unique(c->link.tls, unique, &n) == 0,
 	});
 }
 
@@ -301,10 +312,12 @@ static int start_handed(struct conn *c, const struct handed *handed)
 	if (!c->handed)
 		return ERR_NOMEM;
 	*c->handed = *handed;
+	c->door->n_unauthed_edges += handed->edge[0] != '\0';
 	conn_event(c, &(struct stream_input){
 		.event = E_SECURED,
 		.has_exporter = handed->exporter_n > 0,
 		.has_end_point = handed->end_point_n > 0,
+		.has_unique = handed->unique_n > 0,
 	});
 	return 0;
 }
@@ -332,7 +345,8 @@ static int open_conn(struct door *d, int fd, const struct sockaddr *from, bool i
 	loop_timer_init(&c->timer, on_timer, c);
 	loop_timer_init(&c->pace, on_pace, c);
 	peer_address_of(from, &c->peer);
-	c->last_in_ms = loop_now(d->loop);
+	c->opened_ms = c->last_in_ms = loop_now(d->loop);
+	c->is_direct = is_direct_tls;
 	rc = address_enter(&d->addresses, from, d->config.unauthed_per_address, &c->address);
 	if (rc)
 		goto no_address;

@@ -6,15 +6,10 @@
 
 #include "door.h"
 
+#include "net/handed.h"
+
 /* What gh-im knows of it. */
 enum conn_core { CORE_NOTHING, CORE_LOGIN, CORE_AUTHED };
-
-/* TLS of a client that came through gh-proxy: it ended there (mra.md M-06). */
-struct handed {
-	char tls[16]; /* version */
-	uint8_t exporter[32], end_point[64];
-	uint8_t exporter_n, end_point_n; /* 0: there is none */
-};
 
 struct conn {
 	struct link link;
@@ -28,14 +23,14 @@ struct conn {
 	struct address_count *address;       /* while unauthenticated */
 	struct hold *hold;                   /* NULL: nothing held */
 	struct handed *handed;               /* NULL: the client's TLS ends here */
-	uint64_t last_in_ms, ack_due_ms;
+	uint64_t opened_ms, last_in_ms, ack_due_ms;
 	uint64_t allowed_at_ms;              /* read rate: when what was read is paid for */
 	uint32_t delivered, held, told;      /* DELIVERs passed to the link; waiting in hold; reported */
 	uint32_t unasked;                    /* deliveries since the last <r/> */
 	struct peer_address peer;
 	uint8_t core;                        /* enum conn_core */
 	bool is_gone : 1, is_shut : 1, is_parked : 1, is_paced : 1, has_backlog : 1, is_paused : 1;
-	bool is_asked : 1, is_tell_due : 1;
+	bool is_asked : 1, is_tell_due : 1, is_direct : 1; /* TLS from the first byte on */
 };
 
 /* Takes over an accepted descriptor. On failure the descriptor is closed. ERR_LIMIT, ERR_NOMEM. */
@@ -52,6 +47,8 @@ void conn_unpark(struct conn *c);
 void conn_count_known(struct conn *c);
 /* Closes it at once. */
 void conn_drop(struct conn *c);
+/* An operator ends it, and its session. */
+void conn_kick(struct conn *c);
 /* It is no more: its id is free, the memory goes at the end of the turn. reason: for the log. is_over:
  * nobody may resume it. */
 void conn_vanish(struct conn *c, const char *reason, bool is_over);

@@ -36,6 +36,8 @@ static int on_auth_ok(void *door, struct chan *from, const struct frame *f)
 	(void)from;
 	in.text = wire_str(&w);
 	in.data = wire_bytes(&w);
+	in.token = wire_str(&w);
+	in.expires_ms = wire_u64(&w);
 	return tell(door, id, &w, &in);
 }
 

@@ -3,7 +3,7 @@
 #define ACCESS_DOOR_H
 
 #include "net/address.h"
-#include "hold.h"
+#include "proto/hold.h"
 #include "stream.h"
 
 #include "base/log.h"
@@ -26,6 +26,7 @@
 	X(STAT_AUTH_FAILED, "c2s.auth.failed")                                                     \
 	X(STAT_SESSIONS, "c2s.sessions")                                                           \
 	X(STAT_RESUMED, "c2s.resumed")                                                             \
+	X(STAT_KICKED, "c2s.kicked")                                                               \
 	X(STAT_STANZAS_IN, "c2s.stanzas.in")                                                       \
 	X(STAT_STANZAS_OUT, "c2s.stanzas.out")                                                     \
 	X(STAT_STANZAS_REFUSED, "c2s.stanzas.refused")                                             \
@@ -78,6 +79,7 @@ struct door {
 	/* Connections by slot; an id is generation << 32 | instance << 24 | slot. */
 	struct slot *slots;
 	uint32_t n_slots, first_free, n_conns, n_unauthed;
+	uint32_t n_unauthed_edges; /* of those, that came to an edge */
 	uint32_t generation;
 	struct address_table addresses;
 
@@ -95,6 +97,7 @@ struct door {
 	struct buf scratch;
 	uint64_t next_trace;
 	struct log_limit auth_log;
+	struct log_limit pause_log; /* of pauses in accepting */
 	uint64_t stats[ACCESS_STAT_COUNT];
 };
 

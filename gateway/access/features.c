@@ -1,29 +1,42 @@
 #include "stream_int.h"
 
 #include "proto/disco.h"
+#include "proto/hashed_token.h"
 
 /* The one builder of features for every kind of transport (lesson 4 of spec/xmpp.md). */
+
+static bool offers_plain(const struct stream_rules *r)
+{
+	return r->offers_plain;
+}
+
+static bool offers_oauth(const struct stream_rules *r)
+{
+	return r->offers_oauth;
+}
 
 static const struct mechanism {
 	const char *name;
 	bool is_plus;  /* needs something of TLS to bind to (RFC 5802 6) */
-	bool is_plain; /* gives the password away: only inside TLS */
+	bool is_plain; /* gives the secret away: only inside TLS */
+	bool (*is_on)(const struct stream_rules *r); /* NULL: always */
 } mechanisms[] = {
-	{ "SCRAM-SHA-256-PLUS", true, false },
-	{ "SCRAM-SHA-1-PLUS", true, false },
-	{ "SCRAM-SHA-256", false, false },
-	{ "SCRAM-SHA-1", false, false },
-	{ "PLAIN", false, true },
+	{ "SCRAM-SHA-256-PLUS", true, false, NULL },
+	{ "SCRAM-SHA-1-PLUS", true, false, NULL },
+	{ "SCRAM-SHA-256", false, false, NULL },
+	{ "SCRAM-SHA-1", false, false, NULL },
+	{ "PLAIN", false, true, offers_plain },
+	{ "OAUTHBEARER", false, true, offers_oauth }, /* RFC 7628 */
 };
 enum { N_MECHANISMS = sizeof mechanisms / sizeof mechanisms[0] };
 
 static bool is_offered(const struct stream *s, const struct mechanism *m)
 {
-	if (s->rules->is_tls_required && !s->is_tls)
+	if ((s->rules->is_tls_required && !s->is_tls) || (m->is_on && !m->is_on(s->rules)))
 		return false;
 	if (m->is_plus)
 		return s->is_tls && (s->login->has_exporter || s->login->has_end_point);
-	return !m->is_plain || (s->is_tls && s->rules->offers_plain);
+	return !m->is_plain || s->is_tls;
 }
 
 bool features_has_mechanism(const struct stream *s, struct bytes name)
@@ -54,13 +67,56 @@ static void write_channel_bindings(const struct stream *s, struct buf *b)
 	buf_put_str(b, "</sasl-channel-binding>");
 }
 
+/* ---- FAST (XEP-0484): only inside SASL2 ---- */
+
+static bool is_fast_offered(const struct stream *s, enum hashed_token_kind kind)
+{
+	const struct stream_login *l = s->login;
+
+	if (!s->is_tls || !s->rules->offers_fast)
+		return false;
+	switch (kind) {
+	case HASHED_TOKEN_END_POINT:
+		return l->has_end_point;
+	case HASHED_TOKEN_EXPORTER:
+		return l->has_exporter;
+	case HASHED_TOKEN_UNIQUE:
+		return l->has_unique && !l->has_exporter; /* not defined for TLS 1.3, which has an exporter (RFC 9266 1) */
+	default:
+		return true;
+	}
+}
+
+bool features_has_fast(const struct stream *s, struct bytes name)
+{
+	enum hashed_token_kind kind;
+
+	return hashed_token_find(name, &kind) == 0 && is_fast_offered(s, kind);
+}
+
+/* Without tls-0rtt: no early data is read here. */
+static void write_fast(const struct stream *s, struct buf *b)
+{
+	static const enum hashed_token_kind order[] = { HASHED_TOKEN_EXPORTER, HASHED_TOKEN_UNIQUE, HASHED_TOKEN_END_POINT, HASHED_TOKEN_NONE };
+
+	if (!s->rules->offers_fast)
+		return;
+	buf_put_str(b, "<fast xmlns='" NS_FAST "'>");
+	for (size_t i = 0; i < sizeof order / sizeof order[0]; i++)
+		if (is_fast_offered(s, order[i]))
+			buf_putf(b, "<mechanism>%s</mechanism>", hashed_token_name(order[i]));
+	buf_put_str(b, "</fast>");
+}
+
 static void write_sasl2(const struct stream *s, struct buf *b)
 {
 	buf_put_str(b, "<authentication xmlns='" NS_SASL2 "'>");
 	write_mechanisms(s, b);
 	buf_put_str(b, "<inline><bind xmlns='" NS_BIND2 "'><inline>"
 		       "<feature var='" NS_CARBONS "'/><feature var='" NS_CSI "'/><feature var='" NS_SM "'/>"
-		       "</inline></bind><sm xmlns='" NS_SM "'/></inline></authentication>");
+		       "</inline></bind><sm xmlns='" NS_SM "'/>");
+	write_fast(s, b);
+	buf_put_str(b, "</inline></authentication>");
 }
 
 static void write_auth(const struct stream *s, struct buf *b)

@@ -8,14 +8,6 @@
 
 /* ---- header (RFC 6120 4.7) ---- */
 
-static bool is_version_known(struct bytes v)
-{
-	uint64_t major;
-	struct bytes digits = { v.p, bytes_find(v, '.') };
-
-	return digits.n < v.n && bytes_to_u64(digits, 1000, &major) == 0 && major >= 1;
-}
-
 /* The domain asked for, normalised in the arena; ERR_NOT_FOUND when it is not ours. */
 static int hosted_domain(struct stream *s, struct step *st, struct bytes *domain)
 {
@@ -65,8 +57,10 @@ int act_header(void *stream, void *arg)
 		return rc;
 	if (rc)
 		return stream_fail(s, st->out, STREAM_HOST_UNKNOWN, "");
-	if (!is_version_known(xml_attr(n, "version")))
+	if (!xmpp_is_version_known(xml_attr(n, "version")))
 		return stream_fail(s, st->out, STREAM_UNSUPPORTED_VERSION, "");
+	if (s->rules->is_draining && stream_is_unauthed(s))
+		return stream_fail(s, st->out, STREAM_REMOTE_CONNECTION_FAILED, "no new logins here now");
 	stream_send_header(s, st->out, named(st));
 	features_write(s, st->out->send);
 	return 0;
@@ -95,6 +89,7 @@ int act_secured(void *stream, void *arg)
 	s->is_tls = true;
 	s->login->has_exporter = in->has_exporter;
 	s->login->has_end_point = in->has_end_point;
+	s->login->has_unique = in->has_unique;
 	return 0;
 }
 
@@ -143,6 +138,18 @@ static void forget_requests(struct stream_login *l)
 	l->session_flags = l->sm_max_s = l->resume_h = 0;
 	l->tag[0] = l->previd[0] = l->failed[0] = '\0';
 	buf_fini(&l->extra);
+	secret_wipe(&l->fast, sizeof l->fast);
+}
+
+/* Tokens are proved by mechanisms of their own, which are good for nothing else (XEP-0484 3.3). */
+static bool is_offered(const struct stream *s, struct bytes name)
+{
+	return s->login->fast.is_used ? features_has_fast(s, name) : features_has_mechanism(s, name);
+}
+
+static uint32_t fast_flags(const struct stream_fast *f)
+{
+	return (f->is_used ? AUTH_FAST : 0) | (f->invalidates ? AUTH_FAST_INVALIDATE : 0);
 }
 
 static int start(struct stream *s, struct step *st, struct bytes initial, bool has_initial)
@@ -152,7 +159,7 @@ static int start(struct stream *s, struct step *st, struct bytes initial, bool h
 
 	if (!s->is_tls && s->rules->is_tls_required)
 		return refuse(s, st->out, "encryption-required", BYTES_NONE);
-	if (!features_has_mechanism(s, name) || name.n >= sizeof l->mechanism)
+	if (!is_offered(s, name) || name.n >= sizeof l->mechanism)
 		return refuse(s, st->out, "invalid-mechanism", BYTES_NONE);
 	if (decode(st->out, initial, &data))
 		return refuse(s, st->out, "incorrect-encoding", BYTES_NONE);
@@ -162,7 +169,7 @@ static int start(struct stream *s, struct step *st, struct bytes initial, bool h
 	a->text = bytes_of(l->mechanism);
 	a->data = data;
 	a->flags = (has_initial ? AUTH_HAS_INITIAL : 0) | (s->is_tls ? AUTH_TLS : 0) |
-		   (l->is_sasl2 ? AUTH_SASL2 : 0);
+		   (l->is_sasl2 ? AUTH_SASL2 : 0) | fast_flags(&l->fast);
 	return 0;
 }
 
@@ -187,11 +194,6 @@ static bool take_id(struct bytes in, char out[static LOGIN_ID_MAX + 1])
 	return true;
 }
 
-static bool is_true(struct bytes v)
-{
-	return bytes_eq(v, BYTES("true")) || bytes_eq(v, BYTES("1"));
-}
-
 /* Bind 2 (XEP-0386) with what goes inline. A tag that is too long is no tag. */
 static void take_bind2(struct stream_login *l, const struct xml_node *bind)
 {
@@ -207,7 +209,7 @@ static void take_bind2(struct stream_login *l, const struct xml_node *bind)
 	if (!enable)
 		return;
 	l->session_flags |= SESSION_SM;
-	if (is_true(xml_attr(enable, "resume")))
+	if (stream_is_true(xml_attr(enable, "resume")))
 		l->session_flags |= SESSION_SM_RESUME;
 	if (bytes_to_u64(xml_attr(enable, "max"), UINT32_MAX, &max_s) == 0)
 		l->sm_max_s = (uint32_t)max_s;
@@ -241,7 +243,7 @@ int act_auth2(void *stream, void *arg)
 		return refuse(s, st->out, "encryption-required", BYTES_NONE);
 	if (bind)
 		take_bind2(s->login, bind);
-	if (resume && stream_take_resume(s->login, resume))
+	if (fast_take(&s->login->fast, n) || (resume && stream_take_resume(s->login, resume)))
 		return refuse(s, st->out, "malformed-request", BYTES_NONE);
 	return start(s, st, xml_text(initial), initial != NULL);
 }
@@ -341,6 +343,7 @@ int act_auth_ok(void *stream, void *arg)
 static int keep_extra(struct stream *s, struct step *st)
 {
 	buf_put_bytes(&s->login->extra, st->in->data);
+	fast_keep_token(&s->login->fast, st->in);
 	return buf_failed(&s->login->extra) ? ERR_LIMIT : logged_in(s, st);
 }
 

@@ -141,6 +141,7 @@ void stream_login_free(struct stream_login *l)
 	free(l->domain);
 	free(l->iq_id);
 	buf_fini(&l->extra);
+	secret_wipe(&l->fast, sizeof l->fast);
 	free(l);
 }
 
@@ -258,6 +259,13 @@ bool stream_is_unauthed(const struct stream *s)
 struct bytes stream_domain(const struct stream *s)
 {
 	return bytes_of(s->login && s->login->domain ? s->login->domain : "");
+}
+
+struct stream_agent stream_agent(const struct stream *s)
+{
+	const struct stream_fast *f = &s->login->fast;
+
+	return (struct stream_agent){ bytes_of(f->client), bytes_of(f->name), bytes_of(f->wanted), f->count };
 }
 
 struct bytes stream_mechanism(const struct stream *s)

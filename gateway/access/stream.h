@@ -1,4 +1,4 @@
-/* gateway/access/stream.h - one client stream as an engine (RFC 6120, XEP-0388, 0386, 0198, 0352).
+/* gateway/access/stream.h - one client stream as an engine (RFC 6120, XEP-0388, 0386, 0484, 0198, 0352).
  * It does no I/O: bytes, answers of the core and the time go in; bytes for the client and actions
  * for the driver come out. Credentials pass through it to the core unread.
  *
@@ -58,7 +58,7 @@ enum stream_event {
 	/* from the driver */
 	E_SECURED,      /* handshake done */
 	E_CHALLENGE,    /* data */
-	E_AUTH_OK,      /* text: bare JID, data: additional data */
+	E_AUTH_OK,      /* text: bare JID, data: additional data, token and expires_ms: for FAST */
 	E_AUTH2_OK,     /* the same for SASL2: nothing asked beside it, */
 	E_AUTH2_OK_BIND,    /* a bind, */
 	E_AUTH2_OK_RESUME,  /* a resumption */
@@ -81,11 +81,12 @@ enum stream_event {
 struct stream_input {
 	enum stream_event event;
 	enum stream_error error;
-	struct bytes condition, text, data;
+	struct bytes condition, text, data, token;
+	uint64_t expires_ms;
 	uint32_t number;
 	bool has_number;
 	/* E_SECURED: what TLS can bind to */
-	bool has_exporter, has_end_point;
+	bool has_exporter, has_end_point, has_unique;
 };
 
 enum stream_act {
@@ -128,6 +129,9 @@ struct stream_out {
 struct stream_rules {
 	bool is_tls_required;
 	bool offers_plain;
+	bool offers_fast; /* XEP-0484 */
+	bool offers_oauth; /* OAUTHBEARER */
+	bool is_draining; /* who has not logged in is sent away */
 	uint32_t auth_tries;
 	struct xml_limits limits; /* after authentication; before it stream_limits_unauthed */
 	/* Is this normalised domain hosted? */
@@ -177,6 +181,13 @@ static inline bool stream_has_session(const struct stream *s)
 bool stream_is_unauthed(const struct stream *s);
 /* The hosted domain of the header; "" before. Until the session is there. */
 struct bytes stream_domain(const struct stream *s);
+/* Who the client's program says it is, and what it wants of FAST; for ACT_AUTH_START. */
+struct stream_agent {
+	struct bytes id, name;   /* of <user-agent/> (XEP-0388) */
+	struct bytes wanted;     /* mechanism of the token that it asks for */
+	uint64_t count;          /* of <fast/>; 0: none */
+};
+struct stream_agent stream_agent(const struct stream *s);
 /* Mechanism in use; "" before. Until the session is there. */
 struct bytes stream_mechanism(const struct stream *s);
 

@@ -5,11 +5,22 @@
 #include "stream.h"
 
 #include "base/err.h"
+#include "base/secret.h"
 #include "proto/jid.h"
 #include "proto/stanza.h"
 #include "run/session.h"
 
-enum { LOGIN_ID_MAX = 64, LOGIN_MECHANISM_MAX = 24, LOGIN_CONDITION_MAX = 40 };
+enum { LOGIN_ID_MAX = 64, LOGIN_NAME_MAX = 96, LOGIN_MECHANISM_MAX = 24, LOGIN_CONDITION_MAX = 40 };
+
+/* What a client wants of FAST (XEP-0484), and gets. */
+struct stream_fast {
+	char client[LOGIN_ID_MAX + 1], name[LOGIN_NAME_MAX + 1]; /* of its <user-agent/> */
+	char wanted[LOGIN_MECHANISM_MAX];
+	uint64_t count;
+	bool is_used, invalidates; /* is_used: <fast/> stands there */
+	char token[AUTH_TOKEN_MAX + 1]; /* "" none */
+	uint64_t expires_ms;
+};
 
 struct stream_login {
 	char *domain;     /* normalised, hosted */
@@ -23,7 +34,8 @@ struct stream_login {
 	char tag[LOGIN_ID_MAX + 1], previd[LOGIN_ID_MAX + 1];
 	char failed[LOGIN_CONDITION_MAX]; /* SASL2: the resumption failed so, "" not */
 	bool is_sasl2, has_bind, has_resume, has_failed_h;
-	bool has_exporter, has_end_point;
+	bool has_exporter, has_end_point, has_unique;
+	struct stream_fast fast;
 };
 
 /* One element or event on its way through the machine. */
@@ -49,6 +61,11 @@ static inline bool stream_is_bound(const struct stream *s)
 {
 	return s->jid_bare_n < s->jid_n;
 }
+/* A true boolean of XML Schema. */
+static inline bool stream_is_true(struct bytes v)
+{
+	return bytes_eq(v, BYTES("true")) || bytes_eq(v, BYTES("1"));
+}
 void stream_login_free(struct stream_login *l);
 /* A name of a condition that may be written as an element. */
 const char *stream_condition(struct bytes name, const char *otherwise, char out[static LOGIN_CONDITION_MAX]);
@@ -57,6 +74,16 @@ const char *stream_condition(struct bytes name, const char *otherwise, char out[
 void features_write(const struct stream *s, struct buf *b);
 /* Is this mechanism offered on this stream as it is now? */
 bool features_has_mechanism(const struct stream *s, struct bytes name);
+/* The same for those of FAST. */
+bool features_has_fast(const struct stream *s, struct bytes name);
+
+/* ---- fast.c ---- */
+/* Takes what an <authenticate/> says of the program and of FAST. ERR_SYNTAX. */
+int fast_take(struct stream_fast *f, const struct xml_node *authenticate);
+/* Keeps a token for the <success/>. */
+void fast_keep_token(struct stream_fast *f, const struct stream_input *in);
+/* <token/>, if there is one. */
+void fast_write_token(const struct stream_fast *f, struct buf *b);
 
 /* ---- actions: login.c ---- */
 int act_header(void *stream, void *step);

@@ -4,12 +4,14 @@
 #include "base/random.h"
 #include "base/secret.h"
 #include "sip/digest.h"
+#include "handed.h"
+#include "registered.h"
 #include "router.h"
 
 #include <stdlib.h>
 
 enum {
-	NONCE_LIFETIME_MS = 300000, NONCES_MAX = 50000, CHECKS_MAX = 10000, CHECK_WAIT_MS = 10000, RETRY_S = 5,
+	NONCE_LIFETIME_MS = 300000, NONCES_MAX = 50000, CHECKS_MAX = 10000, CHECK_WAIT_MS = 10000, RETRY_S = 5, DRAIN_RETRY_S = 30,
 	FAILED_LINES = 60, /* a minute */
 };
 
@@ -26,17 +28,23 @@ struct used_nonce {
 
 struct proved_flow {
 	uint64_t flow;
+	char app[STORE_APP_LABEL_MAX + 1];
 	size_t n;
 	char jid[];
 };
 
 /* ---- connections that have proved a user ---- */
 
-bool auth_is_proved(const struct line *l, uint64_t flow, struct bytes jid)
+static const struct proved_flow *proof_of(const struct line *l, uint64_t flow, struct bytes jid)
 {
 	const struct proved_flow *p = flow ? map_get_u64(&l->proved, flow) : NULL;
 
-	return p && bytes_eq(jid, bytes_make(p->jid, p->n));
+	return p && bytes_eq(jid, bytes_make(p->jid, p->n)) ? p : NULL;
+}
+
+bool auth_is_proved(const struct line *l, uint64_t flow, struct bytes jid)
+{
+	return proof_of(l, flow, jid) != NULL;
 }
 
 void auth_flow_gone(struct line *l, uint64_t flow)
@@ -44,8 +52,11 @@ void auth_flow_gone(struct line *l, uint64_t flow)
 	free(map_del_u64(&l->proved, flow));
 }
 
-static void remember_flow(struct line *l, uint64_t flow, struct bytes jid)
+static void remember_flow(struct line *l, const struct request *r)
 {
+	const struct bytes jid = request_jid(r);
+	uint64_t flow = r->from.flow;
+
 	if (!flow || auth_is_proved(l, flow, jid))
 		return;
 	auth_flow_gone(l, flow); /* another user: the last one counts */
@@ -55,6 +66,7 @@ static void remember_flow(struct line *l, uint64_t flow, struct bytes jid)
 	p->flow = flow;
 	p->n = jid.n;
 	memcpy(p->jid, jid.p, jid.n);
+	memcpy(p->app, r->app, sizeof p->app);
 	if (map_add_u64(&l->proved, flow, p))
 		free(p);
 }
@@ -155,16 +167,6 @@ static bool find_credentials(struct request *r, struct digest_credentials *out)
 	return false;
 }
 
-static void try_later(struct request *r)
-{
-	struct sipmsg *m = request_response(r, 503, NULL);
-
-	if (!m)
-		return;
-	sipmsg_append(m, SIPH_RETRY_AFTER, BYTES("5"));
-	request_respond(r, m);
-}
-
 /* ---- asking gh-im ---- */
 
 static int ask(struct request *r, const struct digest_credentials *c)
@@ -172,11 +174,13 @@ static int ask(struct request *r, const struct digest_credentials *c)
 	struct line *l = r->line;
 	struct chan *im = bus_chan(l->bus, PROG_IM, 0);
 	uint32_t id = bus_next_id(l->bus);
+	char address[SIP_ADDR_TEXT_BYTES];
 
 	if (!im)
 		return ERR_AGAIN;
 	if (l->checks.count >= CHECKS_MAX)
 		return ERR_FULL;
+	sip_sockaddr_text(&r->from.addr, address);
 	struct buf *b = chan_begin(im, MSG_DIGEST_CHECK, id);
 	wire_put_str(b, c->user);
 	wire_put_str(b, request_domain(r));
@@ -188,6 +192,8 @@ static int ask(struct request *r, const struct digest_credentials *c)
 	wire_put_str(b, c->proof.uri);
 	wire_put_str(b, sipmsg_method_text(r->m));
 	wire_put_str(b, c->response);
+	wire_put_u8(b, handed_of(l, r->from.flow) != NULL);
+	wire_put_str(b, bytes_of(address));
 	int rc = chan_end(im);
 	if (rc)
 		return rc;
@@ -225,7 +231,7 @@ static void check(struct request *r, const struct digest_credentials *c)
 	r->nonce[c->proof.nonce.n] = '\0';
 	r->nc = c->nc;
 	if (ask(r, c))
-		try_later(r);
+		request_later(r, RETRY_S);
 	else
 		list_add_tail(&l->check_order, &r->node);
 }
@@ -235,7 +241,9 @@ void auth_begin(struct request *r)
 	struct line *l = r->line;
 	struct digest_credentials c;
 
-	if (auth_is_proved(l, r->from.flow, request_jid(r))) {
+	const struct proved_flow *proof = proof_of(l, r->from.flow, request_jid(r));
+	if (proof) {
+		memcpy(r->app, proof->app, sizeof r->app);
 		router_proved(r);
 		return;
 	}
@@ -244,6 +252,12 @@ void auth_begin(struct request *r)
 			router_proved(r);
 		else
 			request_free(r);
+		return;
+	}
+	/* M-21: who is in stays; its other flow, and whoever comes, finds another door of the domain. */
+	if (l->is_draining && !location_of_source(&l->location, request_jid(r), &r->from)) {
+		line_stats[STAT_DRAINED]++;
+		request_later(r, DRAIN_RETRY_S);
 		return;
 	}
 	enum stranger_verdict v = stranger_asks(&l->strangers, &r->from.addr.any, loop_now(l->loop));
@@ -291,7 +305,7 @@ static void proved(struct request *r)
 	line_stats[STAT_AUTH_OK]++;
 	nonce_used(l, bytes_of(r->nonce), r->nc, loop_now(l->loop));
 	stranger_proved(&l->strangers, &r->from.addr.any);
-	remember_flow(l, r->from.flow, request_jid(r));
+	remember_flow(l, r);
 	router_proved(r);
 }
 
@@ -300,22 +314,42 @@ int auth_on_verdict(void *program, struct chan *from, const struct frame *f)
 	struct line *l = program;
 	struct wire w = wire_of(f->body);
 	int rc = (int32_t)wire_u32(&w);
-	struct bytes jid = wire_str(&w);
+	struct bytes jid = wire_str(&w), label = wire_str(&w);
 	struct request *r = map_del_u64(&l->checks, f->id);
 
 	(void)from;
 	arena_reset(&l->arena);
-	if (wire_end(&w))
+	if (wire_end(&w) || label.n > STORE_APP_LABEL_MAX)
 		return ERR_SYNTAX;
 	if (!r)
 		return 0; /* it has waited too long */
 	list_del(&r->node);
+	if (label.n)
+		memcpy(r->app, label.p, label.n);
 	if (rc == ERR_AUTH || (!rc && !bytes_eq(jid, request_jid(r))))
 		failed(r);
 	else if (rc)
-		try_later(r);
+		request_later(r, RETRY_S);
 	else
 		proved(r);
+	return 0;
+}
+
+/* Connections that it has proved must be proved anew, and registrations by it end. */
+int auth_on_revoked(void *program, struct chan *from, const struct frame *f)
+{
+	struct line *l = program;
+	struct wire w = wire_of(f->body);
+	struct bytes jid = wire_str(&w), label = wire_str(&w);
+	size_t at = 0;
+
+	(void)from;
+	if (wire_end(&w))
+		return ERR_SYNTAX;
+	for (struct proved_flow *p; (p = map_next(&l->proved, &at));)
+		if (bytes_eq(jid, bytes_make(p->jid, p->n)) && registered_is_by(p->app, label))
+			p->n = 0; /* nobody's */
+	registered_end(l, jid, label);
 	return 0;
 }
 
@@ -323,7 +357,7 @@ static void give_up(struct line *l, struct request *r)
 {
 	map_del_u64(&l->checks, r->check_id);
 	list_del(&r->node);
-	try_later(r);
+	request_later(r, RETRY_S);
 }
 
 void auth_im_down(struct line *l)

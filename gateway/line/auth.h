@@ -14,6 +14,8 @@ void auth_im_down(struct line *l);
 void auth_flow_gone(struct line *l, uint64_t flow);
 /* Is this connection this user's? */
 bool auth_is_proved(const struct line *l, uint64_t flow, struct bytes jid);
+/* An application password is gone. */
+int auth_on_revoked(void *line, struct chan *from, const struct frame *f);
 int auth_on_verdict(void *line, struct chan *from, const struct frame *f);
 
 #endif

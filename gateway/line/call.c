@@ -1,16 +1,20 @@
 #include "call.h"
 
 #include "base/err.h"
+#include "flow.h"
 
 #include <stdlib.h>
 
 enum { TAG_MAX = 128 };
+
+static const char flow_failed[] = "Flow Failed";
 
 /* One client that the INVITE went to. */
 struct branch {
 	struct call *call;
 	struct sipclient *t; /* NULL: over */
 	uint64_t reg;
+	struct sip_source way; /* the flow that it went by */
 	unsigned status;     /* the last one; 0: none yet */
 	char tag[TAG_MAX];   /* To tag of its dialog; "" none yet */
 };
@@ -39,6 +43,8 @@ struct forward {
 	struct sipserver *t;
 	struct sipmsg *m;
 	struct sipclient *client;
+	uint64_t reg;
+	struct sip_source way; /* the flow that it went by */
 };
 
 static struct call *call_of(const struct line *l, const struct sipmsg *m)
@@ -102,12 +108,19 @@ static void put_record_route(struct line *l, struct sipmsg *m, const struct sip_
 	buf_fini(&v);
 }
 
-static int send_to(struct line *l, struct sipmsg *m, const struct binding *b, const struct sipclient_owner *o, void *arg,
+static int send_to(struct line *l, struct sipmsg *m, const struct binding_flow *f, const struct sipclient_owner *o, void *arg,
                    struct sipclient **t)
 {
-	struct line_way way = line_way_of(b);
+	struct line_way way = line_way_of(f);
 
 	return sipclient_start(l->sip, m, &way.place, way.flow, NULL, o, arg, t);
+}
+
+static struct bytes domain_of(const struct binding *b)
+{
+	struct jid j = jid_of_normal(binding_jid(b));
+
+	return jid_domain(&j);
 }
 
 /* ---- the caller's INVITE: answers ---- */
@@ -172,6 +185,15 @@ static void keep_best(struct call *c, const struct sipmsg *m)
 	c->best = copy;
 }
 
+/* Did one of them just say nothing? The others' flows had ended. */
+static bool is_silent(const struct call *c)
+{
+	for (unsigned i = 0; i < c->n; i++)
+		if (c->branches[i].status == 408)
+			return true;
+	return false;
+}
+
 /* All have said no, or nothing. */
 static void conclude(struct call *c)
 {
@@ -180,10 +202,12 @@ static void conclude(struct call *c)
 	if (c->t && c->best)
 		answer_caller(c, c->best);
 	else
-		refuse_caller(c, 408);
+		refuse_caller(c, is_silent(c) ? 408 : 480);
 	if (!c->is_answered)
 		call_free(c);
 }
+
+static void on_branch_failed(void *arg, int rc, const char *words);
 
 static void on_branch_response(void *arg, struct sipmsg *m, const struct sip_source *from)
 {
@@ -193,6 +217,10 @@ static void on_branch_response(void *arg, struct sipmsg *m, const struct sip_sou
 	struct bytes tag = tag_of(m, SIPH_TO);
 
 	(void)from;
+	if (status == FLOW_FAILED) {
+		on_branch_failed(b, ERR_CLOSED, "430 Flow Failed");
+		return;
+	}
 	b->status = status;
 	if (status >= 200)
 		b->t = NULL;
@@ -218,14 +246,25 @@ static void on_branch_response(void *arg, struct sipmsg *m, const struct sip_sou
 	}
 }
 
+static int ring_on(struct branch *br, struct binding *b);
+
+/* RFC 5626 6: the way has failed; the client's next one is tried. */
 static void on_branch_failed(void *arg, int rc, const char *words)
 {
 	struct branch *b = arg;
+	struct call *c = b->call;
+	struct binding *to = location_of_reg(&c->line->location, b->reg);
 
 	(void)words;
 	b->t = NULL;
-	b->status = rc == ERR_TIMEOUT ? 408 : 503;
-	conclude(b->call);
+	if (to)
+		to = location_way_lost(&c->line->location, to, &b->way);
+	if (to && c->t && ring_on(b, to) == 0) {
+		line_stats[STAT_NEXT_FLOW]++;
+		return;
+	}
+	b->status = rc == ERR_TIMEOUT ? 408 : 480;
+	conclude(c);
 }
 
 static const struct sipclient_owner branch_owner = { on_branch_response, on_branch_failed };
@@ -249,23 +288,43 @@ static void on_ringing_over(void *arg)
 
 /* ---- the INVITE goes out ---- */
 
-static bool ring(struct call *c, const struct binding *b, const struct request *r)
+static int ring_flow(struct branch *br, const struct binding *b)
 {
+	struct call *c = br->call;
 	struct line *l = c->line;
-	struct branch *br = &c->branches[c->n];
+	const struct binding *caller = location_of_reg(&l->location, c->caller);
 	struct sipmsg *m = sipmsg_copy(c->m);
 
 	if (!m)
-		return false;
-	*br = (struct branch){ .call = c, .reg = b->reg };
-	sipmsg_set_uri(m, bytes_of(b->contact));
-	put_record_route(l, m, &r->from, request_domain(r));
-	put_record_route(l, m, &b->from, request_domain(r));
-	int rc = send_to(l, m, b, &branch_owner, br, &br->t);
+		return ERR_NOMEM;
+	br->way = b->flows[0].from;
+	sipmsg_set_uri(m, bytes_of(b->flows[0].contact));
+	put_record_route(l, m, &c->caller_from, domain_of(caller ? caller : b));
+	put_record_route(l, m, &br->way, domain_of(b));
+	int rc = send_to(l, m, &b->flows[0], &branch_owner, br, &br->t);
 	sipmsg_free(m);
-	if (!rc)
-		c->n++;
-	return !rc;
+	return rc;
+}
+
+/* By the client's newest flow; those that have ended are passed over. ERR_CLOSED: none is left. */
+static int ring_on(struct branch *br, struct binding *b)
+{
+	int rc = ERR_CLOSED;
+
+	while (b && rc == ERR_CLOSED) {
+		rc = ring_flow(br, b);
+		if (rc == ERR_CLOSED)
+			b = location_way_lost(&br->call->line->location, b, &br->way);
+	}
+	return rc;
+}
+
+static void ring(struct call *c, struct binding *b)
+{
+	struct branch *br = &c->branches[c->n];
+
+	*br = (struct branch){ .call = c, .reg = b->reg };
+	c->n += ring_on(br, b) == 0; /* else the others ring */
 }
 
 static struct call *call_new(struct request *r, const struct binding *caller)
@@ -310,9 +369,12 @@ static void begin(struct request *r, const struct binding *caller, const struct 
 	struct sipuri u;
 	struct bytes gr;
 	bool is_one = sipuri_parse(sipmsg_uri(c->m), &u) == 0 && sip_param(u.params, "gr", &gr);
-	for (struct binding *b = NULL; c->n < CALL_BRANCHES_MAX && (b = location_next(&l->location, jid_bare(to), b));)
+	struct binding *next = location_next(&l->location, jid_bare(to), NULL);
+	for (struct binding *b; c->n < CALL_BRANCHES_MAX && (b = next);) {
+		next = location_next(&l->location, jid_bare(to), b); /* b may go */
 		if (!is_one || bytes_eq_str(gr, b->resource))
-			(void)ring(c, b, r); /* the others ring */
+			ring(c, b);
+	}
 	request_free(r);
 	line_stats[STAT_CALLS]++;
 	if (!c->n) {
@@ -363,12 +425,18 @@ static void forward_free(struct forward *f)
 	free(f);
 }
 
+static void on_forward_failed(void *arg, int rc, const char *words);
+
 static void on_forward_response(void *arg, struct sipmsg *m, const struct sip_source *from)
 {
 	struct forward *f = arg;
 	bool is_final = sipmsg_status(m) >= 200;
 
 	(void)from;
+	if (sipmsg_status(m) == FLOW_FAILED) {
+		on_forward_failed(f, ERR_CLOSED, "430 Flow Failed");
+		return;
+	}
 	sipmsg_remove(m, SIPH_VIA, 0);
 	if (is_final)
 		sipserver_set_user(f->t, NULL);
@@ -377,17 +445,51 @@ static void on_forward_response(void *arg, struct sipmsg *m, const struct sip_so
 		forward_free(f);
 }
 
+static int forward_on(struct forward *f, struct sipmsg *m, struct binding *to);
+
 static void on_forward_failed(void *arg, int rc, const char *words)
 {
 	struct forward *f = arg;
+	struct binding *to = location_of_reg(&f->line->location, f->reg);
 
 	(void)words;
+	if (to)
+		to = location_way_lost(&f->line->location, to, &f->way);
+	if (to && forward_on(f, f->m, to) == 0) {
+		line_stats[STAT_NEXT_FLOW]++;
+		return;
+	}
 	sipserver_set_user(f->t, NULL);
-	sipserver_refuse(f->t, f->m, rc == ERR_TIMEOUT ? 408 : 503, NULL);
+	sipserver_refuse(f->t, f->m, rc == ERR_TIMEOUT ? 408 : FLOW_FAILED, rc == ERR_TIMEOUT ? NULL : flow_failed);
 	forward_free(f);
 }
 
 static const struct sipclient_owner forward_owner = { on_forward_response, on_forward_failed };
+
+/* A GRUU of ours is the client that it names (RFC 5627 5.2); any other Request-URI is a Contact of this dialog. */
+static void aim(struct line *l, struct sipmsg *m, const struct binding_flow *f)
+{
+	struct sipuri u;
+	struct bytes gr;
+
+	if (sipuri_parse(sipmsg_uri(m), &u) == 0 && sip_param(u.params, "gr", &gr) && line_is_us(l, u.host))
+		sipmsg_set_uri(m, bytes_of(f->contact));
+}
+
+/* As ring_on. */
+static int forward_on(struct forward *f, struct sipmsg *m, struct binding *to)
+{
+	int rc = ERR_CLOSED;
+
+	while (to && rc == ERR_CLOSED) {
+		f->way = to->flows[0].from;
+		aim(f->line, m, &to->flows[0]);
+		rc = send_to(f->line, m, &to->flows[0], &forward_owner, f, &f->client);
+		if (rc == ERR_CLOSED)
+			to = location_way_lost(&f->line->location, to, &f->way);
+	}
+	return rc;
+}
 
 static void on_forward_cancelled(struct waiting *w)
 {
@@ -396,7 +498,7 @@ static void on_forward_cancelled(struct waiting *w)
 	sipclient_cancel(f->client);
 }
 
-static void pass_on(struct request *r, const struct binding *to)
+static void pass_on(struct request *r, struct binding *to)
 {
 	struct line *l = r->line;
 	struct forward *f = calloc(1, sizeof *f);
@@ -406,11 +508,11 @@ static void pass_on(struct request *r, const struct binding *to)
 		free(f);
 		return;
 	}
-	*f = (struct forward){ .waiting = { on_forward_cancelled }, .line = l, .t = r->t };
-	int rc = send_to(l, r->m, to, &forward_owner, f, &f->client);
+	*f = (struct forward){ .waiting = { on_forward_cancelled }, .line = l, .t = r->t, .reg = to->reg };
+	int rc = forward_on(f, r->m, to);
 	if (rc) {
 		free(f);
-		request_refuse(r, 503, NULL, err_name(rc));
+		request_refuse(r, rc == ERR_CLOSED ? FLOW_FAILED : 503, rc == ERR_CLOSED ? flow_failed : NULL, err_name(rc));
 		return;
 	}
 	f->m = r->m;
@@ -441,15 +543,17 @@ static uint64_t other_end(const struct call *c, const struct request *r, const s
 static void inside(struct call *c, struct request *r, const struct binding *b)
 {
 	struct line *l = c->line;
-	const struct binding *to = location_of_reg(&l->location, other_end(c, r, b));
+	uint64_t end = other_end(c, r, b);
+	struct binding *to = location_of_reg(&l->location, end);
 	bool is_bye = sipmsg_method(r->m) == SIPM_BYE;
 
-	if (!to) {
-		request_refuse(r, 481, NULL, r->t ? "no-such-dialog" : NULL);
+	if (!to) { /* RFC 5626 5.3.1: the other one's last flow has ended */
+		request_refuse(r, end ? FLOW_FAILED : 481, end ? flow_failed : NULL, !r->t ? NULL : end ? "flow-lost" : "no-such-dialog");
 		return;
 	}
 	if (!r->t) {
-		struct line_way way = line_way_of(to);
+		struct line_way way = line_way_of(&to->flows[0]);
+		aim(l, r->m, &to->flows[0]);
 		if (take_hop(r->m))
 			(void)sipendpoint_send_ack(l->sip, r->m, &way.place, way.flow); /* lost ones are asked for again */
 		request_free(r);
@@ -483,7 +587,7 @@ void call_stray(struct line *l, struct sipmsg *m)
 	if (!c)
 		return;
 	const struct binding *b = location_of_reg(&l->location, c->caller);
-	(void)sipendpoint_pass_response(l->sip, b ? &b->from : &c->caller_from, m); /* lost: the callee says it again */
+	(void)sipendpoint_pass_response(l->sip, b ? &b->flows[0].from : &c->caller_from, m); /* lost: the callee says it again */
 }
 
 void call_second(struct line *l, uint64_t now_ms)

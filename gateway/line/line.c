@@ -7,6 +7,7 @@
 #include "base/random.h"
 #include "auth.h"
 #include "call.h"
+#include "handed.h"
 #include "registered.h"
 #include "router.h"
 #include "tls.h"
@@ -40,6 +41,7 @@ static int on_staple(void *program, struct chan *from, const struct frame *f)
 
 const struct bus_handler line_handlers[] = {
 	{ MSG_DIGEST_VERDICT, auth_on_verdict },
+	{ MSG_DIGEST_REVOKED, auth_on_revoked },
 	{ MSG_SIP_REQUEST, unit_out_on_request },
 	{ MSG_SIP_RESPONSE, unit_in_on_response },
 	{ MSG_SIP_CANCEL, unit_out_on_cancel },
@@ -47,6 +49,7 @@ const struct bus_handler line_handlers[] = {
 	{ MSG_KEY_SIGNED, on_key_signed },
 	{ MSG_KEY_FAILED, on_key_failed },
 	{ MSG_STAPLE, on_staple },
+	{ MSG_SIP_STREAM, handed_on_stream },
 };
 const size_t line_n_handlers = sizeof line_handlers / sizeof line_handlers[0];
 
@@ -156,13 +159,13 @@ int line_account(struct line *l, struct bytes uri, struct jid *out)
 	return jid_make(local, domain, BYTES_NONE, &l->arena, out);
 }
 
-struct line_way line_way_of(const struct binding *b)
+struct line_way line_way_of(const struct binding_flow *f)
 {
-	struct line_way w = { .flow = b->from.flow };
+	struct line_way w = { .flow = f->from.flow };
 
-	w.place.transport = b->from.transport;
-	w.place.addr = b->from.addr;
-	w.place.listener = b->from.listener; /* a client behind a NAT hears no other socket */
+	w.place.transport = f->from.transport;
+	w.place.addr = f->from.addr;
+	w.place.listener = f->from.listener; /* a client behind a NAT hears no other socket */
 	return w;
 }
 
@@ -196,6 +199,7 @@ static void on_closed(void *arg, uint64_t flow, int why)
 
 	(void)why;
 	auth_flow_gone(l, flow);
+	handed_flow_gone(l, flow);
 	location_flow_gone(&l->location, flow);
 }
 
@@ -307,8 +311,9 @@ int line_init(struct line *l, struct loop *loop, struct bus *bus, unsigned insta
 {
 	*l = (struct line){ .loop = loop, .bus = bus, .instance = instance };
 	l->sequence = random_u64() & 0x7fffffffffff;
+	random_bytes(l->token_key, sizeof l->token_key);
 	arena_init(&l->arena, ARENA_BYTES_MAX);
-	location_init(&l->location, &registered_owner, l, random_u64() >> 16);
+	location_init(&l->location, &registered_owner, l, (uint64_t)PROG_LINE << 56 | random_u64() >> 16);
 	strangers_init(&l->strangers);
 	auth_init(l);
 	unit_out_init(l);

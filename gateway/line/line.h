@@ -15,6 +15,7 @@
 #include "sip/uri.h"
 #include "location.h"
 #include "stranger.h"
+#include "token.h"
 
 enum { LINE_LISTENERS_MAX = 16, LINE_NONCE_KEY = 32 };
 
@@ -42,12 +43,15 @@ struct line {
 	struct loop_timer second;        /* expiry of all kinds */
 
 	uint8_t nonce_key[LINE_NONCE_KEY]; /* auth.c */
+	uint8_t token_key[TOKEN_KEY_BYTES]; /* flow.c */
+	bool is_draining;                  /* clients that are not here go elsewhere (M-21) */
 	struct map nonces;               /* that were used: nonce -> struct used_nonce */
 	struct list nonce_order;
 	struct map checks;               /* id -> struct request that waits for gh-im */
 	struct list check_order;
 	struct map proved;               /* connection -> struct proved_flow */
 
+	struct map handed;               /* connection -> struct handed (net/handed.h): it came by gh-proxy */
 	struct map units_in;             /* id -> struct unit_in: requests at gh-xlate */
 	struct map units_out;            /* id -> struct unit_out: requests of gh-xlate */
 	struct list units_out_order;
@@ -77,12 +81,12 @@ void line_put_host(struct line *l, const struct sip_source *at, struct bytes dom
 /* The account that a SIP URI names: bare JID in the arena. ERR_SYNTAX. */
 int line_account(struct line *l, struct bytes uri, struct jid *out);
 
-/* The way to a client. */
+/* The way to a client by one of its flows. */
 struct line_way {
 	struct sip_place place;
 	uint64_t flow;
 };
-struct line_way line_way_of(const struct binding *b);
+struct line_way line_way_of(const struct binding_flow *f);
 
 #define LINE_STATS(X)                                                                              \
 	X(STAT_REQUESTS, "line.requests")                                                          \
@@ -95,9 +99,14 @@ struct line_way line_way_of(const struct binding *b);
 	X(STAT_REGISTERED, "line.registered")                                                      \
 	X(STAT_UNREGISTERED, "line.unregistered")                                                  \
 	X(STAT_REGISTER_REFUSED, "line.register.refused")                                          \
+	X(STAT_TOKENS_REFUSED, "line.tokens.refused")                                              \
+	X(STAT_DRAINED, "line.refused.drain")                                                      \
+	X(STAT_EDGES_FULL, "line.refused.edges")                                                   \
+	X(STAT_IGNORED, "line.ignored")                                                            \
 	X(STAT_UNITS_IN, "line.units.in")                                                          \
 	X(STAT_UNITS_OUT, "line.units.out")                                                        \
 	X(STAT_UNITS_FAILED, "line.units.failed")                                                  \
+	X(STAT_NEXT_FLOW, "line.flows.next")                                                       \
 	X(STAT_CALLS, "line.calls")                                                                \
 	X(STAT_CALLS_REFUSED, "line.calls.refused")                                                \
 	X(STAT_NO_MEMORY, "line.no_memory")

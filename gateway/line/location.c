@@ -75,8 +75,9 @@ static bool is_same_way(const struct sip_source *a, const struct sip_source *b)
 struct binding *location_of_source(const struct location *l, struct bytes jid, const struct sip_source *from)
 {
 	for (struct binding *b = NULL; (b = location_next(l, jid, b));)
-		if (is_same_way(&b->from, from))
-			return b;
+		for (size_t i = 0; i < b->n; i++)
+			if (is_same_way(&b->flows[i].from, from))
+				return b;
 	return NULL;
 }
 
@@ -88,14 +89,14 @@ struct binding *location_of_resource(const struct location *l, struct bytes jid,
 	return NULL;
 }
 
-/* RFC 5626 6: an instance is one client, whatever its contact. We keep its newest flow. */
+/* RFC 5626 6: an instance is one client, whatever its contact. */
 static bool is_same_client(const struct binding *b, const struct location_contact *c)
 {
 	struct sipuri old, new;
 
 	if (c->instance.n || b->instance[0])
 		return bytes_eq_str(c->instance, b->instance);
-	return sipuri_parse(bytes_of(b->contact), &old) == 0 && sipuri_parse(c->uri, &new) == 0 && sipuri_equal(&old, &new);
+	return sipuri_parse(bytes_of(b->flows[0].contact), &old) == 0 && sipuri_parse(c->uri, &new) == 0 && sipuri_equal(&old, &new);
 }
 
 static struct binding *binding_of(const struct location *l, struct bytes jid, const struct location_contact *c)
@@ -127,15 +128,24 @@ static char *resource_of(const struct location_contact *c)
 	return strdup(name);
 }
 
+static void flow_drop(struct binding *b, size_t i)
+{
+	free(b->flows[i].contact);
+	free(b->flows[i].call_id);
+	free(b->flows[i].agent);
+	free(b->flows[i].app);
+	b->n--;
+	memmove(&b->flows[i], &b->flows[i + 1], (b->n - i) * sizeof b->flows[0]);
+}
+
 static void binding_free(struct binding *b)
 {
 	if (!b)
 		return;
-	free(b->contact);
+	while (b->n)
+		flow_drop(b, b->n - 1);
 	free(b->instance);
 	free(b->resource);
-	free(b->call_id);
-	free(b->agent);
 	free(b);
 }
 
@@ -189,48 +199,80 @@ void location_remove(struct location *l, struct binding *b, enum line_gone why)
 	registrant_settle(l, r);
 }
 
-/* A contact as it will be; not in the table yet. */
-static struct binding *binding_new(const struct location_update *u, const struct location_contact *c, uint64_t now_ms)
+/* A contact as it will be, with the one flow; not in the table yet. */
+static struct binding *binding_new(struct location *l, const struct location_update *u, const struct location_contact *c, uint64_t now_ms)
 {
 	struct binding *b = calloc(1, sizeof *b);
 
 	if (!b)
 		return NULL;
-	b->contact = dup(c->uri);
+	struct binding_flow *f = &b->flows[b->n++];
+	*f = (struct binding_flow){ .from = u->from, .id = ++l->sequence, .since_ms = now_ms, .expires_at_ms = now_ms + 1000ull * c->expires_s,
+				    .reg_id = c->instance.n ? c->reg_id : 0, .cseq = u->cseq, .q_milli = c->q_milli,
+				    .contact = dup(c->uri), .call_id = dup(u->call_id), .agent = dup(u->agent),
+				    .app = dup(u->app) };
 	b->instance = dup(c->instance);
 	b->resource = resource_of(c);
-	b->call_id = dup(u->call_id);
-	b->agent = dup(u->agent);
-	b->cseq = u->cseq;
-	b->q_milli = c->q_milli;
-	b->from = u->from;
-	b->expires_at_ms = now_ms + 1000ull * c->expires_s;
-	if (b->contact && b->instance && b->resource && b->call_id && b->agent)
+	if (f->contact && f->call_id && f->agent && f->app && b->instance && b->resource)
 		return b;
 	binding_free(b);
 	return NULL;
 }
 
-/* The old one's number and name stay: it is the same session. */
-static void swap_in(struct location *l, struct binding *old, struct binding *new)
+/* Does a registration with this reg-id stand in this flow's place? One without is of a client with one flow. */
+static bool is_replaced(const struct binding_flow *f, uint32_t reg_id)
 {
-	struct binding was = *old;
-	struct registrant *r = old->user;
+	return !reg_id || !f->reg_id || f->reg_id == reg_id;
+}
 
-	list_del(&old->node);
-	old->expires_at_ms = new->expires_at_ms;
-	old->cseq = new->cseq;
-	old->q_milli = new->q_milli;
-	old->from = new->from;
-	old->contact = new->contact;
-	old->call_id = new->call_id;
-	old->agent = new->agent;
-	new->contact = was.contact;
-	new->call_id = was.call_id;
-	new->agent = was.agent;
-	list_add_head(&r->bindings, &old->node);
+/* The client's number and name stay: it is the same session. Beyond the most flows its oldest one goes. */
+static void take_flow(struct location *l, struct binding *old, struct binding *new)
+{
+	struct registrant *r = old->user;
+	struct binding_flow f = new->flows[0];
+
+	for (size_t i = old->n; i-- > 0;) {
+		if (!is_replaced(&old->flows[i], f.reg_id))
+			continue;
+		if (is_same_way(&old->flows[i].from, &f.from)) {
+			f.since_ms = old->flows[i].since_ms;
+			f.id = old->flows[i].id;
+		}
+		old->epoch += strcmp(old->flows[i].call_id, f.call_id) != 0;
+		flow_drop(old, i);
+	}
+	if (old->n == LOCATION_FLOWS_MAX)
+		flow_drop(old, old->n - 1);
+	memmove(&old->flows[1], &old->flows[0], old->n * sizeof f);
+	old->flows[0] = f;
+	old->n++;
+	new->n = 0;
 	binding_free(new);
+	list_del(&old->node);
+	list_add_head(&r->bindings, &old->node);
 	l->owner->placed(l->arg, old, false);
+}
+
+/* NULL: it was the last one. */
+static struct binding *lose_flow(struct location *l, struct binding *b, size_t i, enum line_gone why)
+{
+	if (b->n == 1) {
+		location_remove(l, b, why);
+		return NULL;
+	}
+	flow_drop(b, i);
+	if (i == 0)
+		l->owner->placed(l->arg, b, false);
+	return b;
+}
+
+static void remove_contact(struct location *l, struct binding *b, uint32_t reg_id)
+{
+	for (size_t i = b->n; b && reg_id && i-- > 0;)
+		if (b->flows[i].reg_id == reg_id)
+			b = lose_flow(l, b, i, LINE_UNREGISTERED);
+	if (!reg_id)
+		location_remove(l, b, LINE_UNREGISTERED);
 }
 
 static int put_in(struct location *l, struct registrant *r, struct binding *b)
@@ -253,9 +295,13 @@ static bool is_too_long(const struct location_update *u)
 	return u->n > LOCATION_CONTACTS_MAX || u->call_id.n > LOCATION_TEXT_MAX || u->agent.n > LOCATION_TEXT_MAX;
 }
 
-static bool is_older(const struct binding *b, const struct location_update *u)
+/* RFC 3261 10.3 7, of what this reg-id stands for. */
+static bool is_older(const struct binding *b, const struct location_update *u, uint32_t reg_id)
 {
-	return bytes_eq_str(u->call_id, b->call_id) && u->cseq <= b->cseq;
+	for (size_t i = 0; i < b->n; i++)
+		if (is_replaced(&b->flows[i], reg_id) && bytes_eq_str(u->call_id, b->flows[i].call_id) && u->cseq <= b->flows[i].cseq)
+			return true;
+	return false;
 }
 
 /* RFC 3261 10.3 6 and 7: is every change allowed? */
@@ -265,24 +311,24 @@ static int check(const struct location *l, const struct location_update *u, size
 
 	*n_new = 0;
 	for (struct binding *b = NULL; u->removes_all && (b = location_next(l, u->jid, b));)
-		if (is_older(b, u))
+		if (is_older(b, u, 0))
 			return ERR_BAD_STATE;
 	for (size_t i = 0; i < u->n; i++) {
 		const struct binding *b = binding_of(l, u->jid, &u->contacts[i]);
-		if (b && is_older(b, u))
+		if (b && is_older(b, u, u->contacts[i].reg_id))
 			return ERR_BAD_STATE;
 		*n_new += !b && u->contacts[i].expires_s;
-		n_gone += b && !u->contacts[i].expires_s;
+		n_gone += b && !u->contacts[i].expires_s && !u->contacts[i].reg_id;
 	}
 	if (*n_new && location_count(l, u->jid) + *n_new - n_gone > l->per_user_max)
 		return ERR_FULL;
 	return *n_new && l->regs.count + *n_new > l->max ? ERR_LIMIT : 0;
 }
 
-static int make_all(const struct location_update *u, uint64_t now_ms, struct binding **made)
+static int make_all(struct location *l, const struct location_update *u, uint64_t now_ms, struct binding **made)
 {
 	for (size_t i = 0; i < u->n; i++) {
-		made[i] = u->contacts[i].expires_s ? binding_new(u, &u->contacts[i], now_ms) : NULL;
+		made[i] = u->contacts[i].expires_s ? binding_new(l, u, &u->contacts[i], now_ms) : NULL;
 		if (u->contacts[i].expires_s && !made[i])
 			return ERR_NOMEM;
 	}
@@ -301,11 +347,11 @@ static int commit_one(struct location *l, const struct location_update *u, size_
 	struct binding *old = binding_of(l, u->jid, &u->contacts[i]);
 
 	if (!made && old)
-		location_remove(l, old, LINE_UNREGISTERED);
+		remove_contact(l, old, u->contacts[i].reg_id);
 	if (!made)
 		return 0;
 	if (old) {
-		swap_in(l, old, made);
+		take_flow(l, old, made);
 		return 0;
 	}
 	struct registrant *r = registrant_make(l, u->jid);
@@ -329,7 +375,7 @@ int location_update(struct location *l, const struct location_update *u, uint64_
 	int rc = check(l, u, &n_new);
 	if (rc)
 		return rc;
-	rc = make_all(u, now_ms, made);
+	rc = make_all(l, u, now_ms, made);
 	if (rc) {
 		free_all(made, u->n);
 		return rc;
@@ -343,21 +389,30 @@ int location_update(struct location *l, const struct location_update *u, uint64_
 	return rc;
 }
 
+struct binding *location_way_lost(struct location *l, struct binding *b, const struct sip_source *from)
+{
+	for (size_t i = b->n; b && i-- > 0;)
+		if (is_same_way(&b->flows[i].from, from))
+			b = lose_flow(l, b, i, LINE_FLOW_LOST);
+	return b;
+}
+
 void location_flow_gone(struct location *l, uint64_t flow)
 {
-	LIST_EACH (it, &l->all) {
-		struct binding *b = LIST_OWNER(it, struct binding, all);
-		if (flow && b->from.flow == flow)
-			location_remove(l, b, LINE_FLOW_LOST);
-	}
+	const struct sip_source from = { .flow = flow };
+
+	LIST_EACH (it, &l->all)
+		if (flow)
+			(void)location_way_lost(l, LIST_OWNER(it, struct binding, all), &from); /* others may be left */
 }
 
 void location_expire(struct location *l, uint64_t now_ms)
 {
 	LIST_EACH (it, &l->all) {
 		struct binding *b = LIST_OWNER(it, struct binding, all);
-		if (b->expires_at_ms <= now_ms)
-			location_remove(l, b, LINE_EXPIRED);
+		for (size_t i = b->n; b && i-- > 0;)
+			if (b->flows[i].expires_at_ms <= now_ms)
+				b = lose_flow(l, b, i, LINE_EXPIRED);
 	}
 }
 

@@ -8,29 +8,41 @@
 #include "sip/line.h"
 #include "sip/place.h"
 
-enum { LOCATION_CONTACTS_MAX = 20, LOCATION_TEXT_MAX = 1024, LOCATION_RESOURCE_MAX = 512 };
+enum { LOCATION_CONTACTS_MAX = 20, LOCATION_TEXT_MAX = 1024, LOCATION_RESOURCE_MAX = 512, LOCATION_FLOWS_MAX = 4 };
 
 struct registrant; /* a user with bindings */
 
+/* One way to a client: its connection, or its address by UDP. */
+struct binding_flow {
+	struct sip_source from;
+	uint64_t id;               /* names it to an operator; never used twice */
+	uint64_t since_ms, expires_at_ms;
+	uint32_t reg_id;           /* RFC 5626 4.2; 0: not said */
+	uint32_t cseq;
+	uint16_t q_milli;          /* RFC 3261 10.2.1.2; 1000: not said */
+	/* texts of its own */
+	char *contact;             /* URI, as the client wrote it */
+	char *call_id, *agent;
+	char *app;                 /* label of the application password that it came with; "" none */
+};
+
+/* One client. */
 struct binding {
 	struct list node;          /* of its user, newest registration first */
 	struct list all;
 	struct registrant *user;
 	uint64_t reg;              /* names it to gh-xlate; never used twice */
-	uint64_t expires_at_ms;
-	uint32_t cseq;
-	uint16_t q_milli;          /* RFC 3261 10.2.1.2; 1000: not said */
-	struct sip_source from;    /* the way to it: its connection, or its address by UDP */
+	uint64_t epoch;            /* grows when it has begun anew, with another Call-ID (RFC 5627 5.4) */
+	struct binding_flow flows[LOCATION_FLOWS_MAX]; /* newest first; never none (RFC 5626 6) */
+	size_t n;
 	/* texts of its own */
-	char *contact;             /* URI, as the client wrote it */
 	char *instance;            /* +sip.instance without brackets; "" none */
 	char *resource;            /* the instance, or a name that the contact always gives */
-	char *call_id, *agent;
 };
 struct bytes binding_jid(const struct binding *b); /* the user's bare JID */
 
 struct location_owner {
-	/* It is new, or its contact, way or expiry is (is_new false). */
+	/* It is new, or its first flow is (is_new false). */
 	void (*placed)(void *arg, const struct binding *b, bool is_new);
 	void (*gone)(void *arg, const struct binding *b, enum line_gone why);
 };
@@ -52,11 +64,12 @@ void location_fini(struct location *l); /* without telling the owner */
 /* One REGISTER that has been found good. */
 struct location_contact {
 	struct bytes uri, instance; /* instance empty: none */
+	uint32_t reg_id;            /* of an instance: which of its flows; 0: its only one */
 	uint32_t expires_s;         /* 0: it goes */
 	uint16_t q_milli;
 };
 struct location_update {
-	struct bytes jid, call_id, agent;
+	struct bytes jid, call_id, agent, app;
 	uint32_t cseq;
 	struct sip_source from;
 	bool removes_all; /* Contact: * */
@@ -77,9 +90,11 @@ struct binding *location_next(const struct location *l, struct bytes jid, const 
 size_t location_count(const struct location *l, struct bytes jid);
 
 void location_remove(struct location *l, struct binding *b, enum line_gone why);
+/* This way leads nowhere any more. NULL: it was the client's last one, and the client is gone. */
+struct binding *location_way_lost(struct location *l, struct binding *b, const struct sip_source *from);
 /* Its connection has ended. */
 void location_flow_gone(struct location *l, uint64_t flow);
-/* Those that are due go. */
+/* Flows that are due go, and clients that have none then. */
 void location_expire(struct location *l, uint64_t now_ms);
 
 #endif

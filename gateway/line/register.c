@@ -1,13 +1,15 @@
 #include "register.h"
 
 #include "base/err.h"
+#include "flow.h"
 
 /* ---- what the client wants ---- */
 
 struct wish {
 	struct location_contact contacts[LOCATION_CONTACTS_MAX];
 	size_t n;
-	bool is_all, is_outbound;
+	size_t n_reg_ids;
+	bool is_all;
 };
 
 struct bytes register_instance(struct bytes v)
@@ -50,6 +52,26 @@ static uint32_t at_most(uint32_t v, uint32_t max)
 	return v < max ? v : max;
 }
 
+static bool supports(const struct sipmsg *m, const char *option)
+{
+	for (size_t i = 0; i < sipmsg_count(m, SIPH_SUPPORTED); i++)
+		if (bytes_eq_nocase(sipmsg_value(m, SIPH_SUPPORTED, i), bytes_of(option)))
+			return true;
+	return false;
+}
+
+/* RFC 5626 6: it counts from a client that knows outbound. Not by UDP: a flow there needs STUN to stay (4.4.2), which there is
+ * not here. 0: none. */
+static uint32_t reg_id(const struct request *r, struct bytes params)
+{
+	struct bytes text;
+	uint64_t id;
+
+	if (!r->from.flow || !supports(r->m, "outbound") || !sip_param(params, "reg-id", &text) || bytes_to_u64(text, INT32_MAX, &id))
+		return 0;
+	return (uint32_t)id;
+}
+
 /* 0, or a status. */
 static unsigned read_contact(const struct request *r, size_t i, struct wish *w)
 {
@@ -74,8 +96,9 @@ static unsigned read_contact(const struct request *r, size_t i, struct wish *w)
 		c->instance = register_instance(value);
 	if (sip_param(a.params, "q", &value))
 		c->q_milli = register_q(value);
-	if (c->instance.n && sip_param(a.params, "reg-id", &value))
-		w->is_outbound = true;
+	c->reg_id = c->instance.n ? reg_id(r, a.params) : 0;
+	if (c->reg_id && w->n_reg_ids++)
+		return 400; /* RFC 5626 6: one flow with each request */
 	uint32_t wanted = wanted_s(r, a.params);
 	if (wanted && wanted < (uint32_t)settings_int(s, SET_LINE_EXPIRES_MIN))
 		return 423;
@@ -103,29 +126,26 @@ static unsigned read_wish(const struct request *r, struct wish *w)
 
 /* ---- answers ---- */
 
-static void put_binding(const struct request *r, struct sipmsg *m, const struct binding *b, bool has_gruu, uint64_t now_ms)
+static void put_flow(const struct request *r, struct sipmsg *m, const struct binding *b, const struct binding_flow *f,
+                     bool has_gruu, uint64_t now_ms)
 {
 	struct buf v;
 
 	buf_init(&v, 8192);
-	buf_putf(&v, "<%s>;expires=%llu", b->contact, (unsigned long long)((b->expires_at_ms - now_ms + 999) / 1000));
-	if (b->q_milli < 1000)
-		buf_putf(&v, ";q=0.%03u", (unsigned)b->q_milli);
+	buf_putf(&v, "<%s>;expires=%llu", f->contact, (unsigned long long)((f->expires_at_ms - now_ms + 999) / 1000));
+	if (f->q_milli < 1000)
+		buf_putf(&v, ";q=0.%03u", (unsigned)f->q_milli);
 	if (b->instance[0])
 		buf_putf(&v, ";+sip.instance=\"<%s>\"", b->instance);
-	if (b->instance[0] && has_gruu) /* RFC 5627 3.2: the instance names the client for good */
+	if (f->reg_id)
+		buf_putf(&v, ";reg-id=%u", (unsigned)f->reg_id);
+	if (b->instance[0] && has_gruu) { /* RFC 5627 3.2: the instance names the client for good */
 		buf_putf(&v, ";pub-gruu=\"sip:%.*s;gr=%s\"", BYTES_FMT(request_jid(r)), b->instance);
+		(void)flow_put_temp_gruu(r->line, b, &v); /* then it has the public one only */
+	}
 	if (!buf_failed(&v))
 		sipmsg_append(m, SIPH_CONTACT, buf_bytes(&v));
 	buf_fini(&v);
-}
-
-static bool supports(const struct sipmsg *m, const char *option)
-{
-	for (size_t i = 0; i < sipmsg_count(m, SIPH_SUPPORTED); i++)
-		if (bytes_eq_nocase(sipmsg_value(m, SIPH_SUPPORTED, i), bytes_of(option)))
-			return true;
-	return false;
 }
 
 /* RFC 3261 10.3 8: all bindings there are. */
@@ -139,12 +159,11 @@ static void answer_bindings(struct request *r, bool is_outbound)
 	if (!m)
 		return;
 	for (struct binding *b = NULL; (b = location_next(&l->location, request_jid(r), b));)
-		put_binding(r, m, b, has_gruu, now);
-	sipmsg_append(m, SIPH_SUPPORTED, BYTES("outbound, gruu"));
-	if (is_outbound && r->from.flow) { /* RFC 5626 6 */
-		sipmsg_append(m, SIPH_REQUIRE, BYTES("outbound"));
-		sipmsg_append_named(m, "Flow-Timer", BYTES("120"));
-	}
+		for (size_t i = 0; i < b->n; i++)
+			put_flow(r, m, b, &b->flows[i], has_gruu, now);
+	sipmsg_append(m, SIPH_SUPPORTED, BYTES("outbound, path, gruu"));
+	if (is_outbound)
+		flow_put_outbound(r, m);
 	request_respond(r, m);
 }
 
@@ -209,7 +228,7 @@ static void update(struct request *r, const struct wish *w)
 {
 	struct line *l = r->line;
 	struct location_update u = { .jid = request_jid(r), .call_id = sipmsg_value(r->m, SIPH_CALL_ID, 0),
-				     .agent = sipmsg_value(r->m, SIPH_USER_AGENT, 0), .from = r->from,
+				     .agent = sipmsg_value(r->m, SIPH_USER_AGENT, 0), .from = r->from, .app = bytes_of(r->app),
 				     .removes_all = w->is_all, .n = w->n, .contacts = w->contacts };
 	struct bytes method;
 
@@ -222,7 +241,7 @@ static void update(struct request *r, const struct wish *w)
 		return;
 	}
 	siptransports_know(sipendpoint_transports(l->sip), r->from.flow);
-	answer_bindings(r, w->is_outbound);
+	answer_bindings(r, w->n_reg_ids);
 }
 
 /* RFC 3261 10.3 1 and 5: the Request-URI names the domain (COMPAT: or the box). */
@@ -237,6 +256,17 @@ static bool is_for_us(struct request *r)
 	       line_is_us(r->line, u.host);
 }
 
+/* RFC 5626 6: the flow is the client's own, and not that of a proxy between us that does not know of flows. */
+static bool is_first_hop(const struct request *r)
+{
+	struct sip_address a;
+	struct sipuri u;
+	struct bytes none;
+
+	return sipmsg_count(r->m, SIPH_VIA) == 1 ||
+	       (sipmsg_address(r->m, SIPH_PATH, 0, &a) && sipuri_parse(a.uri, &u) == 0 && sip_param(u.params, "ob", &none));
+}
+
 void register_request(struct request *r)
 {
 	struct wish w = { .n = 0 };
@@ -248,7 +278,9 @@ void register_request(struct request *r)
 		return;
 	}
 	unsigned status = read_wish(r, &w);
-	if (status == 423)
+	if (!status && w.n_reg_ids && !is_first_hop(r))
+		request_refuse(r, 439, "First Hop Lacks Outbound Support", "outbound");
+	else if (status == 423)
 		refuse_brief(r);
 	else if (status)
 		request_refuse(r, status, status == 400 ? "Bad Contact" : "Too Many Contacts", "contact");

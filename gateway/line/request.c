@@ -85,10 +85,34 @@ void request_refuse(struct request *r, unsigned status, const char *reason, cons
 	request_free(r);
 }
 
+void line_dismiss(struct line *l, struct sipserver *t, const struct sipmsg *m, const struct sip_source *from, unsigned status)
+{
+	if (from->transport != SIPT_UDP || stranger_may_hear(&l->strangers, &from->addr.any, loop_now(l->loop))) {
+		sipserver_dismiss(t, m, status, NULL);
+		return;
+	}
+	line_stats[STAT_IGNORED]++;
+	sipserver_drop(t);
+}
+
+void request_later(struct request *r, unsigned retry_s)
+{
+	struct sipmsg *m = request_response(r, 503, NULL);
+	struct buf v;
+
+	if (!m)
+		return;
+	buf_init(&v, 16);
+	buf_putf(&v, "%u", retry_s + (unsigned)random_below(retry_s));
+	sipmsg_append(m, SIPH_RETRY_AFTER, buf_bytes(&v));
+	buf_fini(&v);
+	request_respond(r, m);
+}
+
 void request_dismiss(struct request *r, unsigned status, const char *why)
 {
 	log_refused(r, status, why);
 	sipserver_set_user(r->t, NULL);
-	sipserver_dismiss(r->t, r->m, status, NULL);
+	line_dismiss(r->line, r->t, r->m, &r->from, status);
 	request_free(r);
 }

@@ -3,6 +3,7 @@
 #define LINE_REQUEST_H
 
 #include "line.h"
+#include "run/store_op.h"
 
 /* What a server transaction of ours waits for: the first member of each kind. */
 struct waiting {
@@ -19,6 +20,7 @@ struct request {
 	uint64_t due_ms, check_id;
 	char nonce[128];     /* of its credentials, while gh-im looks at them */
 	uint32_t nc;
+	char app[STORE_APP_LABEL_MAX + 1]; /* of the application password that proved it; "" none */
 	size_t jid_n, local_n;
 	char jid[];          /* the user that From (REGISTER: To) names, bare */
 };
@@ -45,7 +47,12 @@ struct sipmsg *request_response(struct request *r, unsigned status, const char *
 void request_respond(struct request *r, struct sipmsg *response);
 /* Answers and frees it. why: a word for the log, or NULL for no line. */
 void request_refuse(struct request *r, unsigned status, const char *reason, const char *why);
-/* The same for strangers, of whom nothing is kept. Not for an ACK. */
+/* The same for strangers beyond what they may, of whom nothing is kept. Not for an ACK. By UDP few of them get an answer
+ * (stranger_may_hear). */
 void request_dismiss(struct request *r, unsigned status, const char *why);
+/* As that, of a request that has no struct yet; m is not taken. */
+void line_dismiss(struct line *l, struct sipserver *t, const struct sipmsg *m, const struct sip_source *from, unsigned status);
+/* Answers 503 with Retry-After, spread a little, and frees it. */
+void request_later(struct request *r, unsigned retry_s);
 
 #endif

@@ -3,6 +3,7 @@
 #include "base/random.h"
 #include "auth.h"
 #include "call.h"
+#include "flow.h"
 #include "register.h"
 #include "unit_in.h"
 
@@ -47,7 +48,7 @@ static void answer_options(struct sipserver *t, const struct sipmsg *m)
 		return;
 	}
 	sipmsg_append(answer, SIPH_ALLOW, BYTES("INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, MESSAGE, SUBSCRIBE, NOTIFY, PUBLISH"));
-	sipmsg_append(answer, SIPH_SUPPORTED, BYTES("outbound, gruu"));
+	sipmsg_append(answer, SIPH_SUPPORTED, BYTES("outbound, path, gruu"));
 	sipserver_respond(t, answer);
 	sipmsg_free(answer);
 }
@@ -73,7 +74,7 @@ void router_request(struct line *l, struct sipserver *t, struct sipmsg *m, const
 		if (is_welcome(l, from))
 			answer_options(t, m);
 		else
-			sipserver_dismiss(t, m, 503, NULL);
+			line_dismiss(l, t, m, from, 503);
 		sipmsg_free(m);
 		return;
 	}
@@ -83,28 +84,23 @@ void router_request(struct line *l, struct sipserver *t, struct sipmsg *m, const
 		return;
 	}
 	if (t && status && !is_welcome(l, from))
-		status = 503;
-	if (t)
+		line_dismiss(l, t, m, from, 503);
+	else if (t)
 		sipserver_dismiss(t, m, status ? status : 500, status == 400 || status == 403 ? why : NULL);
 	sipmsg_free(m);
 }
 
 /* ---- where it goes ---- */
 
-/* Routes that name us have done their work (RFC 3261 16.4). */
-static void take_own_routes(struct line *l, struct sipmsg *m)
-{
-	struct sip_address a;
-	struct sipuri u;
-
-	while (sipmsg_address(m, SIPH_ROUTE, 0, &a) && sipuri_parse(a.uri, &u) == 0 && line_is_us(l, u.host))
-		sipmsg_remove(m, SIPH_ROUTE, 0);
-}
-
 void router_proved(struct request *r)
 {
 	struct line *l = r->line;
+	unsigned status = flow_take_routes(l, r->m);
 
+	if (status) {
+		request_refuse(r, status, status == FLOW_FAILED ? "Flow Failed" : "Bad Flow Token", status == FLOW_FAILED ? "flow-lost" : "flow-token");
+		return;
+	}
 	/* Credentials are for us, and nobody further on needs them. */
 	sipmsg_remove_all(r->m, SIPH_AUTHORIZATION);
 	sipmsg_remove_all(r->m, SIPH_PROXY_AUTHORIZATION);
@@ -117,7 +113,10 @@ void router_proved(struct request *r)
 		request_refuse(r, 403, "Register First", "not-registered");
 		return;
 	}
-	take_own_routes(l, r->m);
+	if (!flow_resolve_gruu(l, r->m)) {
+		request_refuse(r, 404, NULL, "temporary-gruu");
+		return;
+	}
 	if (!call_request(r, b))
 		unit_in_begin(r, b);
 }

@@ -4,13 +4,13 @@
 
 #include <stdlib.h>
 
-enum { KEY_BYTES = 9 };
+enum { KEY_BYTES = 9, HEAR_MS = 1000 };
 
 struct stranger {
 	struct list node;
 	struct rate rate;
 	uint32_t failures;
-	uint64_t failed_ms, until_ms;
+	uint64_t failed_ms, until_ms, told_ms;
 	uint8_t key[KEY_BYTES];
 };
 
@@ -80,6 +80,16 @@ enum stranger_verdict stranger_asks(struct strangers *s, const struct sockaddr *
 	if (a->until_ms > now_ms)
 		return STRANGER_PENALTY;
 	return !s->rate_per_s || rate_take(&a->rate, 1, now_ms) ? STRANGER_WELCOME : STRANGER_TOO_FAST;
+}
+
+bool stranger_may_hear(struct strangers *s, const struct sockaddr *from, uint64_t now_ms)
+{
+	struct stranger *a = stranger_of(s, from, now_ms);
+
+	if (!a || (a->told_ms && now_ms - a->told_ms < HEAR_MS))
+		return false;
+	a->told_ms = now_ms;
+	return true;
 }
 
 bool stranger_failed(struct strangers *s, const struct sockaddr *from, uint64_t now_ms)

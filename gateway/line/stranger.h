@@ -20,6 +20,9 @@ void strangers_fini(struct strangers *s);
 /* May this address ask now, without proof? */
 enum stranger_verdict { STRANGER_WELCOME, STRANGER_TOO_FAST, STRANGER_PENALTY };
 enum stranger_verdict stranger_asks(struct strangers *s, const struct sockaddr *from, uint64_t now_ms);
+/* May one that is too fast, or shut out, be told so? Once a second: by UDP the address may be another's, who then gets
+ * no more from us than that. */
+bool stranger_may_hear(struct strangers *s, const struct sockaddr *from, uint64_t now_ms);
 /* A wrong digest; true: this one has brought the penalty. */
 bool stranger_failed(struct strangers *s, const struct sockaddr *from, uint64_t now_ms);
 /* A right one: failures are forgotten. */

@@ -1,6 +1,7 @@
 #include "unit_out.h"
 
 #include "base/err.h"
+#include "flow.h"
 
 #include <stdlib.h>
 
@@ -8,6 +9,7 @@ struct unit_out {
 	struct line *line;
 	struct list node;
 	uint64_t id, reg;
+	struct sip_source way; /* the flow that it went by */
 	struct sipclient *t; /* NULL once it is over */
 };
 
@@ -34,6 +36,8 @@ static void answer_failure(struct line *l, uint64_t id, unsigned status, int why
 	put_answer(l, &(struct sip_answer){ .id = id, .flags = UNIT_CLIENT, .status = (uint16_t)status, .why = why });
 }
 
+static void on_failed(void *arg, int rc, const char *words);
+
 static void on_response(void *arg, struct sipmsg *m, const struct sip_source *from)
 {
 	struct unit_out *u = arg;
@@ -42,6 +46,10 @@ static void on_response(void *arg, struct sipmsg *m, const struct sip_source *fr
 	(void)from;
 	if (sipmsg_status(m) < 200)
 		return;
+	if (sipmsg_status(m) == FLOW_FAILED) {
+		on_failed(u, ERR_CLOSED, "430 Flow Failed");
+		return;
+	}
 	buf_init(&text, SIPMSG_MAX_BYTES);
 	if (sipmsg_print(m, &text) || buf_failed(&text))
 		answer_failure(u->line, u->id, 500, ERR_SYNTAX);
@@ -52,19 +60,45 @@ static void on_response(void *arg, struct sipmsg *m, const struct sip_source *fr
 	unit_free(u);
 }
 
-/* RFC 5626 4.3 and 6: a flow that does not answer is a client that is not there. By UDP one silence may be
- * a lost client or a lost packet storm of 32 s: the same. */
+static const struct sipclient_owner owner;
+
+/* By the client's newest flow; those that have ended are passed over. ERR_CLOSED: none is left. */
+static int send_to(struct unit_out *u, struct binding *b, struct sipmsg *m)
+{
+	struct line *l = u->line;
+	int rc = ERR_CLOSED;
+
+	while (b && rc == ERR_CLOSED) {
+		struct line_way way = line_way_of(&b->flows[0]);
+		u->way = b->flows[0].from;
+		sipmsg_set_uri(m, bytes_of(b->flows[0].contact)); /* RFC 3261 16.6 2 */
+		rc = sipclient_start(l->sip, m, &way.place, way.flow, NULL, &owner, u, &u->t);
+		if (rc == ERR_CLOSED)
+			b = location_way_lost(&l->location, b, &u->way);
+	}
+	return rc;
+}
+
+/* RFC 5626 4.3 and 6: a flow that does not answer leads nowhere; the client's next one is tried, and without one the client
+ * is not there. By UDP one silence may be a lost client or a lost packet storm of 32 s: the same. */
 static void on_failed(void *arg, int rc, const char *words)
 {
 	struct unit_out *u = arg;
 	struct line *l = u->line;
 	struct binding *b = location_of_reg(&l->location, u->reg);
+	struct sipmsg *m = b ? sipclient_request(u->t) : NULL;
 
 	/* First of all: what it had not taken then goes to storage, and is not refused. */
 	if (b) {
-		log_info("line.client.lost", LOG_BYTES("user", binding_jid(b)), LOG_STR("contact", b->contact),
+		log_info("line.client.lost", LOG_BYTES("user", binding_jid(b)), LOG_STR("contact", b->flows[0].contact),
 			 LOG_STR("reason", err_name(rc)), LOG_STR("words", words));
-		location_remove(&l->location, b, LINE_FLOW_LOST);
+		b = location_way_lost(&l->location, b, &u->way);
+	}
+	bool is_sent = b && m && send_to(u, b, m) == 0;
+	sipmsg_free(m);
+	if (is_sent) {
+		line_stats[STAT_NEXT_FLOW]++;
+		return;
 	}
 	answer_failure(l, u->id, rc == ERR_TIMEOUT ? 408 : 503, rc);
 	unit_free(u);
@@ -90,10 +124,9 @@ static struct binding *client_of(struct line *l, const struct sip_unit *u, const
 	return location_next(&l->location, jid.full, NULL);
 }
 
-static int start(struct line *l, const struct sip_unit *u, struct sipmsg *m, const struct binding *b)
+static int start(struct line *l, const struct sip_unit *u, struct sipmsg *m, struct binding *b)
 {
 	struct unit_out *o = l->units_out.count < UNITS_OUT_MAX ? calloc(1, sizeof *o) : NULL;
-	struct line_way way = line_way_of(b);
 
 	if (!o)
 		return ERR_FULL;
@@ -104,7 +137,7 @@ static int start(struct line *l, const struct sip_unit *u, struct sipmsg *m, con
 		return rc;
 	}
 	list_add_tail(&l->units_out_order, &o->node);
-	rc = sipclient_start(l->sip, m, &way.place, way.flow, NULL, &owner, o, &o->t);
+	rc = send_to(o, b, m);
 	if (rc)
 		unit_free(o);
 	else
@@ -130,17 +163,16 @@ int unit_out_on_request(void *program, struct chan *from, const struct frame *f)
 	}
 	struct binding *b = client_of(l, &u, m);
 	int rc = b ? 0 : ERR_NOT_FOUND;
-	if (b)
-		sipmsg_set_uri(m, bytes_of(b->contact)); /* RFC 3261 16.6 2 */
 	if (b && u.id) {
 		rc = start(l, &u, m, b);
 	} else if (b) {
-		struct line_way way = line_way_of(b);
+		struct line_way way = line_way_of(&b->flows[0]);
+		sipmsg_set_uri(m, bytes_of(b->flows[0].contact));
 		(void)sipendpoint_acknowledge(l->sip, m, &way.place, way.flow); /* an ACK that is lost is asked for again */
 	}
 	sipmsg_free(m);
 	if (rc && u.id)
-		answer_failure(l, u.id, rc == ERR_NOT_FOUND ? 480 : 503, rc);
+		answer_failure(l, u.id, rc == ERR_NOT_FOUND || rc == ERR_CLOSED ? 480 : 503, rc);
 	return 0;
 }
 

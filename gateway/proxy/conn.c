@@ -1,4 +1,5 @@
-#include "conn.h"
+#include "http2.h"
+#include "siphello.h"
 
 #include "base/err.h"
 #include "base/log.h"
@@ -11,11 +12,14 @@
 
 enum {
 	TLS_MS = 10000,
-	FIRST_MS = 10000, /* from the handshake to the first byte */
+	FIRST_MS = 10000, /* from the handshake to a request or a stream's header; in clear, until TLS begins */
 };
 
 static const char alpn_xmpp[] = "xmpp-client"; /* XEP-0368 */
-static const char *const alpn[] = { alpn_xmpp, "http/1.1", NULL };
+static const char alpn_sip[] = "sip/2"; /* IANA's TLS ALPN protocol IDs; mra.md M-09 */
+static const char alpn_http2[] = "h2";  /* RFC 9113 3.2 */
+static const char *const alpn[] = { alpn_xmpp, alpn_sip, alpn_http2, "http/1.1", NULL },
+		  *const alpn_old[] = { alpn_xmpp, alpn_sip, "http/1.1", NULL };
 
 /* ---- end ---- */
 
@@ -28,10 +32,9 @@ void conn_drop(struct conn *c, const char *reason)
 	c->is_gone = true;
 	log_debug("proxy.closed", LOG_STR("reason", reason), LOG_INT("in", c->client.bytes_in), LOG_INT("out", c->client.bytes_out));
 	link_close(&c->client);
-	if (c->is_joined)
-		link_close(&c->access);
+	http2_close(c);
+	exchange_gone(&c->x);
 	address_leave(&p->addresses, c->address);
-	loop_timer_del(p->loop, &c->timer);
 	list_del(&c->node);
 	list_add_tail(&p->gone, &c->node);
 	p->n_conns--;
@@ -41,48 +44,82 @@ void conn_drop(struct conn *c, const char *reason)
 
 void conn_sweep(struct proxy *p)
 {
+	LIST_EACH (it, &p->gone_streams) {
+		struct http2_stream *s = LIST_OWNER(it, struct http2_stream, node);
+		list_del(it);
+		http2_stream_free(s);
+	}
 	LIST_EACH (it, &p->gone) {
 		struct conn *c = LIST_OWNER(it, struct conn, node);
 		list_del(it);
 		if (c->http)
 			http1_reader_fini(c->http);
 		free(c->http);
-		websocket_free(c->websocket);
+		http2_free(c->http2);
+		greet_free(c->greet);
+		hello_free(c->hello);
+		exchange_free(&c->x);
 		free(c);
 	}
+	bosh_sweep(p);
 	proxy_accept_update(p);
+}
+
+void conn_end(struct conn *c, const char *reason)
+{
+	if (c->kind == CONN_WEBSOCKET) {
+		websocket_close(&c->x, WS_GOING_AWAY, reason);
+	} else if (c->kind == CONN_GREETING) {
+		greet_fail(c, STREAM_SYSTEM_SHUTDOWN);
+	} else if (c->kind == CONN_HTTP2) {
+		http2_end(c, reason);
+	} else {
+		if (c->x.is_joined)
+			link_close(&c->x.access);
+		bosh_exchange_gone(&c->x);
+		link_shutdown(&c->client);
+	}
+}
+
+void conn_end_exchange(struct exchange *x, const char *reason)
+{
+	if (x != &x->conn->x && x->websocket)
+		websocket_close(x, WS_GOING_AWAY, reason);
+	else
+		conn_end(x->conn, reason);
+}
+
+void conn_drain_all(struct proxy *p)
+{
+	LIST_EACH (it, &p->conns) {
+		struct conn *c = LIST_OWNER(it, struct conn, node);
+		if (c->kind == CONN_HTTP2)
+			http2_drain(c);
+	}
 }
 
 void conn_stop_all(struct proxy *p)
 {
-	LIST_EACH (it, &p->conns) {
-		struct conn *c = LIST_OWNER(it, struct conn, node);
-		if (c->kind == CONN_WEBSOCKET)
-			websocket_close(c, WS_GOING_AWAY, "the front is stopping");
-		else
-			link_shutdown(&c->client);
-	}
+	LIST_EACH (it, &p->conns)
+		conn_end(LIST_OWNER(it, struct conn, node), "the front is stopping");
 }
 
 /* ---- time ---- */
 
 void conn_wait(struct conn *c, uint64_t ms)
 {
-	if (loop_timer_set(c->proxy->loop, &c->timer, ms))
-		conn_drop(c, "memory"); /* nothing may wait without an end */
+	exchange_wait(&c->x, ms);
 }
 
-static void on_timer(void *arg)
+void conn_timeout(struct conn *c)
 {
-	struct conn *c = arg;
-
-	if (c->kind == CONN_WEBSOCKET) {
-		websocket_timeout(c);
+	if (c->kind == CONN_HTTP2) {
+		http2_timeout(c);
 		return;
 	}
 	c->proxy->stats[STAT_TIMEOUT]++;
-	if (c->kind == CONN_HTTP)
-		http_timeout(c);
+	if (c->kind == CONN_GREETING)
+		greet_fail(c, STREAM_CONNECTION_TIMEOUT);
 	else
 		conn_drop(c, "timeout");
 }
@@ -91,16 +128,16 @@ static void on_timer(void *arg)
 
 static void become_stream(struct conn *c)
 {
-	int rc = join_access(c);
+	if (greet_open(c))
+		conn_drop(c, "memory");
+}
 
-	if (rc) {
-		c->proxy->stats[STAT_NO_CORE]++;
-		conn_drop(c, err_name(rc));
-		return;
-	}
-	c->kind = CONN_STREAM;
-	c->proxy->stats[STAT_STREAMS]++;
-	loop_timer_del(c->proxy->loop, &c->timer); /* gh-access asks it for signs of life */
+static void become_http2(struct conn *c)
+{
+	if (http2_open(c))
+		conn_drop(c, "memory");
+	else
+		c->kind = CONN_HTTP2;
 }
 
 static void become_http(struct conn *c)
@@ -111,6 +148,12 @@ static void become_http(struct conn *c)
 		c->kind = CONN_HTTP;
 }
 
+static void become_hello(struct conn *c, bool is_sip)
+{
+	if (hello_open(c, is_sip))
+		conn_drop(c, "memory");
+}
+
 static void on_secured(void *arg)
 {
 	struct conn *c = arg;
@@ -119,17 +162,23 @@ static void on_secured(void *arg)
 	conn_wait(c, FIRST_MS);
 	if (c->is_gone)
 		return;
-	if (strcmp(tls_alpn_name(c->client.tls), alpn_xmpp) == 0)
+	if (c->is_starttls || strcmp(tls_alpn_name(c->client.tls), alpn_xmpp) == 0)
 		become_stream(c);
+	else if (strcmp(tls_alpn_name(c->client.tls), alpn_sip) == 0)
+		become_hello(c, true);
+	else if (strcmp(tls_alpn_name(c->client.tls), alpn_http2) == 0)
+		become_http2(c);
 	else if (tls_alpn_matched(c->client.tls))
 		become_http(c);
 }
 
-/* Without ALPN the first byte tells (M-02): a stream begins with an element. */
+/* Without ALPN the first bytes tell (M-02): a stream begins with an element, SIP with a method and a URI of its own. */
 static void decide(struct conn *c, struct bytes in)
 {
 	if (in.n && in.p[0] == '<')
 		become_stream(c);
+	else if (siphello_kind(in) != SIPHELLO_NO)
+		become_hello(c, false);
 	else
 		become_http(c);
 }
@@ -140,19 +189,31 @@ static void on_data(void *arg, struct bytes in)
 
 	if (c->is_gone)
 		return;
-	c->last_in_ms = loop_now(c->proxy->loop);
+	c->x.last_in_ms = loop_now(c->proxy->loop);
 	if (c->kind == CONN_NEW)
 		decide(c, in);
-	if (c->is_gone)
+	if (c->is_gone || c->is_ending)
 		return;
+	if (c->kind == CONN_GREETING) {
+		greet_data(c, in);
+		return;
+	}
+	if (c->kind == CONN_HELLO) {
+		hello_data(c, in);
+		return;
+	}
+	if (c->kind == CONN_HTTP2) {
+		http2_data(c, in);
+		return;
+	}
 	if (c->kind == CONN_HTTP)
 		http_data(c, in);
 	else if (c->kind == CONN_WEBSOCKET)
-		websocket_data(c, in);
+		websocket_data(&c->x, in);
 	else
-		(void)link_send(&c->access, in); /* full: the link says closed */
+		(void)link_send(&c->x.access, in); /* full: the link says closed */
 	/* Who does not read its answers is not read from, nor who sends faster than gh-access takes it. */
-	if (!c->is_gone && link_queued(c->is_joined ? &c->access : &c->client) > CONN_HIGH_WATER)
+	if (!c->is_gone && link_queued(c->x.is_joined ? &c->x.access : &c->client) > CONN_HIGH_WATER)
 		link_pause(&c->client, true);
 }
 
@@ -161,7 +222,10 @@ static void on_drained(void *arg)
 {
 	struct conn *c = arg;
 
-	link_pause(c->is_joined ? &c->access : &c->client, false);
+	if (c->kind == CONN_HTTP2)
+		http2_drained(c);
+	else
+		exchange_drained(&c->x);
 }
 
 static void on_closed(void *arg, int why)
@@ -173,16 +237,27 @@ static const struct link_owner owner = { .secured = on_secured, .data = on_data,
 
 /* ---- begin ---- */
 
-static int start_tls(struct conn *c)
+int conn_start_tls(struct conn *c, const char *domain, const char *const *protocols)
 {
-	const struct tls_options o = { .side = TLS_SERVER, .alpn = alpn };
+	const struct tls_options o = { .side = TLS_SERVER, .domain = domain, .alpn = protocols };
 	struct tls *t;
-	int rc = c->proxy->tls ? tls_new(c->proxy->tls, &o, &t) : ERR_CERT_NONE;
 
+	conn_wait(c, TLS_MS + FIRST_MS);
+	if (c->is_gone)
+		return 0;
+	int rc = c->proxy->tls ? tls_new(c->proxy->tls, &o, &t) : ERR_CERT_NONE;
 	return rc ? rc : link_start_tls(&c->client, t, TLS_MS);
 }
 
-int conn_open(struct proxy *p, int fd, const struct sockaddr *from)
+static int start(struct conn *c)
+{
+	if (!c->is_starttls)
+		return conn_start_tls(c, NULL, c->proxy->config.has_http2 ? alpn : alpn_old);
+	conn_wait(c, FIRST_MS);
+	return c->is_gone ? 0 : greet_open(c);
+}
+
+int conn_open(struct proxy *p, int fd, const struct sockaddr *from, bool is_starttls)
 {
 	struct conn *c = calloc(1, sizeof *c);
 	int rc = c ? address_enter(&p->addresses, from, p->config.strangers_per_address, &c->address) : ERR_NOMEM;
@@ -199,12 +274,12 @@ int conn_open(struct proxy *p, int fd, const struct sockaddr *from)
 		return rc;
 	}
 	c->proxy = p;
+	c->is_starttls = is_starttls;
 	peer_address_of(from, &c->peer);
-	loop_timer_init(&c->timer, on_timer, c);
+	exchange_init(&c->x, c, &http_way);
 	list_add_tail(&p->conns, &c->node);
 	p->n_conns++;
-	conn_wait(c, TLS_MS + FIRST_MS);
-	if (!c->is_gone && start_tls(c))
+	if (start(c))
 		conn_drop(c, "tls");
 	return 0;
 }

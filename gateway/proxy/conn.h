@@ -1,14 +1,16 @@
-/* gateway/proxy/conn.h - one client outside: TLS, then HTTP until it asks for more, or a stream. A stream is joined to
+/* gateway/proxy/conn.h - one client outside: TLS (at once, or by STARTTLS), then HTTP until it asks for more, or a stream. A stream is joined to
  * gh-access by a pair of sockets, one end of which goes to it. */
 #ifndef PROXY_CONN_H
 #define PROXY_CONN_H
 
+#include "bosh_door.h"
+#include "exchange.h"
 #include "framing.h"
-#include "proxy.h"
 
 #include "net/link.h"
 #include "proto/http1.h"
 #include "proto/websocket.h"
+#include "proto/xmpp.h"
 
 enum {
 	CONN_QUEUE_MAX = 24 << 20,   /* the largest message, and what may wait behind it */
@@ -17,9 +19,13 @@ enum {
 
 enum conn_kind {
 	CONN_NEW,       /* TLS, or nothing said yet */
-	CONN_HTTP,
+	CONN_GREETING,  /* a stream of which the header has not come: before STARTTLS (RFC 6120 5), or inside TLS */
+	CONN_HTTP,      /* HTTP/1.1 */
+	CONN_HTTP2,
 	CONN_STREAM,    /* XMPP inside TLS (ALPN xmpp-client): bytes as they are */
 	CONN_WEBSOCKET, /* RFC 7395 */
+	CONN_HELLO,     /* perhaps a SIP client (ALPN sip/2), of which the first head has not come */
+	CONN_SIP,       /* SIP inside TLS: bytes as they are */
 };
 
 struct websocket {
@@ -28,55 +34,138 @@ struct websocket {
 	bool is_pinged, is_closed; /* we have said so */
 };
 
+struct greet;
+struct hello;
+struct http2;
+
 struct conn {
 	struct list node;
 	struct proxy *proxy;
-	struct link client, access;
+	struct link client;
+	struct exchange x;            /* its request, or its stream */
+	struct greet *greet;          /* CONN_GREETING */
+	struct hello *hello;          /* CONN_HELLO, and CONN_SIP until gh-line speaks */
 	struct http1_reader *http;    /* CONN_HTTP */
-	struct websocket *websocket;  /* CONN_WEBSOCKET */
-	struct loop_timer timer;
+	struct http2 *http2;          /* CONN_HTTP2 */
 	struct peer_address peer;
 	struct address_count *address; /* NULL once it carries a stream: gh-access counts it then */
-	uint64_t last_in_ms;
 	uint8_t kind; /* enum conn_kind */
-	bool is_gone, is_joined;
-	bool is_kept, is_upgrade; /* HTTP: what happens at the end of the request */
-	bool is_ending;           /* HTTP: it has had its last answer */
+	bool is_gone;
+	bool is_starttls; /* it began in clear: inside TLS it has a stream, and nothing else */
+	bool is_ending;   /* HTTP: it has had its last answer */
 };
 
 /* Takes over an accepted descriptor; closes it on failure. ERR_LIMIT, ERR_NOMEM. */
-int conn_open(struct proxy *p, int fd, const struct sockaddr *from);
+int conn_open(struct proxy *p, int fd, const struct sockaddr *from, bool is_starttls);
+/* Begins TLS. domain: whose certificate is shown when SNI names none of ours; NULL: none. alpn: as of tls_options. The
+ * connection stays as it is on failure: ERR_CERT_NONE, ERR_NOMEM, ERR_TLS. */
+int conn_start_tls(struct conn *c, const char *domain, const char *const *alpn);
+/* Says good-bye by what it speaks, and closes it; its session can be resumed. */
+void conn_end(struct conn *c, const char *reason);
 /* Closes both sides at once. reason: for the log. */
 void conn_drop(struct conn *c, const char *reason);
 void conn_sweep(struct proxy *p);
-/* Says good-bye to everybody: what can be resumed is resumed elsewhere. */
+/* The same with one exchange, when it is a stream on a connection that has others. */
+void conn_end_exchange(struct exchange *x, const char *reason);
+/* Of HTTP/2: asks all to come by a new connection; what is under way goes on. */
+void conn_drain_all(struct proxy *p);
+/* The same with everybody: what can be resumed is resumed elsewhere. */
 void conn_stop_all(struct proxy *p);
 /* Its time for the next step. */
 void conn_wait(struct conn *c, uint64_t ms);
+/* That time is up, before it speaks HTTP. */
+void conn_timeout(struct conn *c);
+
+/* ---- greet.c: what is said first ---- */
+/* Waits for a stream's header. ERR_NOMEM. */
+int greet_open(struct conn *c);
+void greet_free(struct greet *g);
+void greet_data(struct conn *c, struct bytes in);
+/* Ends it with this stream error. */
+void greet_fail(struct conn *c, enum stream_error error);
+
+/* ---- hello.c: SIP clients ---- */
+/* is_sip: ALPN says that it is one; else it may turn out to be HTTP. ERR_NOMEM. */
+int hello_open(struct conn *c, bool is_sip);
+void hello_free(struct hello *h);
+void hello_data(struct conn *c, struct bytes in);
+/* gh-line has spoken. */
+void hello_heard(struct conn *c);
+/* There is no gh-line for it: 503, if it has not heard anything yet. */
+void hello_sent_away(struct conn *c);
 
 /* ---- http.c ---- */
 int http_open(struct conn *c);
 void http_data(struct conn *c, struct bytes in);
-void http_timeout(struct conn *c);
+/* How an exchange goes on a connection of HTTP/1.1, a stream of XMPP, or one of which is not known yet which it is. */
+extern const struct exchange_way http_way;
 
-/* ---- route.c: a whole request is there; puts the answer. True: it has become a WebSocket ---- */
-bool route_request(struct conn *c, const struct http1_request *q);
-/* An answer without a body but its reason. */
-void route_refuse(struct conn *c, const struct http1_request *q, int status, const char *why);
+/* ---- http2.c ---- */
+/* ERR_NOMEM. */
+int http2_open(struct conn *c);
+/* Its streams end. http2_free: at the end of the turn. */
+void http2_close(struct conn *c);
+void http2_free(struct http2 *h);
+void http2_data(struct conn *c, struct bytes in);
+void http2_drained(struct conn *c);
+void http2_timeout(struct conn *c);
+/* No new requests; it ends with its last stream. */
+void http2_drain(struct conn *c);
+/* Says good-bye on its streams and ends it. */
+void http2_end(struct conn *c, const char *reason);
+
+/* ---- route.c: a request's head is there; puts the answer, or begins what will answer (exchange_is_busy) ---- */
+void route_request(struct exchange *x, const struct http1_request *q);
+/* Is this the longest body that places other than those of files take? */
+enum { ROUTE_BODY_MAX = 4096 };
 
 /* ---- websocket.c ---- */
 /* After the handshake: joins gh-access. ERR_AGAIN: there is none now. ERR_NOMEM. */
-int websocket_open(struct conn *c);
+int websocket_open(struct exchange *x);
 void websocket_free(struct websocket *w);
-void websocket_data(struct conn *c, struct bytes in);
+void websocket_data(struct exchange *x, struct bytes in);
 /* Bytes of gh-access. */
-void websocket_from_access(struct conn *c, struct bytes in);
-void websocket_timeout(struct conn *c);
+void websocket_from_access(struct exchange *x, struct bytes in);
+void websocket_timeout(struct exchange *x);
 /* Ends it with this status. */
-void websocket_close(struct conn *c, enum ws_status status, const char *reason);
+void websocket_close(struct exchange *x, enum ws_status status, const char *reason);
 
 /* ---- join.c ---- */
 /* A pair of sockets, one end to gh-access. ERR_AGAIN: there is none now. ERR_NOMEM, ERR_SYS. */
-int join_access(struct conn *c);
+int join_access(struct exchange *x);
+/* The same to gh-line, of a whole connection. */
+int join_line(struct exchange *x);
+/* The same for a session of BOSH, with a link, owner and argument of the caller's: x asked for it. */
+int join_bosh(struct exchange *x, struct link *pair, const struct link_owner *owner, void *arg);
+/* The same to gh-files for one request, with a link and owner of the caller's, whose arg is x. */
+int join_files(struct exchange *x, struct link *pair, const struct link_owner *owner, uint32_t queue_max);
+/* The same to gh-publish. */
+int join_publish(struct exchange *x, struct link *pair, const struct link_owner *owner, uint32_t queue_max);
+
+/* ---- published.c: requests to web services inside (mra.md M-15) ---- */
+/* Is the host one that is published? Then it is answered, or goes on (x->published). */
+bool published_route(struct exchange *x, const struct http1_request *q);
+/* As those of a transfer. */
+void published_close(struct published *p);
+void published_free(struct published *p);
+bool published_takes_body(const struct exchange *x);
+void published_body(struct exchange *x, struct bytes piece);
+void published_ended(struct exchange *x);
+void published_client_drained(struct exchange *x);
+void published_timeout(struct exchange *x);
+
+/* ---- transfer.c: files ---- */
+/* Closes its way to gh-files; NULL is fine. Not free before the end of the turn: links are in it. */
+void transfer_close(struct transfer *t);
+void transfer_free(struct transfer *t);
+/* ERR_AGAIN: there is nobody to ask now. ERR_NOMEM, ERR_SYS. */
+int transfer_begin(struct exchange *x, const struct http1_request *q);
+/* Does it want bytes of the request now? Else they wait. */
+bool transfer_takes_body(const struct exchange *x);
+void transfer_body(struct exchange *x, struct bytes piece);
+/* The request is read whole. */
+void transfer_ended(struct exchange *x);
+void transfer_client_drained(struct exchange *x);
+void transfer_timeout(struct exchange *x);
 
 #endif

@@ -4,9 +4,15 @@
 
 #include "base/buf.h"
 
-/* host: public name of the front; port: likewise. path: of its WebSocket. */
-void discovery_xrd(struct buf *out, const char *host, uint16_t port, const char *path);
+/* Where things are at the front. */
+struct discovery_paths {
+	const char *websocket;
+	const char *bosh; /* NULL: there is none */
+};
+
+/* host: public name of the front; port: likewise. */
+void discovery_xrd(struct buf *out, const char *host, uint16_t port, const struct discovery_paths *paths);
 /* The same as JSON. ERR_NOMEM. */
-int discovery_json(struct buf *out, const char *host, uint16_t port, const char *path);
+int discovery_json(struct buf *out, const char *host, uint16_t port, const struct discovery_paths *paths);
 
 #endif

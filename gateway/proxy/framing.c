@@ -1,7 +1,6 @@
 #include "framing.h"
 
 #include "base/err.h"
-#include "proto/xmpp.h"
 
 static const struct xml_limits open_limits = { .header_bytes = 4096, .stanza_bytes = 4096, .depth = 1, .attrs = 16, .nodes = 1 };
 
@@ -86,11 +85,29 @@ int framing_from_client(struct framing *f, struct bytes message, struct arena *a
 	*why = "a stanza before <open/>";
 	if (!f->is_open)
 		return ERR_SYNTAX;
+	/* A part of an element would be completed by another message, and two elements be two stanzas (3.3.3). */
+	struct xml_node *n;
+	*why = "a message that is not one whole element";
+	int rc = xml_pool_parse(f->xml.pool, message, NS_CLIENT, f->xml.limits, a, &n);
+	if (rc)
+		return rc;
 	buf_put_bytes(out, message);
 	return buf_failed(out) ? ERR_NOMEM : 0;
 }
 
 /* ---- to the client ---- */
+
+bool framing_put_error(const struct framing *f, unsigned at, enum stream_error error, struct buf *message)
+{
+	buf_clear(message);
+	if (!f->is_open || at > 1)
+		return false;
+	if (at == 0)
+		buf_putf(message, "<stream:error xmlns:stream='" NS_STREAM "'><%s xmlns='" NS_STREAM_ERRORS "'/></stream:error>", stream_error_name(error));
+	else
+		buf_put_str(message, "<close xmlns='" NS_FRAMING "'/>");
+	return !buf_failed(message);
+}
 
 int framing_feed(struct framing *f, struct bytes in)
 {
@@ -109,7 +126,7 @@ static void put_open(const struct xml_node *header, struct buf *out)
 }
 
 /* Elements of the stream's own namespace keep the prefix by which browsers' libraries look for them (3.3.3). */
-static void put_element(const struct xml_node *n, struct buf *out)
+void framing_put_element(const struct xml_node *n, struct buf *out)
 {
 	if (strcmp(n->ns, NS_STREAM) != 0) {
 		xml_write(out, n, "");
@@ -137,7 +154,7 @@ bool framing_to_client(struct framing *f, struct arena *a, struct buf *message, 
 		buf_put_str(message, "<close xmlns='" NS_FRAMING "'/>");
 		f->is_over = true;
 	} else {
-		put_element(ev.node, message);
+		framing_put_element(ev.node, message);
 		if (xml_is(ev.node, "success", NS_SASL))
 			xml_stream_restart(&f->xml); /* a header comes next (RFC 6120 6.4.6) */
 	}

@@ -98,6 +98,56 @@ static void refuses_what_is_no_message(void **state)
 	world_close(&w);
 }
 
+/* RFC 7395 3.3.3, 3.5: each message is one whole element. */
+static void refuses_what_is_not_one_element(void **state)
+{
+	static const struct {
+		const char *message;
+		int rc;
+	} bad[] = {
+		{ "<presence xmlns='jabber:client'/><presence xmlns='jabber:client'/>", ERR_XML_SYNTAX },
+		{ "<presence/></stream:stream>", ERR_XML_SYNTAX },
+		{ "<presence/>x", ERR_XML_TEXT },
+		{ "<message><body>half", ERR_XML_SYNTAX },
+		{ "<message><body>half</body>", ERR_XML_SYNTAX },
+		{ "<a></b>", ERR_XML_SYNTAX },
+		{ "<a>&b;</a>", ERR_XML_RESTRICTED },
+		{ "<a><!-- --></a>", ERR_XML_RESTRICTED },
+		{ "<a:b/>", ERR_XML_SYNTAX },
+	};
+	struct world w;
+
+	(void)state;
+	world_open(&w);
+	(void)from_client(&w, OPEN);
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		const char *why = "";
+		buf_clear(&w.out);
+		int rc = framing_from_client(&w.f, bytes_of(bad[i].message), &w.arena, &w.out, &why);
+		if (rc != bad[i].rc || buf_len(&w.out))
+			fail_msg("%s: %s", bad[i].message, err_name(rc));
+		assert_true(why[0]);
+	}
+	assert_string_equal(from_client(&w, "<presence/> \n"), "<presence/> \n");
+	world_close(&w);
+}
+
+static void ends_with_an_error(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w);
+	assert_false(framing_put_error(&w.f, 0, STREAM_BAD_FORMAT, &w.out)); /* there is no stream yet */
+	(void)from_client(&w, OPEN);
+	assert_true(framing_put_error(&w.f, 0, STREAM_BAD_FORMAT, &w.out));
+	assert_string_equal(buf_cstr(&w.out), "<stream:error xmlns:stream='" NS_STREAM "'><bad-format xmlns='" NS_STREAM_ERRORS "'/></stream:error>");
+	assert_true(framing_put_error(&w.f, 1, STREAM_BAD_FORMAT, &w.out));
+	assert_string_equal(buf_cstr(&w.out), "<close xmlns='" NS_FRAMING "'/>");
+	assert_false(framing_put_error(&w.f, 2, STREAM_BAD_FORMAT, &w.out));
+	world_close(&w);
+}
+
 static void turns_a_stream_into_messages(void **state)
 {
 	struct world w;
@@ -126,6 +176,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(turns_messages_into_a_stream),
 		cmocka_unit_test(refuses_what_is_no_message),
+		cmocka_unit_test(refuses_what_is_not_one_element),
+		cmocka_unit_test(ends_with_an_error),
 		cmocka_unit_test(turns_a_stream_into_messages),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

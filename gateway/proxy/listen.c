@@ -3,9 +3,11 @@
 #include "base/err.h"
 #include "base/log.h"
 
-#include <unistd.h>
+#include <string.h>
 
 /* Which newcomers the front takes. */
+
+enum { PAUSE_LINES = 5 }; /* a minute; a pause is half a second */
 
 void proxy_accept_update(struct proxy *p)
 {
@@ -16,17 +18,18 @@ void proxy_accept_update(struct proxy *p)
 static void on_paused(void *arg, int why)
 {
 	struct proxy *p = arg;
+	uint32_t held;
 
 	p->stats[STAT_ACCEPT_PAUSED]++;
-	log_warn("proxy.accept.paused", LOG_INT("errno", why), LOG_INT("connections", p->n_conns));
+	if (log_limit_pass(&p->pause_log, PAUSE_LINES, loop_now(p->loop), &held))
+		log_warn("proxy.accept.paused", LOG_INT("errno", why), LOG_INT("connections", p->n_conns), LOG_INT("not-shown", held));
 }
 
 static void on_accepted(void *arg, const struct acceptor_listener *l, int fd, const struct sockaddr *from)
 {
 	struct proxy *p = arg;
-	int rc = conn_open(p, fd, from);
+	int rc = conn_open(p, fd, from, strcmp(l->name, "starttls") == 0);
 
-	(void)l;
 	p->stats[rc == ERR_LIMIT ? STAT_REFUSED_ADDRESS : rc ? STAT_REFUSED_FULL : STAT_ACCEPTED]++;
 	proxy_accept_update(p);
 }

@@ -1,7 +1,9 @@
+#include "commands.h"
 #include "conn.h"
 
 #include "base/err.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "run/proc.h"
 #include "run/stats.h"
 
@@ -70,14 +72,22 @@ static int prepare(struct proc *proc, void **program)
 	p->loop = proc_loop(proc);
 	p->bus = proc_bus(proc);
 	p->keys = keys;
+	p->next_id = (uint64_t)PROG_PROXY << 56 | random_u64() >> 8; /* not those of the one before */
 	acceptor_init(&p->acceptor, p->loop, false, &proxy_acceptor_hooks, p);
 	list_init(&p->conns);
 	list_init(&p->gone);
+	list_init(&p->gone_streams);
+	list_init(&p->exchanges);
 	address_table_init(&p->addresses);
+	list_init(&p->bosh_sessions);
+	list_init(&p->bosh_gone);
+	map_init(&p->bosh_sids);
+	address_table_init(&p->bosh_addresses);
 	loop_defer_init(&p->sweep, sweep, p);
 	loop_timer_init(&g->stop, end, g);
 	arena_init(&p->arena, ARENA_BYTES_MAX);
 	buf_init(&p->scratch, SCRATCH_BYTES_MAX);
+	buf_init(&p->served, 1); /* nothing so far */
 	stats_register(&g->stats, proxy_stat_names, p->stats, PROXY_STAT_COUNT);
 	p->xml = xml_pool_new(PARSERS_IDLE_MAX);
 	*program = p;
@@ -114,6 +124,7 @@ static void stop(void *program, uint32_t grace_ms)
 
 	g->proxy.is_stopping = true;
 	acceptor_fini(&g->proxy.acceptor);
+	bosh_end_all(&g->proxy, BOSH_SYSTEM_SHUTDOWN);
 	conn_stop_all(&g->proxy);
 	if (loop_timer_set(g->proxy.loop, &g->stop, grace_ms < STOP_MS ? grace_ms : STOP_MS))
 		end(g);
@@ -131,6 +142,8 @@ int main(int argc, char **argv)
 		.backend = LOOP_LIBEVENT,
 		.handlers = handlers,
 		.n_handlers = sizeof handlers / sizeof handlers[0],
+		.commands = proxy_commands,
+		.n_commands = n_proxy_commands,
 		.prepare = prepare,
 		.apply = apply,
 		.listener = listener,

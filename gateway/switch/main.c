@@ -47,18 +47,17 @@ static void pressure(void *program, struct chan *c, bool is_full)
 {
 	struct hub *h = program;
 
-	if (chan_prog(c) != PROG_IM)
+	if (!h->settings || chan_prog(c) != h->core)
 		return;
 	for (unsigned side = 0; side < HUB_SIDES; side++)
-		for (struct chan *door = NULL; (door = bus_next(h->bus, hub_prog(side), door));)
+		for (struct chan *door = NULL; (door = bus_next(h->bus, h->doors[side], door));)
 			chan_pause(door, is_full);
 }
 
 /* Doors that were paused for a core that has died go on. */
 static void down(void *program, struct chan *c)
 {
-	if (chan_prog(c) == PROG_IM)
-		pressure(program, c, false);
+	pressure(program, c, false);
 	hub_down(program, c);
 }
 

@@ -22,19 +22,38 @@ bool hub_is_hosted(const struct hub *h, struct bytes domain)
 	return domain.n && settings_is_set(h->settings, SET_DOMAIN_CERTIFICATE, domain);
 }
 
-enum prog hub_prog(enum hub_side side)
-{
-	return side == HUB_SIP ? PROG_XLATE : PROG_S2S;
-}
-
 /* The settings of each side's rows. */
 static const struct {
 	enum peer_policy_kind kind;
-	enum setting rate;
+	enum setting mode, rate;
 } sides[HUB_SIDES] = {
-	[HUB_XMPP] = { PEER_POLICY_XMPP, SET_FED_PEER_RATE },
-	[HUB_SIP] = { PEER_POLICY_SIP, SET_SIP_PEER_RATE },
+	[HUB_XMPP] = { PEER_POLICY_XMPP, SET_FED_MODE, SET_FED_PEER_RATE },
+	[HUB_SIP] = { PEER_POLICY_SIP, SET_SIP_MODE, SET_SIP_PEER_RATE },
 };
+
+/* Who is what in a role. */
+static const struct seats {
+	enum role role;
+	enum prog core, doors[HUB_SIDES];
+} seats[] = {
+	{ ROLE_COMBINED, PROG_IM, { [HUB_XMPP] = PROG_S2S, [HUB_SIP] = PROG_XLATE } },
+	{ ROLE_EDGE, PROG_LINK, { [HUB_XMPP] = PROG_S2S, [HUB_SIP] = PROG_XLATE } },
+	{ ROLE_CORE, PROG_IM, { [HUB_XMPP] = PROG_LINK, [HUB_SIP] = PROG_LINK } },
+};
+
+static void take_seats(struct hub *h, enum role role)
+{
+	if (h->role == role)
+		return;
+	hub_give_back(h);
+	for (size_t i = 0; i < sizeof seats / sizeof seats[0]; i++) {
+		if (seats[i].role != role)
+			continue;
+		h->core = seats[i].core;
+		memcpy(h->doors, seats[i].doors, sizeof h->doors);
+	}
+	h->role = role;
+}
 
 static struct peer_rate *rate_of(struct hub *h, enum hub_side side, struct bytes key, uint32_t per_s)
 {
@@ -108,21 +127,36 @@ static enum route_verdict judge_remote(struct hub *h, enum hub_side side, struct
 	return from_core || is_within_rate(h, side, v.key) ? ROUTE_PASSED : ROUTE_RATE;
 }
 
+/* On a core: the edge has judged the domain by its rows. A row here that speaks of it, and a mode that is set here, count besides. */
+static enum route_verdict judge_beyond_edge(struct hub *h, struct bytes domain, bool from_core, const char **why)
+{
+	enum hub_side side = hub_side_of(h, domain);
+	struct peer_verdict v;
+
+	peer_policy_judge(h->policy[side], domain, &v);
+	if (v.key.n || settings_is_set(h->settings, sides[side].mode, BYTES_NONE))
+		return judge_remote(h, side, domain, from_core, why);
+	*why = "edge";
+	return ROUTE_PASSED;
+}
+
 enum route_verdict hub_judge(struct hub *h, const struct envelope *e, enum prog by, enum hub_side *side, const char **why)
 {
 	struct bytes from = hub_domain(e->from), to = hub_domain(e->to);
-	bool from_core = by == PROG_IM;
+	bool from_core = by == h->core, is_core = h->role == ROLE_CORE;
 
 	*why = "";
-	*side = by == PROG_XLATE || (from_core && to.n && hub_side_of(h, to) == HUB_SIP) ? HUB_SIP : HUB_XMPP;
+	*side = by == PROG_XLATE || (from_core && !is_core && to.n && hub_side_of(h, to) == HUB_SIP) ? HUB_SIP : HUB_XMPP;
 	if (e->hops >= ENVELOPE_HOPS_MAX)
 		return ROUTE_HOPS;
 	if (from_core)
-		return hub_is_hosted(h, to) || !to.n ? ROUTE_LOOP : judge_remote(h, *side, to, true, why);
+		return hub_is_hosted(h, to) || !to.n ? ROUTE_LOOP : is_core ? judge_beyond_edge(h, to, true, why) : judge_remote(h, *side, to, true, why);
 	if (!from.n || hub_is_hosted(h, from))
 		return ROUTE_FORGED;
 	if (!hub_is_hosted(h, to))
 		return ROUTE_NOT_HOSTED;
+	if (is_core)
+		return judge_beyond_edge(h, from, false, why);
 	if (by == PROG_XLATE && is_xmpp_by_row(h, from))
 		return ROUTE_FORGED;
 	enum route_verdict v = judge_remote(h, *side, from, false, why);
@@ -180,6 +214,7 @@ int hub_set_policy(struct hub *h, const struct settings *s)
 	free_policies(h->policy);
 	memcpy(h->policy, policy, sizeof policy);
 	h->settings = s;
+	take_seats(h, service_role_of(s));
 	elsewhere_fini(&h->elsewhere); /* other rows, other name servers */
 	h->is_any_watched = is_any_watched(s);
 	free_rates(h);

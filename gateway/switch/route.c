@@ -91,7 +91,7 @@ static void log_envelope(const struct hub *h, const struct envelope *e, enum rou
 
 static enum route_verdict try_pass(struct hub *h, const struct envelope *e, enum hub_side side, bool from_core)
 {
-	struct chan *to = bus_next(h->bus, from_core ? hub_prog(side) : PROG_IM, NULL);
+	struct chan *to = bus_next(h->bus, from_core ? h->doors[side] : h->core, NULL);
 	struct flight *flight = from_core ? &h->to_door[side] : &h->to_core[side];
 
 	if (!to)
@@ -110,13 +110,13 @@ int hub_on_route(void *arg, struct chan *from, const struct frame *f)
 	struct hub *h = arg;
 	struct envelope e;
 	const char *why;
-	bool from_core = chan_prog(from) == PROG_IM;
+	bool from_core = h->settings && chan_prog(from) == h->core;
 	int rc = envelope_decode(f->body, &e);
 
 	if (rc)
 		return rc;
 	switch_stats[from_core ? STAT_IN_CORE : STAT_IN_DOOR]++;
-	if (!h->settings) { /* our first settings are on their way */
+	if (!hub_has(h, chan_prog(from))) { /* our first settings are on their way, or the role has changed */
 		done(from, &e, ERR_AGAIN);
 		return 0;
 	}
@@ -137,10 +137,21 @@ int hub_on_route(void *arg, struct chan *from, const struct frame *f)
 	return 0;
 }
 
-static bool side_of_prog(enum prog p, enum hub_side *out)
+static bool side_of_prog(const struct hub *h, enum prog p, enum hub_side *out)
 {
-	*out = p == PROG_XLATE ? HUB_SIP : HUB_XMPP;
-	return p == PROG_XLATE || p == PROG_S2S;
+	for (unsigned side = 0; side < HUB_SIDES; side++)
+		if (h->doors[side] == p) {
+			*out = (enum hub_side)side;
+			return true;
+		}
+	return false;
+}
+
+bool hub_has(const struct hub *h, enum prog p)
+{
+	enum hub_side side;
+
+	return h->settings && (p == h->core || side_of_prog(h, p, &side));
 }
 
 int hub_on_route_done(void *arg, struct chan *from, const struct frame *f)
@@ -154,9 +165,11 @@ int hub_on_route_done(void *arg, struct chan *from, const struct frame *f)
 
 	if (wire_end(&w) || prog >= PROG_COUNT || (enum prog)prog == chan_prog(from))
 		return ERR_PROTOCOL;
-	bool is_of_core = prog == PROG_IM, is_by_core = chan_prog(from) == PROG_IM;
+	if (!hub_has(h, chan_prog(from)))
+		return 0;
+	bool is_of_core = prog == h->core, is_by_core = chan_prog(from) == h->core;
 	/* What a side sent, the core confirms; what the core sent, a side. */
-	if (is_of_core == is_by_core || !side_of_prog(is_of_core ? chan_prog(from) : (enum prog)prog, &side))
+	if (is_of_core == is_by_core || !side_of_prog(h, is_of_core ? chan_prog(from) : (enum prog)prog, &side))
 		return 0;
 	/* gh-s2s found nobody: the core sends it again, and then it goes the other way. */
 	if (is_of_core && side == HUB_XMPP && (int32_t)rc == ERR_UNSUPPORTED) {
@@ -175,14 +188,23 @@ static void give_back(struct hub *h, struct flight *had)
 
 	while ((id = flight_take(had)))
 		put_done(bus_chan(h->bus, (enum prog)(id >> 56), id >> 48 & 0xff), id, (uint32_t)ERR_AGAIN);
+	flight_fini(had);
+}
+
+void hub_give_back(struct hub *h)
+{
+	for (unsigned side = 0; side < HUB_SIDES; side++) {
+		give_back(h, &h->to_door[side]);
+		give_back(h, &h->to_core[side]);
+	}
 }
 
 void hub_down(struct hub *h, struct chan *c)
 {
-	bool is_core = chan_prog(c) == PROG_IM;
+	bool is_core = chan_prog(c) == h->core;
 	enum hub_side gone;
 
-	if (!is_core && !side_of_prog(chan_prog(c), &gone))
+	if (!hub_has(h, chan_prog(c)) || (!is_core && !side_of_prog(h, chan_prog(c), &gone)))
 		return;
 	/* What it had goes back; what it sent itself it will send again, under the same ids. */
 	for (unsigned side = 0; side < HUB_SIDES; side++) {

@@ -10,6 +10,7 @@
 #include "proto/envelope.h"
 #include "run/peer_policy.h"
 #include "run/proc.h"
+#include "run/service.h"
 
 #include "elsewhere.h"
 #include "flight.h"
@@ -44,7 +45,8 @@ struct peer_rate {
 	uint8_t key[];
 };
 
-/* The doors to other domains, and gh-xlate behind which those of SIP are. */
+/* The doors to other domains, and gh-xlate behind which those of SIP are. On a core there is one door to all of them, gh-link, and
+ * what it brings and takes counts as HUB_XMPP. */
 enum hub_side { HUB_XMPP, HUB_SIP, HUB_SIDES };
 
 struct hub {
@@ -52,6 +54,8 @@ struct hub {
 	struct loop *loop;
 	struct bus *bus;
 	const struct settings *settings;
+	enum role role;
+	enum prog core, doors[HUB_SIDES]; /* who is what in that role */
 	struct peer_policy *policy[HUB_SIDES];
 	bool is_any_watched; /* some "log debug domain" is on */
 	struct map rates[HUB_SIDES]; /* by key of the governing row */
@@ -63,13 +67,13 @@ struct hub {
 
 /* ---- policy.c ---- */
 
-/* Judges without side effects but the token bucket. from: gh-im, or a side's program. *side: where the other
- * domain lives. *why: a word. */
+/* Judges without side effects but the token bucket. from: the core's program, or a side's. *side: where the other
+ * domain lives. *why: a word. On a core its edges have judged partners already (docs/admin/link.md): what is set there counts besides. */
 enum route_verdict hub_judge(struct hub *h, const struct envelope *e, enum prog from, enum hub_side *side, const char **why);
 /* On which side does a remote domain live (ADR-27)? Its nearest row says; XMPP when none does. */
 enum hub_side hub_side_of(const struct hub *h, struct bytes domain);
-enum prog hub_prog(enum hub_side side);
-/* New settings: rows and rates that are gone are forgotten. ERR_NOMEM. */
+/* New settings: rows and rates that are gone are forgotten. ERR_NOMEM. In another role than before, all that is under way goes back
+ * to its origin. */
 int hub_set_policy(struct hub *h, const struct settings *s);
 void hub_free_policy(struct hub *h);
 bool hub_is_hosted(const struct hub *h, struct bytes domain);
@@ -81,6 +85,10 @@ struct bytes hub_domain(struct bytes jid);
 /* ---- route.c ---- */
 int hub_on_route(void *hub, struct chan *from, const struct frame *f);
 int hub_on_route_done(void *hub, struct chan *from, const struct frame *f);
+/* Is it the core or a door in this role? What others send is not for now: programs come and go when the role changes. */
+bool hub_has(const struct hub *h, enum prog p);
+/* Gives all that is not confirmed back. */
+void hub_give_back(struct hub *h);
 /* A program has gone: what it had and did not confirm stays with its origin, which is told so. */
 void hub_down(struct hub *h, struct chan *c);
 

@@ -25,7 +25,7 @@ struct end {
 struct world {
 	struct loop *loop;
 	struct hub hub;
-	struct end door, core, sip;
+	struct end door, core, sip, link;
 	struct settings *settings;
 	unsigned taps;
 	enum route_verdict last_verdict;
@@ -120,6 +120,7 @@ static struct world *world_new(void)
 	attach(w, &w->door, PROG_S2S);
 	attach(w, &w->core, PROG_IM);
 	attach(w, &w->sip, PROG_XLATE);
+	attach(w, &w->link, PROG_LINK);
 	configure(w, usual);
 	assert_int_equal(hub_tap_add(&w->hub, count_tap, w), 0);
 	return w;
@@ -131,6 +132,7 @@ static void world_free(struct world *w)
 	bus_free(w->door.bus);
 	bus_free(w->core.bus);
 	bus_free(w->sip.bus);
+	bus_free(w->link.bus);
 	hub_free_policy(&w->hub);
 	for (unsigned side = 0; side < HUB_SIDES; side++) {
 		flight_fini(&w->hub.to_door[side]);
@@ -488,6 +490,109 @@ static void sip_confirmations_find_their_origin(void **state)
 	world_free(w);
 }
 
+/* On an edge gh-link is the core: what doors bring goes there, judged by the edge's rows, and what comes from there goes to doors. */
+static void an_edge_has_its_core_behind_the_link(void **state)
+{
+	struct world *w = world_new();
+	char text[2000];
+
+	(void)state;
+	snprintf(text, sizeof text, "system role = edge\n%s", usual);
+	configure(w, text);
+	send_from(w, &w->door, PROG_S2S, "a@there.example/x", "b@here.example");
+	send_from(w, &w->sip, PROG_XLATE, "a@phones.example", "b@here.example");
+	assert_int_equal(w->link.routes, 2);
+	send_from(w, &w->door, PROG_S2S, "a@bad.example", "b@here.example");
+	assert_int_equal(w->last_verdict, ROUTE_DENIED);
+	done_by(w, &w->link, (uint64_t)PROG_S2S << 56 | 7);
+	assert_int_equal(w->door.dones, 2); /* the refused one before */
+	send_from(w, &w->link, PROG_LINK, "b@here.example", "a@there.example");
+	send_from(w, &w->link, PROG_LINK, "b@here.example", "a@phones.example");
+	assert_int_equal(w->door.routes, 2); /* and the error */
+	assert_int_equal(w->sip.routes, 1);
+	done_by(w, &w->sip, (uint64_t)PROG_LINK << 56 | 7);
+	assert_int_equal(w->link.dones, 1);
+	send_from(w, &w->link, PROG_LINK, "b@here.example", "a@unknown.example");
+	assert_int_equal(w->last_verdict, ROUTE_DENIED);
+	/* gh-im has nothing to say there, and gh-link's end gives back what it had. */
+	send_from(w, &w->core, PROG_IM, "b@here.example", "a@there.example");
+	assert_int_equal(w->core.last_rc, ERR_AGAIN);
+	unsigned before = w->sip.dones;
+	bus_free(w->link.bus);
+	w->link.bus = NULL;
+	loop_turn(w->loop, 0);
+	loop_turn(w->loop, 0);
+	assert_int_equal(w->sip.dones, before + 1);
+	assert_int_equal(w->sip.last_rc, ERR_AGAIN);
+	world_free(w);
+}
+
+/* On a core gh-link is the door to everybody. Edges have judged partners; who is forged, and what rows here say, is judged here. */
+static void a_core_has_one_door(void **state)
+{
+	static const struct {
+		bool from_core;
+		const char *from, *to;
+		enum route_verdict v;
+	} rows[] = {
+		{ false, "a@unknown.example", "b@here.example", ROUTE_PASSED },
+		{ true, "b@here.example", "a@unknown.example", ROUTE_PASSED },
+		{ true, "b@here.example", "a@phones.example", ROUTE_PASSED },
+		{ false, "a@bad.example", "b@here.example", ROUTE_DENIED },
+		{ true, "b@here.example", "a@bad.example", ROUTE_DENIED },
+		{ false, "a@refused.example", "b@here.example", ROUTE_DENIED },
+		{ false, "a@here.example", "b@here.example", ROUTE_FORGED },
+		{ false, "here.example", "b@here.example", ROUTE_FORGED },
+		{ false, "a@unknown.example", "b@elsewhere.example", ROUTE_NOT_HOSTED },
+		{ true, "b@here.example", "a@here.example", ROUTE_LOOP },
+	};
+	char text[2000];
+
+	(void)state;
+	snprintf(text, sizeof text, "system role = core\n%s", usual);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct world *w = world_new();
+		configure(w, text);
+		send_from(w, rows[i].from_core ? &w->core : &w->link, rows[i].from_core ? PROG_IM : PROG_LINK, rows[i].from, rows[i].to);
+		assert_int_equal(w->last_verdict, rows[i].v);
+		assert_int_equal((rows[i].from_core ? &w->link : &w->core)->routes, rows[i].v == ROUTE_PASSED);
+		assert_int_equal(w->door.routes + w->sip.routes, 0);
+		world_free(w);
+	}
+	/* A mode that is set here is meant: then rows must allow here, too. */
+	struct world *w = world_new();
+	configure(w, "system role = core\ndomain here.example certificate = here\nfederation mode = allow-list\n"
+		     "federation peer there.example action = allow\n");
+	send_from(w, &w->link, PROG_LINK, "a@unknown.example", "b@here.example");
+	assert_int_equal(w->last_verdict, ROUTE_DENIED);
+	send_from(w, &w->link, PROG_LINK, "a@there.example", "b@here.example");
+	assert_int_equal(w->core.routes, 1);
+	done_by(w, &w->core, (uint64_t)PROG_LINK << 56 | 7);
+	assert_int_equal(w->link.dones, 2);
+	assert_int_equal(w->hub.to_core[HUB_XMPP].by_id.count, 0);
+	world_free(w);
+}
+
+/* What was under way in the old role goes back to its origin, which sends it again when there is a way in the new one. */
+static void a_change_of_role_gives_back(void **state)
+{
+	struct world *w = world_new();
+	char text[2000];
+
+	(void)state;
+	send_from(w, &w->door, PROG_S2S, "a@there.example/x", "b@here.example");
+	assert_int_equal(w->core.routes, 1);
+	snprintf(text, sizeof text, "system role = edge\n%s", usual);
+	configure(w, text);
+	loop_turn(w->loop, 0);
+	loop_turn(w->loop, 0);
+	assert_int_equal(w->door.dones, 1);
+	assert_int_equal(w->door.last_rc, ERR_AGAIN);
+	send_from(w, &w->door, PROG_S2S, "a@there.example/x", "b@here.example");
+	assert_int_equal(w->link.routes, 1);
+	world_free(w);
+}
+
 static void hops_end(void **state)
 {
 	struct world *w = world_new();
@@ -537,6 +642,9 @@ int main(void)
 		cmocka_unit_test(a_rate_holds_for_sip),
 		cmocka_unit_test(each_side_has_its_flights),
 		cmocka_unit_test(sip_confirmations_find_their_origin),
+		cmocka_unit_test(an_edge_has_its_core_behind_the_link),
+		cmocka_unit_test(a_core_has_one_door),
+		cmocka_unit_test(a_change_of_role_gives_back),
 		cmocka_unit_test(hops_end),
 		cmocka_unit_test(taps_come_and_go),
 	};

@@ -121,12 +121,13 @@ void routes_command(void *hub, struct proc_ask *ask, const struct bytes *args, s
 	(void)n_args;
 	for (size_t at = 0; h->settings && settings_next_key(h->settings, SET_DOMAIN_CERTIFICATE, &at, &domain);) {
 		snprintf(name, sizeof name, "%.*s", BYTES_FMT(domain));
-		routes_of(ask, h, PROG_IM, name);
+		routes_of(ask, h, h->core, name);
 	}
 	for (size_t at = 0; h->settings && settings_next_key(h->settings, SET_SIP_PEER_ACTION, &at, &domain);) {
 		snprintf(name, sizeof name, "%.*s", BYTES_FMT(domain));
-		routes_of(ask, h, PROG_XLATE, name);
+		routes_of(ask, h, h->doors[HUB_SIP], name);
 	}
-	routes_of(ask, h, PROG_S2S, "all others that policy allows");
+	if (h->settings)
+		routes_of(ask, h, h->doors[HUB_XMPP], "all others that policy allows");
 	proc_done(ask, 0, "");
 }

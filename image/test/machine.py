@@ -168,7 +168,7 @@ class Machine:
 
     def ends(self, timeout=120):
         """Waits until it has switched itself off, or restarts (it runs with -no-reboot)."""
-        end = time.monotonic() + timeout
+        end = time.monotonic() + timeout * self.patience
         while self.process.poll() is None:
             if time.monotonic() > end:
                 raise AssertionError("it goes on; the console's end:\n" + self.text[-3000:].decode(errors="replace"))
@@ -178,9 +178,21 @@ class Machine:
                 break
         return self.text
 
+    def pages(self, command):
+        """What a command says that may be longer than a screen: each page is asked for."""
+        before = self.at
+        self.send(command)
+        self.expect(re.escape(command), 60)
+        while self.expect(r"^(-- more|\S+[>#] )", 60)[1] == b"-- more":
+            self._type(b" ")
+        return self.text[before:self.at].decode(errors="replace")
+
     def send(self, line):
+        self._type(line.encode() + b"\r")
+
+    def _type(self, keys):
         self.serial.setblocking(True)
-        self.serial.sendall(line.encode() + b"\r")
+        self.serial.sendall(keys)
         self.serial.setblocking(False)
 
     def first_login(self, timeout=180):
@@ -224,9 +236,9 @@ class Machine:
         return self.text[before:self.at].decode(errors="replace")
 
     def wait_good(self):
-        """Its slot has been found good: the boot counter is full again."""
-        for _ in range(60):
-            if "good" in self.command("upgrade status"):
+        """The slot that runs has been found good (the other one may be as well): the boot counter is full again."""
+        for _ in range(120):
+            if re.search(r"\bgood\s+yes\b", self.command("upgrade status")):
                 return
             time.sleep(1)
         raise AssertionError("the slot was not found good; the console's end:\n" + self.text[-3000:].decode(errors="replace"))

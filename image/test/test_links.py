@@ -81,6 +81,10 @@ class TestLinks(PeerCase):
     def at(self, interface):
         return next((r for r in self.rows() if r["interface"] == interface), None)
 
+    def members(self):
+        """What `show interfaces` says of the bond's cards: {device: state}."""
+        return dict(one.strip().split(" ", 1) for one in self.at("b")["members"].split(";"))
+
     def pull(self, n, is_up=False):
         """The cable out of the card, or into it again."""
         with socket.socket(socket.AF_UNIX) as s:
@@ -147,7 +151,9 @@ class TestLinks(PeerCase):
         self.wait_reached(BOX["office"])
         bond, vlan = self.at("b"), self.at("c")
         self.assertEqual((bond["device"], bond["link"], vlan["device"], vlan["link"]), ("bond-b", "up", "vlan-c", "up"))
-        self.assertIn(bond["mac"], MACS[1:])
+        # Not one that udev made up, nor the other card's: the first member's own, as a DHCP server knew the box without the bond.
+        self.assertEqual(bond["mac"], MACS[1])
+        self.assertEqual((bond["mode"], self.members()), ("active-backup", {self.legs[0]: "up, active", self.legs[1]: "up"}))
         self.assertEqual(vlan["mac"], bond["mac"])
         self.assertEqual([r for r in self.rows() if r["device"] in self.legs], [])  # nobody else may have the legs
         self.seen(self.cables)
@@ -176,6 +182,7 @@ class TestLinks(PeerCase):
         print("answered over the other leg after %.1f s" % (time.monotonic() - began), flush=True)
         self.goes_on(plain)
         self.assertEqual(self.carrying(), 3 - leg)
+        self.assertEqual(self.members(), {self.legs[leg - 1]: "no carrier", self.legs[2 - leg]: "up, active"})
         # The other one, too, once the first is back.
         self.pull(leg, is_up=True)
         plain = self.reach(BOX["plain"])

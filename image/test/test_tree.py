@@ -30,7 +30,7 @@ SYSCTLS = {
     "net.ipv4.conf.all.log_martians": "1", "net.ipv6.conf.default.accept_ra": "0", "net.ipv6.conf.all.forwarding": "0",
 }
 COMMAND_LINE = (
-    "ro", "lockdown=integrity", "module.sig_enforce=1", "slab_nomerge", "init_on_alloc=1", "page_alloc.shuffle=1",
+    "ro", "lockdown=integrity", "module.sig_enforce=1", "slab_nomerge", "init_on_alloc=1", "page_alloc.shuffle=1", "transparent_hugepage=never",
     "randomize_kstack_offset=on", "vsyscall=none", "hardened_usercopy=1", "hash_pointers=always", "debugfs=off", "efi=disable_early_pci_dma",
     "iommu.strict=1", "iommu.passthrough=0", "intel_iommu=on", "amd_iommu=force_isolation", "mitigations=auto", "panic=5", "oops=panic")
 # Kernel modules that have no business in an appliance, whatever depends on them.
@@ -152,6 +152,11 @@ class Rights(unittest.TestCase):
             self.assertRegex(line.split(":")[1], r"^[!*]", line)
         for line in (TREE / "etc/passwd").read_text().splitlines():
             self.assertEqual(line.split(":")[6], "/usr/sbin/nologin", line)
+
+    def test_programs_are_the_listed_ones(self):
+        listed = [line.split()[0] for line in (TOP / "image/programs").read_text().splitlines() if line and line[0] != "#"]
+        there = [str(p.relative_to(TREE)) for d in ("usr/bin", "usr/sbin") for p in (TREE / d).rglob("*") if p.is_symlink() or not p.is_dir()]
+        self.assertEqual(sorted(there), sorted(listed + ["usr/bin/ghsh"]))
 
     def test_no_getty_no_emergency_shell(self):
         for name in ("getty", "sulogin", "agetty", "login", "emergency-shell", "systemd-sulogin-shell"):

@@ -22,15 +22,9 @@ class Upgrade(unittest.TestCase):
             machine.first_login(300)
             machine.command("set system name oldtown")
             self.assertIn("generation", machine.command("commit"))
-            self.wait_confirmed(machine)
+            machine.wait_good()
             machine.command("shutdown")
             machine.ends(120)
-
-    def wait_confirmed(self, machine):
-        for _ in range(60):
-            if "good" in machine.command("upgrade status"):
-                return
-        self.fail("the slot was not confirmed")
 
     def install(self, machine, name):
         return machine.command(f"upgrade install images/{name}", 600)
@@ -55,7 +49,7 @@ class Upgrade(unittest.TestCase):
             machine.ends(120)
         with Machine(self.disk) as machine:
             machine.log_in(300)
-            self.wait_confirmed(machine)
+            machine.wait_good()
             self.assertIn("oldtown", machine.command("show settings system"))
             self.assertRegex(machine.command("upgrade status"), r"(?s)0\.9\.1\s+good\s+yes")
             self.assertNotIn("error", self.install(machine, broken.name))

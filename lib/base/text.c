@@ -43,7 +43,7 @@ int text_unhex(struct bytes in, uint8_t *out, size_t n)
 
 void text_base64(struct bytes in, struct buf *b)
 {
-	uint8_t *to = buf_reserve(b, (in.n + 2) / 3 * 4);
+	uint8_t *to = in.n ? buf_reserve(b, (in.n + 2) / 3 * 4) : NULL; /* an empty buffer has no place to point to */
 
 	if (!to)
 		return;

@@ -184,7 +184,7 @@ static int put_limits(struct fastpath *f, uint32_t i, const struct fastpath_flow
 {
 	uint32_t slot = f->maps.first_slot + i;
 	struct timespec t;
-	if (clock_gettime(CLOCK_MONOTONIC, &t))
+	if (clock_gettime(CLOCK_MONOTONIC_COARSE, &t))
 		return ERR_SYS;
 	uint64_t now_ns = (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
 	struct flow_limits l = { .expires_ns = now_ns + w->lasts_s * NS_PER_S };

@@ -2,6 +2,8 @@
 #include "fastpath_fixture.h"
 
 #include <linux/bpf.h>
+#include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -149,6 +151,48 @@ static void ends_at_its_time_and_is_renewed(void **state)
 	assert_int_equal(bench_run(t, &in, &out), XDP_REDIRECT);
 	fastpath_del(t->f, t->id, NULL);
 	assert_int_equal(fastpath_renew(t->f, t->id, &t->flow), ERR_NOT_FOUND);
+}
+
+/* A path is remembered for a tenth of a second, and no longer. */
+static void follows_a_neighbour(void **state)
+{
+	static const uint8_t was[6] = { 2, 0, 0, 0, 0, 0x20 }, is[6] = { 2, 0, 0, 0, 0, 0x21 };
+	struct bench *t = *state;
+	struct frame in, out;
+	unsigned cpu;
+	assert_int_equal(getcpu(&cpu, NULL), 0);
+	cpu_set_t one, all;
+	assert_int_equal(sched_getaffinity(0, sizeof all, &all), 0);
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0); /* each processor has a memory of its own */
+	bench_begin(t, 4, 4);
+	frame_make(&in, &t->flow.client, &t->flow.server, CHANNEL, 32);
+	assert_int_equal(bench_run(t, &in, &out), XDP_REDIRECT);
+	assert_memory_equal(out.b, was, sizeof was);
+	assert_int_equal(system("ip neigh replace 192.0.2.20 lladdr 02:00:00:00:00:21 dev out0"), 0);
+	usleep(150000);
+	assert_int_equal(bench_run(t, &in, &out), XDP_REDIRECT);
+	assert_memory_equal(out.b, is, sizeof is);
+	assert_int_equal(system("ip neigh replace 192.0.2.20 lladdr 02:00:00:00:00:20 dev out0"), 0);
+	usleep(150000);
+	fastpath_del(t->f, t->id, NULL);
+	assert_int_equal(sched_setaffinity(0, sizeof all, &all), 0);
+}
+
+/* What was let through says nothing of a datagram that is longer. */
+static void asks_again_for_a_longer_datagram(void **state)
+{
+	struct bench *t = *state;
+	struct frame in, out;
+	bench_begin(t, 4, 4);
+	frame_make(&in, &t->flow.client, &t->flow.server, CHANNEL, 32);
+	assert_int_equal(bench_run(t, &in, &out), XDP_REDIRECT);
+	assert_int_equal(system("ip link set out0 mtu 600"), 0);
+	frame_make(&in, &t->flow.client, &t->flow.server, CHANNEL, 900);
+	assert_passed(t, &in); /* the kernel fragments it or says that it is too long */
+	assert_int_equal(system("ip link set out0 mtu 1500"), 0);
+	fastpath_del(t->f, t->id, NULL);
 }
 
 static void drops(struct bench *t, unsigned cap)
@@ -299,6 +343,8 @@ int main(void)
 		cmocka_unit_test(no_checksum_is_for_ipv4_only),
 		cmocka_unit_test(hands_up_over_mtu_and_without_neighbour),
 		cmocka_unit_test(ends_at_its_time_and_is_renewed),
+		cmocka_unit_test(follows_a_neighbour),
+		cmocka_unit_test(asks_again_for_a_longer_datagram),
 		cmocka_unit_test(drops_over_the_rates),
 		cmocka_unit_test(flows_of_a_group_share_its_limit),
 		cmocka_unit_test(reads_what_is_new),

@@ -42,7 +42,7 @@ struct flow_cap {
 	__u32 meter;
 };
 struct flow_limits {
-	__u64 expires_ns; /* CLOCK_MONOTONIC */
+	__u64 expires_ns; /* CLOCK_MONOTONIC_COARSE, as the program reads it */
 	struct flow_cap caps[FLOWMAP_CAPS];
 };
 struct flow_meter {

@@ -388,6 +388,8 @@ static void on_event(void *arg, unsigned events)
 	}
 	if ((events & LOOP_WRITE) && k->is_blocked)
 		flush(k);
+	if ((events & LOOP_READ) && k->is_paused && (k->state == LINK_CLEAR || k->state == LINK_SECURE))
+		update(k, k->is_blocked); /* link_pause left it as it was */
 	if (k->state != LINK_CLEAR && k->state != LINK_SECURE)
 		return;
 	bool wants_read = (events & LOOP_READ) && !k->is_paused && !k->has_ended && !(k->state == LINK_CLEAR && k->tls);
@@ -530,8 +532,9 @@ void link_pause(struct link *k, bool is_paused)
 		loop_timer_del(k->loop, &k->timer);
 	else if (!is_paused && k->tls && k->state == LINK_SECURE && tls_has_pending(k->tls))
 		(void)loop_timer_set(k->loop, &k->timer, 0); /* without memory: with the next bytes */
-	/* A watch that cannot be changed ends the link, but not from inside the owner's call. */
-	if (loop_watch_set(&k->watch, wanted(k, k->is_blocked)))
+	/* Most pauses are over before a byte comes: the watch is changed when one does, not at each request.
+	 * A watch that cannot be changed ends the link, but not from inside the owner's call. */
+	if (!is_paused && loop_watch_set(&k->watch, wanted(k, k->is_blocked)))
 		link_cut(k);
 }
 

@@ -159,6 +159,29 @@ static void a_pause_holds_the_sender(void **state)
 	free((void *)all.p);
 }
 
+/* The kernel is told of a pause when a byte comes in it, not before. */
+static void a_short_pause_costs_nothing(void **state)
+{
+	struct world *w = *state;
+	struct pair p;
+
+	for (int is_tls = 0; is_tls < 2; is_tls++) {
+		open_pair(w, &p, 4096, is_tls);
+		pair_turns(w->loop, 5); /* tickets of TLS */
+		link_pause(&p.client.link, true);
+		assert_int_equal(p.client.link.watch.events, LOOP_READ);
+		assert_int_equal(link_send(&p.server.link, BYTES("one")), 0);
+		pair_turns(w->loop, 20);
+		assert_int_equal(p.client.n_data, 0);
+		assert_int_equal(p.client.link.watch.events, 0);
+		link_pause(&p.client.link, false);
+		for (unsigned i = 0; i < 100 && !buf_len(&p.client.in); i++)
+			loop_turn(w->loop, 10);
+		assert_true(bytes_eq_str(buf_bytes(&p.client.in), "one"));
+		pair_close(&p);
+	}
+}
+
 /* The last words arrive, and both sides call it an end in order. */
 static void shutdown_says_all(void **state)
 {
@@ -396,6 +419,7 @@ int main(void)
 		cmocka_unit_test(a_turn_is_one_write),
 		cmocka_unit_test(an_overrun_closes),
 		cmocka_unit_test(a_pause_holds_the_sender),
+		cmocka_unit_test(a_short_pause_costs_nothing),
 		cmocka_unit_test(shutdown_says_all),
 		cmocka_unit_test(a_cut_is_no_end),
 		cmocka_unit_test(half_of_it_ends),

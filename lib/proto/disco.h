@@ -13,9 +13,15 @@ enum { DISCO_HASH_BYTES = 29 }; /* base64 of SHA-1, and a NUL */
 extern const char *const disco_features[];
 extern const size_t disco_n_features;
 
-/* Appends identity, features and, with a contact URI, the form of XEP-0157. */
-void disco_write(struct buf *b, struct bytes contact);
+/* What differs from domain to domain and with the settings. */
+struct disco_facts {
+	struct bytes contact; /* a URI (XEP-0157); may be empty */
+	uint64_t upload_max;  /* largest file that is taken (XEP-0363), bytes; 0: none */
+};
+
+/* Appends identities, features, and the forms of XEP-0157 (with a contact) and XEP-0363 (with uploads). */
+void disco_write(struct buf *b, const struct disco_facts *facts);
 /* Its verification string, hashed. ERR_NOMEM, ERR_LIMIT. */
-int disco_hash(struct bytes contact, char out[static DISCO_HASH_BYTES]);
+int disco_hash(const struct disco_facts *facts, char out[static DISCO_HASH_BYTES]);
 
 #endif

@@ -22,12 +22,33 @@ static void hash_follows_what_is_said(void **state)
 	char none[DISCO_HASH_BYTES], one[DISCO_HASH_BYTES], again[DISCO_HASH_BYTES];
 
 	(void)state;
-	assert_int_equal(disco_hash(BYTES_NONE, none), 0);
-	assert_int_equal(disco_hash(BYTES("mailto:abuse@a.example"), one), 0);
-	assert_int_equal(disco_hash(BYTES("mailto:abuse@a.example"), again), 0);
+	assert_int_equal(disco_hash(&(struct disco_facts){ 0 }, none), 0);
+	assert_int_equal(disco_hash(&(struct disco_facts){ BYTES("mailto:abuse@a.example"), 0 }, one), 0);
+	assert_int_equal(disco_hash(&(struct disco_facts){ BYTES("mailto:abuse@a.example"), 0 }, again), 0);
 	assert_int_equal(strlen(none), DISCO_HASH_BYTES - 1);
 	assert_string_equal(one, again);
 	assert_string_not_equal(one, none);
+}
+
+static void uploads_are_said_only_when_there_are(void **state)
+{
+	const struct disco_facts none = { 0 }, some = { BYTES_NONE, 1048576 }, more = { BYTES_NONE, 1048577 };
+	char a[DISCO_HASH_BYTES], b[DISCO_HASH_BYTES], c[DISCO_HASH_BYTES];
+	struct buf text;
+
+	(void)state;
+	buf_init(&text, 8192);
+	disco_write(&text, &none);
+	assert_null(strstr(buf_cstr(&text), "upload"));
+	buf_clear(&text);
+	disco_write(&text, &some);
+	assert_non_null(strstr(buf_cstr(&text), "<feature var='urn:xmpp:http:upload:0'/>"));
+	assert_non_null(strstr(buf_cstr(&text), "<field var='max-file-size'><value>1048576</value></field>"));
+	assert_non_null(strstr(buf_cstr(&text), "category='store' type='file'"));
+	assert_int_equal(disco_hash(&none, a) | disco_hash(&some, b) | disco_hash(&more, c), 0);
+	assert_string_not_equal(a, b);
+	assert_string_not_equal(b, c);
+	buf_fini(&text);
 }
 
 static void form_only_with_a_contact(void **state)
@@ -36,10 +57,10 @@ static void form_only_with_a_contact(void **state)
 
 	(void)state;
 	buf_init(&b, 8192);
-	disco_write(&b, BYTES_NONE);
+	disco_write(&b, &(struct disco_facts){ 0 });
 	assert_null(strstr(buf_cstr(&b), "jabber:x:data"));
 	buf_clear(&b);
-	disco_write(&b, BYTES("mailto:a&b@a.example"));
+	disco_write(&b, &(struct disco_facts){ BYTES("mailto:a&b@a.example"), 0 });
 	assert_non_null(strstr(buf_cstr(&b), "<value>mailto:a&amp;b@a.example</value>"));
 	buf_fini(&b);
 }
@@ -50,6 +71,7 @@ int main(void)
 		cmocka_unit_test(features_are_in_order),
 		cmocka_unit_test(hash_follows_what_is_said),
 		cmocka_unit_test(form_only_with_a_contact),
+		cmocka_unit_test(uploads_are_said_only_when_there_are),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

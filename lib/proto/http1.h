@@ -1,5 +1,5 @@
-/* proto/http1.h - HTTP/1.1 on the wire, server side (RFC 9112), in its strict reading. Bytes go in, whole heads and
- * pieces of bodies come out; heads and bodies of responses are written. Pure: no sockets, no clock.
+/* proto/http1.h - HTTP/1.1 on the wire (RFC 9112), in its strict reading. Bytes of requests, or of responses, go in, whole heads
+ * and pieces of bodies come out; heads and bodies of both are written. Pure: no sockets, no clock.
  *
  * What two readers of the same bytes could understand in two ways is refused and the connection ends: line ends that
  * are not CR LF, folded fields, space before the colon, a field with a control character, two Content-Length or two
@@ -33,14 +33,18 @@ struct http1_request {
 	struct bytes path;   /* of the target, still encoded, begins with '/'; "*" for OPTIONS */
 	struct bytes query;  /* behind the first '?', still encoded; empty without */
 	struct bytes host;   /* "name" or "name:port" */
-	unsigned minor;      /* HTTP/1.minor: 0 or 1 */
+	struct bytes protocol; /* HTTP/2: of an extended CONNECT (RFC 8441 4), which opens a tunnel to the path; empty without */
+	unsigned minor;      /* HTTP/1.minor: 0 or 1; 1 for HTTP/2 too */
 	struct http1_field fields[HTTP1_FIELDS_MAX];
 	size_t n_fields;
 	bool has_body;          /* announced: chunked, or a length above 0 */
-	bool is_chunked;
+	bool is_chunked;        /* its length is not known: HTTP/2 has no chunks */
 	uint64_t length;        /* when it is not chunked */
 	bool expects_continue;  /* send "100 Continue", or a final answer instead (RFC 9110 10.1.1) */
 	bool is_kept;           /* the connection may go on after the answer */
+	/* Of a response: fields, minor, has_body, is_chunked, length and is_kept as above; no method, target, host. */
+	unsigned status;        /* 100 to 599; 0: a request */
+	bool is_until_close;    /* its body ends with the connection (RFC 9112 6.3) */
 };
 
 enum http1_event { HTTP1_HEAD_CAME, HTTP1_BODY_CAME, HTTP1_END_CAME };
@@ -56,6 +60,8 @@ struct http1_reader {
 	uint64_t left;     /* of the body, or of the chunk */
 	uint64_t body_bytes;
 	bool is_minor_0;
+	bool is_response, is_of_head;
+	uint16_t status_came;
 	struct {
 		uint32_t name, name_n, value, value_n;
 	} spots[HTTP1_FIELDS_MAX];
@@ -66,6 +72,12 @@ struct http1_reader {
 };
 
 void http1_reader_init(struct http1_reader *r, const struct http1_limits *l);
+/* A reader of responses. The caller says of each whether it answers HEAD, before its head ends: http1_answers_head. A response
+ * of 1xx is one of its own, which END follows at once; 101 is refused. */
+void http1_reader_init_responses(struct http1_reader *r, const struct http1_limits *l);
+void http1_answers_head(struct http1_reader *r, bool is_of_head);
+/* The connection has ended. 0: the response was whole by that (is_until_close). ERR_TRUNCATED. */
+int http1_closed(const struct http1_reader *r);
 void http1_reader_fini(struct http1_reader *r);
 /* Adds bytes. ERR_LIMIT: more are waiting than any limit allows (pipelining is bounded: stop reading while a request
  * is being answered, http1_waiting says how much lies here). ERR_NOMEM. */
@@ -105,12 +117,16 @@ void http1_path_fini(struct http1_path *p);
  * False at the end; *rc tells whether it was malformed. */
 bool http1_query_next(struct bytes *query, struct buf *text, struct bytes *name, struct bytes *value, int *rc);
 
+/* ---- requests ---- */
+/* Begins a head. target: as it is to stand there. */
+void http1_put_request(struct buf *out, struct bytes method, struct bytes target, struct bytes query);
+
 /* ---- responses ---- */
 /* Begins a head. status 100 to 599. */
 void http1_put_status(struct buf *out, int status);
 /* ERR_SYNTAX and nothing put when the name is no token or the value has control characters. */
 int http1_put_field(struct buf *out, const char *name, struct bytes value);
-/* Ends the head: a body of that length follows (also for the answer to HEAD, where none does). */
+/* Ends a head: a body of that length follows (also for the answer to HEAD, where none does). */
 void http1_end_head_length(struct buf *out, uint64_t length);
 /* Ends it: chunks follow. Not for HTTP/1.0. */
 void http1_end_head_chunked(struct buf *out);

@@ -42,6 +42,48 @@ int http1_hex(uint8_t c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+/* ---- what a head says ---- */
+
+bool http1_is_target(struct bytes t)
+{
+	for (size_t i = 0; i < t.n; i++)
+		if (t.p[i] <= ' ' || t.p[i] >= 0x7f || t.p[i] == '#' || t.p[i] == '\\' || t.p[i] == '"' || t.p[i] == '<' || t.p[i] == '>')
+			return false;
+	return t.n > 0;
+}
+
+enum http1_method http1_method_of(struct bytes m)
+{
+	static const char *const names[] = { "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS" };
+
+	for (unsigned i = 0; i < HTTP1_OTHER; i++)
+		if (bytes_eq_str(m, names[i]))
+			return (enum http1_method)i;
+	return HTTP1_OTHER;
+}
+
+bool http1_is_host(struct bytes h)
+{
+	size_t i = 0;
+
+	if (h.n > 0 && h.p[0] == '[') {
+		for (i = 1; i < h.n && (http1_hex(h.p[i]) >= 0 || h.p[i] == ':' || h.p[i] == '.'); i++)
+			continue;
+		if (i == h.n || i < 3 || h.p[i++] != ']')
+			return false;
+	} else {
+		while (i < h.n && ((h.p[i] >= '0' && h.p[i] <= '9') || ((h.p[i] | 32) >= 'a' && (h.p[i] | 32) <= 'z') ||
+		                   h.p[i] == '.' || h.p[i] == '-' || h.p[i] == '_'))
+			i++;
+		if (i == 0)
+			return false;
+	}
+	if (i == h.n)
+		return h.n <= 255;
+	uint64_t port;
+	return h.p[i] == ':' && h.n - i <= 6 && bytes_to_u64(bytes_skip(h, i + 1), 65535, &port) == 0;
+}
+
 /* ---- fields ---- */
 
 size_t http1_count(const struct http1_request *req, const char *name)

@@ -6,7 +6,7 @@
 /* Lines are judged one by one as they end, so that the verdict does not depend on how the bytes were cut. */
 
 enum { STATE_START, STATE_FIELDS, STATE_BODY, STATE_CHUNK_HEAD, STATE_CHUNK, STATE_CHUNK_END, STATE_TRAILER, STATE_END, STATE_BAD };
-enum { METHOD_MAX = 32, CHUNK_DIGITS_MAX = 8, PIPELINE_BYTES = 64 << 10 };
+enum { CHUNK_DIGITS_MAX = 8, PIPELINE_BYTES = 64 << 10 };
 
 const struct http1_limits http1_limits_default = {
 	.line_bytes = 8 << 10, .head_bytes = 32 << 10, .fields = HTTP1_FIELDS_MAX, .body_bytes = 8 << 20,
@@ -18,6 +18,22 @@ void http1_reader_init(struct http1_reader *r, const struct http1_limits *l)
 	if (r->limits.fields > HTTP1_FIELDS_MAX)
 		r->limits.fields = HTTP1_FIELDS_MAX;
 	buf_init(&r->in, r->limits.head_bytes + r->limits.line_bytes + PIPELINE_BYTES);
+}
+
+void http1_reader_init_responses(struct http1_reader *r, const struct http1_limits *l)
+{
+	http1_reader_init(r, l);
+	r->is_response = true;
+}
+
+void http1_answers_head(struct http1_reader *r, bool is_of_head)
+{
+	r->is_of_head = is_of_head;
+}
+
+int http1_closed(const struct http1_reader *r)
+{
+	return r->is_response && r->state == STATE_BODY && r->left > INT64_MAX && http1_waiting(r) == 0 ? 0 : ERR_TRUNCATED;
 }
 
 void http1_reader_fini(struct http1_reader *r)
@@ -91,14 +107,6 @@ static int read_version(struct http1_reader *r, struct bytes v)
 	return 0;
 }
 
-static bool is_target(struct bytes t)
-{
-	for (size_t i = 0; i < t.n; i++)
-		if (t.p[i] <= ' ' || t.p[i] >= 0x7f || t.p[i] == '#' || t.p[i] == '\\' || t.p[i] == '"' || t.p[i] == '<' || t.p[i] == '>')
-			return false;
-	return t.n > 0;
-}
-
 static int read_request_line(struct http1_reader *r, struct bytes line)
 {
 	size_t base = (size_t)(line.p - buf_bytes(&r->in).p);
@@ -106,9 +114,9 @@ static int read_request_line(struct http1_reader *r, struct bytes line)
 	struct bytes rest = bytes_skip(line, method_n + 1);
 	size_t target_n = bytes_find(rest, ' ');
 
-	if (method_n > METHOD_MAX || !http1_is_token(bytes_make(line.p, method_n)))
+	if (method_n > HTTP1_METHOD_MAX || !http1_is_token(bytes_make(line.p, method_n)))
 		return refuse(r, 400, "the request line has no method");
-	if (target_n == rest.n || !is_target(bytes_make(rest.p, target_n)))
+	if (target_n == rest.n || !http1_is_target(bytes_make(rest.p, target_n)))
 		return refuse(r, 400, "the request line has no valid target");
 	int rc = read_version(r, bytes_skip(rest, target_n + 1));
 	if (rc < 0)
@@ -117,6 +125,16 @@ static int read_request_line(struct http1_reader *r, struct bytes line)
 	r->target = (uint32_t)(base + method_n + 1);
 	r->target_n = (uint32_t)target_n;
 	/* The method begins the buffer: an empty line before it was dropped. */
+	r->state = STATE_FIELDS;
+	return 0;
+}
+
+static int read_status_line(struct http1_reader *r, struct bytes line)
+{
+	if (http1_status_line(line, &r->status_came, &r->is_minor_0))
+		return refuse(r, 502, "no status line of HTTP/1.1");
+	if (r->status_came == 101)
+		return refuse(r, 502, "another protocol, which was not asked for");
 	r->state = STATE_FIELDS;
 	return 0;
 }
@@ -131,6 +149,8 @@ static int at_start(struct http1_reader *r)
 	int rc = take_line(r, 414, &line);
 	if (rc < 0)
 		return rc;
+	if (r->is_response)
+		return read_status_line(r, line);
 	if (line.n > 0)
 		return read_request_line(r, line);
 	if (r->had_empty_line) /* RFC 9112 2.2: one of them is let pass */
@@ -178,39 +198,6 @@ static int add_field(struct http1_reader *r, struct bytes line)
 
 /* ---- what the head means ---- */
 
-static enum http1_method method_of(struct bytes m)
-{
-	static const char *const names[] = { "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS" };
-
-	for (unsigned i = 0; i < HTTP1_OTHER; i++)
-		if (bytes_eq_str(m, names[i]))
-			return (enum http1_method)i;
-	return HTTP1_OTHER;
-}
-
-/* uri-host [ ":" port ] of RFC 3986 3.2, as far as it is unambiguous: a name, IPv4, or IPv6 in brackets. */
-static bool is_host(struct bytes h)
-{
-	size_t i = 0;
-
-	if (h.n > 0 && h.p[0] == '[') {
-		for (i = 1; i < h.n && (http1_hex(h.p[i]) >= 0 || h.p[i] == ':' || h.p[i] == '.'); i++)
-			continue;
-		if (i == h.n || i < 3 || h.p[i++] != ']')
-			return false;
-	} else {
-		while (i < h.n && ((h.p[i] >= '0' && h.p[i] <= '9') || ((h.p[i] | 32) >= 'a' && (h.p[i] | 32) <= 'z') ||
-		                   h.p[i] == '.' || h.p[i] == '-' || h.p[i] == '_'))
-			i++;
-		if (i == 0)
-			return false;
-	}
-	if (i == h.n)
-		return h.n <= 255;
-	uint64_t port;
-	return h.p[i] == ':' && h.n - i <= 6 && bytes_to_u64(bytes_skip(h, i + 1), 65535, &port) == 0;
-}
-
 /* origin-form, absolute-form, and "*" of OPTIONS (RFC 9112 3.2). */
 static int read_target(struct http1_reader *r, struct http1_request *q)
 {
@@ -246,7 +233,7 @@ static int read_host(struct http1_reader *r, struct http1_request *q)
 	if (n > 1 || (n == 0 && q->minor > 0))
 		return refuse(r, 400, "exactly one Host is needed");
 	q->host = http1_value(q, "host");
-	if (n == 1 && !is_host(q->host))
+	if (n == 1 && !http1_is_host(q->host))
 		return refuse(r, 400, "Host is malformed");
 	return 0;
 }
@@ -290,7 +277,7 @@ static void fill(struct http1_reader *r, struct http1_request *q)
 
 	*q = (struct http1_request){ .minor = r->is_minor_0 ? 0 : 1, .n_fields = r->n_spots };
 	q->method_text = bytes_make(base, r->method_n);
-	q->method = method_of(q->method_text);
+	q->method = http1_method_of(q->method_text);
 	q->target = bytes_make(base + r->target, r->target_n);
 	for (size_t i = 0; i < r->n_spots; i++) {
 		q->fields[i].name = bytes_make(base + r->spots[i].name, r->spots[i].name_n);
@@ -298,10 +285,21 @@ static void fill(struct http1_reader *r, struct http1_request *q)
 	}
 }
 
-static int end_head(struct http1_reader *r, struct http1_request *q)
+static int end_response_head(struct http1_reader *r, struct http1_request *q)
 {
-	fill(r, q);
+	q->status = r->status_came;
+	const char *why = http1_response_framing(q, r->is_of_head, r->limits.body_bytes);
+	if (why)
+		return refuse(r, 502, why);
+	r->left = q->is_until_close ? UINT64_MAX : q->length;
+	r->state = q->is_chunked ? STATE_CHUNK_HEAD : q->has_body ? STATE_BODY : STATE_END;
+	return 0;
+}
+
+static int end_request_head(struct http1_reader *r, struct http1_request *q)
+{
 	int rc = read_host(r, q);
+
 	if (rc == 0)
 		rc = read_target(r, q);
 	if (rc == 0)
@@ -312,12 +310,22 @@ static int end_head(struct http1_reader *r, struct http1_request *q)
 		return rc;
 	bool says_close = http1_has_token(q, "connection", "close");
 	q->is_kept = !says_close && (q->minor > 0 || http1_has_token(q, "connection", "keep-alive"));
+	r->left = q->length;
+	r->state = q->is_chunked ? STATE_CHUNK_HEAD : q->length ? STATE_BODY : STATE_END;
+	return 0;
+}
+
+static int end_head(struct http1_reader *r, struct http1_request *q)
+{
+	fill(r, q);
+	int rc = r->is_response ? end_response_head(r, q) : end_request_head(r, q);
+
+	if (rc < 0)
+		return rc;
 	r->consumed = r->at;
 	r->at = 0;
 	r->head_bytes = 0;
-	r->left = q->length;
 	r->had_empty_line = false;
-	r->state = q->is_chunked ? STATE_CHUNK_HEAD : q->length ? STATE_BODY : STATE_END;
 	return 0;
 }
 

@@ -257,11 +257,95 @@ static void writes_responses(void **state)
 	assert_string_equal(date, "Thu, 29 Feb 2024 00:00:00 GMT");
 }
 
+/* ---- responses ---- */
+
+/* What a reader makes of it, cut into pieces of step bytes: "status:body|", "!" for what is refused, "~" for what is not whole when
+ * the connection ends. */
+static void read_responses(const char *text, bool is_of_head, size_t step, char *out, size_t room)
+{
+	static struct http1_request q;
+	struct bytes in = bytes_of(text), piece;
+	enum http1_event what;
+	struct http1_reader r;
+	struct buf b;
+	int rc = ERR_AGAIN;
+
+	buf_init(&b, room);
+	http1_reader_init_responses(&r, &http1_limits_default);
+	http1_answers_head(&r, is_of_head);
+	while (in.n && rc == ERR_AGAIN) {
+		size_t n = step < in.n ? step : in.n;
+		assert_int_equal(http1_feed(&r, bytes_make(in.p, n)), 0);
+		in = bytes_skip(in, n);
+		while ((rc = http1_next(&r, &what, &q, &piece)) == 0) {
+			if (what == HTTP1_HEAD_CAME)
+				buf_putf(&b, "%u%s:", q.status, q.is_kept ? "" : "x");
+			else if (what == HTTP1_BODY_CAME)
+				buf_put_bytes(&b, piece);
+			else
+				buf_put_u8(&b, '|');
+		}
+	}
+	if (rc != ERR_AGAIN) {
+		assert_true(r.status >= 400 && r.why);
+		buf_put_u8(&b, '!');
+	} else if (http1_is_inside(&r)) {
+		buf_put_u8(&b, http1_closed(&r) ? '~' : '$');
+	}
+	snprintf(out, room, "%s", buf_cstr(&b));
+	http1_reader_fini(&r);
+	buf_fini(&b);
+}
+
+static void responses_are_read(void **state)
+{
+	static const struct {
+		const char *text;
+		bool is_of_head;
+		const char *got;
+	} rows[] = {
+		{ "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhiHTTP/1.1 404\r\nContent-Length: 0\r\n\r\n", false, "200:hi|404:|" },
+		{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n1;a=b\r\n!\r\n0\r\nX: y\r\n\r\n", false, "200:hi!|" },
+		{ "HTTP/1.1 200 OK\r\n\r\nto the end", false, "200x:to the end$" },
+		{ "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi", false, "200x:hi|" },
+		{ "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi", false, "200x:hi|" },
+		{ "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx", false, "100:|200:x|" },
+		{ "HTTP/1.1 200 OK\r\nContent-Length: 200\r\n\r\n", true, "200:|" },
+		{ "HTTP/1.1 304 Not Modified\r\nContent-Length: 200\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n", false, "304:|204:|" },
+		{ "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhi", false, "200:hi~" },
+		{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhi", false, "200:hi~" },
+		{ "HTTP/1.1 200 OK\r\nContent-Len", false, "~" },
+		{ "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n", false, "!" },
+		{ "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx", false, "!" },
+		{ "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\nx", false, "!" },
+		{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", false, "!" },
+		{ "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", false, "!" },
+		{ "HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n", false, "!" },
+		{ "HTTP/1.1 200 OK\nContent-Length: 0\r\n\r\n", false, "!" },
+		{ "HTTP/2 200 OK\r\n\r\n", false, "!" },
+		{ "HTTP/1.1 2000 OK\r\n\r\n", false, "!" },
+		{ "HTTP/1.1 600 OK\r\n\r\n", false, "!" },
+		{ "200 OK\r\n\r\n", false, "!" },
+		{ "\r\nHTTP/1.1 200 OK\r\n\r\n", false, "!" },
+	};
+	static const size_t steps[] = { 1, 7, 10000 };
+	char got[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		for (size_t k = 0; k < sizeof steps / sizeof steps[0]; k++) {
+			read_responses(rows[i].text, rows[i].is_of_head, steps[k], got, sizeof got);
+			if (strcmp(got, rows[i].got) != 0)
+				fail_msg("%s: %s instead of %s", rows[i].text, got, rows[i].got);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_requests), cmocka_unit_test(understands_heads), cmocka_unit_test(bounds_the_pipeline),
 		cmocka_unit_test(decodes_paths), cmocka_unit_test(decodes_queries), cmocka_unit_test(writes_responses),
+		cmocka_unit_test(responses_are_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,15 +9,15 @@ static const struct {
 	int status;
 	const char *reason;
 } reasons[] = {
-	{ 100, "Continue" }, { 200, "OK" }, { 201, "Created" }, { 202, "Accepted" }, { 204, "No Content" },
-	{ 301, "Moved Permanently" }, { 303, "See Other" }, { 304, "Not Modified" }, { 308, "Permanent Redirect" },
+	{ 100, "Continue" }, { 200, "OK" }, { 201, "Created" }, { 202, "Accepted" }, { 204, "No Content" }, { 206, "Partial Content" },
+	{ 301, "Moved Permanently" }, { 302, "Found" }, { 303, "See Other" }, { 304, "Not Modified" }, { 307, "Temporary Redirect" }, { 308, "Permanent Redirect" },
 	{ 400, "Bad Request" }, { 401, "Unauthorized" }, { 403, "Forbidden" }, { 404, "Not Found" },
-	{ 405, "Method Not Allowed" }, { 406, "Not Acceptable" }, { 408, "Request Timeout" }, { 409, "Conflict" },
+	{ 405, "Method Not Allowed" }, { 406, "Not Acceptable" }, { 408, "Request Timeout" }, { 409, "Conflict" }, { 410, "Gone" },
 	{ 411, "Length Required" }, { 413, "Content Too Large" }, { 414, "URI Too Long" }, { 415, "Unsupported Media Type" },
-	{ 417, "Expectation Failed" }, { 421, "Misdirected Request" }, { 422, "Unprocessable Content" },
+	{ 416, "Range Not Satisfiable" }, { 417, "Expectation Failed" }, { 421, "Misdirected Request" }, { 422, "Unprocessable Content" },
 	{ 429, "Too Many Requests" }, { 431, "Request Header Fields Too Large" }, { 500, "Internal Server Error" },
 	{ 501, "Not Implemented" }, { 502, "Bad Gateway" }, { 503, "Service Unavailable" }, { 504, "Gateway Timeout" },
-	{ 505, "HTTP Version Not Supported" },
+	{ 505, "HTTP Version Not Supported" }, { 507, "Insufficient Storage" },
 };
 
 const char *http1_reason(int status)
@@ -26,6 +26,18 @@ const char *http1_reason(int status)
 		if (reasons[i].status == status)
 			return reasons[i].reason;
 	return "";
+}
+
+void http1_put_request(struct buf *out, struct bytes method, struct bytes target, struct bytes query)
+{
+	buf_put_bytes(out, method);
+	buf_put_u8(out, ' ');
+	buf_put_bytes(out, target);
+	if (query.n) {
+		buf_put_u8(out, '?');
+		buf_put_bytes(out, query);
+	}
+	buf_put_str(out, " HTTP/1.1\r\n");
 }
 
 void http1_put_status(struct buf *out, int status)

@@ -71,16 +71,21 @@ int scram_make_verifier(enum scram_hash h, struct bytes password, struct bytes s
 	return rc;
 }
 
-bool scram_check_password(enum scram_hash h, const struct scram_verifier *v, struct bytes password)
+bool scram_check_password(enum scram_hash h, const struct scram_verifier *v, size_t n, struct bytes password, size_t *which)
 {
 	struct scram_verifier mine;
+	bool is_one = false;
 
-	if (scram_make_verifier(h, password, bytes_make(v->salt, v->salt_n), v->iterations, &mine) != 0)
+	if (!n || scram_make_verifier(h, password, bytes_make(v->salt, v->salt_n), v->iterations, &mine) != 0)
 		return false;
-	bool is_same = secret_eq(bytes_make(mine.stored_key, digest_bytes(h)),
-	                         bytes_make(v->stored_key, digest_bytes(h)));
+	for (size_t i = 0; i < n; i++) {
+		if (!secret_eq(bytes_make(mine.stored_key, digest_bytes(h)), bytes_make(v[i].stored_key, digest_bytes(h))))
+			continue;
+		is_one = true;
+		*which = i;
+	}
 	secret_wipe(&mine, sizeof mine);
-	return is_same;
+	return is_one;
 }
 
 int scram_saslprep(struct bytes in, struct arena *a, struct bytes *out)
@@ -389,8 +394,24 @@ static int check_proof(enum scram_hash h, const struct scram_verifier *v, struct
 	return rc;
 }
 
-static int finish(const struct scram_server *s, const struct scram_verifier *v, const struct final *f,
-                  const uint8_t *proof, struct buf *out)
+/* All are tried, whichever fits. */
+static int check_proofs(enum scram_hash h, const struct scram_verifier *v, size_t n, struct bytes message,
+                        const uint8_t *proof, size_t *which)
+{
+	int found = ERR_AUTH;
+
+	for (size_t i = 0; i < n; i++) {
+		int rc = check_proof(h, &v[i], message, proof);
+		if (rc == 0)
+			*which = i;
+		if (rc != ERR_AUTH)
+			found = rc;
+	}
+	return found;
+}
+
+static int finish(const struct scram_server *s, const struct scram_verifier *v, size_t n, const struct final *f,
+                  const uint8_t *proof, struct buf *out, size_t *which)
 {
 	uint8_t signature[SCRAM_DIGEST_MAX];
 	struct buf message;
@@ -403,9 +424,9 @@ static int finish(const struct scram_server *s, const struct scram_verifier *v, 
 	buf_put_bytes(&message, f->without_proof);
 	int rc = buf_failed(&message) ? ERR_NOMEM : 0;
 	if (rc == 0)
-		rc = check_proof(s->hash, v, buf_bytes(&message), proof);
+		rc = check_proofs(s->hash, v, n, buf_bytes(&message), proof, which);
 	if (rc == 0)
-		rc = hmac(s->hash, v->server_key, buf_bytes(&message), signature);
+		rc = hmac(s->hash, v[*which].server_key, buf_bytes(&message), signature);
 	if (rc == 0) {
 		buf_put_str(out, "v=");
 		text_base64(bytes_make(signature, digest_bytes(s->hash)), out);
@@ -415,8 +436,8 @@ static int finish(const struct scram_server *s, const struct scram_verifier *v, 
 	return rc;
 }
 
-int scram_server_final(struct scram_server *s, const struct scram_verifier *v, struct bytes in,
-                       struct bytes cb_data, struct buf *out)
+int scram_server_final(struct scram_server *s, const struct scram_verifier *v, size_t n, struct bytes in,
+                       struct bytes cb_data, struct buf *out, size_t *which)
 {
 	uint8_t proof[SCRAM_DIGEST_MAX];
 	struct final f;
@@ -431,5 +452,5 @@ int scram_server_final(struct scram_server *s, const struct scram_verifier *v, s
 		rc = check_same_binding(s, f.binding, cb_data);
 	if (rc == 0 && !is_our_nonce(s, f.nonce))
 		rc = ERR_AUTH;
-	return rc == 0 ? finish(s, v, &f, proof, out) : rc;
+	return rc == 0 ? finish(s, v, n, &f, proof, out, which) : rc;
 }

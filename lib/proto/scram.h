@@ -20,8 +20,9 @@ struct scram_verifier {
 /* From a password (SASLprep'd by the caller when it is not ASCII: scram_saslprep). */
 int scram_make_verifier(enum scram_hash h, struct bytes password, struct bytes salt,
                         uint32_t iterations, struct scram_verifier *out);
-/* Does this password match (PLAIN against a stored verifier)? Constant time in the secret. */
-bool scram_check_password(enum scram_hash h, const struct scram_verifier *v, struct bytes password);
+/* Does this password match one of n verifiers (PLAIN)? *which: its place. The verifiers of one user
+ * share salt and iterations; all n are compared, each in constant time. */
+bool scram_check_password(enum scram_hash h, const struct scram_verifier *v, size_t n, struct bytes password, size_t *which);
 /* SASLprep (RFC 4013) by OpaqueString (RFC 8265 4.2). ERR_SYNTAX when the password has none. */
 int scram_saslprep(struct bytes in, struct arena *a, struct bytes *out);
 
@@ -45,8 +46,11 @@ int scram_server_first(struct scram_server *s, struct bytes in, struct bytes *au
  * For unknown users the caller gives a verifier made from a keyed hash of the name, so that their
  * absence cannot be seen. */
 int scram_server_challenge(struct scram_server *s, const struct scram_verifier *v, const char *nonce, struct buf *out);
-/* Step 3: client-final-message; cb_data: of the type named in step 1, empty otherwise.
- * 0 with server-final-message appended; ERR_AUTH; ERR_SYNTAX. */
-int scram_server_final(struct scram_server *s, const struct scram_verifier *v, struct bytes in, struct bytes cb_data, struct buf *out);
+/* Step 3: client-final-message; cb_data: of the type named in step 1, empty otherwise. v: n verifiers
+ * that share salt and iterations with that of step 2, so that the proof may fit any of them: all are
+ * tried. 0 with server-final-message appended and *which set to the place of the one that fits;
+ * ERR_AUTH; ERR_SYNTAX. */
+int scram_server_final(struct scram_server *s, const struct scram_verifier *v, size_t n, struct bytes in,
+                       struct bytes cb_data, struct buf *out, size_t *which);
 
 #endif

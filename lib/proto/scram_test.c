@@ -44,23 +44,25 @@ static int exchange(const struct example *e, const struct scram_verifier *v, con
 {
 	struct scram_server s;
 	struct bytes authzid, cb;
+	size_t which = 1;
 
 	scram_server_init(&s, e->hash, false, false);
 	assert_int_equal(scram_server_first(&s, bytes_of(e->client_first), &authzid, &cb), 0);
 	assert_true(bytes_eq_str(s.username, "user"));
 	assert_int_equal(authzid.n + cb.n, 0);
-	assert_int_equal(scram_server_final(&s, v, bytes_of(client_final), BYTES_NONE, out), ERR_BAD_STATE);
+	assert_int_equal(scram_server_final(&s, v, 1, bytes_of(client_final), BYTES_NONE, out, &which), ERR_BAD_STATE);
 	assert_int_equal(scram_server_challenge(&s, v, e->nonce, out), 0);
 	assert_string_equal(buf_cstr(out), e->server_first);
 	buf_clear(out);
-	int rc = scram_server_final(&s, v, bytes_of(client_final), BYTES_NONE, out);
-	assert_int_equal(scram_server_final(&s, v, bytes_of(client_final), BYTES_NONE, out), ERR_BAD_STATE);
+	int rc = scram_server_final(&s, v, 1, bytes_of(client_final), BYTES_NONE, out, &which);
+	assert_int_equal(scram_server_final(&s, v, 1, bytes_of(client_final), BYTES_NONE, out, &which), ERR_BAD_STATE);
 	scram_server_fini(&s);
 	return rc;
 }
 
 static void runs_examples(void **state)
 {
+	size_t which;
 	struct scram_verifier v;
 	struct buf out;
 
@@ -71,9 +73,9 @@ static void runs_examples(void **state)
 		buf_clear(&out);
 		assert_int_equal(exchange(&examples[i], &v, examples[i].client_final, &out), 0);
 		assert_string_equal(buf_cstr(&out), examples[i].server_final);
-		assert_true(scram_check_password(examples[i].hash, &v, BYTES("pencil")));
-		assert_false(scram_check_password(examples[i].hash, &v, BYTES("pencils")));
-		assert_false(scram_check_password(examples[i].hash, &v, BYTES("")));
+		assert_true(scram_check_password(examples[i].hash, &v, 1, BYTES("pencil"), &which));
+		assert_false(scram_check_password(examples[i].hash, &v, 1, BYTES("pencils"), &which));
+		assert_false(scram_check_password(examples[i].hash, &v, 1, BYTES(""), &which));
 	}
 	buf_fini(&out);
 }
@@ -205,6 +207,7 @@ static void binds_channels(void **state)
 		{ "p=tls-unique,,binding-bytes", "binding-bytes", ERR_AUTH },
 		{ "n,,", "binding-bytes", ERR_AUTH },
 	};
+	size_t which;
 	struct scram_verifier v;
 	struct buf challenge, final, out, without;
 
@@ -227,7 +230,7 @@ static void binds_channels(void **state)
 		text_base64(bytes_of(rows[i].said), &without);
 		buf_put_str(&without, ",r=abcdef");
 		put_client_final(&final, &v, "n=user,r=abc", buf_cstr(&challenge), buf_cstr(&without));
-		assert_int_equal(scram_server_final(&s, &v, buf_bytes(&final), bytes_of(rows[i].seen), &out),
+		assert_int_equal(scram_server_final(&s, &v, 1, buf_bytes(&final), bytes_of(rows[i].seen), &out, &which),
 		                 rows[i].rc);
 		scram_server_fini(&s);
 	}

@@ -42,6 +42,8 @@ static const struct fact_row {
 	{ NS_HINTS, "store", FACT_STORE },
 	{ NS_HINTS, "no-copy", FACT_NO_COPY },
 	{ NS_HINTS, NULL, 0 },
+	{ NS_STANZA_ID, "stanza-id", FACT_STANZA_ID },
+	{ NS_STANZA_ID, NULL, 0 },
 	{ NS_CARBONS, "private", FACT_NO_COPY },
 	{ NS_CARBONS, NULL, FACT_CARBON | FACT_PAYLOAD },
 	{ NS_RECEIPTS, NULL, FACT_RECEIPT | FACT_PAYLOAD },
@@ -223,6 +225,7 @@ static void put_refusal(struct buf *b, const struct stanza_refusal *why)
 		text_xml_escape(bytes_of(why->text), b);
 		buf_put_str(b, "</text>");
 	}
+	buf_put_bytes(b, why->detail);
 	buf_put_str(b, "</error>");
 }
 

@@ -44,8 +44,10 @@ enum stanza_fact {
 	FACT_MUC_USER = 1 << 7,        /* muc#user payload (room PMs, invites) */
 	FACT_CARBON = 1 << 8,          /* is itself a carbon (sent or received) */
 	FACT_DELAYED = 1 << 9,         /* has XEP-0203 delay */
-	FACT_PAYLOAD = 1 << 10,        /* has any child but thread, chat state and hints */
+	FACT_PAYLOAD = 1 << 10,        /* has any child but thread, chat state, hints and ids */
 	FACT_MARKER = 1 << 11,         /* XEP-0333 */
+	FACT_STANZA_ID = 1 << 12,      /* XEP-0359: somebody says where it is archived */
+	FACT_ARCHIVED = 1 << 13,       /* gh-im alone says so: it is in the archive of whom it is for, and has its id there */
 };
 
 struct stanza {
@@ -82,6 +84,7 @@ struct stanza_refusal {
 	enum stanza_error error;
 	const char *text;
 	struct bytes by;
+	struct bytes detail; /* an element of its own beside the condition (RFC 6120 8.3.4), as it is; may be empty */
 };
 bool stanza_write_error(struct buf *b, enum stanza_kind kind, enum stanza_type type, struct bytes id,
                         struct bytes from, struct bytes to, const struct stanza_refusal *why);

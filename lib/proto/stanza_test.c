@@ -169,8 +169,8 @@ static void writes_neutral_form(void **state)
 /* RFC 6120 8.3.1: errors and results are not answered. */
 static void writes_errors(void **state)
 {
-	const struct stanza_refusal why = { STANZA_REMOTE_SERVER_TIMEOUT, "no <answer>", BYTES("b.example") };
-	const struct stanza_refusal bare = { STANZA_GONE, "", BYTES_NONE };
+	const struct stanza_refusal why = { STANZA_REMOTE_SERVER_TIMEOUT, "no <answer>", BYTES("b.example"), BYTES("<x/>") };
+	const struct stanza_refusal bare = { STANZA_GONE, "", BYTES_NONE, BYTES_NONE };
 
 	(void)state;
 	buf_clear(&out);
@@ -178,7 +178,7 @@ static void writes_errors(void **state)
 	assert_string_equal(buf_cstr(&out),
 	                    "<message type='error' id='i&apos;d' from='b' to='a'><error type='wait' by='b.example'>"
 	                    "<remote-server-timeout xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>"
-	                    "<text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas' xml:lang='en'>no &lt;answer&gt;</text>"
+	                    "<text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas' xml:lang='en'>no &lt;answer&gt;</text><x/>"
 	                    "</error></message>");
 	buf_clear(&out);
 	assert_true(stanza_write_error(&out, STANZA_IQ, TYPE_SET, BYTES("1"), BYTES_NONE, BYTES_NONE, &bare));

@@ -100,6 +100,8 @@ int xml_stream_feed(struct xml_stream *s, struct bytes in);
  * close). The tree goes to `a`; ERR_NOMEM when it does not fit. The caller may reset `a` between
  * any two calls, and one arena may serve many streams: nothing is kept in it from call to call. */
 int xml_stream_next(struct xml_stream *s, struct arena *a, struct xml_event *ev);
+/* After an event was dealt with: was more than white space fed behind it? */
+bool xml_stream_has_rest(struct xml_stream *s);
 /* Bytes of memory that this stream holds now beyond the struct (for limits and tests). */
 size_t xml_stream_held(const struct xml_stream *s);
 
@@ -136,6 +138,8 @@ void xml_add_node(struct xml_node *parent, struct xml_node *child);
 int xml_add_text(struct arena *a, struct xml_node *n, struct bytes text);
 int xml_set_attr(struct arena *a, struct xml_node *n, const char *name, struct bytes value);
 void xml_del_attr(struct xml_node *n, const char *name);
+/* Takes it out of its parent. */
+void xml_del_node(struct xml_node *n);
 struct xml_node *xml_clone(struct arena *a, const struct xml_node *n);
 
 /* ---- writing ---- */

@@ -130,6 +130,15 @@ int xml_stream_feed(struct xml_stream *s, struct bytes in)
 	return buf_failed(b) ? die_of(s, ERR_NOMEM) : 0;
 }
 
+bool xml_stream_has_rest(struct xml_stream *s)
+{
+	int rc = settle(s);
+
+	if (rc)
+		(void)die_of(s, rc); /* what is left is not known */
+	return rc || s->parser;
+}
+
 /* What the first bytes tell before Expat may look: it is only given whole tags. */
 static int check_front(const struct xml_stream *s, struct bytes in)
 {

@@ -314,6 +314,35 @@ static void idles_without_memory(void **state)
 }
 
 /* RFC 6120 5.4.3.3: what was pipelined before TLS is forgotten. */
+static void rest_behind_an_event(void **state)
+{
+	static const struct {
+		const char *text;
+		bool has_rest;
+	} rows[] = {
+		{ "<starttls/>", false }, { "<starttls/> \r\n", false }, { "<starttls/><", true },
+		{ "<starttls/>x", true }, { "<starttls/></stream:stream>", true }, { "<starttls/>\x16\x03\x01", true },
+	};
+	struct arena a;
+
+	(void)state;
+	arena_init(&a, 1 << 20);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct xml_stream s;
+		struct xml_event ev;
+		xml_stream_init(&s, pool, &xml_limits_default);
+		assert_int_equal(xml_stream_feed(&s, bytes_of(HEADER_C)), 0);
+		assert_int_equal(xml_stream_next(&s, &a, &ev), 0);
+		assert_false(xml_stream_has_rest(&s));
+		assert_int_equal(xml_stream_feed(&s, bytes_of(rows[i].text)), 0);
+		assert_int_equal(xml_stream_next(&s, &a, &ev), 0);
+		assert_int_equal(ev.kind, XML_EVENT_STANZA);
+		assert_int_equal(xml_stream_has_rest(&s), rows[i].has_rest);
+		xml_stream_fini(&s);
+	}
+	arena_fini(&a);
+}
+
 static void restart_forgets(void **state)
 {
 	struct xml_stream s;
@@ -456,6 +485,13 @@ static void makes_trees(void **state)
 	assert_null(xml_child(iq, "query", "urn:other"));
 	assert_ptr_equal(xml_next(xml_first(q)), xml_child(q, "y", ""));
 	assert_true(bytes_eq_str(xml_text(q), "a\r<\n"));
+	xml_del_node(xml_child(q, "y", ""));
+	xml_add(&a, q, "z", "urn:q");
+	xml_del_node(xml_first(q));
+	assert_ptr_equal(xml_first(q), xml_child(q, "z", NULL));
+	xml_del_node(xml_first(q));
+	assert_null(xml_first(q));
+	xml_del_node(NULL);
 	assert_null(xml_attr(iq, "to").p);
 	assert_null(xml_child(NULL, "a", "b"));
 	assert_null(xml_attr(NULL, "a").p);
@@ -574,7 +610,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_streams),      cmocka_unit_test(keeps_limits),
 		cmocka_unit_test(refuses_endless),    cmocka_unit_test(bounds_rescans),
-		cmocka_unit_test(idles_without_memory), cmocka_unit_test(restart_forgets),
+		cmocka_unit_test(idles_without_memory), cmocka_unit_test(restart_forgets), cmocka_unit_test(rest_behind_an_event),
 		cmocka_unit_test(long_streams),       cmocka_unit_test(parses_alone),
 		cmocka_unit_test(comments_are_read_over),
 		cmocka_unit_test(makes_trees),        cmocka_unit_test(write_read_is_same),

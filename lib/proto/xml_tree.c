@@ -167,6 +167,20 @@ void xml_del_attr(struct xml_node *n, const char *name)
 	}
 }
 
+void xml_del_node(struct xml_node *n)
+{
+	struct xml_node *parent = n ? n->parent : NULL, *before = NULL;
+
+	if (!parent)
+		return;
+	for (struct xml_node *c = parent->child; c && c != n; c = c->next)
+		before = c;
+	*(before ? &before->next : &parent->child) = n->next;
+	if (parent->last_child == n)
+		parent->last_child = before;
+	n->parent = n->next = NULL;
+}
+
 static struct xml_node *clone_one(struct arena *a, const struct xml_node *n)
 {
 	if (!n->name)

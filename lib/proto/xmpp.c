@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "proto/xml.h"
 
 #define NAME2(id, name) name,
 #define NAME3(id, name, type) name,
@@ -128,6 +129,24 @@ enum stream_error stream_error_for(int err)
 enum stanza_error stanza_error_for(int err)
 {
 	return answer_for(err)->stanza;
+}
+
+void stream_refusal_write(struct buf *b, const char *from, enum stream_error e)
+{
+	buf_put_str(b, "<?xml version='1.0'?><stream:stream xmlns='" NS_CLIENT "' xmlns:stream='" NS_STREAM "' id='0' version='1.0'");
+	if (from[0])
+		xml_write_attr(b, "from", bytes_of(from));
+	buf_put_str(b, ">");
+	stream_error_write(b, e, BYTES_NONE);
+	buf_put_str(b, "</stream:stream>");
+}
+
+bool xmpp_is_version_known(struct bytes version)
+{
+	uint64_t major;
+	struct bytes digits = { version.p, bytes_find(version, '.') };
+
+	return digits.n < version.n && bytes_to_u64(digits, 1000, &major) == 0 && major >= 1;
 }
 
 void stream_error_write_detail(struct buf *b, enum stream_error e, struct bytes text, struct bytes detail)

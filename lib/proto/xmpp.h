@@ -17,6 +17,7 @@
 #define NS_BIND "urn:ietf:params:xml:ns:xmpp-bind"
 #define NS_BIND2 "urn:xmpp:bind:0"
 #define NS_SESSION "urn:ietf:params:xml:ns:xmpp-session"
+#define NS_FAST "urn:xmpp:fast:0"
 #define NS_SASL_CB "urn:xmpp:sasl-cb:0"
 #define NS_SM "urn:xmpp:sm:3"
 #define NS_CSI "urn:xmpp:csi:0"
@@ -40,6 +41,7 @@
 #define NS_RECEIPTS "urn:xmpp:receipts"
 #define NS_VCARD "vcard-temp"
 #define NS_EXTDISCO "urn:xmpp:extdisco:2"
+#define NS_UPLOAD "urn:xmpp:http:upload:0"
 #define NS_BLOCKING "urn:xmpp:blocking"
 #define NS_BLOCKING_ERRORS "urn:xmpp:blocking:errors"
 #define NS_TIME "urn:xmpp:time"
@@ -50,6 +52,25 @@
 #define NS_MUC_USER "http://jabber.org/protocol/muc#user"
 #define NS_MARKERS "urn:xmpp:chat-markers:0"
 #define NS_STANZA_ID "urn:xmpp:sid:0"
+#define NS_MAM "urn:xmpp:mam:2"
+#define NS_MAM_EXTENDED "urn:xmpp:mam:2#extended"
+#define NS_MAM_GROUPCHAT "urn:xmpp:mam:2#groupchat-field"
+#define NS_FULLTEXT "urn:xmpp:fulltext:0"
+#define NS_RSM "http://jabber.org/protocol/rsm"
+#define NS_VALIDATE "http://jabber.org/protocol/xdata-validate"
+#define NS_PUBSUB "http://jabber.org/protocol/pubsub"
+#define NS_PUBSUB_EVENT "http://jabber.org/protocol/pubsub#event"
+#define NS_PUBSUB_OWNER "http://jabber.org/protocol/pubsub#owner"
+#define NS_PUBSUB_ERRORS "http://jabber.org/protocol/pubsub#errors"
+#define NS_PUBSUB_CONFIG "http://jabber.org/protocol/pubsub#node_config"
+#define NS_PUBSUB_OPTIONS "http://jabber.org/protocol/pubsub#publish-options"
+#define NS_PUBSUB_META "http://jabber.org/protocol/pubsub#meta-data"
+#define NS_AVATAR_DATA "urn:xmpp:avatar:data"
+#define NS_AVATAR_META "urn:xmpp:avatar:metadata"
+#define NS_VCARD_UPDATE "vcard-temp:x:update"
+#define NS_BOOKMARKS "urn:xmpp:bookmarks:1"
+#define NS_BOOKMARKS_OLD "storage:bookmarks"
+#define NS_REPORTING "urn:xmpp:reporting:1"
 
 /* enum, wire name */
 #define STREAM_ERROR_TABLE(X)                                                                      \
@@ -117,6 +138,12 @@ const char *stanza_error_type(enum stanza_error e);
 /* By wire name; ERR_UNKNOWN. */
 int stream_error_of(struct bytes name, enum stream_error *out);
 int stanza_error_of(struct bytes name, enum stanza_error *out);
+
+/* A whole stream of clients that says this error and no more (RFC 6120 4.9.1.2). from: our domain, "" when it is not known. */
+void stream_refusal_write(struct buf *b, const char *from, enum stream_error e);
+
+/* Is this the version of a stream header whose sender speaks XMPP 1.0 or later (RFC 6120 4.7.5)? */
+bool xmpp_is_version_known(struct bytes version);
 
 /* Stream error for a failed read (ERR_XML_*, ERR_LIMIT, ...): RFC 6120 4.9.3 and 11. */
 enum stream_error stream_error_for(int err);

@@ -484,6 +484,10 @@ static void test_table(void **state)
 	assert_true(msg_are_peers(PROG_IM, PROG_STORE));
 	assert_true(msg_are_peers(PROG_ACCESS, PROG_IM));
 	assert_false(msg_are_peers(PROG_S2S, PROG_IM)); /* they meet at the hub only */
+	assert_false(msg_are_peers(PROG_LINK, PROG_IM));
+	assert_false(msg_are_peers(PROG_LINK, PROG_S2S));
+	assert_true(msg_may(MSG_ROUTE, PROG_LINK, PROG_SWITCH) && msg_may(MSG_ROUTE_DONE, PROG_SWITCH, PROG_LINK));
+	assert_false(msg_may(MSG_ROUTE, PROG_XLATE, PROG_IM));
 	assert_false(msg_are_peers(PROG_KEYS, PROG_IM));
 	assert_false(msg_are_peers(PROG_S2S, PROG_ACCESS));
 	assert_false(msg_are_peers(PROG_ACCESS, PROG_ACCESS));

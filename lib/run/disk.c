@@ -22,12 +22,7 @@ int disk_write(int fd, struct bytes b)
 	return 0;
 }
 
-int disk_replace(int dir_fd, const char *name, struct bytes content)
-{
-	return disk_replace_as(dir_fd, name, content, 0600);
-}
-
-int disk_replace_as(int dir_fd, const char *name, struct bytes content, unsigned mode)
+static int replace(int dir_fd, const char *name, struct bytes content, unsigned mode)
 {
 	char temporary[DISK_NAME_MAX + 5];
 	int n = snprintf(temporary, sizeof temporary, "%s.new", name), rc;
@@ -46,9 +41,24 @@ int disk_replace_as(int dir_fd, const char *name, struct bytes content, unsigned
 		rc = ERR_IO;
 	if (rc < 0)
 		(void)unlinkat(dir_fd, temporary, 0); /* on a full disk its room is worth something */
-	if (rc == 0 && fsync(dir_fd) < 0)
-		rc = ERR_IO;
 	return rc;
+}
+
+int disk_replace_first(int dir_fd, const char *name, struct bytes content)
+{
+	return replace(dir_fd, name, content, 0600);
+}
+
+int disk_replace_as(int dir_fd, const char *name, struct bytes content, unsigned mode)
+{
+	int rc = replace(dir_fd, name, content, mode);
+
+	return rc == 0 && fsync(dir_fd) < 0 ? ERR_IO : rc;
+}
+
+int disk_replace(int dir_fd, const char *name, struct bytes content)
+{
+	return disk_replace_as(dir_fd, name, content, 0600);
 }
 
 int disk_read(int dir_fd, const char *name, struct buf *out)

@@ -26,6 +26,10 @@ int fence_narrow(bool needs_bind);
  * ever; everything else as it was. ERR_NOMEM, ERR_SYS: then the program must not go on. */
 int fence_no_programs(void);
 
+/* In a child that is to execute somebody else's daemon (run/foreign.h): system calls that no server needs fail with EPERM, in it and all
+ * that it starts. It must have no new privileges already. ERR_SYS. */
+int fence_foreign(void);
+
 /* Tries what must not work (open a file, a socket of another family, execute, fork, ptrace, kill)
  * and gives one line each: "name ok" or "name OPEN". Narrows first, as far as it goes. For the tests; returns how many were open. */
 struct buf;

@@ -70,6 +70,7 @@ static const struct socket_option socket_options[] = {
 	{ IPPROTO_TCP, TCP_CORK },         { IPPROTO_TCP, TCP_KEEPIDLE },     { IPPROTO_TCP, TCP_KEEPINTVL },
 	{ IPPROTO_TCP, TCP_KEEPCNT },      { IPPROTO_TCP, TCP_USER_TIMEOUT }, { IPPROTO_TCP, TCP_QUICKACK },
 	{ IPPROTO_TCP, TCP_NOTSENT_LOWAT }, { IPPROTO_IPV6, IPV6_V6ONLY },
+	{ IPPROTO_TCP, TCP_CONGESTION }, /* one of those that are open to everybody */
 };
 
 static int allow_each(scmp_filter_ctx f, const int *calls, size_t n)

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 /* Counters of programs that go down again. */
-static const char *const gauges[] = { "turn.allocations", "turn.kernel-flows", "im.sessions", "alarms.critical", "alarms.major", "alarms.minor",
+static const char *const gauges[] = { "turn.allocations", "turn.kernel-flows", "turn.ports-used", "im.sessions", "alarms.critical", "alarms.major", "alarms.minor",
 				      "alarms.warning" };
 
 enum metrics_format metrics_format_of(struct bytes accept)

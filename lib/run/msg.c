@@ -19,10 +19,16 @@ const char *msg_name(enum msg m)
 	return m < MSG_COUNT ? rows[m].name : "?";
 }
 
+/* Doors and core meet at the hub only. */
+static bool is_past_hub(enum msg m, enum prog from, enum prog to)
+{
+	return (m == MSG_ROUTE || m == MSG_ROUTE_DONE) && from != PROG_SWITCH && to != PROG_SWITCH;
+}
+
 /* Instances of one program speak to each other only by rows that are theirs alone. */
 bool msg_may(enum msg m, enum prog from, enum prog to)
 {
-	if (m >= MSG_COUNT || !(rows[m].from & P(from)) || !(rows[m].to & P(to)))
+	if (m >= MSG_COUNT || !(rows[m].from & P(from)) || !(rows[m].to & P(to)) || is_past_hub(m, from, to))
 		return false;
 	return from != to || (rows[m].from == P(from) && rows[m].to == P(to));
 }
@@ -32,13 +38,10 @@ bool msg_has_fd(enum msg m)
 	return m < MSG_COUNT && rows[m].has_fd;
 }
 
-/* gh-super's control channels exist for all and are no peer channels. ROUTE's row would also let
- * gh-s2s speak to gh-im: the hub between them is the point, so that pair is excluded. */
+/* gh-super's control channels exist for all and are no peer channels. */
 bool msg_are_peers(enum prog a, enum prog b)
 {
 	if (a == PROG_SUPER || b == PROG_SUPER)
-		return false;
-	if ((P(a) | P(b)) == (P(PROG_S2S) | P(PROG_IM)))
 		return false;
 	for (unsigned m = 0; m < MSG_COUNT; m++)
 		if (msg_may((enum msg)m, a, b) || msg_may((enum msg)m, b, a))

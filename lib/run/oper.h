@@ -16,6 +16,8 @@
  *     either                        BANNER (if there is one, after), RECORD (name, role, last_login, last_from,
  *                                   failures, password_days), DONE 0; or DONE ERR_AUTH, a text that does not say what
  *                                   was wrong; or DONE ERR_AGAIN: too many attempts, the text says how long to wait
+ * A program that shows an API token sends it as the password of a LOGIN without a name, on a pair that was handed over: nothing is asked
+ * back, and the name in its RECORD is "token:" and the token's.
  * A connection may try three times; it is closed when nobody has logged in within a minute. */
 #ifndef RUN_OPER_H
 #define RUN_OPER_H
@@ -36,7 +38,8 @@ enum oper_frame {
 	/* gh-conf to client */
 	OPER_RECORD = 16,    /* n u16, then n of key str, value bytes */
 	OPER_TEXT = 17,      /* text bytes, to be written as it is */
-	OPER_NOTE = 18,      /* text str: a warning or remark for the person, not part of the answer */
+	OPER_NOTE = 18,      /* text str: a warning or remark for the person, not part of the answer; outside of one: why the session
+	                      * ends now */
 	OPER_DONE = 19,      /* rc u32 (as i32), text str, changes u32 in the candidate, flags u8 */
 	OPER_NEED = 20,      /* what u8 (enum oper_need), word u16 (its place), text str: ask again with it */
 	OPER_CANDIDATE = 21, /* word str, help str: one completion; then DONE. A word in <> is a hint; one that ends with file> or

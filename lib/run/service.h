@@ -5,9 +5,11 @@
 #define RUN_SERVICE_H
 
 #include "run/prog.h"
+#include "run/settings.h"
 
 enum plane { PLANE_ROOT, PLANE_KEYS, PLANE_MGMT, PLANE_HUB, PLANE_DMZ, PLANE_CORE };
-enum role { ROLE_EDGE = 1, ROLE_CORE = 2, ROLE_BOTH = 3 };
+/* What a box is (system role): an edge between strangers and a core, a core behind one, or all in one. */
+enum role { ROLE_COMBINED = 1 << 0, ROLE_EDGE = 1 << 1, ROLE_CORE = 1 << 2, ROLE_BOTH = ROLE_COMBINED | ROLE_EDGE | ROLE_CORE };
 
 /* What the system-call filter lets through beyond memory, clock, random, and read, write, poll,
  * send and receive on descriptors it was given. */
@@ -36,6 +38,14 @@ struct service {
 };
 
 const struct service *service_of(enum prog p);
+/* A value of the setting `system role`; ROLE_COMBINED for what is none. */
+enum role service_role(struct bytes word);
+/* The same, from a snapshot of a program that reads it. */
+enum role service_role_of(const struct settings *s);
+/* Does the program run in a box of that role? */
+bool service_runs(const struct service *s, enum role role);
+/* May it listen for others there? What strangers reach stays shut on a core: it dials out to its edges. */
+bool service_may_listen(const struct service *s, enum role role);
 
 /* Listeners: the setting that enables it names address and port; nothing listens by itself. */
 struct service_listener {

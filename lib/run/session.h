@@ -21,7 +21,16 @@ enum online_flag {
 };
 
 /* Flags of AUTH_START and DELIVER. */
-enum { AUTH_HAS_INITIAL = 1, AUTH_TLS = 2, AUTH_SASL2 = 4 };
+enum auth_flag {
+	AUTH_HAS_INITIAL = 1 << 0,
+	AUTH_TLS = 1 << 1,
+	AUTH_SASL2 = 1 << 2,
+	AUTH_OUTSIDE = 1 << 3,         /* through gh-proxy, here or at an edge */
+	AUTH_FAST = 1 << 4,            /* the mechanism is one of FAST (XEP-0484) */
+	AUTH_FAST_INVALIDATE = 1 << 5, /* and its token shall be good no more */
+};
+/* Most bytes of a token for FAST. */
+enum { AUTH_TOKEN_MAX = 95 };
 enum { DELIVER_TELL = 1, DELIVER_URGENT = 2 };
 /* How a session closed. */
 enum { SESSION_OVER = 0, SESSION_LOST = 1 };

@@ -232,6 +232,13 @@ static enum pem_line pem_line_of(struct bytes line, const char *label, bool is_i
 	return bytes_starts(line, BYTES("-----")) ? PEM_BAD : PEM_NOTE;
 }
 
+static const char *wanted_pem(const struct setting_row *row)
+{
+	if (strcmp(row->range, "CERTIFICATE") == 0)
+		return "certificates in PEM";
+	return strcmp(row->range, "PUBLIC KEY") == 0 ? "public keys in PEM" : "revocation lists in PEM";
+}
+
 /* Keeps the blocks of the row's label (RFC 7468) and drops the notes between them. A private key here
  * would be shown to everybody who may read settings, so that is refused. */
 static int check_pem(const struct setting_row *row, struct bytes v, struct buf *out, const char **why)
@@ -256,8 +263,7 @@ static int check_pem(const struct setting_row *row, struct bytes v, struct buf *
 		return 0;
 bad:
 	buf_truncate(out, before);
-	return refuse(why, strcmp(row->range, "CERTIFICATE") == 0 ? "certificates in PEM" : "revocation lists in PEM",
-		      ERR_SYNTAX);
+	return refuse(why, wanted_pem(row), ERR_SYNTAX);
 }
 
 static int check_hex(const struct setting_row *row, struct bytes v, struct buf *out, const char **why)

@@ -162,7 +162,7 @@ struct bytes field_print_value(const struct sipmsg *m, const sip_header_t *f)
 	const msg_header_t *h = (const msg_header_t *)f;
 	issize_t n = h->sh_class->hc_print(small, sizeof small, h, 0);
 
-	if (n >= 0 && (size_t)n < sizeof small) {
+	if (n >= 0 && (size_t)n + FIELD_END_SLACK <= sizeof small) {
 		char *text = sipmsg_text(m, bytes_make(small, (size_t)n));
 		return bytes_make(text, text ? (size_t)n : 0);
 	}
@@ -170,7 +170,7 @@ struct bytes field_print_value(const struct sipmsg *m, const sip_header_t *f)
 	if (!big)
 		return BYTES_NONE;
 	n = h->sh_class->hc_print(big, SIPMSG_MAX_BYTES, h, 0);
-	struct bytes v = n > 0 && n < SIPMSG_MAX_BYTES ? bytes_make(big, (size_t)n) : BYTES_NONE;
+	struct bytes v = n > 0 && n + FIELD_END_SLACK <= SIPMSG_MAX_BYTES ? bytes_make(big, (size_t)n) : BYTES_NONE;
 	char *text = sipmsg_text(m, v);
 	su_free(msg_home(m->msg), big);
 	return bytes_make(text, text ? v.n : 0);

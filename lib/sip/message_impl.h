@@ -53,6 +53,9 @@ void field_print(const sip_header_t *f, struct buf *out);
 /* Does f stand alone in its line, with its text? */
 bool field_is_whole(const sip_header_t *f);
 /* The value printed into the message's memory; empty without memory. */
+/* Sofia-SIP leaves the last part of a field out, and counts it all the same, where it ends so near the end of the room: the room is
+ * then as good as too small. */
+enum { FIELD_END_SLACK = 2 };
 struct bytes field_print_value(const struct sipmsg *m, const sip_header_t *f);
 
 /* A copy in the message's memory, with a NUL behind; NULL without memory. */

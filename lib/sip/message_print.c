@@ -21,11 +21,11 @@ static void put_value(const msg_header_t *f, struct buf *out)
 		if (!p)
 			return;
 		issize_t n = f->sh_class->hc_print((char *)p, (isize_t)room, f, 0);
-		if (n >= 0 && (size_t)n < room) {
+		if (n >= 0 && (size_t)n + FIELD_END_SLACK <= room) {
 			buf_commit(out, (size_t)n);
 			return;
 		}
-		room = n >= 0 ? (size_t)n + 1 : SIPMSG_MAX_BYTES;
+		room = n >= 0 ? (size_t)n + FIELD_END_SLACK : SIPMSG_MAX_BYTES;
 	}
 	out->is_failed = true;
 }

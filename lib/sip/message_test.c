@@ -501,6 +501,31 @@ static void a_response_is_made_of_another(void **state)
 	buf_fini(&text);
 }
 
+/* Sofia-SIP leaves out what ends where its room ends: of a field of each length every octet is there. */
+static void long_values_are_printed_whole(void **state)
+{
+	static const char begin[] = "<sip:romeo@a.example>;p=";
+	char value[700], wanted[720];
+
+	(void)state;
+	for (size_t n = sizeof begin; n < sizeof value - 1; n++) {
+		struct sipmsg *m = parsed(BYTES("OPTIONS sip:a.example SIP/2.0\r\nVia: SIP/2.0/TLS h;branch=z9hG4bKx\r\nFrom: <sip:r@a>;tag=1\r\n"
+						"To: <sip:r@a>\r\nCall-ID: c\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\n\r\n"));
+		memset(value, 'x', n);
+		memcpy(value, begin, sizeof begin - 1);
+		value[n] = '\0';
+		sipmsg_append(m, SIPH_CONTACT, bytes_of(value));
+		struct buf out = printed(m);
+		(void)snprintf(wanted, sizeof wanted, "Contact: %s\r\n", value);
+		if (!strstr(buf_cstr(&out), wanted))
+			fail_msg("%zu octets: %s", n, buf_cstr(&out));
+		if (!bytes_eq_str(sipmsg_value(m, SIPH_CONTACT, 0), value))
+			fail_msg("%zu octets of a value", n);
+		buf_fini(&out);
+		sipmsg_free(m);
+	}
+}
+
 static void check_edit_fails(void (*edit)(struct sipmsg *m))
 {
 	struct sipmsg *m = parsed(BYTES(HEAD "\r\n"));
@@ -564,6 +589,7 @@ int main(void)
 		cmocka_unit_test(a_response_is_made),
 		cmocka_unit_test(a_response_is_made_of_another),
 		cmocka_unit_test(a_wrong_change_is_remembered),
+		cmocka_unit_test(long_values_are_printed_whole),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

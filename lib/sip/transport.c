@@ -237,6 +237,26 @@ void siptransports_know(struct siptransports *t, uint64_t flow)
 	c->count = NULL;
 }
 
+void siptransports_set_idle(struct siptransports *t, uint64_t flow, uint32_t ms)
+{
+	struct sipconn *c = siptable_flow(t, flow);
+
+	if (!c)
+		return;
+	c->idle_ms = ms;
+	siptime_touch(c);
+}
+
+bool siptransports_is_flow(const struct siptransports *t, uint64_t flow)
+{
+	return siptable_flow(t, flow) != NULL;
+}
+
+int siptransports_adopt(struct siptransports *t, enum siptransport how, int fd, const union sip_sockaddr *from, uint64_t *flow)
+{
+	return sipconn_adopt(t, how, fd, from, flow);
+}
+
 void siptransports_close_flow(struct siptransports *t, uint64_t flow)
 {
 	struct sipconn *c = siptable_flow(t, flow);

@@ -56,6 +56,9 @@ void siptransports_set_default_domain(struct siptransports *t, const char *domai
 /* A socket from gh-super: a UDP socket, or a listening one; taken over, on failure too. *listener (from 1)
  * names it in sip_source. ERR_FULL, ERR_NOMEM, ERR_SYS. */
 int siptransports_listen(struct siptransports *t, enum siptransport how, bool is_mutual, int fd, unsigned *listener);
+/* A connection that somebody else has accepted and, for TLS, has decrypted: fd is one end of a pair of sockets, taken over, on
+ * failure too. from: its peer. *flow names it. Its sip_source has listener 0. ERR_FULL, ERR_LIMIT, ERR_NOMEM. */
+int siptransports_adopt(struct siptransports *t, enum siptransport how, int fd, const union sip_sockaddr *from, uint64_t *flow);
 /* Its connections stay. */
 void siptransports_unlisten(struct siptransports *t, unsigned listener);
 
@@ -79,6 +82,10 @@ void siptransports_alias(struct siptransports *t, uint64_t flow, const struct si
 void siptransports_know(struct siptransports *t, uint64_t flow);
 /* Ends the TLS connections whose peer `is_bad`, each with a line in the log; what is queued is lost. words: static. */
 void siptransports_cut(struct siptransports *t, bool (*is_bad)(void *arg, struct tls *tls), void *arg, int why, const char *words);
+/* From now on it ends when it has been silent for so long, whatever idle_ms is; a keep-alive (RFC 5626 3.5.1) counts. */
+void siptransports_set_idle(struct siptransports *t, uint64_t flow, uint32_t ms);
+/* Is it open? */
+bool siptransports_is_flow(const struct siptransports *t, uint64_t flow);
 void siptransports_close_flow(struct siptransports *t, uint64_t flow);
 /* Stops and resumes reading of everything (back-pressure). */
 void siptransports_pause(struct siptransports *t, bool is_paused);

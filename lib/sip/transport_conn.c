@@ -372,30 +372,48 @@ static int admit(struct siptransports *t, const union sip_sockaddr *from, struct
 	return address_enter(&t->addresses, &from->any, t->config.per_address_max, count);
 }
 
-void sipconn_accept(struct sipsocket *s, int fd, const union sip_sockaddr *from)
+/* Takes over fd. has_tls: it begins with our handshake. */
+static int take(struct siptransports *t, const struct sip_source *source, int fd, bool has_tls, uint64_t *flow)
 {
-	struct siptransports *t = s->t;
-	struct sip_source source = { .transport = s->how, .listener = siplisten_id(s), .addr = *from, .is_mutual = s->is_mutual };
 	struct address_count *count = NULL;
-	int rc = admit(t, from, &count);
+	int rc = admit(t, &source->addr, &count);
+	struct sipconn *c = rc ? NULL : conn_new(t, source);
 
-	struct sipconn *c = rc ? NULL : conn_new(t, &source);
 	if (!c) {
 		address_leave(&t->addresses, count);
 		close(fd);
-		siptransports_refuse(t, from, s->how, rc ? rc : ERR_NOMEM, "");
-		return;
+		return rc ? rc : ERR_NOMEM;
 	}
 	c->count = count;
+	*flow = c->source.flow;
 	rc = link_accept(&c->link, t->loop, fd, &owner, c, c->queue_max + PONG_ROOM);
-	if (!rc && s->how == SIPT_TLS)
+	if (!rc && has_tls)
 		rc = start_tls(c);
-	if (rc) {
-		siptransports_refuse(t, from, s->how, rc, "");
+	if (rc)
 		sipconn_free(c);
-	} else if (s->how != SIPT_TLS) {
+	else if (!has_tls)
 		ready(c);
-	}
+	return rc;
+}
+
+void sipconn_accept(struct sipsocket *s, int fd, const union sip_sockaddr *from)
+{
+	const struct sip_source source = { .transport = s->how, .listener = siplisten_id(s), .addr = *from, .is_mutual = s->is_mutual };
+	uint64_t flow;
+	int rc = take(s->t, &source, fd, s->how == SIPT_TLS, &flow);
+
+	if (rc)
+		siptransports_refuse(s->t, from, s->how, rc, "");
+}
+
+int sipconn_adopt(struct siptransports *t, enum siptransport how, int fd, const union sip_sockaddr *from, uint64_t *flow)
+{
+	const struct sip_source source = { .transport = how, .addr = *from };
+	int rc = take(t, &source, fd, false, flow);
+
+	if (rc)
+		siptransports_refuse(t, from, how, rc, "");
+	return rc;
 }
 
 int sipconn_dial(struct siptransports *t, const struct sip_place *to, struct sipconn **out)

@@ -46,6 +46,7 @@ struct sipconn {
 	struct buf tokens;     /* struct sent, oldest first */
 	uint64_t put;          /* bytes sent on it in all, up to now */
 	uint32_t queue_max;
+	uint32_t idle_ms;      /* its own; 0: that of all */
 	struct loop_timer timer;
 	struct loop_defer sweep;
 	uint64_t opened_ms, active_ms, begun_ms, moved_ms; /* begun: a message; moved: the queue */
@@ -107,6 +108,8 @@ void siplisten_update(struct siptransports *t);
 /* ---- transport_conn.c ---- */
 /* Takes over fd. */
 void sipconn_accept(struct sipsocket *s, int fd, const union sip_sockaddr *from);
+/* As siptransports_adopt. */
+int sipconn_adopt(struct siptransports *t, enum siptransport how, int fd, const union sip_sockaddr *from, uint64_t *flow);
 int sipconn_dial(struct siptransports *t, const struct sip_place *to, struct sipconn **out);
 int sipconn_send(struct sipconn *c, uint64_t token, struct bytes message);
 /* Ends it in order, after what is queued. */
@@ -122,7 +125,7 @@ void sipconn_pause(struct sipconn *c, bool is_paused);
 void sipconn_free(struct sipconn *c);
 
 /* ---- transport_table.c: who is the way to which place ---- */
-struct sipconn *siptable_flow(struct siptransports *t, uint64_t flow);   /* NULL: gone or ending */
+struct sipconn *siptable_flow(const struct siptransports *t, uint64_t flow);   /* NULL: gone or ending */
 struct sipconn *siptable_place(struct siptransports *t, const struct sip_place *p);
 int siptable_add(struct sipconn *c);
 /* ERR_EXISTS: there is another way; ERR_FULL; ERR_NOMEM. */

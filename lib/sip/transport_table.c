@@ -13,7 +13,7 @@ struct place_key {
 	uint8_t bytes[];
 };
 
-struct sipconn *siptable_flow(struct siptransports *t, uint64_t flow)
+struct sipconn *siptable_flow(const struct siptransports *t, uint64_t flow)
 {
 	struct sipconn *c = map_get_u64(&t->flows, flow);
 

@@ -15,7 +15,7 @@ static uint64_t deadline(const struct sipconn *c)
 		return c->begun_ms + g->half_ms;
 	if (!c->has_spoken && !c->to)
 		return c->opened_ms + g->first_ms;
-	return c->active_ms + g->idle_ms;
+	return c->active_ms + (c->idle_ms ? c->idle_ms : g->idle_ms);
 }
 
 static void note_movement(struct sipconn *c)

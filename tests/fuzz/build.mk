@@ -1,6 +1,6 @@
 # A target NAME is tests/fuzz/NAME.c with seeds in tests/fuzz/corpus/NAME; add it to this list and
 # name its layers (NAME_LIBS), flags (NAME_LD) and, from product folders, sources (NAME_SRCS).
-PROTO_FUZZ := xml_fuzz xml_parse_fuzz stanza_fuzz jid_fuzz envelope_fuzz scram_fuzz dialback_fuzz msrp_fuzz mask_fuzz
+PROTO_FUZZ := xml_fuzz xml_parse_fuzz stanza_fuzz jid_fuzz envelope_fuzz scram_fuzz hashed_token_fuzz oauthbearer_fuzz dialback_fuzz msrp_fuzz mask_fuzz
 FUZZ += $(PROTO_FUZZ)
 $(foreach t,$(PROTO_FUZZ),$(eval $(t)_LIBS := proto base)$(eval $(t)_LD := $(proto_LD)))
 
@@ -29,7 +29,30 @@ FUZZ += im_fuzz
 $(O)/obj/tests/fuzz/im_fuzz.o: CPPFLAGS += -Icore/im
 im_fuzz_SRCS := $(im_SRCS) $(im_PLAY)
 im_fuzz_LIBS := sip run proto base
-im_fuzz_LD := -levent_core $(proto_LD)
+im_fuzz_LD := -levent_core -ljansson $(proto_LD)
+
+FUZZ += room_fuzz
+$(O)/obj/tests/fuzz/room_fuzz.o: CPPFLAGS += -Icore/im
+room_fuzz_SRCS := $(room_SRCS)
+room_fuzz_LIBS := proto base
+room_fuzz_LD := $(proto_LD)
+
+FUZZ += jwt_fuzz
+$(O)/obj/tests/fuzz/jwt_fuzz.o: CPPFLAGS += -Icore/im
+jwt_fuzz_SRCS := core/im/jwt.c
+jwt_fuzz_LIBS := base
+jwt_fuzz_LD := -ljansson -lcrypto
+
+FUZZ += archive_form_fuzz
+$(O)/obj/tests/fuzz/archive_form_fuzz.o: CPPFLAGS += -Icore/im
+archive_form_fuzz_SRCS := $(im_SRCS)
+archive_form_fuzz_LIBS := sip run proto base
+archive_form_fuzz_LD := -levent_core -ljansson $(proto_LD)
+FUZZ += pep_fuzz
+$(O)/obj/tests/fuzz/pep_fuzz.o: CPPFLAGS += -Icore/im
+pep_fuzz_SRCS := core/im/pep_state.c core/im/pep_form.c core/im/caps_hash.c
+pep_fuzz_LIBS := proto base
+pep_fuzz_LD := $(proto_LD)
 
 FUZZ += store_fuzz
 $(O)/obj/tests/fuzz/store_fuzz.o: CPPFLAGS += -Icore/store
@@ -93,14 +116,16 @@ capture_fuzz_SRCS := firmware/capture/filter.c firmware/capture/limits.c
 capture_fuzz_LIBS := base
 capture_fuzz_LD := -lpcap
 
-FUZZ += dhcp_fuzz
-$(O)/obj/tests/fuzz/dhcp_fuzz.o: CPPFLAGS += -Ifirmware/dhcp
+FUZZ += dhcp_fuzz dhcp6_fuzz
+$(O)/obj/tests/fuzz/dhcp_fuzz.o $(O)/obj/tests/fuzz/dhcp6_fuzz.o: CPPFLAGS += -Ifirmware/dhcp
 dhcp_fuzz_SRCS := $(dhcp_PURE)
 dhcp_fuzz_LIBS := base
+dhcp6_fuzz_SRCS := $(dhcp_PURE)
+dhcp6_fuzz_LIBS := base
 
 FUZZ += accounts_fuzz oper_fuzz
 $(O)/obj/tests/fuzz/accounts_fuzz.o $(O)/obj/tests/fuzz/oper_fuzz.o: CPPFLAGS += -Ifirmware/conf
-accounts_fuzz_SRCS := firmware/conf/account.c firmware/conf/scrypt.c
+accounts_fuzz_SRCS := firmware/conf/account.c firmware/conf/kept.c firmware/conf/summed.c firmware/conf/scrypt.c
 accounts_fuzz_LIBS := run base
 accounts_fuzz_LD := -lcrypto
 oper_fuzz_SRCS := $(conf_ENGINE)
@@ -138,3 +163,17 @@ time_fuzz_LD := $(proto_LD)
 FUZZ += crl_fuzz
 crl_fuzz_LIBS := net run base
 crl_fuzz_LD := $(NET_LD)
+FUZZ += resolver_fuzz
+$(O)/obj/tests/fuzz/resolver_fuzz.o: CPPFLAGS += -Ifirmware/dns
+resolver_fuzz_SRCS := $(resolver_PURE)
+resolver_fuzz_LIBS := run proto base
+resolver_fuzz_LD := $(proto_LD)
+FUZZ += upload_fuzz
+$(O)/obj/tests/fuzz/upload_fuzz.o: CPPFLAGS += -Icore/files
+upload_fuzz_SRCS := $(files_PURE)
+upload_fuzz_LIBS := proto base
+upload_fuzz_LD := $(proto_LD)
+
+FUZZ += h2front_fuzz
+h2front_fuzz_LIBS := proto base
+h2front_fuzz_LD := -lnghttp2 $(proto_LD)

@@ -59,7 +59,7 @@ static void event(struct stage *g, uint8_t what)
 	static const struct stream_input inputs[] = {
 		{ .event = E_SECURED, .has_exporter = true, .has_end_point = true },
 		{ .event = E_CHALLENGE, .data = { (const uint8_t *)"r=1", 3 } },
-		{ .event = E_AUTH_OK, .text = { (const uint8_t *)"u@a.example", 11 } },
+		{ .event = E_AUTH_OK, .text = { (const uint8_t *)"u@a.example", 11 }, .token = { (const uint8_t *)"t&", 2 } },
 		{ .event = E_AUTH_FAILED, .condition = { (const uint8_t *)"not-authorized", 14 } },
 		{ .event = E_OPENED, .text = { (const uint8_t *)"u@a.example/r", 13 }, .data = { (const uint8_t *)"id", 2 } },
 		{ .event = E_REFUSED, .condition = { (const uint8_t *)"conflict", 8 } },
@@ -114,6 +114,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	in = bytes_skip(in, 1);
 	g.rules.is_tls_required = flags & 1;
 	g.rules.offers_plain = flags & 2;
+	g.rules.offers_fast = flags & 16;
 	buf_init(&g.sent, 1 << 20);
 	buf_init(&g.scratch, 1 << 20);
 	arena_init(&g.arena, 4 << 20);

@@ -16,10 +16,15 @@ static void from_client(struct framing *f, struct bytes message, struct arena *a
 
 	buf_clear(out);
 	int rc = framing_from_client(f, message, a, out, &why);
-	if (rc == ERR_SYNTAX && (buf_len(out) || !why[0]))
+	if (rc && rc != ERR_NOMEM && (buf_len(out) || !why[0]))
 		abort();
 	if (rc == 0 && (buf_len(out) == 0 || *buf_bytes(out).p != '<'))
 		abort();
+	if (rc == 0 && bytes_eq(buf_bytes(out), message)) { /* a stanza: one element, and nothing behind it */
+		struct xml_node *n;
+		if (xml_pool_parse(f->xml.pool, message, "", f->xml.limits, a, &n))
+			abort();
+	}
 }
 
 static int from_access(struct framing *f, struct bytes in, struct arena *a, struct buf *out)

@@ -1,9 +1,10 @@
-/* The same requests come out however the bytes are cut; bodies keep to their limit; what is read as a head and written
+/* The same requests, and the same responses, come out however the bytes are cut; bodies keep to their limit; what is read as a head and written
  * again is read as the same. The first byte says how to cut. */
 #include <stdlib.h>
 
 #include "base/err.h"
 #include "base/text.h"
+#include "proto/forward.h"
 #include "proto/http1.h"
 
 enum { BODY_MAX = 4096, OUT_MAX = 1 << 20, INPUT_MAX = 16 << 10 };
@@ -56,7 +57,33 @@ static void check_head(const struct http1_request *q, struct buf *sum)
 	check_query(q->query);
 }
 
-static int read_all(struct bytes in, size_t step, struct buf *sum)
+/* What goes on to the next reader is read there as the same. */
+static void check_forwarded(const struct http1_request *q)
+{
+	static struct http1_request again;
+	enum http1_event what;
+	struct http1_reader r;
+	struct bytes piece;
+	struct buf out;
+
+	buf_init(&out, OUT_MAX);
+	if (q->status) {
+		forward_put_response(&out, q);
+		(void)forward_end_response(&out, q, !q->has_body, true);
+		http1_reader_init_responses(&r, &http1_limits_default);
+		http1_answers_head(&r, !q->has_body);
+	} else {
+		forward_put_request(&out, &(struct forward){ .request = q, .host = BYTES("h"), .path = BYTES("/p"), .address = "192.0.2.1" });
+		http1_reader_init(&r, &http1_limits_default);
+	}
+	if (http1_feed(&r, buf_bytes(&out)) != 0 || http1_next(&r, &what, &again, &piece) != 0 || what != HTTP1_HEAD_CAME || http1_waiting(&r) ||
+	    again.status != q->status || again.has_body != q->has_body || (!q->status && (!bytes_eq(again.query, q->query) || again.length != q->length)))
+		abort();
+	http1_reader_fini(&r);
+	buf_fini(&out);
+}
+
+static int read_all(struct bytes in, size_t step, bool is_response, struct buf *sum)
 {
 	static struct http1_request q;
 	enum http1_event what;
@@ -65,7 +92,10 @@ static int read_all(struct bytes in, size_t step, struct buf *sum)
 	int rc = ERR_AGAIN;
 	size_t body = 0;
 
-	http1_reader_init(&r, &limits);
+	if (is_response)
+		http1_reader_init_responses(&r, &limits);
+	else
+		http1_reader_init(&r, &limits);
 	while (in.n && rc == ERR_AGAIN) {
 		size_t k = step < in.n ? step : in.n;
 		if (http1_feed(&r, bytes_make(in.p, k)) != 0)
@@ -74,6 +104,7 @@ static int read_all(struct bytes in, size_t step, struct buf *sum)
 		while ((rc = http1_next(&r, &what, &q, &piece)) == 0) {
 			if (what == HTTP1_HEAD_CAME) {
 				check_head(&q, sum);
+				check_forwarded(&q);
 				body = 0;
 			} else if (what == HTTP1_BODY_CAME) {
 				body += piece.n;
@@ -92,24 +123,30 @@ static int read_all(struct bytes in, size_t step, struct buf *sum)
 	return status;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void check_cuts(struct bytes in, size_t step, bool is_response)
 {
 	struct buf once, cut, single;
 
-	if (size < 1 || size > INPUT_MAX)
-		return 0;
-	struct bytes in = { data + 1, size - 1 };
 	buf_init(&once, OUT_MAX);
 	buf_init(&cut, OUT_MAX);
 	buf_init(&single, OUT_MAX);
-	int status = read_all(in, in.n, &once);
-	if (read_all(in, data[0] + 1u, &cut) != status || read_all(in, 1, &single) != status ||
+	int status = read_all(in, in.n, is_response, &once);
+	if (read_all(in, step, is_response, &cut) != status || read_all(in, 1, is_response, &single) != status ||
 	    !bytes_eq(buf_bytes(&once), buf_bytes(&cut)) || !bytes_eq(buf_bytes(&once), buf_bytes(&single)))
 		abort();
-	check_path(in);
-	check_query(in);
 	buf_fini(&once);
 	buf_fini(&cut);
 	buf_fini(&single);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	if (size < 1 || size > INPUT_MAX)
+		return 0;
+	struct bytes in = { data + 1, size - 1 };
+	check_cuts(in, data[0] + 1u, false);
+	check_cuts(in, data[0] + 1u, true);
+	check_path(in);
+	check_query(in);
 	return 0;
 }

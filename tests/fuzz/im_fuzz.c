@@ -6,6 +6,7 @@
 
 #include "play.h"
 #include "base/err.h"
+#include "proto/hashed_token.h"
 #include "run/session.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -17,6 +18,7 @@ struct stage {
 	struct bytes in;
 	struct client *slots[SLOTS];
 	uint64_t route;
+	char token[128]; /* the last that alice got for FAST */
 };
 
 #define must(is_so) must_be(is_so, #is_so)
@@ -61,10 +63,12 @@ static const char *const presences[] = {
 };
 static const char *const broadcasts[] = {
 	"<presence/>", "<presence><priority>-1</priority></presence>", "<presence><priority>5</priority></presence>",
+	"<presence><c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='n' ver='v'/></presence>",
 	"<presence type='unavailable'/>", "<presence type='subscribe'/>", "<message><body>me</body></message>",
 };
 #define ROSTER(inner) "<query xmlns='jabber:iq:roster'>" inner "</query>"
 #define BLOCK(verb, inner) "<" verb " xmlns='urn:xmpp:blocking'>" inner "</" verb ">"
+#define PEP(inner) "<pubsub xmlns='http://jabber.org/protocol/pubsub'>" inner "</pubsub>"
 static const char *const own_requests[] = {
 	"<iq type='get' id='1'>" ROSTER("") "</iq>",
 	"<iq type='set' id='2'>" ROSTER("<item jid='%s' name='N'><group>g</group></item>") "</iq>",
@@ -77,6 +81,16 @@ static const char *const own_requests[] = {
 	"<iq type='set' id='9'><vCard xmlns='vcard-temp'><FN>%s</FN></vCard></iq>",
 	"<iq type='set' id='10'><query xmlns='jabber:iq:private'><p xmlns='x:%s'/></query></iq>",
 	"<iq type='get' id='11'><query xmlns='jabber:iq:private'><p xmlns='x:%s'/></query></iq>",
+	"<iq type='set' id='18'>" PEP("<publish node='tune'><item id='%s'><t xmlns='x:t'/></item></publish>") "</iq>",
+	"<iq type='set' id='19'>" PEP("<publish node='urn:xmpp:avatar:metadata'><item id='0123456789012345678901234567890123456789'>"
+				      "<metadata xmlns='urn:xmpp:avatar:metadata'><info id='%s'/></metadata></item></publish>") "</iq>",
+	"<iq type='set' id='20'>" PEP("<retract node='tune'><item id='%s'/></retract>") "</iq>",
+	"<iq type='set' id='21'><pubsub xmlns='http://jabber.org/protocol/pubsub#owner'><delete node='tune'/></pubsub></iq>",
+	("<iq type='set' id='22'><pubsub xmlns='http://jabber.org/protocol/pubsub#owner'><affiliations node='tune'>"
+	 "<affiliation jid='%s' affiliation='publisher'/></affiliations></pubsub></iq>"),
+	"<iq type='set' id='23'><query xmlns='jabber:iq:private'><storage xmlns='storage:bookmarks'><conference jid='%s'/></storage></query></iq>",
+	"<iq type='get' id='24'><query xmlns='jabber:iq:private'><storage xmlns='storage:bookmarks'/></query></iq>",
+	"<iq type='set' id='25'><vCard xmlns='vcard-temp'><FN>%s</FN><PHOTO><BINVAL>YQ==</BINVAL></PHOTO></vCard></iq>",
 };
 static const char *const requests[] = {
 	"<iq type='get' id='12' to='%s'><vCard xmlns='vcard-temp'/></iq>",
@@ -85,6 +99,26 @@ static const char *const requests[] = {
 	"<iq type='get' id='15' to='%s'><query xmlns='http://jabber.org/protocol/disco#items'/></iq>",
 	"<iq type='result' id='16' to='%s'/>",
 	"<iq type='get' id='17' to='%s'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>",
+	"<iq type='get' id='26' to='%s'>" PEP("<items node='tune'/>") "</iq>",
+	"<iq type='set' id='27' to='%s'>" PEP("<subscribe node='tune' jid='alice@a.example'/>") "</iq>",
+	"<iq type='result' id='caps1' to='%s'><query xmlns='http://jabber.org/protocol/disco#info'><feature var='tune+notify'/></query></iq>",
+};
+#define MAM(inner) "<iq type='set' id='20'><query xmlns='urn:xmpp:mam:2' queryid='q'>" inner "</query></iq>"
+#define FORM(inner) "<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>urn:xmpp:mam:2</value></field>" inner "</x>"
+#define SET(inner) "<set xmlns='http://jabber.org/protocol/rsm'>" inner "</set>"
+static const char *const archive_requests[] = {
+	MAM(""),
+	MAM(SET("<max>2</max><before/>") "<flip-page/>"),
+	MAM(FORM("<field var='with'><value>%s</value></field>") SET("<max>1</max>")),
+	MAM(FORM("<field var='start'><value>2023-11-14T22:13:21Z</value></field>")),
+	MAM(FORM("<field var='{urn:xmpp:fulltext:0}fulltext'><value>x</value></field>")),
+	MAM(FORM("<field var='ids'><value>18bcfe56be87baefb1eae48c</value></field>")),
+	"<iq type='get' id='21'><query xmlns='urn:xmpp:mam:2'/></iq>",
+	"<iq type='get' id='22'><metadata xmlns='urn:xmpp:mam:2'/></iq>",
+	"<iq type='get' id='23'><prefs xmlns='urn:xmpp:mam:2'/></iq>",
+	"<iq type='set' id='24'><prefs xmlns='urn:xmpp:mam:2' default='roster'><never><jid>%s</jid></never></prefs></iq>",
+	"<iq type='set' id='25'><prefs xmlns='urn:xmpp:mam:2' default='always'><always><jid>%s</jid></always></prefs></iq>",
+	"<message to='%s' id='26' type='chat'><body>y</body><stanza-id xmlns='urn:xmpp:sid:0' by='bob@a.example' id='z'/></message>",
 };
 #define N(a) (sizeof(a) / sizeof(a)[0])
 #define PICK(g, a) (a)[next(g) % N(a)]
@@ -226,6 +260,11 @@ static void ev_request(struct stage *g)
 	say(g, requests, N(requests));
 }
 
+static void ev_archive(struct stage *g)
+{
+	say(g, archive_requests, N(archive_requests));
+}
+
 static void ev_sm(struct stage *g)
 {
 	struct client *c = someone(g);
@@ -272,10 +311,10 @@ static void ev_store(struct stage *g)
 		s->is_slow = !s->is_slow;
 		break;
 	case 1:
-		s->slow_ops ^= 1u << next(g) % STORE_OP_COUNT;
+		s->slow_ops ^= UINT64_C(1) << next(g) % STORE_OP_COUNT;
 		break;
 	case 2:
-		s->sick_ops ^= 1u << next(g) % STORE_OP_COUNT;
+		s->sick_ops ^= UINT64_C(1) << next(g) % STORE_OP_COUNT;
 		break;
 	case 3:
 		if (s->bus)
@@ -358,11 +397,37 @@ static void ev_raw(struct stage *g)
 	play_run(&g->p);
 }
 
+/* alice logs in, by password or by the last token that she got (XEP-0484). */
+static void ev_fast(struct stage *g)
+{
+	static const char *const wanted[] = { "HT-SHA-256-NONE", "HT-SHA-256-EXPR", "HT-X", NULL };
+	unsigned slot = next(g) % SLOTS, what = next(g);
+	bool by_token = what & 1;
+	uint8_t in[16 + HASHED_TOKEN_BYTES] = "alice";
+	static const char plain[] = "\0alice\0" PLAY_PASSWORD;
+
+	if (g->p.n_clients >= LOGINS)
+		return;
+	leave_slot(g->slots[slot]);
+	struct client *c = g->slots[slot] = client_new(&g->p);
+	must(hashed_token_make(bytes_of(g->token), HASHED_TOKEN_INITIATOR, BYTES_NONE, in + 6) == 0);
+	client_auth_start(c, &(struct auth_try){
+		.mechanism = by_token ? "HT-SHA-256-NONE" : "PLAIN", .client = "pc", .wanted = wanted[what >> 1 & 3],
+		.flags = (uint8_t)(AUTH_HAS_INITIAL | AUTH_TLS | AUTH_SASL2 | (by_token ? AUTH_FAST : 0) |
+				   (what & 8 ? AUTH_FAST_INVALIDATE : 0)),
+		.initial = by_token ? bytes_make(in, 6 + HASHED_TOKEN_BYTES) : bytes_make(plain, sizeof plain - 1),
+		.count = what >> 4 });
+	if (c->answer == MSG_AUTH_OK && c->token[0])
+		memcpy(g->token, c->token, sizeof g->token);
+	if (c->answer == MSG_AUTH_OK)
+		client_open(c, "fast", 0, "", 0);
+}
+
 /* ---- the play ---- */
 
 static void (*const events[])(struct stage *g) = {
 	ev_login, ev_resume, ev_end, ev_door, ev_restart, ev_message, ev_presence, ev_broadcast, ev_own_request,
-	ev_request, ev_sm, ev_stuck, ev_time, ev_store, ev_hub, ev_raw,
+	ev_request, ev_sm, ev_stuck, ev_time, ev_store, ev_hub, ev_raw, ev_fast, ev_archive,
 };
 
 /* All peers are well, all clients go, time passes: then everything is done, and forgotten. */

@@ -36,7 +36,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (scram_server_first(&s, first, &authzid, &cb) == 0 &&
 	    scram_server_challenge(&s, &v, "3rfcNHYJY1ZVvWVs7j", &out) == 0) {
 		buf_clear(&out);
-		if (scram_server_final(&s, &v, last, BYTES("cb-data"), &out) == 0 &&
+		size_t which;
+		if (scram_server_final(&s, &v, 1, last, BYTES("cb-data"), &out, &which) == 0 &&
 		    !bytes_starts(buf_bytes(&out), BYTES("v=")))
 			abort();
 	}

@@ -86,7 +86,7 @@ static void stage_close(struct stage *g)
 /* One ask; true: it was answered. */
 static void ask(struct stage *g, struct bytes body)
 {
-	struct bus *asker = body.n && body.p[0] >= STORE_WATCH_PUT ? g->xlate : g->im;
+	struct bus *asker = body.n && body.p[0] >= STORE_WATCH_PUT && body.p[0] <= STORE_WATCH_LIST ? g->xlate : g->im;
 	struct chan *store = bus_chan(asker, PROG_STORE, 0);
 
 	buf_put_bytes(chan_begin(store, MSG_STORE_ASK, ++g->n_asked), body);

@@ -13,7 +13,7 @@ enum { QUEUE_MAX = 8 << 20 };
 void client_init(struct client *c, struct client_plan *plan, unsigned number)
 {
 	*c = (struct client){ .plan = plan, .number = number, .fd = -1 };
-	snprintf(c->user, sizeof c->user, "%s%u", plan->prefix, number);
+	snprintf(c->user, sizeof c->user, "%s%u", plan->prefix, plan->sip_users ? number % plan->sip_users : number);
 	buf_init(&c->in, QUEUE_MAX);
 	buf_init(&c->out, QUEUE_MAX);
 }
@@ -43,6 +43,23 @@ static void put_header(struct client *c)
 		 "<?xml version='1.0'?><stream:stream to='%s' xmlns='jabber:client' "
 		 "xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>",
 		 c->plan->domain);
+}
+
+static struct registering registering(const struct client *c)
+{
+	return (struct registering){ c->user, c->plan->domain, c->plan->password, c->number };
+}
+
+/* What is said first where nothing is in clear. */
+static void begin(struct client *c)
+{
+	struct registering r = registering(c);
+
+	c->state = c->plan->sip_users ? CLIENT_REGISTERING : CLIENT_FEATURES_AUTH;
+	if (c->plan->sip_users)
+		register_first(&r, &c->out);
+	else
+		put_header(c);
 }
 
 static void watch(struct client *c, bool is_writing)
@@ -97,8 +114,7 @@ static void handshake(struct client *c)
 	int rc = SSL_do_handshake(c->ssl);
 
 	if (rc == 1) {
-		c->state = CLIENT_FEATURES_AUTH;
-		put_header(c);
+		begin(c);
 		client_flush(c);
 		return;
 	}
@@ -129,8 +145,9 @@ static void connected(struct client *c)
 			handshake(c);
 		return;
 	}
-	c->state = c->plan->tls == CLIENT_STARTTLS ? CLIENT_FEATURES_CLEAR : CLIENT_FEATURES_AUTH;
-	put_header(c);
+	begin(c);
+	if (c->plan->tls == CLIENT_STARTTLS)
+		c->state = CLIENT_FEATURES_CLEAR;
 	client_flush(c);
 }
 
@@ -198,12 +215,30 @@ static size_t on_auth(struct client *c, struct bytes in)
 	return in.n;
 }
 
+static size_t on_registering(struct client *c, struct bytes in)
+{
+	struct registering r = registering(c);
+	size_t end = past(in, "\r\n\r\n");
+
+	if (!end)
+		return 0;
+	if (past(in, "SIP/2.0 200 ")) {
+		c->state = CLIENT_READY;
+		c->plan->on.ready(c);
+	} else if (!past(in, "SIP/2.0 401 ") || past(in, "CSeq: 2 ") || register_answer(&r, in, &c->out)) {
+		drop(c, "registration refused");
+	}
+	return end;
+}
+
 /* One step of logging in; gives the bytes it has dealt with, 0: more are needed. */
 static size_t step(struct client *c, struct bytes in)
 {
 	size_t end = 0;
 
 	switch (c->state) {
+	case CLIENT_REGISTERING:
+		return on_registering(c, in);
 	case CLIENT_FEATURES_CLEAR:
 		if (!(end = past(in, "</stream:features>")))
 			return 0;
@@ -245,6 +280,8 @@ static size_t step(struct client *c, struct bytes in)
 		c->plan->on.ready(c);
 		return in.n;
 	case CLIENT_READY: {
+		if (c->plan->sip_users)
+			return in.n;
 		size_t start = past(in, "<message");
 		end = past(in, "</message>");
 		if (!start || !end)
@@ -312,7 +349,7 @@ void client_stop(struct client *c)
 {
 	if (c->fd < 0)
 		return;
-	if (c->state == CLIENT_READY) {
+	if (c->state == CLIENT_READY && !c->plan->sip_users) {
 		put(c, "</stream:stream>");
 		client_flush(c);
 	}

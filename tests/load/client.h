@@ -1,10 +1,11 @@
-/* client.h - one XMPP client connection of the load generator: connects, logs in, binds, is present,
- * then sends and receives messages. Reads XML by looking for the few things it waits for, so that
+/* client.h - one client connection of the load generator. Of XMPP: connects, logs in, binds, is present,
+ * then sends and receives messages. Of SIP: registers and stays. Reads XML by looking for the few things it waits for, so that
  * the generator costs less than any server under test. */
 #ifndef LOAD_CLIENT_H
 #define LOAD_CLIENT_H
 
 #include "auth.h"
+#include "register.h"
 
 #include <netinet/in.h>
 #include <openssl/ssl.h>
@@ -18,6 +19,7 @@ struct client_plan { /* shared by all clients of a run */
 	unsigned sources;  /* spread over 127.0.1.1 .. : one address has only some 28,000 ports */
 	enum client_tls tls;
 	enum auth_mechanism mechanism;
+	unsigned sip_users; /* not 0: clients of SIP, spread over so many users */
 	SSL_CTX *ctx;
 	int epoll;
 	struct client_hooks {
@@ -31,6 +33,7 @@ enum client_state {
 	CLIENT_IDLE,
 	CLIENT_CONNECTING,
 	CLIENT_TLS_HANDSHAKE,
+	CLIENT_REGISTERING,    /* of SIP: waits for a challenge, then for 200 */
 	CLIENT_FEATURES_CLEAR, /* waits for STARTTLS to be offered */
 	CLIENT_PROCEED,
 	CLIENT_FEATURES_AUTH,
@@ -54,6 +57,7 @@ struct client {
 	char user[32];
 	/* for the run that owns it */
 	struct client *partner;
+	uint64_t due_us; /* when it says the next message; 0: at once, or nothing to say */
 	unsigned in_flight;
 };
 

@@ -4,9 +4,13 @@
  *   gh-load idle  --users N --wait S --leave-wait S     log in N, hold, read memory, log out, read again
  *   gh-load pairs --users N --pairs P --window W --seconds S --rounds R
  *                                                       messages between online users
+ *         --pause MS                                    each answers after so long: chats of people, not a flood
  *         --peer-server ADDR:PORT --peer-domain D       every second user lives there: pairs federate
  *
+ *   gh-load hold  --users N --wait S                    log in N, how quickly and at what cost; one line at once, gone with the input
+ *
  * Common: --server ADDR:PORT --domain D --password P --prefix user --tls none|starttls|direct
+ *         --alpn NAME --sip USERS (clients of SIP that register, spread over so many users)
  *         --mechanism PLAIN|SCRAM-SHA-1|SCRAM-SHA-256 --pids 1,2 (server processes; children count too)
  * Prints one JSON object. */
 #include "client.h"
@@ -16,19 +20,21 @@
 
 #include <arpa/inet.h>
 #include <getopt.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
-enum { LATENCY_BUCKETS = 4000, LATENCY_STEP_US = 50, FIRST_IN_FLIGHT = 50, WARM_UP = 50 };
+enum { LATENCY_BUCKETS = 40000, LATENCY_STEP_US = 50, FIRST_IN_FLIGHT = 50, WARM_UP = 50 };
 
 static struct run {
 	struct client_plan plan, peer_plan; /* peer_plan.domain is NULL: all users live in one domain */
 	struct meter meter;
 	struct client *clients;
-	unsigned users, in_flight_max, pairs, window, rounds, wait_s, leave_wait_s, body_bytes;
+	unsigned users, in_flight_max, pairs, window, rounds, wait_s, leave_wait_s, body_bytes, pause_ms;
 	unsigned long count;
 	double seconds, timeout_s;
 	/* counts */
@@ -36,7 +42,7 @@ static struct run {
 	unsigned long logins, failures, messages;
 	bool is_measuring, is_login_mode, is_over;
 	unsigned latency[LATENCY_BUCKETS];
-	const char *last_failure;
+	const char *last_failure, *alpn;
 } run;
 
 static uint64_t now_us(void)
@@ -72,7 +78,24 @@ static void on_message(struct client *c, struct bytes stanza)
 		uint64_t at = us / LATENCY_STEP_US;
 		run.latency[at < LATENCY_BUCKETS ? at : LATENCY_BUCKETS - 1]++;
 	}
-	send_message(c, c->partner);
+	if (run.pause_ms)
+		c->due_us = now_us() + run.pause_ms * 1000;
+	else
+		send_message(c, c->partner);
+}
+
+static void send_due(void)
+{
+	uint64_t now = now_us();
+
+	for (unsigned i = 0; i < run.users; i++) {
+		struct client *c = &run.clients[i];
+		if (!c->due_us || c->due_us > now)
+			continue;
+		c->due_us = 0;
+		send_message(c, c->partner);
+		client_flush(c);
+	}
 }
 
 static void fill(void)
@@ -110,10 +133,12 @@ static void on_gone(struct client *c, const char *why)
 static void turn(int wait_ms)
 {
 	struct epoll_event ev[256];
-	int n = epoll_wait(run.plan.epoll, ev, 256, wait_ms);
+	int n = epoll_wait(run.plan.epoll, ev, 256, run.pause_ms ? 1 : wait_ms);
 
 	for (int i = 0; i < n; i++)
 		client_event(ev[i].data.ptr, ev[i].events);
+	if (run.pause_ms)
+		send_due();
 }
 
 static bool log_all_in(void)
@@ -215,6 +240,31 @@ static int run_idle(void)
 	return finish(is_good);
 }
 
+/* Logs in, says how that went, and stays until the input ends: what others cost beside those that are silent. */
+static int run_hold(void)
+{
+	struct meter_reading empty, full, rested;
+
+	meter_read(&run.meter, &empty);
+	double start = meter_now();
+	bool is_good = log_all_in();
+	double wall = meter_now() - start;
+	meter_read(&run.meter, &full);
+	spin(run.wait_s);
+	meter_read(&run.meter, &rested);
+	printf("{\"mode\":\"hold\",\"clients\":%u,\"per_s\":%.1f,\"per_cpu_s\":%.1f,\"empty_kib\":%llu,\"rested_kib\":%llu,"
+	       "\"kib_per_client\":%.2f,\"idle_cpu_share\":%.4f}\n",
+	       run.ready, run.ready / wall, run.ready / (full.cpu_s - empty.cpu_s), (unsigned long long)empty.pss_kib,
+	       (unsigned long long)rested.pss_kib, ((double)rested.pss_kib - (double)empty.pss_kib) / run.users,
+	       run.wait_s ? (rested.cpu_s - full.cpu_s) / run.wait_s : 0);
+	fflush(stdout);
+	for (struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN }; is_good && run.failures == 0 && poll(&in, 1, 0) == 0;)
+		turn(100);
+	is_good &= run.failures == 0;
+	stop_all();
+	return finish(is_good);
+}
+
 /* Pairs are spread over all users, so that with more users than pairs the active ones are not
  * neighbours in any table. */
 static void start_pairs(void)
@@ -307,7 +357,8 @@ static const struct option options[] = {
 	{ "wait", required_argument, NULL, 'w' },     { "pairs", required_argument, NULL, 'a' },
 	{ "window", required_argument, NULL, 'W' },   { "seconds", required_argument, NULL, 'S' },
 	{ "timeout", required_argument, NULL, 'T' },  { "body", required_argument, NULL, 'b' },
-	{ "leave-wait", required_argument, NULL, 'L' },
+	{ "leave-wait", required_argument, NULL, 'L' }, { "alpn", required_argument, NULL, 'A' },
+	{ "sip", required_argument, NULL, 'I' }, { "pause", required_argument, NULL, 'E' },
 	{ "rounds", required_argument, NULL, 'R' },   { "peer-server", required_argument, NULL, 'P' },
 	{ "peer-domain", required_argument, NULL, 'D' },
 	{ 0 }
@@ -335,6 +386,9 @@ static int apply_option(int o, const char *v)
 	case 'W': run.window = (unsigned)atoi(v); return 0;
 	case 'S': run.seconds = atof(v); return 0;
 	case 'T': run.timeout_s = atof(v); return 0;
+	case 'E': run.pause_ms = (unsigned)atoi(v); return 0;
+	case 'A': run.alpn = v; return 0;
+	case 'I': run.plan.sip_users = (unsigned)atoi(v); return run.plan.sip_users ? 0 : ERR_RANGE;
 	case 'b': run.body_bytes = (unsigned)atoi(v); return run.body_bytes <= 190 ? 0 : ERR_RANGE;
 	}
 	return ERR_UNKNOWN;
@@ -353,6 +407,11 @@ static int prepare(void)
 	if (!run.plan.ctx || run.plan.epoll < 0 || !run.clients)
 		return ERR_NOMEM;
 	/* The generator is not what is measured: no verification, no resumption, small buffers. */
+	if (run.alpn) {
+		uint8_t list[256] = { (uint8_t)strlen(run.alpn) };
+		memcpy(list + 1, run.alpn, list[0]);
+		SSL_CTX_set_alpn_protos(run.plan.ctx, list, list[0] + 1u);
+	}
 	SSL_CTX_set_session_cache_mode(run.plan.ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_mode(run.plan.ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
 					   SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
@@ -371,7 +430,7 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		int (*fn)(void);
-	} modes[] = { { "login", run_login }, { "idle", run_idle }, { "pairs", run_pairs } };
+	} modes[] = { { "login", run_login }, { "idle", run_idle }, { "pairs", run_pairs }, { "hold", run_hold } };
 
 	run.plan.prefix = "user";
 	run.plan.password = "secret";
@@ -397,6 +456,6 @@ int main(int argc, char **argv)
 		if (strcmp(argv[optind], modes[i].name) == 0)
 			return prepare() ? 1 : modes[i].fn();
 	}
-	fprintf(stderr, "gh-load: wants login, idle or pairs\n");
+	fprintf(stderr, "gh-load: wants login, idle, pairs or hold\n");
 	return 2;
 }

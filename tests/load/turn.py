@@ -94,8 +94,9 @@ class Net:
     def threads(self, path, interface):
         """The kernel's threads for a network's interface, which has an XDP program: from now on it works in them."""
         inside = [need("nsenter"), "--net=" + path] if path else []
-        subprocess.run(inside + [need("unshare"), "--mount", "sh", "-c", "mount -t sysfs sysfs /sys && echo 1 > /sys/class/net/%s/threaded"
-                                 % interface], check=True)
+        write = inside + [need("unshare"), "--mount", "sh", "-c", "mount -t sysfs sysfs /sys && echo 1 > /sys/class/net/%s/threaded" % interface]
+        # The kernel refuses until the interface has its program, which may come after the server's first line.
+        wait_for("%s takes threads" % interface, lambda: subprocess.run(write, stderr=subprocess.DEVNULL).returncode == 0)
         return wait_for("a thread for " + interface, lambda: [
             int(p) for p in os.listdir("/proc") if p.isdigit() and comm(p).startswith("napi/%s-" % interface)])
 

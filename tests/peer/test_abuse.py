@@ -114,7 +114,7 @@ class Memory(Doors):
 
     def own_kib(self, program):
         """Without what it shares with others: that part depends on who else runs."""
-        with open("/proc/%d/smaps_rollup" % self.gh.pids()[program + "/0"]) as f:
+        with open("/proc/%d/smaps_rollup" % self.gh.pid(program)) as f:
             return int(re.search(r"^Pss_Anon:\s+(\d+)", f.read(), re.M).group(1))
 
     def wait_back(self, program, before, most):
@@ -323,7 +323,7 @@ class NoDescriptors(Doors):
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def starve(self, program, port, newcomer):
-        pid = self.gh.pids()[program + "/0"]
+        pid = self.gh.pid(program)
         crowd = self.crowd(port, 4)
         crowd.come(3 * self.files // 2)
         wait_for("no descriptor is left", lambda: len(os.listdir("/proc/%d/fd" % pid)) >= self.files - 1, 3)

@@ -252,6 +252,7 @@ class Killed(BackupCase):
         Killed.box = a
 
     def fresh(self):
+        self.box.stop()  # a step that failed has left it
         shutil.rmtree(self.box.state)
         subprocess.run(["cp", "-a", self.kept, self.box.state], check=True)
         self.box.start(is_empty=True)
@@ -260,7 +261,7 @@ class Killed(BackupCase):
         if program == "gh-super":
             os.kill(self.box.program.pid, signal.SIGKILL)
         else:
-            os.kill(self.box.pids()[program + "/0"], signal.SIGKILL)
+            os.kill(self.box.pid(program), signal.SIGKILL)
 
     def revive(self, program):
         if program == "gh-super":
@@ -303,7 +304,6 @@ class Killed(BackupCase):
                     o.close()
                     self.revive(program)
                     self.assertEqual(self.outcome(), "old")
-                    self.box.stop()
 
     def test_between_the_phases(self):
         """gh-store hangs: gh-keys has prepared, nothing is decided."""
@@ -312,7 +312,7 @@ class Killed(BackupCase):
                 self.fresh()
                 o = Oper(self.box.socket)
                 o.ask("backup", "restore", "x", PASSWORD)
-                store = self.box.pids()["gh-store/0"]
+                store = self.box.pid("gh-store")
                 held = []
 
                 def hold():
@@ -328,7 +328,6 @@ class Killed(BackupCase):
                 self.assertEqual(self.outcome(), "old")
                 o.close()
                 t.join(5)
-                self.box.stop()
 
     def test_after_the_decision(self):
         """gh-super hangs: it is decided, nobody has started again."""
@@ -345,7 +344,6 @@ class Killed(BackupCase):
                 self.revive(program)
                 self.assertEqual(self.outcome(), "new")
                 o.close()
-                self.box.stop()
 
     def test_while_all_start_again(self):
         """gh-super and with it everything, at many instants of the switch."""
@@ -360,7 +358,6 @@ class Killed(BackupCase):
                 self.revive("gh-super")
                 self.assertEqual(self.outcome(), "new")
                 o.close()
-                self.box.stop()
 
 
 class Large(BackupCase):

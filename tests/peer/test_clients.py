@@ -235,6 +235,32 @@ class Sasl(Box):
         s, _, _ = self.open()
         s.sasl_plain("paris", "another")
 
+    def test_application_password(self):
+        """One for a device: by every mechanism, beside the account's own, and away alone (docs/admin/users.md)."""
+        made = self.gh.records("user", "app-password", "add", "tybalt@near.example", "phone")[0]["password"]
+        for mechanism in ("SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"):
+            s, _, _ = self.open()
+            s.sasl_scram(mechanism, "tybalt", made, binding=("tls-server-end-point", s.end_point())
+                         if mechanism.endswith("-PLUS") else None)
+        self.slix("tybalt", "phone", password=made)
+        own = self.slix("tybalt", "own")
+        row = self.gh.records("user", "app-password", "list", "tybalt@near.example")[0]
+        self.assertEqual(row["label"], "phone")
+        self.assertRegex(row["used"], "^2")
+        self.assertTrue(row["address"])
+
+        def by():
+            return sorted(r["app-password"] for r in self.gh.records("show", "sessions", "tybalt@near.example"))
+        self.assertEqual(by(), ["", "phone"])
+        self.gh.ghsh("user app-password delete tybalt@near.example phone\n")
+        self.assertEqual(by(), [""])
+        own.say("juliet@near.example", "still here")
+        s, _, _ = self.open()
+        with self.assertRaises(raw.SaslFailed):
+            s.sasl_scram("SCRAM-SHA-256", "tybalt", made)
+        s, _, _ = self.open()
+        s.sasl_scram("SCRAM-SHA-256", "tybalt", "secret")
+
     def test_sasl2_and_bind2_in_one_step(self):
         s, _, f = self.open()
         self.assertIsNotNone(f.find("{urn:xmpp:sasl:2}authentication"))

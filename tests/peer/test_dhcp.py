@@ -99,12 +99,27 @@ class TestDhcp(DhcpCase):
         wait_for("no query there", lambda: not asks("four%d.example" % len(server.said())), 20)
         self.gh.commit("delete interface a dhcp-dns")
 
+    def test_a_resolver_that_asks_servers_of_a_lease_alone(self):
+        refused = self.gh.ghsh(["set dns resolver forward", "commit"], check=False)
+        self.assertIn("no name would resolve", refused)
+        said = self.gh.ghsh(["set interface a ipv4 dhcp", "set dns resolver forward", "commit"])
+        self.assertIn("without a lease no name resolves", said)
+        try:
+            wait_for("an alarm", lambda: self.has_alarm("DnsUnreachable"), 30)
+            wait_for("it says so", lambda: "no name server" in self.gh.records("show", "dns")[0]["resolver"], 30)
+            self.serve(Dnsmasq, "10.78.1.105", "10.78.1.105", "--dhcp-option=option:dns-server,10.78.1.2")
+            self.wait_addresses("port0", "10.78.1.105", seconds=90)
+            wait_for("no alarm", lambda: not self.has_alarm("DnsUnreachable"), 30)
+            wait_for("it asks that one", lambda: self.gh.records("show", "dns")[0]["servers"] == "10.78.1.2:53", 30)
+        finally:
+            self.gh.commit("delete dns resolver")
+
     def test_programs_that_end_lose_no_lease(self):
         self.serve(Dnsmasq, "10.78.1.102", "10.78.1.102")
         self.use()
         self.wait_addresses("port0", "10.78.1.102")
         for name in ("gh-dhcp", "gh-priv"):
-            old = self.gh.pids()[name + "/0"]
+            old = self.gh.pid(name)
             self.gh.kill(name)
             wait_for("%s is back" % name, lambda: self.gh.pids().get(name + "/0") not in (None, old), 20)
             wait_for("%s knows its lease" % name, lambda: self.gh.operator("show", "interfaces").returncode == 0 and
@@ -178,9 +193,9 @@ class TestShortLeases(DhcpCase):
         self.serve(Kea, "10.78.1.0/24", "10.78.1.62", "10.78.1.62", 12)
         self.use()
         self.wait_addresses("port0", "10.78.1.62")
-        os.kill(self.gh.pids()["gh-dhcp/0"], 19)  # SIGSTOP
+        os.kill(self.gh.pid("gh-dhcp"), 19)  # SIGSTOP
         self.wait_addresses("port0", seconds=20)
-        os.kill(self.gh.pids()["gh-dhcp/0"], 18)
+        os.kill(self.gh.pid("gh-dhcp"), 18)
 
 
 class TestRogue(DhcpCase):
@@ -213,11 +228,11 @@ class TestRogue(DhcpCase):
         rogue = self.serve(Rogue, answers)
         self.use()
         wait_for("it is heard", lambda: rogue.heard.count(DISCOVER) >= 2, 15)
-        pid = self.gh.pids()["gh-dhcp/0"]
+        pid = self.gh.pid("gh-dhcp")
         self.assertEqual(set(rogue.heard), {DISCOVER})  # nothing of it was taken for an offer
         self.assertEqual(self.addresses("port0"), [])
         rogue.close()
         self.serve(Dnsmasq, "10.78.1.104", "10.78.1.104")
         self.wait_addresses("port0", "10.78.1.104", seconds=90)
-        self.assertEqual(self.gh.pids()["gh-dhcp/0"], pid)
+        self.assertEqual(self.gh.pid("gh-dhcp"), pid)
 

@@ -75,6 +75,28 @@ class RelayRows(unittest.TestCase):
         self.assertGreater(found, 80)
 
 
+class XmppRows(unittest.TestCase):
+    def test_the_tests_of_the_rows_exist(self):
+        """Each `file: name` of docs/architecture/xmpp-rows.md; a name alone is one of pep_test."""
+        with open(os.path.join(TOP, "docs", "architecture", "xmpp-rows.md"), encoding="utf-8") as f:
+            rows = [line for line in f if line.startswith("| ")]
+        sources = {}
+        for folder in ("core/im", "core/store", "gateway/access", "lib/proto", "tests/peer", "federation/xmpp"):
+            for name in os.listdir(os.path.join(TOP, folder)):
+                if name.endswith(("_test.c", ".py")):
+                    with open(os.path.join(TOP, folder, name), encoding="utf-8") as f:
+                        sources[name.rsplit(".", 1)[0]] = f.read()
+        found = 0
+        for row in rows:
+            for file, name in re.findall(r"`(?:(\w+): )?(\w+_\w+|PepCrash)`", row):
+                found += 1
+                with self.subTest(row=row[:60], test=name):
+                    if not file and name in sources:
+                        continue
+                    self.assertTrue(re.search(r"\b%s\(" % name, sources[file or "pep_test"]), file)
+        self.assertGreater(found, 50)
+
+
 class Stories(unittest.TestCase):
     def test_the_tests_of_the_stories_exist(self):
         """Each `file: name` of docs/architecture/stories.md."""

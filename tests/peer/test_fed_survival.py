@@ -102,7 +102,7 @@ class Strangers(Fed):
         late.close()
 
     def memory_kib(self):
-        with open("/proc/%d/status" % self.gh.pids()["gh-s2s/0"]) as f:
+        with open("/proc/%d/status" % self.gh.pid("gh-s2s")) as f:
             return int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1))
 
     def come_and_go(self, times):

@@ -9,12 +9,12 @@ import xml.etree.ElementTree as ET
 import websockets
 
 from harness import raw
-from harness.people import DOMAIN, Box
+from harness.people import DOMAIN, Box, arrived, bodies
 from harness.place import port_open, wait_for
 from harness.wsclient import FRAMING, WsClient
 from test_c2s import OpenSslSocket
 
-PORT = 443
+PORT, FILES = 443, 200
 HANDSHAKE = ("GET /xmpp-websocket HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
              "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: xmpp\r\n\r\n" % DOMAIN)
 
@@ -140,6 +140,18 @@ class Streams(FrontCase):
             other.sasl_scram("SCRAM-SHA-256-PLUS", u, "secret", binding=("tls-exporter", s.sock.exporter()))
         s.sasl_scram("SCRAM-SHA-256-PLUS", u, "secret", binding=("tls-exporter", s.sock.exporter()))
 
+    def test_application_passwords_only(self):
+        """docs/admin/users.md: the account's own password is good inside alone."""
+        u = self.people("u")
+        made = self.gh.records("user", "app-password", "add", "%s@%s" % (u, DOMAIN), "phone")[0]["password"]
+        self.gh.commit("set im login-outside app-password")
+        self.addCleanup(self.gh.commit, "delete im login-outside")
+        with self.assertRaises(raw.SaslFailed):
+            self.bound().sasl_scram("SCRAM-SHA-256", u, "secret")
+        s = self.bound()
+        s.sasl_scram("SCRAM-SHA-256-PLUS", u, made, binding=("tls-exporter", s.sock.exporter()))
+        self.client(u)  # at the inner door
+
     def bound(self):
         s = raw.Stream(self.gh.addr, PORT)
         self.streams.append(s)
@@ -179,9 +191,34 @@ class WebSockets(FrontCase):
         c = self.ws()
         c.login(u, "secret")
         c.bind("web")
-        row = next(r for r in self.gh.records("show", "connections") if r["user"].startswith(u))
+        row = next(r for r in self.gh.records("show", "clients") if r["user"].startswith(u))
         self.assertEqual(row["address"], c.ws.local_address[0])
         self.assertEqual(row["tls"], "TLSv1.3")
+
+    def test_kicked(self):
+        """On one box a client is shown once, by the program that knows who it is; its session ends with it."""
+        u = self.people("u")
+        c = self.ws()
+        c.login(u, "secret")
+        jid = c.bind("web")
+        rows = [r for r in self.gh.records("show", "clients") if r["address"] == c.ws.local_address[0] and r["state"] in ("stream", "session")]
+        self.assertEqual([(r["user"], r["transport"]) for r in rows], [(jid, "websocket")])
+        self.assertNotEqual(self.gh.operator("client", "kick", "nobody").returncode, 0)
+        got = self.gh.operator("client", "kick", "ghost@" + DOMAIN)
+        self.assertIn("there is no such client", got.stdout + got.stderr)
+        self.assertEqual(self.gh.operator("client", "kick", rows[0]["client"]).returncode, 0)
+        self.assertEqual(c.until("error")[0].tag, "{urn:ietf:params:xml:ns:xmpp-streams}policy-violation")
+        wait_for("the session is over", lambda: not self.gh.records("show", "sessions", jid.split("/")[0]), 10)
+
+    def test_drained(self):
+        """A page is told at the handshake."""
+        self.assertEqual(self.gh.operator("client", "drain").returncode, 0)
+        self.addCleanup(self.gh.operator, "client", "drain", "off")
+        with self.assertRaises(websockets.InvalidStatusCode) as e:
+            self.ws()
+        self.assertEqual(e.exception.status_code, 503)
+        self.gh.operator("client", "drain", "off")
+        self.assertEqual(self.ws().open()[0].get("from"), DOMAIN)
 
     def test_what_is_no_stream(self):
         for data, code in ((b"<open/>", 1003), ("hello", 1008), ("<stream:stream>", 1008), ("<presence/>", 1008),
@@ -190,6 +227,22 @@ class WebSockets(FrontCase):
                 c = self.ws()
                 c.send(data)
                 self.assertEqual(c.close_code(), code)
+
+    def test_message_is_one_element(self):
+        """RFC 7395 3.3.3, 3.5: neither two stanzas nor a part of one; the stream ends with an error, and no stanza of it went on."""
+        u, v = self.people("u", "v")
+        w = self.client(v)
+        stanza = "<message xmlns='jabber:client' to='%s' type='chat'><body>%%s</body></message>" % w.jid
+        for text in (stanza % "one" + stanza % "two", (stanza % "one").replace("</message>", ""), stanza % "one" + "</stream:stream>"):
+            with self.subTest(text[-30:]):
+                c = self.ws()
+                c.login(u, "secret")
+                c.bind("web")
+                c.send(text)
+                self.assertEqual(c.until("error")[0].tag, "{urn:ietf:params:xml:ns:xmpp-streams}not-well-formed")
+                self.assertEqual(c.next().tag, "{%s}close" % FRAMING)
+                self.assertEqual(c.close_code(), 1008)
+        self.assertEqual(bodies(arrived(w)), [])
 
     def test_domain_that_is_not_ours(self):
         c = self.ws()
@@ -242,3 +295,25 @@ class WebSockets(FrontCase):
             pass
         self.assertLess(time.monotonic() - began, 35)
         self.assertTrue(lives.ws.open)
+
+
+class FewDescriptors(FrontCase):
+    @classmethod
+    def gatehouse(cls, domain, **options):
+        return super().gatehouse(domain, files=FILES, **options)
+
+    def test_more_than_there_is_room_for(self):
+        """Who finds no descriptor waits with the kernel; the log says so a few times, not at each of the pauses."""
+        crowd = [socket.create_connection((self.gh.addr, PORT), 10) for _ in range(FILES + 20)]
+        self.addCleanup(lambda: [s.close() for s in crowd])
+        wait_for("ten pauses", lambda: self.pauses() >= 10, 20)
+        self.assertIn("proxy.accept.paused errno=24", self.gh.log())
+        self.assertLessEqual(self.gh.log().count("proxy.accept.paused"), 5)
+        for s in crowd:
+            s.close()
+        u = self.people("u")
+        c = wait_for("there is room again", lambda: self.ws(), 20)
+        c.login(u, "secret")
+
+    def pauses(self):
+        return next(int(r["value"]) for r in self.gh.records("show", "counters", "gh-proxy") if r["counter"] == "proxy.accept.paused")

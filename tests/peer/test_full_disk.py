@@ -4,13 +4,14 @@ import ctypes
 import os
 
 from harness.case import PeerCase
-from harness.place import Failed, wait_for
+from harness.place import Failed, port_open, wait_for
+from harness.uploads import MB, Uploads
 
 CLONE_NEWNS, MS_REC, MS_PRIVATE = 0x20000, 0x4000, 1 << 18
 libc = ctypes.CDLL(None, use_errno=True)
 
 
-class FullDisk(PeerCase):
+class FullDisk(Uploads, PeerCase):
     @classmethod
     def build(cls):
         cls.gh = cls.gatehouse("near.example")
@@ -22,6 +23,10 @@ class FullDisk(PeerCase):
         cls.gh.user("juliet")
         cls.gh.start()
         cls.gh.ghsh("set log free 1\ncommit\n", check=False)
+        cls.front = (cls.gh.addr, 443)
+        cls.gh.commit("set proxy listen v4 %s %d" % cls.front, "set upload enabled on")
+        wait_for("the front listens", lambda: port_open(*cls.front), 10)
+        wait_for("gh-files", lambda: cls.gh.records("show", "uploads", check=False), 15)
 
     @classmethod
     def tearDownClass(cls):
@@ -83,3 +88,26 @@ class FullDisk(PeerCase):
         juliet.wait_body("kept now", 10)
         self.assertTrue(juliet.quiet(0.5, lambda e: "kept nowhere" in "".join(e.itertext())))
         self.assertNotIn("kept nowhere", "".join("".join(e.itertext()) for e in juliet.got))
+
+    def test_an_upload_that_finds_no_room(self):
+        """It has begun when the disk fills up: its client is told, nothing of it stays, and what is there is served."""
+        romeo = self.login(self.gh, "romeo")
+        get = self.put(romeo, b"hello")
+        put, other = self.slot(romeo, "a.bin", 20 * MB, "")
+        new = os.path.join(self.gh.state, "files", "new")
+        t = self.tls()
+        t.sendall(("PUT %s HTTP/1.1\r\nHost: near.example\r\nContent-Length: %d\r\n\r\n" % (put, 20 * MB)).encode() + b"x" * MB)
+        wait_for("it comes", lambda: os.listdir(new), 10)
+        self.fill()
+        try:
+            t.sendall(b"x" * 19 * MB)
+        except OSError:
+            pass  # it has its answer already
+        self.assertEqual(self.answer(t)[0], 507)
+        wait_for("nothing is left", lambda: not os.listdir(new), 10)
+        self.fill()
+        self.assertEqual((self.http("GET", get)[2], self.http("GET", other)[0]), (b"hello", 404))
+        self.assertEqual(self.condition(self.ask(romeo, "b", 1)), "resource-constraint")
+        wait_for("an alarm says so", lambda: [r for r in self.gh.records("show", "alarms") if r["alarm"] == "UploadStoreFull"], 10)
+        os.unlink(self.filler)
+        self.put(romeo, b"again")

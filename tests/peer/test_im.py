@@ -62,6 +62,8 @@ class Announced(Box):
             CARBONS: ("set", "<enable xmlns='%s'/>" % CARBONS, None),
             "urn:xmpp:extdisco:2": ("get", "<services xmlns='urn:xmpp:extdisco:2'/>", DOMAIN),
             "urn:xmpp:ping": ("get", PING, DOMAIN),
+            "urn:xmpp:reporting:1": ("set", "<block xmlns='urn:xmpp:blocking'><item jid='spam@far.example'><report xmlns='urn:xmpp:reporting:1' "
+                                            "reason='urn:xmpp:reporting:spam'/></item></block>", None),
             "urn:xmpp:time": ("get", "<time xmlns='urn:xmpp:time'/>", DOMAIN),
             "vcard-temp": ("set", "<vCard xmlns='vcard-temp'><FN>U</FN></vCard>", None),
         }

@@ -130,6 +130,7 @@ class KeyedRows(SipBox, Fed):
             "mailto:b@near.example"),
             "certificate * chain": ("spare", self.pem("spare1", self.pki.make("self-signed", "one.example")), self.pem("spare2",
             self.pki.make("self-signed", "two.example"))),
+            "link authority *": ("more", self.pem("ca4", self.pki.make("self-signed", "three.example")), self.pem("ca5", self.pki.make("self-signed", "four.example"))),
             "trust anchor *": ("more", self.pem("ca2", self.pki.make("self-signed", "one.example")), self.pem("ca3",
             self.pki.make("self-signed", "two.example"))),
             "trust revocation *": ("more", self.pki.revoke(days=7), self.pki.revoke(days=8)),
@@ -151,8 +152,9 @@ class KeyedRows(SipBox, Fed):
             "certificate * acme": ("ordered", "on", "off"), "certificate * names": ("ordered", "a.example", "b.example"),
             "trust revocation-url *": ("more", "http://127.0.0.1:9/a.crl", "http://127.0.0.1:9/b.crl"),
             "dns forward-zone * server": ("zone.example", "127.0.0.1:9", "127.0.0.1:10"),
+            "dns trust-anchor *": ("a", "a.example 1 13 2 " + "00" * 32, "a.example 2 13 2 " + "00" * 32),
             "dns forward-zone * validates": ("zone.example", "on", "off"),
-            "fetch allow *": ("more", "10.9.9.0/24", "10.9.8.0/24"), "proxy origin *": ("p", "https://a.example", "https://b.example"),
+            "fetch allow *": ("more", "10.9.9.0/24", "10.9.8.0/24"), "link edge * pin": ("e", "11" * 32, "22" * 32), "proxy origin *": ("p", "https://a.example", "https://b.example"),
             "snmp manager *": ("m", "10.9.9.0/24", "10.9.8.0/24"), "web metrics-source *": ("m", "10.9.9.0/24", "10.9.8.0/24"), "snmp user * auth-secret": ("u", "first secret", "other secret"),
             "snmp user * privacy-secret": ("u", "first privacy", "other privacy"), "snmp user * level": ("u", "auth", "auth-priv"),
             "snmp user * auth": ("u", "sha512", "sha256"), "snmp user * privacy": ("u", "aes256", "aes128"),
@@ -160,6 +162,14 @@ class KeyedRows(SipBox, Fed):
             "snmp trap-receiver * address": ("t", "127.0.0.1 9162", "127.0.0.1 9163"), "snmp trap-receiver * user": ("t", "u", None),
             "snmp trap-receiver * confirmed": ("t", "on", "off"),
         }
+        texts.update({
+            "publish target * url": ("w", "https://wiki.example", "https://wiki.example:8443"), "publish target * name": ("w", "wiki.example", "viki.example"),
+            "publish target * certificate": ("w", "own", "rsa"), "publish target * deployment": ("w", "staff", "guests"),
+            "publish target * authority": ("w", "test", None), "publish target * certificate-name": ("w", "a.example", "b.example"),
+            "im rooms * service": (DOMAIN, "rooms." + DOMAIN, "chat." + DOMAIN),
+            "publish rule * url": ("r", "https://wiki.example/a", "https://wiki.example/b"), "publish rule * methods": ("r", "GET", "GET,POST"),
+            "publish rule * deployment": ("r", "staff", "guests"), "publish rule * description": ("r", "a rule", "another"),
+        })
         if path in texts:
             name, first, other = texts[path]
         else:

@@ -41,7 +41,7 @@ class Logs(PeerCase):
             self.assertIn("=", got.stdout + got.stderr)
 
     def test_nothing_is_lost_while_gh_log_is_away(self):
-        before = self.gh.pids()["gh-log/0"]
+        before = self.gh.pid("gh-log")
         os.kill(before, 9)
         for i in range(5):  # lines of gh-conf while nobody reads them
             self.gh.ghsh("set log level info\ndiscard\n")

@@ -89,7 +89,7 @@ class TestNetwork(PeerCase):
     def test_a_killed_program_converges(self):
         self.wait_addresses("port1", "10.78.2.1")
         self.wait_rule()
-        old = self.gh.pids()["gh-priv/0"]
+        old = self.gh.pid("gh-priv")
         os.kill(old, 19)  # SIGSTOP: it does not see what comes
         here("addr", "add", "203.0.113.8/24", "dev", "port1")
         here("rule", "del", "from", "10.78.2.1", "table", "1001")
@@ -132,6 +132,23 @@ class TestNetwork(PeerCase):
         self.assertIn("not in a subnet", self.gh.ghsh(["set interface b routes \"10.99.0.0/16 via 10.78.1.9\"", "commit"], check=False))
         self.gh.commit("delete interface b routes")
         wait_for("it is gone", lambda: not self.ip("route", "show", "10.99.0.0/16", "table", "main"), 5)
+
+    def test_without_the_image_there_are_no_slots(self):
+        """This machine is none of the image: gh-update runs, and says so."""
+        pid = self.gh.pids()["gh-update/0"]
+        got = self.gh.operator("upgrade", "status")
+        self.assertEqual(got.returncode, 0)
+        self.assertIn("no slots", got.stdout + got.stderr)
+        for words in (("upgrade", "confirm"), ("upgrade", "rollback")):
+            got = self.gh.operator(*words)
+            self.assertNotEqual(got.returncode, 0)
+            self.assertIn("no slots", got.stdout + got.stderr)
+        upgrade = self.place.path("upgrade.img")
+        with open(upgrade, "wb") as f:
+            f.write(bytes(4096))
+        self.assertIn("no slots", self.gh.ghsh(["upgrade install " + upgrade], check=False))
+        self.assertEqual(self.gh.pids()["gh-update/0"], pid)
+        self.assertFalse(any(a["key"] == "gh-update/0" for a in self.gh.records("show", "alarms")))
 
     def test_a_missing_device_is_an_alarm(self):
         self.gh.commit("set interface c device port7")
@@ -180,7 +197,7 @@ class TestPlanes(PeerCase):
 
     def test_services_are_reached_by_their_plane_alone(self):
         everything = {(w, n, p) for w in ("one", "two") for n in "12" for p in (443, 5269)}
-        self.assertEqual(self.reached(), everything)
+        wait_for("every service from everywhere", lambda: self.reached() == everything, 20)
         self.gh.commit("set interface a plane dmz", "set interface b plane management")
         apart = {("one", "1", 5269), ("one", "2", 5269), ("two", "1", 443), ("two", "2", 443)}
         wait_for("services by their plane alone", lambda: self.reached() == apart, 20)

@@ -287,7 +287,7 @@ class Logins(Box):
         self.assertEqual([o.answer().rc for o in waiting], [AUTH] * 3)
 
     def test_the_helper_is_fenced(self):
-        conf = self.gh.pids()["gh-conf/0"]
+        conf = self.gh.pid("gh-conf")
         with open("/proc/%d/task/%d/children" % (conf, conf)) as f:
             helper, = f.read().split()
         with open("/proc/%s/status" % helper) as f:

@@ -259,13 +259,13 @@ class Refusing(Case):
         self.assertIn("ontext", self.manager().run("snmpget", "SNMPv2-MIB::sysName.0", options=["-n", "other"]).stdout)
 
     def test_7_any_bytes(self):
-        pid = self.gh.pids()["gh-snmp/0"]
+        pid = self.gh.pid("gh-snmp")
         heads = (b"", b"\x30", b"\x30\x82\xff\xff\x02\x01\x03", b"\x30\x3e\x02\x01\x03\x30\x11\x02\x04\x01\x02\x03\x04\x02\x03\x00\xff\xe3\x04\x01\x04\x02\x01\x03")
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
             for i in range(3000):
                 s.sendto(heads[i % len(heads)] + random.randbytes(random.randint(0, 2000)), (self.gh.addr, self.port))
         wait_for("it answers", lambda: not self.manager().refused(), 15)
-        self.assertEqual(self.gh.pids()["gh-snmp/0"], pid)
+        self.assertEqual(self.gh.pid("gh-snmp"), pid)
 
     def test_8_passwords_are_nowhere(self):
         words = [w.encode() for u in (OPS, BIG, CLEAR) for w in (u[2], u[4]) if w]
@@ -278,7 +278,7 @@ class Refusing(Case):
                 self.assertFalse(has and os.path.basename(folder) != "conf", path)  # where all settings are
         said = self.gh.log() + self.gh.operator("show", "settings", "snmp").stdout + self.gh.operator("show", "log", "last=5000").stdout
         self.assertFalse([w for w in words if w.decode() in said])
-        with open("/proc/%d/cmdline" % self.gh.pids()["gh-snmp/0"], "rb") as f:
+        with open("/proc/%d/cmdline" % self.gh.pid("gh-snmp"), "rb") as f:
             self.assertFalse([w for w in words if w in f.read()])
 
 

@@ -38,13 +38,13 @@ class Bundle(PeerCase):
         files = self.fetch()
         self.assertEqual(set(files), {"version", "settings", "processes", "counters", "alarms", "alarms-history", "syslog", "keys",
                                       "identity", "upgrade", "routes", "federation", "sip", "sip-routes", "turn", "captures", "acme", "revocation", "stapling", "interfaces", "time",
-                                      "time-sources", "log"})
+                                      "time-sources", "dns", "log"})
         self.assertIn(b"set domain near.example certificate own", files["settings"])
         self.assertIn(b"program=gh-s2s instance=0 state=", files["processes"])
         for program in b"gh-keys", b"gh-s2s", b"gh-log":
             self.assertRegex(files["counters"], rb"(?m)^program=" + program + rb" instance=0 counter=\S+ value=\d+$")
         self.assertIn(b"super.started", files["log"])
-        of_appliance = {"interfaces", "time", "time-sources"}  # what did not answer is said
+        of_appliance = {"interfaces", "time", "time-sources", "dns"}  # what did not answer is said
         for name, text in files.items():
             self.assertEqual(b"is not running" in text if name in of_appliance else b"# " in text, name in of_appliance, name)
 
@@ -61,6 +61,7 @@ class Bundle(PeerCase):
         self.gh.ghsh("turn user add relay %s\ncommit\n" % PASSWORDS[2])
         self.gh.ghsh("user add planted@near.example %s\n" % PASSWORDS[1])
         self.gh.ghsh("operator add planted auditor %s\n" % PASSWORDS[4])
+        app = self.gh.records("user", "app-password", "add", "planted@near.example", "phone")[0]["password"]
         self.gh.ghsh("user passwd nobody@near.example %s\n" % PASSWORDS[5], check=False)
         with self.assertRaises(Exception):
             self.login(self.gh, "planted", password=PASSWORDS[5])
@@ -71,7 +72,7 @@ class Bundle(PeerCase):
         once = [w for w in re.split(r"\s+", made.stdout + made.stderr) if len(w) >= 10 and re.search(r"\d", w)]
         self.assertTrue(once, made.stdout + made.stderr)
         self.gh.ghsh("certificate generate planted ecdsa-p256\n")
-        secrets = [p.encode() for p in PASSWORDS] + [OAUTH.encode(), base64.b64decode(OAUTH)] + [w.encode() for w in once]
+        secrets = [p.encode() for p in PASSWORDS] + [OAUTH.encode(), base64.b64decode(OAUTH)] + [w.encode() for w in once + [app]]
         secrets += [OWN.encode(), web.cookie.encode(), web.csrf.encode(), totp.encode(), totp.replace(" ", "").encode()]
         secrets += [line.encode() for line in self.gh.cert.key_text().splitlines() if len(line) > 20 and "-----" not in line]
         with open(os.path.join(self.gh.state, "keys", "storage.key"), "rb") as f:  # what seals the others on the disk

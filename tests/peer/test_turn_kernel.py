@@ -205,8 +205,10 @@ class TurnKernel(KernelCase):
     def test_gh_xdp_dies(self):
         c = self.bound()
         before = self.in_kernel()
-        os.kill(self.gh.pids()["gh-xdp/0"], signal.SIGKILL)
+        old = self.gh.pid("gh-xdp")
+        os.kill(old, signal.SIGKILL)
         self.there_and_back(c, 50)  # nothing is lost on the way to user space
+        wait_for("it is started again", lambda: self.gh.pids().get("gh-xdp/0") not in (None, old), 10)
         self.kernel_is_there()
         wait_for("it passes in the kernel again", lambda: self.there_and_back(c, 5) or self.in_kernel() > before + 10, 5)
 
@@ -216,7 +218,7 @@ class TurnKernel(KernelCase):
         before = self.in_kernel()
         self.there_and_back(c, 5)
         self.assertGreater(self.in_kernel(), before)
-        os.kill(self.gh.pids()["gh-turn/%d" % worker], signal.SIGKILL)
+        os.kill(self.gh.pid("gh-turn", worker), signal.SIGKILL)
         time.sleep(0.3)
         came = self.echo.came
         self.assertFalse(self.comes_back(c))

@@ -17,9 +17,10 @@ from harness.console import Console
 from harness.netns import own_network
 from harness.place import need, wait_for
 from harness.relay import CLIENT, PASSWORD, PEER, REALM, SERVER, USER, echo_peer
-from harness.turnclient import ALTERNATE, THIRD_PARTY, Refused, TurnClient, keys
+from harness.turnclient import ALTERNATE, PEER as TURN_PEER, THIRD_PARTY, Refused, TurnClient, keys, parse, unxor_address
 
 WORKERS = 2
+ICMP = 0x8004  # RFC 8656 18.13
 
 
 def timed(secret, tag, seconds=600):
@@ -273,6 +274,55 @@ class TurnOperation(PeerCase):
         name = re.search(r'user="((?:[^"\\]|\\.)*)"', line).group(1)
         self.assertTrue(name.startswith("no\\x0abody x"), line)
         self.assertLess(len(name), 70)
+
+    # ---- what a peer's side says, and how fast peers are added
+    def test_icmp_comes_back_to_the_client(self):
+        """A port where nobody listens (RFC 8656 11.5): type 3, code 3, of that peer."""
+        c = self.client()
+        c.allocate()
+        c.permit(PEER)
+        c.send_indication(PEER, 3999, b"anybody?")
+        got = c.sock.recv(2000)
+        found = parse(got)
+        self.assertEqual(unxor_address(found[TURN_PEER], got[8:20])[0], PEER)
+        self.assertEqual(found[ICMP][2:4], bytes((3, 3)))
+        c.free()
+
+    def test_new_peers_come_slowly(self):
+        """Four times a second's worth at once; what it has goes on, and time brings more."""
+        self.good("set turn new-peers 1", "set turn allow-peer more 10.77.1.0/24")
+        self.addCleanup(self.gh.ghsh, "delete turn new-peers\ndelete turn allow-peer more\ncommit\n")
+        c = self.client()
+        c.allocate()
+        for i in range(4):
+            c.permit("10.77.1.%d" % (i + 1))
+        line = self.log_after("turn.refused", lambda: self.assert_refused(508, c.permit, "10.77.1.9"))
+        self.assertIn("turn new-peers", line)
+        c.permit("10.77.1.1")
+        wait_for("a second later one more", lambda: self.allowed(c, "10.77.1.9"), 5)
+        c.free()
+
+    def allowed(self, c, addr):
+        try:
+            c.permit(addr)
+            return True
+        except Refused as e:
+            self.assertEqual(e.code, 508)
+            return False
+
+    def test_metrics(self):
+        """Ports in use go up and down; what the kernel dropped is there too."""
+        c = self.call()
+        self.assertEqual(self.metric("gatehouse_turn_ports_used"), 1)
+        c.free()
+        self.assertEqual(self.metric("gatehouse_turn_ports_used"), 0)
+        self.assertGreaterEqual(self.metric("gatehouse_turn_kernel_drops_total"), 0)
+
+    def metric(self, name):
+        """Of all workers."""
+        found = re.findall(r"(?m)^%s\{[^}]*\} (\d+)$" % name, self.gh.operator("show", "metrics").stdout)
+        self.assertEqual(len(found), WORKERS, name)
+        return sum(int(n) for n in found)
 
     # ---- clients of RFC 5766
     def test_channels_of_coturns_client(self):

@@ -175,7 +175,7 @@ class TurnTcp(StreamRelay):
             pairs.append((c, *self.peer_of(c)))
         for _, peer, s in pairs:
             self.echoes(peer, s, n=2)
-        before = self.gh.pids()["gh-turn/1"]
+        before = self.gh.pid("gh-turn", 1)
         os.kill(before, signal.SIGKILL)
         wait_for("a new worker listens", lambda: self.gh.pids().get("gh-turn/1", before) != before and
                  len(self.gh.records("show", "turn")) == self.WORKERS and

@@ -108,7 +108,7 @@ class Upgrade(PeerCase):
         one, _ = self.make("1.0.0")
         self.good("upgrade", "install", one)
         self.assertEqual([self.boot() for _ in range(4)], ["b", "b", "b", "a"])
-        self.assertIn("update.fell_back", self.gh.log())
+        wait_for("gh-update says so", lambda: "update.fell_back" in self.gh.log(), 10)
         self.assertIn("1.0.0 did not become healthy", self.good("upgrade", "status"))
         self.bad("did not become healthy", "upgrade", "install", one)
         self.good("upgrade", "retry", one)

@@ -345,6 +345,7 @@ class Sessions(WebCase):
         w = self.session("guest")
         self.gh.ghsh("operator evict guest\n")
         wait_for("it is out", lambda: w.ask("GET", "show/version").status == 401, 5)
+        self.assertNotIn("web.operator.unasked", self.gh.program.text())
 
     def test_gh_admin_may_end(self):
         w = self.session("boss")

@@ -29,6 +29,9 @@
 #define HEAD_V4 36
 #define HEAD_V6 48
 #define FRAME_MAX 0x4000 /* longer than Ethernet's; what the verifier can follow */
+#define PATH_BITS 8
+#define PATHS (1 << PATH_BITS) /* destinations whose way out is remembered */
+#define PATH_LASTS_NS (NS_PER_S / 10)
 #define RFC7915_MTU 1260 /* RFC 7915 5.1: DF only above it */
 
 struct {
@@ -70,6 +73,23 @@ struct {
 	__type(value, __u32);
 	__uint(max_entries, 64);
 } ports SEC(".maps");
+
+/* Where datagrams of a pair of addresses leave: the routing tables are asked for some of them only. A change of
+ * theirs is seen after PATH_LASTS_NS. */
+struct path {
+	__u8 src[16], dst[16];
+	__u64 until_ns;
+	__u32 ifindex, in_ifindex;
+	__u16 most_bytes; /* as long a datagram has been let through */
+	__u8 family, tos;
+	__u8 smac[ETH_ALEN], dmac[ETH_ALEN];
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__type(key, __u32);
+	__type(value, struct path);
+	__uint(max_entries, PATHS);
+} paths SEC(".maps");
 
 struct packet {
 	struct way_key key;
@@ -181,9 +201,14 @@ INLINE int read_udp(struct packet *p, struct udphdr *udp, void *end)
 /* Padding is zero (RFC 8489 14): it is cut off, and the sum stays. */
 INLINE int pads_with_zeros(const struct packet *p, struct udphdr *udp, void *end)
 {
-	__u32 at = p->udp_bytes - 4, over = p->payload & 3;
+	__u64 at = p->udp_bytes - 4;
+	__u32 over = p->payload & 3;
+	if (p->udp_bytes > FRAME_MAX)
+		return 0;
+	/* What was checked, for the verifier: the compiler may have checked a copy. */
+	asm volatile("%0 &= %1" : "+r"(at) : "i"(FRAME_MAX - 1));
 	const __u32 *last = (void *)udp + at;
-	if (p->udp_bytes > FRAME_MAX || (void *)(last + 1) > end)
+	if ((void *)(last + 1) > end)
 		return 0;
 	return !over || !(bpf_ntohl(*last) & 0xffffffffu >> 8 * over);
 }
@@ -233,23 +258,35 @@ INLINE struct way *find_send(struct packet *p, struct udphdr *udp, void *end)
 	return bpf_map_lookup_elem(&sends, &k);
 }
 
-/* A datagram of a client is ChannelData (RFC 8656 12.4) without padding, or else a datagram of a peer
- * is looked for: what a peer's payload looks like means nothing. */
+INLINE struct way *find_channel(struct packet *p, const __u16 *head)
+{
+	struct way *w;
+
+	p->key.wire_channel = head[0];
+	w = bpf_map_lookup_elem(&ways, &p->key);
+	if (!w) {
+		p->key.wire_channel = 0;
+		return 0;
+	}
+	p->payload -= 4;
+	take(p, (const void *)head, 1);
+	return w;
+}
+
+/* ChannelData of a client (RFC 8656 12.4) without padding, a peer's datagram, a client's indication. No peer's 5-tuple
+ * is a client's, as relays have ports of their own: what a peer's payload looks like means nothing. */
 INLINE struct way *find_way(struct packet *p, struct udphdr *udp, void *end)
 {
 	const __u16 *head = (void *)(udp + 1);
-	struct way *w = bpf_map_lookup_elem(&ways, &p->key);
+	int has_head = p->udp_bytes >= sizeof *udp + 4 && (void *)(head + 2) <= end;
+	struct way *w = 0;
+
 	p->payload = p->udp_bytes - sizeof *udp;
-	if (w || (void *)(head + 2) > end || p->udp_bytes < sizeof *udp + 4)
-		return w;
-	if (head[0] == bpf_htons(SEND_INDICATION))
-		return find_send(p, udp, end);
-	if (bpf_ntohs(head[0]) >> 12 != 4 || bpf_ntohs(head[1]) + sizeof *udp + 4 != p->udp_bytes)
-		return 0;
-	p->key.wire_channel = head[0];
-	p->payload -= 4;
-	take(p, (void *)head, 1);
-	return bpf_map_lookup_elem(&ways, &p->key);
+	if (has_head && bpf_ntohs(head[0]) >> 12 == 4 && bpf_ntohs(head[1]) + sizeof *udp + 4 == p->udp_bytes)
+		w = find_channel(p, head);
+	if (!w)
+		w = bpf_map_lookup_elem(&ways, &p->key);
+	return !w && has_head && head[0] == bpf_htons(SEND_INDICATION) ? find_send(p, udp, end) : w;
 }
 
 /* One virtual bucket (GCRA): due is when it is full again; a burst of BURST_NS is free. */
@@ -291,9 +328,7 @@ INLINE void count(struct flow_counts *c, const struct way *w, __u32 bytes)
 	}
 }
 
-/* Routed like a datagram of this box: the lookup enters at the loopback interface, so that no real
- * interface needs to be a router. The frame's own routes and neighbours only. */
-INLINE int route(struct xdp_md *ctx, const struct way *w, __u16 l3_total, __u8 tos, struct bpf_fib_lookup *r)
+INLINE int ask_route(struct xdp_md *ctx, const struct way *w, __u16 l3_total, __u8 tos, struct bpf_fib_lookup *r)
 {
 	r->l4_protocol = IPPROTO_UDP;
 	r->sport = w->wire_sport;
@@ -302,7 +337,7 @@ INLINE int route(struct xdp_md *ctx, const struct way *w, __u16 l3_total, __u8 t
 	r->ifindex = LOOPBACK_IFINDEX;
 	if (w->family == 4) {
 		r->family = AF_INET_;
-		r->tos = tos & 0x1c;
+		r->tos = tos;
 		r->ipv4_src = *(const __u32 *)w->src;
 		r->ipv4_dst = *(const __u32 *)w->dst;
 	} else {
@@ -310,10 +345,61 @@ INLINE int route(struct xdp_md *ctx, const struct way *w, __u16 l3_total, __u8 t
 		copy16((__u8 *)r->ipv6_src, w->src);
 		copy16((__u8 *)r->ipv6_dst, w->dst);
 	}
-	if (bpf_fib_lookup(ctx, r, sizeof *r, 0) != BPF_FIB_LKUP_RET_SUCCESS)
-		return -1;
-	__u32 out = r->ifindex;
-	return out == ctx->ingress_ifindex || bpf_map_lookup_elem(&ports, &out) ? 0 : -1;
+	return bpf_fib_lookup(ctx, r, sizeof *r, 0) == BPF_FIB_LKUP_RET_SUCCESS ? 0 : -1;
+}
+
+INLINE struct path *path_of(const struct way *w)
+{
+	const __u32 *from = (const __u32 *)w->src, *to = (const __u32 *)w->dst;
+	/* The highest bits of a product are those that all others have part in. */
+	__u32 at = ((from[0] ^ from[3]) * 0x85ebca6b + (to[0] ^ to[1] ^ to[2] ^ to[3])) * 0x9e3779b1 >> (32 - PATH_BITS);
+	return bpf_map_lookup_elem(&paths, &at);
+}
+
+INLINE int same16(const __u8 *a, const __u8 *b)
+{
+	const __u64 *x = (const __u64 *)a, *y = (const __u64 *)b;
+	return x[0] == y[0] && x[1] == y[1];
+}
+
+INLINE int path_fits(const struct path *t, const struct way *w, __u32 in, __u16 l3_total, __u8 tos, __u64 now)
+{
+	return t->until_ns > now && t->most_bytes >= l3_total && t->in_ifindex == in && t->family == w->family && t->tos == tos &&
+	       same16(t->dst, w->dst) && same16(t->src, w->src);
+}
+
+/* An interface may have gone since its path was found. */
+INLINE int can_leave_by(struct xdp_md *ctx, __u32 out)
+{
+	return out == ctx->ingress_ifindex || bpf_map_lookup_elem(&ports, &out);
+}
+
+/* Routed like a datagram of this box: the lookup enters at the loopback interface, so that no real
+ * interface needs to be a router. The frame's own routes and neighbours only. */
+INLINE struct path *route(struct xdp_md *ctx, const struct way *w, __u16 l3_total, __u8 tos, __u64 now)
+{
+	struct path *t = path_of(w);
+	struct bpf_fib_lookup r = {};
+
+	tos = w->family == 4 ? tos & 0x1c : 0;
+	if (!t)
+		return 0;
+	if (path_fits(t, w, ctx->ingress_ifindex, l3_total, tos, now))
+		return can_leave_by(ctx, t->ifindex) ? t : 0;
+	t->until_ns = 0;
+	if (ask_route(ctx, w, l3_total, tos, &r) || !can_leave_by(ctx, r.ifindex))
+		return 0;
+	copy16(t->src, w->src);
+	copy16(t->dst, w->dst);
+	t->family = w->family;
+	t->tos = tos;
+	t->in_ifindex = ctx->ingress_ifindex;
+	t->ifindex = r.ifindex;
+	t->most_bytes = l3_total;
+	__builtin_memcpy(t->smac, r.smac, ETH_ALEN);
+	__builtin_memcpy(t->dmac, r.dmac, ETH_ALEN);
+	t->until_ns = now + PATH_LASTS_NS;
+	return t;
 }
 
 /* A Data indication (RFC 8656 11.3) of what the peer has sent. */
@@ -445,15 +531,15 @@ INLINE int write_udp(struct udphdr *udp, void *end, const struct packet *p, cons
 }
 
 INLINE int write_frame(struct xdp_md *ctx, const struct packet *p, const struct way *w, const struct head *h,
-		       __u16 udp_bytes, const struct bpf_fib_lookup *r)
+		       __u16 udp_bytes, const struct path *out)
 {
 	void *end = (void *)(long)ctx->data_end;
 	struct ethhdr *eth = (void *)(long)ctx->data;
 	void *l3 = eth + 1;
 	if (l3 + sizeof(struct ipv6hdr) > end && (w->family == 6 || l3 + sizeof(struct iphdr) > end))
 		return -1;
-	__builtin_memcpy(eth->h_dest, r->dmac, ETH_ALEN);
-	__builtin_memcpy(eth->h_source, r->smac, ETH_ALEN);
+	__builtin_memcpy(eth->h_dest, out->dmac, ETH_ALEN);
+	__builtin_memcpy(eth->h_source, out->smac, ETH_ALEN);
 	if (w->family == 4) {
 		if (l3 + sizeof(struct iphdr) > end)
 			return -1;
@@ -480,14 +566,14 @@ INLINE int set_tail(struct xdp_md *ctx, const struct packet *p, const struct hea
 
 INLINE int forward(struct xdp_md *ctx, const struct packet *p, const struct way *w, int is_probe)
 {
-	__u64 now = bpf_ktime_get_ns();
+	__u64 now = bpf_ktime_get_coarse_ns(); /* a tick at most behind: the shortest time here is BURST_NS */
 	__u32 slot = w->slot;
 	__u16 l3_bytes = w->family == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
 	__u32 bytes = p->payload;
 	struct head h = {};
 	struct flow_limits *f = bpf_map_lookup_elem(&flows, &slot);
 	struct flow_counts *c = bpf_map_lookup_elem(&counts, &slot);
-	struct bpf_fib_lookup r = {};
+	struct path straight_back = { .ifindex = ctx->ingress_ifindex }, *out = &straight_back;
 
 	if (!f || !c || f->expires_ns <= now)
 		return XDP_PASS;
@@ -498,9 +584,7 @@ INLINE int forward(struct xdp_md *ctx, const struct packet *p, const struct way 
 	__u32 udp_bytes = sizeof(struct udphdr) + h.bytes + bytes + h.pad;
 	if (udp_bytes + l3_bytes > 0xffff)
 		return XDP_PASS;
-	if (is_probe)
-		r.ifindex = ctx->ingress_ifindex;
-	else if (route(ctx, w, udp_bytes + l3_bytes, p->tos, &r))
+	if (!is_probe && !(out = route(ctx, w, udp_bytes + l3_bytes, p->tos, now)))
 		return XDP_PASS;
 	if ((p->head > 4 || h.bytes > 4) && set_tail(ctx, p, &h))
 		return XDP_PASS;
@@ -511,12 +595,12 @@ INLINE int forward(struct xdp_md *ctx, const struct packet *p, const struct way 
 	__u32 in = ctx->ingress_ifindex;
 	if (bpf_xdp_adjust_head(ctx, (int)p->l3_bytes + p->head - l3_bytes - h.bytes))
 		return XDP_PASS;
-	if (write_frame(ctx, p, w, &h, udp_bytes, &r)) {
+	if (write_frame(ctx, p, w, &h, udp_bytes, out)) {
 		c->dropped++;
 		return XDP_DROP;
 	}
 	count(c, w, bytes);
-	return r.ifindex == in ? XDP_TX : bpf_redirect_map(&ports, r.ifindex, XDP_DROP);
+	return out->ifindex == in ? XDP_TX : bpf_redirect_map(&ports, out->ifindex, XDP_DROP);
 }
 
 INLINE int handle(struct xdp_md *ctx, int is_probe)

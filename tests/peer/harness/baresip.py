@@ -39,9 +39,9 @@ class Baresip:
     """server: ADDR:PORT of the registrar, how: udp, tcp or tls."""
 
     def __init__(self, place, user, domain, server, how="tcp", password="secret", contacts=(), ca="", cert=None,
-                 presence=False, interval=60, name=None):
+                 presence=False, interval=60, name=None, outbound=False, addr=None):
         self.place, self.user, self.domain, self.how = place, user, domain, how
-        self.addr = place.addr()
+        self.addr = addr or place.addr()
         self.name = name or "baresip-" + user
         self.dir = place.path(self.name)
         self.events, self.answers, self.token, self.shown = queue.Queue(), {}, 0, ""
@@ -50,8 +50,8 @@ class Baresip:
             addr=self.addr, modules=MODULES, dir=self.dir, ca=ca, verify="yes" if ca else "no",
             pem=self._pem(cert), presence="module presence.so" if presence else ""))
         place.write(self.name + "/accounts", '<sip:%s@%s;transport=%s>;auth_user=%s;auth_pass=%s;regint=%d;outbound="sip:%s'
-                    ';transport=%s"%s\n' % (user, domain, how, user, password, interval, server, how,
-                                            ";pubint=60" if presence else ""))
+                    ';transport=%s"%s%s\n' % (user, domain, how, user, password, interval, server, how,
+                                              ";pubint=60" if presence else "", ";sipnat=outbound" if outbound else ""))
         place.write(self.name + "/contacts", "".join('"%s" <%s>%s\n' % (
             c, c, ";presence=p2p" if presence else "") for c in contacts))
 

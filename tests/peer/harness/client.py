@@ -15,17 +15,19 @@ PLUGINS = ("xep_0030", "xep_0054", "xep_0092", "xep_0115", "xep_0191", "xep_0198
 class SlixClient:
     """Logged in when it is made. messages, presences: queues of what came."""
 
-    def __init__(self, server, user, resource="slix", ca=None, priority=0, seconds=15, mechanism=None):
+    def __init__(self, server, user, resource="slix", ca=None, priority=0, seconds=15, mechanism=None, port=5222,
+                 direct=False, password=None, plugins=(), before=None):
         self.server, self.seconds, self.is_closed = server, seconds, False
         self.messages, self.presences, self.carbons = queue.Queue(), queue.Queue(), queue.Queue()
         self.errors = queue.Queue()
         self.ready, self.failed = threading.Event(), None
         self.loop = asyncio.new_event_loop()
-        self.mechanism = mechanism
+        self.mechanism, self.port, self.direct = mechanism, port, direct
         self.jid = "%s@%s/%s" % (user, server.domain, resource)
         self.bare = "%s@%s" % (user, server.domain)
-        self.password = server.users.get(user, "secret")
+        self.password = password or server.users.get(user, "secret")
         self.ca, self.priority = ca, priority
+        self.plugins, self.before = plugins, before  # before: called with slixmpp's client when its plugins are there
         self.thread = threading.Thread(target=self._main, daemon=True)
         self.thread.start()
         if not self.ready.wait(seconds) or self.failed:
@@ -37,8 +39,10 @@ class SlixClient:
         x.loop = self.loop
         x.ca_certs = self.ca
         x.auto_authorize = x.auto_subscribe = None
-        for p in PLUGINS:
+        for p in PLUGINS + tuple(self.plugins):
             x.register_plugin(p)
+        if self.before:
+            self.before(x)
         x.add_event_handler("session_start", self._start)
         x.add_event_handler("session_resumed", lambda _: self.ready.set())
         x.add_event_handler("failed_all_auth", lambda _: self._fail("no mechanism worked"))
@@ -49,7 +53,7 @@ class SlixClient:
             x.add_event_handler(name, self.presences.put)
         for name in ("carbon_sent", "carbon_received"):
             x.add_event_handler(name, self.carbons.put)
-        x.connect(address=(self.server.addr, 5222))
+        x.connect(address=(self.server.addr, self.port), use_ssl=self.direct)
         self.loop.run_forever()
 
     def _fail(self, why):

@@ -26,22 +26,25 @@ PROGRAMS = (
     "gh-update",
     "gh-pki",
     "gh-proxy",
+    "gh-link",
 )
 
 
 class Gatehouse:
     """peers: {domain: {"action": "allow", ...}}. settings: further lines for ghsh.
     sip_peers, sip_routes: rows of `sip peer` and `sip route` likewise; either opens the SIP listeners
-    (5060 UDP and TCP, 5061 TLS, 5062 mutual). line: SIP clients of our users (5070 UDP and TCP, 5071 TLS)."""
+    (5060 UDP and TCP, 5061 TLS, 5062 mutual). line: SIP clients of our users (5070 UDP and TCP, 5071 TLS). mode None: federation mode
+    is not set. role: of the box (system role)."""
 
     def __init__(self, place, domain, cert, ca, dns, addr=None, mode="allow-list", peers=None,
                  settings=(), port6=None, domains=(), name=None, files=None, sip_peers=None,
-                 sip_routes=None, line=False):
+                 sip_routes=None, line=False, role="combined"):
         self.place, self.domain, self.cert, self.ca, self.dns = place, domain, cert, ca, dns
         self.addr = addr or place.addr()
         self.name = name or "gatehouse-" + domain
         self.mode, self.peers, self.settings = mode, peers or {}, list(settings)
         self.port6 = port6
+        self.role = role
         self.sip_peers, self.sip_routes, self.line = sip_peers or {}, sip_routes or {}, line
         self.has_sip = sip_peers is not None or sip_routes is not None
         self.files = files          # most descriptors of each program
@@ -92,7 +95,7 @@ class Gatehouse:
         out += [
             "set trust system off", "set trust anchor test " + self.ca,
             "set dns server 1 %s %d" % (self.dns.addr, self.dns.port),
-            "set federation mode " + self.mode,
+            "set system role " + self.role,
             "set federation listen v4 %s 5269" % self.addr,
             "set federation listen-tls v4 %s 5270" % self.addr,
             "set federation source v4 " + self.addr,
@@ -100,6 +103,8 @@ class Gatehouse:
             "set access listen-tls v4 %s 5223" % self.addr,
             "set federation backoff-min 0", "set federation backoff-max 1",
         ]
+        if self.mode:
+            out.append("set federation mode " + self.mode)
         if self.port6:
             out.append("set federation listen v6 ::1 %d" % self.port6)
         for peer, rows in self.peers.items():
@@ -135,12 +140,16 @@ class Gatehouse:
         self._settle()
         if wait:
             wait_for("%s listens" % self.name,
-                     lambda: port_open(self.addr, 5222) and port_open(self.addr, 5269), 10)
-            for what, port in self.has_sip * (("SIP", 5061),) + self.line * (("SIP clients", 5071),):
+                     lambda: all(port_open(self.addr, port) for port in self._doors()), 10)
+            for what, port in (self.has_sip and self.role != "core") * (("SIP", 5061),) + self.line * (("SIP clients", 5071),):
                 wait_for("%s listens for %s" % (self.name, what), lambda: port_open(self.addr, port), 10)
         for name, password in self.users.items():
             self._retry(lambda: self.ghsh("user add %s@%s %s\n" % (name, self.domain, password)), 10)
         return self
+
+    def _doors(self):
+        """A core's are for its own people, an edge's for partners."""
+        return {"combined": (5222, 5269), "core": (5222,), "edge": (5269,)}[self.role]
 
     def _guard(self):
         """A box that thinks the machine is its own: this machine's host name and clock are out of its reach."""
@@ -227,13 +236,22 @@ class Gatehouse:
             out["%s/%s" % (name, instance)] = int(entry)
         return out
 
+    def pid(self, program, instance=0):
+        """Of one program; on a loaded machine the last ones are not there yet when the box answers."""
+        key = "%s/%d" % (program, instance)
+        return wait_for("%s runs" % key, lambda: self.pids().get(key), 15)
+
     def kill(self, program, instance=0):
         """kill -9, and waits until gh-super has started it again."""
         key = "%s/%d" % (program, instance)
-        old = wait_for("%s runs" % key, lambda: self.pids().get(key), 10)
+        old = self.pid(program, instance)
         os.kill(old, signal.SIGKILL)
         wait_for("%s runs again" % key, lambda: self.pids().get(key) not in (None, old), 15)
         return old
+
+    def running(self):
+        """The names of all programs that run."""
+        return {key.split("/")[0] for key in self.pids()}
 
     def memory_kib(self):
         total = 0

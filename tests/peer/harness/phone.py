@@ -39,16 +39,18 @@ class Phone:
     """transport: tcp, udp, tls. on_request: answers what comes: {method: status} or 200."""
 
     def __init__(self, addr, port, user, domain, password="secret", transport="tcp", ca=None, instance=None,
-                 algorithm="SHA-256", source=None):
+                 algorithm="SHA-256", source=None, alpn=None, reg_id=None):
         self.user, self.domain, self.password, self.transport = user, domain, password, transport
         self.server = (addr, port)
-        self.instance, self.algorithm = instance, algorithm
+        self.instance, self.algorithm, self.reg_id = instance, algorithm, reg_id
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM)
         if source:
             self.sock.bind((source, 0))
         self.sock.connect(self.server)
         if transport == "tls":
             context = ssl.create_default_context(cafile=ca)
+            if alpn:
+                context.set_alpn_protocols([alpn])
             self.sock = context.wrap_socket(self.sock, server_hostname=domain)
         self.local = self.sock.getsockname()
         self.buffer = b""
@@ -168,9 +170,29 @@ class Phone:
         return got
 
     def register(self, expires=600, contact=None, extra=(), **more):
-        c = contact or "<%s>%s" % (self.contact, ';+sip.instance="<%s>"' % self.instance if self.instance else "")
+        c = contact or "<%s>%s%s" % (self.contact, ';+sip.instance="<%s>"' % self.instance if self.instance else "",
+                                     ";reg-id=%d" % self.reg_id if self.reg_id else "")
+        outbound = ["Supported: outbound, path, gruu"] if self.reg_id else []
         return self.request("REGISTER", "sip:" + self.domain, to="<%s>" % self.aor,
-                            extra=["Contact: " + c, "Expires: %d" % expires, "User-Agent: phone by hand"] + list(extra), **more)
+                            extra=["Contact: " + c, "Expires: %d" % expires, "User-Agent: phone by hand"] + outbound + list(extra), **more)
+
+    def ping(self, seconds=1):
+        """A keep-alive (RFC 5626 3.5.1): how long its answer takes."""
+        begin = time.monotonic()
+        self.sock.sendall(b"\r\n\r\n")
+        self.sock.settimeout(seconds)
+        got = self.sock.recv(65536)
+        if got != b"\r\n":
+            raise Failed("%s: not a pong: %r" % (self.user, got))
+        return time.monotonic() - begin
+
+    def closed_after(self, seconds):
+        """How long it takes until the server closes the connection; what comes until then is read."""
+        begin = time.monotonic()
+        self.sock.settimeout(seconds)
+        while self.sock.recv(65536):
+            self.sock.settimeout(max(0.01, begin + seconds - time.monotonic()))
+        return time.monotonic() - begin
 
     # ---- what comes
     def take(self, got):

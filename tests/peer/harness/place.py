@@ -16,12 +16,17 @@ TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 BIN = os.environ.get("GATEHOUSE_BIN", os.path.join(TOP, "build", "release", "bin"))
 
 
+# Limits are those of a quiet machine; times this on others.
+PATIENCE = float(os.environ.get("PATIENCE", "1"))
+
+
 class Failed(Exception):
     """Something that a test waited for did not come."""
 
 
 def wait_for(what, predicate, seconds=10.0, step=0.05):
     """Waits until predicate() gives something true and returns it; Failed names what was missing."""
+    seconds *= PATIENCE
     end = time.monotonic() + seconds
     while True:
         got = predicate()

@@ -22,7 +22,7 @@ export const can = (app: App, words: string) => app.commands.some((c) => (c.comm
 export const groups: { id: 'operators' | 'alarms' | 'logs' | 'network' | 'capture' | 'backup' | 'upgrade'; fits: RegExp }[] = [
   { id: 'alarms', fits: /^(show )?alarms?\b/ },
   { id: 'logs', fits: /^(show )?(log|syslog|trace|audit)\b/ },
-  { id: 'operators', fits: /^(show )?(operators?|operator-sessions|accounts?|admins?|passwd|totp)\b/ },
+  { id: 'operators', fits: /^(show )?(operators?|operator-sessions|accounts?|admins?|passwd|totp|tokens?)\b/ },
   { id: 'network', fits: /^(show )?(interfaces?|network|ipv4|ipv6|dns|ntp|time|hostname|firewall|iface|routes? (add|del))\b/ },
   { id: 'capture', fits: /^(show )?(captures?|pcap)\b/ },
   { id: 'backup', fits: /^(show )?(backups?|identity|restore|factory_reset|factory-reset)\b/ },
