@@ -2,8 +2,8 @@
 
 #include "base/err.h"
 #include "base/log.h"
-#include "item.h"
-#include "parcel.h"
+#include "delivery/item.h"
+#include "delivery/parcel.h"
 
 #include <stdlib.h>
 

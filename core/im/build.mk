@@ -1,41 +1,53 @@
-im_SRCS := core/im/im.c core/im/domain.c core/im/ask.c core/im/contact.c core/im/user.c core/im/parcel.c \
-	core/im/journal.c core/im/session.c core/im/idle.c core/im/sm.c core/im/undelivered.c core/im/item.c \
-	core/im/deliver.c core/im/carbons.c core/im/offline.c core/im/remote.c core/im/presence.c core/im/presence_switch.c core/im/names.c core/im/answered.c core/im/partner.c core/im/online.c \
-	core/im/subscription.c core/im/subscribe.c core/im/roster.c core/im/iq.c core/im/iq_small.c \
-	core/im/iq_disco.c core/im/extdisco.c core/im/iq_extdisco.c core/im/upload.c core/im/iq_blob.c core/im/pep.c core/im/pep_state.c core/im/pep_form.c core/im/pep_node.c core/im/pep_job.c core/im/pep_publish.c core/im/pep_items.c core/im/pep_config.c core/im/pep_people.c core/im/pep_event.c core/im/pep_own.c core/im/avatar.c core/im/bookmarks.c core/im/caps_hash.c core/im/caps.c core/im/blocking.c core/im/report.c core/im/auth.c \
-	core/im/login.c core/im/auth_verifier.c core/im/auth_scram.c core/im/auth_plain.c core/im/auth_fast.c core/im/fast.c core/im/auth_oauth.c core/im/oauth.c core/im/jwt.c core/im/auth_open.c core/im/digest_check.c core/im/app_password.c \
-	core/im/archive.c core/im/archive_prefs.c core/im/archive_form.c core/im/archive_query.c core/im/archive_clean.c
+# Files of core/im include each other by their path from here.
+$(O)/obj/core/im/%.o: CPPFLAGS += -Icore/im
+
+im_SRCS := core/im/im.c core/im/domain.c core/im/ask.c core/im/contact.c core/im/user.c core/im/session.c core/im/idle.c core/im/names.c
+im_SRCS += core/im/delivery/parcel.c core/im/delivery/journal.c core/im/delivery/sm.c core/im/delivery/undelivered.c core/im/delivery/item.c \
+	core/im/delivery/deliver.c core/im/delivery/carbons.c core/im/delivery/offline.c core/im/delivery/remote.c core/im/delivery/answered.c \
+	core/im/delivery/partner.c
+im_SRCS += core/im/presence/presence.c core/im/presence/presence_switch.c core/im/presence/online.c core/im/presence/subscription.c \
+	core/im/presence/subscribe.c core/im/presence/roster.c
+im_SRCS += core/im/iq/iq.c core/im/iq/iq_small.c core/im/iq/iq_disco.c core/im/iq/extdisco.c core/im/iq/iq_extdisco.c core/im/iq/upload.c \
+	core/im/iq/iq_blob.c core/im/iq/blocking.c core/im/iq/report.c
+im_SRCS += core/im/auth/auth.c core/im/auth/login.c core/im/auth/auth_verifier.c core/im/auth/auth_scram.c core/im/auth/auth_plain.c \
+	core/im/auth/auth_fast.c core/im/auth/fast.c core/im/auth/auth_oauth.c core/im/auth/oauth.c core/im/auth/jwt.c core/im/auth/auth_open.c \
+	core/im/auth/digest_check.c core/im/auth/app_password.c
+im_SRCS += core/im/pep/pep.c core/im/pep/pep_state.c core/im/pep/pep_form.c core/im/pep/pep_node.c core/im/pep/pep_job.c core/im/pep/pep_publish.c \
+	core/im/pep/pep_items.c core/im/pep/pep_config.c core/im/pep/pep_people.c core/im/pep/pep_event.c core/im/pep/pep_own.c core/im/pep/avatar.c \
+	core/im/pep/bookmarks.c core/im/pep/caps_hash.c core/im/pep/caps.c
+im_SRCS += core/im/archive/archive.c core/im/archive/archive_prefs.c core/im/archive/archive_form.c core/im/archive/archive_query.c \
+	core/im/archive/archive_clean.c
 
 # Rooms: the machine, and what gh-im does with it.
-room_SRCS := core/im/room_service.c core/im/room_config.c core/im/room_people.c core/im/room_send.c core/im/room_presence.c \
-	core/im/room_past.c core/im/room_enter.c core/im/room_talk.c core/im/room_invite.c core/im/room_admin.c core/im/room_owner.c \
-	core/im/room_disco.c core/im/room_iq.c
-im_SRCS += $(room_SRCS) core/im/rooms.c core/im/rooms_store.c core/im/rooms_rules.c
+room_SRCS := core/im/room/room_service.c core/im/room/room_config.c core/im/room/room_people.c core/im/room/room_send.c core/im/room/room_presence.c \
+	core/im/room/room_past.c core/im/room/room_enter.c core/im/room/room_talk.c core/im/room/room_invite.c core/im/room/room_admin.c core/im/room/room_owner.c \
+	core/im/room/room_disco.c core/im/room/room_iq.c
+im_SRCS += $(room_SRCS) core/im/room/rooms.c core/im/room/rooms_store.c core/im/room/rooms_rules.c
 
 PROGS += gh-im
-gh-im_SRCS := core/im/main.c core/im/commands.c core/im/commands_app.c core/im/commands_device.c core/im/commands_archive.c core/im/rooms_commands.c $(im_SRCS)
+gh-im_SRCS := core/im/main.c core/im/command/commands.c core/im/command/commands_app.c core/im/command/commands_device.c core/im/command/commands_archive.c core/im/room/rooms_commands.c $(im_SRCS)
 gh-im_LIBS := sip run proto base
 gh-im_LD := -levent_core -lseccomp -ljansson $(proto_LD)
 
-UNIT += core/im/subscription_test core/im/rules_test
-subscription_test_SRCS := core/im/subscription.c
+UNIT += core/im/presence/subscription_test core/im/rules_test
+subscription_test_SRCS := core/im/presence/subscription.c
 subscription_test_LIBS :=
 rules_test_SRCS := $(im_SRCS)
 rules_test_LIBS := sip run proto base
 rules_test_LD := -levent_core -ljansson $(proto_LD)
 # Plays: the whole of gh-im between peers that are played (play.h).
-im_PLAY := core/im/play.c core/im/play_store.c
-im_PLAYS := deliver_test offline_test sm_test carbons_test blocking_test presence_test \
-	subscribe_test roster_test iq_test journal_test remote_test session_test auth_test fast_test \
-	loss_test commands_test digest_check_test online_test archive_test pep_test
+im_PLAY := core/im/play/play.c core/im/play/play_store.c
+im_PLAYS := delivery/deliver_test delivery/offline_test delivery/sm_test delivery/carbons_test iq/blocking_test presence/presence_test \
+	presence/subscribe_test presence/roster_test iq/iq_test delivery/journal_test delivery/remote_test session_test auth/auth_test \
+	auth/fast_test loss_test command/commands_test auth/digest_check_test presence/online_test archive/archive_test pep/pep_test
 UNIT += $(addprefix core/im/,$(im_PLAYS))
-$(foreach t,$(im_PLAYS),$(eval $(t)_SRCS := $(im_SRCS) $(im_PLAY) core/im/play_assert.c)$(eval $(t)_LIBS := sip run proto base)$(eval $(t)_LD := -levent_core -ljansson $(proto_LD)))
-commands_test_SRCS += core/im/commands.c core/im/commands_app.c core/im/commands_device.c core/im/commands_archive.c core/im/rooms_commands.c
-UNIT += core/im/jwt_test
-jwt_test_SRCS := core/im/jwt.c
+$(foreach t,$(notdir $(im_PLAYS)),$(eval $(t)_SRCS := $(im_SRCS) $(im_PLAY) core/im/play/play_assert.c)$(eval $(t)_LIBS := sip run proto base)$(eval $(t)_LD := -levent_core -ljansson $(proto_LD)))
+commands_test_SRCS += core/im/command/commands.c core/im/command/commands_app.c core/im/command/commands_device.c core/im/command/commands_archive.c core/im/room/rooms_commands.c
+UNIT += core/im/auth/jwt_test
+jwt_test_SRCS := core/im/auth/jwt.c
 jwt_test_LIBS := base
 jwt_test_LD := -ljansson -lcrypto
-UNIT += core/im/room_test
+UNIT += core/im/room/room_test
 room_test_SRCS := $(room_SRCS)
 room_test_LIBS := proto base
 room_test_LD := $(proto_LD)

@@ -13,10 +13,10 @@
 #include "proto/xml.h"
 #include "run/bus.h"
 #include "run/proc.h"
-#include "caps_table.h"
-#include "extdisco.h"
-#include "oauth.h"
-#include "upload.h"
+#include "pep/caps_table.h"
+#include "iq/extdisco.h"
+#include "auth/oauth.h"
+#include "iq/upload.h"
 
 struct parcel;
 struct item;

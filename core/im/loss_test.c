@@ -1,7 +1,7 @@
 /* Plays that nobody wrote: days of random events, each of which may be the end of a stream or of a
  * program. Whatever was acknowledged to its sender must at the end have come to a client or to a
  * gh-switch that took it, or wait on disk, and must stand in an archive. A day is known by its number: LOSS_DAY=n plays that one alone. */
-#include "play.h"
+#include "play/play.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

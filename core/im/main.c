@@ -2,7 +2,7 @@
 
 #include "base/err.h"
 #include "run/stats.h"
-#include "commands.h"
+#include "command/commands.h"
 
 #include <stdlib.h>
 

@@ -1,9 +1,9 @@
 /* The tables and sums that need no running gh-im: delivery, carbons, stream management, stamps. */
-#include "carbons.h"
-#include "deliver.h"
-#include "offline.h"
-#include "partner.h"
-#include "sm.h"
+#include "delivery/carbons.h"
+#include "delivery/deliver.h"
+#include "delivery/offline.h"
+#include "delivery/partner.h"
+#include "delivery/sm.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -6,13 +6,13 @@
 #include "proto/hold.h"
 #include "proto/xmpp.h"
 #include "run/session.h"
-#include "auth.h"
+#include "auth/auth.h"
 #include "domain.h"
 #include "idle.h"
-#include "iq.h"
-#include "presence.h"
-#include "sm.h"
-#include "undelivered.h"
+#include "iq/iq.h"
+#include "presence/presence.h"
+#include "delivery/sm.h"
+#include "delivery/undelivered.h"
 
 #include <stdlib.h>
 

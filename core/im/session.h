@@ -3,9 +3,9 @@
 #ifndef IM_SESSION_H
 #define IM_SESSION_H
 
-#include "item.h"
+#include "delivery/item.h"
 #include "names.h"
-#include "parcel.h"
+#include "delivery/parcel.h"
 #include "user.h"
 
 struct sm;

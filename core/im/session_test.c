@@ -1,5 +1,5 @@
 /* Plays: from a login to a session, and its end (RFC 6120 7, XEP-0386). */
-#include "play.h"
+#include "play/play.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

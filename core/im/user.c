@@ -1,12 +1,12 @@
 #include "user.h"
 
 #include "base/err.h"
-#include "archive_prefs.h"
+#include "archive/archive_prefs.h"
 #include "ask.h"
-#include "auth.h"
-#include "item.h"
-#include "parcel.h"
-#include "pep_node.h"
+#include "auth/auth.h"
+#include "delivery/item.h"
+#include "delivery/parcel.h"
+#include "pep/pep_node.h"
 
 #include <malloc.h>
 #include <stdlib.h>

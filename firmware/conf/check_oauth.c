@@ -4,7 +4,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 
-enum { KEYS_MAX = 8, RSA_BITS_MIN = 2048 }; /* what gh-im takes (core/im/jwt.h) */
+enum { KEYS_MAX = 8, RSA_BITS_MIN = 2048 }; /* what gh-im takes (core/im/auth/jwt.h) */
 
 static const char *trouble_of(const EVP_PKEY *key)
 {

@@ -39,7 +39,7 @@ room_fuzz_LD := $(proto_LD)
 
 FUZZ += jwt_fuzz
 $(O)/obj/tests/fuzz/jwt_fuzz.o: CPPFLAGS += -Icore/im
-jwt_fuzz_SRCS := core/im/jwt.c
+jwt_fuzz_SRCS := core/im/auth/jwt.c
 jwt_fuzz_LIBS := base
 jwt_fuzz_LD := -ljansson -lcrypto
 
@@ -50,7 +50,7 @@ archive_form_fuzz_LIBS := sip run proto base
 archive_form_fuzz_LD := -levent_core -ljansson $(proto_LD)
 FUZZ += pep_fuzz
 $(O)/obj/tests/fuzz/pep_fuzz.o: CPPFLAGS += -Icore/im
-pep_fuzz_SRCS := core/im/pep_state.c core/im/pep_form.c core/im/caps_hash.c
+pep_fuzz_SRCS := core/im/pep/pep_state.c core/im/pep/pep_form.c core/im/pep/caps_hash.c
 pep_fuzz_LIBS := proto base
 pep_fuzz_LD := $(proto_LD)
 

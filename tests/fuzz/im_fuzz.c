@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "play.h"
+#include "play/play.h"
 #include "base/err.h"
 #include "proto/hashed_token.h"
 #include "run/session.h"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "room.h"
+#include "room/room.h"
 #include "base/err.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,13 +1,13 @@
-#include "archive.h"
+#include "archive/archive.h"
 
 #include "base/err.h"
 #include "base/random.h"
 #include "base/text.h"
 #include "proto/hmac.h"
 #include "proto/xmpp.h"
-#include "archive_prefs.h"
+#include "archive/archive_prefs.h"
 #include "ask.h"
-#include "parcel.h"
+#include "delivery/parcel.h"
 #include "session.h"
 
 #include <stdlib.h>

@@ -6,7 +6,7 @@
 #ifndef IM_ARCHIVE_H
 #define IM_ARCHIVE_H
 
-#include "item.h"
+#include "delivery/item.h"
 #include "user.h"
 
 enum { ARCHIVE_WAIT_MS = 20, ARCHIVE_ID_CHARS = 24 };

@@ -1,7 +1,7 @@
-#include "archive_clean.h"
+#include "archive/archive_clean.h"
 
 #include "base/err.h"
-#include "archive.h"
+#include "archive/archive.h"
 #include "ask.h"
 
 static void set(struct im *im, uint64_t ms)

@@ -1,10 +1,10 @@
-#include "archive_form.h"
+#include "archive/archive_form.h"
 
 #include "base/err.h"
 #include "base/stamp.h"
 #include "proto/xmpp.h"
 #include "run/store_op.h"
-#include "archive.h"
+#include "archive/archive.h"
 
 /* The last millisecond that an id can tell. */
 #define MS_MAX (STORE_ARCHIVE_ID_MAX >> STORE_ARCHIVE_TIME_SHIFT)

@@ -1,11 +1,11 @@
-#include "archive_prefs.h"
+#include "archive/archive_prefs.h"
 
 #include "base/err.h"
 #include "base/text.h"
 #include "proto/xmpp.h"
-#include "archive_query.h"
+#include "archive/archive_query.h"
 #include "ask.h"
-#include "iq.h"
+#include "iq/iq.h"
 
 #include <stdlib.h>
 

@@ -1,10 +1,10 @@
-#include "archive_query.h"
+#include "archive/archive_query.h"
 
 #include "base/err.h"
 #include "base/text.h"
 #include "proto/xmpp.h"
-#include "archive.h"
-#include "archive_form.h"
+#include "archive/archive.h"
+#include "archive/archive_form.h"
 #include "ask.h"
 
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #ifndef IM_ARCHIVE_QUERY_H
 #define IM_ARCHIVE_QUERY_H
 
-#include "iq.h"
+#include "iq/iq.h"
 
 /* At gh-store at once; waiting; of one session. */
 enum { ARCHIVE_ASKED_MAX = 8, ARCHIVE_QUESTIONS_MAX = 20000, ARCHIVE_OF_SESSION_MAX = 32 };

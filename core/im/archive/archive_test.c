@@ -1,5 +1,5 @@
 /* Plays: archives of messages (XEP-0313), and the ids by which messages are known there (XEP-0359). */
-#include "play.h"
+#include "play/play.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "archive.h"
+#include "archive/archive.h"
 
 #define QUERY(inner) "<query xmlns='urn:xmpp:mam:2' queryid='q'>" inner "</query>"
 #define SUBMIT(fields) "<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>urn:xmpp:mam:2</value></field>" fields "</x>"

@@ -1,9 +1,9 @@
-#include "app_password.h"
+#include "auth/app_password.h"
 
 #include "base/random.h"
 #include "base/text.h"
 #include "ask.h"
-#include "auth.h"
+#include "auth/auth.h"
 #include "session.h"
 
 enum { GROUP = 4 };

@@ -1,10 +1,10 @@
-#include "auth.h"
+#include "auth/auth.h"
 
 #include "base/err.h"
 #include "base/random.h"
 #include "run/session.h"
 #include "domain.h"
-#include "login.h"
+#include "auth/login.h"
 #include "session.h"
 
 #include <stdlib.h>

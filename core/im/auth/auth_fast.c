@@ -1,5 +1,5 @@
 /* HT-SHA-256-*: a login by token (XEP-0484, draft-schmaus-kitten-sasl-ht 09). */
-#include "fast.h"
+#include "auth/fast.h"
 
 #include "base/err.h"
 #include "base/log.h"

@@ -1,5 +1,5 @@
 /* OAUTHBEARER (RFC 7628, XEP-0493): a token of an identity provider instead of a password. */
-#include "login.h"
+#include "auth/login.h"
 
 #include "base/err.h"
 #include "base/log.h"

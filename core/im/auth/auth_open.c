@@ -1,13 +1,13 @@
 /* From a login to a session (RFC 6120 7, XEP-0386). */
-#include "auth.h"
+#include "auth/auth.h"
 
 #include "base/err.h"
 #include "proto/xmpp.h"
 #include "run/session.h"
 #include "domain.h"
-#include "login.h"
+#include "auth/login.h"
 #include "session.h"
-#include "sm.h"
+#include "delivery/sm.h"
 
 #include <stdlib.h>
 

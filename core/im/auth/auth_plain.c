@@ -1,5 +1,5 @@
 /* PLAIN (RFC 4616), checked against the SCRAM verifiers. */
-#include "login.h"
+#include "auth/login.h"
 
 /* authzid NUL authcid NUL passwd */
 void auth_plain_first(struct im *im, struct login *l, struct bytes in)

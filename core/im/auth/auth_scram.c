@@ -1,5 +1,5 @@
 /* SCRAM with stored verifiers, with and without channel binding (RFC 5802, 7677, 9266). */
-#include "login.h"
+#include "auth/login.h"
 
 #include "base/err.h"
 #include "base/random.h"

@@ -1,5 +1,5 @@
 /* Plays: logins by each mechanism, and all the ways in which they fail (RFC 5802, 7677, 4616, 6120 6). */
-#include "play.h"
+#include "play/play.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

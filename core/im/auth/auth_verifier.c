@@ -1,10 +1,10 @@
 /* Where verifiers come from: gh-store, or, for people who do not exist, a keyed hash of the name. */
-#include "auth.h"
+#include "auth/auth.h"
 
 #include "base/err.h"
 #include "base/random.h"
 #include "ask.h"
-#include "login.h"
+#include "auth/login.h"
 
 #include <stdlib.h>
 

@@ -1,9 +1,9 @@
-#include "digest_check.h"
+#include "auth/digest_check.h"
 
 #include "base/err.h"
 #include "run/store_op.h"
 #include "sip/digest.h"
-#include "app_password.h"
+#include "auth/app_password.h"
 #include "ask.h"
 #include "domain.h"
 

@@ -1,7 +1,7 @@
 /* Plays: SIP clients. Their digests are judged, and what gh-xlate opens for them is a session like any other. */
-#include "play.h"
+#include "play/play.h"
 
-#include "app_password.h"
+#include "auth/app_password.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,11 +1,11 @@
-#include "fast.h"
+#include "auth/fast.h"
 
 #include "base/err.h"
 #include "base/random.h"
 #include "base/text.h"
-#include "app_password.h"
+#include "auth/app_password.h"
 #include "ask.h"
-#include "auth.h"
+#include "auth/auth.h"
 #include "session.h"
 
 #include <stdlib.h>

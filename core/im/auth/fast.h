@@ -6,7 +6,7 @@
 #define IM_FAST_H
 
 #include "run/session.h"
-#include "login.h"
+#include "auth/login.h"
 
 /* One that gh-store knows. */
 struct fast_row {

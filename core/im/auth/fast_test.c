@@ -1,5 +1,5 @@
 /* Plays: logins by token (XEP-0484), how tokens follow each other, and all the ways in which they end. */
-#include "play.h"
+#include "play/play.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,9 +1,9 @@
-#include "login.h"
+#include "auth/login.h"
 
 #include "base/err.h"
 #include "base/log.h"
 #include "run/session.h"
-#include "app_password.h"
+#include "auth/app_password.h"
 
 #include <stdlib.h>
 

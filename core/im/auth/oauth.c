@@ -1,4 +1,4 @@
-#include "oauth.h"
+#include "auth/oauth.h"
 
 #include <stdlib.h>
 #include <string.h>

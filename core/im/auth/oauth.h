@@ -3,7 +3,7 @@
 #ifndef IM_OAUTH_H
 #define IM_OAUTH_H
 
-#include "jwt.h"
+#include "auth/jwt.h"
 #include "run/settings.h"
 
 struct oauth {

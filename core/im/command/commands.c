@@ -1,17 +1,17 @@
-#include "commands.h"
+#include "command/commands.h"
 
 #include "base/err.h"
 #include "base/random.h"
 #include "base/text.h"
 #include "proto/scram.h"
 #include "sip/digest.h"
-#include "app_password.h"
+#include "auth/app_password.h"
 #include "ask.h"
 #include "domain.h"
-#include "report.h"
-#include "rooms.h"
+#include "iq/report.h"
+#include "room/rooms.h"
 #include "session.h"
-#include "sm.h"
+#include "delivery/sm.h"
 #include "user.h"
 
 #include <stdlib.h>

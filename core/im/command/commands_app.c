@@ -1,6 +1,6 @@
 /* user app-password ...: one password for each device (app_password.h). */
-#include "app_password.h"
-#include "commands.h"
+#include "auth/app_password.h"
+#include "command/commands.h"
 
 #include "base/err.h"
 #include "base/text.h"

@@ -1,10 +1,10 @@
 /* show archive, user archive delete: how much is kept of what people say, and away with it. */
-#include "commands.h"
+#include "command/commands.h"
 
 #include "base/err.h"
 #include "base/text.h"
-#include "archive.h"
-#include "archive_clean.h"
+#include "archive/archive.h"
+#include "archive/archive_clean.h"
 #include "ask.h"
 
 static void on_state(struct im *im, struct ask *a, struct wire *w)

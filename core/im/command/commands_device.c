@@ -1,6 +1,6 @@
 /* user device ...: programs that hold a token for logging in again (fast.h). */
-#include "commands.h"
-#include "fast.h"
+#include "command/commands.h"
+#include "auth/fast.h"
 
 #include "base/err.h"
 #include "base/text.h"

@@ -1,6 +1,6 @@
 /* Plays: what operators do to accounts and sessions. */
-#include "commands.h"
-#include "play.h"
+#include "command/commands.h"
+#include "play/play.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

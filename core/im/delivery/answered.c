@@ -1,4 +1,4 @@
-#include "answered.h"
+#include "delivery/answered.h"
 
 enum { ANSWERED_MAX = 50 };
 

@@ -4,7 +4,7 @@
 #ifndef IM_ANSWERED_H
 #define IM_ANSWERED_H
 
-#include "item.h"
+#include "delivery/item.h"
 #include "session.h"
 
 /* A client of ours sends a message. */

@@ -1,6 +1,6 @@
-#include "carbons.h"
+#include "delivery/carbons.h"
 
-#include "archive.h"
+#include "archive/archive.h"
 #include "proto/xmpp.h"
 
 bool carbons_is_eligible(enum stanza_type type, uint32_t facts)

@@ -2,7 +2,7 @@
 #ifndef IM_CARBONS_H
 #define IM_CARBONS_H
 
-#include "item.h"
+#include "delivery/item.h"
 #include "session.h"
 
 /* Is a message of this kind copied (XEP-0280 6.1)? Pure. */

@@ -1,5 +1,5 @@
 /* Plays: message carbons (XEP-0280). */
-#include "play.h"
+#include "play/play.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

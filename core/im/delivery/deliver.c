@@ -1,12 +1,12 @@
-#include "deliver.h"
+#include "delivery/deliver.h"
 
 #include "base/err.h"
 #include "proto/xmpp.h"
-#include "answered.h"
-#include "archive.h"
-#include "blocking.h"
-#include "carbons.h"
-#include "offline.h"
+#include "delivery/answered.h"
+#include "archive/archive.h"
+#include "iq/blocking.h"
+#include "delivery/carbons.h"
+#include "delivery/offline.h"
 
 /* Columns: no account, no resource, only negative ones, available ones. */
 #define ROW(a, b, c, d) { DELIVER_##a, DELIVER_##b, DELIVER_##c, DELIVER_##d }

@@ -2,7 +2,7 @@
 #ifndef IM_DELIVER_H
 #define IM_DELIVER_H
 
-#include "item.h"
+#include "delivery/item.h"
 #include "session.h"
 #include "user.h"
 

@@ -1,5 +1,5 @@
 /* Plays: messages between people here, by type, address and priority (RFC 6121 8.5, table 1). */
-#include "play.h"
+#include "play/play.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

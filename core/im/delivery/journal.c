@@ -1,11 +1,11 @@
-#include "journal.h"
+#include "delivery/journal.h"
 
 #include "base/err.h"
-#include "archive.h"
+#include "archive/archive.h"
 #include "ask.h"
-#include "item.h"
-#include "parcel.h"
-#include "remote.h"
+#include "delivery/item.h"
+#include "delivery/parcel.h"
+#include "delivery/remote.h"
 #include "user.h"
 
 #include <stdlib.h>

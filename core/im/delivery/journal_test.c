@@ -1,6 +1,6 @@
 /* Plays: nothing is acknowledged before it is safe, whoever dies (core/im/README.md). */
-#include "play.h"
-#include "sm.h"
+#include "play/play.h"
+#include "delivery/sm.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "base/err.h"
-#include "journal.h"
+#include "delivery/journal.h"
 
 #define CHAT(to, text) "<message id='" text "' type='chat' to='" to "'><body>" text "</body></message>"
 

@@ -1,14 +1,14 @@
-#include "offline.h"
+#include "delivery/offline.h"
 
 #include "base/err.h"
 #include "base/text.h"
 #include "proto/xmpp.h"
-#include "archive.h"
+#include "archive/archive.h"
 #include "ask.h"
-#include "deliver.h"
+#include "delivery/deliver.h"
 #include "domain.h"
-#include "journal.h"
-#include "parcel.h"
+#include "delivery/journal.h"
+#include "delivery/parcel.h"
 #include "session.h"
 
 enum { PAGE = 50 };

@@ -2,7 +2,7 @@
 #ifndef IM_OFFLINE_H
 #define IM_OFFLINE_H
 
-#include "item.h"
+#include "delivery/item.h"
 #include "user.h"
 
 /* Puts the message on disk, or answers its sender why not. */

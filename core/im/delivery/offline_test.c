@@ -1,5 +1,5 @@
 /* Plays: messages for people who are signed out (XEP-0160), and those a full queue turned away. */
-#include "play.h"
+#include "play/play.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,11 +1,11 @@
-#include "parcel.h"
+#include "delivery/parcel.h"
 
 #include "base/err.h"
-#include "item.h"
-#include "journal.h"
-#include "remote.h"
+#include "delivery/item.h"
+#include "delivery/journal.h"
+#include "delivery/remote.h"
 #include "session.h"
-#include "sm.h"
+#include "delivery/sm.h"
 
 #include <stdlib.h>
 

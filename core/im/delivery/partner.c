@@ -1,10 +1,10 @@
-#include "partner.h"
+#include "delivery/partner.h"
 
 #include "base/log.h"
 #include "proto/xmpp.h"
 #include "domain.h"
-#include "presence.h"
-#include "remote.h"
+#include "presence/presence.h"
+#include "delivery/remote.h"
 #include "session.h"
 #include "user.h"
 

@@ -1,4 +1,4 @@
-#include "remote.h"
+#include "delivery/remote.h"
 
 #include "base/err.h"
 #include "proto/xmpp.h"

@@ -3,8 +3,8 @@
 #ifndef IM_REMOTE_H
 #define IM_REMOTE_H
 
-#include "item.h"
-#include "parcel.h"
+#include "delivery/item.h"
+#include "delivery/parcel.h"
 
 enum { REMOTE_MAX = 100000, REMOTE_BYTES_MAX = 128 << 20, REMOTE_AGAIN_MS = 500, REMOTE_AGE_MS = 120000, REMOTE_RECENT = 8192 };
 

@@ -1,5 +1,5 @@
 /* Plays: messages to and from other domains, and a gh-switch that comes and goes. */
-#include "play.h"
+#include "play/play.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "base/err.h"
-#include "remote.h"
+#include "delivery/remote.h"
 
 #define OUT(text) "<message id='" text "' type='chat' to='remote@b.example'><body>" text "</body></message>"
 #define IN(to, text) "<message id='" text "' type='chat' from='remote@b.example/x' to='" to "'><body>" text "</body></message>"

@@ -1,9 +1,9 @@
-#include "sm.h"
+#include "delivery/sm.h"
 
 #include "base/err.h"
 #include "base/random.h"
 #include "proto/xmpp.h"
-#include "auth.h"
+#include "auth/auth.h"
 #include "idle.h"
 
 #include <stdlib.h>

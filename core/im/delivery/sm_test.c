@@ -1,5 +1,5 @@
 /* Plays: acknowledgements and resumption (XEP-0198), and what becomes of the unacknowledged. */
-#include "play.h"
+#include "play/play.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

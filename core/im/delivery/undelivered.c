@@ -1,11 +1,11 @@
-#include "undelivered.h"
+#include "delivery/undelivered.h"
 
 #include "base/err.h"
 #include "proto/xmpp.h"
-#include "deliver.h"
-#include "journal.h"
-#include "offline.h"
-#include "sm.h"
+#include "delivery/deliver.h"
+#include "delivery/journal.h"
+#include "delivery/offline.h"
+#include "delivery/sm.h"
 
 static void let_go(struct im *im, const struct queued *q)
 {

@@ -1,10 +1,10 @@
-#include "blocking.h"
+#include "iq/blocking.h"
 
 #include "base/err.h"
 #include "proto/xmpp.h"
 #include "ask.h"
-#include "presence.h"
-#include "report.h"
+#include "presence/presence.h"
+#include "iq/report.h"
 
 #include <stdlib.h>
 

@@ -2,7 +2,7 @@
 #ifndef IM_BLOCKING_H
 #define IM_BLOCKING_H
 
-#include "iq.h"
+#include "iq/iq.h"
 
 /* Something comes to a user who has a block list: true when it is refused (and answered as the XEP
  * says: message and request with service-unavailable, presence with nothing). */

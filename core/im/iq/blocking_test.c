@@ -1,5 +1,5 @@
 /* Plays: the blocking command (XEP-0191). */
-#include "play.h"
+#include "play/play.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

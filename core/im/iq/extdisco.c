@@ -1,4 +1,4 @@
-#include "extdisco.h"
+#include "iq/extdisco.h"
 
 /* From the relay's own listeners: clients find them under one host name, each port once. */
 static void add_doors(struct extdisco *x, const struct settings *s, enum setting id, const struct extdisco_door *kind)

@@ -1,12 +1,12 @@
-#include "iq.h"
+#include "iq/iq.h"
 
 #include "base/err.h"
 #include "proto/xmpp.h"
-#include "archive_query.h"
-#include "blocking.h"
-#include "caps.h"
-#include "pep.h"
-#include "roster.h"
+#include "archive/archive_query.h"
+#include "iq/blocking.h"
+#include "pep/caps.h"
+#include "pep/pep.h"
+#include "presence/roster.h"
 
 #include <stdlib.h>
 

@@ -3,7 +3,7 @@
 #ifndef IM_IQ_H
 #define IM_IQ_H
 
-#include "item.h"
+#include "delivery/item.h"
 #include "session.h"
 
 enum iq_who {

@@ -1,11 +1,11 @@
 /* Small things kept by key: vCards (XEP-0054), private XML (XEP-0049), last activity (XEP-0012). */
-#include "iq.h"
+#include "iq/iq.h"
 
 #include "base/err.h"
 #include "proto/xmpp.h"
 #include "ask.h"
-#include "avatar.h"
-#include "bookmarks.h"
+#include "pep/avatar.h"
+#include "pep/bookmarks.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,12 +1,12 @@
 /* Service discovery (XEP-0030) of domains and accounts, with contact addresses (XEP-0157). */
-#include "iq.h"
+#include "iq/iq.h"
 
 #include "proto/disco.h"
 #include "proto/xmpp.h"
 #include "domain.h"
-#include "pep.h"
-#include "pep_form.h"
-#include "rooms.h"
+#include "pep/pep.h"
+#include "pep/pep_form.h"
+#include "room/rooms.h"
 
 static const char *const account_features[] = {
 	NS_DISCO_INFO, NS_DISCO_ITEMS, NS_VCARD, NS_LAST, NS_RSM, "urn:xmpp:pep-vcard-conversion:0", NS_BOOKMARKS "#compat",

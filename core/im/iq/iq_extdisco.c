@@ -1,5 +1,5 @@
 /* External services (XEP-0215): the relay for calls, with a name and password that expire. */
-#include "iq.h"
+#include "iq/iq.h"
 
 #include "base/err.h"
 #include "base/text.h"

@@ -1,5 +1,5 @@
 /* The short ones: ping, time, version, session, carbons. */
-#include "iq.h"
+#include "iq/iq.h"
 
 #include "base/text.h"
 #include "proto/xmpp.h"

@@ -1,5 +1,5 @@
 /* Plays: requests to the domain, to accounts and between clients (RFC 6121 8.5, RFC 6120 8.2.3). */
-#include "play.h"
+#include "play/play.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-#include "report.h"
+#include "iq/report.h"
 
 #include "base/err.h"
 #include "base/text.h"

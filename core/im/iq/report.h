@@ -3,7 +3,7 @@
 #ifndef IM_REPORT_H
 #define IM_REPORT_H
 
-#include "iq.h"
+#include "iq/iq.h"
 #include "run/proc.h"
 
 /* One <item/> of a request to block: a report, if one is in it. jid: who is blocked. */

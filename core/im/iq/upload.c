@@ -1,4 +1,4 @@
-#include "iq.h"
+#include "iq/iq.h"
 
 #include "base/err.h"
 #include "base/text.h"

@@ -1,4 +1,4 @@
-#include "avatar.h"
+#include "pep/avatar.h"
 
 #include <openssl/evp.h>
 #include <stdlib.h>
@@ -6,8 +6,8 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "proto/xmpp.h"
-#include "pep_own.h"
-#include "presence.h"
+#include "pep/pep_own.h"
+#include "presence/presence.h"
 
 enum { HASH_DIGITS = 40, SHA1_BYTES = 20, TYPE_MAX = 100 };
 

@@ -3,7 +3,7 @@
 #ifndef IM_AVATAR_H
 #define IM_AVATAR_H
 
-#include "iq.h"
+#include "iq/iq.h"
 
 /* SHA-1 of the picture as 40 digits; empty: there is none. */
 struct bytes avatar_hash(const struct user *u);

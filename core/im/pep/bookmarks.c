@@ -1,11 +1,11 @@
-#include "bookmarks.h"
+#include "pep/bookmarks.h"
 
 #include <stdlib.h>
 
 #include "base/err.h"
 #include "base/text.h"
 #include "proto/xmpp.h"
-#include "pep_own.h"
+#include "pep/pep_own.h"
 
 enum { ROOMS_MAX = 200, TEXT_BYTES_MAX = 1 << 20 };
 

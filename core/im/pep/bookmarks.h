@@ -3,7 +3,7 @@
 #ifndef IM_BOOKMARKS_H
 #define IM_BOOKMARKS_H
 
-#include "iq.h"
+#include "iq/iq.h"
 
 /* Is this private XML of bookmarks? */
 bool bookmarks_are(const struct xml_node *private_child);

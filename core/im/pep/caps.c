@@ -1,11 +1,11 @@
-#include "caps.h"
+#include "pep/caps.h"
 
 #include "base/err.h"
 #include "proto/xmpp.h"
-#include "caps_hash.h"
+#include "pep/caps_hash.h"
 #include "domain.h"
 #include "names.h"
-#include "pep.h"
+#include "pep/pep.h"
 
 #include <stdio.h>
 #include <stdlib.h>

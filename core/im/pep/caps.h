@@ -4,7 +4,7 @@
 #ifndef IM_CAPS_H
 #define IM_CAPS_H
 
-#include "item.h"
+#include "delivery/item.h"
 #include "user.h"
 
 struct caps_entity;

@@ -1,4 +1,4 @@
-#include "caps_hash.h"
+#include "pep/caps_hash.h"
 
 #include <openssl/evp.h>
 #include <stdlib.h>

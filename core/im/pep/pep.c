@@ -1,4 +1,4 @@
-#include "pep.h"
+#include "pep/pep.h"
 
 #include "base/err.h"
 #include "proto/xmpp.h"

@@ -6,8 +6,8 @@
 #ifndef IM_PEP_H
 #define IM_PEP_H
 
-#include "iq.h"
-#include "pep_node.h"
+#include "iq/iq.h"
+#include "pep/pep_node.h"
 
 enum { PEP_RESULT_BYTES = 200 << 10 }; /* items in one answer: below what other servers take as a stanza */
 

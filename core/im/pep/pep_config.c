@@ -1,12 +1,12 @@
 /* Nodes are made, configured and deleted (XEP-0060 8.1 to 8.4). */
-#include "pep.h"
+#include "pep/pep.h"
 
 #include "base/err.h"
 #include "base/random.h"
 #include "proto/xmpp.h"
 #include "ask.h"
-#include "pep_form.h"
-#include "pep_job.h"
+#include "pep/pep_form.h"
+#include "pep/pep_job.h"
 
 enum { ID_RANDOM = 16 };
 

@@ -1,13 +1,13 @@
 /* Events to those who want to hear of a node, and last items to those who come (XEP-0060 7.1.2, XEP-0163 4). */
-#include "pep.h"
+#include "pep/pep.h"
 
 #include "base/err.h"
 #include "base/text.h"
 #include "proto/xmpp.h"
 #include "ask.h"
-#include "caps.h"
+#include "pep/caps.h"
 #include "domain.h"
-#include "remote.h"
+#include "delivery/remote.h"
 
 #include <stdlib.h>
 

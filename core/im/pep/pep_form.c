@@ -1,4 +1,4 @@
-#include "pep_form.h"
+#include "pep/pep_form.h"
 
 #include "base/text.h"
 #include "proto/xmpp.h"

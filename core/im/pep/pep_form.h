@@ -4,7 +4,7 @@
 #define IM_PEP_FORM_H
 
 #include "proto/xml.h"
-#include "pep_state.h"
+#include "pep/pep_state.h"
 
 enum pep_form_error {
 	PEP_FORM_OK,

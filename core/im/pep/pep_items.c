@@ -1,5 +1,5 @@
 /* Items are read (XEP-0060 6.5), in pages if asked (XEP-0059). */
-#include "pep.h"
+#include "pep/pep.h"
 
 #include "base/err.h"
 #include "proto/xmpp.h"

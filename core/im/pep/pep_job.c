@@ -1,9 +1,9 @@
-#include "pep_job.h"
+#include "pep/pep_job.h"
 
 #include "base/err.h"
 #include "proto/xmpp.h"
 #include "ask.h"
-#include "avatar.h"
+#include "pep/avatar.h"
 
 #include <stdlib.h>
 

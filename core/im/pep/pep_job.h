@@ -2,7 +2,7 @@
 #ifndef IM_PEP_JOB_H
 #define IM_PEP_JOB_H
 
-#include "pep.h"
+#include "pep/pep.h"
 
 struct pep_job;
 /* later: NULL when nobody asked. result: of the answer; event: what stands in <event/>, empty for none. Both are copied.

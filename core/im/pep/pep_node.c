@@ -1,4 +1,4 @@
-#include "pep_node.h"
+#include "pep/pep_node.h"
 
 #include "base/err.h"
 

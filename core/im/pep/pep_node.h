@@ -4,7 +4,7 @@
 #define IM_PEP_NODE_H
 
 #include "base/wire.h"
-#include "pep_state.h"
+#include "pep/pep_state.h"
 #include "user.h"
 
 struct pep_node {

@@ -1,4 +1,4 @@
-#include "pep_own.h"
+#include "pep/pep_own.h"
 
 enum { EVENT_BYTES_MAX = 1 << 20, ITEMS_MAX = 1000 };
 

@@ -4,7 +4,7 @@
 #define IM_PEP_OWN_H
 
 #include "ask.h"
-#include "pep_job.h"
+#include "pep/pep_job.h"
 
 /* Publishes for the account; the node is made with this configuration if need be. Asks of the same turn reach the disk in
  * their order: who asks for something after it may answer for both. false: no room, no memory. */

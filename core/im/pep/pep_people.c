@@ -1,5 +1,5 @@
 /* Who is subscribed to a node, and who is affiliated (XEP-0060 5.6, 5.7, 6.1, 6.2, 8.8, 8.9). */
-#include "pep.h"
+#include "pep/pep.h"
 
 #include "base/err.h"
 #include "proto/xmpp.h"

@@ -1,12 +1,12 @@
 /* Items come and go: publish, retract, purge (XEP-0060 7.1, 7.2, 8.5). */
-#include "pep.h"
+#include "pep/pep.h"
 
 #include "base/err.h"
 #include "base/random.h"
 #include "proto/xmpp.h"
 #include "ask.h"
-#include "pep_form.h"
-#include "pep_own.h"
+#include "pep/pep_form.h"
+#include "pep/pep_own.h"
 
 enum { ID_RANDOM = 32 };
 

@@ -1,4 +1,4 @@
-#include "pep_state.h"
+#include "pep/pep_state.h"
 
 #include "base/err.h"
 

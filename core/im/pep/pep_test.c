@@ -1,5 +1,5 @@
 /* Plays: what people publish of themselves (XEP-0163, XEP-0060, XEP-0115). */
-#include "play.h"
+#include "play/play.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

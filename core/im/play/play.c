@@ -1,4 +1,4 @@
-#include "play.h"
+#include "play/play.h"
 
 #include <stdarg.h>
 #include <stdio.h>

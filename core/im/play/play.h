@@ -5,7 +5,7 @@
 #define IM_PLAY_H
 
 #include "im.h"
-#include "play_store.h"
+#include "play/play_store.h"
 
 enum { PLAY_CLIENTS_MAX = 64 };
 #define PLAY_PASSWORD "open sesame"

@@ -1,4 +1,4 @@
-#include "play_store.h"
+#include "play/play_store.h"
 
 #include "base/err.h"
 #include "proto/scram.h"

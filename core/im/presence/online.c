@@ -1,4 +1,4 @@
-#include "online.h"
+#include "presence/online.h"
 
 #include "run/session.h"
 #include "session.h"

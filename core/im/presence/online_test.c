@@ -1,6 +1,6 @@
 /* Who is online, as gh-xlate hears it (run/msg.def, USER_ONLINE). */
-#include "play.h"
-#include "online.h"
+#include "play/play.h"
+#include "presence/online.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

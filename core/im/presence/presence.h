@@ -2,7 +2,7 @@
 #ifndef IM_PRESENCE_H
 #define IM_PRESENCE_H
 
-#include "item.h"
+#include "delivery/item.h"
 #include "session.h"
 
 /* From a client of ours, without `to`: it is available, or not. */

@@ -1,7 +1,7 @@
-#include "presence_switch.h"
+#include "presence/presence_switch.h"
 
 #include "domain.h"
-#include "presence.h"
+#include "presence/presence.h"
 #include "user.h"
 
 static void each_contact(struct im *im, void (*fn)(struct im *im, struct user *u, struct contact *c))

@@ -1,5 +1,5 @@
 /* Plays: presence to contacts, to oneself, directed, probed (RFC 6121 4). */
-#include "play.h"
+#include "play/play.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,10 +1,10 @@
-#include "roster.h"
+#include "presence/roster.h"
 
 #include "base/err.h"
 #include "base/text.h"
 #include "proto/xmpp.h"
 #include "ask.h"
-#include "subscribe.h"
+#include "presence/subscribe.h"
 
 enum { GROUPS_MAX = 20, NAME_MAX_BYTES = 1023, GROUPS_BYTES_MAX = 8192 };
 

@@ -2,9 +2,9 @@
 #ifndef IM_ROSTER_H
 #define IM_ROSTER_H
 
-#include "iq.h"
+#include "iq/iq.h"
 #include "session.h"
-#include "subscription.h"
+#include "presence/subscription.h"
 
 /* Changes or makes a contact, in memory and on disk, and pushes it to the user's clients when it is
  * (or was) in the roster that they see. asker: is answered, and freed, when it is on disk; or NULL.

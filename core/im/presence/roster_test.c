@@ -1,5 +1,5 @@
 /* Plays: rosters (RFC 6121 2). */
-#include "play.h"
+#include "play/play.h"
 #include "user.h"
 
 #include <setjmp.h>

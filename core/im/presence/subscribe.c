@@ -1,11 +1,11 @@
-#include "subscribe.h"
+#include "presence/subscribe.h"
 
 #include "base/err.h"
 #include "proto/xmpp.h"
-#include "blocking.h"
-#include "caps.h"
-#include "presence.h"
-#include "roster.h"
+#include "iq/blocking.h"
+#include "pep/caps.h"
+#include "presence/presence.h"
+#include "presence/roster.h"
 
 static enum sub_kind kind_of(uint8_t type)
 {

@@ -2,9 +2,9 @@
 #ifndef IM_SUBSCRIBE_H
 #define IM_SUBSCRIBE_H
 
-#include "item.h"
+#include "delivery/item.h"
 #include "session.h"
-#include "subscription.h"
+#include "presence/subscription.h"
 
 static inline bool subscribe_is(enum stanza_type t)
 {

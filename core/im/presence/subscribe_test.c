@@ -1,5 +1,5 @@
 /* Plays: subscriptions from end to end (RFC 6121 3), here and over domains. */
-#include "play.h"
+#include "play/play.h"
 #include "user.h"
 
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-#include "subscription.h"
+#include "presence/subscription.h"
 
 #include <stddef.h>
 

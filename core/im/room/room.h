@@ -14,7 +14,7 @@
 #include "base/wire.h"
 #include "proto/envelope.h"
 #include "proto/jid.h"
-#include "room_service.h"
+#include "room/room_service.h"
 
 #define NS_MUC_ADMIN NS_MUC "#admin"
 #define NS_MUC_OWNER NS_MUC "#owner"

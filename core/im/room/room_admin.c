@@ -1,5 +1,5 @@
 /* Roles and affiliations: the lists of 9 and 10 (muc#admin). */
-#include "room.h"
+#include "room/room.h"
 
 #include "base/err.h"
 #include "base/text.h"

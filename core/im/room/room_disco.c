@@ -1,5 +1,5 @@
 /* What a service and its rooms say of themselves (6; XEP-0030, XEP-0059). */
-#include "room.h"
+#include "room/room.h"
 
 #include "base/err.h"
 #include "base/random.h"

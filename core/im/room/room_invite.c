@@ -1,5 +1,5 @@
 /* Invitations that the room carries (7.8.2), and requests for voice (7.13). Direct ones (XEP-0249) pass between people, past it. */
-#include "room.h"
+#include "room/room.h"
 
 #include "base/err.h"
 #include "base/text.h"

@@ -1,5 +1,5 @@
 /* Requests to a room, and those that it carries between occupants (XEP-0045 13.3, 17.4; XEP-0410). */
-#include "room.h"
+#include "room/room.h"
 
 #include "base/err.h"
 #include "base/text.h"

@@ -1,5 +1,5 @@
 /* What owners do (10): configuration, and the end of a room (muc#owner). */
-#include "room.h"
+#include "room/room.h"
 
 #include "base/err.h"
 #include "base/text.h"

@@ -1,4 +1,4 @@
-#include "room_service.h"
+#include "room/room_service.h"
 
 #include "base/err.h"
 #include "proto/jid.h"

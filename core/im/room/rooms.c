@@ -1,9 +1,9 @@
-#include "rooms_impl.h"
+#include "room/rooms_impl.h"
 
 #include "base/err.h"
 #include "domain.h"
-#include "parcel.h"
-#include "remote.h"
+#include "delivery/parcel.h"
+#include "delivery/remote.h"
 #include "session.h"
 
 #include <stdlib.h>

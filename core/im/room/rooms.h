@@ -3,7 +3,7 @@
 #ifndef IM_ROOMS_H
 #define IM_ROOMS_H
 
-#include "item.h"
+#include "delivery/item.h"
 #include "run/proc.h"
 
 struct rooms;

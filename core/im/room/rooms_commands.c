@@ -1,5 +1,5 @@
 /* What an operator sees and does of rooms. */
-#include "rooms_impl.h"
+#include "room/rooms_impl.h"
 
 #include "base/err.h"
 #include "base/log.h"

@@ -3,8 +3,8 @@
 #define IM_ROOMS_IMPL_H
 
 #include "names.h"
-#include "room_service.h"
-#include "rooms.h"
+#include "room/room_service.h"
+#include "room/rooms.h"
 
 /* One service; its rooms are of the service's domain. */
 struct rooms_service {

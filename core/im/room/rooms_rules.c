@@ -1,4 +1,4 @@
-#include "rooms_impl.h"
+#include "room/rooms_impl.h"
 
 /* A field of new rooms: its default (a number, or NONE for `fixed`), and whether owners may change it (0: always). */
 enum { FIXED = -1, ALWAYS = -1 };

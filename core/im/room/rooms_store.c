@@ -1,5 +1,5 @@
 /* Rooms in gh-store: what is written, what is read at the start, and answers that wait for the disk. */
-#include "rooms_impl.h"
+#include "room/rooms_impl.h"
 
 #include "base/err.h"
 #include "base/log.h"
