@@ -35,6 +35,7 @@ static int prepare(struct proc *proc, void **program)
 	p->bus = proc_bus(proc);
 	p->proc = proc;
 	list_init(&p->exchanges);
+	list_init(&p->idle);
 	list_init(&p->gone);
 	list_init(&p->gone_outlets);
 	address_table_init(&p->addresses);

@@ -19,6 +19,7 @@ enum {
 	TARGETS_MAX = ALLOW_SITES_MAX,
 	EXCHANGES_MAX = 512,
 	EXCHANGES_ADDRESS_MAX = 64, /* IPv6: of one /64 */
+	PAIRS_IDLE_MAX = 512,       /* beyond that the one that has waited longest ends */
 	OUTLETS_TARGET_MAX = 64,    /* connections to one target */
 	IDLE_TARGET_MAX = 64,       /* of which so many may be idle: fewer, and a crowd that pauses for a moment costs a handshake each */
 	CONNECT_MS = 10000,
@@ -40,7 +41,8 @@ enum {
 	X(STAT_TIMEOUT, "publish.timeout")                                                         \
 	X(STAT_BROKEN, "publish.broken")                                                           \
 	X(STAT_CONNECTED, "publish.connections")                                                   \
-	X(STAT_REUSED, "publish.connections.reused")
+	X(STAT_REUSED, "publish.connections.reused")                                               \
+	X(STAT_PAIRS, "publish.pairs")
 #define STAT_MEMBER(id, name) id,
 enum publish_stat { PUBLISH_STATS(STAT_MEMBER) PUBLISH_STAT_COUNT };
 #undef STAT_MEMBER
@@ -95,8 +97,8 @@ struct publish {
 	struct allow_list list;
 	struct target *targets[TARGETS_MAX];
 	size_t n_targets;
-	struct list exchanges, gone, gone_outlets;
-	uint32_t n_exchanges;
+	struct list exchanges, idle, gone, gone_outlets; /* idle: the one that has waited longest is first */
+	uint32_t n_exchanges, n_idle; /* n_exchanges: those that are under way */
 	struct address_table addresses;
 	struct loop_defer sweep;
 	struct log_limit log;

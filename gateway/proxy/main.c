@@ -77,6 +77,7 @@ static int prepare(struct proc *proc, void **program)
 	list_init(&p->conns);
 	list_init(&p->gone);
 	list_init(&p->gone_streams);
+	list_init(&p->gone_web_pairs);
 	list_init(&p->exchanges);
 	address_table_init(&p->addresses);
 	list_init(&p->bosh_sessions);

@@ -47,7 +47,9 @@
 	X(STAT_HTTP2_REFUSED, "proxy.http2.refused")                                                \
 	X(STAT_BOSH, "proxy.bosh")                                                                  \
 	X(STAT_BOSH_REFUSED, "proxy.bosh.refused")                                                  \
-	X(STAT_BOSH_FULL, "proxy.bosh.full")
+	X(STAT_BOSH_FULL, "proxy.bosh.full")                                                        \
+	X(STAT_WEB_PAIRS, "proxy.published.pairs")                                                  \
+	X(STAT_PUBLISHED_REPEATED, "proxy.published.repeated")
 
 #define STAT_MEMBER(id, name) id,
 enum proxy_stat { PROXY_STATS(STAT_MEMBER) PROXY_STAT_COUNT };
@@ -85,6 +87,7 @@ struct proxy {
 	struct list conns, gone; /* those to be freed at the end of the turn */
 	struct buf served; /* what connections of HTTP/2 were begun with */
 	struct list gone_streams; /* of HTTP/2, likewise */
+	struct list gone_web_pairs; /* web_pair.h, likewise */
 	struct list exchanges;   /* of connections and of their streams (exchange.h) */
 	uint64_t next_id;
 	uint32_t n_conns;
