@@ -280,6 +280,7 @@ static void on_data(void *arg, struct bytes in)
 
 	if (x->is_gone || x->state == STATE_ENDING || (x->state == STATE_IDLE && !wake(x)))
 		return;
+	pacer_count(&x->publish->pacer);
 	if (x->has_ended || http1_feed(&x->ask, in)) {
 		exchange_drop(x); /* it has nothing more to say */
 		return;

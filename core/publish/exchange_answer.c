@@ -35,6 +35,7 @@ void exchange_answered(struct exchange *x, struct bytes in)
 	struct http1_reader *r = &x->outlet->reader;
 	enum http1_event what;
 	struct bytes piece;
+	pacer_count(&x->publish->pacer);
 	int rc = http1_feed(r, in);
 
 	while (rc == 0 && (rc = http1_next(r, &what, &q, &piece)) == 0) {

@@ -12,6 +12,7 @@
 #include "net/tls_news.h"
 #include "proto/forward.h"
 #include "run/bus.h"
+#include "run/pacer.h"
 #include "run/proc.h"
 #include "run/settings.h"
 
@@ -25,6 +26,7 @@ enum {
 	CONNECT_MS = 10000,
 	IDLE_MS = 15000,            /* less than services keep connections open */
 	PROBE_MS = 30000,
+	REST_US = 500, /* the longest rest under much load: see docs/performance.md */
 	BODY_QUEUE_HIGH = 64 << 10,
 	BODY_QUEUE_MAX = 512 << 10,
 };
@@ -101,6 +103,7 @@ struct publish {
 	uint32_t n_exchanges, n_idle; /* n_exchanges: those that are under way */
 	struct address_table addresses;
 	struct loop_defer sweep;
+	struct pacer pacer;
 	struct log_limit log;
 	uint64_t stats[PUBLISH_STAT_COUNT];
 };

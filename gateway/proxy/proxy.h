@@ -13,6 +13,7 @@
 #include "proto/xml.h"
 #include "run/acceptor.h"
 #include "run/bus.h"
+#include "run/pacer.h"
 #include "run/settings.h"
 
 /* Counters: enum, name. */
@@ -77,6 +78,7 @@ struct proxy {
 	struct map domains;    /* hosted, in A-labels: to their text */
 	struct allow_list published; /* web services inside, and what may be asked of them */
 	struct log_limit published_log;
+	struct pacer published_pacer;
 	struct map origins;    /* pages that may open WebSockets; empty: any */
 	struct xml_limits limits; /* of what gh-access says */
 	struct xml_limits body_limits; /* of a body of BOSH */

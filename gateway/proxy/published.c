@@ -194,6 +194,7 @@ void published_data(struct exchange *x, struct bytes in)
 	struct web_pair *w = p->pair;
 	p->heard_ms = loop_now(x->proxy->loop);
 	p->may_repeat = false;
+	pacer_count(&x->proxy->published_pacer);
 	int rc = http1_feed(&w->answer, in);
 	while (rc == 0 && (rc = http1_next(&w->answer, &what, &q, &piece)) == 0)
 		if (!take(x, what, &q, piece) || x->published != p || p->pair != w)
@@ -288,6 +289,7 @@ static int begin(struct exchange *x, const struct http1_request *q, struct bytes
 	p->state = q->has_body ? STATE_ASKED : STATE_SENT;
 	x->published = p;
 	x->proxy->stats[STAT_PUBLISHED]++;
+	pacer_count(&x->proxy->published_pacer);
 	put_head(p, &f);
 	x->way->pause(x, true);
 	exchange_wait(x, q->has_body ? CONNECT_MS : SILENCE_MS);

@@ -2,7 +2,7 @@ LIBS += run
 lib_run_SRCS += lib/run/clock.c
 lib_run_SRCS += lib/run/alarm.c lib/run/metrics.c
 lib_run_SRCS += lib/run/prog.c lib/run/msg.c lib/run/service.c lib/run/stats.c
-lib_run_SRCS += lib/run/loop.c lib/run/loop_libevent.c lib/run/loop_memory.c lib/run/loop_poll.c lib/run/loop_fake.c
+lib_run_SRCS += lib/run/loop.c lib/run/loop_libevent.c lib/run/loop_memory.c lib/run/loop_poll.c lib/run/loop_fake.c lib/run/pace.c lib/run/pacer.c
 lib_run_SRCS += lib/run/bus.c lib/run/bus_send.c lib/run/bus_frame.c
 lib_run_SRCS += lib/run/proc.c lib/run/proc_settings.c lib/run/proc_command.c lib/run/proc_folder.c lib/run/proc_helper.c
 lib_run_SRCS += lib/run/settings.c lib/run/settings_rows.c lib/run/settings_check.c \
@@ -28,6 +28,9 @@ debug_domains_test_LIBS := run base
 alarm_test_LIBS := run base
 metrics_test_LIBS := run base
 log_watch_test_LIBS := run base
+
+UNIT += lib/run/pace_test
+pace_test_LIBS := run base
 
 UNIT += lib/run/clock_test
 clock_test_LIBS := run base
