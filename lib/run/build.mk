@@ -7,7 +7,7 @@ lib_run_SRCS += lib/run/bus.c lib/run/bus_send.c lib/run/bus_frame.c
 lib_run_SRCS += lib/run/proc.c lib/run/proc_settings.c lib/run/proc_command.c lib/run/proc_folder.c lib/run/proc_helper.c
 lib_run_SRCS += lib/run/settings.c lib/run/settings_rows.c lib/run/settings_check.c \
 	lib/run/settings_host.c lib/run/settings_dns.c lib/run/settings_value.c lib/run/settings_text.c lib/run/words.c
-lib_run_SRCS += lib/run/peer_policy.c lib/run/debug_domains.c lib/run/tap.c lib/run/oper_user.c lib/run/acceptor.c lib/run/disk.c lib/run/tpm.c
+lib_run_SRCS += lib/run/peer_policy.c lib/run/debug_domains.c lib/run/tap.c lib/run/oper_user.c lib/run/acceptor.c lib/run/disk.c lib/run/tpm.c lib/run/files_limit.c
 lib_run_SRCS += lib/run/platform.c lib/run/machine.c lib/run/log_watch.c lib/run/proc_debug.c lib/run/zone.c
 lib_run_SRCS += lib/run/fence.c lib/run/fence_landlock.c lib/run/fence_filter.c lib/run/fence_probe.c lib/run/fence_shell.c lib/run/fence_foreign.c
 lib_run_SRCS += lib/run/foreign.c lib/run/foreign_pair.c lib/run/foreign_confine.c

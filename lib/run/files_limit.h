@@ -1,0 +1,17 @@
+/* run/files_limit.h - how many descriptors a program may hold, and whether that is what its settings promise. */
+#ifndef RUN_FILES_LIMIT_H
+#define RUN_FILES_LIMIT_H
+
+#include <stdint.h>
+
+/* The kernel's own most for one process (fs.nr_open), as it is when nobody changes it: rows of run/service.c for programs whose
+ * number of connections is a setting. */
+enum { FILES_LIMIT_MOST = 1 << 20 };
+
+/* gh-super: raises what its programs inherit to FILES_LIMIT_MOST, or to whatever the kernel allows. */
+void files_limit_raise(void);
+/* Says in the log when `connections` of `each` descriptors are more than this program may hold (less some of its own). setting: whose
+ * value it is. Call it when that changes. */
+void files_limit_promise(const char *setting, uint64_t connections, unsigned each);
+
+#endif
