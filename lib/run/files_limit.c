@@ -8,14 +8,12 @@ enum { OWN = 64 }; /* listeners, channels to other programs, what the loop has *
 
 void files_limit_raise(void)
 {
-	struct rlimit files, most = { FILES_LIMIT_MOST, FILES_LIMIT_MOST };
+	struct rlimit files;
 
 	if (getrlimit(RLIMIT_NOFILE, &files))
 		return;
-	if (files.rlim_max >= FILES_LIMIT_MOST || setrlimit(RLIMIT_NOFILE, &most)) { /* it takes CAP_SYS_RESOURCE: else LimitNOFILE= of the unit says how many */
-		files.rlim_cur = files.rlim_max;
-		(void)setrlimit(RLIMIT_NOFILE, &files); /* programs say what they got */
-	}
+	files.rlim_cur = files.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &files); /* programs say what they got */
 }
 
 void files_limit_promise(const char *setting, uint64_t connections, unsigned each)

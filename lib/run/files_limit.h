@@ -8,7 +8,8 @@
  * number of connections is a setting. */
 enum { FILES_LIMIT_MOST = 1 << 20 };
 
-/* gh-super: raises what its programs inherit to FILES_LIMIT_MOST, or to whatever the kernel allows. */
+/* gh-super: lets its programs have all that it may hold itself. How much that is says who starts it (LimitNOFILE= of the unit): it
+ * has no right of root to change that, and a lower limit may be meant. */
 void files_limit_raise(void);
 /* Says in the log when `connections` of `each` descriptors are more than this program may hold (less some of its own). setting: whose
  * value it is. Call it when that changes. */
