@@ -59,7 +59,7 @@ turn_fuzz_SRCS := turn/server_play.c turn/credentials_fixture.c $(turn_ENGINE)
 turn_fuzz_LIBS := net run proto base
 turn_fuzz_LD := -lssl -lcares -levent_core -lcmocka $(proto_LD)
 
-turn_SERVE := turn/serve.c turn/pace.c
+turn_SERVE := turn/serve.c
 turn_STREAMS := turn/door_stream.c turn/stream_table.c turn/stream_client.c turn/stream_in.c turn/stream_out.c turn/stream_tap.c
 turn_DTLS := turn/door_dtls.c turn/association.c turn/door_udp.c turn/endpoint.c $(turn_SERVE)
 UNIT += turn/door_dtls_test
@@ -73,8 +73,6 @@ turn-bench_LIBS := net run proto base
 turn-bench_LD := -lssl -lcares -levent_core $(proto_LD)
 
 turn_SOCKETS := turn/endpoint.c turn/batch.c turn/batch_read.c turn/batch_write.c turn/relay_socket.c turn/relay_icmp.c
-UNIT += turn/pace_test
-pace_test_SRCS := turn/pace.c
 UNIT += turn/batch_test
 batch_test_SRCS := turn/endpoint.c turn/batch.c turn/batch_read.c turn/batch_write.c
 batch_test_LIBS := run proto base

@@ -83,9 +83,9 @@ static void frames_are_counted_one_by_one(void **state)
 
 	(void)state;
 	int fd = known_client(f);
-	f->w.pace = (struct pace){ .most_us = 250, .since_ms = loop_now(f->w.loop) };
+	f->w.pacer.pace = (struct pace){ .most_us = 250, .since_ms = loop_now(f->w.loop) };
 	fixture_say(f, fd, two_and_more, sizeof two_and_more);
-	assert_int_equal(f->w.pace.count, 2);
+	assert_int_equal(f->w.pacer.pace.count, 2);
 	close(fd);
 	fixture_close();
 }

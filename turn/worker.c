@@ -240,7 +240,7 @@ void worker_refresh(struct worker *w)
 	if (!c)
 		die("turn.settings", err_text(ERR_NOMEM)); /* the old ones may be of a snapshot that goes now */
 	relays_set(w->relays, &c->relays);
-	w->pace.most_us = c->rest_us;
+	w->pacer.pace.most_us = c->rest_us;
 	turn_server_set(w->server, &c->engine);
 	turn_settings_free(w->conf);
 	w->conf = c;

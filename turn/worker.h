@@ -9,8 +9,8 @@
 #include "net/keyproxy.h"
 #include "net/tls_news.h"
 #include "net/tls_settings.h"
-#include "pace.h"
 #include "relay_socket.h"
+#include "run/pacer.h"
 #include "run/proc.h"
 #include "run/stats.h"
 #include "server.h"
@@ -55,9 +55,7 @@ struct worker {
 	struct loop *loop;
 	unsigned number;
 	struct batch *batch;
-	struct pace pace;
-	uint32_t n_served; /* packets in this turn */
-	struct loop_defer rest;
+	struct pacer pacer; /* packets */
 	struct relays *relays;
 	struct streams *streams;
 	struct associations *associations;

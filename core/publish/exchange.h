@@ -1,4 +1,6 @@
-/* exchange.h - one request and its answer, for exchange*.c alone: publish.h is for the others. */
+/* exchange.h - one request and its answer, for exchange*.c alone: publish.h is for the others. When both are whole, the same pair of
+ * sockets may bring the next request of the same client: between the two the exchange is idle, counts nowhere and knows nothing of the
+ * one before. */
 #ifndef PUBLISH_EXCHANGE_H
 #define PUBLISH_EXCHANGE_H
 
@@ -15,7 +17,8 @@ enum state {
 	STATE_WAIT,   /* for a connection */
 	STATE_SENT,   /* the service has the head; its body goes */
 	STATE_ANSWER, /* the answer has begun */
-	STATE_ENDING,
+	STATE_ENDING, /* all is said, and has to leave yet */
+	STATE_IDLE,   /* the next request may come */
 };
 
 struct exchange {
@@ -31,12 +34,16 @@ struct exchange {
 	struct buf head;       /* of the request, as the service gets it */
 	uint64_t body_max, body, timeout_ms;
 	uint64_t began_ms, still_ms, moved; /* at the last look */
+	struct sockaddr_storage from;
 	struct peer_address peer;
 	uint8_t state;
 	uint8_t sends, answers; /* enum forward_body: of the request, of the answer */
 	bool is_of_head, has_body, has_ended; /* the request */
 	bool is_interim; /* the head that came last is of 1xx */
 	bool may_keep, is_gone;
+	bool may_rest; /* ENDING: it goes on to IDLE */
+	bool is_edge;  /* the pair is a link's */
+	bool is_counted; /* among those that are under way */
 };
 
 /* ---- exchange.c ---- */
@@ -46,8 +53,8 @@ void exchange_wait(struct exchange *x, uint64_t ms);
 uint64_t exchange_moved(const struct exchange *x);
 /* Sends what was put, and holds up the side that is faster. */
 void exchange_flow(struct exchange *x);
-/* All has been said: ends when it has left. */
-void exchange_end(struct exchange *x);
+/* All has been said: ends when it has left. may_rest: request and answer are whole, another may follow. */
+void exchange_end(struct exchange *x, bool may_rest);
 /* It needs its connection no more. */
 void exchange_leave(struct exchange *x, bool may_keep);
 /* Answers in place of the service. fail: which has failed; within an answer the client sees that it is not whole. */

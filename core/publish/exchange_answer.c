@@ -11,7 +11,7 @@ static void finish(struct exchange *x)
 
 	forward_end_body(link_out(&x->pair), (enum forward_body)x->answers);
 	exchange_leave(x, may_keep);
-	exchange_end(x);
+	exchange_end(x, x->has_ended && http1_waiting(&x->ask) == 0);
 }
 
 static void answer_head(struct exchange *x, const struct http1_request *q)
@@ -24,6 +24,8 @@ static void answer_head(struct exchange *x, const struct http1_request *q)
 	x->may_keep = q->is_kept;
 	x->state = STATE_ANSWER;
 	forward_put_response(out, q);
+	if (!x->has_ended)
+		buf_put_str(out, "Connection: close\r\n"); /* what still comes of the request would stand before the next */
 	x->answers = (uint8_t)forward_end_response(out, q, x->is_of_head, true);
 }
 
@@ -33,6 +35,7 @@ void exchange_answered(struct exchange *x, struct bytes in)
 	struct http1_reader *r = &x->outlet->reader;
 	enum http1_event what;
 	struct bytes piece;
+	pacer_count(&x->publish->pacer);
 	int rc = http1_feed(r, in);
 
 	while (rc == 0 && (rc = http1_next(r, &what, &q, &piece)) == 0) {

@@ -30,7 +30,7 @@ void exchange_read(struct exchange *x)
 
 	while (!x->is_gone && x->state != STATE_WAIT && x->state != STATE_ENDING && (rc = http1_next(&x->ask, &what, &q, &piece)) == 0) {
 		if (what == HTTP1_HEAD_CAME && x->state != STATE_ASK)
-			exchange_drop(x); /* one request is all that a pair carries */
+			exchange_drop(x); /* the next request waits for the answer to this */
 		else if (what == HTTP1_HEAD_CAME)
 			take_head(x, &q);
 		else if (what == HTTP1_BODY_CAME)

@@ -35,10 +35,12 @@ static int prepare(struct proc *proc, void **program)
 	p->bus = proc_bus(proc);
 	p->proc = proc;
 	list_init(&p->exchanges);
+	list_init(&p->idle);
 	list_init(&p->gone);
 	list_init(&p->gone_outlets);
 	address_table_init(&p->addresses);
 	loop_defer_init(&p->sweep, sweep, p);
+	pacer_init(&p->pacer, p->loop, REST_US);
 	*program = p;
 	return 0;
 }
@@ -80,6 +82,7 @@ static void stop(void *program, uint32_t grace_ms)
 	publish_config_fini(p);
 	outlet_sweep(p);
 	loop_defer_cancel(&p->sweep);
+	pacer_fini(&p->pacer);
 	dns_free(p->dns);
 	tls_forget();
 	proc_exit(p->proc, 0);

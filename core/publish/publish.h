@@ -12,6 +12,7 @@
 #include "net/tls_news.h"
 #include "proto/forward.h"
 #include "run/bus.h"
+#include "run/pacer.h"
 #include "run/proc.h"
 #include "run/settings.h"
 
@@ -19,11 +20,13 @@ enum {
 	TARGETS_MAX = ALLOW_SITES_MAX,
 	EXCHANGES_MAX = 512,
 	EXCHANGES_ADDRESS_MAX = 64, /* IPv6: of one /64 */
+	PAIRS_IDLE_MAX = 512,       /* beyond that the one that has waited longest ends */
 	OUTLETS_TARGET_MAX = 64,    /* connections to one target */
 	IDLE_TARGET_MAX = 64,       /* of which so many may be idle: fewer, and a crowd that pauses for a moment costs a handshake each */
 	CONNECT_MS = 10000,
 	IDLE_MS = 15000,            /* less than services keep connections open */
 	PROBE_MS = 30000,
+	REST_US = 500, /* the longest rest under much load: see docs/performance.md */
 	BODY_QUEUE_HIGH = 64 << 10,
 	BODY_QUEUE_MAX = 512 << 10,
 };
@@ -40,7 +43,8 @@ enum {
 	X(STAT_TIMEOUT, "publish.timeout")                                                         \
 	X(STAT_BROKEN, "publish.broken")                                                           \
 	X(STAT_CONNECTED, "publish.connections")                                                   \
-	X(STAT_REUSED, "publish.connections.reused")
+	X(STAT_REUSED, "publish.connections.reused")                                               \
+	X(STAT_PAIRS, "publish.pairs")
 #define STAT_MEMBER(id, name) id,
 enum publish_stat { PUBLISH_STATS(STAT_MEMBER) PUBLISH_STAT_COUNT };
 #undef STAT_MEMBER
@@ -95,10 +99,11 @@ struct publish {
 	struct allow_list list;
 	struct target *targets[TARGETS_MAX];
 	size_t n_targets;
-	struct list exchanges, gone, gone_outlets;
-	uint32_t n_exchanges;
+	struct list exchanges, idle, gone, gone_outlets; /* idle: the one that has waited longest is first */
+	uint32_t n_exchanges, n_idle; /* n_exchanges: those that are under way */
 	struct address_table addresses;
 	struct loop_defer sweep;
+	struct pacer pacer;
 	struct log_limit log;
 	uint64_t stats[PUBLISH_STAT_COUNT];
 };

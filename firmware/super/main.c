@@ -2,13 +2,13 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "run/files_limit.h"
 
 #include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 enum { UID_BASE = 61000 };
@@ -47,17 +47,6 @@ static int parse(struct super *s, int argc, char **argv)
 	return s->bin && s->state && s->run ? 0 : ERR_NOT_FOUND;
 }
 
-/* Each program limits itself further by its row; here only the ceiling is raised. */
-static void raise_limits(void)
-{
-	struct rlimit files;
-
-	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-		files.rlim_cur = files.rlim_max;
-		(void)setrlimit(RLIMIT_NOFILE, &files); /* programs say what they got */
-	}
-}
-
 /* Whatever we were started with: no socket of ours may become a program's standard descriptor, and
  * programs read nothing from a terminal. */
 static void fill_standard_descriptors(void)
@@ -86,7 +75,7 @@ int main(int argc, char **argv)
 	}
 	signal(SIGPIPE, SIG_IGN);
 	fill_standard_descriptors();
-	raise_limits();
+	files_limit_raise(); /* each program limits itself further by its row */
 	struct loop *loop = loop_new(LOOP_POLL);
 	int rc = loop ? super_open(s, loop) : ERR_NOMEM;
 	if (!rc) {

@@ -7,6 +7,7 @@
 #include "net/tls_settings.h"
 #include "proto/disco.h"
 #include "proto/jid.h"
+#include "run/files_limit.h"
 
 /* Settings into what the door uses all day. */
 
@@ -121,6 +122,8 @@ void door_apply(struct door *d, const struct settings *s)
 	d->rules.is_hosted = is_hosted;
 	d->rules.caps_of = caps_of;
 	d->rules.arg = d;
+	if (d->config.conns_max != (uint32_t)settings_int(s, SET_ACCESS_CONNS_MAX))
+		files_limit_promise("access connections-max", (uint64_t)settings_int(s, SET_ACCESS_CONNS_MAX), 1);
 	d->config = (struct door_config){
 		.conns_max = (uint32_t)settings_int(s, SET_ACCESS_CONNS_MAX),
 		.unauthed_max = (uint32_t)settings_int(s, SET_ACCESS_UNAUTH_MAX),

@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "net/dns_settings.h"
 #include "run/alarm.h"
+#include "run/files_limit.h"
 
 /* Settings into what gh-link uses all day. */
 
@@ -94,6 +95,8 @@ void joint_apply(struct joint *j, const struct settings *s)
 	bool is_core = has_any(s, SET_LINK_EDGE_ADDRESS);
 
 	j->is_edge = has_any(s, SET_LINK_LISTEN);
+	if (j->sessions_max != (uint32_t)settings_int(s, SET_LINK_SESSIONS))
+		files_limit_promise("link sessions-max", (uint64_t)settings_int(s, SET_LINK_SESSIONS), 1);
 	j->sessions_max = (uint32_t)settings_int(s, SET_LINK_SESSIONS);
 	if (dns_settings_apply(j->dns, s))
 		log_error("link.settings.failed", LOG_STR("what", "dns"));

@@ -50,6 +50,7 @@ void trunk_drop(struct trunk *t, const char *reason)
 	address_leave(&j->addresses, t->address);
 	t->address = NULL;
 	loop_timer_del(j->loop, &t->tick);
+	loop_timer_del(j->loop, &t->more);
 	loop_defer_cancel(&t->pump);
 	LIST_EACH (it, &t->lanes)
 		lane_orphan(LIST_OWNER(it, struct lane, node));
@@ -109,10 +110,12 @@ static void broken(struct trunk *t, int rc)
 static void on_pump(void *arg)
 {
 	struct trunk *t = arg;
+	bool is_bulk = t->kind == TRUNK_BULK;
+	size_t most = is_bulk ? TRUNK_BULK_TURN : TRUNK_HIGH;
 
-	if (t->is_gone || !t->is_up || link_queued(&t->link) >= TRUNK_HIGH)
+	if (t->is_gone || !t->is_up || link_queued(&t->link) >= most)
 		return;
-	int rc = h2_output(&t->h2, link_out(&t->link), TRUNK_HIGH);
+	int rc = h2_output(&t->h2, link_out(&t->link), most);
 	if (rc) {
 		broken(t, rc);
 		return;
@@ -120,8 +123,12 @@ static void on_pump(void *arg)
 	if (link_queued(&t->link) == 0)
 		return;
 	link_kick(&t->link);
-	if (link_queued(&t->link) >= TRUNK_HIGH)
+	if (link_queued(&t->link) < most)
+		return;
+	if (!is_bulk)
 		loop_defer_call(t->joint->loop, &t->pump); /* after that kick */
+	else if (loop_timer_set(t->joint->loop, &t->more, 0))
+		trunk_drop(t, "memory");
 }
 
 static void on_data(void *arg, struct bytes in)
@@ -338,6 +345,7 @@ static struct trunk *trunk_new(struct joint *j, struct edge *e)
 	list_init(&t->lanes);
 	loop_timer_init(&t->tick, on_tick, t);
 	loop_defer_init(&t->pump, on_pump, t);
+	loop_timer_init(&t->more, on_pump, t);
 	snprintf(t->name, sizeof t->name, "%s", e ? edge_name(e) : "-");
 	return t;
 }

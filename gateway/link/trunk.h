@@ -11,6 +11,7 @@
 
 enum {
 	TRUNK_HIGH = 256 << 10, /* bytes that wait in one connection; the rest waits in its streams */
+	TRUNK_BULK_TURN = 64 << 10, /* bytes of files that go out in one turn of the loop: then chats have theirs */
 	LANE_HIGH = 64 << 10,   /* bytes for a session beyond which its stream's window is not given back */
 };
 
@@ -24,6 +25,7 @@ struct trunk {
 	struct meta_reader reader; /* of the request whose fields come */
 	struct loop_timer tick;
 	struct loop_defer pump;
+	struct loop_timer more; /* bulk: pump goes on in the next turn */
 	struct list lanes;
 	uint32_t n_lanes;
 	struct address_count *address; /* edge: until it has proved who it is */

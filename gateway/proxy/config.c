@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "net/tls_settings.h"
 #include "proto/jid.h"
+#include "run/files_limit.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -136,6 +137,8 @@ static bool is_edge(const struct settings *s)
 
 void proxy_apply(struct proxy *p, const struct settings *s)
 {
+	if (p->config.conns_max != (uint32_t)settings_int(s, SET_PROXY_CONNS))
+		files_limit_promise("proxy connections-max", (uint64_t)settings_int(s, SET_PROXY_CONNS), 2); /* it, and its pair to a program inside */
 	p->config = (struct proxy_config){
 		.conns_max = (uint32_t)settings_int(s, SET_PROXY_CONNS),
 		.strangers_per_address = (uint32_t)settings_int(s, SET_PROXY_STRANGERS),

@@ -1,5 +1,6 @@
 #include "http2.h"
 #include "siphello.h"
+#include "web_pair.h"
 
 #include "base/err.h"
 #include "base/log.h"
@@ -34,6 +35,7 @@ void conn_drop(struct conn *c, const char *reason)
 	link_close(&c->client);
 	http2_close(c);
 	exchange_gone(&c->x);
+	web_pair_close_all(c);
 	address_leave(&p->addresses, c->address);
 	list_del(&c->node);
 	list_add_tail(&p->gone, &c->node);
@@ -49,6 +51,7 @@ void conn_sweep(struct proxy *p)
 		list_del(it);
 		http2_stream_free(s);
 	}
+	web_pair_sweep(p);
 	LIST_EACH (it, &p->gone) {
 		struct conn *c = LIST_OWNER(it, struct conn, node);
 		list_del(it);
@@ -274,6 +277,7 @@ int conn_open(struct proxy *p, int fd, const struct sockaddr *from, bool is_star
 		return rc;
 	}
 	c->proxy = p;
+	list_init(&c->web_pairs);
 	c->is_starttls = is_starttls;
 	peer_address_of(from, &c->peer);
 	exchange_init(&c->x, c, &http_way);

@@ -43,6 +43,7 @@ struct conn {
 	struct proxy *proxy;
 	struct link client;
 	struct exchange x;            /* its request, or its stream */
+	struct list web_pairs;        /* to gh-publish, for its requests alone (web_pair.h) */
 	struct greet *greet;          /* CONN_GREETING */
 	struct hello *hello;          /* CONN_HELLO, and CONN_SIP until gh-line speaks */
 	struct http1_reader *http;    /* CONN_HTTP */
@@ -139,12 +140,16 @@ int join_line(struct exchange *x);
 int join_bosh(struct exchange *x, struct link *pair, const struct link_owner *owner, void *arg);
 /* The same to gh-files for one request, with a link and owner of the caller's, whose arg is x. */
 int join_files(struct exchange *x, struct link *pair, const struct link_owner *owner, uint32_t queue_max);
-/* The same to gh-publish. */
-int join_publish(struct exchange *x, struct link *pair, const struct link_owner *owner, uint32_t queue_max);
+/* The same to gh-publish, for this and further requests of x's connection. */
+int join_publish(struct exchange *x, struct link *pair, const struct link_owner *owner, void *arg, uint32_t queue_max);
 
 /* ---- published.c: requests to web services inside (mra.md M-15) ---- */
 /* Is the host one that is published? Then it is answered, or goes on (x->published). */
 bool published_route(struct exchange *x, const struct http1_request *q);
+/* Its pair has these to say: bytes of gh-publish, a queue that is empty, its end. */
+void published_data(struct exchange *x, struct bytes in);
+void published_drained(struct exchange *x);
+void published_broken(struct exchange *x);
 /* As those of a transfer. */
 void published_close(struct published *p);
 void published_free(struct published *p);

@@ -112,9 +112,9 @@ int join_files(struct exchange *x, struct link *pair, const struct link_owner *o
 	return join(x, PROG_FILES, MSG_FILE_STREAM, "https", pair, o, x, queue_max);
 }
 
-int join_publish(struct exchange *x, struct link *pair, const struct link_owner *o, uint32_t queue_max)
+int join_publish(struct exchange *x, struct link *pair, const struct link_owner *o, void *arg, uint32_t queue_max)
 {
-	return join(x, PROG_PUBLISH, MSG_WEB_STREAM, "https", pair, o, x, queue_max);
+	return join(x, PROG_PUBLISH, MSG_WEB_STREAM, "https", pair, o, arg, queue_max);
 }
 
 int join_bosh(struct exchange *x, struct link *pair, const struct link_owner *o, void *arg)

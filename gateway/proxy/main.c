@@ -16,6 +16,7 @@ enum {
 	ARENA_BYTES_MAX = 32 << 20,
 	SCRATCH_BYTES_MAX = 16 << 20,
 	STOP_MS = 300,
+	PUBLISHED_REST_US = 500, /* the longest rest while services inside are asked much: see docs/performance.md */
 };
 
 #define STAT_NAME(id, name) name,
@@ -77,6 +78,7 @@ static int prepare(struct proc *proc, void **program)
 	list_init(&p->conns);
 	list_init(&p->gone);
 	list_init(&p->gone_streams);
+	list_init(&p->gone_web_pairs);
 	list_init(&p->exchanges);
 	address_table_init(&p->addresses);
 	list_init(&p->bosh_sessions);
@@ -85,6 +87,7 @@ static int prepare(struct proc *proc, void **program)
 	address_table_init(&p->bosh_addresses);
 	loop_defer_init(&p->sweep, sweep, p);
 	loop_timer_init(&g->stop, end, g);
+	pacer_init(&p->published_pacer, p->loop, PUBLISHED_REST_US);
 	arena_init(&p->arena, ARENA_BYTES_MAX);
 	buf_init(&p->scratch, SCRATCH_BYTES_MAX);
 	buf_init(&p->served, 1); /* nothing so far */

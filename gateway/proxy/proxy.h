@@ -13,6 +13,7 @@
 #include "proto/xml.h"
 #include "run/acceptor.h"
 #include "run/bus.h"
+#include "run/pacer.h"
 #include "run/settings.h"
 
 /* Counters: enum, name. */
@@ -47,7 +48,9 @@
 	X(STAT_HTTP2_REFUSED, "proxy.http2.refused")                                                \
 	X(STAT_BOSH, "proxy.bosh")                                                                  \
 	X(STAT_BOSH_REFUSED, "proxy.bosh.refused")                                                  \
-	X(STAT_BOSH_FULL, "proxy.bosh.full")
+	X(STAT_BOSH_FULL, "proxy.bosh.full")                                                        \
+	X(STAT_WEB_PAIRS, "proxy.published.pairs")                                                  \
+	X(STAT_PUBLISHED_REPEATED, "proxy.published.repeated")
 
 #define STAT_MEMBER(id, name) id,
 enum proxy_stat { PROXY_STATS(STAT_MEMBER) PROXY_STAT_COUNT };
@@ -75,6 +78,7 @@ struct proxy {
 	struct map domains;    /* hosted, in A-labels: to their text */
 	struct allow_list published; /* web services inside, and what may be asked of them */
 	struct log_limit published_log;
+	struct pacer published_pacer;
 	struct map origins;    /* pages that may open WebSockets; empty: any */
 	struct xml_limits limits; /* of what gh-access says */
 	struct xml_limits body_limits; /* of a body of BOSH */
@@ -85,6 +89,7 @@ struct proxy {
 	struct list conns, gone; /* those to be freed at the end of the turn */
 	struct buf served; /* what connections of HTTP/2 were begun with */
 	struct list gone_streams; /* of HTTP/2, likewise */
+	struct list gone_web_pairs; /* web_pair.h, likewise */
 	struct list exchanges;   /* of connections and of their streams (exchange.h) */
 	uint64_t next_id;
 	uint32_t n_conns;

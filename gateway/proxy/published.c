@@ -1,4 +1,5 @@
 #include "conn.h"
+#include "web_pair.h"
 
 #include "base/err.h"
 #include "base/log.h"
@@ -9,16 +10,16 @@
 
 /* A request to a web service inside (mra.md M-15). What the allow list does not have is refused here; the rest goes to gh-publish, of
  * this box or by gh-link of a core, which judges it again and knows where the service is. Bytes go through as fast as both sides take
- * them; nothing is kept. */
+ * them; nothing is kept but the head of a request that may have to be said again (RFC 9112 9.3.1). */
 
 enum {
-	QUEUE_MAX = 1 << 20,
 	HIGH_WATER = 64 << 10,
 	CONNECT_MS = 120000, /* for gh-publish, which has times of its own for each step */
 	PACE_MS = 30000,     /* a client that is waited for and moves less in that time has no place here */
 	PACE_BYTES = 32 << 10,
 	SILENCE_MS = 3700 * 1000, /* longer than any target's timeout: gh-publish ends it before */
 	LINES = 30,
+	HEAD_MAX = 64 << 10,
 };
 
 enum state {
@@ -30,29 +31,36 @@ enum state {
 };
 
 struct published {
-	struct link pair;
-	struct http1_reader answer;
+	struct web_pair *pair; /* NULL: none (any more) */
+	struct buf head;   /* of a request that goes by a pair which was used before */
 	uint64_t moved;    /* bytes of the client at the last look */
 	uint64_t heard_ms; /* when the pair said something last */
 	uint8_t state;
 	bool is_chunked;   /* the request */
 	bool wants_continue; /* RFC 9110 10.1.1 */
 	bool is_interim;   /* the head that came last is of 1xx */
-	bool has_pair;
+	bool may_repeat;   /* gh-publish may have been closing the pair: it is asked again by another, once */
+	bool is_sent;      /* gh-publish has all of the request */
+	bool is_pair_kept; /* and goes on after its answer */
 	bool has_ended;    /* the request is read whole */
 	bool may_keep;     /* the connection may go on afterwards */
 };
 
-static const struct http1_limits answer_limits = { .line_bytes = 8 << 10, .head_bytes = 48 << 10, .fields = HTTP1_FIELDS_MAX, .body_bytes = INT64_MAX };
-
 /* ---- end ---- */
+
+static void leave_pair(struct published *p, bool may_keep)
+{
+	struct web_pair *w = p->pair;
+
+	p->pair = NULL;
+	if (w)
+		web_pair_leave(w, may_keep);
+}
 
 void published_close(struct published *p)
 {
-	if (p && p->has_pair) {
-		link_close(&p->pair);
-		p->has_pair = false;
-	}
+	if (p)
+		leave_pair(p, false);
 }
 
 void published_free(struct published *p)
@@ -60,7 +68,7 @@ void published_free(struct published *p)
 	if (!p)
 		return;
 	published_close(p);
-	http1_reader_fini(&p->answer);
+	buf_fini(&p->head);
 	free(p);
 }
 
@@ -83,8 +91,10 @@ static void look_behind(struct exchange *x)
 
 static void done(struct exchange *x)
 {
-	x->published->state = STATE_DONE;
-	published_close(x->published);
+	struct published *p = x->published;
+
+	leave_pair(p, p->state == STATE_OUT && p->is_sent && p->is_pair_kept);
+	p->state = STATE_DONE;
 	x->way->kick(x);
 	look_behind(x);
 }
@@ -112,6 +122,7 @@ static void go_on(struct exchange *x)
 	if (p->state != STATE_ASKED)
 		return; /* the service's own 1xx end at gh-publish */
 	p->state = STATE_IN;
+	p->may_repeat = false;
 	if (p->wants_continue)
 		x->way->go_on(x);
 	if (x->is_gone)
@@ -142,6 +153,7 @@ static void answer_head(struct exchange *x, const struct http1_request *q)
 	x->is_kept = p->may_keep = p->may_keep && p->has_ended && x->is_kept;
 	x->way->pause(x, true);
 	p->state = STATE_OUT;
+	p->is_pair_kept = q->is_kept;
 	p->moved = x->way->moved(x);
 	a.n = forward_response_fields(q, a.fields, HTTP1_FIELDS_MAX);
 	answer_add(&a, "Strict-Transport-Security", BYTES("max-age=31536000"));
@@ -172,20 +184,20 @@ static bool take(struct exchange *x, enum http1_event what, const struct http1_r
 	return !x->is_gone;
 }
 
-static void on_data(void *arg, struct bytes in)
+void published_data(struct exchange *x, struct bytes in)
 {
 	static struct http1_request q; /* large; used within one call */
-	struct exchange *x = arg;
 	struct published *p = x->published;
 	enum http1_event what;
 	struct bytes piece;
 
-	if (x->is_gone || !p || p->state == STATE_DONE)
-		return;
+	struct web_pair *w = p->pair;
 	p->heard_ms = loop_now(x->proxy->loop);
-	int rc = http1_feed(&p->answer, in);
-	while (rc == 0 && (rc = http1_next(&p->answer, &what, &q, &piece)) == 0)
-		if (!take(x, what, &q, piece) || x->published != p || p->state == STATE_DONE)
+	p->may_repeat = false;
+	pacer_count(&x->proxy->published_pacer);
+	int rc = http1_feed(&w->answer, in);
+	while (rc == 0 && (rc = http1_next(&w->answer, &what, &q, &piece)) == 0)
+		if (!take(x, what, &q, piece) || x->published != p || p->pair != w)
 			return;
 	if (rc != ERR_AGAIN && p->state != STATE_OUT) {
 		fail(x, 502, "what stands before the service is out of order");
@@ -197,59 +209,88 @@ static void on_data(void *arg, struct bytes in)
 	}
 	x->way->kick(x);
 	if (p->state == STATE_OUT && x->way->queued(x) > HIGH_WATER) {
-		link_pause(&p->pair, true);
+		link_pause(&w->link, true);
 		look_behind(x);
 	}
 }
 
-static void on_drained(void *arg)
+void published_drained(struct exchange *x)
 {
-	struct exchange *x = arg;
-
-	if (!x->is_gone && x->published && x->published->state == STATE_IN)
+	if (x->published->state == STATE_IN)
 		x->way->pause(x, false);
 }
 
-static void on_closed(void *arg, int why)
+/* By a pair that has carried nothing yet. */
+static int repeat(struct exchange *x)
 {
-	struct exchange *x = arg;
+	struct published *p = x->published;
+	int rc = web_pair_take(x, false, &p->pair);
+
+	if (rc)
+		return rc;
+	p->may_repeat = false;
+	x->proxy->stats[STAT_PUBLISHED_REPEATED]++;
+	http1_answers_head(&p->pair->answer, x->is_head);
+	(void)link_send(&p->pair->link, buf_bytes(&p->head)); /* full: it says closed */
+	return 0;
+}
+
+void published_broken(struct exchange *x)
+{
 	struct published *p = x->published;
 
-	(void)why;
-	if (x->is_gone || !p)
+	p->pair = NULL;
+	if (p->may_repeat && repeat(x) == 0)
 		return;
-	p->has_pair = false;
 	if (p->state == STATE_OUT)
 		x->way->drop(x, "publish-broken"); /* the client sees that its answer is not whole */
-	else if (p->state != STATE_DONE)
+	else
 		fail(x, 503, "what stands before the service is away or busy");
 }
 
-static const struct link_owner owner = { .data = on_data, .drained = on_drained, .closed = on_closed };
-
 /* ---- the request ---- */
+
+/* May it be asked twice, when nobody knows whether it was heard (RFC 9110 9.2.1)? A body is not sent before 100 says that it was. */
+static bool is_harmless(const struct http1_request *q)
+{
+	return q->has_body || q->method == HTTP1_GET || q->method == HTTP1_HEAD || q->method == HTTP1_OPTIONS;
+}
+
+static void put_head(struct published *p, const struct forward *f)
+{
+	struct buf *out = link_out(&p->pair->link);
+	size_t at = buf_len(out);
+
+	forward_put_request(out, f);
+	if (p->pair->is_used && !buf_failed(out)) {
+		buf_put_bytes(&p->head, bytes_skip(buf_bytes(out), at));
+		p->may_repeat = !buf_failed(&p->head);
+	}
+	link_kick(&p->pair->link);
+}
 
 static int begin(struct exchange *x, const struct http1_request *q, struct bytes path)
 {
 	struct forward f = { .request = q, .host = q->host, .path = path, .is_expecting = true };
 	struct published *p = calloc(1, sizeof *p);
-	int rc = p ? join_publish(x, &p->pair, &owner, QUEUE_MAX) : ERR_NOMEM;
+	int rc = p ? web_pair_take(x, is_harmless(q), &p->pair) : ERR_NOMEM;
 
 	if (rc) {
 		free(p);
 		return rc;
 	}
-	http1_reader_init_responses(&p->answer, &answer_limits);
-	http1_answers_head(&p->answer, q->method == HTTP1_HEAD);
+	buf_init(&p->head, HEAD_MAX);
+	http1_answers_head(&p->pair->answer, q->method == HTTP1_HEAD);
 	p->is_chunked = q->is_chunked;
 	p->wants_continue = q->expects_continue;
-	p->has_pair = p->may_keep = true;
+	p->may_keep = true;
+	p->is_sent = !q->has_body;
 	p->heard_ms = loop_now(x->proxy->loop);
 	p->state = q->has_body ? STATE_ASKED : STATE_SENT;
 	x->published = p;
 	x->proxy->stats[STAT_PUBLISHED]++;
-	forward_put_request(link_out(&p->pair), &f);
-	link_kick(&p->pair);
+	pacer_count(&x->proxy->published_pacer);
+	put_head(p, &f);
 	x->way->pause(x, true);
 	exchange_wait(x, q->has_body ? CONNECT_MS : SILENCE_MS);
 	return 0;
@@ -329,9 +370,9 @@ void published_body(struct exchange *x, struct bytes piece)
 
 	if (p->state != STATE_IN)
 		return; /* it has had its answer */
-	forward_put_body(link_out(&p->pair), p->is_chunked ? FORWARD_CHUNKS : FORWARD_PLAIN, piece);
-	link_kick(&p->pair);
-	if (link_queued(&p->pair) > CONN_HIGH_WATER) {
+	forward_put_body(link_out(&p->pair->link), p->is_chunked ? FORWARD_CHUNKS : FORWARD_PLAIN, piece);
+	link_kick(&p->pair->link);
+	if (link_queued(&p->pair->link) > CONN_HIGH_WATER) {
 		x->way->pause(x, true);
 		look_behind(x); /* it may all go at once: then the pair is not drained later */
 	}
@@ -345,10 +386,11 @@ void published_ended(struct exchange *x)
 	if (p->state != STATE_IN)
 		return;
 	if (p->is_chunked) {
-		forward_end_body(link_out(&p->pair), FORWARD_CHUNKS);
-		link_kick(&p->pair);
+		forward_end_body(link_out(&p->pair->link), FORWARD_CHUNKS);
+		link_kick(&p->pair->link);
 	}
 	p->state = STATE_SENT;
+	p->is_sent = true;
 	x->way->pause(x, true);
 	exchange_wait(x, SILENCE_MS);
 }
@@ -358,8 +400,8 @@ void published_client_drained(struct exchange *x)
 	struct published *p = x->published;
 
 	if (p->state == STATE_OUT)
-		link_pause(&p->pair, false);
-	else if (p->state == STATE_IN && link_queued(&p->pair) == 0)
+		link_pause(&p->pair->link, false);
+	else if (p->state == STATE_IN && link_queued(&p->pair->link) == 0)
 		x->way->pause(x, false);
 	else if (p->state == STATE_DONE && x->way->queued(x) == 0)
 		finish(x);
@@ -370,7 +412,7 @@ void published_timeout(struct exchange *x)
 {
 	struct published *p = x->published;
 	uint64_t now = x->way->moved(x);
-	bool is_waited_for = p->state == STATE_IN ? link_queued(&p->pair) == 0 : x->way->queued(x) > 0;
+	bool is_waited_for = p->state == STATE_IN ? link_queued(&p->pair->link) == 0 : x->way->queued(x) > 0;
 
 	if (p->state == STATE_ASKED || p->state == STATE_SENT) {
 		fail(x, 504, "the service does not answer");

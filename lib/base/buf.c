@@ -99,13 +99,16 @@ void buf_put_u8(struct buf *b, uint8_t v)
 void buf_putf(struct buf *b, const char *fmt, ...)
 {
 	va_list ap, again;
+	size_t room = b->is_failed ? 0 : b->cap - b->end;
 
 	va_start(ap, fmt);
 	va_copy(again, ap);
-	int n = vsnprintf(NULL, 0, fmt, ap);
+	int n = vsnprintf(room ? (char *)b->p + b->end : NULL, room, fmt, ap); /* mostly it is there already */
 	va_end(ap);
 	uint8_t *to = n < 0 ? NULL : buf_reserve(b, (size_t)n + 1);
-	if (to) {
+	if (to && (size_t)n < room) {
+		b->end += (uint32_t)n;
+	} else if (to) {
 		vsnprintf((char *)to, (size_t)n + 1, fmt, again);
 		b->end += (uint32_t)n;
 	} else {

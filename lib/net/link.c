@@ -93,6 +93,17 @@ static void update(struct link *k, bool is_blocked)
 		finish(k, ERR_NOMEM);
 }
 
+/* The same after a write. Who is paused is paused by the next byte (on_event): a pause of one request costs no system call. */
+static void update_written(struct link *k)
+{
+	unsigned events = wanted(k, k->is_blocked);
+
+	if (k->is_paused && !k->has_ended && !(k->state == LINK_CLEAR && k->tls))
+		events |= k->watch.events & LOOP_READ;
+	if (loop_watch_set(&k->watch, events))
+		finish(k, ERR_NOMEM);
+}
+
 /* ---- writing ---- */
 
 /* Most of the queue that may go now: what was put before TLS started goes alone. */
@@ -197,7 +208,7 @@ static void flush(struct link *k)
 	}
 	if (!rc && k->is_ending && !k->is_ended)
 		end_output(k);
-	update(k, k->is_blocked);
+	update_written(k);
 	if (!rc && was_queued && k->state != LINK_CLOSED && k->owner->drained)
 		k->owner->drained(k->arg);
 }

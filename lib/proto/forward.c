@@ -2,22 +2,25 @@
 
 #include <stdio.h>
 
+/* Names of known length: each is compared with each field of each request. */
+#define W(literal) { (const uint8_t *)(literal), sizeof(literal) - 1 }
 /* Of one connection (RFC 9110 7.6.1 and what is used likewise), or written anew. */
-static const char *const hop[] = {
-	"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "content-length", "http2-settings",
+static const struct bytes hop[] = {
+	W("connection"), W("keep-alive"), W("proxy-connection"), W("te"), W("trailer"), W("transfer-encoding"), W("upgrade"), W("content-length"), W("http2-settings"),
 };
 /* Of requests: ours to say, or read by some service as another path, method, host or client than the one that was judged. */
-static const char *const ours[] = {
-	"host", "expect", "forwarded", "via", "proxy-authorization", "x-real-ip", "true-client-ip", "x-client-ip", "x-cluster-client-ip",
-	"x-original-url", "x-original-uri", "x-rewrite-url", "x-http-method", "x-http-method-override", "x-method-override", "x-host",
+static const struct bytes ours[] = {
+	W("host"), W("expect"), W("forwarded"), W("via"), W("proxy-authorization"), W("x-real-ip"), W("true-client-ip"), W("x-client-ip"), W("x-cluster-client-ip"),
+	W("x-original-url"), W("x-original-uri"), W("x-rewrite-url"), W("x-http-method"), W("x-http-method-override"), W("x-method-override"), W("x-host"),
 };
 /* Of responses: about the way to the service, or the front's to say. */
-static const char *const theirs[] = { "proxy-authenticate", "proxy-authentication-info", "alt-svc", "strict-transport-security" };
+static const struct bytes theirs[] = { W("proxy-authenticate"), W("proxy-authentication-info"), W("alt-svc"), W("strict-transport-security") };
+#undef W
 
-static bool is_in(const char *const *names, size_t n, struct bytes name)
+static bool is_in(const struct bytes *names, size_t n, struct bytes name)
 {
 	for (size_t i = 0; i < n; i++)
-		if (bytes_eq_nocase(name, bytes_of(names[i])))
+		if (names[i].n == name.n && bytes_eq_nocase(name, names[i]))
 			return true;
 	return false;
 }
@@ -33,7 +36,7 @@ static bool is_nominated(const struct http1_request *q, struct bytes name)
 {
 	char text[64];
 
-	if (name.n >= sizeof text)
+	if (name.n >= sizeof text || http1_count(q, "connection") == 0)
 		return false;
 	snprintf(text, sizeof text, "%.*s", BYTES_FMT(name));
 	return http1_has_token(q, "connection", text);

@@ -6,12 +6,23 @@
 
 /* Characters, fields, cookies, paths and queries. */
 
+/* RFC 9110 5.6.2, but letters and digits. */
+static bool is_mark(uint8_t c)
+{
+	switch (c) {
+	case '!': case '#': case '$': case '%': case '&': case '\'': case '*': case '+': case '-': case '.': case '^': case '_': case '`': case '|': case '~':
+		return true;
+	default:
+		return false;
+	}
+}
+
 bool http1_is_token(struct bytes b)
 {
 	for (size_t i = 0; i < b.n; i++) {
 		uint8_t c = b.p[i];
 		bool is_alnum = (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z');
-		if (!is_alnum && (c == 0 || c > 0x7e || !strchr("!#$%&'*+-.^_`|~", c)))
+		if (!is_alnum && !is_mark(c))
 			return false;
 	}
 	return b.n > 0;
@@ -88,10 +99,11 @@ bool http1_is_host(struct bytes h)
 
 size_t http1_count(const struct http1_request *req, const char *name)
 {
+	struct bytes wanted = bytes_of(name);
 	size_t n = 0;
 
 	for (size_t i = 0; i < req->n_fields; i++)
-		n += bytes_eq_nocase(req->fields[i].name, bytes_of(name));
+		n += req->fields[i].name.n == wanted.n && bytes_eq_nocase(req->fields[i].name, wanted);
 	return n;
 }
 

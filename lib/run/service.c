@@ -1,5 +1,7 @@
 #include "run/service.h"
 
+#include "run/files_limit.h"
+
 enum { DELAY_MS = 200, DELAY_MAX_MS = 30000, FDS_FEW = 256, FDS_WEB = 2048, FDS_MANY = 20000 };
 
 /* What a partner's stanza passes: gh-s2s, or gh-sip and gh-xlate; gh-switch; gh-im. Where an edge and a core do that together, doors
@@ -14,12 +16,12 @@ static const struct service services[] = {
 	{ PROG_KEYS,    PLANE_KEYS, ROLE_BOTH,     FENCE_FILES,                      "keys",    1, 1,  FDS_FEW,      DELAY_MS, DELAY_MAX_MS },
 	{ PROG_SWITCH,  PLANE_HUB,  ROLE_BOTH,     0,                                "",        1, 1,  FDS_FEW,      DELAY_MS, DELAY_MAX_MS },
 	{ PROG_S2S,     PLANE_DMZ,  ROLE_AT_EDGE,  FENCE_ACCEPT | FENCE_CONNECT | FENCE_BIND, "",        1, 1,  FDS_MANY,     DELAY_MS, DELAY_MAX_MS },
-	{ PROG_ACCESS,  PLANE_CORE, ROLE_AT_CORE,  FENCE_ACCEPT,                     "",        1, 16, FDS_MANY,     DELAY_MS, DELAY_MAX_MS },
+	{ PROG_ACCESS,  PLANE_CORE, ROLE_AT_CORE,  FENCE_ACCEPT,                     "",        1, 16, FILES_LIMIT_MOST, DELAY_MS, DELAY_MAX_MS },
 	{ PROG_IM,      PLANE_CORE, ROLE_AT_CORE,  0,                                "",        1, 1,  FDS_FEW,      DELAY_MS, DELAY_MAX_MS },
 	{ PROG_STORE,   PLANE_CORE, ROLE_AT_CORE,  FENCE_FILES,                      "store",   1, 1,  FDS_FEW,      DELAY_MS, DELAY_MAX_MS },
 	{ PROG_SIP,     PLANE_DMZ,  ROLE_AT_EDGE,  FENCE_ACCEPT | FENCE_CONNECT | FENCE_BIND, "",        1, 1,  FDS_MANY,     DELAY_MS, DELAY_MAX_MS },
 	{ PROG_XLATE,   PLANE_HUB,  ROLE_BOTH,     0,                                "",        1, 1,  FDS_FEW,      DELAY_MS, DELAY_MAX_MS },
-	{ PROG_LINE,    PLANE_CORE, ROLE_AT_CORE,  FENCE_ACCEPT,                     "",        1, 1,  FDS_MANY,     DELAY_MS, DELAY_MAX_MS },
+	{ PROG_LINE,    PLANE_CORE, ROLE_AT_CORE,  FENCE_ACCEPT,                     "",        1, 1,  FILES_LIMIT_MOST, DELAY_MS, DELAY_MAX_MS },
 	{ PROG_TURN,    PLANE_DMZ,  ROLE_AT_EDGE,  FENCE_ACCEPT | FENCE_RELAY | FENCE_MAPS, "",        1, 16, FDS_MANY,     DELAY_MS, DELAY_MAX_MS },
 	{ PROG_XDP,     PLANE_DMZ,  ROLE_AT_EDGE,  FENCE_MAPS | FENCE_LINKS,         "",        0, 1,  FDS_FEW,      DELAY_MS, DELAY_MAX_MS },
 	{ PROG_ADMIN,   PLANE_MGMT, ROLE_BOTH,     FENCE_ACCEPT | FENCE_PAIRS,       "",        1, 1,  FDS_WEB,      DELAY_MS, DELAY_MAX_MS },
@@ -31,8 +33,8 @@ static const struct service services[] = {
 	{ PROG_SNMP,    PLANE_MGMT, ROLE_BOTH,     FENCE_FILES | FENCE_CONNECT | FENCE_PAIRS, "snmp",    0, 1,  FDS_FEW,      DELAY_MS, DELAY_MAX_MS },
 	{ PROG_PKI,     PLANE_DMZ,  ROLE_BOTH,     FENCE_FILES | FENCE_ACCEPT | FENCE_CONNECT, "pki",     1, 1,  FDS_FEW,      DELAY_MS, DELAY_MAX_MS },
 	{ PROG_DHCP,    PLANE_DMZ,  ROLE_BOTH,     0,                                "",        0, 1,  FDS_FEW,      DELAY_MS, DELAY_MAX_MS },
-	{ PROG_PROXY,   PLANE_DMZ,  ROLE_AT_EDGE,  FENCE_ACCEPT | FENCE_PAIRS,       "",        1, 1,  FDS_MANY * 2, DELAY_MS, DELAY_MAX_MS },
-	{ PROG_LINK,    PLANE_DMZ,  ROLE_BOTH,     FENCE_ACCEPT | FENCE_CONNECT | FENCE_PAIRS, "",        1, 1,  FDS_MANY,     DELAY_MS, DELAY_MAX_MS },
+	{ PROG_PROXY,   PLANE_DMZ,  ROLE_AT_EDGE,  FENCE_ACCEPT | FENCE_PAIRS,       "",        1, 1,  FILES_LIMIT_MOST, DELAY_MS, DELAY_MAX_MS },
+	{ PROG_LINK,    PLANE_DMZ,  ROLE_BOTH,     FENCE_ACCEPT | FENCE_CONNECT | FENCE_PAIRS, "",        1, 1,  FILES_LIMIT_MOST, DELAY_MS, DELAY_MAX_MS },
 	{ PROG_DNS,     PLANE_DMZ,  ROLE_BOTH,     0,                                "dns",     0, 1,  FDS_FEW,      DELAY_MS, DELAY_MAX_MS },
 	{ PROG_FILES,   PLANE_CORE, ROLE_AT_CORE,  FENCE_FILES,                      "files",   0, 1,  FDS_WEB,      DELAY_MS, DELAY_MAX_MS },
 	{ PROG_PUBLISH, PLANE_CORE, ROLE_AT_CORE,  FENCE_CONNECT,                    "",        0, 1,  FDS_WEB,      DELAY_MS, DELAY_MAX_MS },

@@ -57,10 +57,46 @@ static void check_head(const struct http1_request *q, struct buf *sum)
 	check_query(q->query);
 }
 
-/* What goes on to the next reader is read there as the same. */
+static void put_body(struct buf *out, enum forward_body how, uint64_t length)
+{
+	static const uint8_t zeros[BODY_MAX];
+
+	if (how == FORWARD_PLAIN && length > BODY_MAX)
+		abort();
+	forward_put_body(out, how, bytes_make(zeros, how == FORWARD_PLAIN ? (size_t)length : 3));
+	forward_end_body(out, how);
+}
+
+/* Behind what was forwarded stands another message: it is read as that, and so it is no part of the first. */
+static void check_next(struct http1_reader *r, const struct http1_request *q, enum forward_body how)
+{
+	static struct http1_request next;
+	enum http1_event what = HTTP1_BODY_CAME;
+	struct bytes piece;
+	struct buf out;
+
+	buf_init(&out, OUT_MAX);
+	put_body(&out, how, q->length);
+	if (q->status)
+		buf_put_str(&out, "HTTP/1.1 204 No Content\r\nX-Next: 1\r\n\r\n");
+	else
+		buf_put_str(&out, "GET /next HTTP/1.1\r\nHost: h\r\nX-Next: 1\r\n\r\n");
+	if (http1_feed(r, buf_bytes(&out)) != 0)
+		abort();
+	while (what == HTTP1_BODY_CAME)
+		if (http1_next(r, &what, &next, &piece) != 0)
+			abort();
+	if (what != HTTP1_END_CAME || http1_next(r, &what, &next, &piece) != 0 || what != HTTP1_HEAD_CAME || http1_count(&next, "x-next") != 1 ||
+	    http1_next(r, &what, &next, &piece) != 0 || what != HTTP1_END_CAME || http1_is_inside(r))
+		abort();
+	buf_fini(&out);
+}
+
+/* What goes on to the next reader is read there as the same, and ends where it ended. */
 static void check_forwarded(const struct http1_request *q)
 {
 	static struct http1_request again;
+	enum forward_body how = q->is_chunked ? FORWARD_CHUNKS : q->has_body ? FORWARD_PLAIN : FORWARD_NONE;
 	enum http1_event what;
 	struct http1_reader r;
 	struct bytes piece;
@@ -69,7 +105,7 @@ static void check_forwarded(const struct http1_request *q)
 	buf_init(&out, OUT_MAX);
 	if (q->status) {
 		forward_put_response(&out, q);
-		(void)forward_end_response(&out, q, !q->has_body, true);
+		how = forward_end_response(&out, q, !q->has_body, true);
 		http1_reader_init_responses(&r, &http1_limits_default);
 		http1_answers_head(&r, !q->has_body);
 	} else {
@@ -79,6 +115,7 @@ static void check_forwarded(const struct http1_request *q)
 	if (http1_feed(&r, buf_bytes(&out)) != 0 || http1_next(&r, &what, &again, &piece) != 0 || what != HTTP1_HEAD_CAME || http1_waiting(&r) ||
 	    again.status != q->status || again.has_body != q->has_body || (!q->status && (!bytes_eq(again.query, q->query) || again.length != q->length)))
 		abort();
+	check_next(&r, q, how);
 	http1_reader_fini(&r);
 	buf_fini(&out);
 }

@@ -21,7 +21,7 @@ from pki import Pki  # noqa: E402
 NAMES, HTTP_NAMES = ("gatehouse",), ("gatehouse", "nginx", "haproxy")
 HTTP_PAIRS = (("gatehouse", "nginx"), ("gatehouse", "haproxy"))
 DOMAIN, WIKI, FRONT, LINK, FILES = "near.example", "wiki.near.example", 443, 7443, 100000
-PHONES, CHATS, SPARE, PAUSE_MS, MB = 400, 100, 1000, 100, 1 << 20
+PHONES, CHATS, SPARE, PAUSE_MS, MB = 400, 100, 100, 100, 1 << 20
 QUICK = {"sessions": [4000], "registrations": 4000, "upload_mb": 2048, "seconds": 5, "rest_s": 5, "http_s": 3, "rounds": 1}
 FULL = {"sessions": [4000, 20000], "registrations": 4000, "upload_mb": 4096, "seconds": 10, "rest_s": 20, "http_s": 5, "rounds": 3}
 
@@ -31,53 +31,68 @@ def say(text):
 
 
 def room_for(n):
-    """So many sessions as there are descriptors for: the front of an edge holds two a client, one of them to gh-link."""
+    """So many sessions as there are descriptors for, and on how many edges: the front of an edge holds two a client, the core's gh-link one."""
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, FILES))
     except ValueError:
         pass
-    most = (resource.getrlimit(resource.RLIMIT_NOFILE)[1] - SPARE) // 2
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1] - SPARE
     if n > most:
         say("%d sessions instead of %d: the limit of descriptors (ulimit -Hn) allows no more" % (most, n))
-    return min(n, most)
+    n = min(n, most)
+    return n, -(-2 * n // most)
+
+
+def share(n, parts, k):
+    return n // parts + (k < n % parts)
 
 
 class Boxes:
-    """An edge and the core behind it."""
+    """Edges, one mostly, and the core behind them."""
 
-    def __init__(self, sessions, registrations):
+    def __init__(self, sessions, registrations, edges=1):
         self.site = Site()
         place = self.site.place
         self.link_pki = Pki(place.path("link-pki"))
-        addr = place.addr()
         most = sessions + registrations + CHATS + SPARE
-        self.edge = self.box("edge", addr, ("one.edge.link.invalid", ("edge.link.invalid",)), [
-            "set link listen v4 %s %d" % (addr, LINK), "set proxy listen v4 %s %d" % (addr, FRONT), "set proxy connections-max %d" % most,
-            "set proxy strangers-address 10000", "set link sessions-max %d" % most, "set upload enabled on"])
-        self.core = self.box("core", place.addr(), ("core.link.invalid",), [
-            "set link edge one address %s %d" % (addr, LINK), "set link sessions-max %d" % most, "set access connections-max %d" % most,
-            "set line registrations-per-user 20", "set upload enabled on", "set upload file-max 5000", "set upload user-quota 6000", "set upload free 1"])
-        wait_for("the links", lambda: len([r for r in self.core.records("show", "links") if r["state"] == "up"]) == 4, 20, 0.2)
+        names = ["e%d" % k for k in range(edges)]
+        self.edges, dial = [], []
+        for name in names:
+            addr = place.addr()
+            self.edges.append(self.box("edge", addr, name, (name + ".edge.link.invalid", ("edge.link.invalid",)), [
+                "set link listen v4 %s %d" % (addr, LINK), "set proxy listen v4 %s %d" % (addr, FRONT), "set proxy connections-max %d" % most,
+                "set proxy strangers-address 10000", "set link sessions-max %d" % most, "set upload enabled on"]))
+            dial.append("set link edge %s address %s %d" % (name, addr, LINK))
+        self.edge = self.edges[0]
+        self.core = self.box("core", place.addr(), "core", ("core.link.invalid",), dial + [
+            "set link sessions-max %d" % most, "set access connections-max %d" % most, "set line registrations-per-user 20", "set upload enabled on",
+            "set upload file-max 5000", "set upload user-quota 6000", "set upload free 1"])
+        wait_for("the links", lambda: len([r for r in self.core.records("show", "links") if r["state"] == "up"]) == 4 * edges, 20, 0.2)
         self.people(sessions)
 
-    def box(self, role, addr, names, lines):
+    def box(self, role, addr, name, names, lines):
         s = self.site
         cert = self.link_pki.make("good", *names)
-        pem = s.place.write(role + "-link.pem", cert.text() + cert.key_text())
-        return Gatehouse(s.place, DOMAIN, s.pki.make("good", DOMAIN), s.pki.ca, s.dns, addr=addr, name=role, role=role, settings=[
+        pem = s.place.write(name + "-link.pem", cert.text() + cert.key_text())
+        return Gatehouse(s.place, DOMAIN, s.pki.make("good", DOMAIN), s.pki.ca, s.dns, addr=addr, name=name, role=role, settings=[
             "certificate import link " + pem, "set link authority own " + self.link_pki.ca] + lines).start()
 
     def people(self, n):
         say("%d accounts" % n)
         verifiers = " ".join(for_gatehouse(d, k) for d, k in (("sha1", "SCRAM-SHA-1"), ("sha256", "SCRAM-SHA-256")))
-        names = ["user%d" % i for i in range(n)] + ["chat%d" % i for i in range(CHATS)]
+        names = ["%s%d" % (self.prefix(k), i) for k in range(len(self.edges)) for i in range(share(n, len(self.edges), k))] + ["chat%d" % i for i in range(CHATS)]
         self.core.ghsh(["user import %s@%s %s" % (x, DOMAIN, verifiers) for x in names], timeout=600)
         self.core.ghsh(["user add phone%d@%s %s" % (i, DOMAIN, PASSWORD) for i in range(PHONES)], timeout=600)
 
-    def argv(self, mode, **options):
-        words = [os.path.join(BIN, "gh-load"), "--server", "%s:%d" % (self.edge.addr, FRONT), "--domain", DOMAIN,
+    @staticmethod
+    def prefix(k):
+        """Of the users who come by that edge."""
+        return "user" + "x" * k
+
+    def argv(self, mode, edge=0, **options):
+        words = [os.path.join(BIN, "gh-load"), "--server", "%s:%d" % (self.edges[edge].addr, FRONT), "--domain", DOMAIN,
                  "--password", PASSWORD, "--mechanism", "SCRAM-SHA-1", "--tls", "direct", "--timeout", "900",
-                 "--pids", "%d,%d" % (self.edge.program.pid, self.core.program.pid)]
+                 "--pids", ",".join(str(box.program.pid) for box in self.edges + [self.core])]
         for k, v in options.items():
             words += ["--" + k.replace("_", "-"), str(v)]
         return words + [mode]
@@ -89,8 +104,8 @@ class Boxes:
         return json.loads(got.stdout)
 
     def mib(self, out, key):
-        for name, box in (("edge", self.edge), ("core", self.core)):
-            out.add(key + ("%s, all programs, MiB" % name,), NAMES[0], box.memory_kib() / 1024)
+        for name, boxes in (("edge" if len(self.edges) == 1 else "%d edges" % len(self.edges), self.edges), ("core", [self.core])):
+            out.add(key + ("%s, all programs, MiB" % name,), NAMES[0], sum(box.memory_kib() for box in boxes) / 1024)
 
     def close(self):
         self.site.close()
@@ -114,14 +129,21 @@ class Held:
 
 
 def held(boxes, out, n, what, rest_s, **options):
-    say("%d %s" % (n, what))
-    h = Held(boxes, users=n, wait=rest_s, **options)
+    """By all edges, one after the other: a generator has a limit of descriptors, too."""
+    parts = len(boxes.edges)
+    all_held = []
+    for k in range(parts):
+        say("%d %s, edge %d of %d" % (share(n, parts, k), what, k + 1, parts))
+        all_held.append(Held(boxes, edge=k, users=share(n, parts, k), wait=rest_s, **{"prefix": boxes.prefix(k), **options}))
+    figures = [h.figures for h in all_held]
     key = ("remote", n, what)
-    for figure, k, scale in (("logins/s by the clock", "per_s", 1), ("logins per CPU second of both", "per_cpu_s", 1), ("KiB each, both boxes", "kib_per_client", 1),
-                             ("processor while silent, % of one", "idle_cpu_share", 100)):
-        out.add(key + (figure,), NAMES[0], h.figures[k] * scale)
+    for figure, value in (("logins/s by the clock", n / sum(f["clients"] / f["per_s"] for f in figures)),
+                          ("logins per CPU second of all boxes", n / sum(f["clients"] / f["per_cpu_s"] for f in figures)),
+                          ("KiB each, all boxes", (figures[-1]["rested_kib"] - figures[0]["empty_kib"]) / n),
+                          ("processor while silent, % of one", figures[-1]["idle_cpu_share"] * 100)):
+        out.add(key + (figure,), NAMES[0], value)
     boxes.mib(out, key)
-    return h
+    return all_held
 
 
 def chats(boxes, out, label, plan):
@@ -165,13 +187,14 @@ def people(plan, out):
     first = plan["sessions"][0]
     for n in plan["sessions"]:
         registrations = plan["registrations"] if n == first else 0
-        n = room_for(n + registrations) - registrations
-        boxes = Boxes(n, registrations)
+        room, edges = room_for(n + registrations)
+        n = room - registrations
+        boxes = Boxes(n, registrations, edges)
         try:
             boxes.mib(out, ("remote", 0, "nobody"))
-            all_held = [held(boxes, out, n, "XMPP sessions", plan["rest_s"], alpn="xmpp-client")]
+            all_held = held(boxes, out, n, "XMPP sessions", plan["rest_s"], alpn="xmpp-client")
             if registrations:
-                all_held.append(held(boxes, out, registrations, "SIP registrations beside them", plan["rest_s"], alpn="sip/2", sip=PHONES, prefix="phone"))
+                all_held += held(boxes, out, registrations, "SIP registrations beside them", plan["rest_s"], alpn="sip/2", sip=PHONES, prefix="phone")
                 upload(boxes, out, plan)
             for h in all_held:
                 h.close()

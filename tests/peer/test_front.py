@@ -303,7 +303,8 @@ class FewDescriptors(FrontCase):
         return super().gatehouse(domain, files=FILES, **options)
 
     def test_more_than_there_is_room_for(self):
-        """Who finds no descriptor waits with the kernel; the log says so a few times, not at each of the pauses."""
+        """Who finds no descriptor waits with the kernel; the log says so a few times, not at each of the pauses. It has said before that this is to come."""
+        self.assertRegex(self.gh.log(), 'files.limit setting="?proxy connections-max"? wanted=36064 limit=%d' % FILES)
         crowd = [socket.create_connection((self.gh.addr, PORT), 10) for _ in range(FILES + 20)]
         self.addCleanup(lambda: [s.close() for s in crowd])
         wait_for("ten pauses", lambda: self.pauses() >= 10, 20)

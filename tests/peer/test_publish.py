@@ -315,6 +315,58 @@ class Streams(PublishCase):
         self.assertEqual(self.ask("GET", "/page", "Range: bytes=1-2\r\n", name=FILES, t=t)[2], b"el")
         self.assertLessEqual(self.counter("publish.connections") - made, 1)
 
+    def test_pair_kept(self):
+        """One pair from the front to gh-publish carries all requests of a connection, each judged by itself; what is refused or broken off ends it."""
+        t, made = self.tls(), self.counter("publish.pairs")
+        for i in range(10):
+            self.assertEqual(self.ask("GET", "/wiki/%d" % i, t=t)[0], 200)
+            self.assertEqual(self.ask("PUT", "/wiki/%d" % i, body=b"x" * 100000, t=t)[0], 200)
+            self.assertEqual(self.ask("GET", "/admin", t=t)[0], 403)
+        self.assertEqual(self.counter("publish.pairs") - made, 1)
+        self.assertEqual(self.tell("GET", "/wiki/broken", t), None)
+        t = self.tls()
+        self.assertEqual(self.ask("POST", "/wiki/early", body=b"x" * 10, t=t)[0], 403)
+        self.assertEqual(self.counter("publish.pairs") - made, 2)
+
+    def tell(self, method, target, t):
+        """None: the answer broke off."""
+        try:
+            return self.ask(method, target, t=t)[2]
+        except (http.client.HTTPException, OSError):
+            return None
+
+    def test_pairs_of_different_clients(self):
+        """A client's answers come by its own pair, whatever others ask at the same time."""
+        streams, made = [self.tls() for _ in range(20)], self.counter("publish.pairs")
+        for turn in range(5):
+            for k, t in enumerate(streams):
+                t.sendall(("GET /wiki/%d/%d HTTP/1.1\r\nHost: %s\r\n\r\n" % (k, turn, WIKI)).encode())
+            for k, t in enumerate(streams):
+                r = http.client.HTTPResponse(t)
+                r.begin()
+                self.assertEqual(r.read().decode().split()[0], "/wiki/%d/%d" % (k, turn))
+        self.assertEqual(self.counter("publish.pairs") - made, 20)
+
+    def test_pair_that_closes(self):
+        """gh-publish has no room when an idle pair is used again: asked again by another pair, once, and a POST without a body never."""
+        early, pending = self.tls(), [self.tls() for _ in range(64)]
+        self.assertEqual(self.ask("GET", "/wiki", t=early)[0], 200)
+        self.addCleanup(self.service.release.set)
+        self.service.release.clear()
+        before, repeated = self.seen(), self.counter("proxy.published.repeated", "gh-proxy")
+        for t in pending:
+            t.sendall(("GET /wiki/slow HTTP/1.1\r\nHost: %s\r\n\r\n" % WIKI).encode())
+        wait_for("all wait at the service", lambda: self.seen() == before + 64, 20)  # as many as one address may
+        self.assertEqual(self.ask("GET", "/wiki", t=early)[0], 503)
+        self.assertEqual(self.counter("proxy.published.repeated", "gh-proxy") - repeated, 1)
+        self.assertEqual(self.seen(), before + 64)
+        self.service.release.set()
+        for t in pending:
+            r = http.client.HTTPResponse(t)
+            r.begin()
+            self.assertEqual((r.status, bool(r.read())), (200, True))
+        self.assertEqual(self.ask("GET", "/wiki", t=pending[0])[0], 200)
+
     def test_crowd(self):
         """Thirty who ask at once, and again: the second time no connection to the service is made."""
         streams = [self.tls() for _ in range(30)]
@@ -334,8 +386,8 @@ class Streams(PublishCase):
         self.assertGreater(made[1] - made[0], 20)
         self.assertLessEqual(self.counter("publish.connections") - made[1], 1)  # that of a probe
 
-    def counter(self, name):
-        return next(int(r["value"]) for r in self.gh.records("show", "counters", "gh-publish") if r["counter"] == name)
+    def counter(self, name, program="gh-publish"):
+        return next(int(r["value"]) for r in self.gh.records("show", "counters", program) if r["counter"] == name)
 
     def test_bodies_of_other_kinds(self):
         self.assertEqual(self.ask("GET", "/wiki/chunks")[2], b"chunk" * 3)
@@ -527,7 +579,22 @@ class Hostile(TakenOver, OverTheLink):
         self.assertEqual(self.status_of(e, "GET /wiki HTTP/1.1\r\nX-Forwarded-For: 192.0.2.66\r\n" + host), 200)
         self.assertEqual(dict(self.service.seen[before][2])["x-forwarded-for"], "192.0.2.7")  # as its link says it
 
-    def test_one_request_a_stream(self):
+    def test_one_after_another(self):
+        """A stream carries the next request behind the answer to the one before, judged as strictly; what is refused ends it."""
+        e = self.dialled("gh-link-bulk/1")
+        before = self.seen()
+        one = "GET /wiki HTTP/1.1\r\nHost: %s\r\n\r\n" % WIKI
+        self.assertEqual(e.ask(self.WEB), "200")
+        for _ in range(4):
+            e.send(one)
+            self.assertIn("HTTP/1.1 200", e.heard("/wiki 0 " + hashlib.sha256(b"").hexdigest()))  # the whole body
+        e.send(one.replace("/wiki", "/admin"))
+        self.assertEqual(e.heard_bytes(12)[9:12], b"403")
+        e.send(one)
+        self.assertTrue(e.stream_ended())
+        self.assertEqual(self.seen() - before, 4)
+
+    def test_one_request_at_a_time(self):
         e = self.dialled("gh-link-bulk/1")
         before = self.seen()
         one = "GET /wiki HTTP/1.1\r\nHost: %s\r\n\r\n" % WIKI

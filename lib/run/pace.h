@@ -1,9 +1,9 @@
-/* turn/pace.h - how long packets may gather before a worker looks for more. At some thousand a second each
+/* run/pace.h - how long packets may gather before a program looks for more. At some thousand a second each
  * would wake the process, and a wake-up costs several times what it takes to relay a packet; a rest of less
  * than a millisecond lets one wake-up serve many. Below that rate (an idle box, a single call) nothing is
  * delayed; above it the worker is awake anyway. Pure. */
-#ifndef TURN_PACE_H
-#define TURN_PACE_H
+#ifndef RUN_PACE_H
+#define RUN_PACE_H
 
 #include <stdint.h>
 

@@ -1,4 +1,4 @@
-#include "pace.h"
+#include "run/pace.h"
 
 static void measure(struct pace *p, uint32_t served, uint64_t now_ms)
 {
