@@ -89,6 +89,8 @@ int main(int argc, char **argv)
 	raise_limits();
 	struct loop *loop = loop_new(LOOP_POLL);
 	int rc = loop ? super_open(s, loop) : ERR_NOMEM;
+	if (!rc)
+		rc = stage_begin(s);
 	if (!rc) {
 		children_adjust(s);
 		loop_run(loop);

@@ -1,0 +1,56 @@
+/* The programs share few processors when a box starts: what a partner's first stanza waits for comes first, the others as soon as that
+ * is ready. Nothing depends on this order (docs/architecture/processes.md): time alone ends a stage, too. */
+#include "super.h"
+
+static const unsigned stages[STAGES] = {
+	P(PROG_CONF) | P(PROG_KEYS) | P(PROG_PRIV), /* settings, keys, the box's network and its filter */
+	P(PROG_SWITCH) | P(PROG_S2S),
+	~0u,
+};
+
+bool stage_holds(const struct super *s, enum prog p)
+{
+	for (unsigned i = 0; i < STAGES - s->n_held; i++)
+		if (stages[i] & P(p))
+			return false;
+	return true;
+}
+
+static void on_timer(void *arg)
+{
+	struct super *s = arg;
+
+	stage_end(s);
+	children_adjust(s);
+}
+
+void stage_end(struct super *s)
+{
+	loop_timer_del(s->loop, &s->stage_timer);
+	s->n_held = 0;
+}
+
+int stage_begin(struct super *s)
+{
+	s->n_held = STAGES - 1;
+	loop_timer_init(&s->stage_timer, on_timer, s);
+	return loop_timer_set(s->loop, &s->stage_timer, STAGES_MS);
+}
+
+static bool is_ready(const struct super *s)
+{
+	for (enum prog p = 0; p < PROG_COUNT; p++)
+		for (unsigned i = 0; i < s->wanted[p] && i < INSTANCES_MAX; i++)
+			if (!stage_holds(s, p) && s->children[p][i].state == CHILD_STARTING)
+				return false;
+	return true;
+}
+
+void stage_go_on(struct super *s)
+{
+	while (s->n_held && is_ready(s)) {
+		if (--s->n_held == 0)
+			stage_end(s);
+		children_adjust(s);
+	}
+}
