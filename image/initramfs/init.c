@@ -101,6 +101,7 @@ int main(void)
 	read_root_hash(hash);
 	name_of(hash, tree);
 	find(tree, data_name, hash_name);
+	group_of_disk(data_name);
 	int rc = verity_open(data_name, hash_name, hash);
 	if (rc < 0)
 		fail("gatehouse: dm-verity over %s: %s", data_name, strerror(-rc));

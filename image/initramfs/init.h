@@ -24,6 +24,9 @@ bool partition_find(const uint8_t tree[NAME_BYTES], char data[DEVICE_NAME], char
  * a superblock as veritysetup(8) writes it. What does not fit makes the kernel panic. Negative errno. */
 int verity_open(const char *data, const char *hash, const char *root_hash);
 
+/* group.c: that partition ("/dev/vda2"), its disk and all that is on it may be opened by the group `disk`. What fails is said. */
+void group_of_disk(const char *partition);
+
 /* console.c */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 _Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
