@@ -17,7 +17,7 @@ enum {
 	STOP_GRACE_MS = 3000,
 	STOP_KILL_MS = 1000,       /* on top of it */
 	STAGES = 3,
-	STAGES_MS = 15 * 1000,     /* by then all programs start, whatever has become of the first */
+	STAGES_MS = 30 * 1000,     /* by then all programs start, whatever has become of the first */
 };
 
 enum child_state { CHILD_NONE, CHILD_STARTING, CHILD_RUNNING, CHILD_WAITING, CHILD_STOPPING };

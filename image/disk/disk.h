@@ -36,6 +36,9 @@ int encryption_make(const char *device, const char *name, struct tpm *tpm, char 
  * -ECANCELED: not wanted. Other negative errno. why: shown. */
 int erase_ask(const char *why);
 
+/* chosen.c: leaves the file `entry` when something else than an ordinary start was chosen in the boot menu. Negative errno. */
+int chosen_tell(const char *folder);
+
 /* esp.c: what the mains switch left on the boot partition is mended. Negative errno: it stays as it is, and the box starts. */
 int esp_mend(const char *device);
 

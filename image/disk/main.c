@@ -92,6 +92,8 @@ static int prepare(const char *folder)
 	if (rc == 0)
 		(void)said(ready(folder, disk, LOG_NUMBER, "log", true, tpm), "the log partition"); /* said; the box starts */
 	tpm_close(tpm);
+	if (rc == 0)
+		(void)said(chosen_tell(folder), "the boot menu's choice"); /* said; an ordinary start */
 	return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
