@@ -39,7 +39,7 @@ def set_up(machine):
 class Asker:
     """Asks again each STEP_S and goes on listening to what was asked within the last LISTEN_S: a connection that began before the box was
     there hears nothing for seconds, as qemu takes it in any case. So the answer is seen when it comes."""
-    STEP_S, LISTEN_S = 0.25, 2
+    STEP_S, LISTEN_S = 1, 2
 
     def __init__(self, port):
         self.port, self.asked, self.last = port, [], 0.0
