@@ -15,8 +15,6 @@ enum entry { ENTRY_ORDINARY, ENTRY_RESET, ENTRY_PASSWORD, ENTRY_COUNT };
  * in UTF-16 (Boot Loader Interface). Anything that is not exactly one of ours, or could have been written by a running system, is an
  * ordinary start. */
 enum entry entry_of_variable(struct bytes content);
-/* Of this start: that variable, read from efivarfs. */
-enum entry entry_chosen(void);
 
 /* allowed.c, pure: by the word that gh-conf leaves for this (setting `operators boot-menu`). No word, or none that is known: a box
  * whose settings never said otherwise; all is allowed. */

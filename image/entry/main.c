@@ -1,10 +1,26 @@
 #include "entry.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-enum { WAIT_S = 120, WORD_MAX = 32 };
+enum { WAIT_S = 120, VARIABLE_MAX = 512, WORD_MAX = 32 };
+
+/* Of the boot loader (Boot Loader Interface). */
+static const char variable[] = "/sys/firmware/efi/efivars/LoaderEntrySelected-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
+
+static enum entry chosen(void)
+{
+	uint8_t content[VARIABLE_MAX];
+	int fd = open(variable, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, content, sizeof content);
+
+	if (fd >= 0)
+		(void)close(fd); /* read only */
+	return entry_of_variable(bytes_make(content, n > 0 ? (size_t)n : 0));
+}
 
 static int refuse(const char *state)
 {
@@ -32,7 +48,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: gh-entry STATE\n");
 		return 2;
 	}
-	enum entry e = entry_chosen();
+	enum entry e = chosen();
 	if (e == ENTRY_ORDINARY)
 		return EXIT_SUCCESS;
 	int rc = entry_read_word(argv[1], room, sizeof room, &word);

@@ -1,10 +1,7 @@
 #include "entry.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 /* UEFI 2.10 8.2: boot service and runtime access, and not non-volatile: only a boot service could make it. */
-enum { ATTRIBUTES_BYTES = 4, ATTRIBUTES = 0x6, NAME_MAX_BYTES = 64, VARIABLE_MAX = 512 };
+enum { ATTRIBUTES_BYTES = 4, ATTRIBUTES = 0x6, NAME_MAX_BYTES = 64 };
 
 static const char *const names[ENTRY_COUNT] = { [ENTRY_RESET] = "factory-reset.conf", [ENTRY_PASSWORD] = "lost-password.conf" };
 
@@ -35,18 +32,4 @@ enum entry entry_of_variable(struct bytes content)
 		if (strcmp(name, names[e]) == 0)
 			return (enum entry)e;
 	return ENTRY_ORDINARY;
-}
-
-/* Of the boot loader (Boot Loader Interface). */
-static const char variable[] = "/sys/firmware/efi/efivars/LoaderEntrySelected-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
-
-enum entry entry_chosen(void)
-{
-	uint8_t content[VARIABLE_MAX];
-	int fd = open(variable, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : read(fd, content, sizeof content);
-
-	if (fd >= 0)
-		(void)close(fd); /* read only */
-	return entry_of_variable(bytes_make(content, n > 0 ? (size_t)n : 0));
 }
