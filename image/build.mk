@@ -1,5 +1,5 @@
 PROGS += gh-disk
-gh-disk_SRCS := image/disk/main.c image/disk/boot.c image/disk/table.c image/disk/volume.c image/disk/encryption.c image/disk/erase.c
+gh-disk_SRCS := image/disk/main.c image/disk/boot.c image/disk/table.c image/disk/volume.c image/disk/esp.c image/disk/chosen.c image/disk/encryption.c image/disk/erase.c
 gh-disk_LIBS := run base
 gh-disk_LD := -lfdisk -lblkid -lcryptsetup -ljansson -ltss2-esys -ltss2-mu -ltss2-tctildr
 

@@ -220,6 +220,8 @@ void children_adjust(struct super *s)
 		for (unsigned i = 0; i < INSTANCES_MAX; i++) {
 			struct child *c = &s->children[p][i];
 			bool is_wanted = i < s->wanted[p];
+			if (is_wanted && stage_holds(s, (enum prog)p))
+				continue;
 			if (is_wanted && c->state == CHILD_NONE && child_start(c))
 				plan_again(c);
 			else if (!is_wanted && c->state != CHILD_NONE && c->state != CHILD_STOPPING)

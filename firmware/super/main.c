@@ -78,6 +78,8 @@ int main(int argc, char **argv)
 	files_limit_raise(); /* each program limits itself further by its row */
 	struct loop *loop = loop_new(LOOP_POLL);
 	int rc = loop ? super_open(s, loop) : ERR_NOMEM;
+	if (!rc)
+		rc = stage_begin(s);
 	if (!rc) {
 		children_adjust(s);
 		loop_run(loop);

@@ -38,6 +38,7 @@ static int on_ready(void *arg, struct chan *from, const struct frame *f)
 		for (unsigned i = 0; i < INSTANCES_MAX; i++)
 			if (s->children[p][i].state != CHILD_NONE)
 				child_tell_of(&s->children[p][i], c->prog);
+	stage_go_on(s);
 	return 0;
 }
 
@@ -141,6 +142,7 @@ static void stop_phase(struct super *s)
 void super_stop(struct super *s)
 {
 	s->is_stopping = true;
+	stage_end(s);
 	stop_phase(s);
 }
 
@@ -163,6 +165,8 @@ static void on_signal(void *arg, int signo)
 		if (c)
 			child_exited(c, status);
 	}
+	if (!s->is_stopping)
+		stage_go_on(s);
 	if (s->is_stopping && is_phase_over(s))
 		stop_phase(s);
 }

@@ -16,6 +16,8 @@ enum {
 	RUN_WELL_MS = 60 * 1000,   /* one that was ready for so long starts again with the first delay */
 	STOP_GRACE_MS = 3000,
 	STOP_KILL_MS = 1000,       /* on top of it */
+	STAGES = 3,
+	STAGES_MS = 30 * 1000,     /* by then all programs start, whatever has become of the first */
 };
 
 enum child_state { CHILD_NONE, CHILD_STARTING, CHILD_RUNNING, CHILD_WAITING, CHILD_STOPPING };
@@ -56,6 +58,8 @@ struct super {
 	struct listener listeners[SUPER_LISTENERS_MAX];
 	int log[2]; /* our own lines */
 	unsigned stop_phase;
+	unsigned n_held; /* stages of the start whose programs wait; 0: none */
+	struct loop_timer stage_timer;
 	bool is_stopping;
 	bool is_appliance; /* the machine is ours: its network (gh-priv), its end */
 	bool is_asked;     /* an operator asked for the end, not a signal */
@@ -91,6 +95,13 @@ struct chan *child_chan(const struct child *c);
 void child_tell_of(const struct child *c, enum prog to);
 /* Starts and stops instances until as many run as are wanted. */
 void children_adjust(struct super *s);
+
+/* stage.c: the programs' order at the start of the box. stage_begin: before the first children_adjust; ERR_NOMEM. stage_go_on: some program
+ * has become ready, or has ended; starts those that waited for it. stage_end: nobody is held any more. */
+int stage_begin(struct super *s);
+void stage_go_on(struct super *s);
+void stage_end(struct super *s);
+bool stage_holds(const struct super *s, enum prog p);
 
 /* lines.c: the pipes from everybody to gh-log. A program without one writes to standard error only. */
 void lines_open(int pipe[2]);

@@ -483,6 +483,47 @@ static void the_delay_is_reset_by_a_good_run(void **state)
 	world_close(&w);
 }
 
+/* Keys and settings first, then the way of a partner's stanza, then all others. */
+static void starts_in_stages(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, P(PROG_KEYS) | P(PROG_S2S) | P(PROG_IM));
+	script(&w, PROG_KEYS, "ready");
+	script(&w, PROG_S2S, "ready");
+	script(&w, PROG_IM, "ready");
+	assert_int_equal(stage_begin(&w.s), 0);
+	children_adjust(&w.s);
+	assert_int_equal(child(&w, PROG_KEYS, 0)->state, CHILD_STARTING);
+	assert_int_equal(child(&w, PROG_S2S, 0)->state, CHILD_NONE);
+	await_state(&w, PROG_KEYS, 0, CHILD_RUNNING);
+	assert_int_equal(child(&w, PROG_S2S, 0)->state, CHILD_STARTING);
+	assert_int_equal(child(&w, PROG_IM, 0)->state, CHILD_NONE);
+	await_state(&w, PROG_S2S, 0, CHILD_RUNNING);
+	await_state(&w, PROG_IM, 0, CHILD_RUNNING);
+	world_close(&w);
+}
+
+/* One that hangs in an early stage, or ends again and again, keeps the others waiting for no longer than that. */
+static void a_stage_ends_by_time(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, P(PROG_KEYS) | P(PROG_IM));
+	script(&w, PROG_KEYS, "hang");
+	script(&w, PROG_IM, "ready");
+	assert_int_equal(stage_begin(&w.s), 0);
+	children_adjust(&w.s);
+	loop_fake_advance(w.loop, STAGES_MS - 1);
+	assert_int_equal(child(&w, PROG_IM, 0)->state, CHILD_NONE);
+	loop_fake_advance(w.loop, 1);
+	await_state(&w, PROG_IM, 0, CHILD_RUNNING);
+	assert_int_equal(child(&w, PROG_KEYS, 0)->state, CHILD_STARTING);
+	world_close(&w);
+}
+
 /* One that hangs before it is ready is ended, and waited for longer each time. */
 static void who_never_gets_ready(void **state)
 {
@@ -805,6 +846,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(restarts_slower_each_time),
 		cmocka_unit_test(the_delay_is_reset_by_a_good_run),
 		cmocka_unit_test(a_reset_keeps_the_floor),
+		cmocka_unit_test(starts_in_stages),
+		cmocka_unit_test(a_stage_ends_by_time),
 		cmocka_unit_test(who_never_gets_ready),
 		cmocka_unit_test(stops_in_order),
 		cmocka_unit_test(more_and_fewer_instances),

@@ -36,7 +36,15 @@ int encryption_make(const char *device, const char *name, struct tpm *tpm, char 
  * -ECANCELED: not wanted. Other negative errno. why: shown. */
 int erase_ask(const char *why);
 
-/* volume.c: an ext4 is on it. Negative errno. */
+/* chosen.c: leaves the file `entry` when something else than an ordinary start was chosen in the boot menu. Negative errno. */
+int chosen_tell(const char *folder);
+
+/* esp.c: what the mains switch left on the boot partition is mended. Negative errno: it stays as it is, and the box starts. */
+int esp_mend(const char *device);
+
+/* volume.c: a program's exit status when it has ended; negative errno. */
+int volume_run(char *const argv[]);
+/* An ext4 is on it. Negative errno. */
 int volume_has_files(const char *device, bool *answer);
 /* A file system is on it: made when there is none, checked, grown to its partition. is_spendable: one that is beyond
  * repair is made new. Negative errno. */

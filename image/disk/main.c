@@ -84,12 +84,16 @@ static int prepare(const char *folder)
 	rc = said(ready(folder, disk, DATA_NUMBER, "data", false, tpm), "the data partition");
 	if (rc < 0)
 		leave_reason(folder, rc);
-	else
+	else {
+		(void)said(esp_mend(esp), "the boot partition"); /* said; the box starts */
 		rc = said(leave_link(folder, "esp", esp), "esp");
+	}
 	/* A log partition that is beyond repair costs the logs, not the box: without it they go to the data partition. */
 	if (rc == 0)
 		(void)said(ready(folder, disk, LOG_NUMBER, "log", true, tpm), "the log partition"); /* said; the box starts */
 	tpm_close(tpm);
+	if (rc == 0)
+		(void)said(chosen_tell(folder), "the boot menu's choice"); /* said; an ordinary start */
 	return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

@@ -28,8 +28,7 @@ int volume_has_files(const char *device, bool *answer)
 	return rc < -1 ? -EIO : 0;
 }
 
-/* Its exit status; negative errno. */
-static int run(char *const argv[])
+int volume_run(char *const argv[])
 {
 	int status;
 	pid_t pid = fork();
@@ -48,14 +47,14 @@ static int make(const char *device, const char *label)
 	char *const argv[] = { (char *)"/usr/sbin/mke2fs", (char *)"-q", (char *)"-F", (char *)"-t", (char *)"ext4", (char *)"-m",
 		               (char *)"1", (char *)"-L", (char *)label, (char *)device, NULL };
 
-	return run(argv) == 0 ? 0 : -EIO;
+	return volume_run(argv) == 0 ? 0 : -EIO;
 }
 
 /* e2fsck: 0 clean, 1 mended; what it cannot mend by itself is left as it is and said. how: -p, or -fp for all of it. */
 static int check(const char *device, const char *how)
 {
 	char *const argv[] = { (char *)"/usr/sbin/e2fsck", (char *)how, (char *)device, NULL };
-	int rc = run(argv);
+	int rc = volume_run(argv);
 
 	if (rc >= 0 && rc <= 1)
 		return 0;
@@ -89,7 +88,7 @@ static int grow(const char *device)
 	if (bytes_behind(device) < growth_min)
 		return 0;
 	int rc = check(device, "-fp");
-	if (rc == 0 && run(argv) != 0) /* as large as before it works, too */
+	if (rc == 0 && volume_run(argv) != 0) /* as large as before it works, too */
 		fprintf(stderr, "gh-disk: %s: resize2fs could not make it larger\n", device);
 	return rc;
 }

@@ -11,7 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { COMMAND_LINE_MAX = 4096, WAIT_MS = 30000, STEP_MS = 20 };
+/* A controller of disks may be behind a bus that a module brings: three looks until only the slow ones are left. */
+enum { COMMAND_LINE_MAX = 4096, WAIT_MS = 30000, STEP_MS = 20, FIRST_MS = 60 };
 
 static const char root[] = "/root";
 
@@ -58,7 +59,7 @@ static void find(const uint8_t tree[NAME_BYTES], char data[DEVICE_NAME], char ha
 	struct stat st;
 
 	for (int waited = 0; waited < WAIT_MS; waited += STEP_MS) {
-		int rc = modules_load();
+		int rc = modules_load(waited < FIRST_MS);
 		if (rc < 0)
 			fail("gatehouse: the list of modules: %s", strerror(-rc));
 		if (partition_find(tree, data, hash) && stat(data, &st) == 0 && stat(hash, &st) == 0)
@@ -101,6 +102,7 @@ int main(void)
 	read_root_hash(hash);
 	name_of(hash, tree);
 	find(tree, data_name, hash_name);
+	group_of_disk(data_name);
 	int rc = verity_open(data_name, hash_name, hash);
 	if (rc < 0)
 		fail("gatehouse: dm-verity over %s: %s", data_name, strerror(-rc));

@@ -1,5 +1,5 @@
 /* The list is text, one line each:
- *     module NAME always|asked PATH [NAME OF WHAT IT NEEDS]...     needs stand before
+ *     module NAME always|first|asked PATH [NAME OF WHAT IT NEEDS]...     needs stand before
  *     alias NAME PATTERN                                           as in modules.alias */
 #include "init.h"
 
@@ -21,7 +21,7 @@ struct module {
 	const char *name, *path;
 	const char *needs[NEEDS_MAX];
 	unsigned n_needs;
-	bool is_always, was_tried;
+	bool is_always, is_first, was_tried;
 };
 
 static struct module modules[MODULES_MAX];
@@ -49,6 +49,7 @@ static void read_module(char *rest)
 	    !(m->path = strtok(NULL, " ")))
 		return;
 	m->is_always = strcmp(when, "always") == 0;
+	m->is_first = strcmp(when, "first") == 0;
 	for (const char *need; m->n_needs < NEEDS_MAX && (need = strtok(NULL, " "));)
 		m->needs[m->n_needs++] = need;
 	n_modules++;
@@ -102,7 +103,7 @@ static void load(struct module *m)
 		close(fd);
 }
 
-static void load_for(const char *path)
+static void load_for(const char *path, bool is_first)
 {
 	char wanted[MODALIAS_MAX];
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -115,11 +116,11 @@ static void load_for(const char *path)
 	wanted[n] = 0;
 	wanted[strcspn(wanted, "\n")] = 0;
 	for (unsigned i = 0; i < n_aliases; i++)
-		if (!aliases[i].module->was_tried && fnmatch(aliases[i].pattern, wanted, 0) == 0)
+		if (!aliases[i].module->was_tried && (!is_first || aliases[i].module->is_first) && fnmatch(aliases[i].pattern, wanted, 0) == 0)
 			load(aliases[i].module);
 }
 
-int modules_load(void)
+int modules_load(bool is_first)
 {
 	glob_t found;
 	int rc;
@@ -133,7 +134,7 @@ int modules_load(void)
 	}
 	if (glob("/sys/bus/*/devices/*/modalias", GLOB_NOSORT, NULL, &found) == 0) {
 		for (size_t i = 0; i < found.gl_pathc; i++)
-			load_for(found.gl_pathv[i]);
+			load_for(found.gl_pathv[i], is_first);
 		globfree(&found);
 	}
 	return 0;

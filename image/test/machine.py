@@ -9,12 +9,14 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 OUT = TOP / "build/image"
 HERE = TOP / "image/test"
 FIRMWARE = pathlib.Path("/usr/share/OVMF")
+ESP_AT, ESP_MIB = 2**20, 512  # the boot partition, as image/steps/disk makes it
 ESCAPES = re.compile(rb"\x1b\[[0-9;?=]*[ -/]*[A-Za-z]|\x1b[=>c]|[\x00\x07\r]")
 
 
@@ -45,6 +47,20 @@ class Disk:
         with open(self.path, "r+b") as file:
             file.seek(offset)
             file.write(data)
+
+    def esp_file(self, name):
+        """The bytes of a file on the boot partition, from outside, while no machine runs."""
+        return subprocess.run(["mcopy", "-i", f"{self.path}@@{ESP_AT}", "::" + name, "-"], check=True, capture_output=True).stdout
+
+    def esp_says(self):
+        """What a check of the boot partition finds, which changes nothing."""
+        with tempfile.TemporaryDirectory() as folder, open(self.path, "rb") as disk:
+            copy = pathlib.Path(folder, "esp")
+            disk.seek(ESP_AT)
+            with open(copy, "wb") as out:
+                for _ in range(ESP_MIB):
+                    out.write(disk.read(2**20))
+            return subprocess.run(["fsck.fat", "-n", copy], capture_output=True, text=True).stdout
 
     def put_file(self, source, name):
         """A file on the data partition, from outside, while no machine runs."""

@@ -39,6 +39,7 @@ class Upgrade(unittest.TestCase):
         unsigned.write_bytes(good.read_bytes()[:4032] + bytes(64) + good.read_bytes()[4096:])
         for path in (good, broken, changed, unsigned):
             self.disk.put_file(path, f"/operators/images/{path.name}")
+        self.assertNotEqual(self.disk.esp_file("EFI/BOOT/BOOTX64.EFI"), (good.parent / "boot.efi").read_bytes())
         with Machine(self.disk) as machine:
             machine.log_in(300)
             self.assertIn("error", self.install(machine, "unsigned.img"))
@@ -55,6 +56,9 @@ class Upgrade(unittest.TestCase):
             self.assertNotIn("error", self.install(machine, broken.name))
             machine.send("reboot")
             machine.ends(120)
+        # 0.9.1 has been confirmed: its boot loader, which is not the first one's, is in its place.
+        self.assertEqual(self.disk.esp_file("EFI/BOOT/BOOTX64.EFI"), (good.parent / "boot.efi").read_bytes())
+        self.assertNotIn("irty", self.disk.esp_says())
         for _ in range(3):
             with Machine(self.disk) as machine:
                 self.assertNotIn(b"login: ", machine.ends(300))
