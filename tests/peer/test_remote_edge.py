@@ -26,6 +26,13 @@ class Face(LinkedCase):
         self.assertEqual(told, {FRONT, 5222, 5061, 5349, 5269, 5270})  # the last two are partners'; M-25
         self.assertEqual(self.bound_udp(), {port for t, address, port in shown if t == "udp"})
 
+    def test_records(self):
+        """M-01: the port of phones has its own record, and none of XMPP's; a core elsewhere does not matter."""
+        rows = [r["detail"].split() for r in self.edge.records("discovery", "check", DOMAIN, check=False) if r["step"] == "record"]
+        told = {(r[0].partition("." + DOMAIN)[0], int(r[6])) for r in rows if len(r) > 6}
+        self.assertEqual(told & {(x, p) for x in ("_sips._tcp", "_xmpps-client._tcp", "_xmpp-client._tcp") for p in range(65536)},
+                         {("_sips._tcp", 5061), ("_xmpps-client._tcp", FRONT), ("_xmpp-client._tcp", 5222)})
+
     @staticmethod
     def open_tcp(address):
         found, left = set(), list(range(1, 65536))
