@@ -497,7 +497,8 @@ static int read_args(struct discovery *d, const struct bytes *args, size_t n)
 	for (size_t i = 5; i + 1 < n; i += 2) {
 		if (bytes_to_u64(args[i + 1], UINT16_MAX, &port))
 			return ERR_SYNTAX;
-		discovery_add(&d->wants, args[i], bytes_eq_str(args[i], "https") ? d->front_port : (uint16_t)port);
+		bool is_front = bytes_eq_str(args[i], "https") && port != DISCOVERY_SIPS_PORT; /* outside it has the port of `proxy port` */
+		discovery_add(&d->wants, args[i], is_front ? d->front_port : (uint16_t)port);
 	}
 	return 0;
 }

@@ -9,27 +9,28 @@
 
 /* In the order in which a zone file would have them. */
 static const struct discovery_row rows[] = {
-	/* listener   record                 tried how            ALPN           host */
-	{ "https",    "_xmpps-client._tcp",  HOW_STREAM_TLS,      "xmpp-client", HOST_FRONT }, /* XEP-0368 */
-	{ "c2s-tls",  "_xmpps-client._tcp",  HOW_STREAM_TLS,      "xmpp-client", HOST_FRONT },
-	{ "starttls", "_xmpp-client._tcp",   HOW_STREAM_STARTTLS, NULL,          HOST_FRONT }, /* RFC 6120 3.2.1 */
-	{ "c2s",      "_xmpp-client._tcp",   HOW_STREAM_STARTTLS, NULL,          HOST_FRONT },
-	{ "s2s",      "_xmpp-server._tcp",   HOW_STREAM_STARTTLS, NULL,          HOST_FRONT },
-	{ "s2s-tls",  "_xmpps-server._tcp",  HOW_STREAM_TLS,      "xmpp-server", HOST_FRONT }, /* XEP-0368 */
-	{ "sip-tls",  "_sips._tcp",          HOW_TLS,             NULL,          HOST_FRONT }, /* RFC 3263 4.1 */
-	{ "line-tls", "_sips._tcp",          HOW_TLS,             NULL,          HOST_FRONT },
-	{ "sip-tcp",  "_sip._tcp",           HOW_TCP,             NULL,          HOST_FRONT },
-	{ "line-tcp", "_sip._tcp",           HOW_TCP,             NULL,          HOST_FRONT },
-	{ "sip-udp",  "_sip._udp",           HOW_DATAGRAM,        NULL,          HOST_FRONT },
-	{ "line-udp", "_sip._udp",           HOW_DATAGRAM,        NULL,          HOST_FRONT },
-	{ "turn-udp", "_stun._udp",          HOW_STUN,            NULL,          HOST_RELAY }, /* RFC 8489 8.1 */
-	{ "turn-udp", "_turn._udp",          HOW_STUN,            NULL,          HOST_RELAY }, /* RFC 5928 3 */
-	{ "turn-tcp", "_stun._tcp",          HOW_TCP,             NULL,          HOST_RELAY },
-	{ "turn-tcp", "_turn._tcp",          HOW_TCP,             NULL,          HOST_RELAY },
-	{ "turn-tls", "_stuns._tcp",         HOW_TLS,             NULL,          HOST_RELAY },
-	{ "turn-tls", "_turns._tcp",         HOW_TLS,             NULL,          HOST_RELAY },
-	{ "turn-dtls", "_stuns._udp",        HOW_DATAGRAM,        NULL,          HOST_RELAY }, /* RFC 7350 4.1 */
-	{ "turn-dtls", "_turns._udp",        HOW_DATAGRAM,        NULL,          HOST_RELAY },
+	/* listener   record                 tried how            ALPN           host, port */
+	{ "https",    "_xmpps-client._tcp",  HOW_STREAM_TLS,      "xmpp-client", HOST_FRONT, 0 }, /* XEP-0368 */
+	{ "c2s-tls",  "_xmpps-client._tcp",  HOW_STREAM_TLS,      "xmpp-client", HOST_FRONT, 0 },
+	{ "starttls", "_xmpp-client._tcp",   HOW_STREAM_STARTTLS, NULL,          HOST_FRONT, 0 }, /* RFC 6120 3.2.1 */
+	{ "c2s",      "_xmpp-client._tcp",   HOW_STREAM_STARTTLS, NULL,          HOST_FRONT, 0 },
+	{ "s2s",      "_xmpp-server._tcp",   HOW_STREAM_STARTTLS, NULL,          HOST_FRONT, 0 },
+	{ "s2s-tls",  "_xmpps-server._tcp",  HOW_STREAM_TLS,      "xmpp-server", HOST_FRONT, 0 }, /* XEP-0368 */
+	{ "https",    "_sips._tcp",          HOW_TLS,             NULL,          HOST_FRONT, DISCOVERY_SIPS_PORT }, /* phones by the front */
+	{ "sip-tls",  "_sips._tcp",          HOW_TLS,             NULL,          HOST_FRONT, 0 }, /* RFC 3263 4.1 */
+	{ "line-tls", "_sips._tcp",          HOW_TLS,             NULL,          HOST_FRONT, 0 },
+	{ "sip-tcp",  "_sip._tcp",           HOW_TCP,             NULL,          HOST_FRONT, 0 },
+	{ "line-tcp", "_sip._tcp",           HOW_TCP,             NULL,          HOST_FRONT, 0 },
+	{ "sip-udp",  "_sip._udp",           HOW_DATAGRAM,        NULL,          HOST_FRONT, 0 },
+	{ "line-udp", "_sip._udp",           HOW_DATAGRAM,        NULL,          HOST_FRONT, 0 },
+	{ "turn-udp", "_stun._udp",          HOW_STUN,            NULL,          HOST_RELAY, 0 }, /* RFC 8489 8.1 */
+	{ "turn-udp", "_turn._udp",          HOW_STUN,            NULL,          HOST_RELAY, 0 }, /* RFC 5928 3 */
+	{ "turn-tcp", "_stun._tcp",          HOW_TCP,             NULL,          HOST_RELAY, 0 },
+	{ "turn-tcp", "_turn._tcp",          HOW_TCP,             NULL,          HOST_RELAY, 0 },
+	{ "turn-tls", "_stuns._tcp",         HOW_TLS,             NULL,          HOST_RELAY, 0 },
+	{ "turn-tls", "_turns._tcp",         HOW_TLS,             NULL,          HOST_RELAY, 0 },
+	{ "turn-dtls", "_stuns._udp",        HOW_DATAGRAM,        NULL,          HOST_RELAY, 0 }, /* RFC 7350 4.1 */
+	{ "turn-dtls", "_turns._udp",        HOW_DATAGRAM,        NULL,          HOST_RELAY, 0 },
 };
 
 static bool has(const struct discovery_wants *w, const char *service, uint16_t port)
@@ -40,10 +41,21 @@ static bool has(const struct discovery_wants *w, const char *service, uint16_t p
 	return false;
 }
 
+/* A row with a port takes that listener's port from those without. */
+static bool is_for(const struct discovery_row *row, struct bytes listener, uint16_t port)
+{
+	if (!bytes_eq_str(listener, row->listener) || (row->port && row->port != port))
+		return false;
+	for (size_t i = 0; !row->port && i < sizeof rows / sizeof rows[0]; i++)
+		if (rows[i].port == port && bytes_eq_str(listener, rows[i].listener))
+			return false;
+	return true;
+}
+
 void discovery_add(struct discovery_wants *w, struct bytes listener, uint16_t port)
 {
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-		if (bytes_eq_str(listener, rows[i].listener) && !has(w, rows[i].service, port) && w->n < DISCOVERY_WANTS_MAX)
+		if (is_for(&rows[i], listener, port) && !has(w, rows[i].service, port) && w->n < DISCOVERY_WANTS_MAX)
 			w->v[w->n++] = (struct discovery_want){ &rows[i], port };
 }
 

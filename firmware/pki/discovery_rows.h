@@ -21,9 +21,14 @@ struct discovery_row {
 	enum discovery_how how;
 	const char *alpn;     /* NULL: none */
 	enum discovery_host host;
+	uint16_t port;        /* of a listener of many ports: this one; 0: all others */
 };
 
-enum { DISCOVERY_WANTS_MAX = 48, DISCOVERY_HOST_BYTES = 256 };
+enum {
+	DISCOVERY_WANTS_MAX = 48,
+	DISCOVERY_HOST_BYTES = 256,
+	DISCOVERY_SIPS_PORT = 5061, /* RFC 3261 19.1.2: what the front has there is for phones */
+};
 struct discovery_want {
 	const struct discovery_row *row;
 	uint16_t port;

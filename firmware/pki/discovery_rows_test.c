@@ -70,6 +70,21 @@ static void each_record_once(void **state)
 	assert_int_equal(w.n, DISCOVERY_WANTS_MAX);
 }
 
+/* SIP clients know 5061: what the front has there is for them (docs/admin/remote.md). */
+static void phones_by_the_front(void **state)
+{
+	struct discovery_wants w = { .n = 0 };
+
+	(void)state;
+	discovery_add(&w, BYTES("https"), 5061);
+	discovery_add(&w, BYTES("line-tls"), 5061);
+	assert_int_equal(w.n, 1);
+	assert_string_equal(w.v[0].row->service, "_sips._tcp");
+	discovery_add(&w, BYTES("https"), 5062);
+	assert_int_equal(w.n, 2);
+	assert_string_equal(w.v[1].row->service, "_xmpps-client._tcp");
+}
+
 static void lines(void **state)
 {
 	struct discovery_wants w = { .n = 0 };
@@ -91,7 +106,8 @@ static void lines(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(reads_documents), cmocka_unit_test(each_record_once), cmocka_unit_test(lines) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(reads_documents), cmocka_unit_test(each_record_once),
+		cmocka_unit_test(phones_by_the_front), cmocka_unit_test(lines) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

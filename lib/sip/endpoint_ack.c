@@ -102,7 +102,7 @@ void ack_fini(struct sipendpoint *e)
 
 static int print_ack(struct sipendpoint *e, const struct sipmsg *ack, const struct sip_place *place, uint64_t flow, struct buf *text)
 {
-	enum siptransport transport = flow ? endpoint_flow_transport(e, flow) : place->transport;
+	enum siptransport transport = flow ? siptransports_flow_transport(e->transports, flow) : place->transport;
 
 	return endpoint_print(e, ack, transport, flow ? NULL : place, random_u64(), NULL, text);
 }

@@ -201,7 +201,7 @@ static int start(struct sipclient *t, const struct sip_place *place, struct buf 
 int sipclient_start(struct sipendpoint *e, const struct sipmsg *m, const struct sip_place *place, uint64_t flow,
                     const char *branch, const struct sipclient_owner *o, void *arg, struct sipclient **out)
 {
-	enum siptransport transport = flow ? endpoint_flow_transport(e, flow) : place->transport;
+	enum siptransport transport = flow ? siptransports_flow_transport(e->transports, flow) : place->transport;
 	struct sipclient *t;
 	struct buf text;
 

@@ -70,9 +70,10 @@ int siptransports_answer(struct siptransports *t, const struct sip_source *to, c
 	return keep(FAKE_ANSWER, to->transport, to->flow, 0, message);
 }
 
-struct tls *siptransports_tls(struct siptransports *t, uint64_t flow)
+enum siptransport siptransports_flow_transport(const struct siptransports *t, uint64_t flow)
 {
-	return fake_wire.is_tls && flow ? (struct tls *)t : NULL;
+	(void)t;
+	return fake_wire.is_tls && flow ? SIPT_TLS : SIPT_TCP;
 }
 
 void fake_deliver(struct siptransports *t, struct bytes text, const struct sip_source *from)

@@ -19,7 +19,7 @@ struct fake_wire {
 	size_t n; /* sent since fake_clear; more than FAKE_SENT_MAX are counted only */
 	struct fake_sent sent[FAKE_SENT_MAX];
 	int send_rc; /* of every send from now */
-	bool is_tls; /* what siptransports_tls says of flows */
+	bool is_tls; /* what siptransports_flow_transport says of flows */
 	bool is_quiet; /* count, do not keep */
 };
 extern struct fake_wire fake_wire;

@@ -98,7 +98,6 @@ bool branch_to_id(struct bytes branch, uint64_t *id);
 /* Prints m with our Via in front. place: NULL for a flow. */
 int endpoint_print(const struct sipendpoint *e, const struct sipmsg *m, enum siptransport transport, const struct sip_place *place,
                    uint64_t id, const char *branch, struct buf *out);
-enum siptransport endpoint_flow_transport(struct sipendpoint *e, uint64_t flow);
 
 /* ---- endpoint_server.c, endpoint_client.c ---- */
 void server_take(struct sipendpoint *e, struct sipmsg *m, const struct sip_source *from);

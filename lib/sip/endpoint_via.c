@@ -52,8 +52,3 @@ int endpoint_print(const struct sipendpoint *e, const struct sipmsg *m, enum sip
 	buf_fini(&via);
 	return rc;
 }
-
-enum siptransport endpoint_flow_transport(struct sipendpoint *e, uint64_t flow)
-{
-	return siptransports_tls(e->transports, flow) ? SIPT_TLS : SIPT_TCP;
-}

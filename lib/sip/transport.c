@@ -204,6 +204,13 @@ struct tls *siptransports_tls(struct siptransports *t, uint64_t flow)
 	return c ? c->link.tls : NULL;
 }
 
+enum siptransport siptransports_flow_transport(const struct siptransports *t, uint64_t flow)
+{
+	const struct sipconn *c = siptable_flow(t, flow);
+
+	return c ? c->source.transport : SIPT_TCP;
+}
+
 void siptransports_alias(struct siptransports *t, uint64_t flow, const struct sip_place *as)
 {
 	struct sipconn *c = siptable_flow(t, flow);

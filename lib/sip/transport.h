@@ -75,6 +75,8 @@ int siptransports_send_flow(struct siptransports *t, uint64_t flow, uint64_t tok
 int siptransports_answer(struct siptransports *t, const struct sip_source *to, const struct sip_via *via, struct bytes message);
 /* TLS state of a flow for the door to judge (names of its certificate); NULL: gone, or not TLS. */
 struct tls *siptransports_tls(struct siptransports *t, uint64_t flow);
+/* What a Via names for requests over this flow (RFC 3261 18.1.1): TLS also where somebody else has decrypted it. TCP: gone. */
+enum siptransport siptransports_flow_transport(const struct siptransports *t, uint64_t flow);
 /* Marks the flow as the way to this place too (RFC 5923 alias, after the door has proved it). */
 void siptransports_alias(struct siptransports *t, uint64_t flow, const struct sip_place *as);
 /* Its peer has proved who it is (a certificate, digest): it no longer counts among the strangers of its

@@ -7,6 +7,7 @@ import ssl
 import subprocess
 import struct
 import time
+import xml.etree.ElementTree as ET
 
 import h2.config
 import h2.connection
@@ -15,6 +16,7 @@ import h2.exceptions
 import h2.settings
 
 from harness import raw
+from harness.boshclient import BoshClient
 from harness.people import DOMAIN, Box
 from harness.place import need, port_open, wait_for
 from harness.uploads import MB, Uploads
@@ -246,6 +248,64 @@ class WebSockets(H2Case):
         self.assertEqual(WebSocket(c, fields[:1] + (("sec-websocket-version", "8"),)).status, 426)
 
 
+class BoshByHttp2(BoshClient):
+    """XEP-0124's two requests at a time, as streams of one connection."""
+
+    def __init__(self, c):
+        super().__init__(None, DOMAIN)
+        self.c = c
+
+    def begin(self, body):
+        data = body.encode()
+        stream = self.c.ask((("content-type", "text/xml; charset=utf-8"), ("content-length", str(len(data)))), method="POST", path="/http-bind", end=False)
+        self.c.h2.send_data(stream, data, end_stream=True)
+        self.c.flush()
+        return stream
+
+    def end(self, stream):
+        status, _, body = self.c.answer(stream)
+        if status != 200:
+            raise ValueError(status)
+        return ET.fromstring(body)
+
+    def post(self, body, t=None):
+        return self.end(self.begin(body))
+
+
+class Bosh(H2Case):
+    settings = ("set proxy bosh on",)
+
+    def test_session(self):
+        """A request that waits does not hold up the next (XEP-0124 11); another session is on the same connection."""
+        u, v, w = self.people("u", "v", "w")
+        far = self.client(w)
+        c = H2Client(self)
+        a, b = BoshByHttp2(c), BoshByHttp2(c)
+        a.login(u, "secret")
+        b.login(v, "secret")
+        waits = a.begin(a.text())
+        a.begin(a.text("<message xmlns='jabber:client' to='%s' type='chat'><body>up</body></message>" % far.jid))
+        far.wait_body("up")
+        a.end(waits)
+        waits = b.begin(b.text())
+        far.message(b.jid, "down")
+        self.assertIn("down", "".join(b.end(waits).itertext()))
+        self.assertEqual([r["transport"] for r in self.gh.records("show", "clients") if r["user"].startswith((u + "@", v + "@"))], ["bosh"] * 2)
+
+    def test_broken_off(self):
+        """A waiting request whose stream is broken off is asked again, with its number, and loses nothing (XEP-0124 14.3)."""
+        u, w = self.people("u", "w")
+        far = self.client(w)
+        c = H2Client(self)
+        a = BoshByHttp2(c)
+        a.login(u, "secret")
+        request = a.text()
+        c.h2.reset_stream(a.begin(request))
+        c.flush()
+        far.message(a.jid, "once more")
+        self.assertIn("once more", "".join(a.post(request).itertext()))
+
+
 class Files(Uploads, H2Case):
     settings = ("set upload enabled on", "set upload slots-minute 1000", "set upload free 1")
 
@@ -387,6 +447,14 @@ class Requests(H2Case):
         self.addCleanup(self.gh.commit, "delete proxy http2-streams")
         c = H2Client(self)
         self.assertEqual(c.h2.remote_settings.max_concurrent_streams, 5)
+        five = [WebSocket(c) for _ in range(5)]
+        self.assertEqual([w.status for w in five], [200] * 5)
+        c.h2.remote_settings[h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS] = 100  # who does not heed it
+        c.h2.remote_settings.acknowledge()
+        c.ask()
+        self.assertEqual(c.goodbye(), PROTOCOL)  # RFC 9113 5.1.2; to who does not heed it the whole connection is over (5.4.1)
+        self.assertEqual([e for e in c.events if isinstance(e, h2.events.ResponseReceived) and e.stream_id > five[4].stream], [])
+        self.gh.program.wait_log("proxy.http2.refused address=127.0.0.1 why=PROTOCOL_ERROR")
 
     def test_settings_change(self):
         """GOAWAY when HTTP/2 is switched off; what is under way goes on."""

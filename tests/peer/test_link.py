@@ -1,16 +1,18 @@
 """An edge in the DMZ and a core inside: people outside reach the core, and the DMZ opens no connection to the inside."""
+import base64
 import os
+import re
 import socket
 import ssl
 import struct
 import time
 
-from harness import raw
+from harness import fast, raw
 from harness.boshclient import BoshClient
 from harness.client import SlixClient
 from harness.linked import CORE, EDGE_INNER, EDGE_OUTSIDE, FRONT, LINK, LinkedCase
 from harness.people import DOMAIN
-from harness.place import wait_for
+from harness.place import TOP, wait_for
 from harness.rogue_edge import TakenOver
 from harness.uploads import MB, Uploads
 from harness.wsclient import WsClient
@@ -495,6 +497,133 @@ class Hostile(TakenOver, LinkedCase):
         self.assertIn("SCRAM-SHA-256-PLUS", e.heard("</stream:features>"))
         e.send("<iq type='set' id='1'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>%s</resource></bind></iq>" % u)
         self.assertIn("not-authorized", e.heard("</stream:stream>"))
+
+    def test_services_are_those_of_a_table(self):
+        """No program of the core can be named, by its name, its messages or its sockets: what answers is what is for people outside."""
+        with open(os.path.join(TOP, "lib", "run", "prog.def")) as f:
+            programs = re.findall(r'"(gh-\w+)"', f.read())
+        with open(os.path.join(TOP, "lib", "run", "msg.def")) as f:
+            messages = re.findall(r"^MSG\((\w+)", f.read(), re.M)
+        self.assertGreater(len(programs), 20)
+        self.assertGreater(len(messages), 20)
+        names = set(programs) | {p[3:] for p in programs} | {m[:15].lower() for m in messages} | {"xmpp-server", "sip", "sip-server", "xmpp-c2s", "upload",
+                 "operator", "bus", "control", "socket", "/run/gh", "127.0.0.1", "localhost", "*", ""}
+        names |= {"xmpp-client", "sip-client", "link-renew", "partners", "http-upload", "http"}
+        for kind, some, all_ in (("gh-link/1", {"xmpp-client", "sip-client"}, {"xmpp-client", "sip-client", "link-renew", "partners"}),
+                                 ("gh-link-bulk/1", set(), {"http-upload", "http"})):
+            e, heard = self.dialled(kind), set()
+            for name in sorted(names):
+                if e.ask({"x-gh-service": name}) == "200":
+                    heard.add(name)
+                    e.http.reset_stream(e.stream)
+                    e.flush()
+            self.assertLessEqual(some, heard)
+            self.assertLessEqual(heard, all_)
+
+    def test_frames_that_nobody_asked_for(self):
+        """It is the client of HTTP/2 here: what a server sends, and what belongs to no stream, ends the connection (RFC 9113 5.1, 8.4)."""
+        for what, data in (("a body without a request", struct.pack(">IBI", 5 << 8, 0, 1001) + b"hello"),
+                           ("a promise", struct.pack(">IBI", 5 << 8 | 5, 4, 1) + struct.pack(">I", 2) + b"\x82"),
+                           ("a stream of the core's own", struct.pack(">IBI", 1 << 8 | 1, 5, 2) + b"\x82")):
+            with self.subTest(what):
+                e = self.dialled()
+                self.assertEqual(e.ask({}), "200")
+                e.sock.sendall(data)
+                self.assertTrue(e.ended())
+
+    def xmpp(self, e, then, until="</stream:features>"):
+        """A new stream of a client that is nobody: what the core says to these bytes behind its features."""
+        self.assertEqual(e.ask({}), "200")
+        e.send(self.HEADER)
+        e.heard("</stream:features>")
+        e.send(then)
+        return e.heard(until)
+
+    HEADER = "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='%s' version='1.0'>" % DOMAIN
+
+    def test_forged_proofs(self):
+        """Tokens and proofs that the core has not given out, for a person who is there and has real ones: each is not-authorized."""
+        v = self.people("v")
+        with self.inside:
+            s = raw.Stream(CORE, 5222)
+            self.streams.append(s)
+            s.open(DOMAIN)
+            s.features()
+            s.starttls(raw.client_context(self.pki.ca), DOMAIN)
+            s.open(DOMAIN)
+            s.features()
+            s.send(fast.by_password(v, "secret", "HT-SHA-256-NONE"))
+            token = fast.token_of(s.next())
+        self.assertTrue(token)
+        e = self.dialled()
+        jwt = ".".join(base64.urlsafe_b64encode(x).rstrip(b"=").decode() for x in (b'{"alg":"none"}', b'{"sub":"%s"}' % v.encode(), b""))
+        auth = "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='%s'>%s</auth>"
+        for what, text in (
+                ("no token", fast.by_token(v, "")), ("a changed one", fast.by_token(v, token[:-1] + ("A" if token[-1] != "A" else "B"))),
+                ("another device's", fast.by_token(v, token, agent="00000000-0000-4000-8000-000000000000")),
+                ("of another person", fast.by_token(self.people("w"), token)), ("another mechanism", fast.by_token(v, token, "HT-SHA-256-EXPR", b"\0" * 32)),
+                ("EXTERNAL", auth % ("EXTERNAL", base64.b64encode(v.encode()).decode())), ("ANONYMOUS", auth % ("ANONYMOUS", "")),
+                ("an unsigned JWT", auth % ("OAUTHBEARER", base64.b64encode(b"n,a=%s,\1auth=Bearer %s\1\1" % (v.encode(), jwt.encode())).decode())),
+                ("PLAIN for another", auth % ("PLAIN", base64.b64encode(("%s@%s\0x\0secret" % (v, DOMAIN)).encode()).decode()))):
+            with self.subTest(what):
+                self.assertIn("<failure", self.xmpp(e, text, "</failure>"))
+        self.assertIn("<success", self.xmpp(e, fast.by_token(v, token), "</success>"))  # the token itself was good, and is all that would have done it
+
+    def test_no_stored_chats(self):
+        """The archive and what waits for somebody, by streams that have not logged in, and by one of a person of its own."""
+        u, v = self.people("u", "v")
+        with self.inside:
+            s = raw.login(CORE, u, DOMAIN, "secret", ca=self.pki.ca)
+        self.streams.append(s)
+        s.message("%s@%s" % (v, DOMAIN), "for v alone")
+        s.iq("get", "<ping xmlns='urn:xmpp:ping'/>", DOMAIN)
+        e = self.dialled()
+        mam = "<iq type='set' id='m'%s><query xmlns='urn:xmpp:mam:2'/></iq>"
+        for text in (mam % "", mam % (" to='%s@%s'" % (v, DOMAIN)), mam % (" from='%s@%s'" % (v, DOMAIN)), "<resume xmlns='urn:xmpp:sm:3' h='0' previd='%s'/>" % v,
+                     "<presence from='%s@%s/x'/>" % (v, DOMAIN)):
+            with self.subTest(text):
+                got = self.xmpp(e, text, "</stream:stream>")
+                self.assertIn("not-authorized", got)
+                self.assertNotIn("for v alone", got)
+        w = self.people("w")
+        self.xmpp(e, "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>%s</auth>" % base64.b64encode(
+            ("\0%s\0secret" % w).encode()).decode(), "<success")
+        e.send(self.HEADER)
+        e.heard("</stream:features>")
+        e.send("<resume xmlns='urn:xmpp:sm:3' h='0' previd='%s'/>" % v)
+        self.assertIn("item-not-found", e.heard("</failed>"))
+        e.send("<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>")
+        e.heard("</iq>")
+        e.send(mam % (" to='%s@%s'" % (v, DOMAIN)))
+        got = e.heard("</iq>")
+        self.assertIn("type='error'", got.replace('"', "'"))
+        e.send((mam % (" from='%s@%s'" % (v, DOMAIN))).replace("'m'", "'n'"))
+        got += e.heard("</stream:stream>")
+        self.assertIn("invalid-from", got)
+        self.assertNotIn("for v alone", got)
+        with self.inside:
+            t = raw.login(CORE, v, DOMAIN, "secret", ca=self.pki.ca)
+        self.streams.append(t)
+        t.send("<presence/>")
+        t.wait_body("for v alone")
+
+    def test_sip_proves_each_request(self):
+        """By a SIP stream: nobody is registered, called or watched on the edge's word, and a made-up flow token leads nowhere."""
+        v = self.people("v")
+        e = self.dialled()
+        tail = ("Via: SIP/2.0/TLS 192.0.2.7:5061;branch=z9hG4bK%s\r\nMax-Forwards: 70\r\nFrom: <sip:%s@%s>;tag=1\r\nTo: <sip:%s@%s>\r\nCall-ID: %s\r\nCSeq: 1 %s\r\n"
+                "Contact: <sip:%s@192.0.2.7:5061;transport=tls>\r\n%sContent-Length: 0\r\n\r\n")
+        proof = ('Authorization: Digest username="%s", realm="%s", nonce="%s", uri="sip:%s", response="%s", algorithm=SHA-256, qop=auth, nc=00000001, cnonce="x"\r\n'
+                 % (v, DOMAIN, "0" * 64, DOMAIN, "0" * 64))
+        for n, (method, more, wanted) in enumerate((("REGISTER", "", 401), ("REGISTER", proof, 401), ("INVITE", "", 407), ("MESSAGE", "", 407), ("SUBSCRIBE", "Event: presence\r\n", 407),
+                                                    ("MESSAGE", "P-Asserted-Identity: <sip:%s@%s>\r\n" % (v, DOMAIN), 407),
+                                                    ("MESSAGE", "Route: <sip:%s@%s;lr;ob>\r\n" % ("0" * 88, DOMAIN), 407))):
+            with self.subTest(method + more[:10]):
+                self.assertEqual(e.ask({"x-gh-service": "sip-client", "x-gh-transport": "sip"}), "200")
+                e.send("%s sip:%s%s SIP/2.0\r\n" % (method, "" if method == "REGISTER" else v + "@", DOMAIN) +
+                       tail % (n, v, DOMAIN, v, DOMAIN, "c%d" % n, method, v, more))
+                self.assertIn("SIP/2.0 %d " % wanted, e.heard("\r\n\r\n"))
+        self.assertEqual(self.core.records("show", "line", "%s@%s" % (v, DOMAIN)), [])
 
     def test_files_that_it_has_no_link_to(self):
         """On a connection for files it gets gh-files, and of that nothing: forged paths and garbage."""

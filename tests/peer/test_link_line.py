@@ -50,6 +50,7 @@ class OneEdge(SipLinked):
         self.assertEqual({r["user"] for r in self.sip_rows(self.edge)}, {"-"})
         sent = self.invite(a, "sip:%s@%s" % (v, DOMAIN))
         call = b.wait_method("INVITE")
+        self.assertRegex(header(call, "Via"), "^SIP/2.0/TLS ")  # as it came; Linphone takes another way back by any other (RFC 3261 18.2.2)
         b.send(b.response(call, 200, ["Contact: <%s>" % b.contact, "Content-Type: application/sdp"], SDP))
         got = a.answer_of(sent)
         self.assertEqual((status(got), body(got)), (200, SDP))

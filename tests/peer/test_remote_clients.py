@@ -104,21 +104,34 @@ class Nbxmpp(Remote):
 
 class Converse(Remote):
     """Converse.js in Chromium, on a page of elsewhere."""
-    edge_settings = ("set proxy bosh on",)
+    edge_settings = ("set proxy bosh on", "set upload enabled on")
+    core_settings = ("set upload enabled on", "set upload free 1")
 
-    def chats(self):
+    def chats(self, text=""):
         u, v = self.people("u", "v")
         t = self.outside(v)
         t.send("<presence/>")
         need("chromium")
         end = self.node("converse.mjs", DOMAIN, u, "secret", t.jid.partition("/")[0], self.place.path("chromium-" + u),
-                        ",".join("%s:%d=public" % (a, FRONT) for a in (OUTSIDE, EDGE_OUTSIDE)))
-        _, transport = self.answer(t, u, "hello")
+                        ",".join("%s:%d=public" % (a, FRONT) for a in (OUTSIDE, EDGE_OUTSIDE)), text)
+        who, transport = self.answer(t, u, "hello")
+        if text:
+            self.fetches(t, text)
+            t.message(who, "got it")
         return end()["asked"], transport
 
+    def fetches(self, t, text):
+        """Another client gets the link, and by it the file: curl, and it knows a name alone, too."""
+        link = t.wait(lambda e: e.find("{jabber:x:oob}x") is not None, 40, "a link").findtext("{*}body")
+        got = subprocess.run(self.world.words(need("curl"), "-sSfi", link), capture_output=True, text=True, timeout=60, check=True).stdout
+        head, _, body = got.partition("\n\n")
+        self.assertEqual(body, text)
+        self.assertIn("note.txt", head)
+
     def test_websocket_by_host_meta(self):
-        asked, transport = self.chats()
+        asked, transport = self.chats("what the file says")
         self.assertEqual(transport, ["websocket"])
+        self.assertTrue(any("/upload/" in x for x in asked), asked)
         self.assertIn("wss://%s/xmpp-websocket" % DOMAIN, asked)
         self.assertTrue(any("/.well-known/host-meta" in x for x in asked), asked)
 

@@ -37,21 +37,32 @@ class Bundle(PeerCase):
     def test_what_is_in_it(self):
         files = self.fetch()
         self.assertEqual(set(files), {"version", "settings", "processes", "counters", "alarms", "alarms-history", "syslog", "keys",
-                                      "identity", "upgrade", "routes", "federation", "sip", "sip-routes", "turn", "captures", "acme", "revocation", "stapling", "interfaces", "time",
+                                      "identity", "upgrade", "routes", "federation", "sip", "sip-routes", "turn", "links", "line", "uploads", "publish", "captures", "acme", "revocation", "stapling", "interfaces", "time",
                                       "time-sources", "dns", "log"})
         self.assertIn(b"set domain near.example certificate own", files["settings"])
         self.assertIn(b"program=gh-s2s instance=0 state=", files["processes"])
         for program in b"gh-keys", b"gh-s2s", b"gh-log":
             self.assertRegex(files["counters"], rb"(?m)^program=" + program + rb" instance=0 counter=\S+ value=\d+$")
         self.assertIn(b"super.started", files["log"])
-        of_appliance = {"interfaces", "time", "time-sources", "dns"}  # what did not answer is said
+        away = {"interfaces", "time", "time-sources", "dns", "uploads", "publish"}  # what did not answer is said
         for name, text in files.items():
-            self.assertEqual(b"is not running" in text if name in of_appliance else b"# " in text, name in of_appliance, name)
+            self.assertEqual(b"is not running" in text if name in away else b"# " in text, name in away, name)
 
     def test_alarms_are_in_it(self):
         self.gh.kill("gh-xlate")
         files = self.fetch()
         self.assertIn(b"ProgramRestarts", files["alarms"])
+
+    def test_remote_access(self):
+        """What is published, and its state."""
+        wiki = [["wiki", "url", "https://%s:9" % self.addr], ["wiki", "certificate-name", "inside.example"], ["wiki", "name", "wiki.near.example"]]
+        self.gh.commit("set upload enabled on", *["set publish target " + " ".join(w) for w in wiki])
+        self.addCleanup(self.gh.commit, "delete upload enabled", "delete publish target wiki")
+        wait_for("both are there", lambda: self.gh.records("show", "uploads", check=False) and self.gh.records("show", "publish", check=False), 15, 0.2)
+        files = self.fetch()
+        self.assertIn(b"set publish target wiki url https://%s:9" % self.addr.encode(), files["settings"])
+        self.assertRegex(files["publish"], rb"(?m)^target=wiki .*state=")
+        self.assertRegex(files["uploads"], rb"(?m)state=")
 
     def test_no_secret_is_in_it(self):
         """Secrets of every kind come in by every way; then the whole bundle is searched for them, also in base64 and hex."""

@@ -5,27 +5,13 @@ import subprocess
 import threading
 
 from harness.case import PeerCase
-from harness.netns import Namespace, own_network
+from harness.netns import own_network
+from harness.outsider import HOUSES, room
 from harness.place import BIN, Failed, need, wait_for
 from harness.turnclient import keys
 
 SERVER, REALM, USER, PASSWORD = "203.0.113.1", "relay.example", "u1", "correct horse"
 MESSAGES = 100
-NAT = """
-table ip nat {
-    chain post {
-        type nat hook postrouting priority 100;
-        oifname up0 masquerade
-    }
-}
-table ip filter {
-    chain forward {
-        type filter hook forward priority 0; policy drop;
-        ct state established,related accept
-        iifname != up0 accept
-    }
-}
-"""
 
 
 class Agent:
@@ -72,27 +58,13 @@ class TurnIce(PeerCase):
     @classmethod
     def build(cls):
         own_network(SERVER + "/32")
-        with open("/proc/sys/net/ipv4/ip_forward", "w") as f:
-            f.write("1")
-        cls.rooms = [cls.room(n) for n in (1, 2)]
+        cls.rooms = [room(cls, n) for n in (1, 2)]
         cls.gh = cls.gatehouse("near.example", settings=(
             "set turn listen-udp v4 %s 3478" % SERVER, "set turn realm " + REALM, "set turn relay-address v4 " + SERVER,
             'set turn user %s key "%s"' % (USER, keys(USER, PASSWORD, REALM)),
-            "set turn allow-peer houses 198.51.100.0/24"))
+            "set turn allow-peer houses " + HOUSES))
         cls.gh.start()
         wait_for("the relay listens", lambda: "turn.listening" in cls.gh.log(), 10)
-
-    @classmethod
-    def room(cls, n):
-        """A private network, the same for all, behind a NAT that lets nobody in uncalled."""
-        house, room = Namespace(cls), Namespace(cls)
-        house.wire("house%d" % n, "up0", "198.51.100.%d/30" % (4 * n + 2), far=["198.51.100.%d/30" % (4 * n + 1)])
-        house.ip("route", "add", "default", "via", "198.51.100.%d" % (4 * n + 1))
-        room.wire("room", "up0", "192.168.1.10/24", to=house, far=["192.168.1.1/24"])
-        room.ip("route", "add", "default", "via", "192.168.1.1")
-        house.run(need("sh"), "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
-        house.nft(NAT)
-        return room
 
     def meet(self, first, second, transports=("udp", "udp")):
         a = Agent(self, self.rooms[0], transports[0], first, "controlling")

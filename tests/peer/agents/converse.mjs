@@ -1,10 +1,10 @@
 // A person with Converse.js in Chromium, who knows a domain alone: host-meta says where (XEP-0156). Arguments: domain, user, password, whom
-// to talk to, a folder for the browser, and where private addresses count as public ones. Opens a chat,
-// says "hello", waits until an answer is to be read on the page. Prints what it asked for.
+// to talk to, a folder for the browser, where private addresses count as public ones, and a text to send as a file, or nothing. Opens a chat,
+// says "hello", waits until an answer is to be read on the page, uploads the file and waits for "got it". Prints what it asked for.
 import { readFileSync } from "node:fs";
 import { chromium } from "playwright-core";
 
-const [domain, user, password, to, home, addresses] = process.argv.slice(2);
+const [domain, user, password, to, home, addresses, text] = process.argv.slice(2);
 const root = new URL("node_modules/converse.js/dist/", import.meta.url);
 const kinds = { css: "text/css", js: "text/javascript", json: "application/json", svg: "image/svg+xml", wasm: "application/wasm" };
 const PAGE = `<!doctype html><html><head><meta charset="utf-8"><link rel="stylesheet" href="/dist/converse.min.css">
@@ -77,5 +77,15 @@ await page.evaluate(
 await page.evaluate(() => window.ready);
 await page.evaluate(async (to) => (await window.api.chats.open(to, {}, true)).sendMessage({ body: "hello" }), to);
 await page.locator(".chat-msg__text").getByText("and back").waitFor();
+if (text) {
+  await page.evaluate(
+    async ([to, text]) => {
+      const chat = await window.api.chats.get(to);
+      await chat.sendFiles([new File([text], "note.txt", { type: "text/plain" })]);
+    },
+    [to, text],
+  );
+  await page.locator(".chat-msg__text").getByText("got it").waitFor();
+}
 console.log(JSON.stringify({ asked: [...new Set(asked)] }));
 await context.close();

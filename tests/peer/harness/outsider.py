@@ -1,10 +1,50 @@
 """Other people's programs outside, which know a domain and find the rest: their machine's resolver and its authorities are a test's.
 Root only."""
+import subprocess
+
 from .dns import Dns
 from .inside import Nginx
+from .netns import Namespace
 from .place import need
 
 MACHINE = 'mount --bind "$1" /etc/resolv.conf && mount --bind "$2" /etc/ssl/certs/ca-certificates.crt && shift 2 && exec "$@"'
+
+HOUSES = "198.51.100.0/24"
+NAT = """
+table ip nat {
+    chain post {
+        type nat hook postrouting priority 100;
+        oifname up0 masquerade
+    }
+}
+table ip filter {
+    chain forward {
+        type filter hook forward priority 0; policy drop;
+        ct state established,related accept
+        iifname != up0 accept
+    }
+}
+"""
+
+
+def room(case, n):
+    """A private network, the same in all houses, behind house n's NAT that lets nobody in uncalled. This process's network is their way out."""
+    with open("/proc/sys/net/ipv4/ip_forward", "w") as f:
+        f.write("1")
+    house, inner = Namespace(case), Namespace(case)
+    house.wire("house%d" % n, "up0", "198.51.100.%d/30" % (4 * n + 2), far=["198.51.100.%d/30" % (4 * n + 1)])
+    house.ip("route", "add", "default", "via", "198.51.100.%d" % (4 * n + 1))
+    inner.wire("room", "up0", "192.168.1.10/24", to=house, far=["192.168.1.1/24"])
+    inner.ip("route", "add", "default", "via", "192.168.1.1")
+    house.run(need("sh"), "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
+    house.nft(NAT)
+    return inner
+
+
+def strangers_to_each_other():
+    """Houses reach the world, and no other house."""
+    subprocess.run([need("nft"), "-f", "-"], input="table ip world { chain forward { type filter hook forward priority 0\n"
+                   "iifname \"house*\" oifname \"house*\" drop\n}\n}\n", text=True, check=True)
 
 
 class Outside:
