@@ -8,6 +8,7 @@
 #include "auth.h"
 #include "call.h"
 #include "handed.h"
+#include "keepalive.h"
 #include "registered.h"
 #include "router.h"
 #include "tls.h"
@@ -203,8 +204,13 @@ static void on_closed(void *arg, uint64_t flow, int why)
 	location_flow_gone(&l->location, flow);
 }
 
+static bool on_keepalive(void *arg, const struct sip_source *from, bool is_stun)
+{
+	return keepalive_heard(arg, from, is_stun);
+}
+
 static const struct sipendpoint_owner endpoint_owner = {
-	.request = on_request, .cancelled = on_cancelled, .stray = on_stray, .closed = on_closed,
+	.request = on_request, .cancelled = on_cancelled, .stray = on_stray, .closed = on_closed, .keepalive = on_keepalive,
 };
 
 /* ---- listeners ---- */

@@ -109,7 +109,9 @@ struct line_way line_way_of(const struct binding_flow *f);
 	X(STAT_NEXT_FLOW, "line.flows.next")                                                       \
 	X(STAT_CALLS, "line.calls")                                                                \
 	X(STAT_CALLS_REFUSED, "line.calls.refused")                                                \
-	X(STAT_NO_MEMORY, "line.no_memory")
+	X(STAT_NO_MEMORY, "line.no_memory")                                                        \
+	X(STAT_STUN, "line.stun")                                                                  \
+	X(STAT_STUN_IGNORED, "line.stun.ignored")
 #define LINE_STAT_ID(id, name) id,
 enum line_stat { LINE_STATS(LINE_STAT_ID) LINE_STAT_COUNT };
 #undef LINE_STAT_ID
