@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "net/who.h"
+#include "run/drain_command.h"
 
 enum { RECORDS_MAX = 1000 };
 
@@ -93,23 +94,13 @@ static void client_kick(void *program, struct proc_ask *ask, const struct bytes 
 static void client_drain(void *program, struct proc_ask *ask, const struct bytes *args, size_t n_args)
 {
 	struct door *d = program;
-	bool is_off = n_args && bytes_eq_str(args[0], "off");
 	uint32_t at = 0, n = 0;
 
-	if (n_args && !is_off) {
-		proc_done(ask, ERR_SYNTAX, "off, or nothing");
+	if (!drain_command(ask, args, n_args, &d->drain, &d->rules.is_draining))
 		return;
-	}
-	d->rules.is_draining = !is_off;
 	for (struct conn *c; (c = conn_next(d, &at));)
 		n += stream_has_session(&c->stream);
-	proc_record_begin(ask);
-	proc_record_str(ask, "program", "gh-access");
-	proc_record_int(ask, "worker", d->instance);
-	proc_record_str(ask, "new-logins", is_off ? "yes" : "no");
-	proc_record_int(ask, "clients", n);
-	proc_record_end(ask);
-	proc_done(ask, 0, "");
+	drain_command_done(ask, "gh-access", d->instance, d->rules.is_draining, &d->drain, n);
 }
 
 const struct proc_command access_commands[] = {

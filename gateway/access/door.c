@@ -168,6 +168,7 @@ void door_stop(struct door *d)
 int door_init(struct door *d, struct loop *l, struct bus *b, struct keyproxy *keys, unsigned instance)
 {
 	*d = (struct door){ .loop = l, .bus = b, .keys = keys, .instance = instance, .first_free = UINT32_MAX };
+	drain_init(&d->drain, l, &door_drain_owner, d);
 	acceptor_init(&d->acceptor, l, false, &door_acceptor_hooks, d);
 	list_init(&d->parked);
 	list_init(&d->tell);
@@ -193,6 +194,7 @@ void door_fini(struct door *d)
 	struct conn *c;
 
 	acceptor_fini(&d->acceptor);
+	drain_end(&d->drain);
 	while ((c = conn_next(d, &at)))
 		conn_drop(c);
 	conn_sweep(d);

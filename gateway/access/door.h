@@ -11,6 +11,7 @@
 #include "net/tls_news.h"
 #include "net/link.h"
 #include "run/acceptor.h"
+#include "run/drain.h"
 #include "run/bus.h"
 #include "run/settings.h"
 
@@ -38,7 +39,8 @@
 	X(STAT_BUS_FULL, "c2s.bus.full")                                                           \
 	X(STAT_TIMEOUT, "c2s.timeout")                                                             \
 	X(STAT_ERRORS, "c2s.stream.errors")                                                        \
-	X(STAT_CLOSED, "c2s.closed")
+	X(STAT_CLOSED, "c2s.closed")                                                               \
+	X(STAT_DRAINED, "c2s.drained")
 
 #define STAT_MEMBER(id, name) id,
 enum access_stat { ACCESS_STATS(STAT_MEMBER) ACCESS_STAT_COUNT };
@@ -75,6 +77,8 @@ struct door {
 	bool is_stopping;
 
 	struct acceptor acceptor;
+	struct drain drain;
+	uint32_t drain_at; /* slot whose turn is next */
 
 	/* Connections by slot; an id is generation << 32 | instance << 24 | slot. */
 	struct slot *slots;
@@ -115,6 +119,9 @@ void door_down(struct door *d, struct chan *c);
 void door_pressure(struct door *d, struct chan *c, bool is_full);
 /* Ends all streams with system-shutdown, so that they can be resumed elsewhere. */
 void door_stop(struct door *d);
+
+/* ---- drain.c ---- */
+extern const struct drain_owner door_drain_owner;
 
 /* ---- config.c ---- */
 void door_apply(struct door *d, const struct settings *s);

@@ -80,6 +80,26 @@ void call_stray(struct line *l, struct sipmsg *m)
 	(void)sipendpoint_pass_response(l->sip, is_there ? &c->caller_from : &b->flows[0].from, m); /* lost: the callee says it again */
 }
 
+static bool is_in(const struct call *c, uint64_t reg)
+{
+	if (c->caller == reg)
+		return true;
+	for (unsigned i = 0; i < c->n; i++)
+		if (c->branches[i].reg == reg && (c->branches[i].t || c->branches[i].status / 100 == 2))
+			return true;
+	return false;
+}
+
+bool call_is_talking(const struct line *l, uint64_t reg)
+{
+	LIST_EACH (it, &l->call_order) {
+		const struct call *c = LIST_OWNER(it, struct call, node);
+		if (!c->is_over && is_in(c, reg))
+			return true;
+	}
+	return false;
+}
+
 void call_second(struct line *l, uint64_t now_ms)
 {
 	LIST_EACH (it, &l->call_order) {

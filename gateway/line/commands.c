@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "net/tls.h"
 #include "net/who.h"
+#include "run/drain_command.h"
 #include "handed.h"
 #include "registered.h"
 
@@ -175,20 +176,9 @@ static void client_kick(void *program, struct proc_ask *ask, const struct bytes 
 static void client_drain(void *program, struct proc_ask *ask, const struct bytes *args, size_t n_args)
 {
 	struct line *l = program;
-	bool is_off = n_args && bytes_eq_str(args[0], "off");
 
-	if (n_args && !is_off) {
-		proc_done(ask, ERR_SYNTAX, "off, or nothing");
-		return;
-	}
-	l->is_draining = !is_off;
-	proc_record_begin(ask);
-	proc_record_str(ask, "program", "gh-line");
-	proc_record_int(ask, "worker", l->instance);
-	proc_record_str(ask, "new-logins", is_off ? "yes" : "no");
-	proc_record_int(ask, "clients", (int64_t)l->location.regs.count);
-	proc_record_end(ask);
-	proc_done(ask, 0, "");
+	if (drain_command(ask, args, n_args, &l->drain, &l->is_draining))
+		drain_command_done(ask, "gh-line", l->instance, l->is_draining, &l->drain, l->location.regs.count);
 }
 
 const struct proc_command line_commands[] = {

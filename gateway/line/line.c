@@ -324,6 +324,7 @@ int line_init(struct line *l, struct loop *loop, struct bus *bus, unsigned insta
 	auth_init(l);
 	unit_out_init(l);
 	list_init(&l->call_order);
+	drain_init(&l->drain, loop, &line_drain_owner, l);
 	loop_timer_init(&l->second, on_second, l);
 	l->keys = keyproxy_new(loop, bus);
 	l->sip = sipendpoint_new(loop, &endpoint_owner, l);

@@ -9,6 +9,7 @@
 #include "net/tls_news.h"
 #include "proto/jid.h"
 #include "run/bus.h"
+#include "run/drain.h"
 #include "run/proc.h"
 #include "sip/endpoint.h"
 #include "sip/unit.h"
@@ -45,6 +46,7 @@ struct line {
 	uint8_t nonce_key[LINE_NONCE_KEY]; /* auth.c */
 	uint8_t token_key[TOKEN_KEY_BYTES]; /* flow.c */
 	bool is_draining;                  /* clients that are not here go elsewhere (M-21) */
+	struct drain drain;                /* and those that are, in time */
 	struct map nonces;               /* that were used: nonce -> struct used_nonce */
 	struct list nonce_order;
 	struct map checks;               /* id -> struct request that waits for gh-im */
@@ -68,6 +70,7 @@ void line_down(struct line *l, struct chan *c);
 void line_pressure(struct line *l, struct chan *c, bool is_full);
 extern const struct bus_handler line_handlers[];
 extern const size_t line_n_handlers;
+extern const struct drain_owner line_drain_owner; /* drain.c */
 extern const struct proc_command line_commands[];
 extern const size_t line_n_commands;
 
@@ -111,7 +114,8 @@ struct line_way line_way_of(const struct binding_flow *f);
 	X(STAT_CALLS_REFUSED, "line.calls.refused")                                                \
 	X(STAT_NO_MEMORY, "line.no_memory")                                                        \
 	X(STAT_STUN, "line.stun")                                                                  \
-	X(STAT_STUN_IGNORED, "line.stun.ignored")
+	X(STAT_STUN_IGNORED, "line.stun.ignored")                                                  \
+	X(STAT_FLOWS_DRAINED, "line.flows.drained")
 #define LINE_STAT_ID(id, name) id,
 enum line_stat { LINE_STATS(LINE_STAT_ID) LINE_STAT_COUNT };
 #undef LINE_STAT_ID

@@ -22,6 +22,7 @@ struct binding_flow {
 	uint32_t cseq;
 	uint32_t silent_ms;        /* it is lost when nothing was heard by its way for so long; 0: never */
 	struct way *way;
+	bool is_drained;           /* its next registration is refused: it shall go elsewhere */
 	uint16_t q_milli;          /* RFC 3261 10.2.1.2; 1000: not said */
 	/* texts of its own */
 	char *contact;             /* URI, as the client wrote it */

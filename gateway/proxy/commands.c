@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "net/who.h"
+#include "run/drain_command.h"
 
 enum { RECORDS_MAX = 1000 };
 
@@ -155,26 +156,15 @@ static void client_kick(void *program, struct proc_ask *ask, const struct bytes 
 static void client_drain(void *program, struct proc_ask *ask, const struct bytes *args, size_t n_args)
 {
 	struct proxy *p = program;
-	bool is_off = n_args && bytes_eq_str(args[0], "off");
 	uint32_t n = 0;
 
-	if (n_args && !is_off) {
-		proc_done(ask, ERR_SYNTAX, "off, or nothing");
+	if (!drain_command(ask, args, n_args, &p->drain, &p->is_draining))
 		return;
-	}
-	p->is_draining = !is_off;
-	if (!is_off)
+	if (p->is_draining)
 		conn_drain_all(p);
 	LIST_EACH (it, &p->exchanges)
 		n += LIST_OWNER(it, struct exchange, node)->is_joined;
-	n += p->n_bosh;
-	proc_record_begin(ask);
-	proc_record_str(ask, "program", "gh-proxy");
-	proc_record_int(ask, "worker", 0);
-	proc_record_str(ask, "new-logins", is_off ? "yes" : "no");
-	proc_record_int(ask, "clients", n);
-	proc_record_end(ask);
-	proc_done(ask, 0, "");
+	drain_command_done(ask, "gh-proxy", 0, p->is_draining, &p->drain, n + p->n_bosh);
 }
 
 const struct proc_command proxy_commands[] = {

@@ -12,6 +12,7 @@
 #include "net/tls_news.h"
 #include "proto/xml.h"
 #include "run/acceptor.h"
+#include "run/drain.h"
 #include "run/bus.h"
 #include "run/settings.h"
 
@@ -47,7 +48,8 @@
 	X(STAT_HTTP2_REFUSED, "proxy.http2.refused")                                                \
 	X(STAT_BOSH, "proxy.bosh")                                                                  \
 	X(STAT_BOSH_REFUSED, "proxy.bosh.refused")                                                  \
-	X(STAT_BOSH_FULL, "proxy.bosh.full")
+	X(STAT_BOSH_FULL, "proxy.bosh.full")                                                        \
+	X(STAT_DRAINED, "proxy.drained")
 
 #define STAT_MEMBER(id, name) id,
 enum proxy_stat { PROXY_STATS(STAT_MEMBER) PROXY_STAT_COUNT };
@@ -81,6 +83,7 @@ struct proxy {
 	struct acceptor acceptor;
 	bool is_ready, is_stopping;
 	bool is_draining; /* new streams are sent away */
+	struct drain drain; /* and those of an edge end in time */
 
 	struct list conns, gone; /* those to be freed at the end of the turn */
 	struct buf served; /* what connections of HTTP/2 were begun with */
@@ -112,6 +115,9 @@ void proxy_listener(struct proxy *p, const char *name, const char *addr, uint16_
 /* Accepts or not, by what there is room for. */
 void proxy_accept_update(struct proxy *p);
 extern const struct acceptor_hooks proxy_acceptor_hooks;
+
+/* drain.c */
+extern const struct drain_owner proxy_drain_owner;
 
 /* config.c */
 void proxy_apply(struct proxy *p, const struct settings *s);

@@ -77,7 +77,7 @@ export const jaHelp: Record<string, string> = {
   'show clients [client]': '接続中のクライアント（番号、ユーザー、アドレスまたは範囲で絞り込み）：入口、TLS、開始時刻、通信量',
   'client kick <client>': 'クライアントの接続を終了します（番号、ユーザー、アドレスまたは範囲）。エッジ以外ではセッションも終了します',
   'discovery check <domain> [name-server]': 'クライアントと相手サーバーがこの装置を見つけるための DNS レコードと文書：必要なもの、現在の値、その先のポートの応答',
-  'client drain [off]': '新しいログインを受け付けません（client drain off まで）。既存のクライアントはそのまま。再実行で残数を表示',
+  'client drain [off-or-seconds]': '新しいログインを受け付けません（client drain off まで）。既存のクライアントはそのまま、または指定した秒数の間に順に終了。再実行で残数を表示',
   'show sessions [user]': 'ログイン中のクライアント',
   'show reports': '利用者がブロック時に最近報告した相手(XEP-0377)。迷惑メッセージまたは嫌がらせ',
   'show rooms [domain]': 'チャットルーム：参加者数、登録者数、種類',
