@@ -170,6 +170,9 @@ const struct command command_table[] = {
 	{ "publish export [format]", OPER_AUDITOR, OWN(cmd_publish_export), "The rules of published web services as csv or json" },
 	{ "publish import <file>", OPER_ADMIN, OWN(cmd_publish_import), "Replace the rules in your candidate by those of a file: CSV (Url,Deployment,HttpMethods,MatchType,Description) or JSON" },
 	{ "user delete <jid>", OPER_ADMIN, RELAY(PROG_IM), "Delete an account and what belongs to it" },
+	{ "show bans", OPER_AUDITOR, RELAY_TO(CLIENT_DOORS), "Addresses and ranges whose clients are kept out: by whom, why, how long still, how many newcomers were refused" },
+	{ "client ban <source> [seconds] [reason]...", OPER_OPERATOR, RELAY_TO(CLIENT_DOORS), "Keep clients of an address or range out, for an hour or these seconds (0: until unbanned or a restart), and put out those that are in; set client ban lasts" },
+	{ "client unban <source>", OPER_OPERATOR, OWN(cmd_client_unban), "End operators' bans and penalties for wrong passwords in this address or range; those of settings are deleted there" },
 
 	/* ---- keys and certificates ---- */
 	{ "show keys", OPER_AUDITOR, RELAY(PROG_KEYS), "Private keys: name, kind, and the pin (SHA-256 of the public key) for partners" },

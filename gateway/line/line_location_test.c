@@ -1,6 +1,6 @@
 /* RFC 3261 10.2, 10.3 and RFC 5626 6; penalties of strangers. */
 #include "location.h"
-#include "stranger.h"
+#include "net/stranger.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -69,6 +69,11 @@ void router_request(struct line *l, struct sipserver *t, struct sipmsg *m, const
 
 	arena_reset(&l->arena);
 	line_stats[STAT_REQUESTS]++;
+	if (t && from->flow && line_is_banned(l, &from->addr.any)) { /* a connection that was there before */
+		sipserver_dismiss(t, m, 403, NULL);
+		sipmsg_free(m);
+		return;
+	}
 	unsigned status = !l->settings ? 503 : who(l, m, &jid, &why);
 	if (t && l->settings && is_for_server(m)) {
 		if (is_welcome(l, from))

@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "net/bans_command.h"
 #include "net/who.h"
 #include "run/drain_command.h"
 
@@ -167,9 +168,42 @@ static void client_drain(void *program, struct proc_ask *ask, const struct bytes
 	drain_command_done(ask, "gh-proxy", 0, p->is_draining, &p->drain, n + p->n_bosh);
 }
 
+static struct bans_door bans_of(struct proxy *p)
+{
+	return (struct bans_door){ "gh-proxy", 0, &p->bans, NULL, loop_now(p->loop) };
+}
+
+static void client_ban(void *program, struct proc_ask *ask, const struct bytes *args, size_t n_args)
+{
+	struct proxy *p = program;
+	const struct bans_door b = bans_of(p);
+
+	if (bans_command_add(ask, args, n_args, &b))
+		bans_command_added(ask, args, &b, proxy_put_out(p));
+}
+
+static void client_unban(void *program, struct proc_ask *ask, const struct bytes *args, size_t n_args)
+{
+	const struct bans_door b = bans_of(program);
+
+	bans_command_remove(ask, args, n_args, &b);
+}
+
+static void show_bans(void *program, struct proc_ask *ask, const struct bytes *args, size_t n_args)
+{
+	const struct bans_door b = bans_of(program);
+
+	(void)args;
+	(void)n_args;
+	bans_command_show(ask, &b);
+}
+
 const struct proc_command proxy_commands[] = {
 	{ "show clients", show_clients },
 	{ "client kick", client_kick },
 	{ "client drain", client_drain },
+	{ "client ban", client_ban },
+	{ "client unban", client_unban },
+	{ "show bans", show_bans },
 };
 const size_t n_proxy_commands = sizeof proxy_commands / sizeof proxy_commands[0];

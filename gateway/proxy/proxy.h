@@ -6,6 +6,7 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "net/address.h"
+#include "net/bans.h"
 #include "net/keyproxy.h"
 #include "net/tls.h"
 #include "net/publish_settings.h"
@@ -49,7 +50,8 @@
 	X(STAT_BOSH, "proxy.bosh")                                                                  \
 	X(STAT_BOSH_REFUSED, "proxy.bosh.refused")                                                  \
 	X(STAT_BOSH_FULL, "proxy.bosh.full")                                                        \
-	X(STAT_DRAINED, "proxy.drained")
+	X(STAT_DRAINED, "proxy.drained")                                                            \
+	X(STAT_REFUSED_BAN, "proxy.refused.ban")
 
 #define STAT_MEMBER(id, name) id,
 enum proxy_stat { PROXY_STATS(STAT_MEMBER) PROXY_STAT_COUNT };
@@ -83,6 +85,7 @@ struct proxy {
 	struct acceptor acceptor;
 	bool is_ready, is_stopping;
 	bool is_draining; /* new streams are sent away */
+	struct bans bans;
 	struct drain drain; /* and those of an edge end in time */
 
 	struct list conns, gone; /* those to be freed at the end of the turn */
@@ -115,6 +118,12 @@ void proxy_listener(struct proxy *p, const char *name, const char *addr, uint16_
 /* Accepts or not, by what there is room for. */
 void proxy_accept_update(struct proxy *p);
 extern const struct acceptor_hooks proxy_acceptor_hooks;
+
+/* ban.c */
+/* Is this newcomer kept out? */
+bool proxy_is_banned(struct proxy *p, const struct sockaddr *from);
+/* Closes the connections of those that are banned; how many. */
+size_t proxy_put_out(struct proxy *p);
 
 /* drain.c */
 extern const struct drain_owner proxy_drain_owner;

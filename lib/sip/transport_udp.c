@@ -65,6 +65,10 @@ static void read_one(struct sipsocket *s, struct bytes in, const union sip_socka
 	struct sipmsg *m = NULL;
 
 	s->t->counts.udp_in++;
+	if (s->t->owner->welcome && !s->t->owner->welcome(s->t->arg, from)) {
+		s->t->counts.refused++;
+		return;
+	}
 	if (is_blank(in) && s->t->owner->keepalive) {
 		(void)s->t->owner->keepalive(s->t->arg, &source, false); /* it has no answer */
 		return;
