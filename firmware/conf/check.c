@@ -149,6 +149,7 @@ void check_rows(const struct rows *r, const struct check_against *against, struc
 	check_publish(r, out);
 	check_oauth(r, out);
 	check_rooms(r, out);
+	check_clients(r, out);
 	check_acme(r, out);
 	check_planes(r, out);
 	check_network(r, against->is_appliance, out);

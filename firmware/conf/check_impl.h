@@ -33,6 +33,9 @@ void check_rooms(const struct rows *r, struct check *c);
 
 /* ---- check_oauth.c ---- */
 void check_oauth(const struct rows *r, struct check *c);
+/* ---- check_clients.c ---- */
+void check_clients(const struct rows *r, struct check *c);
+
 /* ---- check_snmp.c ---- */
 void check_snmp(const struct rows *r, struct check *c);
 

@@ -11,3 +11,13 @@ COMMAND_FN(cmd_client_kick)
 	(void)cmd;
 	relay_start(c, o, &ask);
 }
+
+COMMAND_FN(cmd_client_unban)
+{
+	const struct relay_ask ask = {
+		.targets = CLIENT_DOORS, .verb = "client unban", .args = args->v, .n_args = args->n, .none = "nobody there is banned by an operator or a penalty",
+	};
+
+	(void)cmd;
+	relay_start(c, o, &ask);
+}

@@ -139,7 +139,7 @@ const struct command command_table[] = {
 	{ "link drain", OPER_OPERATOR, RELAY(PROG_LINK), "No new sessions over the links of this box; open ones go on until they end" },
 	{ "show clients [client]", OPER_AUDITOR, RELAY_TO(CLIENT_DOORS), "Clients that are connected (SIP: registered), all or by number, user, address or range: door, TLS, since when, traffic" },
 	{ "client kick <client>", OPER_OPERATOR, OWN(cmd_client_kick), "End connections of clients by number, user, address or range; sessions end with them, except at an edge" },
-	{ "client drain [off]", OPER_OPERATOR, RELAY_TO(CLIENT_DOORS), "No new logins, until client drain off; who is in stays; again: how many are left" },
+	{ "client drain [off-or-seconds]", OPER_OPERATOR, RELAY_TO(CLIENT_DOORS), "No new logins, until client drain off; who is in stays, or leaves within these seconds, one after another; again: how many are left" },
 	{ "discovery check <domain> [name-server]", OPER_OPERATOR, OWN(cmd_discovery_check), "Records and documents by which clients and partners find this box: what there should be, what there is, also as another name server sees it, and whether the doors they lead to answer" },
 	{ "show sessions [user]", OPER_AUDITOR, RELAY(PROG_IM), "Logged-in clients" },
 	{ "show rooms [domain]", OPER_AUDITOR, RELAY(PROG_IM), "Rooms: occupants, lists, kind" },
@@ -170,6 +170,9 @@ const struct command command_table[] = {
 	{ "publish export [format]", OPER_AUDITOR, OWN(cmd_publish_export), "The rules of published web services as csv or json" },
 	{ "publish import <file>", OPER_ADMIN, OWN(cmd_publish_import), "Replace the rules in your candidate by those of a file: CSV (Url,Deployment,HttpMethods,MatchType,Description) or JSON" },
 	{ "user delete <jid>", OPER_ADMIN, RELAY(PROG_IM), "Delete an account and what belongs to it" },
+	{ "show bans", OPER_AUDITOR, RELAY_TO(CLIENT_DOORS), "Addresses and ranges whose clients are kept out: by whom, why, how long still, how many newcomers were refused" },
+	{ "client ban <source> [seconds] [reason]...", OPER_OPERATOR, RELAY_TO(CLIENT_DOORS), "Keep clients of an address or range out, for an hour or these seconds (0: until unbanned or a restart), and put out those that are in; set client ban lasts" },
+	{ "client unban <source>", OPER_OPERATOR, OWN(cmd_client_unban), "End operators' bans and penalties for wrong passwords in this address or range; those of settings are deleted there" },
 
 	/* ---- keys and certificates ---- */
 	{ "show keys", OPER_AUDITOR, RELAY(PROG_KEYS), "Private keys: name, kind, and the pin (SHA-256 of the public key) for partners" },

@@ -121,6 +121,7 @@ COMMAND_FN(cmd_show_version);
 COMMAND_FN(cmd_show_firewall);
 COMMAND_FN(cmd_dns_flush);
 COMMAND_FN(cmd_client_kick);
+COMMAND_FN(cmd_client_unban);
 COMMAND_FN(cmd_discovery_check);
 COMMAND_FN(cmd_show_log);
 /* cmd_metrics.c */

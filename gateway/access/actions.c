@@ -154,6 +154,7 @@ static void logged_in(struct conn *c, const struct stream_action *a, const struc
 	(void)out;
 	c->core = CORE_AUTHED;
 	c->door->stats[STAT_AUTH_OK]++;
+	door_proved(c->door, &c->peer);
 	conn_count_known(c);
 	peer_address_text(&c->peer, peer);
 	log_info("c2s.login", LOG_ID("id", c->id), LOG_BYTES("user", a->text),

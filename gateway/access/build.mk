@@ -2,7 +2,7 @@ access_ENGINE := gateway/access/stream.c gateway/access/features.c gateway/acces
 	gateway/access/bind.c gateway/access/session.c
 access_DOOR := $(access_ENGINE) gateway/access/door.c gateway/access/conn.c gateway/access/actions.c \
 	gateway/access/core.c gateway/access/handed.c gateway/access/listen.c gateway/access/config.c \
-	gateway/access/slots.c gateway/access/deliver.c
+	gateway/access/slots.c gateway/access/deliver.c gateway/access/drain.c gateway/access/ban.c
 
 PROGS += gh-access
 gh-access_SRCS := gateway/access/main.c gateway/access/commands.c $(access_DOOR)

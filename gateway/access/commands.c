@@ -3,7 +3,9 @@
 #include "conn.h"
 
 #include "base/err.h"
+#include "net/bans_command.h"
 #include "net/who.h"
+#include "run/drain_command.h"
 
 enum { RECORDS_MAX = 1000 };
 
@@ -93,28 +95,51 @@ static void client_kick(void *program, struct proc_ask *ask, const struct bytes 
 static void client_drain(void *program, struct proc_ask *ask, const struct bytes *args, size_t n_args)
 {
 	struct door *d = program;
-	bool is_off = n_args && bytes_eq_str(args[0], "off");
 	uint32_t at = 0, n = 0;
 
-	if (n_args && !is_off) {
-		proc_done(ask, ERR_SYNTAX, "off, or nothing");
+	if (!drain_command(ask, args, n_args, &d->drain, &d->rules.is_draining))
 		return;
-	}
-	d->rules.is_draining = !is_off;
 	for (struct conn *c; (c = conn_next(d, &at));)
 		n += stream_has_session(&c->stream);
-	proc_record_begin(ask);
-	proc_record_str(ask, "program", "gh-access");
-	proc_record_int(ask, "worker", d->instance);
-	proc_record_str(ask, "new-logins", is_off ? "yes" : "no");
-	proc_record_int(ask, "clients", n);
-	proc_record_end(ask);
-	proc_done(ask, 0, "");
+	drain_command_done(ask, "gh-access", d->instance, d->rules.is_draining, &d->drain, n);
+}
+
+static struct bans_door bans_of(struct door *d)
+{
+	return (struct bans_door){ "gh-access", d->instance, &d->bans, &d->strangers, loop_now(d->loop) };
+}
+
+static void client_ban(void *program, struct proc_ask *ask, const struct bytes *args, size_t n_args)
+{
+	struct door *d = program;
+	const struct bans_door b = bans_of(d);
+
+	if (bans_command_add(ask, args, n_args, &b))
+		bans_command_added(ask, args, &b, door_put_out(d));
+}
+
+static void client_unban(void *program, struct proc_ask *ask, const struct bytes *args, size_t n_args)
+{
+	const struct bans_door b = bans_of(program);
+
+	bans_command_remove(ask, args, n_args, &b);
+}
+
+static void show_bans(void *program, struct proc_ask *ask, const struct bytes *args, size_t n_args)
+{
+	const struct bans_door b = bans_of(program);
+
+	(void)args;
+	(void)n_args;
+	bans_command_show(ask, &b);
 }
 
 const struct proc_command access_commands[] = {
 	{ "show clients", show_clients },
 	{ "client kick", client_kick },
 	{ "client drain", client_drain },
+	{ "client ban", client_ban },
+	{ "client unban", client_unban },
+	{ "show bans", show_bans },
 };
 const size_t n_access_commands = sizeof access_commands / sizeof access_commands[0];

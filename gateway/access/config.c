@@ -117,6 +117,8 @@ void door_apply(struct door *d, const struct settings *s)
 				settings_is_set(s, SET_IM_OAUTH_KEY, BYTES_NONE);
 	d->rules.offers_fast = settings_int(s, SET_IM_FAST_LIFE) > 0;
 	d->rules.auth_tries = (uint32_t)settings_int(s, SET_ACCESS_AUTH_TRIES);
+	d->strangers.tries = (uint32_t)settings_int(s, SET_ACCESS_PENALTY_TRIES);
+	d->strangers.penalty_ms = (uint32_t)settings_int(s, SET_ACCESS_PENALTY) * 1000;
 	d->rules.limits = xml_limits_default;
 	d->rules.limits.stanza_bytes = (uint32_t)settings_int(s, SET_ACCESS_STANZA);
 	d->rules.is_hosted = is_hosted;
@@ -134,6 +136,8 @@ void door_apply(struct door *d, const struct settings *s)
 		.rate_bytes_per_s = (uint32_t)settings_int(s, SET_ACCESS_RATE),
 	};
 	read_domains(d, s);
+	bans_apply(&d->bans, s);
+	(void)door_put_out(d); /* each has a line in the log */
 	if (d->config.ping_ms != old_ping_ms)
 		arm_pings(d);
 	d->is_ready = true;

@@ -353,6 +353,7 @@ static int open_conn(struct door *d, int fd, const struct sockaddr *from, bool i
 	rc = stream_init(&c->stream, &d->rules, d->xml, is_direct_tls || handed);
 	if (rc)
 		goto no_stream;
+	c->stream.is_shut_out = door_is_shut_out(d, &c->peer);
 	rc = slot_take(d, c);
 	if (rc)
 		goto no_slot;

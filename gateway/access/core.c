@@ -68,6 +68,7 @@ static int on_auth_failed(void *door, struct chan *from, const struct frame *f)
 	if (c && !wire_end(&w)) {
 		c->core = CORE_NOTHING;
 		log_auth_failed(door, c, in.condition);
+		door_guessed(door, &c->peer, in.condition);
 	}
 	return tell(door, id, &w, &in);
 }

@@ -168,6 +168,7 @@ void door_stop(struct door *d)
 int door_init(struct door *d, struct loop *l, struct bus *b, struct keyproxy *keys, unsigned instance)
 {
 	*d = (struct door){ .loop = l, .bus = b, .keys = keys, .instance = instance, .first_free = UINT32_MAX };
+	drain_init(&d->drain, l, &door_drain_owner, d);
 	acceptor_init(&d->acceptor, l, false, &door_acceptor_hooks, d);
 	list_init(&d->parked);
 	list_init(&d->tell);
@@ -178,6 +179,8 @@ int door_init(struct door *d, struct loop *l, struct bus *b, struct keyproxy *ke
 	loop_timer_init(&d->ack_timer, on_ack_timer, d);
 	loop_timer_init(&d->trim_timer, on_trim, d);
 	address_table_init(&d->addresses);
+	bans_init(&d->bans);
+	strangers_init(&d->strangers);
 	arena_init(&d->arena, ARENA_BYTES_MAX);
 	buf_init(&d->scratch, SCRATCH_BYTES_MAX);
 	/* Ids of a worker that starts again are not those of the one before. */
@@ -193,6 +196,7 @@ void door_fini(struct door *d)
 	struct conn *c;
 
 	acceptor_fini(&d->acceptor);
+	drain_end(&d->drain);
 	while ((c = conn_next(d, &at)))
 		conn_drop(c);
 	conn_sweep(d);
@@ -202,6 +206,8 @@ void door_fini(struct door *d)
 	loop_timer_del(d->loop, &d->trim_timer);
 	door_config_fini(d);
 	address_table_fini(&d->addresses);
+	bans_fini(&d->bans);
+	strangers_fini(&d->strangers);
 	xml_pool_free(d->xml);
 	arena_fini(&d->arena);
 	buf_fini(&d->scratch);

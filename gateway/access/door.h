@@ -3,6 +3,8 @@
 #define ACCESS_DOOR_H
 
 #include "net/address.h"
+#include "net/bans.h"
+#include "net/stranger.h"
 #include "proto/hold.h"
 #include "stream.h"
 
@@ -11,6 +13,7 @@
 #include "net/tls_news.h"
 #include "net/link.h"
 #include "run/acceptor.h"
+#include "run/drain.h"
 #include "run/bus.h"
 #include "run/settings.h"
 
@@ -38,7 +41,10 @@
 	X(STAT_BUS_FULL, "c2s.bus.full")                                                           \
 	X(STAT_TIMEOUT, "c2s.timeout")                                                             \
 	X(STAT_ERRORS, "c2s.stream.errors")                                                        \
-	X(STAT_CLOSED, "c2s.closed")
+	X(STAT_CLOSED, "c2s.closed")                                                               \
+	X(STAT_DRAINED, "c2s.drained")                                                             \
+	X(STAT_REFUSED_BAN, "c2s.refused.ban")                                                     \
+	X(STAT_REFUSED_PENALTY, "c2s.refused.penalty")
 
 #define STAT_MEMBER(id, name) id,
 enum access_stat { ACCESS_STATS(STAT_MEMBER) ACCESS_STAT_COUNT };
@@ -75,6 +81,8 @@ struct door {
 	bool is_stopping;
 
 	struct acceptor acceptor;
+	struct drain drain;
+	uint32_t drain_at; /* slot whose turn is next */
 
 	/* Connections by slot; an id is generation << 32 | instance << 24 | slot. */
 	struct slot *slots;
@@ -82,6 +90,8 @@ struct door {
 	uint32_t n_unauthed_edges; /* of those, that came to an edge */
 	uint32_t generation;
 	struct address_table addresses;
+	struct bans bans;
+	struct strangers strangers; /* wrong passwords by address */
 
 	struct list parked; /* connections with bytes that gh-im cannot take now */
 	struct list tell;   /* WRITTEN is due */
@@ -115,6 +125,20 @@ void door_down(struct door *d, struct chan *c);
 void door_pressure(struct door *d, struct chan *c, bool is_full);
 /* Ends all streams with system-shutdown, so that they can be resumed elsewhere. */
 void door_stop(struct door *d);
+
+/* ---- ban.c ---- */
+/* Is this newcomer kept out? */
+bool door_is_banned(struct door *d, const struct sockaddr *from);
+/* Has its address guessed too often? */
+bool door_is_shut_out(struct door *d, const struct peer_address *who);
+/* A login of it has failed, as this condition says; or it has proved who it is. */
+void door_guessed(struct door *d, const struct peer_address *who, struct bytes condition);
+void door_proved(struct door *d, const struct peer_address *who);
+/* Puts out those that are banned; how many. */
+size_t door_put_out(struct door *d);
+
+/* ---- drain.c ---- */
+extern const struct drain_owner door_drain_owner;
 
 /* ---- config.c ---- */
 void door_apply(struct door *d, const struct settings *s);

@@ -24,8 +24,9 @@ int door_client_stream(void *door, struct chan *from, const struct frame *f)
 	int rc = handed_decode(f->body, &address, &h);
 
 	(void)from;
-	if (rc || d->is_stopping || !d->is_ready || !has_room(d, &h)) {
-		if (!rc)
+	bool is_banned = !rc && door_is_banned(d, (struct sockaddr *)&address);
+	if (rc || d->is_stopping || !d->is_ready || is_banned || !has_room(d, &h)) {
+		if (!rc && !is_banned)
 			d->stats[STAT_REFUSED_UNAUTH]++;
 		if (f->fd >= 0)
 			(void)close(f->fd); /* its other end sees that */

@@ -30,6 +30,10 @@ static void on_accepted(void *arg, const struct acceptor_listener *l, int fd, co
 {
 	struct door *d = arg;
 
+	if (door_is_banned(d, from)) {
+		(void)close(fd); /* as below */
+		return;
+	}
 	if (d->n_unauthed >= d->config.unauthed_max) {
 		d->stats[STAT_REFUSED_UNAUTH]++;
 		(void)close(fd); /* nothing was written to it */

@@ -59,6 +59,8 @@ int act_header(void *stream, void *arg)
 		return stream_fail(s, st->out, STREAM_HOST_UNKNOWN, "");
 	if (!xmpp_is_version_known(xml_attr(n, "version")))
 		return stream_fail(s, st->out, STREAM_UNSUPPORTED_VERSION, "");
+	if (s->is_shut_out && stream_is_unauthed(s))
+		return stream_fail(s, st->out, STREAM_POLICY_VIOLATION, "too many failed logins from your address: come again later");
 	if (s->rules->is_draining && stream_is_unauthed(s))
 		return stream_fail(s, st->out, STREAM_REMOTE_CONNECTION_FAILED, "no new logins here now");
 	stream_send_header(s, st->out, named(st));

@@ -156,6 +156,7 @@ struct stream {
 	uint8_t state; /* enum stream_state */
 	bool is_tls : 1, is_header_sent : 1, is_sm : 1, is_sm_asked : 1, is_inactive : 1;
 	bool is_pinged : 1;
+	bool is_shut_out : 1; /* its address has guessed too often: its header is refused */
 	uint32_t stanzas_in;
 };
 

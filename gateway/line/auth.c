@@ -236,6 +236,15 @@ static void check(struct request *r, const struct digest_credentials *c)
 		list_add_tail(&l->check_order, &r->node);
 }
 
+/* M-21: who is in stays, until its turn comes to leave. */
+static bool is_at_home(const struct request *r)
+{
+	const struct binding *b = location_of_source(&r->line->location, request_jid(r), &r->from);
+	const struct binding_flow *f = b ? binding_flow_from(b, &r->from) : NULL;
+
+	return f && !(f->is_drained && sipmsg_method(r->m) == SIPM_REGISTER);
+}
+
 void auth_begin(struct request *r)
 {
 	struct line *l = r->line;
@@ -254,8 +263,8 @@ void auth_begin(struct request *r)
 			request_free(r);
 		return;
 	}
-	/* M-21: who is in stays; its other flow, and whoever comes, finds another door of the domain. */
-	if (l->is_draining && !location_of_source(&l->location, request_jid(r), &r->from)) {
+	/* Its other flow, and whoever comes, finds another door of the domain. */
+	if (l->is_draining && !is_at_home(r)) {
 		line_stats[STAT_DRAINED]++;
 		request_later(r, DRAIN_RETRY_S);
 		return;

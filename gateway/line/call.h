@@ -12,6 +12,8 @@ enum { CALL_BRANCHES_MAX = 20, CALL_RINGING_MS = 180000, CALL_LIFE_MS = 12 * 360
 bool call_request(struct request *r, const struct binding *b);
 /* A 2xx to an INVITE whose transaction is over. */
 void call_stray(struct line *l, struct sipmsg *m);
+/* Is this client in a call that has begun and has not ended? */
+bool call_is_talking(const struct line *l, uint64_t reg);
 void call_second(struct line *l, uint64_t now_ms);
 
 #endif

@@ -3,7 +3,9 @@
 
 #include "base/err.h"
 #include "net/tls.h"
+#include "net/bans_command.h"
 #include "net/who.h"
+#include "run/drain_command.h"
 #include "handed.h"
 #include "registered.h"
 
@@ -175,20 +177,39 @@ static void client_kick(void *program, struct proc_ask *ask, const struct bytes 
 static void client_drain(void *program, struct proc_ask *ask, const struct bytes *args, size_t n_args)
 {
 	struct line *l = program;
-	bool is_off = n_args && bytes_eq_str(args[0], "off");
 
-	if (n_args && !is_off) {
-		proc_done(ask, ERR_SYNTAX, "off, or nothing");
-		return;
-	}
-	l->is_draining = !is_off;
-	proc_record_begin(ask);
-	proc_record_str(ask, "program", "gh-line");
-	proc_record_int(ask, "worker", l->instance);
-	proc_record_str(ask, "new-logins", is_off ? "yes" : "no");
-	proc_record_int(ask, "clients", (int64_t)l->location.regs.count);
-	proc_record_end(ask);
-	proc_done(ask, 0, "");
+	if (drain_command(ask, args, n_args, &l->drain, &l->is_draining))
+		drain_command_done(ask, "gh-line", l->instance, l->is_draining, &l->drain, l->location.regs.count);
+}
+
+static struct bans_door bans_of(struct line *l)
+{
+	return (struct bans_door){ "gh-line", l->instance, &l->bans, &l->strangers, loop_now(l->loop) };
+}
+
+static void client_ban(void *program, struct proc_ask *ask, const struct bytes *args, size_t n_args)
+{
+	struct line *l = program;
+	const struct bans_door b = bans_of(l);
+
+	if (bans_command_add(ask, args, n_args, &b))
+		bans_command_added(ask, args, &b, line_put_out(l));
+}
+
+static void client_unban(void *program, struct proc_ask *ask, const struct bytes *args, size_t n_args)
+{
+	const struct bans_door b = bans_of(program);
+
+	bans_command_remove(ask, args, n_args, &b);
+}
+
+static void show_bans(void *program, struct proc_ask *ask, const struct bytes *args, size_t n_args)
+{
+	const struct bans_door b = bans_of(program);
+
+	(void)args;
+	(void)n_args;
+	bans_command_show(ask, &b);
 }
 
 const struct proc_command line_commands[] = {
@@ -197,5 +218,8 @@ const struct proc_command line_commands[] = {
 	{ "show clients", show_clients },
 	{ "client kick", client_kick },
 	{ "client drain", client_drain },
+	{ "client ban", client_ban },
+	{ "client unban", client_unban },
+	{ "show bans", show_bans },
 };
 const size_t line_n_commands = sizeof line_commands / sizeof line_commands[0];

@@ -50,7 +50,8 @@ int handed_on_stream(void *program, struct chan *from, const struct frame *f)
 	int rc = h ? handed_decode(f->body, &address, h) : 0;
 
 	(void)from;
-	if (!rc && h && l->settings && f->fd >= 0 && has_room(l, h)) {
+	bool is_banned = !rc && h && line_is_banned(l, (struct sockaddr *)&address);
+	if (!rc && h && l->settings && f->fd >= 0 && !is_banned && has_room(l, h)) {
 		place(l, f->fd, &address, h);
 		return 0;
 	}

@@ -8,6 +8,7 @@
 #include "auth.h"
 #include "call.h"
 #include "handed.h"
+#include "keepalive.h"
 #include "registered.h"
 #include "router.h"
 #include "tls.h"
@@ -203,8 +204,19 @@ static void on_closed(void *arg, uint64_t flow, int why)
 	location_flow_gone(&l->location, flow);
 }
 
+static bool on_welcome(void *arg, const union sip_sockaddr *from)
+{
+	return !line_is_banned(arg, &from->any);
+}
+
+static bool on_keepalive(void *arg, const struct sip_source *from, bool is_stun)
+{
+	return keepalive_heard(arg, from, is_stun);
+}
+
 static const struct sipendpoint_owner endpoint_owner = {
-	.request = on_request, .cancelled = on_cancelled, .stray = on_stray, .closed = on_closed,
+	.request = on_request, .cancelled = on_cancelled, .stray = on_stray, .closed = on_closed, .keepalive = on_keepalive,
+	.welcome = on_welcome,
 };
 
 /* ---- listeners ---- */
@@ -315,9 +327,11 @@ int line_init(struct line *l, struct loop *loop, struct bus *bus, unsigned insta
 	arena_init(&l->arena, ARENA_BYTES_MAX);
 	location_init(&l->location, &registered_owner, l, (uint64_t)PROG_LINE << 56 | random_u64() >> 16);
 	strangers_init(&l->strangers);
+	bans_init(&l->bans);
 	auth_init(l);
 	unit_out_init(l);
 	list_init(&l->call_order);
+	drain_init(&l->drain, loop, &line_drain_owner, l);
 	loop_timer_init(&l->second, on_second, l);
 	l->keys = keyproxy_new(loop, bus);
 	l->sip = sipendpoint_new(loop, &endpoint_owner, l);
@@ -355,4 +369,6 @@ void line_apply(struct line *l, const struct settings *s)
 	set_sent_by(l);
 	line_apply_tls(l, s);
 	registered_check_domains(l);
+	bans_apply(&l->bans, s);
+	(void)line_put_out(l); /* each has a line in the log */
 }

@@ -5,16 +5,18 @@
 
 #include "base/arena.h"
 #include "base/log.h"
+#include "net/bans.h"
 #include "net/keyproxy.h"
+#include "net/stranger.h"
 #include "net/tls_news.h"
 #include "proto/jid.h"
 #include "run/bus.h"
+#include "run/drain.h"
 #include "run/proc.h"
 #include "sip/endpoint.h"
 #include "sip/unit.h"
 #include "sip/uri.h"
 #include "location.h"
-#include "stranger.h"
 #include "token.h"
 
 enum { LINE_LISTENERS_MAX = 16, LINE_NONCE_KEY = 32 };
@@ -40,11 +42,13 @@ struct line {
 
 	struct location location;
 	struct strangers strangers;
+	struct bans bans;
 	struct loop_timer second;        /* expiry of all kinds */
 
 	uint8_t nonce_key[LINE_NONCE_KEY]; /* auth.c */
 	uint8_t token_key[TOKEN_KEY_BYTES]; /* flow.c */
 	bool is_draining;                  /* clients that are not here go elsewhere (M-21) */
+	struct drain drain;                /* and those that are, in time */
 	struct map nonces;               /* that were used: nonce -> struct used_nonce */
 	struct list nonce_order;
 	struct map checks;               /* id -> struct request that waits for gh-im */
@@ -68,6 +72,12 @@ void line_down(struct line *l, struct chan *c);
 void line_pressure(struct line *l, struct chan *c, bool is_full);
 extern const struct bus_handler line_handlers[];
 extern const size_t line_n_handlers;
+extern const struct drain_owner line_drain_owner; /* drain.c */
+/* ban.c */
+/* Is this newcomer, or this datagram, kept out? */
+bool line_is_banned(struct line *l, const struct sockaddr *from);
+/* Ends the flows of those that are banned; how many. */
+size_t line_put_out(struct line *l);
 extern const struct proc_command line_commands[];
 extern const size_t line_n_commands;
 
@@ -109,7 +119,11 @@ struct line_way line_way_of(const struct binding_flow *f);
 	X(STAT_NEXT_FLOW, "line.flows.next")                                                       \
 	X(STAT_CALLS, "line.calls")                                                                \
 	X(STAT_CALLS_REFUSED, "line.calls.refused")                                                \
-	X(STAT_NO_MEMORY, "line.no_memory")
+	X(STAT_NO_MEMORY, "line.no_memory")                                                        \
+	X(STAT_STUN, "line.stun")                                                                  \
+	X(STAT_STUN_IGNORED, "line.stun.ignored")                                                  \
+	X(STAT_FLOWS_DRAINED, "line.flows.drained")                                                \
+	X(STAT_REFUSED_BAN, "line.refused.ban")
 #define LINE_STAT_ID(id, name) id,
 enum line_stat { LINE_STATS(LINE_STAT_ID) LINE_STAT_COUNT };
 #undef LINE_STAT_ID

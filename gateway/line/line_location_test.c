@@ -1,6 +1,6 @@
 /* RFC 3261 10.2, 10.3 and RFC 5626 6; penalties of strangers. */
 #include "location.h"
-#include "stranger.h"
+#include "net/stranger.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -76,7 +76,7 @@ struct one {
 
 static int put(const struct one *o, uint64_t now_ms)
 {
-	const struct location_contact c = { bytes_of(o->uri), bytes_of(o->instance), o->reg_id, o->expires_s, 1000 };
+	const struct location_contact c = { bytes_of(o->uri), bytes_of(o->instance), o->reg_id, o->expires_s, 1000, 0 };
 	const struct location_update u = { .jid = bytes_of(o->jid), .call_id = bytes_of(o->call_id), .cseq = o->cseq,
 					   .from = by_flow(o->flow), .n = 1, .contacts = &c };
 
@@ -115,8 +115,8 @@ static void old_ones_change_nothing(void **state)
 /* One bad contact of several: none is taken. */
 static void all_or_nothing(void **state)
 {
-	const struct location_contact two[] = { { BYTES("sip:new@h"), BYTES_NONE, 0, 60, 1000 },
-						{ BYTES("sip:a@h:1"), BYTES_NONE, 0, 60, 1000 } };
+	const struct location_contact two[] = { { BYTES("sip:new@h"), BYTES_NONE, 0, 60, 1000, 0 },
+						{ BYTES("sip:a@h:1"), BYTES_NONE, 0, 60, 1000, 0 } };
 	const struct location_update u = { .jid = BYTES("a@x"), .call_id = BYTES("c1"), .cseq = 5, .n = 2, .contacts = two };
 
 	(void)state;
@@ -209,6 +209,47 @@ static void a_flow_goes_alone(void **state)
 	assert_null(location_way_lost(&l, b, &last));
 }
 
+/* RFC 5626 4.4.2 */
+static void silence_by_udp(void **state)
+{
+	const struct location_contact c = { .uri = BYTES("sip:a@h:1"), .instance = BYTES("urn:i"), .reg_id = 1, .expires_s = 600,
+					    .silent_ms = 1000, .q_milli = 1000 };
+	const struct location_contact plain = { .uri = BYTES("sip:a@h:2"), .expires_s = 600, .q_milli = 1000 };
+	struct location_update u = { .jid = BYTES("a@x"), .call_id = BYTES("c1"), .cseq = 1, .from = by_udp(1), .n = 1, .contacts = &c };
+	const struct sip_source other = by_udp(2);
+
+	(void)state;
+	assert_int_equal(location_update(&l, &u, 0), 0);
+	u.call_id = BYTES("c2");
+	u.contacts = &plain;
+	assert_int_equal(location_update(&l, &u, 0), 0); /* by the same way, and it promised nothing */
+	assert_int_equal(l.ways.count, 1);
+	location_heard(&l, &u.from, 900);
+	location_heard(&l, &other, 1800); /* somebody else's */
+	location_expire(&l, 1899);
+	assert_int_equal(location_count(&l, BYTES("a@x")), 2);
+	location_expire(&l, 1900);
+	assert_int_equal(location_count(&l, BYTES("a@x")), 1);
+	assert_non_null(strstr(news, "-sip:a@h:1:2 ")); /* its flow is lost */
+	assert_int_equal(l.ways.count, 1);
+	location_expire(&l, 600000);
+	assert_int_equal(l.ways.count, 0);
+}
+
+static void a_way_is_told_once_a_second(void **state)
+{
+	struct way *w = way_take(&l.ways, &(struct sip_source){ .flow = 7 }, 0);
+	const struct sip_source udp = by_udp(7);
+
+	(void)state;
+	assert_null(way_of(&l.ways, &udp));
+	assert_true(way_may_tell(w, 5000));
+	assert_false(way_may_tell(w, 5999));
+	assert_true(way_may_tell(w, 6000));
+	way_give(&l.ways, w);
+	assert_int_equal(l.ways.count, 0);
+}
+
 static void has_limits(void **state)
 {
 	struct one o = { "a@x", "c", "sip:a@h:1", "", 1, 60, 7, 0 };
@@ -229,7 +270,7 @@ static void has_limits(void **state)
 
 static void knows_who_sends(void **state)
 {
-	const struct location_contact c = { BYTES("sip:u@h"), BYTES_NONE, 0, 60, 1000 };
+	const struct location_contact c = { BYTES("sip:u@h"), BYTES_NONE, 0, 60, 1000, 0 };
 	struct location_update u = { .jid = BYTES("u@x"), .call_id = BYTES("c"), .cseq = 1, .from = by_udp(5060), .n = 1, .contacts = &c };
 	struct sip_source here = by_udp(5060), there = by_udp(5061), flow = by_flow(7);
 
@@ -304,7 +345,8 @@ int main(void)
 #define PLAY(fn) cmocka_unit_test_setup_teardown(fn, start, stop)
 	const struct CMUnitTest tests[] = {
 		PLAY(comes_stays_and_goes), PLAY(old_ones_change_nothing), PLAY(all_or_nothing), PLAY(star_takes_all),
-		PLAY(an_instance_is_one_client), PLAY(an_instance_has_several_flows), PLAY(a_flow_goes_alone), PLAY(has_limits), PLAY(knows_who_sends),
+		PLAY(an_instance_is_one_client), PLAY(an_instance_has_several_flows), PLAY(a_flow_goes_alone), PLAY(silence_by_udp),
+		PLAY(a_way_is_told_once_a_second), PLAY(has_limits), PLAY(knows_who_sends),
 		cmocka_unit_test(strangers_are_slowed_and_shut_out), cmocka_unit_test(strangers_hear_little), cmocka_unit_test(strangers_are_bounded),
 	};
 

@@ -56,28 +56,28 @@ size_t location_count(const struct location *l, struct bytes jid)
 	return r ? r->n : 0;
 }
 
-static bool is_same_address(const union sip_sockaddr *a, const union sip_sockaddr *b)
-{
-	if (a->any.sa_family != b->any.sa_family)
-		return false;
-	if (a->any.sa_family == AF_INET)
-		return a->v4.sin_port == b->v4.sin_port && a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr;
-	return a->v6.sin6_port == b->v6.sin6_port && !memcmp(&a->v6.sin6_addr, &b->v6.sin6_addr, sizeof a->v6.sin6_addr);
-}
-
-static bool is_same_way(const struct sip_source *a, const struct sip_source *b)
-{
-	if (a->flow || b->flow)
-		return a->flow == b->flow;
-	return a->transport == b->transport && is_same_address(&a->addr, &b->addr);
-}
-
 struct binding *location_of_source(const struct location *l, struct bytes jid, const struct sip_source *from)
 {
 	for (struct binding *b = NULL; (b = location_next(l, jid, b));)
 		for (size_t i = 0; i < b->n; i++)
-			if (is_same_way(&b->flows[i].from, from))
+			if (way_is_same(&b->flows[i].from, from))
 				return b;
+	return NULL;
+}
+
+const struct binding_flow *binding_flow_of(const struct binding *b, uint64_t id)
+{
+	for (size_t i = 0; i < b->n; i++)
+		if (b->flows[i].id == id)
+			return &b->flows[i];
+	return NULL;
+}
+
+const struct binding_flow *binding_flow_from(const struct binding *b, const struct sip_source *from)
+{
+	for (size_t i = 0; i < b->n; i++)
+		if (way_is_same(&b->flows[i].from, from))
+			return &b->flows[i];
 	return NULL;
 }
 
@@ -128,8 +128,9 @@ static char *resource_of(const struct location_contact *c)
 	return strdup(name);
 }
 
-static void flow_drop(struct binding *b, size_t i)
+static void flow_drop(struct location *l, struct binding *b, size_t i)
 {
+	way_give(&l->ways, b->flows[i].way);
 	free(b->flows[i].contact);
 	free(b->flows[i].call_id);
 	free(b->flows[i].agent);
@@ -138,12 +139,12 @@ static void flow_drop(struct binding *b, size_t i)
 	memmove(&b->flows[i], &b->flows[i + 1], (b->n - i) * sizeof b->flows[0]);
 }
 
-static void binding_free(struct binding *b)
+static void binding_free(struct location *l, struct binding *b)
 {
 	if (!b)
 		return;
 	while (b->n)
-		flow_drop(b, b->n - 1);
+		flow_drop(l, b, b->n - 1);
 	free(b->instance);
 	free(b->resource);
 	free(b);
@@ -195,7 +196,7 @@ void location_remove(struct location *l, struct binding *b, enum line_gone why)
 
 	take_out(l, b);
 	l->owner->gone(l->arg, b, why);
-	binding_free(b);
+	binding_free(l, b);
 	registrant_settle(l, r);
 }
 
@@ -208,14 +209,14 @@ static struct binding *binding_new(struct location *l, const struct location_upd
 		return NULL;
 	struct binding_flow *f = &b->flows[b->n++];
 	*f = (struct binding_flow){ .from = u->from, .id = ++l->sequence, .since_ms = now_ms, .expires_at_ms = now_ms + 1000ull * c->expires_s,
-				    .reg_id = c->instance.n ? c->reg_id : 0, .cseq = u->cseq, .q_milli = c->q_milli,
+				    .reg_id = c->instance.n ? c->reg_id : 0, .silent_ms = c->silent_ms, .cseq = u->cseq, .q_milli = c->q_milli,
 				    .contact = dup(c->uri), .call_id = dup(u->call_id), .agent = dup(u->agent),
-				    .app = dup(u->app) };
+				    .app = dup(u->app), .way = way_take(&l->ways, &u->from, now_ms) };
 	b->instance = dup(c->instance);
 	b->resource = resource_of(c);
-	if (f->contact && f->call_id && f->agent && f->app && b->instance && b->resource)
+	if (f->way && f->contact && f->call_id && f->agent && f->app && b->instance && b->resource)
 		return b;
-	binding_free(b);
+	binding_free(l, b);
 	return NULL;
 }
 
@@ -234,20 +235,20 @@ static void take_flow(struct location *l, struct binding *old, struct binding *n
 	for (size_t i = old->n; i-- > 0;) {
 		if (!is_replaced(&old->flows[i], f.reg_id))
 			continue;
-		if (is_same_way(&old->flows[i].from, &f.from)) {
+		if (way_is_same(&old->flows[i].from, &f.from)) {
 			f.since_ms = old->flows[i].since_ms;
 			f.id = old->flows[i].id;
 		}
 		old->epoch += strcmp(old->flows[i].call_id, f.call_id) != 0;
-		flow_drop(old, i);
+		flow_drop(l, old, i);
 	}
 	if (old->n == LOCATION_FLOWS_MAX)
-		flow_drop(old, old->n - 1);
+		flow_drop(l, old, old->n - 1);
 	memmove(&old->flows[1], &old->flows[0], old->n * sizeof f);
 	old->flows[0] = f;
 	old->n++;
 	new->n = 0;
-	binding_free(new);
+	binding_free(l, new);
 	list_del(&old->node);
 	list_add_head(&r->bindings, &old->node);
 	l->owner->placed(l->arg, old, false);
@@ -260,7 +261,7 @@ static struct binding *lose_flow(struct location *l, struct binding *b, size_t i
 		location_remove(l, b, why);
 		return NULL;
 	}
-	flow_drop(b, i);
+	flow_drop(l, b, i);
 	if (i == 0)
 		l->owner->placed(l->arg, b, false);
 	return b;
@@ -335,10 +336,10 @@ static int make_all(struct location *l, const struct location_update *u, uint64_
 	return 0;
 }
 
-static void free_all(struct binding **made, size_t n)
+static void free_all(struct location *l, struct binding **made, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		binding_free(made[i]);
+		binding_free(l, made[i]);
 }
 
 /* Two contacts of one request may be one client: then the last one holds. */
@@ -357,7 +358,7 @@ static int commit_one(struct location *l, const struct location_update *u, size_
 	struct registrant *r = registrant_make(l, u->jid);
 	int rc = r ? put_in(l, r, made) : ERR_NOMEM;
 	if (rc)
-		binding_free(made);
+		binding_free(l, made);
 	else
 		l->owner->placed(l->arg, made, true);
 	if (r)
@@ -377,7 +378,7 @@ int location_update(struct location *l, const struct location_update *u, uint64_
 		return rc;
 	rc = make_all(l, u, now_ms, made);
 	if (rc) {
-		free_all(made, u->n);
+		free_all(l, made, u->n);
 		return rc;
 	}
 	while (u->removes_all && (b = location_next(l, u->jid, NULL)))
@@ -392,7 +393,7 @@ int location_update(struct location *l, const struct location_update *u, uint64_
 struct binding *location_way_lost(struct location *l, struct binding *b, const struct sip_source *from)
 {
 	for (size_t i = b->n; b && i-- > 0;)
-		if (is_same_way(&b->flows[i].from, from))
+		if (way_is_same(&b->flows[i].from, from))
 			b = lose_flow(l, b, i, LINE_FLOW_LOST);
 	return b;
 }
@@ -401,9 +402,24 @@ void location_flow_gone(struct location *l, uint64_t flow)
 {
 	const struct sip_source from = { .flow = flow };
 
+	if (!flow || !way_of(&l->ways, &from))
+		return; /* a stranger's */
 	LIST_EACH (it, &l->all)
-		if (flow)
-			(void)location_way_lost(l, LIST_OWNER(it, struct binding, all), &from); /* others may be left */
+		(void)location_way_lost(l, LIST_OWNER(it, struct binding, all), &from); /* others may be left */
+}
+
+/* RFC 5626 4.4.2: by UDP nothing ends when a client has gone; one that promised keep-alives and sends none has. */
+static bool is_silent(const struct binding_flow *f, uint64_t now_ms)
+{
+	return f->silent_ms && f->way->heard_ms + f->silent_ms <= now_ms;
+}
+
+void location_heard(struct location *l, const struct sip_source *from, uint64_t now_ms)
+{
+	struct way *w = way_of(&l->ways, from);
+
+	if (w)
+		w->heard_ms = now_ms;
 }
 
 void location_expire(struct location *l, uint64_t now_ms)
@@ -413,6 +429,8 @@ void location_expire(struct location *l, uint64_t now_ms)
 		for (size_t i = b->n; b && i-- > 0;)
 			if (b->flows[i].expires_at_ms <= now_ms)
 				b = lose_flow(l, b, i, LINE_EXPIRED);
+			else if (is_silent(&b->flows[i], now_ms))
+				b = lose_flow(l, b, i, LINE_FLOW_LOST);
 	}
 }
 
@@ -422,9 +440,10 @@ void location_fini(struct location *l)
 		struct binding *b = LIST_OWNER(it, struct binding, all);
 		struct registrant *r = b->user;
 		take_out(l, b);
-		binding_free(b);
+		binding_free(l, b);
 		registrant_settle(l, r);
 	}
 	map_fini(&l->users);
 	map_fini(&l->regs);
+	map_fini(&l->ways);
 }

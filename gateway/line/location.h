@@ -7,6 +7,7 @@
 #include "base/map.h"
 #include "sip/line.h"
 #include "sip/place.h"
+#include "way.h"
 
 enum { LOCATION_CONTACTS_MAX = 20, LOCATION_TEXT_MAX = 1024, LOCATION_RESOURCE_MAX = 512, LOCATION_FLOWS_MAX = 4 };
 
@@ -19,6 +20,9 @@ struct binding_flow {
 	uint64_t since_ms, expires_at_ms;
 	uint32_t reg_id;           /* RFC 5626 4.2; 0: not said */
 	uint32_t cseq;
+	uint32_t silent_ms;        /* it is lost when nothing was heard by its way for so long; 0: never */
+	struct way *way;
+	bool is_drained;           /* its next registration is refused: it shall go elsewhere */
 	uint16_t q_milli;          /* RFC 3261 10.2.1.2; 1000: not said */
 	/* texts of its own */
 	char *contact;             /* URI, as the client wrote it */
@@ -40,6 +44,9 @@ struct binding {
 	char *resource;            /* the instance, or a name that the contact always gives */
 };
 struct bytes binding_jid(const struct binding *b); /* the user's bare JID */
+/* NULL: it has no such flow (any more). */
+const struct binding_flow *binding_flow_of(const struct binding *b, uint64_t id);
+const struct binding_flow *binding_flow_from(const struct binding *b, const struct sip_source *from);
 
 struct location_owner {
 	/* It is new, or its first flow is (is_new false). */
@@ -53,6 +60,7 @@ struct location {
 	uint64_t sequence; /* of reg */
 	struct map users;  /* bare JID -> struct registrant */
 	struct map regs;   /* reg -> struct binding */
+	struct map ways;   /* way.h */
 	struct list all;
 	uint32_t per_user_max, max;
 };
@@ -67,6 +75,7 @@ struct location_contact {
 	uint32_t reg_id;            /* of an instance: which of its flows; 0: its only one */
 	uint32_t expires_s;         /* 0: it goes */
 	uint16_t q_milli;
+	uint32_t silent_ms;         /* as of struct binding_flow */
 };
 struct location_update {
 	struct bytes jid, call_id, agent, app;
@@ -94,7 +103,9 @@ void location_remove(struct location *l, struct binding *b, enum line_gone why);
 struct binding *location_way_lost(struct location *l, struct binding *b, const struct sip_source *from);
 /* Its connection has ended. */
 void location_flow_gone(struct location *l, uint64_t flow);
-/* Flows that are due go, and clients that have none then. */
+/* A sign of life came from there. */
+void location_heard(struct location *l, const struct sip_source *from, uint64_t now_ms);
+/* Flows that are due or silent go, and clients that have none then. */
 void location_expire(struct location *l, uint64_t now_ms);
 
 #endif

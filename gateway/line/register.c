@@ -60,14 +60,13 @@ static bool supports(const struct sipmsg *m, const char *option)
 	return false;
 }
 
-/* RFC 5626 6: it counts from a client that knows outbound. Not by UDP: a flow there needs STUN to stay (4.4.2), which there is
- * not here. 0: none. */
+/* RFC 5626 6: it counts from a client that knows outbound. 0: none. */
 static uint32_t reg_id(const struct request *r, struct bytes params)
 {
 	struct bytes text;
 	uint64_t id;
 
-	if (!r->from.flow || !supports(r->m, "outbound") || !sip_param(params, "reg-id", &text) || bytes_to_u64(text, INT32_MAX, &id))
+	if (!supports(r->m, "outbound") || !sip_param(params, "reg-id", &text) || bytes_to_u64(text, INT32_MAX, &id))
 		return 0;
 	return (uint32_t)id;
 }
@@ -97,6 +96,7 @@ static unsigned read_contact(const struct request *r, size_t i, struct wish *w)
 	if (sip_param(a.params, "q", &value))
 		c->q_milli = register_q(value);
 	c->reg_id = c->instance.n ? reg_id(r, a.params) : 0;
+	c->silent_ms = c->reg_id && !r->from.flow ? flow_silence_ms(r->line) : 0; /* a connection ends by itself */
 	if (c->reg_id && w->n_reg_ids++)
 		return 400; /* RFC 5626 6: one flow with each request */
 	uint32_t wanted = wanted_s(r, a.params);

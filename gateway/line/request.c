@@ -30,6 +30,22 @@ struct request *request_new(struct line *l, struct sipserver *t, struct sipmsg *
 	return r;
 }
 
+void request_aim_at(struct request *r, uint64_t reg, uint64_t flow)
+{
+	if (r->n_aims == REQUEST_AIMS_MAX)
+		return;
+	r->aims[r->n_aims].reg = reg;
+	r->aims[r->n_aims++].flow = flow;
+}
+
+uint64_t request_aim(const struct request *r, uint64_t reg)
+{
+	for (size_t i = 0; i < r->n_aims; i++)
+		if (r->aims[i].reg == reg)
+			return r->aims[i].flow;
+	return 0;
+}
+
 void request_free(struct request *r)
 {
 	list_del(&r->node);

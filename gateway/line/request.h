@@ -5,6 +5,8 @@
 #include "line.h"
 #include "run/store_op.h"
 
+enum { REQUEST_AIMS_MAX = 2 }; /* of a dialog: the sender's flow, and the other one's */
+
 /* What a server transaction of ours waits for: the first member of each kind. */
 struct waiting {
 	void (*cancelled)(struct waiting *w); /* NULL: nothing to be done */
@@ -21,6 +23,10 @@ struct request {
 	char nonce[128];     /* of its credentials, while gh-im looks at them */
 	uint32_t nc;
 	char app[STORE_APP_LABEL_MAX + 1]; /* of the application password that proved it; "" none */
+	struct {
+		uint64_t reg, flow;
+	} aims[REQUEST_AIMS_MAX]; /* flows that its Routes name */
+	size_t n_aims;
 	size_t jid_n, local_n;
 	char jid[];          /* the user that From (REGISTER: To) names, bare */
 };
@@ -36,6 +42,11 @@ static inline struct bytes request_local(const struct request *r)
 {
 	return bytes_make(r->jid, r->local_n);
 }
+
+/* A Route names this flow of this registration; those beyond the second do not count. */
+void request_aim_at(struct request *r, uint64_t reg, uint64_t flow);
+/* The flow of this registration that a Route names; 0: none. */
+uint64_t request_aim(const struct request *r, uint64_t reg);
 
 /* Takes m. NULL without memory. */
 struct request *request_new(struct line *l, struct sipserver *t, struct sipmsg *m, const struct sip_source *from,

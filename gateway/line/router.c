@@ -69,6 +69,11 @@ void router_request(struct line *l, struct sipserver *t, struct sipmsg *m, const
 
 	arena_reset(&l->arena);
 	line_stats[STAT_REQUESTS]++;
+	if (t && from->flow && line_is_banned(l, &from->addr.any)) { /* a connection that was there before */
+		sipserver_dismiss(t, m, 403, NULL);
+		sipmsg_free(m);
+		return;
+	}
 	unsigned status = !l->settings ? 503 : who(l, m, &jid, &why);
 	if (t && l->settings && is_for_server(m)) {
 		if (is_welcome(l, from))
@@ -95,7 +100,7 @@ void router_request(struct line *l, struct sipserver *t, struct sipmsg *m, const
 void router_proved(struct request *r)
 {
 	struct line *l = r->line;
-	unsigned status = flow_take_routes(l, r->m);
+	unsigned status = flow_take_routes(r);
 
 	if (status) {
 		request_refuse(r, status, status == FLOW_FAILED ? "Flow Failed" : "Bad Flow Token", status == FLOW_FAILED ? "flow-lost" : "flow-token");
@@ -108,6 +113,7 @@ void router_proved(struct request *r)
 		register_request(r);
 		return;
 	}
+	location_heard(&l->location, &r->from, loop_now(l->loop));
 	struct binding *b = location_of_source(&l->location, request_jid(r), &r->from);
 	if (!b) {
 		request_refuse(r, 403, "Register First", "not-registered");

@@ -5,15 +5,20 @@
 
 #include "base/bytes.h"
 
-enum token_kind { TOKEN_FLOW = 1, TOKEN_CLIENT };
+enum token_kind {
+	TOKEN_FLOW = 1, /* a connection */
+	TOKEN_CLIENT,   /* a registration as it began */
+	TOKEN_WAY,      /* one flow of a registration, by UDP */
+	TOKEN_DIALOG,   /* the flow that a dialog began on */
+};
 enum {
 	TOKEN_KEY_BYTES = 32,
 	TOKEN_CHARS = 88, /* hex of nonce, number, mark and tag */
 };
 
 struct token {
-	uint64_t number; /* a flow, or a registration */
-	uint64_t mark;   /* of a flow when it ends, in ms; of a client its epoch */
+	uint64_t number; /* a connection, or a registration */
+	uint64_t mark;   /* of a connection when the token ends, in ms; of a client its epoch; else the number of the flow */
 };
 /* ERR_NOMEM. */
 int token_seal(const uint8_t key[static TOKEN_KEY_BYTES], enum token_kind kind, const struct token *t, char out[static TOKEN_CHARS + 1]);

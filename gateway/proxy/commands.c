@@ -4,7 +4,9 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "net/bans_command.h"
 #include "net/who.h"
+#include "run/drain_command.h"
 
 enum { RECORDS_MAX = 1000 };
 
@@ -155,31 +157,53 @@ static void client_kick(void *program, struct proc_ask *ask, const struct bytes 
 static void client_drain(void *program, struct proc_ask *ask, const struct bytes *args, size_t n_args)
 {
 	struct proxy *p = program;
-	bool is_off = n_args && bytes_eq_str(args[0], "off");
 	uint32_t n = 0;
 
-	if (n_args && !is_off) {
-		proc_done(ask, ERR_SYNTAX, "off, or nothing");
+	if (!drain_command(ask, args, n_args, &p->drain, &p->is_draining))
 		return;
-	}
-	p->is_draining = !is_off;
-	if (!is_off)
+	if (p->is_draining)
 		conn_drain_all(p);
 	LIST_EACH (it, &p->exchanges)
 		n += LIST_OWNER(it, struct exchange, node)->is_joined;
-	n += p->n_bosh;
-	proc_record_begin(ask);
-	proc_record_str(ask, "program", "gh-proxy");
-	proc_record_int(ask, "worker", 0);
-	proc_record_str(ask, "new-logins", is_off ? "yes" : "no");
-	proc_record_int(ask, "clients", n);
-	proc_record_end(ask);
-	proc_done(ask, 0, "");
+	drain_command_done(ask, "gh-proxy", 0, p->is_draining, &p->drain, n + p->n_bosh);
+}
+
+static struct bans_door bans_of(struct proxy *p)
+{
+	return (struct bans_door){ "gh-proxy", 0, &p->bans, NULL, loop_now(p->loop) };
+}
+
+static void client_ban(void *program, struct proc_ask *ask, const struct bytes *args, size_t n_args)
+{
+	struct proxy *p = program;
+	const struct bans_door b = bans_of(p);
+
+	if (bans_command_add(ask, args, n_args, &b))
+		bans_command_added(ask, args, &b, proxy_put_out(p));
+}
+
+static void client_unban(void *program, struct proc_ask *ask, const struct bytes *args, size_t n_args)
+{
+	const struct bans_door b = bans_of(program);
+
+	bans_command_remove(ask, args, n_args, &b);
+}
+
+static void show_bans(void *program, struct proc_ask *ask, const struct bytes *args, size_t n_args)
+{
+	const struct bans_door b = bans_of(program);
+
+	(void)args;
+	(void)n_args;
+	bans_command_show(ask, &b);
 }
 
 const struct proc_command proxy_commands[] = {
 	{ "show clients", show_clients },
 	{ "client kick", client_kick },
 	{ "client drain", client_drain },
+	{ "client ban", client_ban },
+	{ "client unban", client_unban },
+	{ "show bans", show_bans },
 };
 const size_t n_proxy_commands = sizeof proxy_commands / sizeof proxy_commands[0];

@@ -168,6 +168,8 @@ void proxy_apply(struct proxy *p, const struct settings *s)
 	publish_settings_list(s, false, &p->published);
 	read_certificates(p, s);
 	renew(p, s);
+	bans_apply(&p->bans, s);
+	(void)proxy_put_out(p); /* each has a line in the log */
 	p->is_ready = true;
 	proxy_accept_update(p);
 }
@@ -177,6 +179,7 @@ void proxy_config_fini(struct proxy *p)
 	forget(&p->domains);
 	forget(&p->origins);
 	allow_fini(&p->published);
+	bans_fini(&p->bans);
 	tls_store_free(p->tls);
 	p->tls = NULL;
 	buf_fini(&p->served);

@@ -77,6 +77,9 @@ struct exchange {
 	struct loop_timer timer;
 	struct loop_defer drained;
 	uint64_t id, opened_ms, last_in_ms;
+	uint64_t said_ms;         /* is_joined: when bytes came from inside last */
+	bool is_end_of_element;   /* and the last one was a '>' */
+	bool is_sent_off;         /* drain.c has ended it */
 	bool is_gone, is_joined;
 	bool is_head;     /* HEAD is asked: answers have no body */
 	bool is_kept;     /* the connection may go on at the end */

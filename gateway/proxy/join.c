@@ -55,6 +55,8 @@ static void on_data(void *arg, struct bytes in)
 
 	if (x->is_gone)
 		return;
+	x->said_ms = loop_now(x->proxy->loop);
+	x->is_end_of_element = in.n && in.p[in.n - 1] == '>';
 	if (x->conn->hello)
 		hello_heard(x->conn);
 	if (x->websocket)

@@ -4,6 +4,7 @@
 #include "base/log.h"
 
 #include <string.h>
+#include <unistd.h>
 
 /* Which newcomers the front takes. */
 
@@ -28,6 +29,10 @@ static void on_paused(void *arg, int why)
 static void on_accepted(void *arg, const struct acceptor_listener *l, int fd, const struct sockaddr *from)
 {
 	struct proxy *p = arg;
+	if (proxy_is_banned(p, from)) {
+		(void)close(fd); /* nothing was written to it */
+		return;
+	}
 	int rc = conn_open(p, fd, from, strcmp(l->name, "starttls") == 0);
 
 	p->stats[rc == ERR_LIMIT ? STAT_REFUSED_ADDRESS : rc ? STAT_REFUSED_FULL : STAT_ACCEPTED]++;

@@ -74,6 +74,8 @@ static int prepare(struct proc *proc, void **program)
 	p->bus = proc_bus(proc);
 	p->keys = keys;
 	p->next_id = (uint64_t)PROG_PROXY << 56 | random_u64() >> 8; /* not those of the one before */
+	bans_init(&p->bans);
+	drain_init(&p->drain, p->loop, &proxy_drain_owner, p);
 	acceptor_init(&p->acceptor, p->loop, false, &proxy_acceptor_hooks, p);
 	list_init(&p->conns);
 	list_init(&p->gone);

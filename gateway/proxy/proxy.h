@@ -6,12 +6,14 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "net/address.h"
+#include "net/bans.h"
 #include "net/keyproxy.h"
 #include "net/tls.h"
 #include "net/publish_settings.h"
 #include "net/tls_news.h"
 #include "proto/xml.h"
 #include "run/acceptor.h"
+#include "run/drain.h"
 #include "run/bus.h"
 #include "run/pacer.h"
 #include "run/settings.h"
@@ -50,7 +52,9 @@
 	X(STAT_BOSH_REFUSED, "proxy.bosh.refused")                                                  \
 	X(STAT_BOSH_FULL, "proxy.bosh.full")                                                        \
 	X(STAT_WEB_PAIRS, "proxy.published.pairs")                                                  \
-	X(STAT_PUBLISHED_REPEATED, "proxy.published.repeated")
+	X(STAT_PUBLISHED_REPEATED, "proxy.published.repeated")                                     \
+	X(STAT_DRAINED, "proxy.drained")                                                            \
+	X(STAT_REFUSED_BAN, "proxy.refused.ban")
 
 #define STAT_MEMBER(id, name) id,
 enum proxy_stat { PROXY_STATS(STAT_MEMBER) PROXY_STAT_COUNT };
@@ -85,6 +89,8 @@ struct proxy {
 	struct acceptor acceptor;
 	bool is_ready, is_stopping;
 	bool is_draining; /* new streams are sent away */
+	struct bans bans;
+	struct drain drain; /* and those of an edge end in time */
 
 	struct list conns, gone; /* those to be freed at the end of the turn */
 	struct buf served; /* what connections of HTTP/2 were begun with */
@@ -117,6 +123,15 @@ void proxy_listener(struct proxy *p, const char *name, const char *addr, uint16_
 /* Accepts or not, by what there is room for. */
 void proxy_accept_update(struct proxy *p);
 extern const struct acceptor_hooks proxy_acceptor_hooks;
+
+/* ban.c */
+/* Is this newcomer kept out? */
+bool proxy_is_banned(struct proxy *p, const struct sockaddr *from);
+/* Closes the connections of those that are banned; how many. */
+size_t proxy_put_out(struct proxy *p);
+
+/* drain.c */
+extern const struct drain_owner proxy_drain_owner;
 
 /* config.c */
 void proxy_apply(struct proxy *p, const struct settings *s);

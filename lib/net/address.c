@@ -38,6 +38,30 @@ void peer_address_of(const struct sockaddr *from, struct peer_address *out)
 	}
 }
 
+void peer_address_sockaddr(const struct peer_address *p, struct sockaddr_storage *out)
+{
+	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(p->port) };
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(p->port) };
+
+	memset(out, 0, sizeof *out);
+	memcpy(&v4.sin_addr, p->bytes, sizeof v4.sin_addr);
+	memcpy(&v6.sin6_addr, p->bytes, sizeof v6.sin6_addr);
+	if (p->family)
+		memcpy(out, p->family == 4 ? (const void *)&v4 : &v6, p->family == 4 ? sizeof v4 : sizeof v6);
+}
+
+bool peer_address_raw(const struct peer_address *p, uint8_t out[static 16])
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	if (p->family == 0)
+		return false;
+	if (p->family == 4)
+		memcpy(out, mapped, sizeof mapped);
+	memcpy(p->family == 4 ? out + sizeof mapped : out, p->bytes, p->family == 4 ? 4 : 16);
+	return true;
+}
+
 void peer_address_text(const struct peer_address *p, char out[static PEER_TEXT_BYTES])
 {
 	if (p->family == 0 || !inet_ntop(p->family == 4 ? AF_INET : AF_INET6, p->bytes, out, PEER_TEXT_BYTES))

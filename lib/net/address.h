@@ -29,6 +29,10 @@ struct peer_address {
 };
 enum { PEER_TEXT_BYTES = 46 };
 void peer_address_of(const struct sockaddr *from, struct peer_address *out);
+/* The same again; of an unknown one AF_UNSPEC. */
+void peer_address_sockaddr(const struct peer_address *p, struct sockaddr_storage *out);
+/* 16 bytes, IPv4 as IPv4-mapped (RFC 4291 2.5.5.2). False: it is unknown. */
+bool peer_address_raw(const struct peer_address *p, uint8_t out[static 16]);
 /* "192.0.2.1" or "2001:db8::1"; "unknown". */
 void peer_address_text(const struct peer_address *p, char out[static PEER_TEXT_BYTES]);
 

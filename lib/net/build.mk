@@ -4,7 +4,7 @@ UNIT += lib/net/dns_test
 dns_test_SRCS := lib/net/dns_fixture.c
 dns_test_LIBS := net run proto base
 dns_test_LD := -lcares -lresolv -levent_core $(proto_LD)
-lib_net_SRCS += lib/net/address.c lib/net/handed.c lib/net/who.c lib/net/certname.c lib/net/certname_sip.c lib/net/prefix.c lib/net/reserved.c lib/net/link.c lib/net/tls.c lib/net/tls_store.c \
+lib_net_SRCS += lib/net/bans.c lib/net/bans_command.c lib/net/stranger.c lib/net/address.c lib/net/handed.c lib/net/who.c lib/net/certname.c lib/net/certname_sip.c lib/net/prefix.c lib/net/reserved.c lib/net/link.c lib/net/tls.c lib/net/tls_store.c \
 	lib/net/tls_settings.c lib/net/tls_ticket.c lib/net/tls_verify.c lib/net/tls_ocsp.c lib/net/tls_news.c lib/net/revoked.c lib/net/crl.c lib/net/ocsp.c lib/net/dtls.c lib/net/dtls_door.c \
 	lib/net/dtls_bio.c lib/net/dtls_cookie.c lib/net/keyproxy.c lib/net/keyproxy_provider.c
 
@@ -42,6 +42,9 @@ link_test_LIBS := net run base
 link_test_LD := $(NET_LD)
 UNIT += lib/net/address_test
 address_test_LIBS := net base
+UNIT += lib/net/bans_test
+bans_test_LIBS := net run proto base
+bans_test_LD := $(proto_LD)
 UNIT += lib/net/who_test
 who_test_LIBS := net proto base
 who_test_LD := $(proto_LD)

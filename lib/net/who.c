@@ -50,11 +50,9 @@ int who_parse(struct bytes word, struct arena *a, struct who *out)
 
 static bool is_from(const struct prefix *p, const struct peer_address *from)
 {
-	uint8_t mapped[16] = { [10] = 0xff, [11] = 0xff };
+	uint8_t raw[16];
 
-	if (from->family == 4)
-		memcpy(mapped + 12, from->bytes, 4);
-	return from->family && prefix_has(p, from->family == 4 ? mapped : from->bytes);
+	return peer_address_raw(from, raw) && prefix_has(p, raw);
 }
 
 bool who_is(const struct who *w, uint64_t id, const struct peer_address *from, struct bytes jid)

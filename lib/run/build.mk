@@ -1,5 +1,5 @@
 LIBS += run
-lib_run_SRCS += lib/run/clock.c
+lib_run_SRCS += lib/run/clock.c lib/run/drain.c lib/run/drain_command.c
 lib_run_SRCS += lib/run/alarm.c lib/run/metrics.c
 lib_run_SRCS += lib/run/prog.c lib/run/msg.c lib/run/service.c lib/run/stats.c
 lib_run_SRCS += lib/run/loop.c lib/run/loop_libevent.c lib/run/loop_memory.c lib/run/loop_poll.c lib/run/loop_fake.c lib/run/pace.c lib/run/pacer.c
@@ -31,6 +31,10 @@ log_watch_test_LIBS := run base
 
 UNIT += lib/run/pace_test
 pace_test_LIBS := run base
+
+UNIT += lib/run/drain_test
+drain_test_LIBS := run base
+drain_test_LD := -levent_core
 
 UNIT += lib/run/clock_test
 clock_test_LIBS := run base

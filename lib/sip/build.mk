@@ -7,7 +7,7 @@ lib_sip_SRCS += lib/sip/endpoint.c lib/sip/endpoint_server.c lib/sip/endpoint_se
 	lib/sip/endpoint_ack.c
 lib_sip_SRCS += lib/sip/unit.c
 lib_sip_SRCS += lib/sip/place.c lib/sip/transport.c lib/sip/transport_conn.c lib/sip/transport_listen.c \
-	lib/sip/transport_table.c lib/sip/transport_time.c lib/sip/transport_udp.c lib/sip/locate.c
+	lib/sip/transport_table.c lib/sip/transport_time.c lib/sip/transport_stun.c lib/sip/transport_udp.c lib/sip/locate.c
 
 # Digest authentication.
 lib_sip_SRCS += lib/sip/message_auth.c lib/sip/digest.c lib/sip/digest_client.c lib/sip/digest_server.c
@@ -30,19 +30,22 @@ UNIT += lib/sip/locate_test
 locate_test_SRCS := lib/net/dns_fixture.c
 locate_test_LIBS := sip net run base
 locate_test_LD := $(SIP_NET_LD)
+UNIT += lib/sip/transport_stun_test
+transport_stun_test_LIBS := sip proto base
+transport_stun_test_LD := -lcrypto
 UNIT += lib/sip/transport_test lib/sip/transport_tls_test lib/sip/transport_churn_test
 transport_churn_test_SRCS := lib/sip/transport_fixture.c lib/net/pki_fixture.c
-transport_churn_test_LIBS := sip net run base
+transport_churn_test_LIBS := sip net run proto base
 transport_churn_test_LD := $(SIP_NET_LD)
 transport_tls_test_SRCS := lib/sip/transport_fixture.c lib/net/pki_fixture.c
-transport_tls_test_LIBS := sip net run base
+transport_tls_test_LIBS := sip net run proto base
 transport_tls_test_LD := $(SIP_NET_LD)
 transport_test_SRCS := lib/sip/transport_fixture.c lib/net/pki_fixture.c
-transport_test_LIBS := sip net run base
+transport_test_LIBS := sip net run proto base
 transport_test_LD := $(SIP_NET_LD)
 UNIT += lib/sip/endpoint_wire_test
 endpoint_wire_test_SRCS := lib/sip/transport_fixture.c lib/net/pki_fixture.c
-endpoint_wire_test_LIBS := sip net run base
+endpoint_wire_test_LIBS := sip net run proto base
 endpoint_wire_test_LD := $(SIP_NET_LD)
 UNIT += lib/sip/endpoint_client_test lib/sip/endpoint_server_test
 endpoint_client_test_SRCS := lib/sip/endpoint_fixture.c
@@ -53,5 +56,5 @@ endpoint_server_test_LIBS := sip net run base
 endpoint_server_test_LD := $(SIP_LD) -levent_core
 UNIT += lib/sip/endpoint_torture_test
 endpoint_torture_test_SRCS := lib/net/pki_fixture.c
-endpoint_torture_test_LIBS := sip net run base
+endpoint_torture_test_LIBS := sip net run proto base
 endpoint_torture_test_LD := $(SIP_NET_LD)

@@ -24,6 +24,20 @@ static void on_closed(void *arg, uint64_t flow, int why)
 		e->owner->closed(e->arg, flow, why);
 }
 
+static bool on_welcome(void *arg, const union sip_sockaddr *from)
+{
+	struct sipendpoint *e = arg;
+
+	return e->owner->welcome(e->arg, from);
+}
+
+static bool on_keepalive(void *arg, const struct sip_source *from, bool is_stun)
+{
+	struct sipendpoint *e = arg;
+
+	return e->owner->keepalive(e->arg, from, is_stun);
+}
+
 static int on_prove(void *arg, struct tls *t, const struct sip_place *to, const char **words)
 {
 	struct sipendpoint *e = arg;
@@ -55,6 +69,8 @@ struct sipendpoint *sipendpoint_new(struct loop *l, const struct sipendpoint_own
 		.message = on_message,
 		.failed = on_failed,
 		.closed = on_closed,
+		.welcome = o->welcome ? on_welcome : NULL,
+		.keepalive = o->keepalive ? on_keepalive : NULL,
 		.prove = o->prove ? on_prove : NULL,
 		.admit = o->admit ? on_admit : NULL,
 	};

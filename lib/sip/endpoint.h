@@ -27,6 +27,8 @@ struct sipendpoint_owner {
 	/* A connection ended; optional. */
 	void (*closed)(void *arg, uint64_t flow, int why);
 	/* As in sip/transport.h; optional. */
+	bool (*welcome)(void *arg, const union sip_sockaddr *from);
+	bool (*keepalive)(void *arg, const struct sip_source *from, bool is_stun);
 	int (*prove)(void *arg, struct tls *t, const struct sip_place *to, const char **words);
 	int (*admit)(void *arg, struct tls *t, const struct sip_source *from, const char **words);
 };

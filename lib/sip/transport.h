@@ -25,6 +25,11 @@ struct siptransport_owner {
 	void (*failed)(void *arg, uint64_t token, int rc, const char *words);
 	/* A connection has ended; optional. */
 	void (*closed)(void *arg, uint64_t flow, int why);
+	/* May anything come from there? Asked before TLS, and for each datagram. NULL: it may. */
+	bool (*welcome)(void *arg, const union sip_sockaddr *from);
+	/* A sign of life came by UDP: a STUN Binding request, whole and right (RFC 5626 4.4.2), which is answered if this
+	 * says so; or (COMPAT: phones that know no STUN) line ends and zeros, which have no answer. Optional. */
+	bool (*keepalive)(void *arg, const struct sip_source *from, bool is_stun);
 	/* May a server with this certificate be at this place? Asked once a connection that we opened. NULL: the
 	 * name must be proved by RFC 5922 7. 0, or the ERR_CERT_* that refuses it. */
 	int (*prove)(void *arg, struct tls *t, const struct sip_place *to, const char **words);

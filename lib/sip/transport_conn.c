@@ -400,6 +400,12 @@ void sipconn_accept(struct sipsocket *s, int fd, const union sip_sockaddr *from)
 {
 	const struct sip_source source = { .transport = s->how, .listener = siplisten_id(s), .addr = *from, .is_mutual = s->is_mutual };
 	uint64_t flow;
+
+	if (s->t->owner->welcome && !s->t->owner->welcome(s->t->arg, from)) {
+		s->t->counts.refused++;
+		(void)close(fd); /* nothing was written to it */
+		return;
+	}
 	int rc = take(s->t, &source, fd, s->how == SIPT_TLS, &flow);
 
 	if (rc)

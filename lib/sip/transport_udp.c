@@ -4,10 +4,12 @@
 #include <errno.h>
 
 #include "base/err.h"
+#include "sip/transport_stun.h"
 
 enum {
 	BATCH = 32,
 	BATCHES_A_TURN = 4,
+	BLANK_MAX = 4,             /* of line ends or zeros that are a keep-alive */
 	DATAGRAM_MAX = 65507,      /* RFC 768 in RFC 791 */
 	QUEUE_BYTES = 4 << 20,     /* that the kernel did not take */
 	QUEUE_KEPT_BYTES = 256 << 10, /* not given back between turns: sockets are few */
@@ -25,11 +27,36 @@ struct waiting { /* in front of each datagram in the queue */
 
 /* ---- reading ---- */
 
-/* Only what begins like a text is looked at: a STUN packet begins with a byte below 4 (RFC 7983), and no
- * parser of ours ever meets one (trap 12). Keep-alives of line ends or zeros mean nothing. */
+/* Only what begins like a text is SIP: a STUN packet begins with a byte below 4 (RFC 7983), and no parser of SIP
+ * ever meets one (trap 12). */
 static bool is_worth_reading(struct bytes in)
 {
 	return in.n && in.p[0] > ' ' && in.p[0] < 0x7f;
+}
+
+static bool is_stun(struct bytes in)
+{
+	return in.n && in.p[0] < 4;
+}
+
+/* RFC 5626 4.4.2. The owner says who gets an answer; it is lost when the queue is full. */
+static void read_stun(struct sipsocket *s, struct bytes in, const struct sip_source *source)
+{
+	uint8_t out[SIPSTUN_OUT_MAX];
+	struct bytes answer = s->t->owner->keepalive ? sipstun_answer(in, &source->addr, out) : BYTES_NONE;
+
+	if (answer.n && s->t->owner->keepalive(s->t->arg, source, true))
+		(void)sipudp_send(s, &source->addr, 0, answer);
+	else
+		s->t->counts.refused++;
+}
+
+static bool is_blank(struct bytes in)
+{
+	for (size_t i = 0; i < in.n; i++)
+		if (in.p[i] != '\r' && in.p[i] != '\n' && in.p[i] != '\0')
+			return false;
+	return in.n <= BLANK_MAX;
 }
 
 static void read_one(struct sipsocket *s, struct bytes in, const union sip_sockaddr *from)
@@ -38,6 +65,18 @@ static void read_one(struct sipsocket *s, struct bytes in, const union sip_socka
 	struct sipmsg *m = NULL;
 
 	s->t->counts.udp_in++;
+	if (s->t->owner->welcome && !s->t->owner->welcome(s->t->arg, from)) {
+		s->t->counts.refused++;
+		return;
+	}
+	if (is_blank(in) && s->t->owner->keepalive) {
+		(void)s->t->owner->keepalive(s->t->arg, &source, false); /* it has no answer */
+		return;
+	}
+	if (is_stun(in) && sip_sockaddr_port(from)) {
+		read_stun(s, in, &source);
+		return;
+	}
 	while (in.n && (in.p[0] == '\r' || in.p[0] == '\n')) /* RFC 3261 7.5 */
 		in = bytes_skip(in, 1);
 	if (!is_worth_reading(in) || !sip_sockaddr_port(from) || sipmsg_parse(in, &m)) {

@@ -148,6 +148,151 @@ class Outbound(Flows):
         self.assertEqual(self.bindings(u), [])
 
 
+class Dialogs(Flows):
+    def talk(self, a, first, other):
+        """a has called the client of two flows, who answered on `first`; `other` registers again and is the newest."""
+        sent = self.invite(a, "sip:%s@%s" % (first.user, DOMAIN))
+        call = first.wait_method("INVITE")
+        first.send(first.response(call, 200, ["Contact: <%s;ob>" % first.contact, "Content-Type: application/sdp"], SDP))
+        ok = a.answer_of(sent)
+        self.assertEqual(status(ok), 200)
+        self.assertEqual(status(other.register()), 200)
+        return call, sent, ok
+
+    def say(self, a, method_, ok, sent, n, route=None):
+        routes = ["Route: " + r for r in reversed(headers(ok, "Record-Route"))] if route is None else ["Route: " + route] if route else []
+        text = a.build(method_, re.search("<([^>]+)>", header(ok, "Contact"))[1], to=header(ok, "To"), extra=routes,
+                       call_id=header(sent, "Call-ID"), cseq=n)
+        a.send(text)
+        return text
+
+    def test_a_dialog_stays_on_its_flow(self):
+        """RFC 5626 4.3 and 5.3.2: a Record-Route with the flow's token; without the flow the client's other one does."""
+        u, v = self.people("u", "v")
+        instance = "urn:uuid:" + str(uuid.uuid4())
+        a = self.flow(u, 1, "urn:uuid:" + str(uuid.uuid4()))
+        p, q = self.flow(v, 1, instance), self.flow(v, 2, instance)
+        for x in (p, q):
+            x.answers.update({"INFO": 200, "BYE": 200})
+        call, sent, ok = self.talk(a, q, p)
+        for entry in headers(call, "Record-Route"):
+            self.assertRegex(entry, r"^<sip:[0-9a-f]{88}@[^;>]+;transport=tls;lr;ob>$")
+        n = int(header(sent, "CSeq").split()[0])
+        self.say(a, "ACK", ok, sent, n)
+        q.wait_method("ACK")
+        info = self.say(a, "INFO", ok, sent, n + 1)
+        q.wait_method("INFO")
+        self.assertEqual(status(a.answer_of(info)), 200)
+        info = self.say(a, "INFO", ok, sent, n + 2, route="")  # nothing is said: the newest
+        p.wait_method("INFO")
+        self.assertEqual(status(a.answer_of(info)), 200)
+        route = headers(ok, "Record-Route")[0]
+        changed = route[:30] + ("1" if route[30] == "0" else "0") + route[31:]
+        self.assertEqual(status(a.answer_of(self.say(a, "INFO", ok, sent, n + 3, route=changed))), 403)
+        q.close()
+        wait_for("the flow is gone", lambda: len(self.bindings(v)) == 1, 5)
+        bye = self.say(a, "BYE", ok, sent, n + 4)
+        p.wait_method("BYE")
+        self.assertEqual(status(a.answer_of(bye)), 200)
+
+    def test_the_caller_likewise(self):
+        u, v = self.people("u", "v")
+        instance = "urn:uuid:" + str(uuid.uuid4())
+        p, q = self.flow(u, 1, instance), self.flow(u, 2, instance)
+        b = self.flow(v, 1, "urn:uuid:" + str(uuid.uuid4()))
+        sent = self.invite(p, "sip:%s@%s" % (v, DOMAIN))
+        call = b.wait_method("INVITE")
+        b.send(b.response(call, 200, ["Contact: <%s>" % b.contact, "Content-Type: application/sdp"], SDP))
+        self.assertEqual(status(p.answer_of(sent)), 200)  # by the flow that asked, which is not the newest
+        self.assertEqual(status(q.register()), 200)
+        bye = b.build("BYE", re.search("<([^>]+)>", header(call, "Contact"))[1], to=header(call, "From"), call_id=header(call, "Call-ID"),
+                      extra=["Route: " + r for r in headers(call, "Record-Route")], cseq=1)
+        b.send(bye)
+        p.wait_method("BYE")
+        self.assertEqual(status(b.answer_of(bye)), 200)
+
+
+class Datagrams(Flows):
+    """Flows by UDP, kept by STUN (RFC 5626 4.4.2)."""
+
+    def test_registered(self):
+        u, v = self.people("u", "v")
+        p = self.flow(u, 1, "urn:uuid:" + str(uuid.uuid4()), "udp")
+        got = p.register()
+        self.assertEqual((header(got, "Require"), header(got, "Flow-Timer")), ("outbound", "5"))
+        path = header(got, "Path")
+        self.assertRegex(path, r"^<sip:[0-9a-f]{88}@[^;>]+;transport=udp;lr;ob>$")
+        self.registered(v)
+
+        def say(route):
+            return status(p.request("MESSAGE", "sip:%s@%s" % (v, DOMAIN), extra=["Route: " + route, "Content-Type: text/plain"], text="x"))
+        self.assertEqual(say(path), 200)
+        self.assertEqual(say(path[:30] + ("1" if path[30] == "0" else "0") + path[31:]), 403)
+        self.assertEqual(status(p.register(expires=0)), 200)
+        self.assertEqual(say(path), 430)
+
+    def test_kept_and_lost(self):
+        u = self.people("u")
+        p = self.flow(u, 1, "urn:uuid:" + str(uuid.uuid4()), "udp")
+        plain = self.people("v")
+        self.registered(plain, "udp")  # promised nothing
+        begin = time.monotonic()
+        while time.monotonic() - begin < 8.5:  # longer than the timer and its grace
+            self.assertEqual(p.stun(), p.local)
+            time.sleep(1.5)
+        self.assertEqual(len(self.bindings(u)), 1)
+        begin = time.monotonic()
+        wait_for("it is lost", lambda: not self.bindings(u), 12, 0.05)
+        self.assertGreater(time.monotonic() - begin, 5 - 1.6)
+        self.assertEqual(len(self.bindings(plain)), 1)
+
+    def test_call_takes_the_other_flow(self):
+        """One instance by TLS and by UDP: when it is lost there, it is called here."""
+        u, v = self.people("u", "v")
+        a = self.registered(u)
+        instance = "urn:uuid:" + str(uuid.uuid4())
+        p, q = self.flow(v, 1, instance), self.flow(v, 2, instance, "udp")
+        self.invite(a, "sip:%s@%s" % (v, DOMAIN))
+        q.wait_method("INVITE")
+        while len(self.bindings(v)) == 2:
+            p.ping()
+            time.sleep(0.3)
+        self.assertEqual([r["reg_id"] for r in self.bindings(v)], ["1"])
+        self.invite(a, "sip:%s@%s" % (v, DOMAIN))
+        p.wait_method("INVITE")
+
+    def test_few_answers(self):
+        """Nobody is flooded with answers to questions that he did not ask, nor does anything but a Binding request get one."""
+        u = self.people("u")
+        registered, stranger = self.flow(u, 1, "urn:uuid:" + str(uuid.uuid4()), "udp"), self.phone("nobody", "udp")
+        for p in (registered, stranger):
+            with self.subTest(p.user):
+                sent, answers = 0, 0
+                begin = time.monotonic()
+                for _ in range(200):
+                    p.sock.send(p.stun_request())
+                    sent += 20
+                p.sock.settimeout(0.5)
+                try:
+                    while p.sock.recv(2048):
+                        answers += 1
+                except TimeoutError:
+                    pass
+                self.assertGreaterEqual(answers, 1)
+                self.assertLessEqual(answers, 1 + int(time.monotonic() - begin))
+                time.sleep(1.1)
+        for bad in (b"\x00", b"\x00\x01\x00\x08" + p.stun_request()[4:], b"\x00\x03\x00\x00" + p.stun_request()[4:],
+                    b"\x01\x01\x00\x00" + p.stun_request()[4:], p.stun_request() + b"\x00" * 8, b"\x00\x01\x02\x40" + p.stun_request()[4:] + b"\x80" * 576):
+            registered.sock.send(bad)
+            registered.sock.settimeout(0.3)
+            self.assertRaises(TimeoutError, registered.sock.recv, 2048)
+        self.assertEqual(registered.stun(), registered.local)
+        demand = registered.stun_request(b"\x70\x01\x00\x00")
+        time.sleep(1.1)
+        registered.sock.send(demand)
+        self.assertEqual(registered.sock.recv(2048)[:2], b"\x01\x11")  # RFC 8489 6.3.1: 420
+
+
 class Names(Flows):
     def gruu(self, got, kind):
         return re.search(kind + r'="([^"]+)"', header(got, "Contact"))[1]

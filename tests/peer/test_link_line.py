@@ -7,7 +7,7 @@ import uuid
 from harness.baresip import Baresip
 from harness.linked import EDGE_INNER, EDGE_OUTSIDE, FRONT, LINK, LinkedCase
 from harness.people import DOMAIN
-from harness.phone import Phone, body, header, status
+from harness.phone import Phone, body, header, headers, status
 from harness.place import port_open, wait_for
 from test_line import SDP
 
@@ -134,6 +134,23 @@ class BothEdges(SipLinked):
         cls.core.commit("set link edge two address %s %d" % (cls.OTHER_INNER, LINK))
         wait_for("eight links", lambda: len(cls.links()) == 8, 10, 0.2)
         wait_for("the second front", lambda: port_open(cls.OTHER, FRONT), 10)
+
+    def test_a_dialog_stays_with_its_edge(self):
+        """RFC 5626 5.3.2: what follows in a call comes by the edge that it began on, newer flows or not."""
+        u, v = self.people("u", "v")
+        a = self.flow(u, 1, "urn:uuid:" + str(uuid.uuid4()))
+        instance = "urn:uuid:" + str(uuid.uuid4())
+        p, q = self.flow(v, 1, instance), self.flow(v, 2, instance, self.OTHER)
+        sent = self.invite(a, "sip:%s@%s" % (v, DOMAIN))
+        call = q.wait_method("INVITE")
+        q.send(q.response(call, 200, ["Contact: <%s;ob>" % q.contact, "Content-Type: application/sdp"], SDP))
+        ok = a.answer_of(sent)
+        self.assertEqual(status(p.register()), 200)  # by the other edge, and the newest now
+        bye = a.build("BYE", q.contact + ";ob", to=header(ok, "To"), call_id=header(sent, "Call-ID"),
+                      extra=["Route: " + r for r in reversed(headers(ok, "Record-Route"))])
+        a.send(bye)
+        q.wait_method("BYE")
+        self.assertEqual(status(a.answer_of(bye)), 200)
 
     def test_call_arrives_over_the_other(self):
         u, v = self.people("u", "v")

@@ -25,6 +25,7 @@ PLACES = {
     "number": "1",
     "port": "6000",
     "request": "99",
+    "reason": "scanner",
     "role": "auditor",
     "scope": "settings",
     "seconds": "1",

@@ -186,6 +186,22 @@ class Phone:
             raise Failed("%s: not a pong: %r" % (self.user, got))
         return time.monotonic() - begin
 
+    @staticmethod
+    def stun_request(attributes=b""):
+        return b"\x00\x01" + len(attributes).to_bytes(2, "big") + b"\x21\x12\xa4\x42" + os.urandom(12) + attributes
+
+    def stun(self, seconds=2):
+        """A keep-alive by UDP (RFC 5626 4.4.2): the address that its answer says."""
+        sent = self.stun_request()
+        self.sock.send(sent)
+        self.sock.settimeout(seconds)
+        got = self.sock.recv(2048)
+        if got[:2] != b"\x01\x01" or got[4:20] != sent[4:20] or got[20:26] != b"\x00\x20\x00\x08\x00\x01":
+            raise Failed("%s: not an answer to STUN: %r" % (self.user, got))
+        port, address = got[26:28], got[28:32]
+        plain = bytes(a ^ b for a, b in zip(port + address, sent[4:6] + sent[4:8]))
+        return socket.inet_ntoa(plain[2:6]), int.from_bytes(plain[:2], "big")
+
     def closed_after(self, seconds):
         """How long it takes until the server closes the connection; what comes until then is read."""
         begin = time.monotonic()

@@ -105,6 +105,7 @@ export const en = {
   'sec.gateway': 'Gateway',
   'sec.line': 'SIP clients',
   'sec.access': 'Client access',
+  'sec.client': 'Bans of clients',
   'sec.snmp': 'SNMP',
   'sec.link': 'Links of edge and core',
   'sec.proxy': 'Front for clients outside',

@@ -104,6 +104,7 @@ export const ja: Record<keyof typeof en, string> = {
   'sec.gateway': 'ゲートウェイ',
   'sec.line': 'SIP クライアント',
   'sec.access': 'クライアント接続',
+  'sec.client': 'クライアントの遮断',
   'sec.snmp': 'SNMP',
   'sec.link': 'エッジとコアの接続',
   'sec.proxy': '外部クライアントの入口',

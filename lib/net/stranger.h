@@ -1,11 +1,12 @@
-/* stranger.h - what is known of addresses that have not proved a user: how often they ask and how often their
- * digests were wrong. Bounded; the oldest is forgotten. The time is told. */
-#ifndef LINE_STRANGER_H
-#define LINE_STRANGER_H
+/* net/stranger.h - what is known of addresses that have not proved a user: how often they ask and how often their
+ * passwords were wrong. Bounded; the oldest is forgotten. The time is told. */
+#ifndef NET_STRANGER_H
+#define NET_STRANGER_H
 
 #include "base/list.h"
 #include "base/map.h"
 #include "net/address.h"
+#include "net/prefix.h"
 
 enum { STRANGERS_MAX = 20000, STRANGER_MEMORY_MS = 600000 };
 
@@ -23,9 +24,17 @@ enum stranger_verdict stranger_asks(struct strangers *s, const struct sockaddr *
 /* May one that is too fast, or shut out, be told so? Once a second: by UDP the address may be another's, who then gets
  * no more from us than that. */
 bool stranger_may_hear(struct strangers *s, const struct sockaddr *from, uint64_t now_ms);
-/* A wrong digest; true: this one has brought the penalty. */
+/* Is it shut out, without asking for anything? */
+bool stranger_is_out(const struct strangers *s, const struct sockaddr *from, uint64_t now_ms);
+/* A wrong password; true: this one has brought the penalty. */
 bool stranger_failed(struct strangers *s, const struct sockaddr *from, uint64_t now_ms);
 /* A right one: failures are forgotten. */
 void stranger_proved(struct strangers *s, const struct sockaddr *from);
+
+/* Those that are shut out, one after another: start with *at = 0. text: "192.0.2.1", or the /64. False: no more. */
+enum { STRANGER_TEXT_BYTES = PEER_TEXT_BYTES + 3 };
+bool strangers_next_out(const struct strangers *s, size_t *at, uint64_t now_ms, char text[static STRANGER_TEXT_BYTES], uint64_t *until_ms);
+/* Those in this range are shut out no more, and what they did is forgotten; how many there were. */
+size_t strangers_pardon(struct strangers *s, const struct prefix *range, uint64_t now_ms);
 
 #endif

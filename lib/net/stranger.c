@@ -1,7 +1,8 @@
-#include "stranger.h"
+#include "net/stranger.h"
 
 #include "base/rate.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { KEY_BYTES = 9, HEAR_MS = 1000 };
@@ -115,4 +116,53 @@ void stranger_proved(struct strangers *s, const struct sockaddr *from)
 
 	if (a)
 		a->failures = 0;
+}
+
+bool stranger_is_out(const struct strangers *s, const struct sockaddr *from, uint64_t now_ms)
+{
+	uint8_t key[KEY_BYTES];
+	const struct stranger *a = map_get(&s->map, key_of(from, key));
+
+	return a && a->until_ms > now_ms;
+}
+
+static struct peer_address address_of(const struct stranger *a)
+{
+	struct peer_address p = { .family = a->key[0] };
+
+	memcpy(p.bytes, a->key + 1, a->key[0] == 4 ? 4 : 8);
+	return p;
+}
+
+bool strangers_next_out(const struct strangers *s, size_t *at, uint64_t now_ms, char text[static STRANGER_TEXT_BYTES], uint64_t *until_ms)
+{
+	char name[PEER_TEXT_BYTES];
+
+	for (const struct stranger *a; (a = map_next(&s->map, at));) {
+		if (a->until_ms <= now_ms)
+			continue;
+		struct peer_address p = address_of(a);
+		peer_address_text(&p, name);
+		snprintf(text, STRANGER_TEXT_BYTES, p.family == 6 ? "%s/64" : "%s", name);
+		*until_ms = a->until_ms;
+		return true;
+	}
+	return false;
+}
+
+size_t strangers_pardon(struct strangers *s, const struct prefix *range, uint64_t now_ms)
+{
+	size_t n = 0;
+
+	LIST_EACH (it, &s->order) {
+		struct stranger *a = LIST_OWNER(it, struct stranger, node);
+		struct peer_address p = address_of(a);
+		uint8_t raw[16];
+		if (!peer_address_raw(&p, raw) || !prefix_has(range, raw))
+			continue;
+		n += a->until_ms > now_ms;
+		a->until_ms = 0;
+		a->failures = 0;
+	}
+	return n;
 }
