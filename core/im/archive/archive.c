@@ -151,11 +151,7 @@ static struct bytes text_of(struct im *im, const struct envelope *e)
 	    xml_pool_parse(im->parsers, e->stanza, NS_CLIENT, &xml_limits_default, &im->arena, &n))
 		return BYTES_NONE;
 	const struct xml_node *body = xml_child(n, "body", NS_CLIENT);
-	struct bytes text = xml_text(body ? body : xml_child(n, "body", NS_SERVER));
-	if (text.n > TEXT_MAX)
-		for (text.n = TEXT_MAX; text.n && (text.p[text.n] & 0xc0) == 0x80; text.n--)
-			;
-	return text;
+	return text_cut(xml_text(body ? body : xml_child(n, "body", NS_SERVER)), TEXT_MAX);
 }
 
 /* false: no memory for it. */

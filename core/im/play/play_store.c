@@ -315,6 +315,16 @@ static int pep_last(struct play_store *s, uint32_t id, struct wire *w)
 	return 0;
 }
 
+static void tell_small(struct play_store *s, uint32_t id, const struct row *r, uint8_t kind)
+{
+	if (!r)
+		return;
+	struct buf *b = item(s, id);
+	wire_put_u8(b, kind);
+	wire_put_bytes(b, r->value);
+	item_end(s);
+}
+
 static int user_get(struct play_store *s, uint32_t id, struct wire *w)
 {
 	struct bytes user = wire_str(w);
@@ -336,13 +346,8 @@ static int user_get(struct play_store *s, uint32_t id, struct wire *w)
 		buf_put_bytes(b, r->value);
 		item_end(s);
 	}
-	struct row *prefs = find(s, BLOB, user, BYTES(STORE_PREFS_KEY));
-	if (prefs) {
-		b = item(s, id);
-		wire_put_u8(b, STORE_USER_PREFS);
-		wire_put_bytes(b, prefs->value);
-		item_end(s);
-	}
+	tell_small(s, id, find(s, BLOB, user, BYTES(STORE_PREFS_KEY)), STORE_USER_PREFS);
+	tell_small(s, id, find(s, BLOB, user, BYTES(STORE_PUSH_KEY)), STORE_USER_PUSH);
 	tell_nodes(s, id, user);
 	return 0;
 }
