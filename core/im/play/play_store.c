@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum kind { ACCOUNT, VERIFIER, CONTACT, BLOCK, BLOB, OFFLINE, JOURNAL, APP, APP_KEY, FAST, ARCHIVE, PEP_NODE, PEP_ITEM };
+enum kind { ACCOUNT, VERIFIER, CONTACT, BLOCK, BLOB, OFFLINE, JOURNAL, APP, APP_KEY, FAST, ARCHIVE, PEP_NODE, PEP_ITEM, ROOM, ROOM_AFFILIATE, ROOM_PAST };
 
 struct row {
 	struct list node;
@@ -1107,6 +1107,103 @@ static int archive_state(struct play_store *s, uint32_t id, struct wire *w)
 	return 0;
 }
 
+/* ---- rooms ---- */
+
+static int room_put(struct play_store *s, uint32_t id, struct wire *w)
+{
+	struct bytes jid = wire_str(w);
+
+	(void)id;
+	replace(s, ROOM, jid, BYTES_NONE, wire_bytes(w));
+	return 0;
+}
+
+static int room_del(struct play_store *s, uint32_t id, struct wire *w)
+{
+	struct bytes jid = wire_str(w);
+
+	(void)id;
+	LIST_EACH (it, &s->rows) {
+		struct row *r = LIST_OWNER(it, struct row, node);
+		if ((r->kind == ROOM || r->kind == ROOM_AFFILIATE || r->kind == ROOM_PAST) && bytes_eq(r->user, jid))
+			del(r);
+	}
+	return 0;
+}
+
+/* Value: as in the item. */
+static int room_affiliate(struct play_store *s, uint32_t id, struct wire *w)
+{
+	struct bytes room = wire_str(w), jid = wire_str(w);
+	struct bytes rest = wire_raw(w, wire_left(w));
+
+	(void)id;
+	if (!find(s, ROOM, room, BYTES_NONE))
+		return ERR_NOT_FOUND;
+	replace(s, ROOM_AFFILIATE, room, jid, rest.p[0] ? rest : BYTES_NONE);
+	return 0;
+}
+
+static int room_past(struct play_store *s, uint32_t id, struct wire *w)
+{
+	struct bytes room = wire_str(w), key = wire_str(w);
+	struct bytes rest = wire_raw(w, wire_left(w) - 4);
+	uint32_t keep = wire_u32(w);
+
+	(void)id;
+	if (!find(s, ROOM, room, BYTES_NONE))
+		return ERR_NOT_FOUND;
+	replace(s, ROOM_PAST, room, key, rest);
+	LIST_EACH (it, &s->rows) {
+		struct row *r = LIST_OWNER(it, struct row, node);
+		if (r->kind == ROOM_PAST && bytes_eq(r->user, room) && count(s, ROOM_PAST, room) > keep)
+			del(r);
+	}
+	return 0;
+}
+
+static void give_room(struct play_store *s, uint32_t id, const struct row *room)
+{
+	struct buf *b = item(s, id);
+
+	wire_put_u8(b, STORE_ROOM_ITEM_ROOM);
+	wire_put_str(b, room->user);
+	wire_put_bytes(b, room->value);
+	item_end(s);
+	LIST_EACH (it, &s->rows) {
+		const struct row *r = LIST_OWNER(it, struct row, node);
+		if ((r->kind != ROOM_AFFILIATE && r->kind != ROOM_PAST) || !bytes_eq(r->user, room->user))
+			continue;
+		struct wire w = wire_of(r->value);
+		b = item(s, id);
+		wire_put_u8(b, r->kind == ROOM_PAST ? STORE_ROOM_ITEM_PAST : STORE_ROOM_ITEM_AFFILIATE);
+		if (r->kind == ROOM_PAST)
+			wire_put_u64(b, wire_u64(&w));
+		wire_put_str(b, r->key);
+		buf_put_bytes(b, wire_raw(&w, wire_left(&w)));
+		item_end(s);
+	}
+}
+
+static int room_list(struct play_store *s, uint32_t id, struct wire *w)
+{
+	struct bytes after = wire_str(w);
+
+	for (uint32_t limit = wire_u32(w); limit; limit--) {
+		const struct row *next = NULL;
+		LIST_EACH (it, &s->rows) {
+			const struct row *r = LIST_OWNER(it, struct row, node);
+			if (r->kind == ROOM && bytes_cmp(r->user, after) > 0 && (!next || bytes_cmp(r->user, next->user) < 0))
+				next = r;
+		}
+		if (!next)
+			break;
+		give_room(s, id, next);
+		after = next->user;
+	}
+	return 0;
+}
+
 /* ---- asks ---- */
 
 static const struct op {
@@ -1153,6 +1250,11 @@ static const struct op {
 	[STORE_PEP_NODE_DEL] = { pep_node_del, true },
 	[STORE_PEP_ITEMS] = { pep_items, false },
 	[STORE_PEP_LAST] = { pep_last, false },
+	[STORE_ROOM_PUT] = { room_put, true },
+	[STORE_ROOM_DEL] = { room_del, true },
+	[STORE_ROOM_AFFILIATE] = { room_affiliate, true },
+	[STORE_ROOM_PAST] = { room_past, true },
+	[STORE_ROOM_LIST] = { room_list, false },
 };
 
 static void carry_out(struct play_store *s, uint32_t id, struct bytes body)
