@@ -53,6 +53,7 @@ enum store_op {
 	STORE_ROOM_AFFILIATE,
 	STORE_ROOM_PAST,
 	STORE_ROOM_LIST,
+	STORE_ARCHIVE_REPLACE, /* a message of a room's archive, moderated */
 	STORE_OP_COUNT
 };
 
