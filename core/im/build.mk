@@ -23,8 +23,8 @@ im_SRCS += core/im/push/push.c core/im/push/push_server.c core/im/push/push_send
 # Rooms: the machine, and what gh-im does with it.
 room_SRCS := core/im/room/room_service.c core/im/room/room_config.c core/im/room/room_people.c core/im/room/room_send.c core/im/room/room_presence.c \
 	core/im/room/room_past.c core/im/room/room_enter.c core/im/room/room_talk.c core/im/room/room_invite.c core/im/room/room_admin.c core/im/room/room_owner.c \
-	core/im/room/room_disco.c core/im/room/room_iq.c
-im_SRCS += $(room_SRCS) core/im/room/rooms.c core/im/room/rooms_store.c core/im/room/rooms_rules.c
+	core/im/room/room_disco.c core/im/room/room_iq.c core/im/room/room_archive.c
+im_SRCS += $(room_SRCS) core/im/room/rooms.c core/im/room/rooms_store.c core/im/room/rooms_rules.c core/im/room/rooms_archive.c
 
 PROGS += gh-im
 gh-im_SRCS := core/im/main.c core/im/command/commands.c core/im/command/commands_app.c core/im/command/commands_device.c core/im/command/commands_archive.c core/im/room/rooms_commands.c $(im_SRCS)

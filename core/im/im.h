@@ -47,7 +47,7 @@ struct archive {
 	struct archive_batch *batch;  /* NULL: none under way */
 	struct loop_timer flush_timer;
 	struct list questions;        /* that wait for their turn at gh-store (archive_query.c) */
-	unsigned n_questions, n_asked;
+	unsigned n_questions, n_asked, n_of_rooms;
 	struct loop_timer clean_timer; /* (archive_clean.c) */
 	bool is_cleaning;
 };

@@ -946,7 +946,7 @@ static int archive_add(struct play_store *s, uint32_t id, struct wire *w)
 			struct row *r = LIST_OWNER(it, struct row, node);
 			is_there |= r->kind == ARCHIVE && r->at == at;
 		}
-		if (!is_there && find(s, ACCOUNT, user, BYTES_NONE) && count(s, ARCHIVE, user) < most)
+		if (!is_there && (find(s, ACCOUNT, user, BYTES_NONE) || find(s, ROOM, user, BYTES_NONE)) && count(s, ARCHIVE, user) < most)
 			add(s, ARCHIVE, user, peer, buf_bytes(&b))->at = at;
 		buf_fini(&b);
 	}
@@ -1107,6 +1107,32 @@ static int archive_state(struct play_store *s, uint32_t id, struct wire *w)
 	return 0;
 }
 
+static int archive_replace(struct play_store *s, uint32_t id, struct wire *w)
+{
+	struct bytes user = wire_str(w);
+	struct row *old = archive_row(s, user, wire_u64(w));
+	struct bytes rest = wire_bytes(w);
+	struct buf b;
+
+	(void)id;
+	if (!old)
+		return ERR_NOT_FOUND;
+	struct wire in = wire_of(old->value);
+	buf_init(&b, 1 << 20);
+	wire_put_str(&b, wire_str(&in));
+	(void)wire_bytes(&in);
+	wire_put_bytes(&b, BYTES_NONE);
+	struct bytes stanza = wire_bytes(&in);
+	size_t open = bytes_find(stanza, '\''), end = open + 2 + bytes_find(bytes_skip(stanza, open + 1), '\'');
+	wire_put_u32(&b, (uint32_t)(end + rest.n));
+	buf_put(&b, stanza.p, end);
+	buf_put_bytes(&b, rest);
+	add(s, ARCHIVE, user, old->key, buf_bytes(&b))->at = old->at;
+	del(old);
+	buf_fini(&b);
+	return 0;
+}
+
 /* ---- rooms ---- */
 
 static int room_put(struct play_store *s, uint32_t id, struct wire *w)
@@ -1125,7 +1151,7 @@ static int room_del(struct play_store *s, uint32_t id, struct wire *w)
 	(void)id;
 	LIST_EACH (it, &s->rows) {
 		struct row *r = LIST_OWNER(it, struct row, node);
-		if ((r->kind == ROOM || r->kind == ROOM_AFFILIATE || r->kind == ROOM_PAST) && bytes_eq(r->user, jid))
+		if ((r->kind == ROOM || r->kind == ROOM_AFFILIATE || r->kind == ROOM_PAST || r->kind == ARCHIVE) && bytes_eq(r->user, jid))
 			del(r);
 	}
 	return 0;
@@ -1255,6 +1281,7 @@ static const struct op {
 	[STORE_ROOM_AFFILIATE] = { room_affiliate, true },
 	[STORE_ROOM_PAST] = { room_past, true },
 	[STORE_ROOM_LIST] = { room_list, false },
+	[STORE_ARCHIVE_REPLACE] = { archive_replace, true },
 };
 
 static void carry_out(struct play_store *s, uint32_t id, struct bytes body)

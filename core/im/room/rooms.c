@@ -118,6 +118,10 @@ static const struct room_ops ops = {
 	.save_affiliate = rooms_save_affiliate,
 	.save_past = rooms_save_past,
 	.drop_room = rooms_drop_room,
+	.name = rooms_name,
+	.said = rooms_said,
+	.unsay = rooms_unsay,
+	.query = rooms_query,
 };
 
 /* ---- inward ---- */
