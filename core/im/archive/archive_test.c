@@ -440,7 +440,7 @@ static void a_page_comes_once(void **state)
 }
 
 #define DEN "den@rooms.a.example"
-#define ROOMS "im rooms a.example service = rooms.a.example\n"
+#define ROOMS "domain rooms.a.example certificate = a\nim rooms a.example service = rooms.a.example\n"
 
 static void enter(struct client *c, const char *nick)
 {
