@@ -1,6 +1,7 @@
 /* Stanzas into rooms: a line each. Its first byte says from whom (0 to 5), or that time passes (T), that a client is gone (G and the
  * digit), that the room is written down and read again (R). Whatever comes, what the machine says is XML, its counts are right, no
  * room that has people is without an owner's list it began with, and nothing stays at the end. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
