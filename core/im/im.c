@@ -15,6 +15,7 @@
 #include "presence/online.h"
 #include "delivery/partner.h"
 #include "presence/presence_switch.h"
+#include "push/push.h"
 #include "delivery/remote.h"
 #include "iq/report.h"
 #include "room/rooms.h"
@@ -100,6 +101,7 @@ int im_init(struct im *im, struct loop *loop, struct bus *bus, unsigned instance
 void im_fini(struct im *im)
 {
 	upload_fini(im);
+	push_fini(im);
 	partners_fini(im);
 	caps_fini(im);
 	reports_fini(im);
@@ -151,6 +153,7 @@ void im_apply(struct im *im, const struct settings *s)
 		.archive_life_ms = (uint64_t)settings_int(s, SET_IM_ARCHIVE_LIFE) * DAY_MS,
 		.archive_user = (uint32_t)settings_int(s, SET_IM_ARCHIVE_USER),
 		.archive_user_bytes = (uint64_t)settings_int(s, SET_IM_ARCHIVE_BYTES) << 20,
+		.push_user = (uint32_t)settings_int(s, SET_IM_PUSH_USER),
 		.fast_life_ms = (uint64_t)settings_int(s, SET_IM_FAST_LIFE) * DAY_MS,
 		.pep_nodes = (uint32_t)settings_int(s, SET_IM_PEP_NODES),
 		.pep_items = (uint32_t)settings_int(s, SET_IM_PEP_ITEMS),
@@ -165,6 +168,7 @@ void im_apply(struct im *im, const struct settings *s)
 	online_apply(im);
 	extdisco_apply(&im->extdisco, s);
 	upload_apply(&im->upload, s);
+	push_apply(im, s);
 	archive_clean_apply(im);
 	rooms_apply(im, s);
 }

@@ -35,6 +35,7 @@ struct im_config {
 	uint64_t archive_life_ms; /* 0: for ever */
 	uint32_t archive_user;    /* messages of one person */
 	uint64_t archive_user_bytes;
+	uint32_t push_user; /* clients of one person that are pushed to */
 	uint64_t fast_life_ms; /* 0: no tokens */
 	uint32_t pep_nodes, pep_items, pep_item_bytes; /* of one account, of one node, of one item */
 };
@@ -46,7 +47,7 @@ struct archive {
 	struct archive_batch *batch;  /* NULL: none under way */
 	struct loop_timer flush_timer;
 	struct list questions;        /* that wait for their turn at gh-store (archive_query.c) */
-	unsigned n_questions, n_asked;
+	unsigned n_questions, n_asked, n_of_rooms;
 	struct loop_timer clean_timer; /* (archive_clean.c) */
 	bool is_cleaning;
 };
@@ -64,6 +65,7 @@ struct im {
 	struct item *item; /* being dealt with, or NULL: writes asked for meanwhile hold it (ask.c) */
 	unsigned full_channels; /* that have too much queued (main.c) */
 
+	struct map push_servers; /* (push/push_server.c) */
 	struct rooms *rooms; /* (rooms.c) */
 	struct map domains;  /* name -> struct domain (domain.c) */
 	struct map users;    /* bare JID -> struct user (user.c) */
@@ -159,6 +161,9 @@ uint64_t im_next_id(struct im *im);
 	X(STAT_PEP_REFUSED, "im.pep.refused")                                                      \
 	X(STAT_CAPS_ASKED, "im.caps.asked")                                                        \
 	X(STAT_CAPS_FALSE, "im.caps.false")                                                        \
+	X(STAT_PUSH_SENT, "im.push.sent")                                                          \
+	X(STAT_PUSH_DROPPED, "im.push.dropped")                                                    \
+	X(STAT_PUSH_REFUSED, "im.push.refused")                                                    \
 	X(STAT_REPORTS, "im.reports")                                                              \
 	X(STAT_CSI_HELD, "im.csi.held")                                                            \
 	X(STAT_CSI_SAVED, "im.csi.saved") /* bytes */                                              \

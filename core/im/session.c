@@ -11,6 +11,7 @@
 #include "idle.h"
 #include "iq/iq.h"
 #include "presence/presence.h"
+#include "push/push.h"
 #include "delivery/sm.h"
 #include "delivery/undelivered.h"
 
@@ -343,6 +344,7 @@ void session_confirm(struct im *im, struct session *s, uint32_t seq)
 
 static void lost(struct im *im, struct session *s)
 {
+	push_lost(im, s);
 	if (!sm_detach(im, s))
 		session_end(im, s);
 }

@@ -134,17 +134,6 @@ static void need_a_login(void **state)
 	play_close(&p);
 }
 
-static void csi(struct client *c, bool is_active)
-{
-	struct chan *im = bus_chan(c->play->door, PROG_IM, 0);
-	struct buf *b = chan_begin(im, MSG_SESSION_CSI, 0);
-
-	wire_put_u64(b, c->conn);
-	wire_put_u8(b, is_active);
-	assert_int_equal(chan_end(im), 0);
-	play_run(c->play);
-}
-
 /* XEP-0352: of what can wait only the last of a sender goes out, with stream management too; what cannot takes it along. */
 static void inactive_clients_are_spared(void **state)
 {
@@ -156,7 +145,7 @@ static void inactive_clients_are_spared(void **state)
 	client_enable_sm(phone, true, 300);
 	(void)client_got(phone);
 	uint32_t base = phone->taken;
-	csi(phone, false);
+	client_csi(phone, false);
 	for (int i = 0; i < 3; i++)
 		client_send(desk, "<presence><status>s%d</status></presence>", i);
 	client_send(desk, "<message to='alice@a.example/phone' type='chat'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>");
@@ -174,10 +163,10 @@ static void inactive_clients_are_spared(void **state)
 	/* it looks up */
 	client_send(desk, "<presence><status>s3</status></presence>");
 	assert_string_equal(client_got(phone), "");
-	csi(phone, true);
+	client_csi(phone, true);
 	assert_has(client_got(phone), "<status>s3</status>");
 	/* it is lost while something waits, and comes back: it has all, and the numbers hold */
-	csi(phone, false);
+	client_csi(phone, false);
 	client_send(desk, "<presence><status>s4</status></presence>");
 	uint32_t h = phone->taken - base;
 	client_lose(phone);

@@ -7,6 +7,7 @@
 #include "delivery/item.h"
 #include "delivery/parcel.h"
 #include "pep/pep_node.h"
+#include "push/push.h"
 
 #include <malloc.h>
 #include <stdlib.h>
@@ -35,6 +36,7 @@ static void free_contacts(struct user *u)
 	free(u->blocks);
 	free(u->prefs);
 	pep_nodes_clear(u);
+	push_free(u);
 	u->contacts = NULL;
 	u->prefs = NULL;
 	u->prefs_n = 0;
@@ -50,7 +52,6 @@ static void on_item(struct im *im, struct ask *a, struct wire *w)
 	struct contact_parts c;
 	int rc = 0;
 
-	(void)im;
 	switch (wire_u8(w)) {
 	case STORE_USER_VERSION: /* comes first: also when the ask is sent again */
 		free_contacts(u);
@@ -66,6 +67,9 @@ static void on_item(struct im *im, struct ask *a, struct wire *w)
 		break;
 	case STORE_USER_PREFS:
 		rc = archive_prefs_set(u, wire_bytes(w));
+		break;
+	case STORE_USER_PUSH:
+		rc = push_load(im, u, wire_bytes(w));
 		break;
 	case STORE_USER_NODE:
 		rc = pep_node_load(u, w);

@@ -10,6 +10,7 @@
 struct session;
 struct item;
 struct pep_node;
+struct push;
 
 enum user_state {
 	USER_LOADING, /* gh-store was asked; what comes for them waits */
@@ -27,6 +28,7 @@ struct user {
 	struct contact **contacts; /* by address */
 	struct pep_node **nodes;   /* what it publishes (pep_node.h) */
 	struct bytes *blocks;      /* one block of memory with the texts behind; any order */
+	struct push *push;         /* where its clients are woken (push/push.h); NULL: nowhere */
 	uint8_t *prefs;            /* what is archived (archive_prefs.h); NULL: all */
 	uint64_t roster_version;
 	uint64_t offline_after; /* rows up to here have been read (offline.c) */

@@ -296,6 +296,75 @@ static void count(struct stage *g, const char *jid)
 	assert_int_equal(ask(g), 0);
 }
 
+static int room_op(struct stage *g, enum store_op op, const char *jid)
+{
+	struct buf *b = begin(g, op);
+
+	wire_put_str(b, bytes_of(jid));
+	if (op == STORE_ROOM_PUT)
+		wire_put_bytes(b, BYTES("value"));
+	return ask(g);
+}
+
+static int replace(struct stage *g, const char *jid, uint64_t id, const char *rest)
+{
+	struct buf *b = begin(g, STORE_ARCHIVE_REPLACE);
+
+	wire_put_str(b, bytes_of(jid));
+	wire_put_u64(b, id);
+	wire_put_bytes(b, bytes_of(rest));
+	return ask(g);
+}
+
+/* A room's archive is its own, loses what is moderated, words and all, and ends with it. */
+static void rooms_have_them_too(void **state)
+{
+	struct stage *g = stage_open(":memory:");
+
+	(void)state;
+	account(g, "a@b");
+	assert_int_equal(room_op(g, STORE_ROOM_PUT, "r@c"), 0);
+	add(g, MS(1), "a@b", "x@y", "fox");
+	add(g, MS(2), "r@c", "r@c", "a fox in the room");
+	add(g, MS(3), "r@c", "r@c", "a dog");
+	assert_int_equal(PAGE(g, .jid = "r@c", .flags = STORE_ARCHIVE_COUNTED), 0);
+	assert_true(g->n == 2 && g->count == 2 && g->ids[0] == MS(2));
+	assert_int_equal(PAGE(g, .jid = "r@c", .text = "fox"), 0);
+	assert_true(g->n == 1 && g->ids[0] == MS(2));
+	assert_int_equal(PAGE(g, .text = "fox"), 0);
+	assert_true(g->n == 1 && g->ids[0] == MS(1));
+	count(g, "r@c");
+	assert_int_equal(g->messages, 2);
+	assert_int_equal(replace(g, "r@c", MS(1), "/>"), ERR_NOT_FOUND);
+	assert_int_equal(replace(g, "a@b", MS(2), "/>"), ERR_NOT_FOUND);
+	assert_int_equal(replace(g, "none@c", MS(2), "/>"), ERR_NOT_FOUND);
+	assert_int_equal(replace(g, "r@c", MS(2), " type='groupchat'><retracted/></message>"), 0);
+	assert_int_equal(replace(g, "r@c", MS(2), " type='groupchat'><retracted/></message>"), 0);
+	assert_int_equal(PAGE(g, .jid = "r@c", .limit = 1), 0);
+	assert_string_equal(g->last, "<message from='r@c' type='groupchat'><retracted/></message>");
+	assert_int_equal(PAGE(g, .jid = "r@c", .text = "fox"), 0);
+	assert_int_equal(g->n, 0);
+	assert_int_equal(PAGE(g, .jid = "r@c", .peer = "r@c", .resource = "desk"), 0);
+	assert_int_equal(g->n, 2);
+	count(g, "r@c");
+	assert_int_equal(g->messages, 2);
+	/* it ends, and another of its name begins with nothing */
+	assert_int_equal(room_op(g, STORE_ROOM_DEL, "r@c"), 0);
+	assert_int_equal(room_op(g, STORE_ROOM_DEL, "r@c"), 0);
+	assert_int_equal(PAGE(g, .jid = "r@c"), ERR_NOT_FOUND);
+	assert_int_equal(room_op(g, STORE_ROOM_PUT, "r@c"), 0);
+	add(g, MS(4), "r@c", "r@c", "anew");
+	assert_int_equal(PAGE(g, .jid = "r@c"), 0);
+	assert_true(g->n == 1 && g->ids[0] == MS(4));
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(clean(g, 0, 100), 0);
+	count(g, "");
+	assert_int_equal(g->messages, 2); /* the new room's, and the account's */
+	assert_int_equal(PAGE(g, .jid = "r@c"), 0);
+	assert_int_equal(g->n, 1);
+	stage_close(g);
+}
+
 static void end_by_limit_and_age(void **state)
 {
 	struct stage *g = stage_open(":memory:");
@@ -575,6 +644,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(give_pages),
 		cmocka_unit_test(find_words),
+		cmocka_unit_test(rooms_have_them_too),
 		cmocka_unit_test(end_by_limit_and_age),
 		cmocka_unit_test(answered_is_there),
 		cmocka_unit_test(two_years_are_searched),

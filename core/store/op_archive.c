@@ -6,6 +6,7 @@
 
 /* Above a person's limit the oldest make room: so many a message, so that a lowered limit is reached soon. */
 enum { ROOM_A_MESSAGE = 16 };
+enum { ROW_BYTES_MAX = 8 << 20 };
 
 struct row {
 	uint64_t id;
@@ -59,9 +60,9 @@ static int add_one(struct store_ask *a, struct wire *w, uint32_t most, uint64_t 
 	r.stanza = wire_bytes(w);
 	if (wire_failed(w) || r.id > STORE_ARCHIVE_ID_MAX)
 		return ERR_SYNTAX;
-	int rc = store_user(a, jid, &r.user);
+	int rc = store_archive_owner(a, jid, &r.user);
 	if (rc)
-		return rc == ERR_NOT_FOUND ? 0 : rc; /* an account deleted meanwhile */
+		return rc == ERR_NOT_FOUND ? 0 : rc; /* an account or a room deleted meanwhile */
 	rc = put_row(a, &r);
 	return rc || !db_changes(a->store->db) ? rc : make_room(a, r.user, most, most_bytes);
 }
@@ -76,6 +77,60 @@ int op_archive_add(struct store_ask *a, struct wire *w)
 	for (; !rc && n; n--)
 		rc = add_one(a, w, most, most_bytes);
 	return rc ? rc : wire_end(w);
+}
+
+/* ---- moderated (XEP-0425) ---- */
+
+/* Who said it stands in the first attribute, and stays; what it says goes, also from the words that are searched. ERR_NOT_FOUND. */
+static int read_stone(struct store_ask *a, struct row *r, struct bytes rest, struct buf *b)
+{
+	struct db_stmt *q = store_sql(a, SQL_ARCHIVE_WHOLE);
+
+	db_bind_int(q, 1, (int64_t)r->id);
+	db_bind_int(q, 2, r->user);
+	int rc = db_step(q);
+	if (rc != 1)
+		return rc ? rc : ERR_NOT_FOUND;
+	struct bytes peer = db_bytes(q, 0), resource = db_bytes(q, 1), stanza = db_bytes(q, 2);
+	size_t open = bytes_find(stanza, '\''), end = open + 2 + bytes_find(bytes_skip(stanza, open + 1), '\'');
+	buf_put_bytes(b, peer);
+	buf_put_bytes(b, resource);
+	buf_put_bytes(b, bytes_make(stanza.p, end <= stanza.n ? end : 0));
+	buf_put_bytes(b, rest);
+	const uint8_t *at = buf_bytes(b).p;
+	r->peer = bytes_make(at, peer.n);
+	r->resource = bytes_make(at + peer.n, resource.n);
+	r->stanza = bytes_skip(buf_bytes(b), peer.n + resource.n);
+	db_reset(q);
+	return end > stanza.n ? ERR_SYNTAX : buf_failed(b) ? ERR_NOMEM : 0;
+}
+
+static int replace_row(struct store_ask *a, const struct row *r)
+{
+	struct db_stmt *del = store_sql(a, SQL_ARCHIVE_DEL_ONE);
+
+	db_bind_int(del, 1, (int64_t)r->id);
+	db_bind_int(del, 2, r->user);
+	int rc = db_run(del);
+	return rc ? rc : put_row(a, r);
+}
+
+int op_archive_replace(struct store_ask *a, struct wire *w)
+{
+	struct bytes jid = wire_str(w);
+	struct row r = { .id = wire_u64(w) };
+	struct bytes rest = wire_bytes(w);
+	struct buf b;
+
+	int rc = wire_end(w) || r.id > STORE_ARCHIVE_ID_MAX ? ERR_SYNTAX : store_archive_owner(a, jid, &r.user);
+	if (rc)
+		return rc;
+	buf_init(&b, ROW_BYTES_MAX);
+	rc = read_stone(a, &r, rest, &b);
+	if (!rc)
+		rc = replace_row(a, &r);
+	buf_fini(&b);
+	return rc;
 }
 
 /* ---- out ---- */
@@ -263,7 +318,7 @@ int op_archive_page(struct store_ask *a, struct wire *w)
 
 	if (rc || text.n > STORE_ARCHIVE_TEXT_MAX)
 		return ERR_SYNTAX;
-	rc = store_user_last(a, w, jid, &p.user);
+	rc = wire_end(w) ? ERR_SYNTAX : store_archive_owner(a, jid, &p.user);
 	if (!rc)
 		rc = floor_of(a, p.user, &floor);
 	if (!rc)
@@ -301,7 +356,7 @@ int op_archive_ids(struct store_ask *a, struct wire *w)
 	struct page p = { .flags = 0, .is_complete = true };
 	uint64_t floor;
 
-	int rc = store_user_last(a, w, jid, &p.user);
+	int rc = wire_end(w) ? ERR_SYNTAX : store_archive_owner(a, jid, &p.user);
 	if (!rc)
 		rc = floor_of(a, p.user, &floor);
 	if (!rc)

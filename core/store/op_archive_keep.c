@@ -4,6 +4,9 @@
 #include "base/err.h"
 #include "run/store_op.h"
 
+/* Owners of archives are accounts by their row, and from here on rooms by theirs. */
+#define FIRST_ROOM (INT64_C(1) << 40)
+
 static int last_id(struct store_ask *a, enum sql which, uint64_t *out)
 {
 	struct db_stmt *q = store_sql(a, which);
@@ -31,6 +34,23 @@ int store_archive_abandon(struct store_ask *a, int64_t user)
 	return put_floor(a, user, STORE_ARCHIVE_ID_MAX);
 }
 
+int store_archive_abandon_room(struct store_ask *a, int64_t room)
+{
+	return store_archive_abandon(a, FIRST_ROOM + room);
+}
+
+int store_archive_owner(struct store_ask *a, struct bytes jid, int64_t *out)
+{
+	int rc = store_user(a, jid, out);
+
+	if (rc != ERR_NOT_FOUND)
+		return rc;
+	rc = store_room(a, jid, out);
+	if (!rc)
+		*out += FIRST_ROOM;
+	return rc;
+}
+
 /* Pages show nothing of it from now on; the rows follow (op_archive_clean). */
 int op_archive_drop(struct store_ask *a, struct wire *w)
 {
@@ -38,7 +58,7 @@ int op_archive_drop(struct store_ask *a, struct wire *w)
 	uint64_t last;
 	int64_t user;
 
-	int rc = store_user_last(a, w, jid, &user);
+	int rc = wire_end(w) ? ERR_SYNTAX : store_archive_owner(a, jid, &user);
 	if (!rc)
 		rc = last_id(a, SQL_ARCHIVE_LAST, &last);
 	return rc ? rc : put_floor(a, user, last);
@@ -114,7 +134,7 @@ int op_archive_clean(struct store_ask *a, struct wire *w)
 static int state_of_user(struct store_ask *a, struct bytes jid, struct db_stmt **q)
 {
 	int64_t user;
-	int rc = store_user(a, jid, &user);
+	int rc = store_archive_owner(a, jid, &user);
 
 	*q = store_sql(a, SQL_ARCHIVE_SIZE);
 	db_bind_int(*q, 1, user);

@@ -6,7 +6,7 @@
 
 enum { PAGE_BYTES = 1 << 20 }; /* a page ends with the room that passes it */
 
-static int room_of(struct store_ask *a, struct bytes jid, int64_t *out)
+int store_room(struct store_ask *a, struct bytes jid, int64_t *out)
 {
 	struct db_stmt *q = store_sql(a, SQL_ROOM_ID);
 
@@ -35,11 +35,16 @@ int op_room_del(struct store_ask *a, struct wire *w)
 {
 	struct db_stmt *q = store_sql(a, SQL_ROOM_DEL);
 	struct bytes jid = wire_str(w);
+	int64_t id;
 
 	if (wire_end(w))
 		return ERR_SYNTAX;
+	int rc = store_room(a, jid, &id);
+	if (rc)
+		return rc == ERR_NOT_FOUND ? 0 : rc; /* asked again */
+	rc = store_archive_abandon_room(a, id);
 	db_bind_text(q, 1, jid);
-	return db_run(q);
+	return rc ? rc : db_run(q);
 }
 
 int op_room_affiliate(struct store_ask *a, struct wire *w)
@@ -51,7 +56,7 @@ int op_room_affiliate(struct store_ask *a, struct wire *w)
 
 	if (wire_end(w))
 		return ERR_SYNTAX;
-	int rc = room_of(a, room, &id);
+	int rc = store_room(a, room, &id);
 	if (rc)
 		return rc;
 	struct db_stmt *q = store_sql(a, affiliation ? SQL_ROOM_AFFILIATE_PUT : SQL_ROOM_AFFILIATE_DEL);
@@ -86,7 +91,7 @@ int op_room_past(struct store_ask *a, struct wire *w)
 
 	if (wire_end(w))
 		return ERR_SYNTAX;
-	int rc = room_of(a, room, &id);
+	int rc = store_room(a, room, &id);
 	if (rc)
 		return rc;
 	db_bind_int(q, 1, id);

@@ -42,17 +42,17 @@ static int get_blocks(struct store_ask *a, int64_t user)
 	return rc;
 }
 
-static int get_prefs(struct store_ask *a, struct bytes jid)
+static int get_small(struct store_ask *a, struct bytes jid, struct bytes key, uint8_t kind)
 {
 	struct db_stmt *q = store_sql(a, SQL_BLOB_GET);
 
 	db_bind_text(q, 1, jid);
-	db_bind_text(q, 2, BYTES(STORE_PREFS_KEY));
+	db_bind_text(q, 2, key);
 	int rc = db_step(q);
 	if (rc != 1)
 		return rc;
 	struct buf *b = store_item(a);
-	wire_put_u8(b, STORE_USER_PREFS);
+	wire_put_u8(b, kind);
 	wire_put_bytes(b, db_bytes(q, 0));
 	db_reset(q);
 	return store_item_end(a);
@@ -81,7 +81,9 @@ int op_user_get(struct store_ask *a, struct wire *w)
 		rc = pep_get_nodes(a, user);
 	if (!rc)
 		rc = get_blocks(a, user);
-	return rc ? rc : get_prefs(a, jid);
+	if (!rc)
+		rc = get_small(a, jid, BYTES(STORE_PREFS_KEY), STORE_USER_PREFS);
+	return rc ? rc : get_small(a, jid, BYTES(STORE_PUSH_KEY), STORE_USER_PUSH);
 }
 
 static int set_version(struct store_ask *a, int64_t user, uint64_t version)

@@ -18,6 +18,8 @@ extern const unsigned sql_n_steps;
 	X(SQL_ARCHIVE_ADD, "INSERT OR IGNORE INTO archive(id,user,peer,resource,size,body,stanza) VALUES(?,?,?,?,?,?,?)") \
 	X(SQL_ARCHIVE_HAS, "SELECT 1 FROM archive WHERE id=? AND user=?")                          \
 	X(SQL_ARCHIVE_ONE, "SELECT id,stanza FROM archive WHERE id=? AND user=?")                  \
+	X(SQL_ARCHIVE_WHOLE, "SELECT peer,resource,stanza FROM archive WHERE id=? AND user=?")     \
+	X(SQL_ARCHIVE_DEL_ONE, "DELETE FROM archive WHERE id=? AND user=?")                        \
 	X(SQL_ARCHIVE_UP, "SELECT id,stanza FROM archive WHERE " SQL_ARCHIVE_ALL "ORDER BY id LIMIT ?4") \
 	X(SQL_ARCHIVE_DOWN, "SELECT id,stanza FROM archive WHERE " SQL_ARCHIVE_ALL "ORDER BY id DESC LIMIT ?4") \
 	X(SQL_ARCHIVE_COUNT, "SELECT count(*) FROM (SELECT id FROM archive WHERE " SQL_ARCHIVE_ALL "LIMIT ?4)") \

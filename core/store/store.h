@@ -96,6 +96,13 @@ STORE_OP_FN(op_archive_ids);
 STORE_OP_FN(op_archive_drop);
 STORE_OP_FN(op_archive_clean);
 STORE_OP_FN(op_archive_state);
+STORE_OP_FN(op_archive_replace);
+/* Row number of a persistent room; ERR_NOT_FOUND. */
+int store_room(struct store_ask *a, struct bytes jid, int64_t *out);
+/* Whose archive: an account, or a persistent room; rooms are numbered above all accounts. ERR_NOT_FOUND. */
+int store_archive_owner(struct store_ask *a, struct bytes jid, int64_t *out);
+/* The same for a room. */
+int store_archive_abandon_room(struct store_ask *a, int64_t room);
 /* The archive of an account that is about to go is given to op_archive_clean (op_archive_keep.c). */
 int store_archive_abandon(struct store_ask *a, int64_t user);
 STORE_OP_FN(op_pep_publish);

@@ -138,6 +138,15 @@ bool text_is_utf8(struct bytes in)
 	return true;
 }
 
+struct bytes text_cut(struct bytes in, size_t max)
+{
+	if (in.n <= max)
+		return in;
+	for (in.n = max; in.n && (in.p[in.n] & 0xc0) == 0x80; in.n--)
+		;
+	return in;
+}
+
 size_t text_shown(struct bytes in)
 {
 	size_t n = in.n ? utf8_len(in.p, in.n) : 0;

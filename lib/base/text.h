@@ -18,6 +18,9 @@ int text_unbase64(struct bytes in, struct buf *b);
 /* True for well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms, up to U+10FFFF). */
 bool text_is_utf8(struct bytes in);
 
+/* The front of well-formed UTF-8 that fits into `max` bytes, whole characters only. */
+struct bytes text_cut(struct bytes in, size_t max);
+
 /* Length of the character at the front of `in`, 1 to 4 bytes, when it can be shown in a line of text: well-formed
  * UTF-8, no control (C0, DEL, C1), no line or paragraph separator, no control of the writing direction. Otherwise 0. */
 size_t text_shown(struct bytes in);

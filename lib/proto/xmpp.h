@@ -58,6 +58,7 @@
 #define NS_FULLTEXT "urn:xmpp:fulltext:0"
 #define NS_RSM "http://jabber.org/protocol/rsm"
 #define NS_VALIDATE "http://jabber.org/protocol/xdata-validate"
+#define NS_PUSH "urn:xmpp:push:0"
 #define NS_PUBSUB "http://jabber.org/protocol/pubsub"
 #define NS_PUBSUB_EVENT "http://jabber.org/protocol/pubsub#event"
 #define NS_PUBSUB_OWNER "http://jabber.org/protocol/pubsub#owner"

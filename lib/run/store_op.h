@@ -53,6 +53,7 @@ enum store_op {
 	STORE_ROOM_AFFILIATE,
 	STORE_ROOM_PAST,
 	STORE_ROOM_LIST,
+	STORE_ARCHIVE_REPLACE, /* a message of a room's archive, moderated */
 	STORE_OP_COUNT
 };
 
@@ -76,9 +77,11 @@ enum { STORE_FAST_BY_SALT, STORE_FAST_BY_TOKEN };
  * RFC 7616 3.4.2 with the domain as realm, and whose other fields are empty. */
 enum { STORE_HASH_DIGEST = 16 /* and enum digest_algorithm */ };
 /* First byte of a STORE_USER_GET item. */
-enum { STORE_USER_VERSION, STORE_USER_CONTACT, STORE_USER_BLOCK, STORE_USER_PREFS, STORE_USER_NODE };
+enum { STORE_USER_VERSION, STORE_USER_CONTACT, STORE_USER_BLOCK, STORE_USER_PREFS, STORE_USER_NODE, STORE_USER_PUSH };
 /* The blob that STORE_USER_GET gives as STORE_USER_PREFS: what a person wants archived. */
 #define STORE_PREFS_KEY "archive prefs"
+/* The same as STORE_USER_PUSH: whom its clients are woken by (XEP-0357). */
+#define STORE_PUSH_KEY "push"
 /* Archives. An id is the time in milliseconds << STORE_ARCHIVE_TIME_SHIFT, and below a number. A page has so many rows at most, and
  * ends behind the row that passes so many bytes; a piece cleaned has so many rows at most; a search so many bytes and words. */
 enum {

@@ -91,6 +91,9 @@ static const char *const own_requests[] = {
 	"<iq type='set' id='23'><query xmlns='jabber:iq:private'><storage xmlns='storage:bookmarks'><conference jid='%s'/></storage></query></iq>",
 	"<iq type='get' id='24'><query xmlns='jabber:iq:private'><storage xmlns='storage:bookmarks'/></query></iq>",
 	"<iq type='set' id='25'><vCard xmlns='vcard-temp'><FN>%s</FN><PHOTO><BINVAL>YQ==</BINVAL></PHOTO></vCard></iq>",
+	"<iq type='set' id='28'><enable xmlns='urn:xmpp:push:0' jid='remote@b.example/r' node='%s'><x xmlns='jabber:x:data' type='submit'/></enable></iq>",
+	"<iq type='set' id='29'><enable xmlns='urn:xmpp:push:0' jid='%s' node='n'/></iq>",
+	"<iq type='set' id='30'><disable xmlns='urn:xmpp:push:0' jid='%s'/></iq>",
 };
 static const char *const requests[] = {
 	"<iq type='get' id='12' to='%s'><vCard xmlns='vcard-temp'/></iq>",
@@ -463,7 +466,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct stage *g = calloc(1, sizeof *g);
 
 	must(g != NULL);
-	play_open(&g->p, "im unacknowledged = 100\nim roster-max = 5\nim sessions-per-user = 3\n"
+	play_open(&g->p, "im unacknowledged = 100\nim roster-max = 5\nim sessions-per-user = 3\nim push b.example content = body\n"
+	          "im push a.example content = sender\nim push-per-user = 2\n"
 			 "im offline-per-user = 5\nim resume = 60\nim scram-iterations = 4096\n");
 	g->in = bytes_make(data, size);
 	for (unsigned i = 0; g->in.n && i < EVENTS_MAX; i++) {

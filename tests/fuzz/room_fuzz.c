@@ -1,6 +1,7 @@
 /* Stanzas into rooms: a line each. Its first byte says from whom (0 to 5), or that time passes (T), that a client is gone (G and the
  * digit), that the room is written down and read again (R). Whatever comes, what the machine says is XML, its counts are right, no
  * room that has people is without an owner's list it began with, and nothing stays at the end. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,12 +21,14 @@ struct world {
 	uint64_t now_ms;
 };
 
+static const struct xml_limits limits = { .header_bytes = 4096, .stanza_bytes = 1 << 22, .depth = 64, .attrs = 200, .nodes = 20000 };
+
 static void on_send(void *arg, const struct envelope *e)
 {
 	struct world *w = arg;
 	struct xml_node *n;
 
-	if (!e->to.n || !e->from.n || xml_parse(e->stanza, NS_CLIENT, &(struct xml_limits){ .header_bytes = 4096, .stanza_bytes = 1 << 22, .depth = 64, .attrs = 200, .nodes = 20000 }, &w->out, &n))
+	if (!e->to.n || !e->from.n || xml_parse(e->stanza, NS_CLIENT, &limits, &w->out, &n))
 		abort();
 	if (!bytes_eq(xml_attr(n, "to"), e->to) || !bytes_eq(xml_attr(n, "from"), e->from))
 		abort();
@@ -69,7 +72,38 @@ static void drop_room(void *arg, struct bytes jid)
 		abort();
 }
 
-static const struct room_ops ops = { on_send, is_admin, save_room, save_affiliate, save_past, drop_room };
+static void name(void *arg, char out[static ROOM_ID_MAX + 1])
+{
+	(void)arg;
+	(void)snprintf(out, ROOM_ID_MAX + 1, "archived");
+}
+
+static void keep(void *arg, const struct room *r, const struct envelope *e, struct bytes id)
+{
+	struct world *w = arg;
+	struct xml_node *n;
+
+	save_room(arg, r);
+	if (!id.n || xml_parse(e->stanza, NS_CLIENT, &limits, &w->out, &n))
+		abort(); /* it will be shown */
+	arena_reset(&w->out);
+}
+
+static bool unsay(void *arg, const struct room *r, struct bytes id, struct bytes rest)
+{
+	(void)arg;
+	(void)r;
+	(void)rest;
+	return bytes_eq_str(id, "archived");
+}
+
+static void query(void *arg, const struct room_in *in)
+{
+	(void)arg;
+	(void)in;
+}
+
+static const struct room_ops ops = { on_send, is_admin, save_room, save_affiliate, save_past, drop_room, name, keep, unsay, query };
 
 static void check_room(const struct room *r)
 {
@@ -179,7 +213,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	w.now_ms = 1000000;
 	w.s.is_ready = true;
 	w.s.secret = BYTES("secret");
-	w.s.rules = (struct room_rules){ .rooms_max = 4, .persistent_max = 1, .rooms_user = 3, .rooms_client = 3, .occupants_max = 4, .affiliates_max = 6,
+	w.s.rules = (struct room_rules){ .rooms_max = 4, .persistent_max = 1, .rooms_user = 3, .rooms_client = 3, .occupants_max = 4, .affiliates_max = 6, .has_archive = true, .has_search = true,
 		.nick_max = 32, .subject_max = 64, .message_max = 1000, .rate = 5, .history_max = 5, .silence_s = 100, .invite_role = 2, .has_persistent = true };
 	for (unsigned i = 0; i < ROOM_FIELD_COUNT; i++)
 		w.s.rules.owner_may[i] = true;

@@ -82,10 +82,11 @@ class XmppRows(unittest.TestCase):
             rows = [line for line in f if line.startswith("| ")]
         sources = {}
         for folder in ("core/im", "core/store", "gateway/access", "lib/proto", "tests/peer", "federation/xmpp"):
-            for name in os.listdir(os.path.join(TOP, folder)):
-                if name.endswith(("_test.c", ".py")):
-                    with open(os.path.join(TOP, folder, name), encoding="utf-8") as f:
-                        sources[name.rsplit(".", 1)[0]] = f.read()
+            for under, _, names in os.walk(os.path.join(TOP, folder)):
+                for name in names:
+                    if name.endswith(("_test.c", ".py")):
+                        with open(os.path.join(under, name), encoding="utf-8") as f:
+                            sources[name.rsplit(".", 1)[0]] = f.read()
         found = 0
         for row in rows:
             for file, name in re.findall(r"`(?:(\w+): )?(\w+_\w+|PepCrash)`", row):

@@ -16,6 +16,7 @@ MUC = "http://jabber.org/protocol/muc"
 USER = MUC + "#user"
 ITEMS = "http://jabber.org/protocol/disco#items"
 INFO = "http://jabber.org/protocol/disco#info"
+MAM = "urn:xmpp:mam:2"
 
 
 def codes(e):
@@ -171,6 +172,53 @@ class Inside(Rooms, Box):
         self.assertEqual(c.iq("set", "<query xmlns='%s#owner'><destroy/></query>" % MUC, room).get("type"), "result")
         self.assertNotIn(room, [r["room"] for r in self.gh.records("show", "rooms")])
 
+    def ask(self, s, room, fields="", rsm=""):
+        """Texts in the room's archive, and the answer."""
+        form = "<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>%s</value></field>%s</x>" % (MAM, fields)
+        before = len(s.got)
+        answer = s.iq("set", "<query xmlns='%s'>%s<set xmlns='http://jabber.org/protocol/rsm'>%s</set></query>" % (MAM, form, rsm), room)
+        return [e.findtext(".//{*}forwarded/{*}message/{*}body") for e in s.got[before:] if e.find("{%s}result" % MAM) is not None], answer
+
+    def test_archive_by_slixmpp(self):
+        u, v = self.people("alice", "bob")
+        a, room = self.client(u), self.room("past")
+        self.open(a, room, persistentroom="1")
+        for i in range(30):
+            self.say(a, room, "number %d" % i)
+            a.wait_body("number %d" % i)
+        b = SlixClient(self.gh, v, resource="slix", ca=self.pki.ca, plugins=("xep_0045", "xep_0313"))
+        self.addCleanup(b.close)
+        b.do(lambda: b.x.plugin["xep_0045"].join_muc_wait(slixmpp.JID(room), "bob", maxstanzas=0))
+
+        async def all_of(**how):
+            return [m["mam_result"]["forwarded"]["stanza"]["body"] async for m in b.x.plugin["xep_0313"].iterate(jid=slixmpp.JID(room), **how)]
+        self.assertEqual(b.do(lambda: all_of(rsm={"max": 7})), ["number %d" % i for i in range(30)])
+        self.assertEqual(b.do(lambda: all_of(reverse=True, total=2)), ["number 29", "number 28"])
+        # somebody outside reads nothing; words are found
+        c = self.client(self.people("carol"))
+        self.assertEqual(raw.stanza_error(self.ask(c, room)[1]), "forbidden")
+        word = "<field var='{urn:xmpp:fulltext:0}fulltext'><value>17</value></field>"
+        self.assertEqual(self.ask(a, room, word)[0], ["number 17"])
+
+    def test_archive_kept_over_kill(self):
+        """What is acknowledged is in the room's archive after kill -9; what a moderator took back is not."""
+        a = self.client(self.people("alice"))
+        room = self.room("kept")
+        self.open(a, room, persistentroom="1")
+        self.say(a, room, "spam")
+        id_ = a.wait_body("spam").find("{urn:xmpp:sid:0}stanza-id").get("id")
+        a.sm_enable()
+        for i in range(20):
+            self.say(a, room, "kept%d" % i)
+        got = a.iq("set", "<moderate xmlns='urn:xmpp:message-moderate:1' id='%s'><retract xmlns='urn:xmpp:message-retract:1'/></moderate>" % id_, room)
+        self.assertEqual(got.get("type"), "result")
+        self.assertIsNotNone(a.sm_request())
+        for program in ("gh-im", "gh-store"):
+            self.gh.kill(program)
+        wait_for("the rooms are back", lambda: room in [r["room"] for r in self.gh.records("show", "rooms", check=False) or []], 30, 0.2)
+        b = self.client(a.bare.partition("@")[0])
+        self.assertEqual([t for t in self.ask(b, room)[0] if t], ["kept%d" % i for i in range(20)])
+
     def test_commands(self):
         a, b = (self.client(u) for u in self.people("alice", "bob"))
         room = self.room("ops")
@@ -252,6 +300,13 @@ class Federated(Rooms, Fed):
         self.assertEqual(j.wait_body("from-afar").get("from"), room + "/Romeo")
         self.say(j, room, "to-afar")
         self.assertEqual(r.wait_body("to-afar").get("from"), room + "/owner")
+        self.assertEqual(raw.stanza_error(r.iq("set", "<query xmlns='%s'/>" % MAM, room)), "service-unavailable")  # it is not persistent
+        self.configure(j, room, persistentroom="1")
+        self.say(r, room, "archived")
+        r.wait_body("archived")
+        got = r.iq("set", "<query xmlns='%s'/>" % MAM, room)
+        self.assertEqual(got.get("type"), "result")
+        self.assertIn("archived", [e.findtext(".//{*}forwarded/{*}message/{*}body") for e in r.got if e.find("{%s}result" % MAM) is not None])
         self.assertEqual(self.admin(j, room, "<item jid='%s' affiliation='outcast'><reason>Avaunt</reason></item>" % r.bare).get("type"), "result")
         got = r.wait(lambda e: e.get("type") == "unavailable" and e.get("from") == room + "/Romeo", 10, "banned")
         self.assertEqual(codes(got), ["110", "301"])

@@ -151,15 +151,11 @@ static struct bytes text_of(struct im *im, const struct envelope *e)
 	    xml_pool_parse(im->parsers, e->stanza, NS_CLIENT, &xml_limits_default, &im->arena, &n))
 		return BYTES_NONE;
 	const struct xml_node *body = xml_child(n, "body", NS_CLIENT);
-	struct bytes text = xml_text(body ? body : xml_child(n, "body", NS_SERVER));
-	if (text.n > TEXT_MAX)
-		for (text.n = TEXT_MAX; text.n && (text.p[text.n] & 0xc0) == 0x80; text.n--)
-			;
-	return text;
+	return text_cut(xml_text(body ? body : xml_child(n, "body", NS_SERVER)), TEXT_MAX);
 }
 
 /* false: no memory for it. */
-static bool put_row(struct im *im, const struct user *u, const struct envelope *e, struct bytes peer, uint64_t id)
+static bool put_row(struct im *im, struct bytes owner, const struct envelope *e, struct bytes peer, uint64_t id)
 {
 	struct jid j = jid_of_normal(peer);
 	struct bytes text = text_of(im, e);
@@ -170,7 +166,7 @@ static bool put_row(struct im *im, const struct user *u, const struct envelope *
 	struct buf *b = &im->archive.rows;
 	size_t before = buf_len(b);
 	wire_put_u64(b, id);
-	wire_put_str(b, user_jid(u));
+	wire_put_str(b, owner);
 	wire_put_str(b, jid_bare(&j));
 	wire_put_str(b, jid_resource(&j));
 	wire_put_bytes(b, text);
@@ -301,7 +297,7 @@ void archive_sent(struct im *im, struct session *from, struct item *it)
 	if (is_bare_same(it->e.to, it->e.from) || !wants(im, u, &it->e, it->e.to))
 		return;
 	uint64_t id = next_id(im);
-	if (!put_row(im, u, &it->e, it->e.to, id))
+	if (!put_row(im, user_jid(u), &it->e, it->e.to, id))
 		return;
 	it->archive_id = id;
 	hold(im, it);
@@ -309,7 +305,7 @@ void archive_sent(struct im *im, struct session *from, struct item *it)
 
 static void receive(struct im *im, struct user *u, struct item *it, uint64_t id)
 {
-	if (!put_row(im, u, &it->e, it->e.from, id))
+	if (!put_row(im, user_jid(u), &it->e, it->e.from, id))
 		return;
 	stamp(im, it, user_jid(u), id);
 	hold(im, it);
@@ -332,6 +328,21 @@ void archive_late(struct im *im, struct user *u, struct item *it, uint64_t at_ms
 	/* The same row has the same id, however often it is read before it is confirmed. */
 	if (wants(im, u, &it->e, it->e.from) && at_ms <= STORE_ARCHIVE_ID_MAX >> STORE_ARCHIVE_TIME_SHIFT)
 		receive(im, u, it, at_ms << STORE_ARCHIVE_TIME_SHIFT | NUMBER_HALF | number);
+}
+
+/* ---- rooms ---- */
+
+void archive_room_name(struct im *im, char out[static ARCHIVE_ID_CHARS + 1])
+{
+	archive_id_text(im, next_id(im), out);
+}
+
+void archive_room(struct im *im, struct bytes room, const struct envelope *e, struct bytes name)
+{
+	uint64_t id;
+
+	if (!archive_id_read(im, name, &id) && put_row(im, room, e, e->from, id) && im->item)
+		hold(im, im->item);
 }
 
 void archive_init(struct im *im)

@@ -21,6 +21,12 @@ void archive_received(struct im *im, struct user *u, struct item *it);
 /* The same for a message that waited on disk since a time when it could not be archived: from a journal. row: its own number. */
 void archive_late(struct im *im, struct user *u, struct item *it, uint64_t at_ms, uint64_t row);
 
+/* A new id, for what a room is about to say. */
+void archive_room_name(struct im *im, char out[static ARCHIVE_ID_CHARS + 1]);
+/* A persistent room has said this (e->from: the occupant; e->stanza as it will be shown) under that id; who sends the stanza being dealt
+ * with waits for the disk. */
+void archive_room(struct im *im, struct bytes room, const struct envelope *e, struct bytes name);
+
 /* Appends a message with its id put in. false: it has no end tag to put it before. */
 bool archive_put_stamped(const struct im *im, struct buf *b, struct bytes stanza, struct bytes by, uint64_t id);
 /* The id that a message has in it, which must be one of ours at its end. ERR_NOT_FOUND. */

@@ -18,6 +18,7 @@ struct question {
 	struct buf ask;  /* its body, without the op */
 	enum store_op op;
 	bool is_down, is_flipped, is_metadata;
+	bool is_of_room;
 	bool is_plain;          /* all that lies between its bounds is wanted */
 	uint64_t after, before; /* of the page */
 	/* the page, as it comes */
@@ -39,6 +40,7 @@ static void question_free(struct question *q)
 	free(q);
 }
 
+/* NULL: it has gone, or lives elsewhere and asks a room. */
 static struct session *asker(const struct im *im, const struct question *q)
 {
 	return session_by_full(im, q->later->to);
@@ -53,6 +55,7 @@ static void end(struct im *im, struct question *q)
 
 	if (s && s->archive_asks)
 		s->archive_asks--;
+	im->archive.n_of_rooms -= q->is_of_room;
 }
 
 static void refuse(struct im *im, struct question *q, int rc)
@@ -136,11 +139,14 @@ static void answer(struct im *im, struct question *q)
 {
 	struct session *s = asker(im, q);
 
-	for (uint32_t i = 0; s && i < q->n; i++) {
+	for (uint32_t i = 0; (s || q->is_of_room) && i < q->n; i++) {
 		put_result(im, &im->out, q, place(q, i, q->is_down != q->is_flipped));
-		session_send(im, s, STANZA_MESSAGE, buf_bytes(&im->out));
+		if (s)
+			session_send(im, s, STANZA_MESSAGE, buf_bytes(&im->out));
+		else
+			post(im, STANZA_MESSAGE, TYPE_NORMAL, q->later->from, q->later->to, buf_bytes(&im->out));
 	}
-	if (s)
+	if (s && !q->is_of_room)
 		note_read(s, q);
 	end(im, q);
 	put_fin(im, &im->out2, q);
@@ -272,13 +278,25 @@ static void put_ids(struct buf *b, const struct archive_form *f, struct bytes ji
 		wire_put_u64(b, f->ids[i]);
 }
 
+/* Rooms have no account. */
+static bool is_of_room(const struct iq *iq)
+{
+	return !iq->user;
+}
+
+static struct bytes owner_of(const struct iq *iq)
+{
+	return is_of_room(iq) ? iq->it->e.to : user_jid(iq->user);
+}
+
 /* Its turn will come. NULL: the request is refused. */
 static struct question *queue(struct im *im, struct iq *iq, const struct archive_form *f)
 {
 	struct session *s = iq->session;
 	/* Its queue must have room for the page. */
-	bool is_full = !s || s->archive_asks >= ARCHIVE_OF_SESSION_MAX || im->archive.n_questions >= ARCHIVE_QUESTIONS_MAX ||
-	               (s->sm && s->queue_n + f->max >= im->config.unacked_max);
+	bool is_full = s ? s->archive_asks >= ARCHIVE_OF_SESSION_MAX || (s->sm && s->queue_n + f->max >= im->config.unacked_max)
+	                 : is_of_room(iq) ? im->archive.n_of_rooms >= ARCHIVE_OF_ROOMS_MAX : true;
+	is_full |= im->archive.n_questions >= ARCHIVE_QUESTIONS_MAX;
 	struct question *q = is_full ? NULL : calloc(1, sizeof *q + f->queryid.n);
 
 	if (q && !(q->later = iq_keep(iq))) {
@@ -300,7 +318,10 @@ static struct question *queue(struct im *im, struct iq *iq, const struct archive
 	q->op = f->has_ids ? STORE_ARCHIVE_IDS : STORE_ARCHIVE_PAGE;
 	buf_init(&q->ask, 16 << 10);
 	buf_init(&q->rows, PAGE_BYTES_MAX);
-	s->archive_asks++;
+	q->is_of_room = is_of_room(iq);
+	im->archive.n_of_rooms += q->is_of_room;
+	if (s)
+		s->archive_asks++;
 	list_add_tail(&im->archive.questions, &q->node);
 	im->archive.n_questions++;
 	return q;
@@ -358,9 +379,9 @@ void archive_query(struct im *im, struct iq *iq)
 	q->after = f.after;
 	q->before = f.before;
 	if (f.has_ids)
-		put_ids(&q->ask, &f, user_jid(iq->user));
+		put_ids(&q->ask, &f, owner_of(iq));
 	else /* counting is for the first page */
-		put_bounds(&q->ask, &f, user_jid(iq->user), !f.after && f.before == STORE_ARCHIVE_ID_MAX);
+		put_bounds(&q->ask, &f, owner_of(iq), !f.after && f.before == STORE_ARCHIVE_ID_MAX);
 	next_question(im);
 }
 
@@ -375,7 +396,7 @@ void archive_metadata(struct im *im, struct iq *iq)
 	if (!q)
 		return;
 	q->is_metadata = true;
-	put_bounds(&q->ask, &first, user_jid(iq->user), false);
+	put_bounds(&q->ask, &first, owner_of(iq), false);
 	next_question(im);
 }
 

@@ -439,6 +439,176 @@ static void a_page_comes_once(void **state)
 	play_close(&p);
 }
 
+#define DEN "den@rooms.a.example"
+#define ROOMS "domain rooms.a.example certificate = a\nim rooms a.example service = rooms.a.example\n"
+
+static void enter(struct client *c, const char *nick)
+{
+	client_send(c, "<presence to='" DEN "/%s'><x xmlns='http://jabber.org/protocol/muc'/></presence>", nick);
+	play_wait(c->play, 100);
+}
+
+static struct client *den(struct play *p, const char *rows)
+{
+	play_open(p, rows);
+	struct client *bob = client_online(p, "bob", "desk", 0);
+	enter(bob, "Bob");
+	client_send(bob, "<iq type='set' id='o' to='" DEN "'><query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'>"
+			 "<field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#roomconfig</value></field>"
+			 FIELD("muc#roomconfig_persistentroom", "1") "</x></query></iq>");
+	play_wait(p, 100);
+	assert_has(client_got(bob), "type='result'");
+	return bob;
+}
+
+static const char *ask_den(struct client *c, const char *inner)
+{
+	(void)client_got(c);
+	client_send(c, "<iq type='set' id='1' to='" DEN "'>%s</iq>", inner);
+	play_wait(c->play, 100);
+	return client_got(c);
+}
+
+static void say_in_den(struct client *c, const char *inner)
+{
+	client_send(c, "<message type='groupchat' to='" DEN "'>%s</message>", inner);
+	play_wait(c->play, 100);
+}
+
+static void rooms_have_one(void **state)
+{
+	struct play p;
+
+	(void)state;
+	struct client *bob = den(&p, ROOMS), *alice = client_online(&p, "alice", "desk", 0);
+	say_in_den(bob, BODY("one"));
+	say_in_den(bob, BODY("two"));
+	assert_int_equal(play_store_archived(&p.store, DEN), 2);
+	assert_int_equal(play_store_archived(&p.store, "bob@a.example"), 0);
+	assert_has(ask_den(alice, QUERY("")), "<forbidden ");
+	enter(alice, "Alice");
+	const char *seen = client_got(alice);
+	const char *got = ask_den(alice, QUERY(SET("<max>1</max>")));
+	assert_has(got, "<message from='" DEN "' to='alice@a.example/desk'><result xmlns='urn:xmpp:mam:2' queryid='q' id='");
+	assert_has(got, "<message xmlns='jabber:client' from='" DEN "/Bob' type='groupchat'><body>one</body>");
+	assert_lacks(got, "two");
+	assert_has(got, "<count>2</count>");
+	assert_int_equal(times(got, "<result "), 1);
+	char first[ARCHIVE_ID_CHARS + 1], page[512];
+	(void)snprintf(first, sizeof first, "%s", id_of(got, 0));
+	(void)snprintf(page, sizeof page, QUERY(SET("<after>%s</after>")), first);
+	got = ask_den(alice, page);
+	assert_has(got, "<body>two</body>");
+	assert_lacks(got, "<body>one</body>");
+	(void)seen;
+	/* the id in the message is the one in the archive */
+	say_in_den(bob, BODY("three"));
+	char by[128];
+	got = client_got(alice);
+	(void)snprintf(first, sizeof first, "%s", id_of(got, 0));
+	(void)snprintf(by, sizeof by, "<stanza-id xmlns='urn:xmpp:sid:0' id='%s' by='" DEN "'/>", first);
+	assert_has(got, by);
+	(void)snprintf(page, sizeof page, QUERY(SUBMIT(FIELD("ids", "%s"))), first);
+	assert_has(ask_den(alice, page), "<body>three</body>");
+	/* by words, by who said it; metadata */
+	assert_has(ask_den(alice, QUERY(SUBMIT(FIELD("{urn:xmpp:fulltext:0}fulltext", "two")))), "<body>two</body>");
+	assert_has(ask_den(alice, QUERY(SUBMIT(FIELD("with", DEN "/Bob")))), "<body>two</body>");
+	assert_lacks(ask_den(alice, QUERY(SUBMIT(FIELD("with", DEN "/Alice")))), "<body>");
+	(void)client_got(alice);
+	client_send(alice, "<iq type='get' id='m' to='" DEN "'><metadata xmlns='urn:xmpp:mam:2'/></iq>");
+	play_wait(&p, 100);
+	got = client_got(alice);
+	assert_has(got, "<metadata xmlns='urn:xmpp:mam:2'><start id='");
+	assert_has(got, first);
+	/* an id of hers is none of the room's */
+	say(bob, "alice@a.example", BODY("private"));
+	(void)snprintf(page, sizeof page, QUERY(SET("<after>%s</after>")), id_of(client_got(alice), 0));
+	assert_has(ask_den(alice, page), "<item-not-found ");
+	play_close(&p);
+}
+
+static void rooms_keep_before_they_acknowledge(void **state)
+{
+	struct play p;
+
+	(void)state;
+	struct client *bob = den(&p, ROOMS);
+	client_enable_sm(bob, true, 60);
+	store_leave(&p);
+	say_in_den(bob, BODY("one"));
+	client_request(bob);
+	play_wait(&p, 500);
+	assert_true(!bob->has_h || bob->h == 0);
+	store_join(&p);
+	play_wait(&p, 500);
+	assert_int_equal(bob->h, 1);
+	assert_int_equal(play_store_archived(&p.store, DEN), 1);
+	im_restart(&p);
+	bob = client_online(&p, "bob", "desk", 0);
+	assert_has(ask_den(bob, QUERY("")), "<body>one</body>"); /* an owner need not be in it */
+	play_close(&p);
+}
+
+static void a_moderator_takes_words_back(void **state)
+{
+	struct play p;
+	char id[ARCHIVE_ID_CHARS + 1], ask[512];
+
+	(void)state;
+	struct client *bob = den(&p, ROOMS "im room-history-max = 0\n"), *alice = client_online(&p, "alice", "desk", 0);
+	enter(alice, "Alice");
+	(void)client_got(bob);
+	say_in_den(alice, BODY("spam words"));
+	(void)snprintf(id, sizeof id, "%s", id_of(client_got(bob), 0));
+	assert_int_equal(play_store_archive_has(&p.store, "spam words"), 1);
+	(void)snprintf(ask, sizeof ask, "<moderate xmlns='urn:xmpp:message-moderate:1' id='%s'><retract xmlns='urn:xmpp:message-retract:1'/></moderate>", id);
+	assert_has(ask_den(alice, ask), "<forbidden ");
+	assert_int_equal(play_store_archive_has(&p.store, "spam words"), 1);
+	assert_has(ask_den(bob, ask), "type='result'");
+	assert_int_equal(play_store_archive_has(&p.store, "spam words"), 0);
+	const char *got = ask_den(alice, QUERY(""));
+	assert_has(got, "from='" DEN "/Alice' type='groupchat'><retracted xmlns='urn:xmpp:message-retract:1'");
+	assert_has(got, "<retract xmlns='urn:xmpp:message-retract:1' id='"); /* and that it was taken back, for who has it */
+	assert_int_equal(times(got, "<result "), 2);
+	assert_has(ask_den(bob, "<moderate xmlns='urn:xmpp:message-moderate:1' id='no-such'><retract xmlns='urn:xmpp:message-retract:1'/></moderate>"), "<item-not-found ");
+	play_close(&p);
+}
+
+static void other_domains_read_rooms(void **state)
+{
+	struct play p;
+
+	(void)state;
+	struct client *bob = den(&p, ROOMS);
+	say_in_den(bob, BODY("one"));
+	hub_send(&p, 0, "<iq type='set' id='q1' from='romeo@b.example/r' to='" DEN "'>" QUERY("") "</iq>");
+	play_wait(&p, 100);
+	assert_has(hub_got(&p), "<forbidden ");
+	hub_send(&p, 0, "<presence from='romeo@b.example/r' to='" DEN "/Romeo'><x xmlns='http://jabber.org/protocol/muc'/></presence>");
+	play_wait(&p, 100);
+	(void)hub_got(&p);
+	hub_send(&p, 0, "<iq type='set' id='q2' from='romeo@b.example/r' to='" DEN "'>" QUERY("") "</iq>");
+	play_wait(&p, 100);
+	const char *got = hub_got(&p);
+	assert_has(got, "<message from='" DEN "' to='romeo@b.example/r'><result ");
+	assert_has(got, "<body>one</body>");
+	assert_has(got, "<iq type='result' id='q2'");
+	assert_int_equal(p.im.archive.n_of_rooms, 0);
+	play_close(&p);
+}
+
+static void rooms_without(void **state)
+{
+	struct play p;
+
+	(void)state;
+	struct client *bob = den(&p, ROOMS "im room-archive = off\n");
+	say_in_den(bob, BODY("one"));
+	assert_int_equal(play_store_archived(&p.store, DEN), 0);
+	assert_has(ask_den(bob, QUERY("")), "<service-unavailable ");
+	play_close(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -453,6 +623,11 @@ int main(void)
 		cmocka_unit_test(offline_and_archive_do_not_double),
 		cmocka_unit_test(can_be_turned_off_and_ends),
 		cmocka_unit_test(a_page_comes_once),
+		cmocka_unit_test(rooms_have_one),
+		cmocka_unit_test(rooms_keep_before_they_acknowledge),
+		cmocka_unit_test(a_moderator_takes_words_back),
+		cmocka_unit_test(other_domains_read_rooms),
+		cmocka_unit_test(rooms_without),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

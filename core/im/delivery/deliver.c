@@ -7,6 +7,7 @@
 #include "iq/blocking.h"
 #include "delivery/carbons.h"
 #include "delivery/offline.h"
+#include "push/push.h"
 
 /* Columns: no account, no resource, only negative ones, available ones. */
 #define ROW(a, b, c, d) { DELIVER_##a, DELIVER_##b, DELIVER_##c, DELIVER_##d }
@@ -133,6 +134,8 @@ void deliver_message(struct im *im, struct user *u, struct item *it)
 	if (what != DELIVER_IGNORE && what != DELIVER_REFUSE)
 		archive_received(im, u, it); /* what is refused is not in it (XEP-0313 6.1) */
 	act(im, u, it, what, exact);
+	if (what != DELIVER_IGNORE && what != DELIVER_REFUSE)
+		push_message(im, u, &it->e);
 }
 
 void deliver_again(struct im *im, struct user *u, struct item *it)

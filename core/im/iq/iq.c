@@ -6,6 +6,7 @@
 #include "iq/blocking.h"
 #include "pep/caps.h"
 #include "pep/pep.h"
+#include "push/push.h"
 #include "presence/roster.h"
 
 #include <stdlib.h>
@@ -28,6 +29,8 @@ const struct iq_row iq_rows[] = {
 	{ "unblock",    NS_BLOCKING,    IQ_SELF,                             IQ_SET,          blocking_unblock },
 	{ "enable",     NS_CARBONS,     IQ_SELF,                             IQ_SET,          iq_carbons_on },
 	{ "disable",    NS_CARBONS,     IQ_SELF,                             IQ_SET,          iq_carbons_off },
+	{ "enable",     NS_PUSH,        IQ_SELF,                             IQ_SET,          push_enable },
+	{ "disable",    NS_PUSH,        IQ_SELF,                             IQ_SET,          push_disable },
 	{ "query",      NS_MAM,         IQ_SELF,                             IQ_GET,          archive_form_get },
 	{ "query",      NS_MAM,         IQ_SELF,                             IQ_SET,          archive_query },
 	{ "metadata",   NS_MAM,         IQ_SELF,                             IQ_GET,          archive_metadata },
@@ -192,6 +195,7 @@ void iq_handle(struct im *im, struct user *u, struct item *it)
 		return;
 	if (it->e.type == TYPE_RESULT || it->e.type == TYPE_ERROR) {
 		caps_answer(im, u, it);
+		push_answer(im, u, it);
 		return;
 	}
 	q.who = who_of(u, it);

@@ -6,6 +6,7 @@
 #include "domain.h"
 #include "pep/pep.h"
 #include "pep/pep_form.h"
+#include "push/push.h"
 #include "room/rooms.h"
 
 static const char *const account_features[] = {
@@ -107,6 +108,8 @@ void iq_disco_info(struct im *im, struct iq *q)
 		disco_write(b, &facts);
 	if (q->who == IQ_SELF)
 		put_archive(im, b);
+	if (q->who == IQ_SELF && push_is_on(im))
+		buf_put_str(b, "<feature var='" NS_PUSH "'/>");
 	buf_put_str(b, "</query>");
 	iq_result(im, q, buf_bytes(b));
 }

@@ -284,6 +284,17 @@ static void close_how(struct client *c, uint8_t how)
 	send_off(c);
 }
 
+void client_csi(struct client *c, bool is_active)
+{
+	struct chan *im = bus_chan(c->play->door, PROG_IM, 0);
+	struct buf *b = chan_begin(im, MSG_SESSION_CSI, 0);
+
+	wire_put_u64(b, c->conn);
+	wire_put_u8(b, is_active);
+	(void)chan_end(im); /* as any message of the door's */
+	play_run(c->play);
+}
+
 void client_lose(struct client *c)
 {
 	close_how(c, SESSION_LOST);

@@ -90,6 +90,8 @@ void client_enable_sm(struct client *c, bool wants_resume, uint32_t max_s);
 void client_resume(struct client *c, const char *sm_id, uint32_t h);
 void client_request(struct client *c);
 void client_ack(struct client *c, uint32_t h);
+/* Its user looks at it, or not (XEP-0352). */
+void client_csi(struct client *c, bool is_active);
 /* Its stream is lost; it closes it properly. */
 void client_lose(struct client *c);
 void client_leave(struct client *c);

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum kind { ACCOUNT, VERIFIER, CONTACT, BLOCK, BLOB, OFFLINE, JOURNAL, APP, APP_KEY, FAST, ARCHIVE, PEP_NODE, PEP_ITEM };
+enum kind { ACCOUNT, VERIFIER, CONTACT, BLOCK, BLOB, OFFLINE, JOURNAL, APP, APP_KEY, FAST, ARCHIVE, PEP_NODE, PEP_ITEM, ROOM, ROOM_AFFILIATE, ROOM_PAST };
 
 struct row {
 	struct list node;
@@ -315,6 +315,16 @@ static int pep_last(struct play_store *s, uint32_t id, struct wire *w)
 	return 0;
 }
 
+static void tell_small(struct play_store *s, uint32_t id, const struct row *r, uint8_t kind)
+{
+	if (!r)
+		return;
+	struct buf *b = item(s, id);
+	wire_put_u8(b, kind);
+	wire_put_bytes(b, r->value);
+	item_end(s);
+}
+
 static int user_get(struct play_store *s, uint32_t id, struct wire *w)
 {
 	struct bytes user = wire_str(w);
@@ -336,13 +346,8 @@ static int user_get(struct play_store *s, uint32_t id, struct wire *w)
 		buf_put_bytes(b, r->value);
 		item_end(s);
 	}
-	struct row *prefs = find(s, BLOB, user, BYTES(STORE_PREFS_KEY));
-	if (prefs) {
-		b = item(s, id);
-		wire_put_u8(b, STORE_USER_PREFS);
-		wire_put_bytes(b, prefs->value);
-		item_end(s);
-	}
+	tell_small(s, id, find(s, BLOB, user, BYTES(STORE_PREFS_KEY)), STORE_USER_PREFS);
+	tell_small(s, id, find(s, BLOB, user, BYTES(STORE_PUSH_KEY)), STORE_USER_PUSH);
 	tell_nodes(s, id, user);
 	return 0;
 }
@@ -941,7 +946,7 @@ static int archive_add(struct play_store *s, uint32_t id, struct wire *w)
 			struct row *r = LIST_OWNER(it, struct row, node);
 			is_there |= r->kind == ARCHIVE && r->at == at;
 		}
-		if (!is_there && find(s, ACCOUNT, user, BYTES_NONE) && count(s, ARCHIVE, user) < most)
+		if (!is_there && (find(s, ACCOUNT, user, BYTES_NONE) || find(s, ROOM, user, BYTES_NONE)) && count(s, ARCHIVE, user) < most)
 			add(s, ARCHIVE, user, peer, buf_bytes(&b))->at = at;
 		buf_fini(&b);
 	}
@@ -1102,6 +1107,129 @@ static int archive_state(struct play_store *s, uint32_t id, struct wire *w)
 	return 0;
 }
 
+static int archive_replace(struct play_store *s, uint32_t id, struct wire *w)
+{
+	struct bytes user = wire_str(w);
+	struct row *old = archive_row(s, user, wire_u64(w));
+	struct bytes rest = wire_bytes(w);
+	struct buf b;
+
+	(void)id;
+	if (!old)
+		return ERR_NOT_FOUND;
+	struct wire in = wire_of(old->value);
+	buf_init(&b, 1 << 20);
+	wire_put_str(&b, wire_str(&in));
+	(void)wire_bytes(&in);
+	wire_put_bytes(&b, BYTES_NONE);
+	struct bytes stanza = wire_bytes(&in);
+	size_t open = bytes_find(stanza, '\''), end = open + 2 + bytes_find(bytes_skip(stanza, open + 1), '\'');
+	wire_put_u32(&b, (uint32_t)(end + rest.n));
+	buf_put(&b, stanza.p, end);
+	buf_put_bytes(&b, rest);
+	add(s, ARCHIVE, user, old->key, buf_bytes(&b))->at = old->at;
+	del(old);
+	buf_fini(&b);
+	return 0;
+}
+
+/* ---- rooms ---- */
+
+static int room_put(struct play_store *s, uint32_t id, struct wire *w)
+{
+	struct bytes jid = wire_str(w);
+
+	(void)id;
+	replace(s, ROOM, jid, BYTES_NONE, wire_bytes(w));
+	return 0;
+}
+
+static int room_del(struct play_store *s, uint32_t id, struct wire *w)
+{
+	struct bytes jid = wire_str(w);
+
+	(void)id;
+	LIST_EACH (it, &s->rows) {
+		struct row *r = LIST_OWNER(it, struct row, node);
+		if ((r->kind == ROOM || r->kind == ROOM_AFFILIATE || r->kind == ROOM_PAST || r->kind == ARCHIVE) && bytes_eq(r->user, jid))
+			del(r);
+	}
+	return 0;
+}
+
+/* Value: as in the item. */
+static int room_affiliate(struct play_store *s, uint32_t id, struct wire *w)
+{
+	struct bytes room = wire_str(w), jid = wire_str(w);
+	struct bytes rest = wire_raw(w, wire_left(w));
+
+	(void)id;
+	if (!find(s, ROOM, room, BYTES_NONE))
+		return ERR_NOT_FOUND;
+	replace(s, ROOM_AFFILIATE, room, jid, rest.p[0] ? rest : BYTES_NONE);
+	return 0;
+}
+
+static int room_past(struct play_store *s, uint32_t id, struct wire *w)
+{
+	struct bytes room = wire_str(w), key = wire_str(w);
+	struct bytes rest = wire_raw(w, wire_left(w) - 4);
+	uint32_t keep = wire_u32(w);
+
+	(void)id;
+	if (!find(s, ROOM, room, BYTES_NONE))
+		return ERR_NOT_FOUND;
+	replace(s, ROOM_PAST, room, key, rest);
+	LIST_EACH (it, &s->rows) {
+		struct row *r = LIST_OWNER(it, struct row, node);
+		if (r->kind == ROOM_PAST && bytes_eq(r->user, room) && count(s, ROOM_PAST, room) > keep)
+			del(r);
+	}
+	return 0;
+}
+
+static void give_room(struct play_store *s, uint32_t id, const struct row *room)
+{
+	struct buf *b = item(s, id);
+
+	wire_put_u8(b, STORE_ROOM_ITEM_ROOM);
+	wire_put_str(b, room->user);
+	wire_put_bytes(b, room->value);
+	item_end(s);
+	LIST_EACH (it, &s->rows) {
+		const struct row *r = LIST_OWNER(it, struct row, node);
+		if ((r->kind != ROOM_AFFILIATE && r->kind != ROOM_PAST) || !bytes_eq(r->user, room->user))
+			continue;
+		struct wire w = wire_of(r->value);
+		b = item(s, id);
+		wire_put_u8(b, r->kind == ROOM_PAST ? STORE_ROOM_ITEM_PAST : STORE_ROOM_ITEM_AFFILIATE);
+		if (r->kind == ROOM_PAST)
+			wire_put_u64(b, wire_u64(&w));
+		wire_put_str(b, r->key);
+		buf_put_bytes(b, wire_raw(&w, wire_left(&w)));
+		item_end(s);
+	}
+}
+
+static int room_list(struct play_store *s, uint32_t id, struct wire *w)
+{
+	struct bytes after = wire_str(w);
+
+	for (uint32_t limit = wire_u32(w); limit; limit--) {
+		const struct row *next = NULL;
+		LIST_EACH (it, &s->rows) {
+			const struct row *r = LIST_OWNER(it, struct row, node);
+			if (r->kind == ROOM && bytes_cmp(r->user, after) > 0 && (!next || bytes_cmp(r->user, next->user) < 0))
+				next = r;
+		}
+		if (!next)
+			break;
+		give_room(s, id, next);
+		after = next->user;
+	}
+	return 0;
+}
+
 /* ---- asks ---- */
 
 static const struct op {
@@ -1148,6 +1276,12 @@ static const struct op {
 	[STORE_PEP_NODE_DEL] = { pep_node_del, true },
 	[STORE_PEP_ITEMS] = { pep_items, false },
 	[STORE_PEP_LAST] = { pep_last, false },
+	[STORE_ROOM_PUT] = { room_put, true },
+	[STORE_ROOM_DEL] = { room_del, true },
+	[STORE_ROOM_AFFILIATE] = { room_affiliate, true },
+	[STORE_ROOM_PAST] = { room_past, true },
+	[STORE_ROOM_LIST] = { room_list, false },
+	[STORE_ARCHIVE_REPLACE] = { archive_replace, true },
 };
 
 static void carry_out(struct play_store *s, uint32_t id, struct bytes body)

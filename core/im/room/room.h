@@ -231,6 +231,13 @@ void room_owner_get(struct room *r, const struct room_in *in); /* room_owner.c *
 void room_owner_set(struct room *r, const struct room_in *in);
 void room_moderate(struct room *r, const struct room_in *in, const struct xml_node *moderate); /* room_talk.c */
 void room_send_subject(struct room *r, struct room_seat *to);
+/* room_archive.c: is what is said kept for queries? */
+bool room_has_archive(const struct room *r);
+/* A new id of a message, in hexadecimal. */
+void room_name_message(const struct room *r, char out[static ROOM_ID_MAX + 1]);
+/* It was said under this id; facts of it as it came. */
+void room_archive(struct room *r, const struct room_letter *l, struct bytes id, uint32_t facts);
+void room_archive_query(struct room *r, const struct room_in *in);
 
 /* ---- room_service.c ---- */
 

@@ -54,6 +54,9 @@ static void put_room_features(struct buf *b, const struct room *r)
 		room_is(r, ROOM_WHOIS) ? "muc_nonanonymous" : "muc_semianonymous",
 	};
 	put_features(b, kinds, sizeof kinds / sizeof kinds[0]);
+	static const char *const archive[] = { NS_MAM, NS_MAM_EXTENDED, NS_FULLTEXT }; /* XEP-0313 7 */
+	if (room_has_archive(r))
+		put_features(b, archive, r->service->rules.has_search ? 3 : 2);
 }
 
 /* A room that is not public says nothing to who is neither in it nor on its lists. */

@@ -151,6 +151,9 @@ static const struct row {
 	{ "query", NS_REGISTER, TYPE_GET, register_get },
 	{ "query", NS_REGISTER, TYPE_SET, register_set },
 	{ "ping", NS_PING, TYPE_GET, pong },
+	{ "query", NS_MAM, TYPE_GET, room_archive_query },
+	{ "query", NS_MAM, TYPE_SET, room_archive_query },
+	{ "metadata", NS_MAM, TYPE_GET, room_archive_query },
 };
 
 static void to_room(struct room *r, const struct room_in *in)

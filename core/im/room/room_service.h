@@ -45,13 +45,17 @@ struct room_rules {
 	uint32_t nick_max, subject_max, message_max; /* bytes */
 	uint32_t rate, history_max, silence_s;
 	uint8_t invite_role; /* lowest that may invite (D-ROM-10): 1 visitor to 3 moderator */
-	bool has_persistent, has_old_clients, strips_xhtml;
+	bool has_persistent, has_old_clients, strips_xhtml, has_archive, has_search;
 };
 
 struct room;
 struct room_past;
 struct room_affiliate;
 struct room_service;
+
+struct room_in;
+
+enum { ROOM_ID_MAX = 32 }; /* characters of a stanza-id (XEP-0359) */
 
 struct room_ops {
 	/* kind, type, facts, from, to, stanza are set; views are good during the call. */
@@ -62,6 +66,13 @@ struct room_ops {
 	void (*save_affiliate)(void *arg, const struct room *r, struct bytes jid, uint8_t affiliation, struct bytes nick, struct bytes reason);
 	void (*save_past)(void *arg, const struct room *r, const struct room_past *p);
 	void (*drop_room)(void *arg, struct bytes jid);
+	/* The archive (XEP-0313); NULL where there is none, as without rules.has_archive. name: an id for what is said next. said: it was,
+	 * e->stanza as occupants saw it. unsay: the message with this id is gone, `rest` stands in its place; false: no such id. query:
+	 * somebody who may asks. */
+	void (*name)(void *arg, char out[static ROOM_ID_MAX + 1]);
+	void (*said)(void *arg, const struct room *r, const struct envelope *e, struct bytes id);
+	bool (*unsay)(void *arg, const struct room *r, struct bytes id, struct bytes rest);
+	void (*query)(void *arg, const struct room_in *in);
 };
 
 struct room_service {

@@ -1,13 +1,10 @@
 #include "room/room.h"
 
 #include "base/err.h"
-#include "base/random.h"
 #include "base/text.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-enum { ID_DIGITS = 32 };
 
 static void refuse(struct room *r, const struct room_in *in, enum stanza_error why, const char *text)
 {
@@ -26,15 +23,24 @@ static void put_occupant_id(struct buf *b, const struct room_occupant *o)
 	buf_putf(b, "<occupant-id xmlns='" NS_OCCUPANT_ID "' id='%s'/>", o->id);
 }
 
+/* XEP-0359 3.1 */
+static void put_stanza_id(struct buf *b, const struct room *r, struct bytes id)
+{
+	buf_put_str(b, "<stanza-id xmlns='" NS_STANZA_ID "'");
+	xml_write_attr(b, "id", id);
+	xml_write_attr(b, "by", room_jid(r));
+	buf_put_str(b, "/>");
+}
+
 /* ---- to all (7.4) ---- */
 
 static void say(struct room *r, const struct room_occupant *o, const struct room_in *in)
 {
 	struct room_service *s = r->service;
 	struct buf from, *b = &s->rest;
-	char id[ID_DIGITS + 1];
+	char id[ROOM_ID_MAX + 1];
 
-	random_hex(id, ID_DIGITS);
+	room_name_message(r, id);
 	buf_init(&from, JID_MAX_BYTES + 1);
 	room_occupant_jid(&from, r, o);
 	buf_clear(b);
@@ -42,9 +48,8 @@ static void say(struct room *r, const struct room_occupant *o, const struct room
 	buf_put_u8(b, '>');
 	room_put_children(s, b, in);
 	put_occupant_id(b, o);
-	buf_putf(b, "<stanza-id xmlns='" NS_STANZA_ID "' id='%s'", id); /* XEP-0359 3.1 */
-	xml_write_attr(b, "by", room_jid(r));
-	buf_put_str(b, "/></message>");
+	put_stanza_id(b, r, bytes_of(id));
+	buf_put_str(b, "</message>");
 	const struct room_letter l = { .s = s, .kind = STANZA_MESSAGE, .type = TYPE_GROUPCHAT, .from = buf_bytes(&from), .rest = buf_bytes(b),
 				       .facts = (in->facts & ~(uint32_t)(FACT_MUC_USER | FACT_DELAYED)) | FACT_PAYLOAD };
 	if (buf_failed(b) || buf_failed(&from)) {
@@ -52,7 +57,8 @@ static void say(struct room *r, const struct room_occupant *o, const struct room
 	} else {
 		/* First what is kept: who sent it hears that it is safe when it is. */
 		if (in->facts & FACT_BODY && !(in->facts & FACT_NO_STORE))
-			room_past_add(r, s->wall_ms, l.from, bytes_make(id, ID_DIGITS), bytes_of(o->id), l.rest, true);
+			room_past_add(r, s->wall_ms, l.from, bytes_of(id), bytes_of(o->id), l.rest, true);
+		room_archive(r, &l, bytes_of(id), in->facts);
 		room_letter_send_all(&l, r);
 	}
 	buf_fini(&from);
@@ -185,7 +191,8 @@ static void put_moderated(struct buf *b, const struct room *r, const struct room
 	}
 }
 
-static void leave_stone(struct room *r, struct room_past *p, const struct room_occupant *o, struct bytes reason)
+/* In the place of the message, which newcomers or the archive may have; p: NULL when newcomers have it not. false: nowhere. */
+static bool leave_stone(struct room *r, struct room_past *p, struct bytes id, const struct room_occupant *o, struct bytes reason)
 {
 	struct buf *b = &r->service->rest;
 	char stamp[TEXT_TIME_BYTES];
@@ -194,11 +201,13 @@ static void leave_stone(struct room *r, struct room_past *p, const struct room_o
 	buf_clear(b);
 	buf_putf(b, " type='groupchat'><retracted xmlns='" NS_RETRACT "' stamp='%s'>", stamp);
 	put_moderated(b, r, o, reason);
-	buf_put_str(b, "</retracted><stanza-id xmlns='" NS_STANZA_ID "'");
-	xml_write_attr(b, "id", past_id(p));
-	xml_write_attr(b, "by", room_jid(r));
-	buf_put_str(b, "/></message>");
-	room_past_replace(r, p, buf_bytes(b));
+	buf_put_str(b, "</retracted>");
+	put_stanza_id(b, r, id);
+	buf_put_str(b, "</message>");
+	bool is_there = room_has_archive(r) && r->service->ops->unsay(r->service->arg, r, id, buf_bytes(b));
+	if (p)
+		room_past_replace(r, p, buf_bytes(b));
+	return p || is_there;
 }
 
 void room_moderate(struct room *r, const struct room_in *in, const struct xml_node *moderate)
@@ -206,7 +215,9 @@ void room_moderate(struct room *r, const struct room_in *in, const struct xml_no
 	struct room_service *s = r->service;
 	const struct room_seat *seat = room_seat_of(r, in->from);
 	struct bytes reason = xml_text(xml_child(moderate, "reason", NS_MODERATE));
-	struct room_past *p = room_past_find(r, xml_attr(moderate, "id"));
+	struct bytes id = xml_attr(moderate, "id");
+	struct room_past *p = room_past_find(r, id);
+	char own[ROOM_ID_MAX + 1];
 	struct buf *b = &s->rest;
 
 	if (!seat || seat->occupant->role < ROLE_MODERATOR) {
@@ -217,20 +228,23 @@ void room_moderate(struct room *r, const struct room_in *in, const struct xml_no
 		refuse(r, in, STANZA_BAD_REQUEST, NULL);
 		return;
 	}
-	if (!p) {
+	if (!leave_stone(r, p, id, seat->occupant, reason)) {
 		refuse(r, in, STANZA_ITEM_NOT_FOUND, "No such message is kept");
 		return;
 	}
 	buf_clear(b);
 	buf_put_str(b, " type='groupchat'><retract xmlns='" NS_RETRACT "'");
-	xml_write_attr(b, "id", past_id(p));
+	xml_write_attr(b, "id", id);
 	buf_put_u8(b, '>');
 	put_moderated(b, r, seat->occupant, reason);
-	buf_put_str(b, "</retract></message>");
+	buf_put_str(b, "</retract>");
+	room_name_message(r, own);
+	put_stanza_id(b, r, bytes_of(own));
+	buf_put_str(b, "</message>");
 	const struct room_letter l = { .s = s, .kind = STANZA_MESSAGE, .type = TYPE_GROUPCHAT, .facts = FACT_PAYLOAD | FACT_STORE,
 				       .from = room_jid(r), .rest = buf_bytes(b) };
+	room_archive(r, &l, bytes_of(own), l.facts); /* for who has the message already, and comes back */
 	room_letter_send_all(&l, r);
-	leave_stone(r, p, seat->occupant, reason);
 	room_result(s, in, BYTES_NONE);
 }
 

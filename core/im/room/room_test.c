@@ -19,6 +19,8 @@ struct world {
 	struct arena arena;
 	char *sent[SENT_MAX];
 	unsigned n_sent;
+	unsigned kept, asked; /* of the archive */
+	char last_kept[1024], last_id[64];
 	unsigned saved_rooms, saved_affiliates, saved_past, dropped;
 	uint64_t now_ms;
 };
@@ -72,7 +74,37 @@ static void drop_room(void *arg, struct bytes jid)
 	((struct world *)arg)->dropped++;
 }
 
-static const struct room_ops ops = { on_send, is_admin, save_room, save_affiliate, save_past, drop_room };
+static void name(void *arg, char out[static ROOM_ID_MAX + 1])
+{
+	snprintf(out, ROOM_ID_MAX + 1, "id%u", ((struct world *)arg)->kept + 1);
+}
+
+static void keep(void *arg, const struct room *r, const struct envelope *e, struct bytes id)
+{
+	struct world *w = arg;
+
+	(void)r;
+	w->kept++;
+	snprintf(w->last_kept, sizeof w->last_kept, "%.*s", BYTES_FMT(e->stanza));
+	snprintf(w->last_id, sizeof w->last_id, "%.*s", BYTES_FMT(id));
+}
+
+static bool unsay(void *arg, const struct room *r, struct bytes id, struct bytes rest)
+{
+	struct world *w = arg;
+
+	(void)r;
+	snprintf(w->last_kept, sizeof w->last_kept, "%.*s", BYTES_FMT(rest));
+	return bytes_starts(id, BYTES("id"));
+}
+
+static void query(void *arg, const struct room_in *in)
+{
+	(void)in;
+	((struct world *)arg)->asked++;
+}
+
+static const struct room_ops ops = { on_send, is_admin, save_room, save_affiliate, save_past, drop_room, name, keep, unsay, query };
 
 static void forget(struct world *w)
 {
@@ -590,6 +622,76 @@ static void test_moderate(void **state)
 	assert_int_equal(said(w, HAG, "<retracted", "ads"), 1);
 }
 
+/* XEP-0313 in rooms: what is kept, who may read it, and that moderation reaches what newcomers are not shown any more. */
+static void test_archive(void **state)
+{
+	static const struct {
+		const char *inner;
+		unsigned kept;
+	} rows[] = {
+		{ "<body>words</body>", 1 },
+		{ "<composing xmlns='http://jabber.org/protocol/chatstates'/>", 0 },
+		{ "<body>x</body><no-store xmlns='urn:xmpp:hints'/>", 0 },
+		{ "<reactions xmlns='urn:xmpp:reactions:0' id='1'/>", 1 },
+		{ "<retract xmlns='urn:xmpp:message-retract:1' id='1'/>", 1 },
+		{ "<subject>s</subject>", 1 },
+	};
+	static const char ask[] = "<iq type='set' id='m' to='" ROOM "'><query xmlns='urn:xmpp:mam:2'/></iq>";
+	struct world *w = *state;
+	char xml[1024];
+
+	w->s.rules.has_archive = true;
+	open_room(w, "");
+	say(w, OWNER, ask);
+	assert_int_equal(said(w, OWNER, "service-unavailable", NULL), 1); /* not persistent */
+	say(w, OWNER, "<message to='" ROOM "' type='groupchat'><body>x</body></message>");
+	assert_int_equal(w->kept, 0);
+	configure(w, FIELD("muc#roomconfig_persistentroom", "1") FIELD("muc#roomconfig_membersonly", "0"));
+	say(w, OWNER, "<iq type='get' id='d' to='" ROOM "'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>");
+	assert_int_equal(said(w, OWNER, "<feature var='urn:xmpp:mam:2'/>", NULL), 1);
+	assert_int_equal(said(w, OWNER, "fulltext", NULL), 0);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		unsigned before = w->kept;
+		snprintf(xml, sizeof xml, "<message to='" ROOM "' type='groupchat'>%s</message>", rows[i].inner);
+		say(w, OWNER, xml);
+		if (w->kept - before != rows[i].kept)
+			fail_msg("row %zu", i);
+		if (!rows[i].kept)
+			continue;
+		/* the id that all see is the one it is kept under */
+		snprintf(xml, sizeof xml, "<stanza-id xmlns='urn:xmpp:sid:0' id='%s' by='" ROOM "'/></message>", w->last_id);
+		assert_non_null(strstr(w->last_kept, xml));
+		assert_int_equal(said(w, OWNER, xml, NULL), 1);
+		assert_non_null(strstr(w->last_kept, "<message from='" ROOM "/"));
+		assert_null(strstr(w->last_kept, " to='"));
+	}
+	/* outside, in it, on its lists, banned */
+	say(w, WITCH, ask);
+	assert_int_equal(said(w, WITCH, "forbidden", NULL), 1);
+	enter(w, WITCH, "third");
+	say(w, WITCH, ask);
+	assert_int_equal(w->asked, 1);
+	say(w, WITCH, "<presence type='unavailable' to='" ROOM "/third'/>");
+	say(w, WITCH, ask);
+	assert_int_equal(w->asked, 1);
+	admin(w, OWNER, "<item jid='wiccarocks@far.example' affiliation='member'/><item jid='hag66@our.example' affiliation='outcast'/>");
+	say(w, WITCH, ask);
+	assert_int_equal(w->asked, 2);
+	say(w, HAG, ask);
+	assert_int_equal(w->asked, 2);
+	assert_int_equal(said(w, HAG, "forbidden", NULL), 1);
+	/* a moderator takes back what is in the archive alone */
+	w->s.rules.history_max = 1;
+	say(w, OWNER, "<message to='" ROOM "' type='groupchat'><body>y</body></message>");
+	unsigned before = w->kept;
+	say(w, OWNER, "<iq type='set' id='x' to='" ROOM "'><moderate xmlns='urn:xmpp:message-moderate:1' id='id1'><retract xmlns='urn:xmpp:message-retract:1'/></moderate></iq>");
+	assert_int_equal(said(w, OWNER, "type='result'", NULL), 1);
+	assert_int_equal(said(w, OWNER, "<retract xmlns='urn:xmpp:message-retract:1' id='id1'>", "<stanza-id"), 1);
+	assert_int_equal(w->kept - before, 1); /* that it was taken back */
+	say(w, OWNER, "<iq type='set' id='x' to='" ROOM "'><moderate xmlns='urn:xmpp:message-moderate:1' id='none'><retract xmlns='urn:xmpp:message-retract:1'/></moderate></iq>");
+	assert_int_equal(said(w, OWNER, "item-not-found", NULL), 1);
+}
+
 /* 7.10 */
 static void test_register(void **state)
 {
@@ -666,7 +768,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_create_and_enter), T(test_cancel), T(test_refused_entry), T(test_members_only_and_full), T(test_message), T(test_limits),
 		T(test_history), T(test_nick), T(test_two_seats), T(test_admin), T(test_voice), T(test_subject), T(test_invite), T(test_destroy),
-		T(test_restore), T(test_self_ping), T(test_ghosts), T(test_close), T(test_moderate), T(test_register), T(test_disco), T(test_administrator_and_locks),
+		T(test_restore), T(test_self_ping), T(test_ghosts), T(test_close), T(test_moderate), T(test_archive), T(test_register), T(test_disco), T(test_administrator_and_locks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

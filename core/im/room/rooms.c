@@ -4,6 +4,7 @@
 #include "domain.h"
 #include "delivery/parcel.h"
 #include "delivery/remote.h"
+#include "push/push.h"
 #include "session.h"
 
 #include <stdlib.h>
@@ -68,6 +69,15 @@ static void to_person(struct im *im, const struct envelope *e)
 		item_route(im, &it);
 }
 
+static void to_client(struct im *im, struct session *s, const struct envelope *e)
+{
+	struct user *u = s->user;
+
+	session_send_as(im, s, e);
+	if (u->push && e->kind == STANZA_MESSAGE)
+		push_message(im, u, e);
+}
+
 void rooms_send_now(struct im *im, const struct envelope *e)
 {
 	struct jid to = jid_of_normal(e->to);
@@ -77,7 +87,7 @@ void rooms_send_now(struct im *im, const struct envelope *e)
 	if (!domain_of(im, jid_domain(&to)))
 		to_remote(im, e);
 	else if ((s = session_by_full(im, e->to)))
-		session_send_as(im, s, e);
+		to_client(im, s, e);
 	else if (e->kind != STANZA_PRESENCE && e->type != TYPE_ERROR && e->type != TYPE_RESULT)
 		to_person(im, e);
 }
@@ -108,6 +118,10 @@ static const struct room_ops ops = {
 	.save_affiliate = rooms_save_affiliate,
 	.save_past = rooms_save_past,
 	.drop_room = rooms_drop_room,
+	.name = rooms_name,
+	.said = rooms_said,
+	.unsay = rooms_unsay,
+	.query = rooms_query,
 };
 
 /* ---- inward ---- */

@@ -48,6 +48,7 @@ void rooms_save_room(void *arg, const struct room *r);
 void rooms_save_affiliate(void *arg, const struct room *r, struct bytes jid, uint8_t affiliation, struct bytes nick, struct bytes reason);
 void rooms_save_past(void *arg, const struct room *r, const struct room_past *p);
 void rooms_drop_room(void *arg, struct bytes jid);
+bool rooms_unsay(void *arg, const struct room *r, struct bytes id, struct bytes rest);
 /* Reads the rooms of all services that are not ready. */
 void rooms_load(struct im *im);
 /* The stanza has been dealt with. */
@@ -57,6 +58,12 @@ bool rooms_hold_answer(struct rooms_hold *h, const struct envelope *e);
 void rooms_send(void *arg, const struct envelope *e);
 /* Sends at once, whatever is being written. */
 void rooms_send_now(struct im *im, const struct envelope *e);
+
+/* ---- rooms_archive.c ---- */
+
+void rooms_name(void *arg, char out[static ROOM_ID_MAX + 1]);
+void rooms_said(void *arg, const struct room *r, const struct envelope *e, struct bytes id);
+void rooms_query(void *arg, const struct room_in *in);
 
 /* ---- rooms_rules.c ---- */
 

@@ -64,6 +64,8 @@ void rooms_read_rules(const struct settings *s, struct room_rules *out)
 		.invite_role = (uint8_t)(settings_enum(s, SET_IM_ROOM_INVITE) + 1),
 		.has_persistent = settings_bool(s, SET_IM_ROOM_PERSISTENT),
 		.has_old_clients = settings_bool(s, SET_IM_ROOM_OLD_CLIENTS),
+		.has_archive = settings_bool(s, SET_IM_ARCHIVE) && settings_bool(s, SET_IM_ROOM_ARCHIVE),
+		.has_search = settings_bool(s, SET_IM_ARCHIVE_SEARCH),
 		.strips_xhtml = settings_bool(s, SET_IM_ROOM_PLAIN_TEXT),
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

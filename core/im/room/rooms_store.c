@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "archive/archive.h"
 #include "ask.h"
 
 #include <stdlib.h>
@@ -158,6 +159,22 @@ void rooms_drop_room(void *arg, struct bytes jid)
 
 	wire_put_str(ask_begin(im, STORE_ROOM_DEL), jid);
 	write_it(im);
+}
+
+bool rooms_unsay(void *arg, const struct room *r, struct bytes id, struct bytes rest)
+{
+	struct im *im = ((struct rooms_service *)arg)->im;
+	uint64_t number;
+
+	if (archive_id_read(im, id, &number))
+		return false;
+	archive_flush(im); /* it may have been said just now */
+	struct buf *b = ask_begin(im, STORE_ARCHIVE_REPLACE);
+	wire_put_str(b, room_jid_of(r));
+	wire_put_u64(b, number);
+	wire_put_bytes(b, rest);
+	write_it(im);
+	return true;
 }
 
 /* ---- reading ---- */
