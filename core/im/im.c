@@ -7,6 +7,7 @@
 #include "archive/archive_query.h"
 #include "ask.h"
 #include "auth/auth.h"
+#include "auth/directory.h"
 #include "pep/caps.h"
 #include "auth/digest_check.h"
 #include "domain.h"
@@ -50,6 +51,7 @@ const struct bus_handler im_handlers[] = {
 	{ MSG_ROUTE, item_on_route },
 	{ MSG_ROUTE_DONE, remote_on_done },
 	{ MSG_UPLOAD_SLOT_MADE, upload_on_made },
+	{ MSG_DIR_VERDICT, directory_on_verdict },
 	{ MSG_STORE_ITEM, ask_on_item },
 	{ MSG_STORE_DONE, ask_on_done },
 };
@@ -100,6 +102,7 @@ int im_init(struct im *im, struct loop *loop, struct bus *bus, unsigned instance
 void im_fini(struct im *im)
 {
 	upload_fini(im);
+	directory_fini(im);
 	partners_fini(im);
 	caps_fini(im);
 	reports_fini(im);
@@ -165,6 +168,7 @@ void im_apply(struct im *im, const struct settings *s)
 	online_apply(im);
 	extdisco_apply(&im->extdisco, s);
 	upload_apply(&im->upload, s);
+	directory_apply(im, s);
 	archive_clean_apply(im);
 	rooms_apply(im, s);
 }
@@ -190,6 +194,8 @@ void im_down(struct im *im, struct chan *c)
 {
 	if (chan_prog(c) == PROG_FILES)
 		upload_down(im);
+	if (chan_prog(c) == PROG_DIR)
+		directory_down(im);
 	if (chan_prog(c) != PROG_ACCESS && chan_prog(c) != PROG_XLATE)
 		return; /* what was asked or sent waits for the peer's return */
 	auth_door_down(im, c); /* first: no session is resumed there now */

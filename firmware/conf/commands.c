@@ -169,6 +169,9 @@ const struct command command_table[] = {
 	{ "publish test <file>", OPER_AUDITOR, OWN(cmd_publish_test), "Does the allow list do what a test file (CSV: Url,ExpectedResult,Deployment,Description,HttpMethod) expects? Of your candidate, where there is one" },
 	{ "publish export [format]", OPER_AUDITOR, OWN(cmd_publish_export), "The rules of published web services as csv or json" },
 	{ "publish import <file>", OPER_ADMIN, OWN(cmd_publish_import), "Replace the rules in your candidate by those of a file: CSV (Url,Deployment,HttpMethods,MatchType,Description) or JSON" },
+	{ "show directory", OPER_AUDITOR, RELAY(PROG_DIR), "LDAP servers of the directory: up or down, requests, failures" },
+	{ "directory find <jid>", OPER_ADMIN, RELAY(PROG_DIR), "Who has this address in the directory; asks also where the password of directory bind-dn was refused before" },
+	{ "directory validate [which]", OPER_AUDITOR, RELAY(PROG_DIR), "Who of the directory has an address that somebody else has too, or none that can be used: all, userid, or uri (D-DUP-10)" },
 	{ "user delete <jid>", OPER_ADMIN, RELAY(PROG_IM), "Delete an account and what belongs to it" },
 
 	/* ---- keys and certificates ---- */
