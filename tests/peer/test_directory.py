@@ -64,6 +64,8 @@ class Logins(DirectoryCase):
         """The account is there after the first login, and like any other."""
         a, b = self.enter("alice"), self.enter("bob")
         self.assertEqual(a.jid.split("/")[0], "alice@" + DOMAIN)
+        b.send("<presence/>")
+        b.wait(lambda e: raw.local(e.tag) == "presence", what="its own presence")
         a.message(b.jid.split("/")[0], "hello")
         b.wait_body("hello")
         self.assertIn("alice@" + DOMAIN, [r["user"] for r in self.gh.records("show", "users")])
