@@ -2,6 +2,7 @@
 import os
 import socket
 import threading
+import time
 
 from harness import raw
 from harness.people import DOMAIN, Box
@@ -138,6 +139,28 @@ class Logins(DirectoryCase):
         self.gh.commit("set directory offer-scram on")
         self.addCleanup(self.gh.commit, "delete directory offer-scram")
         self.assertIn("SCRAM-SHA-256", offered())
+
+    def test_many_at_once(self):
+        """More than there are connections for binds: the others wait their turn."""
+        started, got = time.monotonic(), []
+
+        def one(i):
+            user = PEOPLE[i % 6]
+            s = self.secured()
+            try:
+                s.sasl_plain(user, "secret of " + user if i % 4 else "wrong")
+                got.append((i % 4 != 0, True))
+            except raw.SaslFailed:
+                got.append((i % 4 != 0, False))
+
+        self.one.password("cn=erin,ou=people," + BASE, "secret of erin")
+        threads = [threading.Thread(target=one, args=(i,)) for i in range(40)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        self.assertEqual(sorted(got), [(False, False)] * 10 + [(True, True)] * 30)
+        print("directory: 40 logins at once in %.2f s" % (time.monotonic() - started))
 
     def test_find(self):
         got = self.gh.records("directory", "find", "grace@" + DOMAIN)
