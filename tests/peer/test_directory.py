@@ -4,13 +4,13 @@ import socket
 import threading
 import time
 
-from harness import raw
+from harness import fast, raw
 from harness.people import DOMAIN, Box
 from harness.place import wait_for
 from harness.slapd import BASE, BOX, BOX_PASSWORD, PLAIN, Slapd, person
 
 ONE, TWO, WRONG = "ldap1.near.example", "ldap2.near.example", "other.near.example"
-PEOPLE = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "a@b")
+PEOPLE = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "a@b")
 SETTINGS = ("set directory enabled on", "set directory authentication on", "set directory base ou=people," + BASE,
             "set directory bind-dn " + BOX, 'set directory bind-password "%s"' % BOX_PASSWORD, "set directory domain " + DOMAIN,
             "set directory timeout 2")
@@ -123,6 +123,18 @@ class Logins(DirectoryCase):
         s = self.secured()
         s.sasl_scram("SCRAM-SHA-256", "frank", secret)
         self.enter("frank", secret)
+        self.assertEqual(self.one.log().count("BIND dn"), before)
+
+    def test_a_token_from_the_first_login(self):
+        """SASL2 and FAST: it stems from the account that is made at that moment, and the directory is not asked for it."""
+        s = self.secured()
+        s.send(fast.by_password("heidi", "secret of heidi", "HT-SHA-256-NONE"))
+        token = fast.token_of(s.next())
+        self.assertTrue(token)
+        before = self.one.log().count("BIND dn")
+        s = self.secured()
+        s.send(fast.by_token("heidi", token))
+        self.assertTrue(fast.answer(s.next(), token))
         self.assertEqual(self.one.log().count("BIND dn"), before)
 
     def test_what_is_offered(self):

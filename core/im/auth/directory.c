@@ -151,15 +151,33 @@ static void proved(struct directory_wait *w)
 	login_look_up(im, l);
 }
 
-/* Their account is made at their first login, when no synchronisation has brought it yet. One of this name that was made meanwhile
- * is this box's own. */
+static void get_note(struct directory_wait *w, struct bytes jid, ask_done_fn done);
+
+/* It was made at this moment: by another login of theirs, or by somebody for himself. */
+static void on_noted_meanwhile(struct im *im, struct ask *a, int rc)
+{
+	struct directory_wait *w = a->arg;
+
+	(void)im;
+	if (!rc && w->is_known)
+		proved(w);
+	else
+		fail(w, rc && rc != ERR_NOT_FOUND ? "temporary-auth-failure" : "not-authorized");
+}
+
+/* Their account is made at their first login, when no synchronisation has brought it yet. */
 static void on_written(struct im *im, struct ask *a, int rc)
 {
+	struct directory_wait *w = a->arg;
+	struct login *l = login_that_waits(w);
+
 	(void)im;
-	if (rc)
-		fail(a->arg, rc == ERR_EXISTS ? "not-authorized" : "temporary-auth-failure");
+	if (rc == ERR_EXISTS && l)
+		get_note(w, bytes_of(l->jid), on_noted_meanwhile);
+	else if (rc)
+		fail(w, "temporary-auth-failure");
 	else
-		proved(a->arg);
+		proved(w);
 }
 
 static void write_down(struct directory_wait *w, struct bytes jid, const struct directory_note *n)
@@ -235,6 +253,15 @@ static void on_note_done(struct im *im, struct ask *a, int rc)
 		ask_directory(w);
 }
 
+static void get_note(struct directory_wait *w, struct bytes jid, ask_done_fn done)
+{
+	struct buf *b = ask_begin(w->im, STORE_BLOB_GET);
+
+	wire_put_str(b, jid);
+	wire_put_str(b, BYTES(STORE_DIRECTORY_KEY));
+	ask_send_free(w->im, on_note, done, w, 0);
+}
+
 bool directory_is_asked(const struct im *im, const struct login *l)
 {
 	return im->directory.is_on && l->mechanism->is_plain && l->flags & AUTH_TLS;
@@ -253,14 +280,10 @@ void directory_ask(struct im *im, struct login *l)
 	w->conn = l->conn;
 	loop_timer_init(&w->timer, on_timeout, w);
 	l->state = LOGIN_DIRECTORY;
-	if (l->is_unknown) {
+	if (l->is_unknown)
 		ask_directory(w);
-		return;
-	}
-	struct buf *b = ask_begin(im, STORE_BLOB_GET);
-	wire_put_str(b, bytes_of(l->jid));
-	wire_put_str(b, BYTES(STORE_DIRECTORY_KEY));
-	ask_send_free(im, on_note, on_note_done, w, 0);
+	else
+		get_note(w, bytes_of(l->jid), on_note_done);
 }
 
 /* ---- life ---- */

@@ -136,6 +136,26 @@ static void an_account_that_was_quicker(void **state)
 	play_close(&p);
 }
 
+/* Two of their devices log in for the first time, at once. */
+static void two_first_logins(void **state)
+{
+	struct play p;
+
+	(void)state;
+	play_open(&p, ON);
+	dir_join(&p);
+	struct client *c = plain(&p, BYTES("\0dave\0of dave"));
+	uint32_t first = p.dir_id;
+	struct client *d = plain(&p, BYTES("\0dave\0of dave"));
+	dir_answer(&p, 0);
+	assert_int_equal(d->answer, MSG_AUTH_OK);
+	p.dir_id = first;
+	dir_answer(&p, 0);
+	assert_int_equal(c->answer, MSG_AUTH_OK);
+	assert_int_equal(p.im.directory.n_waits, 0);
+	play_close(&p);
+}
+
 static void off_means_off(void **state)
 {
 	struct play p;
@@ -188,7 +208,7 @@ int main(void)
 		cmocka_unit_test(a_refusal_makes_nothing),           cmocka_unit_test(nobody_waits_for_ever),
 		cmocka_unit_test(a_client_that_goes),                cmocka_unit_test(an_account_that_was_quicker),
 		cmocka_unit_test(off_means_off),                     cmocka_unit_test(scram_does_not_work),
-		cmocka_unit_test(notes),
+		cmocka_unit_test(notes),                             cmocka_unit_test(two_first_logins),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
