@@ -61,6 +61,7 @@ DIRS := lib/base \
 	core/store \
 	core/files \
 	core/publish \
+	core/dir \
 	firmware/super \
 	firmware/keys \
 	firmware/conf \

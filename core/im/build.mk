@@ -11,7 +11,7 @@ im_SRCS += core/im/iq/iq.c core/im/iq/iq_small.c core/im/iq/iq_disco.c core/im/i
 	core/im/iq/iq_blob.c core/im/iq/blocking.c core/im/iq/report.c
 im_SRCS += core/im/auth/auth.c core/im/auth/login.c core/im/auth/auth_verifier.c core/im/auth/auth_scram.c core/im/auth/auth_plain.c \
 	core/im/auth/auth_fast.c core/im/auth/fast.c core/im/auth/auth_oauth.c core/im/auth/oauth.c core/im/auth/jwt.c core/im/auth/auth_open.c \
-	core/im/auth/digest_check.c core/im/auth/app_password.c
+	core/im/auth/digest_check.c core/im/auth/app_password.c core/im/auth/directory.c
 im_SRCS += core/im/pep/pep.c core/im/pep/pep_state.c core/im/pep/pep_form.c core/im/pep/pep_node.c core/im/pep/pep_job.c core/im/pep/pep_publish.c \
 	core/im/pep/pep_items.c core/im/pep/pep_config.c core/im/pep/pep_people.c core/im/pep/pep_event.c core/im/pep/pep_own.c core/im/pep/avatar.c \
 	core/im/pep/bookmarks.c core/im/pep/caps_hash.c core/im/pep/caps.c
@@ -41,7 +41,7 @@ rules_test_LD := -levent_core -ljansson $(proto_LD)
 im_PLAY := core/im/play/play.c core/im/play/play_store.c
 im_PLAYS := delivery/deliver_test delivery/offline_test delivery/sm_test delivery/carbons_test iq/blocking_test presence/presence_test \
 	presence/subscribe_test presence/roster_test iq/iq_test delivery/journal_test delivery/remote_test session_test auth/auth_test \
-	auth/fast_test loss_test command/commands_test auth/digest_check_test presence/online_test archive/archive_test pep/pep_test push/push_test
+	auth/fast_test auth/directory_test loss_test command/commands_test auth/digest_check_test presence/online_test archive/archive_test pep/pep_test push/push_test
 UNIT += $(addprefix core/im/,$(im_PLAYS))
 $(foreach t,$(notdir $(im_PLAYS)),$(eval $(t)_SRCS := $(im_SRCS) $(im_PLAY) core/im/play/play_assert.c)$(eval $(t)_LIBS := sip run proto base)$(eval $(t)_LD := -levent_core -ljansson $(proto_LD)))
 commands_test_SRCS += core/im/command/commands.c core/im/command/commands_app.c core/im/command/commands_device.c core/im/command/commands_archive.c core/im/room/rooms_commands.c

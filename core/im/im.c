@@ -7,6 +7,7 @@
 #include "archive/archive_query.h"
 #include "ask.h"
 #include "auth/auth.h"
+#include "auth/directory.h"
 #include "pep/caps.h"
 #include "auth/digest_check.h"
 #include "domain.h"
@@ -51,6 +52,7 @@ const struct bus_handler im_handlers[] = {
 	{ MSG_ROUTE, item_on_route },
 	{ MSG_ROUTE_DONE, remote_on_done },
 	{ MSG_UPLOAD_SLOT_MADE, upload_on_made },
+	{ MSG_DIR_VERDICT, directory_on_verdict },
 	{ MSG_STORE_ITEM, ask_on_item },
 	{ MSG_STORE_DONE, ask_on_done },
 };
@@ -102,6 +104,7 @@ void im_fini(struct im *im)
 {
 	upload_fini(im);
 	push_fini(im);
+	directory_fini(im);
 	partners_fini(im);
 	caps_fini(im);
 	reports_fini(im);
@@ -169,6 +172,7 @@ void im_apply(struct im *im, const struct settings *s)
 	extdisco_apply(&im->extdisco, s);
 	upload_apply(&im->upload, s);
 	push_apply(im, s);
+	directory_apply(im, s);
 	archive_clean_apply(im);
 	rooms_apply(im, s);
 }
@@ -194,6 +198,8 @@ void im_down(struct im *im, struct chan *c)
 {
 	if (chan_prog(c) == PROG_FILES)
 		upload_down(im);
+	if (chan_prog(c) == PROG_DIR)
+		directory_down(im);
 	if (chan_prog(c) != PROG_ACCESS && chan_prog(c) != PROG_XLATE)
 		return; /* what was asked or sent waits for the peer's return */
 	auth_door_down(im, c); /* first: no session is resumed there now */

@@ -80,6 +80,11 @@ struct im {
 	struct extdisco extdisco;
 	struct upload upload;
 	struct oauth oauth;
+	struct {
+		bool is_on;
+		unsigned n_waits;
+		struct map waiting; /* id -> struct directory_wait */
+	} directory; /* (auth/directory.c) */
 	struct secret secret; /* makes verifiers of people who do not exist (auth.c), and tokens (fast.c) */
 	bool has_box_secret;  /* it is the box's, not one of this life */
 	struct map asks;     /* id -> struct ask (ask.c) */

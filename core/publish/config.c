@@ -13,35 +13,6 @@ static void keep(char *out, size_t room, struct bytes v)
 	(void)snprintf(out, room, "%.*s", BYTES_FMT(v));
 }
 
-static void complain(const char *what, struct bytes name, int rc)
-{
-	if (rc)
-		log_warn("publish.certificate", LOG_STR("what", what), LOG_BYTES("name", name), LOG_STR("reason", err_name(rc)));
-}
-
-/* Whom we believe; we show nobody a certificate. NULL: it cannot be had, and no service is reached. */
-static struct tls_store *make_store(struct publish *p, const struct settings *s)
-{
-	struct tls_store *store = tls_store_new(NULL);
-	struct bytes key;
-	size_t at;
-
-	if (!store || (settings_enum(s, SET_TLS_MINIMUM) == TLS_13 && tls_store_require_13(store))) {
-		tls_store_free(store);
-		return NULL;
-	}
-	if (settings_bool(s, SET_TRUST_SYSTEM))
-		complain("trust", BYTES("system"), tls_store_trust_system(store));
-	for (at = 0; settings_next_key(s, SET_TRUST_ANCHOR, &at, &key);)
-		complain("trust anchor", key, tls_store_trust_anchor(store, key, settings_text_at(s, SET_TRUST_ANCHOR, key)));
-	for (at = 0; settings_next_key(s, SET_TRUST_REVOCATION, &at, &key);)
-		complain("trust revocation", key, tls_store_add_revocation(store, settings_text_at(s, SET_TRUST_REVOCATION, key)));
-	tls_store_use_news(store, &p->news);
-	if (settings_bool(s, SET_TRUST_REQUIRED))
-		tls_store_require_lists(store);
-	return store;
-}
-
 static int read_target(const struct settings *s, struct bytes key, struct target_conf *c)
 {
 	struct bytes name = settings_text_at(s, SET_PUBLISH_VERIFY, key);
@@ -99,7 +70,7 @@ void publish_apply(struct publish *p, const struct settings *s)
 
 	if (rc)
 		log_error("publish.dns", LOG_STR("reason", err_name(rc)));
-	p->store = make_store(p, s);
+	p->store = tls_settings_trust(s, &p->news);
 	allow_fini(&p->list);
 	publish_settings_list(s, true, &p->list);
 	apply_targets(p, s);

@@ -87,16 +87,28 @@ static int clear(struct store_ask *a, int64_t user, enum sql which)
 	return db_run(del);
 }
 
+static int put_note(struct store_ask *a, int64_t user, struct bytes note)
+{
+	struct db_stmt *q = store_sql(a, SQL_BLOB_PUT);
+
+	db_bind_int(q, 1, user);
+	db_bind_text(q, 2, BYTES(STORE_DIRECTORY_KEY));
+	db_bind_blob(q, 3, note);
+	return db_run(q);
+}
+
 int op_account_put(struct store_ask *a, struct wire *w)
 {
 	struct bytes jid = wire_str(w);
 	uint8_t mode = wire_u8(w);
 	uint64_t now_ms = wire_u64(w);
+	bool is_new = mode == STORE_ACCOUNT_NEW || mode == STORE_ACCOUNT_NEW_NOTED;
+	struct bytes note = mode >= STORE_ACCOUNT_NEW_NOTED ? wire_bytes(w) : BYTES_NONE;
 	int64_t id;
 
 	if (wire_failed(w))
 		return ERR_SYNTAX;
-	int rc = mode == STORE_ACCOUNT_NEW ? add_user(a, jid, now_ms, &id) : store_user(a, jid, &id);
+	int rc = is_new ? add_user(a, jid, now_ms, &id) : store_user(a, jid, &id);
 	if (rc)
 		goto skip;
 	rc = clear(a, id, SQL_VERIFIER_DEL);
@@ -104,6 +116,8 @@ int op_account_put(struct store_ask *a, struct wire *w)
 		rc = clear(a, id, SQL_APP_CLEAR); /* they hang on the salt that goes */
 	if (!rc)
 		rc = clear(a, id, SQL_FAST_CLEAR); /* they stem from the password that goes, or from those */
+	if (!rc && note.n)
+		rc = put_note(a, id, note);
 	if (!rc)
 		return put_verifiers(a, id, w);
 skip:

@@ -129,6 +129,28 @@ static void check_upload(const struct rows *r, struct check *c)
 		check_add(c, false, BYTES("upload user-quota"), "larger than upload total: one person can fill it");
 }
 
+/* What gh-dir cannot say before it runs: whether the directory's settings are whole (core/dir/config.c judges what stands in them). */
+static void check_directory(const struct rows *r, struct check *c)
+{
+	struct bytes domain = rows_value(r, SET_DIR_DOMAIN, BYTES_NONE);
+	bool is_by_uri = bytes_eq_str(rows_value(r, SET_DIR_SCHEME, BYTES_NONE), "directory-uri");
+
+	if (!bytes_eq_str(rows_value(r, SET_DIR_ENABLED, BYTES_NONE), "on"))
+		return;
+	if (!check_has_rows(r, SET_DIR_SERVERS))
+		check_add(c, true, BYTES("directory servers"), "directory enabled needs one at least");
+	if (is_by_uri ? !rows_value(r, SET_DIR_URI, BYTES_NONE).n : !domain.n)
+		check_add(c, true, is_by_uri ? BYTES("directory attribute-uri") : BYTES("directory domain"), "directory address-scheme needs it");
+	if (!is_by_uri && domain.n && !rows_value(r, SET_DOMAIN_CERTIFICATE, domain).n)
+		check_add(c, false, BYTES("directory domain"), "this domain does not live here: nobody of the directory can log in");
+	if (check_has_rows(r, SET_DIR_BIND_DN) && !check_has_rows(r, SET_DIR_BIND_PASSWORD))
+		check_add(c, true, BYTES("directory bind-password"), "directory bind-dn needs it: without one it would be a bind as nobody (RFC 4513 5.1.2)");
+	if (bytes_eq_str(rows_value(r, SET_DIR_CLEAR, BYTES_NONE), "on"))
+		check_add(c, false, BYTES("directory clear"), "passwords cross the network in clear to ldap:// servers");
+	if (bytes_eq_str(rows_value(r, SET_DIR_AUTHENTICATION, BYTES_NONE), "on") && bytes_eq_str(rows_value(r, SET_IM_PLAIN, BYTES_NONE), "off"))
+		check_add(c, true, BYTES("im plain-login"), "directory authentication needs it: no other way shows a password that only the directory can check");
+}
+
 void check_rows(const struct rows *r, const struct check_against *against, struct check *out)
 {
 	*out = (struct check){ 0 };
@@ -154,4 +176,5 @@ void check_rows(const struct rows *r, const struct check_against *against, struc
 	check_planes(r, out);
 	check_network(r, against->is_appliance, out);
 	check_upload(r, out);
+	check_directory(r, out);
 }

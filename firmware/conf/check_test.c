@@ -228,7 +228,7 @@ static void nothing_listens_among_the_relays_ports(void **state)
 #define KEYS_A "md5=00112233445566778899aabbccddeeff"
 #define KEYS_B "md5=ffeeddccbbaa99887766554433221100"
 
-static unsigned warnings_about(const char *now, const char *next, const char *path, const char *text)
+static unsigned findings_about(const char *now, const char *next, const char *path, const char *text, bool is_error)
 {
 	struct conf_text_error e;
 	struct keyring none = { .is_known = true };
@@ -241,10 +241,20 @@ static unsigned warnings_about(const char *now, const char *next, const char *pa
 	assert_int_equal(conf_text_parse(bytes_of(next), &r, &e), 0);
 	check_rows(&r, &against, &found);
 	for (size_t i = 0; i < found.n; i++)
-		n += !found.v[i].is_error && strcmp(found.v[i].path, path) == 0 && strstr(found.v[i].text, text);
+		n += found.v[i].is_error == is_error && strcmp(found.v[i].path, path) == 0 && strstr(found.v[i].text, text);
 	rows_fini(&running);
 	rows_fini(&r);
 	return n;
+}
+
+static unsigned warnings_about(const char *now, const char *next, const char *path, const char *text)
+{
+	return findings_about(now, next, path, text, false);
+}
+
+static unsigned errors_about(const char *next, const char *path, const char *text)
+{
+	return findings_about("", next, path, text, true);
 }
 
 /* The realm is in the digest: old keys do not go with a new one. */
@@ -275,6 +285,22 @@ static void uploads_need_a_way(void **state)
 	assert_int_equal(warnings_about("", "set upload enabled on\nset upload file-max 2000\n", "upload file-max", "no such file fits"), 1);
 	assert_int_equal(warnings_about("", "set upload enabled on\nset upload total 1000\n", "upload user-quota", "fill it"), 1);
 	assert_int_equal(warnings_about("", "set upload total 1000\n", "upload user-quota", ""), 0);
+}
+
+static void a_directory_is_whole(void **state)
+{
+#define DIRECTORY "set directory enabled on\nset directory servers ldaps://a.example\n"
+	(void)state;
+	assert_int_equal(errors_about("set directory enabled on\n", "directory servers", "one at least"), 1);
+	assert_int_equal(errors_about(DIRECTORY, "directory domain", "needs it"), 1);
+	assert_int_equal(errors_about(DIRECTORY "set directory domain a.example\n", "directory domain", ""), 0);
+	assert_int_equal(errors_about(DIRECTORY "set directory address-scheme directory-uri\n", "directory domain", ""), 0);
+	assert_int_equal(errors_about(DIRECTORY "set directory bind-dn cn=a\n", "directory bind-password", "as nobody"), 1);
+	assert_int_equal(errors_about(DIRECTORY "set directory authentication on\nset im plain-login off\n", "im plain-login", "needs it"), 1);
+	assert_int_equal(errors_about("set directory authentication on\nset im plain-login off\n", "im plain-login", ""), 0);
+	assert_int_equal(warnings_about("", DIRECTORY "set directory clear on\n", "directory clear", "in clear"), 1);
+	assert_int_equal(warnings_about("", DIRECTORY "set directory domain a.example\n", "directory domain", "does not live here"), 1);
+#undef DIRECTORY
 }
 
 /* What is said of `im oauth-key` with this key; NULL: nothing. */
@@ -535,7 +561,7 @@ int main(void)
 		cmocka_unit_test(sip_rows),
 		cmocka_unit_test(forward_wants_somebody_to_ask),
 		cmocka_unit_test(nothing_listens_among_the_relays_ports),
-		cmocka_unit_test(uploads_need_a_way), cmocka_unit_test(keys_go_with_their_realm),
+		cmocka_unit_test(uploads_need_a_way), cmocka_unit_test(a_directory_is_whole), cmocka_unit_test(keys_go_with_their_realm),
 		cmocka_unit_test(orders_need_somebody_to_ask),
 		cmocka_unit_test(a_provider_is_whole), cmocka_unit_test(published_services_fit),
 		cmocka_unit_test(knows_whose_network_it_is),

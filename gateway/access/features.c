@@ -47,10 +47,16 @@ bool features_has_mechanism(const struct stream *s, struct bytes name)
 	return false;
 }
 
+/* Only where what stays is offered: else nobody could log in at all. */
+static bool hides_others(const struct stream *s)
+{
+	return s->rules->hides_scram && s->rules->offers_plain && s->is_tls;
+}
+
 static void write_mechanisms(const struct stream *s, struct buf *b)
 {
 	for (size_t i = 0; i < N_MECHANISMS; i++)
-		if (is_offered(s, &mechanisms[i]))
+		if (is_offered(s, &mechanisms[i]) && (mechanisms[i].is_plain || !hides_others(s)))
 			buf_putf(b, "<mechanism>%s</mechanism>", mechanisms[i].name);
 }
 

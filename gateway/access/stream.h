@@ -129,6 +129,7 @@ struct stream_out {
 struct stream_rules {
 	bool is_tls_required;
 	bool offers_plain;
+	bool hides_scram; /* SCRAM is taken, but not offered: clients would take it first, and whose password the directory knows fails */
 	bool offers_fast; /* XEP-0484 */
 	bool offers_oauth; /* OAUTHBEARER */
 	bool is_draining; /* who has not logged in is sent away */

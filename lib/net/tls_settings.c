@@ -71,3 +71,31 @@ int tls_settings_store(const struct settings *s, struct keyproxy *keys, const st
 	*out = t;
 	return 0;
 }
+
+static void complain(const char *what, struct bytes name, int rc)
+{
+	if (rc)
+		log_warn("tls.trust.bad", LOG_STR("what", what), LOG_BYTES("name", name), LOG_STR("reason", err_name(rc)));
+}
+
+struct tls_store *tls_settings_trust(const struct settings *s, const struct tls_news *news)
+{
+	struct tls_store *t = tls_store_new(NULL);
+	struct bytes key;
+	size_t at;
+
+	if (!t || (settings_enum(s, SET_TLS_MINIMUM) == TLS_13 && tls_store_require_13(t))) {
+		tls_store_free(t);
+		return NULL;
+	}
+	if (settings_bool(s, SET_TRUST_SYSTEM))
+		complain("trust", BYTES("system"), tls_store_trust_system(t));
+	for (at = 0; settings_next_key(s, SET_TRUST_ANCHOR, &at, &key);)
+		complain("trust anchor", key, tls_store_trust_anchor(t, key, settings_text_at(s, SET_TRUST_ANCHOR, key)));
+	for (at = 0; settings_next_key(s, SET_TRUST_REVOCATION, &at, &key);)
+		complain("trust revocation", key, tls_store_add_revocation(t, settings_text_at(s, SET_TRUST_REVOCATION, key)));
+	tls_store_use_news(t, news);
+	if (settings_bool(s, SET_TRUST_REQUIRED))
+		tls_store_require_lists(t);
+	return t;
+}

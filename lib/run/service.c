@@ -38,6 +38,7 @@ static const struct service services[] = {
 	{ PROG_DNS,     PLANE_DMZ,  ROLE_BOTH,     0,                                "dns",     0, 1,  FDS_FEW,      DELAY_MS, DELAY_MAX_MS },
 	{ PROG_FILES,   PLANE_CORE, ROLE_AT_CORE,  FENCE_FILES,                      "files",   0, 1,  FDS_WEB,      DELAY_MS, DELAY_MAX_MS },
 	{ PROG_PUBLISH, PLANE_CORE, ROLE_AT_CORE,  FENCE_CONNECT,                    "",        0, 1,  FDS_WEB,      DELAY_MS, DELAY_MAX_MS },
+	{ PROG_DIR,     PLANE_CORE, ROLE_AT_CORE,  FENCE_CONNECT,                    "",        0, 1,  FDS_FEW,      DELAY_MS, DELAY_MAX_MS },
 };
 _Static_assert(sizeof services / sizeof services[0] == PROG_COUNT, "one row a program");
 

@@ -57,8 +57,9 @@ enum store_op {
 	STORE_OP_COUNT
 };
 
-/* STORE_ACCOUNT_PUT's mode. */
-enum { STORE_ACCOUNT_NEW, STORE_ACCOUNT_CHANGE };
+/* STORE_ACCOUNT_PUT's mode. NOTED: with a note that the directory stands behind it, the blob STORE_DIRECTORY_KEY, or neither. */
+enum { STORE_ACCOUNT_NEW, STORE_ACCOUNT_CHANGE, STORE_ACCOUNT_NEW_NOTED, STORE_ACCOUNT_CHANGE_NOTED };
+#define STORE_DIRECTORY_KEY "directory"
 /* Application passwords: of one account, and bytes of a label. */
 enum { STORE_APPS_MAX = 20, STORE_APP_LABEL_MAX = 64 };
 /* Tokens of FAST: what each is made from, how many of one client (the one in use and its successor), clients of

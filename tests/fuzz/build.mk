@@ -177,3 +177,9 @@ upload_fuzz_LD := $(proto_LD)
 FUZZ += h2front_fuzz
 h2front_fuzz_LIBS := proto base
 h2front_fuzz_LD := -lnghttp2 $(proto_LD)
+
+FUZZ += ldap_fuzz
+$(O)/obj/tests/fuzz/ldap_fuzz.o: CPPFLAGS += -Icore/dir
+ldap_fuzz_SRCS := $(dir_PURE)
+ldap_fuzz_LIBS := proto base
+ldap_fuzz_LD := -llber $(proto_LD)

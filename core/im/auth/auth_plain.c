@@ -1,4 +1,5 @@
 /* PLAIN (RFC 4616), checked against the SCRAM verifiers. */
+#include "auth/directory.h"
 #include "auth/login.h"
 
 /* authzid NUL authcid NUL passwd */
@@ -20,13 +21,25 @@ void auth_plain_first(struct im *im, struct login *l, struct bytes in)
 		login_look_up(im, l);
 }
 
-/* The same work is done for people who do not exist. */
+/* The same work is done for people who do not exist. An application password is known here; the password of somebody of the
+ * directory is known there. */
 void auth_plain_known(struct im *im, struct login *l)
 {
 	struct bytes password = bytes_make(l->password.p, l->password.n);
 	size_t which = 0;
-	bool fits = scram_check_password(l->mechanism->hash, l->verifiers, l->n_verifiers, password, &which);
 
+	if (l->is_proved) {
+		if (l->is_unknown)
+			login_fail(im, l, "not-authorized"); /* it was deleted at this moment */
+		else
+			login_succeed(im, l, "", BYTES_NONE);
+		return;
+	}
+	bool fits = scram_check_password(l->mechanism->hash, l->verifiers, l->n_verifiers, password, &which);
+	if ((!fits || l->is_unknown) && directory_is_asked(im, l)) {
+		directory_ask(im, l);
+		return;
+	}
 	secret_fini(&l->password);
 	if (fits && !l->is_unknown)
 		login_succeed(im, l, l->labels[which], BYTES_NONE);

@@ -14,6 +14,7 @@ enum login_state {
 	LOGIN_FIRST,   /* waits for the client's first message */
 	LOGIN_LOOKUP,  /* gh-store was asked for the verifier */
 	LOGIN_FINAL,   /* waits for the client's proof */
+	LOGIN_DIRECTORY, /* gh-dir was asked whether the password is its person's (directory.c) */
 	LOGIN_TOKEN,   /* logged in; gh-store was asked to keep its new token */
 	LOGIN_OK,
 	LOGIN_OPENING, /* a session was asked for, and the user is being loaded */
@@ -46,6 +47,7 @@ struct login {
 	uint8_t n_bindings;
 	uint8_t n_verifiers;
 	bool is_unknown;      /* there is no such account; the client must not see that */
+	bool is_proved;       /* the directory has said yes */
 	bool is_revoked;      /* what it logged in with was revoked meanwhile */
 	char *domain, *jid;   /* jid: normalised, once the name is known */
 	char *address;        /* of the client */

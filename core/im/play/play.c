@@ -566,6 +566,43 @@ static void line_join(struct play *p)
 	join(p, p->line, PROG_LINE);
 }
 
+static int on_dir_check(void *program, struct chan *from, const struct frame *f)
+{
+	struct play *p = program;
+	struct wire w = wire_of(f->body);
+
+	(void)from;
+	COPY(p->dir_jid, wire_str(&w));
+	COPY(p->dir_password, wire_bytes(&w));
+	p->dir_id = f->id;
+	p->n_dir_asks++;
+	return wire_end(&w);
+}
+
+static const struct bus_handler dir_handlers[] = { { MSG_DIR_CHECK, on_dir_check } };
+
+void dir_join(struct play *p)
+{
+	const struct bus_hooks hooks = { .program = p, .handlers = dir_handlers, .n_handlers = N(dir_handlers) };
+
+	p->dir = bus_new(p->loop, PROG_DIR, 0, &hooks);
+	join(p, p->dir, PROG_DIR);
+}
+
+void dir_answer(struct play *p, int rc)
+{
+	struct chan *im = bus_chan(p->dir, PROG_IM, 0);
+	struct buf *b = chan_begin(im, MSG_DIR_VERDICT, p->dir_id);
+
+	wire_put_u32(b, (uint32_t)(int32_t)rc);
+	wire_put_str(b, BYTES("user"));
+	wire_put_str(b, BYTES("A Name"));
+	wire_put_str(b, BYTES("a@mail.example"));
+	wire_put_str(b, BYTES("u@a.example"));
+	must(chan_end(im) == 0, "a DIR_VERDICT");
+	play_run(p);
+}
+
 static void leave(struct play *p, struct bus **b)
 {
 	bus_free(*b);
@@ -582,6 +619,11 @@ void store_leave(struct play *p)
 {
 	leave(p, &p->store.bus);
 	play_store_forget_held(&p->store);
+}
+
+void dir_leave(struct play *p)
+{
+	leave(p, &p->dir);
 }
 
 void sip_leave(struct play *p)
@@ -618,6 +660,7 @@ static void im_stop(struct play *p)
 	bus_free(p->door);
 	bus_free(p->sip);
 	bus_free(p->line);
+	bus_free(p->dir);
 }
 
 void im_restart(struct play *p)
@@ -628,7 +671,8 @@ void im_restart(struct play *p)
 	bus_free(p->door);
 	bus_free(p->sip);
 	bus_free(p->line);
-	p->store.bus = p->hub = p->door = p->sip = p->line = NULL;
+	bus_free(p->dir);
+	p->store.bus = p->hub = p->door = p->sip = p->line = p->dir = NULL;
 	im_fini(&p->im);
 	bus_free(p->bus);
 	play_store_forget_held(&p->store);

@@ -33,7 +33,7 @@ struct client {
 struct play {
 	struct loop *loop;
 	struct im im;
-	struct bus *bus, *door, *hub, *sip, *line;
+	struct bus *bus, *door, *hub, *sip, *line, *dir;
 	struct settings *settings;
 	struct play_store store;
 	struct client clients[PLAY_CLIENTS_MAX];
@@ -46,6 +46,10 @@ struct play {
 	int verdict;
 	unsigned n_verdicts;
 	char verdict_jid[128], verdict_label[128], revoked_label[128];
+	/* gh-dir, which is there after dir_join: what it was asked last */
+	char dir_jid[128], dir_password[128];
+	uint32_t dir_id;
+	unsigned n_dir_asks;
 	/* gh-xlate: USER_ONLINEs since the last look, "alice@a.example 1\n" with their flags */
 	char online[512];
 	uint64_t done_id;     /* the last ROUTE_DONE it got */
@@ -110,6 +114,10 @@ struct digest_try {
 	bool is_outside;
 };
 void line_check(struct play *p, const struct digest_try *t);
+/* gh-dir comes and goes; it answers the last question. */
+void dir_join(struct play *p);
+void dir_leave(struct play *p);
+void dir_answer(struct play *p, int rc);
 void sip_leave(struct play *p);
 void sip_join(struct play *p);
 /* A stanza from another domain; id 0: nobody waits for it. */

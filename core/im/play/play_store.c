@@ -416,14 +416,18 @@ static void put_verifiers(struct play_store *s, struct bytes user, struct wire *
 static int account_put(struct play_store *s, uint32_t id, struct wire *w)
 {
 	struct bytes user = wire_str(w);
-	bool is_new = wire_u8(w) == STORE_ACCOUNT_NEW, is_there = find(s, ACCOUNT, user, BYTES_NONE);
+	uint8_t mode = wire_u8(w);
+	bool is_new = mode == STORE_ACCOUNT_NEW || mode == STORE_ACCOUNT_NEW_NOTED, is_there = find(s, ACCOUNT, user, BYTES_NONE);
 
 	(void)id;
 	(void)wire_u64(w);
+	struct bytes note = mode >= STORE_ACCOUNT_NEW_NOTED ? wire_bytes(w) : BYTES_NONE;
 	if (is_new == is_there)
 		return is_new ? ERR_EXISTS : ERR_NOT_FOUND;
 	if (is_new)
 		add(s, ACCOUNT, user, BYTES_NONE, BYTES_NONE);
+	if (note.n)
+		replace(s, BLOB, user, BYTES(STORE_DIRECTORY_KEY), note);
 	put_verifiers(s, user, w);
 	return 0;
 }

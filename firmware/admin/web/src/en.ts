@@ -110,6 +110,7 @@ export const en = {
   'sec.link': 'Links of edge and core',
   'sec.proxy': 'Front for clients outside',
   'sec.publish': 'Published web services',
+  'sec.directory': 'Directory (LDAP)',
   'sec.upload': 'File uploads',
   'sec.turn': 'Relay (TURN)',
   'sec.im': 'Messaging',

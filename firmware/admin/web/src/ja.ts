@@ -109,6 +109,7 @@ export const ja: Record<keyof typeof en, string> = {
   'sec.link': 'エッジとコアの接続',
   'sec.proxy': '外部クライアントの入口',
   'sec.publish': '公開するWebサービス',
+  'sec.directory': 'ディレクトリ (LDAP)',
   'sec.upload': 'ファイルのアップロード',
   'sec.turn': 'リレー (TURN)',
   'sec.im': 'メッセージング',

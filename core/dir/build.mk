@@ -1,0 +1,13 @@
+PROGS += gh-dir
+dir_PURE := core/dir/ldap.c core/dir/ldap_filter.c core/dir/person.c
+gh-dir_SRCS := $(addprefix core/dir/,main.c config.c conn.c task.c check.c validate.c commands.c) $(dir_PURE)
+gh-dir_LIBS := net run proto base
+gh-dir_LD := -levent_core -lseccomp -lssl -lcrypto -lcares -lresolv -llber $(proto_LD)
+
+UNIT += core/dir/ldap_test core/dir/person_test
+ldap_test_SRCS := core/dir/ldap.c core/dir/ldap_filter.c
+ldap_test_LIBS := base
+ldap_test_LD := -llber
+person_test_SRCS := $(dir_PURE)
+person_test_LIBS := proto base
+person_test_LD := -llber $(proto_LD)
