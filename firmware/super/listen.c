@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -119,7 +120,7 @@ static void tell(struct listener *l, struct child *c, enum msg type)
 	wire_put_u16(b, l->port);
 	/* A program that is dying gets its listeners again when it is back. */
 	if (type == MSG_LISTENER)
-		(void)chan_end_fd(to, dup(fd), true);
+		(void)chan_end_fd(to, fcntl(fd, F_DUPFD_CLOEXEC, 0), true);
 	else
 		(void)chan_end(to);
 }
