@@ -169,6 +169,8 @@ static void on_tick(void *arg)
 		trunk_drop(t, rc ? err_name(rc) : "memory");
 		return;
 	}
+	if (t->is_up && !t->edge && h2_is_silent(&t->h2, loop_now(t->joint->loop)))
+		lane_forsake(t);
 	trunk_kick(t);
 	end_if_empty(t);
 }
@@ -396,13 +398,27 @@ int trunk_dial(struct joint *j, struct edge *e, enum trunk_kind kind, const stru
 	return 0;
 }
 
+bool trunk_is_doubtful(const struct trunk *t)
+{
+	uint64_t now = loop_now(t->joint->loop);
+
+	return now < t->avoid_ms || h2_is_silent(&t->h2, now);
+}
+
+static bool is_better(const struct trunk *t, const struct trunk *best)
+{
+	if (!best || trunk_is_doubtful(t) != trunk_is_doubtful(best))
+		return !best || trunk_is_doubtful(best);
+	return t->n_lanes < best->n_lanes;
+}
+
 struct trunk *trunk_pick(struct joint *j, enum trunk_kind kind)
 {
 	struct trunk *best = NULL;
 
 	LIST_EACH (it, &j->trunks) {
 		struct trunk *t = LIST_OWNER(it, struct trunk, node);
-		if (t->is_up && !t->edge && t->kind == kind && h2_has_room(&t->h2) && (!best || t->n_lanes < best->n_lanes))
+		if (t->is_up && !t->edge && t->kind == kind && h2_has_room(&t->h2) && is_better(t, best))
 			best = t;
 	}
 	return best;
