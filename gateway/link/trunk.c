@@ -14,6 +14,7 @@ enum {
 	CONNECT_MS = 10000,
 	TLS_MS = 10000,
 	TICK_MS = 1000,
+	DOUBT_MS = 1500, /* until the next tick renews it */
 	QUEUE_MAX = 512 << 10, /* TRUNK_HIGH and a frame */
 	STRANGERS_PER_ADDRESS = 16,
 	OPENS_PER_S = 2000,
@@ -160,6 +161,36 @@ static void on_closed(void *arg, int why)
 	trunk_drop(t, why == 0 ? "closed-by-peer" : err_name(why));
 }
 
+static bool is_same_core(const struct trunk *a, const struct trunk *b)
+{
+	return strcmp(a->name, b->name) == 0 && memcmp(a->peer.bytes, b->peer.bytes, sizeof a->peer.bytes) == 0;
+}
+
+/* The other connections of a core that is silent on this one, and which have heard as little since, are asked, and until they answer
+ * nobody is put on them. */
+static void doubt_others(const struct trunk *silent)
+{
+	struct joint *j = silent->joint;
+	uint64_t now = loop_now(j->loop);
+
+	LIST_EACH (it, &j->trunks) {
+		struct trunk *t = LIST_OWNER(it, struct trunk, node);
+		if (t == silent || !t->is_up || t->edge || t->h2.last_in_ms > silent->h2.ping_sent_ms || !is_same_core(t, silent))
+			continue;
+		h2_expect(&t->h2, now);
+		if (t->avoid_ms < now + DOUBT_MS)
+			t->avoid_ms = now + DOUBT_MS;
+	}
+}
+
+static void look_silent(struct trunk *t)
+{
+	if (!t->is_up || t->edge || !h2_is_silent(&t->h2, loop_now(t->joint->loop)))
+		return;
+	doubt_others(t);
+	lane_forsake(t);
+}
+
 static void on_tick(void *arg)
 {
 	struct trunk *t = arg;
@@ -169,8 +200,7 @@ static void on_tick(void *arg)
 		trunk_drop(t, rc ? err_name(rc) : "memory");
 		return;
 	}
-	if (t->is_up && !t->edge && h2_is_silent(&t->h2, loop_now(t->joint->loop)))
-		lane_forsake(t);
+	look_silent(t);
 	trunk_kick(t);
 	end_if_empty(t);
 }

@@ -31,7 +31,7 @@ struct trunk {
 	struct address_count *address; /* edge: until it has proved who it is */
 	struct peer_address peer;
 	char name[LINK_NAME_BYTES]; /* of the other side, by its certificate (edge) or the setting (core) */
-	uint64_t avoid_ms; /* edge: until then its core has refused a session */
+	uint64_t avoid_ms; /* edge: until then nobody is put on it while there is another: its core has refused a session, or is silent elsewhere */
 	uint64_t up_ms, ferry_at_ms; /* edge: not before then a ferry is opened on it (again) */
 	enum trunk_kind kind;
 	bool is_up, is_gone;
