@@ -4,9 +4,10 @@ import signal
 import time
 
 from harness import raw
-from harness.linked import EDGE_INNER, FIREWALL, LINK, LinkedCase
+from harness.linked import EDGE_INNER, EDGE_OUTSIDE, FIREWALL, FRONT, LINK, LinkedCase
 from harness.netns import Namespace
 from harness.people import DOMAIN
+from harness.phone import Phone, status
 from harness.place import wait_for
 
 CUT = """
@@ -53,7 +54,8 @@ class TwoCores(LinkedCase):
         return {r["user"] for r in gh.records("show", "clients")}
 
     def shared(self):
-        """Four streams, of which each core has two: [those of the first], [those of the second]."""
+        """Four streams, when nobody else is there any more, of which each core has two: [those of the first], [those of the second]."""
+        self.close()
         streams = [self.outside(u) for u in self.people("a", "b", "c", "d")]
         first, second = self.of(self.core), self.of(self.second)
         split = [s for s in streams if s.jid in first], [s for s in streams if s.jid in second]
@@ -132,6 +134,26 @@ class TwoCores(LinkedCase):
         self.both()
         self.used_again()
         self.close(*stay, *came)
+
+    def test_phones(self):
+        """SIP clients of the one that goes lose their connections, and register anew at once; the others' stay."""
+        def phone(user):
+            p = Phone(EDGE_OUTSIDE, FRONT, user, DOMAIN, transport="tls", ca=self.pki.ca, alpn="sip/2")
+            self.streams.append(p)
+            self.assertEqual(status(p.register()), 200)
+            return p
+        phones = [phone(u) for u in self.people("p", "q", "r", "s")]
+        go = [p for p in phones if self.second.records("show", "line", "%s@%s" % (p.user, DOMAIN))]
+        self.assertEqual(len(go), 2)
+        self.second.kill("gh-link")
+        for p in go:
+            self.assertLess(p.closed_after(5), 5)
+            phone(p.user)
+        for p in phones:
+            if p not in go:
+                self.assertLess(p.ping(5), 5)
+                self.assertEqual(status(p.register(authenticate=False)), 200)  # the connection has proved its user
+        self.both()
 
     def test_one_program_of_a_core(self):
         """The links stay, but nobody is behind two of them: who comes is told at once, and the next goes elsewhere."""
