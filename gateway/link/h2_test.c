@@ -319,6 +319,25 @@ static void test_dead(void **state)
 	assert_int_equal(rc, ERR_TIMEOUT);
 }
 
+/* Who owes an answer is asked soon; silent is it long before it is dead, more questions do not put that off, and any byte ends it. */
+static void test_silent(void **state)
+{
+	(void)state;
+	h2_expect(&edge.h2, now);
+	for (unsigned ms = 500; ms <= 10000; ms += 500) {
+		now += 500;
+		assert_int_equal(h2_tick(&edge.h2, now), 0);
+		h2_expect(&edge.h2, now);
+		assert_int_equal(h2_is_silent(&edge.h2, now), ms >= H2_ASK_MS + H2_SILENT_MS);
+	}
+	talk();
+	assert_false(h2_is_silent(&edge.h2, now));
+	assert_int_equal(edge.h2.round_trip_ms, 10000 - H2_ASK_MS);
+	now += 500; /* nothing is expected: no question, no silence */
+	assert_int_equal(h2_tick(&edge.h2, now), 0);
+	assert_false(h2_is_silent(&edge.h2, now + H2_SILENT_MS));
+}
+
 static void test_drain(void **state)
 {
 	(void)state;
@@ -517,7 +536,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_there_and_back), TEST(test_broken_off),  TEST(test_refused), TEST(test_only_so_many),
 		TEST(test_windows),        TEST(test_source_that_does_not_stop), TEST(test_much),   TEST(test_ping),
-		TEST(test_dead),           TEST(test_drain),       TEST(test_floods),  TEST(test_rapid_reset),
+		TEST(test_dead),           TEST(test_silent),
+		          TEST(test_drain),       TEST(test_floods),  TEST(test_rapid_reset),
 		TEST(test_pushed),         TEST(test_no_http2), TEST(test_strangers), TEST(test_held), TEST(test_bad_fields),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,7 @@
 enum {
 	LINGER_MS = 10000, /* for what is queued to reach a side that is slow */
 	PAIR_SLACK = 64 << 10,
+	AVOID_MS = 2000, /* a core that has refused a session; gh-access is started again in less */
 };
 
 /* ---- end ---- */
@@ -106,8 +107,26 @@ void lane_closed(void *trunk, struct h2_stream *s, int why)
 	(void)trunk;
 	if (l->is_gone)
 		return;
+	if (why == ERR_AGAIN && l->is_session && l->trunk)
+		l->trunk->avoid_ms = loop_now(l->joint->loop) + AVOID_MS;
 	leave_trunk(l);
 	finish(l, why);
+}
+
+void lane_forsake(struct trunk *t)
+{
+	const struct trunk *other = trunk_pick(t->joint, t->kind);
+
+	if (!other || trunk_is_doubtful(other))
+		return; /* nobody else has them */
+	LIST_EACH (it, &t->lanes) {
+		struct lane *l = LIST_OWNER(it, struct lane, node);
+		if (!l->is_session || l->has_heard)
+			continue;
+		h2_reset(&t->h2, &l->stream);
+		leave_trunk(l);
+		finish(l, ERR_CLOSED);
+	}
 }
 
 /* ---- from the other side ---- */
@@ -252,6 +271,7 @@ static int open_on(struct trunk *t, struct lane *l, const struct meta *m)
 		return rc;
 	}
 	join(l, t);
+	h2_expect(&t->h2, loop_now(l->joint->loop));
 	trunk_kick(t);
 	return 0;
 }

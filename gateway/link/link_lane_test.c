@@ -28,7 +28,8 @@ struct side {
 
 static struct loop *loop;
 static struct side edge, core;
-static bool has_trunk;
+static bool has_trunk, has_other;
+static struct trunk second;
 static int client = -1, server = -1; /* our ends of the pairs */
 
 /* ---- in place of trunk.c and renew.c ---- */
@@ -41,7 +42,14 @@ void trunk_kick(struct trunk *t)
 struct trunk *trunk_pick(struct joint *j, enum trunk_kind kind)
 {
 	assert_ptr_equal(j, &edge.joint);
+	if (has_other)
+		return &second;
 	return has_trunk && kind == TRUNK_SIGNAL ? &edge.trunk : NULL;
+}
+
+bool trunk_is_doubtful(const struct trunk *t)
+{
+	return t->avoid_ms > loop_now(t->joint->loop);
 }
 
 int renew_serve(struct trunk *t, int fd)
@@ -99,7 +107,7 @@ static void talk(void)
 	}
 }
 
-static void open_lane(const char *service)
+static void begin_lane(const char *service)
 {
 	struct meta m = { .transport = "tls", .tls = "TLSv1.3", .sni = "near.example", .address_n = 4 };
 	int fds[2];
@@ -108,6 +116,11 @@ static void open_lane(const char *service)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
 	client = fds[0];
 	lane_open(&edge.joint, fds[1], &m);
+}
+
+static void open_lane(const char *service)
+{
+	begin_lane(service);
 	talk();
 }
 
@@ -118,6 +131,8 @@ static int setup(void **state)
 	begin_side(&edge, false);
 	begin_side(&core, true);
 	has_trunk = true;
+	has_other = false;
+	second = (struct trunk){ .joint = &edge.joint };
 	client = server = -1;
 	talk();
 	return 0;
@@ -310,6 +325,43 @@ static void test_refused(void **state)
 	assert_int_equal(hear(client, got, sizeof got), 0);
 }
 
+/* A core that has nobody for a session is passed over for a while. */
+static void test_refusal_is_remembered(void **state)
+{
+	(void)state;
+	assert_false(trunk_is_doubtful(&edge.trunk));
+	core.joint.is_stopping = true;
+	open_lane("xmpp-client");
+	assert_true(trunk_is_doubtful(&edge.trunk));
+	loop_fake_advance(loop, 2000);
+	assert_false(trunk_is_doubtful(&edge.trunk));
+}
+
+/* Who has heard nothing of a core that is silent is told, where there is another to go to. */
+static void test_forsaken(void **state)
+{
+	char got[1000];
+
+	(void)state;
+	open_lane("link-renew");
+	(void)close(client);
+	begin_lane("xmpp-client");
+	edge.trunk.avoid_ms = loop_now(loop) + 1;
+	lane_forsake(&edge.trunk);
+	assert_int_equal(edge.trunk.n_lanes, 2); /* to the same one again: no */
+	has_other = true;
+	second.avoid_ms = loop_now(loop) + 1;
+	lane_forsake(&edge.trunk);
+	assert_int_equal(edge.trunk.n_lanes, 2);
+	second.avoid_ms = 0;
+	lane_forsake(&edge.trunk);
+	assert_int_equal(edge.trunk.n_lanes, 0);
+	loop_fake_advance(loop, 1);
+	assert_true(hear(client, got, sizeof got) > 0);
+	assert_non_null(strstr(got, "<remote-connection-failed "));
+	assert_int_equal(edge.joint.stats[STAT_LOST], 2);
+}
+
 /* In the middle of a stream nothing is put between its bytes. */
 static void test_connection_lost(void **state)
 {
@@ -349,7 +401,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_there_and_back), TEST(test_slow_reader), TEST(test_the_worst_goes), TEST(test_ferry_is_no_session),
-		TEST(test_apology), TEST(test_refused), TEST(test_connection_lost), TEST(test_linger),
+		TEST(test_apology), TEST(test_refused), TEST(test_refusal_is_remembered), TEST(test_forsaken),
+		TEST(test_connection_lost), TEST(test_linger),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

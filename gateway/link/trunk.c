@@ -14,6 +14,7 @@ enum {
 	CONNECT_MS = 10000,
 	TLS_MS = 10000,
 	TICK_MS = 1000,
+	DOUBT_MS = 1500, /* until the next tick renews it */
 	QUEUE_MAX = 512 << 10, /* TRUNK_HIGH and a frame */
 	STRANGERS_PER_ADDRESS = 16,
 	OPENS_PER_S = 2000,
@@ -160,6 +161,36 @@ static void on_closed(void *arg, int why)
 	trunk_drop(t, why == 0 ? "closed-by-peer" : err_name(why));
 }
 
+static bool is_same_core(const struct trunk *a, const struct trunk *b)
+{
+	return strcmp(a->name, b->name) == 0 && memcmp(a->peer.bytes, b->peer.bytes, sizeof a->peer.bytes) == 0;
+}
+
+/* The other connections of a core that is silent on this one, and which have heard as little since, are asked, and until they answer
+ * nobody is put on them. */
+static void doubt_others(const struct trunk *silent)
+{
+	struct joint *j = silent->joint;
+	uint64_t now = loop_now(j->loop);
+
+	LIST_EACH (it, &j->trunks) {
+		struct trunk *t = LIST_OWNER(it, struct trunk, node);
+		if (t == silent || !t->is_up || t->edge || t->h2.last_in_ms > silent->h2.ping_sent_ms || !is_same_core(t, silent))
+			continue;
+		h2_expect(&t->h2, now);
+		if (t->avoid_ms < now + DOUBT_MS)
+			t->avoid_ms = now + DOUBT_MS;
+	}
+}
+
+static void look_silent(struct trunk *t)
+{
+	if (!t->is_up || t->edge || !h2_is_silent(&t->h2, loop_now(t->joint->loop)))
+		return;
+	doubt_others(t);
+	lane_forsake(t);
+}
+
 static void on_tick(void *arg)
 {
 	struct trunk *t = arg;
@@ -169,6 +200,7 @@ static void on_tick(void *arg)
 		trunk_drop(t, rc ? err_name(rc) : "memory");
 		return;
 	}
+	look_silent(t);
 	trunk_kick(t);
 	end_if_empty(t);
 }
@@ -396,13 +428,27 @@ int trunk_dial(struct joint *j, struct edge *e, enum trunk_kind kind, const stru
 	return 0;
 }
 
+bool trunk_is_doubtful(const struct trunk *t)
+{
+	uint64_t now = loop_now(t->joint->loop);
+
+	return now < t->avoid_ms || h2_is_silent(&t->h2, now);
+}
+
+static bool is_better(const struct trunk *t, const struct trunk *best)
+{
+	if (!best || trunk_is_doubtful(t) != trunk_is_doubtful(best))
+		return !best || trunk_is_doubtful(best);
+	return t->n_lanes < best->n_lanes;
+}
+
 struct trunk *trunk_pick(struct joint *j, enum trunk_kind kind)
 {
 	struct trunk *best = NULL;
 
 	LIST_EACH (it, &j->trunks) {
 		struct trunk *t = LIST_OWNER(it, struct trunk, node);
-		if (t->is_up && !t->edge && t->kind == kind && h2_has_room(&t->h2) && (!best || t->n_lanes < best->n_lanes))
+		if (t->is_up && !t->edge && t->kind == kind && h2_has_room(&t->h2) && is_better(t, best))
 			best = t;
 	}
 	return best;

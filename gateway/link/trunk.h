@@ -31,6 +31,7 @@ struct trunk {
 	struct address_count *address; /* edge: until it has proved who it is */
 	struct peer_address peer;
 	char name[LINK_NAME_BYTES]; /* of the other side, by its certificate (edge) or the setting (core) */
+	uint64_t avoid_ms; /* edge: until then nobody is put on it while there is another: its core has refused a session, or is silent elsewhere */
 	uint64_t up_ms, ferry_at_ms; /* edge: not before then a ferry is opened on it (again) */
 	enum trunk_kind kind;
 	bool is_up, is_gone;
@@ -47,7 +48,9 @@ void trunk_drop(struct trunk *t, const char *reason);
 void trunk_drain(struct trunk *t);
 /* There is something to send. */
 void trunk_kick(struct trunk *t);
-/* The one of this kind with the fewest sessions, of those that take more; NULL. */
+/* Edge: its core has said nothing for some seconds, or has just refused a session. */
+bool trunk_is_doubtful(const struct trunk *t);
+/* Edge: the one of this kind with the fewest sessions, of those that take more; a doubtful one only where there is no other; NULL. */
 struct trunk *trunk_pick(struct joint *j, enum trunk_kind kind);
 void trunk_sweep(struct joint *j);
 
@@ -78,6 +81,8 @@ void lane_request(void *trunk, int32_t id, bool is_whole);
 void lane_data(void *trunk, struct h2_stream *s, struct bytes in);
 void lane_drained(void *trunk, struct h2_stream *s);
 void lane_closed(void *trunk, struct h2_stream *s, int why);
+/* Edge: the core is silent: newcomers that have heard nothing from it are told now, so that they can come again, to another. */
+void lane_forsake(struct trunk *t);
 /* The trunk is gone. */
 void lane_orphan(struct lane *l);
 void lane_sweep(struct joint *j);

@@ -306,6 +306,7 @@ static void terminate(struct h2 *h, uint32_t code)
 int h2_input(struct h2 *h, struct bytes in, uint64_t now_ms)
 {
 	h->now_ms = h->last_in_ms = now_ms;
+	h->expect_ms = 0;
 	ssize_t n = nghttp2_session_mem_recv(h->session, in.p, in.n);
 	if (n == NGHTTP2_ERR_NOMEM)
 		return ERR_NOMEM;
@@ -344,16 +345,36 @@ int h2_output(struct h2 *h, struct buf *out, size_t high)
 	return ERR_PROTOCOL;
 }
 
+/* The oldest without an answer counts. */
+static int ping(struct h2 *h, uint64_t now_ms)
+{
+	h->last_ping_ms = now_ms;
+	if (!h->ping_sent_ms)
+		h->ping_sent_ms = now_ms;
+	return nghttp2_submit_ping(h->session, NGHTTP2_FLAG_NONE, NULL) ? ERR_NOMEM : 0;
+}
+
 int h2_tick(struct h2 *h, uint64_t now_ms)
 {
 	h->now_ms = now_ms;
 	if (now_ms - h->last_in_ms >= H2_DEAD_MS)
 		return ERR_TIMEOUT;
-	if (now_ms - h->last_ping_ms < H2_PING_MS)
-		return 0;
-	h->last_ping_ms = now_ms;
-	h->ping_sent_ms = now_ms;
-	return nghttp2_submit_ping(h->session, NGHTTP2_FLAG_NONE, NULL) ? ERR_NOMEM : 0;
+	if (now_ms - h->last_ping_ms >= H2_PING_MS)
+		return ping(h, now_ms);
+	return h->expect_ms && !h->ping_sent_ms && now_ms - h->expect_ms >= H2_ASK_MS ? ping(h, now_ms) : 0;
+}
+
+void h2_expect(struct h2 *h, uint64_t now_ms)
+{
+	if (!h->expect_ms)
+		h->expect_ms = now_ms;
+}
+
+bool h2_is_silent(const struct h2 *h, uint64_t now_ms)
+{
+	uint64_t since_ms = h->ping_sent_ms > h->last_in_ms ? h->ping_sent_ms : h->last_in_ms;
+
+	return h->ping_sent_ms && now_ms - since_ms >= H2_SILENT_MS;
 }
 
 void h2_drain(struct h2 *h)

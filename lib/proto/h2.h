@@ -21,6 +21,8 @@ enum {
 	H2_OUT_HIGH = 64 << 10,  /* from here on its source is not read from */
 	H2_PING_MS = 5000,
 	H2_DEAD_MS = 15000, /* without any byte */
+	H2_SILENT_MS = 2000, /* a PING without an answer, or any other byte, for so long */
+	H2_ASK_MS = 1000,    /* until what is expected is asked after */
 };
 
 struct nghttp2_session;
@@ -92,7 +94,7 @@ struct h2 {
 	int status;      /* client: of the answer that comes */
 	uint32_t n_streams;
 	bool is_server, is_ready, is_draining, is_peer_draining;
-	uint64_t now_ms, last_in_ms, last_ping_ms, ping_sent_ms;
+	uint64_t now_ms, last_in_ms, last_ping_ms, ping_sent_ms, expect_ms; /* the last two 0: nothing */
 	uint32_t round_trip_ms;
 	uint64_t opened, data_in, data_out;
 	uint64_t n_updates, n_resets; /* frames that must be paid for by others */
@@ -111,6 +113,10 @@ int h2_input(struct h2 *h, struct bytes in, uint64_t now_ms);
 int h2_output(struct h2 *h, struct buf *out, size_t high);
 /* Once a second or so. ERR_TIMEOUT: it is dead. */
 int h2_tick(struct h2 *h, uint64_t now_ms);
+/* Something is expected of the other side: if no byte comes within H2_ASK_MS, h2_tick asks by PING whether it is there. */
+void h2_expect(struct h2 *h, uint64_t now_ms);
+/* It has been asked, and has said nothing for H2_SILENT_MS: what is new had better go elsewhere. */
+bool h2_is_silent(const struct h2 *h, uint64_t now_ms);
 /* No more streams from either side; those that are open go on. */
 void h2_drain(struct h2 *h);
 /* Ends it for what the other side did (RFC 9113 7: ENHANCE_YOUR_CALM): h2_output puts the good-bye and says ERR_PROTOCOL. */

@@ -5,6 +5,7 @@
 Scenarios are SIPp's XML; [..] fields are its own.
 """
 import os
+import re
 
 from .place import Failed, Program, need, wait_for
 
@@ -27,7 +28,8 @@ class Sipp:
     def start(self, calls=1, rate=10, seconds=20):
         argv = [need("sipp"), "-sf", self.file, "-i", self.addr, "-p", str(self.port), "-t", "u1" if self.how == "udp"
                 else "t1", "-m", str(calls), "-r", str(rate), "-timeout", "%ds" % seconds, "-timeout_error", "-nostdin",
-                "-trace_err", "-error_file", os.path.join(self.dir, "errors.log"), "-ci", self.addr, "-mi", self.addr]
+                "-trace_err", "-error_file", os.path.join(self.dir, "errors.log"), "-trace_msg", "-message_file",
+                os.path.join(self.dir, "messages.log"), "-ci", self.addr, "-mi", self.addr]
         for k, v in self.keys.items():
             argv += ["-key", k, v]
         if self.remote:
@@ -51,3 +53,12 @@ class Sipp:
                 return f.read()[-1500:]
         except OSError:
             return self.program.text()[-500:]
+
+    def heard(self):
+        """The messages that have come to it, as text."""
+        try:
+            with open(os.path.join(self.dir, "messages.log"), errors="replace") as f:
+                parts = re.split(r"^-{20,}.*\n", f.read(), flags=re.M)
+        except FileNotFoundError:
+            return []
+        return [p.partition("\n\n")[2].strip() for p in parts if " message received " in p.partition("\n\n")[0]]
