@@ -15,7 +15,7 @@ RESTARTS = {"system role": "programs that the other role does not have end, and 
 PROVEN_ANEW = {"trust system": "partners have to prove themselves by what is trusted now (test_fed_certificates)",
                "trust revocation-required": "likewise (test_revocation)"}
 ELSEWHERE = {"dns resolver": "test_resolver: unbound has a user and a port of its own, for which there is one network a box"}
-REFUSED = {"turn discovery": "address"}
+REFUSED = {"turn discovery": "address", "directory enabled": "directory enabled needs one at least"}
 HARNESS = {"federation backoff-min": "0"}  # its own value, put back
 
 
