@@ -14,7 +14,7 @@
 
 static const unsigned stages[STAGES] = {
 	P(PROG_CONF) | P(PROG_KEYS) | P(PROG_PRIV), /* settings, keys, the box's network and its filter */
-	P(PROG_SWITCH) | P(PROG_S2S),
+	P(PROG_SWITCH) | P(PROG_S2S) | P(PROG_LOG), /* gh-log: it tells only of the ends of programs that it saw begin */
 	~0u,
 };
 
@@ -24,14 +24,6 @@ bool stage_holds(const struct super *s, enum prog p)
 		if (stages[i] & P(p))
 			return false;
 	return true;
-}
-
-static void on_timer(void *arg)
-{
-	struct super *s = arg;
-
-	stage_end(s);
-	children_adjust(s);
 }
 
 /* sd_notify(3): a datagram to the socket that the service manager names; '@' stands for the zero byte of an abstract one. */
@@ -57,10 +49,20 @@ static void tell_manager(void)
 
 void stage_end(struct super *s)
 {
-	if (s->n_held)
-		tell_manager();
 	loop_timer_del(s->loop, &s->stage_timer);
 	s->n_held = 0;
+}
+
+static void begin_last(struct super *s)
+{
+	stage_end(s);
+	children_adjust(s);
+	tell_manager();
+}
+
+static void on_timer(void *arg)
+{
+	begin_last(arg);
 }
 
 int stage_begin(struct super *s)
@@ -81,11 +83,10 @@ static bool is_ready(const struct super *s)
 
 void stage_go_on(struct super *s)
 {
-	while (s->n_held && is_ready(s)) {
-		if (s->n_held == 1)
-			stage_end(s);
-		else
-			s->n_held--;
+	while (s->n_held > 1 && is_ready(s)) {
+		s->n_held--;
 		children_adjust(s);
 	}
+	if (s->n_held && is_ready(s))
+		begin_last(s);
 }

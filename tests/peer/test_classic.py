@@ -172,6 +172,10 @@ class Words(ClassicCase):
         self.bad("user info nobody", "no such operator")
         self.assertNotIn(FIRST, self.gh.log())
 
+    def test_a_directory(self):
+        """Off by default; test_directory has one."""
+        self.bad("utils users validate all", "gh-dir is not running")
+
     def test_rules(self):
         for rule, value, path in (("max_history", "3", "operators password-history"), ("password_age", "90", "operators password-expiry"),
                                   ("min_length", "14", "operators password-length"), ("max_failed_logins", "4", "operators lockout-tries"),

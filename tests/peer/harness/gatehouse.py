@@ -3,10 +3,11 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 
-from .place import BIN, Failed, Program, need, port_open, wait_for
+from .place import BIN, PATIENCE, Failed, Program, need, port_open, wait_for
 
 PROGRAMS = (
     "gh-conf",
@@ -130,14 +131,17 @@ class Gatehouse:
     def start(self, wait=True, is_empty=False):
         """is_empty: a fresh box, with no settings and no accounts."""
         self.program = Program(self.place, self.name, self._guard() + ([need("prlimit"), "--nofile=%d" % self.files] if self.files else []) + [
-            os.path.join(BIN, "gh-super"), "--bin", BIN, "--state", self.state, "--run", self.run] + self.super_options)
+            os.path.join(BIN, "gh-super"), "--bin", BIN, "--state", self.state, "--run", self.run] + self.super_options,
+            env={"NOTIFY_SOCKET": self._manager()})
         wait_for("%s has its console" % self.name, lambda: os.path.exists(self.socket), 10)
         self._retry(lambda: self.ghsh("show version\n"), 10)
         if is_empty:
             self._retry(lambda: self.records("show", "keys"), 10)
+            self._await_ready()
             return self
         self._retry(lambda: self.ghsh(self.script()), 15)
         self._settle()
+        self._await_ready()
         if wait:
             wait_for("%s listens" % self.name,
                      lambda: all(port_open(self.addr, port) for port in self._doors()), 10)
@@ -150,6 +154,25 @@ class Gatehouse:
     def _doors(self):
         """A core's are for its own people, an edge's for partners."""
         return {"combined": (5222, 5269), "core": (5222,), "edge": (5269,)}[self.role]
+
+    def _manager(self):
+        """What systemd is to gh-super on the appliance (sd_notify(3))."""
+        path = os.path.join(self.place.folder, self.name + ".notify")
+        if os.path.exists(path):
+            os.unlink(path)
+        self.manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.manager.bind(path)
+        return path
+
+    def _await_ready(self):
+        """Programs start in stages (firmware/super/stage.c): until it says so, some are still to come."""
+        with self.manager:
+            self.manager.settimeout(40 * PATIENCE)
+            try:
+                if self.manager.recv(100) != b"READY=1":
+                    raise Failed("gh-super says something else to its service manager")
+            except TimeoutError:
+                raise Failed("gh-super has not started all programs") from None
 
     def _guard(self):
         """A box that thinks the machine is its own: this machine's host name and clock are out of its reach."""
