@@ -2,8 +2,8 @@
  * within its limits, and preferences that are taken answer for any address. */
 #include <stdlib.h>
 
-#include "archive_form.h"
-#include "archive_prefs.h"
+#include "archive/archive_form.h"
+#include "archive/archive_prefs.h"
 #include "base/err.h"
 #include "proto/xmpp.h"
 #include "run/store_op.h"

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "jwt.h"
+#include "auth/jwt.h"
 #include "base/buf.h"
 #include "base/text.h"
 

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "base/err.h"
-#include "caps_hash.h"
-#include "pep_form.h"
+#include "pep/caps_hash.h"
+#include "pep/pep_form.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
