@@ -26,25 +26,39 @@ bool stage_holds(const struct super *s, enum prog p)
 	return true;
 }
 
-/* sd_notify(3): a datagram to the socket that the service manager names; '@' stands for the zero byte of an abstract one. */
-static void tell_manager(void)
+/* sd_notify(3): a datagram to the socket that the service manager names; '@' stands for the zero byte of an abstract one. It is opened
+ * before there are many descriptors. */
+static int open_manager(void)
 {
-	static const char ready[] = "READY=1";
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
 	const char *path = getenv("NOTIFY_SOCKET");
 	size_t n = path ? strlen(path) : 0;
 
 	if (n < 2 || n >= sizeof to.sun_path)
-		return; /* nobody asked */
+		return -1; /* nobody asked */
 	memcpy(to.sun_path, path, n);
 	if (to.sun_path[0] == '@')
 		to.sun_path[0] = 0;
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n);
-	if (fd < 0 || sendto(fd, ready, sizeof ready - 1, 0, (struct sockaddr *)&to, size) < 0)
-		log_error("super.notify", LOG_STR("why", strerror(errno)), LOG_STR("do", "the consoles wait: restart the box"));
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&to, size) == 0)
+		return fd;
+	log_error("super.notify", LOG_STR("why", strerror(errno)), LOG_STR("do", "the consoles wait: restart the box"));
 	if (fd >= 0)
-		(void)close(fd); /* a datagram */
+		(void)close(fd); /* nothing was sent */
+	return -1;
+}
+
+static void tell_manager(struct super *s)
+{
+	static const char ready[] = "READY=1";
+
+	if (s->manager < 0)
+		return;
+	if (send(s->manager, ready, sizeof ready - 1, MSG_NOSIGNAL) < 0)
+		log_error("super.notify", LOG_STR("why", strerror(errno)), LOG_STR("do", "the consoles wait: restart the box"));
+	(void)close(s->manager); /* a datagram */
+	s->manager = -1;
 }
 
 void stage_end(struct super *s)
@@ -57,7 +71,7 @@ static void begin_last(struct super *s)
 {
 	stage_end(s);
 	children_adjust(s);
-	tell_manager();
+	tell_manager(s);
 }
 
 static void on_timer(void *arg)
@@ -68,6 +82,7 @@ static void on_timer(void *arg)
 int stage_begin(struct super *s)
 {
 	s->n_held = STAGES - 1;
+	s->manager = open_manager();
 	loop_timer_init(&s->stage_timer, on_timer, s);
 	return loop_timer_set(s->loop, &s->stage_timer, STAGES_MS);
 }
