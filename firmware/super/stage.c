@@ -67,16 +67,13 @@ void stage_end(struct super *s)
 	s->n_held = 0;
 }
 
-static void begin_last(struct super *s)
+static void on_timer(void *arg)
 {
+	struct super *s = arg;
+
 	stage_end(s);
 	children_adjust(s);
 	tell_manager(s);
-}
-
-static void on_timer(void *arg)
-{
-	begin_last(arg);
 }
 
 int stage_begin(struct super *s)
@@ -98,10 +95,12 @@ static bool is_ready(const struct super *s)
 
 void stage_go_on(struct super *s)
 {
-	while (s->n_held > 1 && is_ready(s)) {
+	while (s->n_held && is_ready(s)) {
 		s->n_held--;
 		children_adjust(s);
 	}
-	if (s->n_held && is_ready(s))
-		begin_last(s);
+	if (s->n_held == 0 && is_ready(s)) {
+		stage_end(s);
+		tell_manager(s);
+	}
 }

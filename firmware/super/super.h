@@ -60,7 +60,7 @@ struct super {
 	unsigned stop_phase;
 	unsigned n_held; /* stages of the start whose programs wait; 0: none */
 	struct loop_timer stage_timer;
-	int manager; /* the service manager, until it is told that all have begun; -1: nobody */
+	int manager; /* the service manager, until it is told that all are ready, or that time is over; -1: nobody */
 	bool is_stopping;
 	bool is_appliance; /* the machine is ours: its network (gh-priv), its end */
 	bool is_asked;     /* an operator asked for the end, not a signal */

@@ -165,14 +165,14 @@ class Gatehouse:
         return path
 
     def _await_ready(self):
-        """Programs start in stages (firmware/super/stage.c): until it says so, some are still to come."""
+        """Programs start in stages (firmware/super/stage.c): until it says so, some are still to come, or have no settings yet."""
         with self.manager:
             self.manager.settimeout(40 * PATIENCE)
             try:
                 if self.manager.recv(100) != b"READY=1":
                     raise Failed("gh-super says something else to its service manager")
             except TimeoutError:
-                raise Failed("gh-super has not started all programs") from None
+                raise Failed("gh-super does not say that it is ready") from None
 
     def _guard(self):
         """A box that thinks the machine is its own: this machine's host name and clock are out of its reach."""
