@@ -63,7 +63,9 @@ static void tell_manager(struct super *s)
 
 void stage_end(struct super *s)
 {
-	loop_timer_del(s->loop, &s->stage_timer);
+	if (s->is_beginning)
+		loop_timer_del(s->loop, &s->stage_timer);
+	s->is_beginning = false;
 	s->n_held = 0;
 }
 
@@ -79,6 +81,7 @@ static void on_timer(void *arg)
 int stage_begin(struct super *s)
 {
 	s->n_held = STAGES - 1;
+	s->is_beginning = true;
 	s->manager = open_manager();
 	loop_timer_init(&s->stage_timer, on_timer, s);
 	return loop_timer_set(s->loop, &s->stage_timer, STAGES_MS);
@@ -99,7 +102,7 @@ void stage_go_on(struct super *s)
 		s->n_held--;
 		children_adjust(s);
 	}
-	if (s->n_held == 0 && is_ready(s)) {
+	if (s->is_beginning && s->n_held == 0 && is_ready(s)) {
 		stage_end(s);
 		tell_manager(s);
 	}

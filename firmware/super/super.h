@@ -60,6 +60,7 @@ struct super {
 	unsigned stop_phase;
 	unsigned n_held; /* stages of the start whose programs wait; 0: none */
 	struct loop_timer stage_timer;
+	bool is_beginning; /* from stage_begin to the end of the last stage */
 	int manager; /* the service manager, until it is told that all are ready, or that time is over; -1: nobody */
 	bool is_stopping;
 	bool is_appliance; /* the machine is ours: its network (gh-priv), its end */
