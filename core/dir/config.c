@@ -153,7 +153,7 @@ void dir_apply(struct dir *d, const struct settings *s)
 	validate_end(d);
 	if (rc)
 		log_error("dir.dns", LOG_STR("reason", err_name(rc)));
-	d->store = tls_settings_trust(s, &d->news);
+	d->store = tls_settings_trust(s, NULL, &d->news);
 	alarm_clear_all(ALARM_DIRECTORY_UNREACHABLE);
 	alarm_clear(ALARM_DIRECTORY_REFUSED, "");
 	d->is_refused = false;

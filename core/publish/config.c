@@ -70,7 +70,7 @@ void publish_apply(struct publish *p, const struct settings *s)
 
 	if (rc)
 		log_error("publish.dns", LOG_STR("reason", err_name(rc)));
-	p->store = tls_settings_trust(s, &p->news);
+	p->store = tls_settings_trust(s, NULL, &p->news);
 	allow_fini(&p->list);
 	publish_settings_list(s, true, &p->list);
 	apply_targets(p, s);

@@ -20,25 +20,6 @@ int apply_check(void *program, const struct settings *s, const char **path, cons
 
 /* ---- certificates and trust ---- */
 
-static void add_trust(struct tls_store *store, const struct settings *set)
-{
-	struct bytes key;
-	int rc;
-
-	if (settings_bool(set, SET_TRUST_SYSTEM) && (rc = tls_store_trust_system(store)) < 0)
-		log_warn("sip.trust", LOG_STR("anchor", "system"), LOG_STR("reason", err_name(rc)));
-	for (size_t at = 0; settings_next_key(set, SET_TRUST_ANCHOR, &at, &key);) {
-		rc = tls_store_trust_anchor(store, key, settings_text_at(set, SET_TRUST_ANCHOR, key));
-		if (rc < 0)
-			log_error("sip.trust", LOG_BYTES("anchor", key), LOG_STR("reason", err_name(rc)));
-	}
-	for (size_t at = 0; settings_next_key(set, SET_TRUST_REVOCATION, &at, &key);) {
-		rc = tls_store_add_revocation(store, settings_text_at(set, SET_TRUST_REVOCATION, key));
-		if (rc < 0)
-			log_error("sip.trust", LOG_BYTES("revocation", key), LOG_STR("reason", err_name(rc)));
-	}
-}
-
 static void show_certificate(struct tls_store *store, const struct conf_domain *d, struct bytes name)
 {
 	int rc = name.n ? tls_store_add_domain(store, d->ascii, name) : 0;
@@ -50,15 +31,9 @@ static void show_certificate(struct tls_store *store, const struct conf_domain *
 static void add_certificates(struct tls_store *store, const struct settings *set, const struct sip_conf *conf)
 {
 	const struct conf_domain *d;
-	struct bytes key;
-	size_t at = 0;
 
-	while (settings_next_key(set, SET_CERTIFICATE_CHAIN, &at, &key)) {
-		int rc = tls_store_add_certificate(store, key, settings_text_at(set, SET_CERTIFICATE_CHAIN, key));
-		if (rc < 0)
-			log_error("sip.certificate", LOG_BYTES("name", key), LOG_STR("reason", err_name(rc)));
-	}
-	for (at = 0; (d = map_next(&conf->domains, &at));) {
+	tls_settings_certificates(store, set);
+	for (size_t at = 0; (d = map_next(&conf->domains, &at));) {
 		show_certificate(store, d, d->certificate);
 		show_certificate(store, d, d->second);
 	}
@@ -73,19 +48,10 @@ static void add_certificates(struct tls_store *store, const struct settings *set
 
 static struct tls_store *make_store(struct gsip *g, const struct settings *set, const struct sip_conf *conf)
 {
-	struct tls_store *store = tls_store_new(g->keys);
+	struct tls_store *store = tls_settings_trust(set, g->keys, &g->news);
 
-	if (!store)
-		return NULL;
-	if (settings_enum(set, SET_TLS_MINIMUM) == TLS_13 && tls_store_require_13(store) < 0) {
-		tls_store_free(store);
-		return NULL;
-	}
-	add_certificates(store, set, conf);
-	add_trust(store, set);
-	tls_store_use_news(store, &g->news);
-	if (settings_bool(set, SET_TRUST_REQUIRED))
-		tls_store_require_lists(store);
+	if (store)
+		add_certificates(store, set, conf);
 	return store;
 }
 

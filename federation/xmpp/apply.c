@@ -8,26 +8,6 @@
 #include "conn.h"
 #include "run/fence.h"
 
-/* Whom we believe when they speak for others, and whom not any more. */
-static void add_trust(struct tls_store *store, const struct settings *set)
-{
-	struct bytes key;
-	int rc;
-
-	if (settings_bool(set, SET_TRUST_SYSTEM) && (rc = tls_store_trust_system(store)) < 0)
-		log_warn("s2s.trust", LOG_STR("anchor", "system"), LOG_STR("reason", err_name(rc)));
-	for (size_t at = 0; settings_next_key(set, SET_TRUST_ANCHOR, &at, &key);) {
-		rc = tls_store_trust_anchor(store, key, settings_text_at(set, SET_TRUST_ANCHOR, key));
-		if (rc < 0)
-			log_error("s2s.trust", LOG_BYTES("anchor", key), LOG_STR("reason", err_name(rc)));
-	}
-	for (size_t at = 0; settings_next_key(set, SET_TRUST_REVOCATION, &at, &key);) {
-		rc = tls_store_add_revocation(store, settings_text_at(set, SET_TRUST_REVOCATION, key));
-		if (rc < 0)
-			log_error("s2s.trust", LOG_BYTES("revocation", key), LOG_STR("reason", err_name(rc)));
-	}
-}
-
 /* One certificate of a domain of ours. */
 static int show_certificate(struct tls_store *store, const struct conf_domain *d, struct bytes name)
 {
@@ -41,32 +21,18 @@ static int show_certificate(struct tls_store *store, const struct conf_domain *d
 
 static struct tls_store *make_store(struct s2s *s, const struct settings *set, struct s2s_conf *conf)
 {
-	struct tls_store *store = tls_store_new(s->keys);
-	size_t at = 0;
-	struct bytes key;
+	struct tls_store *store = tls_settings_trust(set, s->keys, &s->news);
 	struct conf_domain *d;
-	int rc;
 
 	if (!store)
 		return NULL;
-	if (settings_enum(set, SET_TLS_MINIMUM) == TLS_13 && (rc = tls_store_require_13(store)) < 0)
-		die("s2s.apply", err_text(rc));
-	while (settings_next_key(set, SET_CERTIFICATE_CHAIN, &at, &key)) {
-		rc = tls_store_add_certificate(store, key, settings_text_at(set, SET_CERTIFICATE_CHAIN, key));
-		if (rc < 0)
-			log_error("s2s.certificate", LOG_BYTES("name", key), LOG_STR("reason", err_name(rc)));
-	}
-	at = 0;
-	while ((d = map_next(&conf->domains, &at))) {
-		rc = show_certificate(store, d, d->certificate);
+	tls_settings_certificates(store, set);
+	for (size_t at = 0; (d = map_next(&conf->domains, &at));) {
+		int rc = show_certificate(store, d, d->certificate);
 		d->has_certificate = rc == 0 || rc == ERR_CERT_NAME;
 		if (d->second.n)
 			(void)show_certificate(store, d, d->second); /* has warned; the first one serves */
 	}
-	add_trust(store, set);
-	tls_store_use_news(store, &s->news);
-	if (settings_bool(set, SET_TRUST_REQUIRED))
-		tls_store_require_lists(store);
 	return store;
 }
 

@@ -11,13 +11,12 @@ static void on_accepted(void *arg, const struct acceptor_listener *l, int fd, co
 	conn_accept(arg, fd, strcmp(l->name, "s2s-tls") == 0);
 }
 
-static void on_paused(void *arg, int why)
+static void on_paused(void *arg, int why, const uint32_t *not_shown)
 {
 	struct s2s *s = arg;
-	uint32_t held;
 
-	if (log_limit_pass(&s->limit_log, 5, loop_now(s->loop), &held))
-		log_warn("s2s.accept.paused", LOG_INT("errno", why), LOG_INT("streams", s->conns.count), LOG_INT("held", held));
+	if (not_shown)
+		log_warn("s2s.accept.paused", LOG_INT("errno", why), LOG_INT("streams", s->conns.count), LOG_INT("not-shown", *not_shown));
 }
 
 void listener_change(void *program, const char *name, const char *addr, uint16_t port, int fd)

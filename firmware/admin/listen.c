@@ -19,12 +19,13 @@ void admin_accept_update(struct admin *a)
 		log_error("web.listen.failed", LOG_STR("reason", "nomem"));
 }
 
-static void on_paused(void *arg, int why)
+static void on_paused(void *arg, int why, const uint32_t *not_shown)
 {
 	struct admin *a = arg;
 
 	a->stats[STAT_ACCEPT_PAUSED]++;
-	log_warn("web.accept.paused", LOG_INT("errno", why), LOG_INT("connections", a->n_conns));
+	if (not_shown)
+		log_warn("web.accept.paused", LOG_INT("errno", why), LOG_INT("connections", a->n_conns), LOG_INT("not-shown", *not_shown));
 }
 
 static void on_accepted(void *arg, const struct acceptor_listener *l, int fd, const struct sockaddr *from)

@@ -71,25 +71,13 @@ static void complain(const char *what, struct bytes name, int rc)
 /* Whom we trust, and what we show: each certificate under its own name in place of a domain's. */
 static struct tls_store *make_store(struct remotes *rs, const struct settings *s)
 {
-	struct tls_store *store = tls_store_new(rs->keys);
+	struct tls_store *store = tls_settings_trust(s, rs->keys, &rs->news);
 	struct bytes key, name;
 	char domain[64];
-	size_t at;
 
-	if (!store || (settings_enum(s, SET_TLS_MINIMUM) == TLS_13 && tls_store_require_13(store) < 0)) {
-		tls_store_free(store);
+	if (!store)
 		return NULL;
-	}
-	if (settings_bool(s, SET_TRUST_SYSTEM))
-		complain("trust", BYTES("system"), tls_store_trust_system(store));
-	for (at = 0; settings_next_key(s, SET_TRUST_ANCHOR, &at, &key);)
-		complain("trust anchor", key, tls_store_trust_anchor(store, key, settings_text_at(s, SET_TRUST_ANCHOR, key)));
-	for (at = 0; settings_next_key(s, SET_TRUST_REVOCATION, &at, &key);)
-		complain("trust revocation", key, tls_store_add_revocation(store, settings_text_at(s, SET_TRUST_REVOCATION, key)));
-	tls_store_use_news(store, &rs->news);
-	if (settings_bool(s, SET_TRUST_REQUIRED))
-		tls_store_require_lists(store);
-	for (at = 0; settings_next_key(s, SET_LOG_REMOTE_SERVER, &at, &key);) {
+	for (size_t at = 0; settings_next_key(s, SET_LOG_REMOTE_SERVER, &at, &key);) {
 		name = settings_text_at(s, SET_LOG_REMOTE_CERTIFICATE, key);
 		if (name.n == 0 || name.n >= sizeof domain)
 			continue;

@@ -7,29 +7,21 @@
 
 #include <stdio.h>
 
-static void complain(const char *what, struct bytes name, int rc)
-{
-	if (rc < 0)
-		log_warn("pki.trust", LOG_STR("what", what), LOG_BYTES("name", name), LOG_STR("reason", err_name(rc)));
-}
-
 /* The public authorities whatever `trust system` says, which is about partners: who federates with a closed circle may still
  * have certificates from a public authority. */
 static struct tls_store *make_trust(const struct settings *s)
 {
 	struct tls_store *t = tls_store_new(NULL);
-	struct bytes key;
-	size_t at;
+	int rc;
 
 	if (!t || (settings_enum(s, SET_TLS_MINIMUM) == TLS_13 && tls_store_require_13(t) < 0)) {
 		tls_store_free(t);
 		return NULL;
 	}
-	complain("trust", BYTES("system"), tls_store_trust_system(t));
-	for (at = 0; settings_next_key(s, SET_TRUST_ANCHOR, &at, &key);)
-		complain("trust anchor", key, tls_store_trust_anchor(t, key, settings_text_at(s, SET_TRUST_ANCHOR, key)));
-	for (at = 0; settings_next_key(s, SET_TRUST_REVOCATION, &at, &key);)
-		complain("trust revocation", key, tls_store_add_revocation(t, settings_text_at(s, SET_TRUST_REVOCATION, key)));
+	rc = tls_store_trust_system(t);
+	if (rc < 0)
+		log_warn("pki.trust", LOG_STR("what", "trust"), LOG_STR("name", "system"), LOG_STR("reason", err_name(rc)));
+	tls_settings_anchors(t, s);
 	return t;
 }
 

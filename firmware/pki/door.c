@@ -189,11 +189,12 @@ static void on_accepted(void *arg, const struct acceptor_listener *l, int fd, co
 		drop(v);
 }
 
-static void on_paused(void *arg, int why)
+static void on_paused(void *arg, int why, const uint32_t *not_shown)
 {
 	struct door *d = arg;
 
-	log_warn("acme.accept.paused", LOG_INT("errno", why), LOG_INT("connections", d->n_conns));
+	if (not_shown)
+		log_warn("acme.accept.paused", LOG_INT("errno", why), LOG_INT("connections", d->n_conns), LOG_INT("not-shown", *not_shown));
 }
 
 static const struct acceptor_hooks hooks = { on_accepted, on_paused };

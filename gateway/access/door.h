@@ -107,7 +107,6 @@ struct door {
 	struct buf scratch;
 	uint64_t next_trace;
 	struct log_limit auth_log;
-	struct log_limit pause_log; /* of pauses in accepting */
 	uint64_t stats[ACCESS_STAT_COUNT];
 };
 

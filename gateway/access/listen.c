@@ -8,22 +8,19 @@
 
 /* Which newcomers this door takes. */
 
-enum { PAUSE_LINES = 5 }; /* a minute; a pause is half a second */
-
 void door_accept_update(struct door *d)
 {
 	if (acceptor_want(&d->acceptor, d->is_ready && !d->is_stopping && d->n_conns < d->config.conns_max) < 0)
 		log_error("c2s.listen.failed", LOG_STR("reason", "nomem"));
 }
 
-static void on_paused(void *arg, int why)
+static void on_paused(void *arg, int why, const uint32_t *not_shown)
 {
 	struct door *d = arg;
-	uint32_t held;
 
 	d->stats[STAT_ACCEPT_PAUSED]++;
-	if (log_limit_pass(&d->pause_log, PAUSE_LINES, loop_now(d->loop), &held))
-		log_warn("c2s.accept.paused", LOG_INT("errno", why), LOG_INT("connections", d->n_conns), LOG_INT("not-shown", held));
+	if (not_shown)
+		log_warn("c2s.accept.paused", LOG_INT("errno", why), LOG_INT("connections", d->n_conns), LOG_INT("not-shown", *not_shown));
 }
 
 static void on_accepted(void *arg, const struct acceptor_listener *l, int fd, const struct sockaddr *from)

@@ -10,11 +10,12 @@ void joint_accept_update(struct joint *j)
 		log_error("link.listen.failed", LOG_STR("reason", "nomem"));
 }
 
-static void on_paused(void *arg, int why)
+static void on_paused(void *arg, int why, const uint32_t *not_shown)
 {
 	struct joint *j = arg;
 
-	log_warn("link.accept.paused", LOG_INT("errno", why), LOG_INT("connections", j->n_trunks));
+	if (not_shown)
+		log_warn("link.accept.paused", LOG_INT("errno", why), LOG_INT("connections", j->n_trunks), LOG_INT("not-shown", *not_shown));
 }
 
 static void on_accepted(void *arg, const struct acceptor_listener *l, int fd, const struct sockaddr *from)

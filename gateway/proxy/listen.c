@@ -8,22 +8,19 @@
 
 /* Which newcomers the front takes. */
 
-enum { PAUSE_LINES = 5 }; /* a minute; a pause is half a second */
-
 void proxy_accept_update(struct proxy *p)
 {
 	if (acceptor_want(&p->acceptor, p->is_ready && !p->is_stopping && p->n_conns < p->config.conns_max) < 0)
 		log_error("proxy.listen.failed", LOG_STR("reason", "nomem"));
 }
 
-static void on_paused(void *arg, int why)
+static void on_paused(void *arg, int why, const uint32_t *not_shown)
 {
 	struct proxy *p = arg;
-	uint32_t held;
 
 	p->stats[STAT_ACCEPT_PAUSED]++;
-	if (log_limit_pass(&p->pause_log, PAUSE_LINES, loop_now(p->loop), &held))
-		log_warn("proxy.accept.paused", LOG_INT("errno", why), LOG_INT("connections", p->n_conns), LOG_INT("not-shown", held));
+	if (not_shown)
+		log_warn("proxy.accept.paused", LOG_INT("errno", why), LOG_INT("connections", p->n_conns), LOG_INT("not-shown", *not_shown));
 }
 
 static void on_accepted(void *arg, const struct acceptor_listener *l, int fd, const struct sockaddr *from)

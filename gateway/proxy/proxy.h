@@ -109,7 +109,6 @@ struct proxy {
 	struct loop_defer sweep;
 	struct log_limit greet_log; /* of headers that are refused */
 	struct log_limit http2_log; /* of what is refused of HTTP/2 */
-	struct log_limit pause_log; /* of pauses in accepting */
 	unsigned next_access; /* instance whose turn it is */
 
 	struct xml_pool *xml;

@@ -7,7 +7,7 @@
 
 enum { NAMES_BYTES_MAX = 64 << 10 };
 
-static void read_certificates(struct tls_store *t, const struct settings *s)
+void tls_settings_certificates(struct tls_store *t, const struct settings *s)
 {
 	struct bytes name;
 
@@ -61,7 +61,7 @@ int tls_settings_store(const struct settings *s, struct keyproxy *keys, const st
 		return ERR_NOMEM;
 	if (settings_enum(s, SET_TLS_MINIMUM) == TLS_13 && tls_store_require_13(t))
 		die("tls.settings", "TLS 1.3 cannot be required");
-	read_certificates(t, s);
+	tls_settings_certificates(t, s);
 	if (first)
 		first[0] = '\0';
 	for (size_t at = 0; settings_next_key(s, SET_DOMAIN_CERTIFICATE, &at, &key);)
@@ -78,11 +78,19 @@ static void complain(const char *what, struct bytes name, int rc)
 		log_warn("tls.trust.bad", LOG_STR("what", what), LOG_BYTES("name", name), LOG_STR("reason", err_name(rc)));
 }
 
-struct tls_store *tls_settings_trust(const struct settings *s, const struct tls_news *news)
+void tls_settings_anchors(struct tls_store *t, const struct settings *s)
 {
-	struct tls_store *t = tls_store_new(NULL);
 	struct bytes key;
-	size_t at;
+
+	for (size_t at = 0; settings_next_key(s, SET_TRUST_ANCHOR, &at, &key);)
+		complain("trust anchor", key, tls_store_trust_anchor(t, key, settings_text_at(s, SET_TRUST_ANCHOR, key)));
+	for (size_t at = 0; settings_next_key(s, SET_TRUST_REVOCATION, &at, &key);)
+		complain("trust revocation", key, tls_store_add_revocation(t, settings_text_at(s, SET_TRUST_REVOCATION, key)));
+}
+
+struct tls_store *tls_settings_trust(const struct settings *s, struct keyproxy *keys, const struct tls_news *news)
+{
+	struct tls_store *t = tls_store_new(keys);
 
 	if (!t || (settings_enum(s, SET_TLS_MINIMUM) == TLS_13 && tls_store_require_13(t))) {
 		tls_store_free(t);
@@ -90,10 +98,7 @@ struct tls_store *tls_settings_trust(const struct settings *s, const struct tls_
 	}
 	if (settings_bool(s, SET_TRUST_SYSTEM))
 		complain("trust", BYTES("system"), tls_store_trust_system(t));
-	for (at = 0; settings_next_key(s, SET_TRUST_ANCHOR, &at, &key);)
-		complain("trust anchor", key, tls_store_trust_anchor(t, key, settings_text_at(s, SET_TRUST_ANCHOR, key)));
-	for (at = 0; settings_next_key(s, SET_TRUST_REVOCATION, &at, &key);)
-		complain("trust revocation", key, tls_store_add_revocation(t, settings_text_at(s, SET_TRUST_REVOCATION, key)));
+	tls_settings_anchors(t, s);
 	tls_store_use_news(t, news);
 	if (settings_bool(s, SET_TRUST_REQUIRED))
 		tls_store_require_lists(t);

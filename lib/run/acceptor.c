@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BATCH = 64, PAUSE_MS = 500 };
+enum { BATCH = 64, PAUSE_MS = 500, PAUSE_LINES = 5 /* a minute */ };
 
 static bool may_accept(const struct acceptor *a)
 {
@@ -36,11 +36,14 @@ static void on_pause_over(void *arg)
 /* No descriptor or memory left (EMFILE and its kin): newcomers stay with the kernel. */
 static void rest(struct acceptor *a, int why)
 {
+	uint32_t not_shown;
+
 	if (loop_timer_set(a->loop, &a->pause, PAUSE_MS) < 0)
 		return; /* no memory even for the timer: go round once more */
 	a->is_paused = true;
 	(void)watch_all(a); /* fewer events never fail */
-	a->hooks->paused(a->arg, why);
+	bool is_shown = log_limit_pass(&a->pause_log, PAUSE_LINES, loop_now(a->loop), &not_shown);
+	a->hooks->paused(a->arg, why, is_shown ? &not_shown : NULL);
 }
 
 /* False: this batch is over. */

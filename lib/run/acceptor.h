@@ -5,6 +5,7 @@
 #define RUN_ACCEPTOR_H
 
 #include "base/bytes.h"
+#include "base/log.h"
 #include "run/loop.h"
 
 #include <sys/socket.h>
@@ -24,8 +25,9 @@ struct acceptor_listener {
 struct acceptor_hooks {
 	/* A newcomer: fd is the door's from now on. */
 	void (*accepted)(void *arg, const struct acceptor_listener *l, int fd, const struct sockaddr *from);
-	/* errno says why accepting rests for a while. */
-	void (*paused)(void *arg, int why);
+	/* why (an errno) accepting rests for a while. not_shown: NULL where no line shall be logged for this one, as a minute has
+	 * had its lines; else how many went without since the last line. */
+	void (*paused)(void *arg, int why, const uint32_t *not_shown);
 };
 
 struct acceptor {
@@ -34,6 +36,7 @@ struct acceptor {
 	void *arg;
 	struct acceptor_listener listeners[ACCEPTOR_LISTENERS_MAX];
 	struct loop_timer pause;
+	struct log_limit pause_log;
 	bool is_wanted, is_paused;
 };
 

@@ -1,14 +1,16 @@
 /* Listeners of a door: newcomers wait while it does not want them, one that is closed from the hook is not read again,
- * and no more listeners than there are places. */
+ * no more listeners than there are places, and without a descriptor left a pause, of which few lines are logged. */
 #include "run/acceptor.h"
 
 #include "base/err.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -16,7 +18,7 @@
 struct door {
 	struct loop *loop;
 	struct acceptor acceptor;
-	unsigned accepted;
+	unsigned accepted, paused, told;
 	char last[16];
 	bool closes;
 };
@@ -54,10 +56,13 @@ static void on_accepted(void *arg, const struct acceptor_listener *l, int fd, co
 		assert_int_equal(acceptor_change(&d->acceptor, l->name, l->addr, l->port, -1), 0);
 }
 
-static void on_paused(void *arg, int why)
+static void on_paused(void *arg, int why, const uint32_t *not_shown)
 {
-	(void)arg;
-	fail_msg("paused: %d", why);
+	struct door *d = arg;
+
+	assert_int_equal(why, EMFILE);
+	d->paused++;
+	d->told += not_shown != NULL;
 }
 
 static void turns(struct door *d)
@@ -137,10 +142,35 @@ static void test_places(void **state)
 	close_door(&d);
 }
 
+/* Six pauses of half a second each, of which a minute has five lines. */
+static void test_no_descriptor_left(void **state)
+{
+	struct rlimit before, none = { 0 };
+	struct door d;
+	uint16_t port;
+
+	(void)state;
+	open_door(&d, true);
+	assert_int_equal(acceptor_change(&d.acceptor, "one", "127.0.0.1", 1, listen_somewhere(&port)), 0);
+	int fd = dial(port);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none.rlim_max = before.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	while (d.paused < 6)
+		loop_turn(d.loop, 100);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(d.accepted, 0);
+	assert_int_equal(d.told, 5);
+	while (d.accepted == 0)
+		loop_turn(d.loop, 100);
+	close(fd);
+	close_door(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_waits_until_wanted), cmocka_unit_test(test_closed_from_the_hook),
-		                            cmocka_unit_test(test_places) };
+		                            cmocka_unit_test(test_places), cmocka_unit_test(test_no_descriptor_left) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
