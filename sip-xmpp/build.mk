@@ -42,11 +42,11 @@ guest_test_SRCS = sip-xmpp/session_play.c $(xlate_SRCS)
 guest_test_LIBS := sip run proto base
 guest_test_LD := -levent_core $(proto_LD) $(SIP_LD)
 UNIT += sip-xmpp/focus_test
-focus_test_SRCS = sip-xmpp/session_play.c $(xlate_SRCS)
+focus_test_SRCS = lib/base/fsm_fixture.c sip-xmpp/session_play.c $(xlate_SRCS)
 focus_test_LIBS := sip run proto base
 focus_test_LD := -levent_core $(proto_LD) $(SIP_LD)
 UNIT += sip-xmpp/sip_session_test
-sip_session_test_SRCS = sip-xmpp/session_play.c $(xlate_SRCS)
+sip_session_test_SRCS = lib/base/fsm_fixture.c sip-xmpp/session_play.c $(xlate_SRCS)
 sip_session_test_LIBS := sip run proto base
 sip_session_test_LD := -levent_core $(proto_LD) $(SIP_LD)
 
@@ -75,7 +75,7 @@ UNIT += sip-xmpp/watch_test sip-xmpp/notifier_test
 $(foreach t,watch_test notifier_test,$(eval $(t)_SRCS = $$(xlate_SRCS) sip-xmpp/play.c)$(eval $(t)_LIBS := sip run proto base)$(eval $(t)_LD := -levent_core $$(proto_LD) $$(SIP_LD)))
 # Pictures: GATEHOUSE_UPDATE_DOCS=1 build/asan/test/presence_fsm_test
 UNIT += sip-xmpp/presence_fsm_test
-presence_fsm_test_SRCS = $(xlate_SRCS)
+presence_fsm_test_SRCS = lib/base/fsm_fixture.c $(xlate_SRCS)
 presence_fsm_test_LIBS := sip run proto base
 presence_fsm_test_LD := -levent_core $(proto_LD) $(SIP_LD)
 FUZZ += presence_fuzz

@@ -4,6 +4,7 @@
 #include "session_play.h"
 
 #include "base/err.h"
+#include "base/fsm_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -774,27 +775,8 @@ static void muc_00_off(void **state)
 
 static void picture_is_of_the_table(void **state)
 {
-	struct buf now, want;
-	FILE *f;
-
 	(void)state;
-	buf_init(&now, 65536);
-	buf_init(&want, 65536);
-	fsm_print(&focus_fsm, &now);
-	if (getenv("GATEHOUSE_UPDATE_DOCS")) {
-		f = fopen("docs/architecture/focus.dot", "w");
-		assert_non_null(f);
-		assert_int_equal(fwrite(buf_bytes(&now).p, 1, buf_len(&now), f), buf_len(&now));
-		assert_int_equal(fclose(f), 0);
-	}
-	f = fopen("docs/architecture/focus.dot", "r");
-	assert_non_null(f);
-	for (int c = fgetc(f); c != EOF; c = fgetc(f))
-		buf_put_u8(&want, (uint8_t)c);
-	(void)fclose(f);
-	assert_string_equal(buf_cstr(&now), buf_cstr(&want));
-	buf_fini(&now);
-	buf_fini(&want);
+	fsm_check_picture(&focus_fsm, "docs/architecture/focus.dot");
 }
 
 #define test(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)

@@ -2,6 +2,7 @@
 #include "session_play.h"
 
 #include "base/err.h"
+#include "base/fsm_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -923,31 +924,11 @@ static void session_without_thread_is_page_mode(void **state)
 	assert_null(strstr(p.request, "INVITE "));
 }
 
-/* The picture in docs/ is that of the table. Run from the top of the tree with GATEHOUSE_UPDATE_DOCS set, this
- * writes it anew. */
+/* GATEHOUSE_UPDATE_DOCS writes it anew. */
 static void picture_is_of_the_table(void **state)
 {
-	static const char path[] = "docs/architecture/sip-session.dot";
-	static char have[16384];
-	struct buf want;
-	FILE *f;
-
 	(void)state;
-	buf_init(&want, sizeof have);
-	fsm_print(&session_fsm, &want);
-	if (getenv("GATEHOUSE_UPDATE_DOCS")) {
-		f = fopen(path, "w");
-		assert_non_null(f);
-		assert_int_equal(fwrite(buf_bytes(&want).p, 1, buf_len(&want), f), buf_len(&want));
-		assert_int_equal(fclose(f), 0);
-	}
-	f = fopen(path, "r");
-	assert_non_null(f);
-	size_t n = fread(have, 1, sizeof have, f);
-	(void)fclose(f); /* it was only read */
-	assert_int_equal(n, buf_len(&want));
-	assert_memory_equal(have, buf_bytes(&want).p, n);
-	buf_fini(&want);
+	fsm_check_picture(&session_fsm, "docs/architecture/sip-session.dot");
 }
 
 #define msrp_test(f) cmocka_unit_test_setup_teardown(f, set_up_msrp, tear_down)

@@ -29,7 +29,7 @@ s2s_stream_test_LIBS := run proto base
 s2s_stream_test_LD := $(proto_LD)
 # Pictures: GATEHOUSE_UPDATE_DOCS=1 build/asan/test/s2s_fsm_test
 UNIT += federation/xmpp/s2s_fsm_test
-s2s_fsm_test_SRCS := $(s2s_PURE)
+s2s_fsm_test_SRCS := lib/base/fsm_fixture.c $(s2s_PURE)
 s2s_fsm_test_LIBS := run proto base
 s2s_fsm_test_LD := $(proto_LD)
 

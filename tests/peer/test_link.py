@@ -10,7 +10,7 @@ import time
 from harness import fast, raw
 from harness.boshclient import BoshClient
 from harness.client import SlixClient
-from harness.linked import CORE, EDGE_INNER, EDGE_OUTSIDE, FRONT, LINK, LinkedCase
+from harness.linked import CORE, EDGE_INNER, EDGE_OUTSIDE, FRONT, LINK, LinkedCase, SecondEdge
 from harness.people import DOMAIN
 from harness.place import TOP, wait_for
 from harness.rogue_edge import TakenOver
@@ -307,21 +307,8 @@ class Killed(LinkedCase):
         return [a["key"] for a in gh.records("show", "alarms") if a["alarm"] == "LinkDown"]
 
 
-class TwoEdges(LinkedCase):
+class TwoEdges(SecondEdge, LinkedCase):
     """M-24: the core dials both; the loss of one loses only its own connections."""
-    OTHER, OTHER_INNER = "10.79.1.3", "10.79.2.3"
-
-    @classmethod
-    def build(cls):
-        super().build()
-        cls.dmz.ip("addr", "add", cls.OTHER + "/24", "dev", "outer")
-        cls.dmz.ip("addr", "add", cls.OTHER_INNER + "/24", "dev", "inner")
-        cls.second = cls.box(cls.dmz, "edge2", cls.OTHER, cls.certificate(
-            "edge2", cls.link_pki.make("good", "two.edge.link.invalid", ("edge.link.invalid",))) + [
-            "set link listen v4 %s %d" % (cls.OTHER_INNER, LINK), "set proxy listen v4 %s %d" % (cls.OTHER, FRONT),
-            "set link authority own " + cls.link_pki.ca])
-        cls.core.commit("set link edge two address %s %d" % (cls.OTHER_INNER, LINK))
-        wait_for("eight links", lambda: len(cls.links()) == 8, 10, 0.2)
 
     def test_client_comes_back_over_the_other(self):
         u, v = self.people("u", "v")

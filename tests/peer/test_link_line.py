@@ -5,10 +5,10 @@ import time
 import uuid
 
 from harness.baresip import Baresip
-from harness.linked import EDGE_INNER, EDGE_OUTSIDE, FRONT, LINK, LinkedCase
+from harness.linked import EDGE_INNER, EDGE_OUTSIDE, FRONT, LINK, LinkedCase, SecondEdge
 from harness.people import DOMAIN
 from harness.phone import Phone, body, header, headers, status
-from harness.place import port_open, wait_for
+from harness.place import wait_for
 from test_line import SDP
 
 
@@ -118,22 +118,8 @@ class OneEdge(SipLinked):
         self.assertEqual((status(got), int(header(got, "Retry-After")) >= 30), (503, True))
 
 
-class BothEdges(SipLinked):
+class BothEdges(SecondEdge, SipLinked):
     """Mra test 12: one instance by two edges, of which one dies."""
-    OTHER, OTHER_INNER = "10.79.1.3", "10.79.2.3"
-
-    @classmethod
-    def build(cls):
-        super().build()
-        cls.dmz.ip("addr", "add", cls.OTHER + "/24", "dev", "outer")
-        cls.dmz.ip("addr", "add", cls.OTHER_INNER + "/24", "dev", "inner")
-        cls.second = cls.box(cls.dmz, "edge2", cls.OTHER, cls.certificate(
-            "edge2", cls.link_pki.make("good", "two.edge.link.invalid", ("edge.link.invalid",))) + [
-            "set link listen v4 %s %d" % (cls.OTHER_INNER, LINK), "set proxy listen v4 %s %d" % (cls.OTHER, FRONT),
-            "set link authority own " + cls.link_pki.ca])
-        cls.core.commit("set link edge two address %s %d" % (cls.OTHER_INNER, LINK))
-        wait_for("eight links", lambda: len(cls.links()) == 8, 10, 0.2)
-        wait_for("the second front", lambda: port_open(cls.OTHER, FRONT), 10)
 
     def test_a_dialog_stays_with_its_edge(self):
         """RFC 5626 5.3.2: what follows in a call comes by the edge that it began on, newer flows or not."""

@@ -124,3 +124,21 @@ class LinkedCase(PeerCase):
             with socket.socket() as s:
                 s.settimeout(1)
                 return s.connect_ex((CORE, port)) == 0
+
+
+class SecondEdge:
+    """Beside a LinkedCase, before it: another edge in the DMZ that the core dials, too."""
+    OTHER, OTHER_INNER = "10.79.1.3", "10.79.2.3"
+
+    @classmethod
+    def build(cls):
+        super().build()
+        cls.dmz.ip("addr", "add", cls.OTHER + "/24", "dev", "outer")
+        cls.dmz.ip("addr", "add", cls.OTHER_INNER + "/24", "dev", "inner")
+        cls.second = cls.box(cls.dmz, "edge2", cls.OTHER, cls.certificate(
+            "edge2", cls.link_pki.make("good", "two.edge.link.invalid", ("edge.link.invalid",))) + [
+            "set link listen v4 %s %d" % (cls.OTHER_INNER, LINK), "set proxy listen v4 %s %d" % (cls.OTHER, FRONT),
+            "set link authority own " + cls.link_pki.ca])
+        cls.core.commit("set link edge two address %s %d" % (cls.OTHER_INNER, LINK))
+        wait_for("eight links", lambda: len(cls.links()) == 8, 10, 0.2)
+        wait_for("the second front", lambda: port_open(cls.OTHER, FRONT), 10)
