@@ -7,6 +7,7 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "base/map.h"
+#include "base/rate.h"
 #include "base/secret.h"
 #include "net/address.h"
 #include "run/bus.h"
@@ -76,6 +77,7 @@ struct files {
 	struct list transfers, gone; /* transfer.c */
 	uint32_t n_transfers;
 	struct address_table addresses;
+	struct rate in, out; /* bytes of all files that come, and that go */
 	struct loop_defer sweep;
 	struct list jobs; /* job.c */
 	struct map forgotten; /* bare JIDs of accounts that are gone: for the next walk (job.c) */
@@ -105,6 +107,8 @@ void quota_fini(struct files *f);
 int transfer_on_stream(void *files, struct chan *from, const struct frame *f);
 void transfer_sweep(void *files);
 void transfer_drop_all(struct files *f);
+/* Bytes a second of all files together, each way; 0: no bound. */
+void transfer_set_rate(struct files *f, uint32_t bytes_s);
 
 /* ---- reply.c: pure but for the time ---- */
 /* Heads of what is answered: 200, 206, 304, 416 by the ask and the label; *from and *n: the part that follows. views into `text`

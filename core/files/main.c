@@ -79,6 +79,7 @@ static void apply(void *program, const struct settings *s)
 		.free_percent = (unsigned)settings_int(s, SET_UPLOAD_FREE),
 		.is_on = settings_bool(s, SET_UPLOAD_ENABLED),
 	};
+	transfer_set_rate(f, (uint32_t)settings_int(s, SET_UPLOAD_RATE) << 20);
 	if (!loop_timer_is_set(&f->minute)) {
 		if (job_count(f) || loop_timer_set(f->loop, &f->minute, MINUTE_MS))
 			die("files.begin", "no memory");

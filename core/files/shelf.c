@@ -16,7 +16,7 @@ enum {
 	VERSION = 1,
 	RECORD_MAX = 4096,
 	TAIL_BYTES = 12,       /* length and magic */
-	SYNC_BYTES = 8 << 20,  /* so that the last sync of a large file does not hold up the others */
+	STEP_BYTES = 512 << 10,
 	HOUR_S = 3600,
 };
 static const char magic[8] = "GHFILE1\n";
@@ -117,7 +117,7 @@ static int err_of_errno(void)
 int shelf_begin(const struct shelf *s, const uint8_t id[static SLOT_ID_BYTES], struct draft *out)
 {
 	out->fd = -1;
-	out->unsynced = 0;
+	out->written = out->begun = 0;
 	text_hex(bytes_make(id, SLOT_ID_BYTES), out->name);
 	int fd = openat(s->new_fd, out->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
@@ -126,9 +126,25 @@ int shelf_begin(const struct shelf *s, const uint8_t id[static SLOT_ID_BYTES], s
 	return 0;
 }
 
+/* A file goes to the disk in small steps, one behind the other: left to the kernel they would be hundreds of megabytes at once, and
+ * the commits of gh-store, which people's messages wait for, would stand behind them. */
+static int step_out(struct draft *d)
+{
+	const unsigned settled = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+
+	if (d->begun && sync_file_range(d->fd, (off_t)(d->begun - STEP_BYTES), STEP_BYTES, settled))
+		return err_of_errno();
+	if (sync_file_range(d->fd, (off_t)d->begun, STEP_BYTES, SYNC_FILE_RANGE_WRITE))
+		return err_of_errno();
+	d->begun += STEP_BYTES;
+	return 0;
+}
+
 int draft_write(struct draft *d, struct bytes b)
 {
-	d->unsynced += b.n;
+	int rc = 0;
+
+	d->written += b.n;
 	while (b.n) {
 		ssize_t n = write(d->fd, b.p, b.n);
 		if (n < 0 && errno == EINTR)
@@ -137,10 +153,9 @@ int draft_write(struct draft *d, struct bytes b)
 			return n ? err_of_errno() : ERR_IO;
 		b = bytes_skip(b, (size_t)n);
 	}
-	if (d->unsynced < SYNC_BYTES)
-		return 0;
-	d->unsynced = 0;
-	return fdatasync(d->fd) ? err_of_errno() : 0;
+	while (!rc && d->written - d->begun >= STEP_BYTES)
+		rc = step_out(d);
+	return rc;
 }
 
 static int write_label(struct draft *d, const struct shelf_label *l)

@@ -36,7 +36,7 @@ unsigned shelf_free(const struct shelf *s);
 struct draft {
 	int fd; /* -1: none */
 	char name[SLOT_ID_BYTES * 2 + 1];
-	uint64_t unsynced;
+	uint64_t written, begun; /* bytes of it; of those, bytes whose way to the disk has begun */
 };
 /* ERR_EXISTS: it is coming already. ERR_FULL: the disk is. ERR_IO. */
 int shelf_begin(const struct shelf *s, const uint8_t id[static SLOT_ID_BYTES], struct draft *out);

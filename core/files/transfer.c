@@ -23,6 +23,7 @@ enum {
 	QUEUE_HIGH = 128 << 10, /* of a file on its way out */
 	QUEUE_MAX = 512 << 10,
 	TEXT_MAX = 2048,
+	GUST_MS = 20, /* bytes of so long may come at once */
 	LINES = 30,
 };
 
@@ -34,6 +35,7 @@ struct transfer {
 	struct link link;
 	struct loop_timer timer;
 	struct loop_defer pump;
+	struct loop_timer rest; /* files have had their bytes: read, or send, again after it */
 	struct address_count *address;
 	struct buf head; /* STATE_ASK: what has come of it */
 	struct slot slot;
@@ -73,6 +75,7 @@ static void drop(struct transfer *t)
 		(void)close(t->fd); /* read only */
 	link_close(&t->link);
 	loop_timer_del(f->loop, &t->timer);
+	loop_timer_del(f->loop, &t->rest);
 	loop_defer_cancel(&t->pump);
 	address_leave(&f->addresses, t->address);
 	list_del(&t->node);
@@ -109,6 +112,36 @@ static void wait_for(struct transfer *t, uint64_t ms)
 {
 	if (loop_timer_set(t->files->loop, &t->timer, ms))
 		drop(t); /* nothing may wait without an end */
+}
+
+/* ---- how fast: files together get no more bytes a second than is set, so that messages beside them stay quick ---- */
+
+void transfer_set_rate(struct files *f, uint32_t bytes_s)
+{
+	uint32_t gust = bytes_s / (1000 / GUST_MS);
+
+	if (f->in.per_s == bytes_s)
+		return;
+	rate_init(&f->in, bytes_s, gust, loop_now(f->loop));
+	rate_init(&f->out, bytes_s, gust, loop_now(f->loop));
+}
+
+/* Is it to rest? It goes on by itself. */
+static bool rests(struct transfer *t, struct rate *r)
+{
+	uint64_t ms = rate_wait_ms(r, 1, loop_now(t->files->loop));
+
+	return ms && loop_timer_set(t->files->loop, &t->rest, ms) == 0; /* without memory for the timer it goes on at once */
+}
+
+static void on_rested(void *arg)
+{
+	struct transfer *t = arg;
+
+	if (t->state == STATE_OUT)
+		loop_defer_call(t->files->loop, &t->pump);
+	else if (!t->is_gone)
+		link_pause(&t->link, false);
 }
 
 /* ---- answers ---- */
@@ -155,6 +188,8 @@ static void pump(void *arg)
 
 	if (t->is_gone || t->state != STATE_OUT || link_queued(&t->link) >= QUEUE_HIGH)
 		return;
+	if (t->left && rests(t, &t->files->out))
+		return;
 	size_t n = t->left < READ_BYTES ? (size_t)t->left : READ_BYTES;
 	if (n == 0) {
 		if (link_queued(&t->link) == 0) /* else drained() comes back: a shutdown does not wait for who is slow */
@@ -173,6 +208,7 @@ static void pump(void *arg)
 	t->at += (uint64_t)got;
 	t->left -= (uint64_t)got;
 	t->files->stats[STAT_DOWNLOAD_BYTES] += (uint64_t)got;
+	rate_charge(&t->files->out, (uint64_t)got, loop_now(t->files->loop));
 	link_kick(&t->link);
 	loop_defer_call(t->files->loop, &t->pump); /* after that kick; what the kernel does not take brings it back (drained) */
 }
@@ -253,8 +289,11 @@ static void take(struct transfer *t, struct bytes in)
 	}
 	t->left -= in.n;
 	t->files->stats[STAT_UPLOAD_BYTES] += in.n;
+	rate_charge(&t->files->in, in.n, loop_now(t->files->loop));
 	if (t->left == 0)
 		keep(t);
+	else if (rests(t, &t->files->in))
+		link_pause(&t->link, true);
 }
 
 struct refusal {
@@ -442,6 +481,7 @@ static int open_transfer(struct files *f, int fd, const struct sockaddr *from)
 	t->began_ms = loop_now(f->loop);
 	buf_init(&t->head, UPLOAD_HEAD_MAX + 4);
 	loop_timer_init(&t->timer, on_timer, t);
+	loop_timer_init(&t->rest, on_rested, t);
 	loop_defer_init(&t->pump, pump, t);
 	list_add_tail(&f->transfers, &t->node);
 	f->n_transfers++;

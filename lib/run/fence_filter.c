@@ -50,7 +50,7 @@ static const int calls_files[] = {
 	NAME(faccessat), NAME(faccessat2), NAME(readlink), NAME(readlinkat), NAME(getcwd), NAME(getdents64),
 	NAME(mkdir), NAME(mkdirat), NAME(rmdir), NAME(unlink), NAME(unlinkat), NAME(rename), NAME(renameat),
 	NAME(renameat2), NAME(truncate), NAME(ftruncate), NAME(fallocate), NAME(fadvise64), NAME(fsync),
-	NAME(fdatasync), NAME(fstatfs), NAME(flock), NAME(fchmod), NAME(fchown), NAME(umask),
+	NAME(fdatasync), NAME(sync_file_range), NAME(fstatfs), NAME(flock), NAME(fchmod), NAME(fchown), NAME(umask),
 };
 
 /* Without files the world looks like an empty root: libraries that look for an optional file take
