@@ -9,8 +9,9 @@ static bool is_off(const struct rows *r, enum setting id, struct bytes domain)
 
 static bool is_user_off(const struct rows *r, struct bytes domain)
 {
-	if (check_is_set(r, SET_IM_AUTHORISE_USER, domain))
-		return is_off(r, SET_IM_AUTHORISE_USER, domain);
+	for (size_t i = 0; i < r->n; i++)
+		if (r->v[i].row->id == SET_IM_AUTHORISE_USER && bytes_eq(r->v[i].key, domain))
+			return bytes_eq_str(r->v[i].value, "off");
 	return bytes_eq_str(rows_value(r, SET_IM_LOGIN_OUTSIDE, BYTES_NONE), "app-password");
 }
 
