@@ -8,12 +8,9 @@ enum { READ_SLACK = 128 << 10 }; /* what one read of the link gives, behind a me
 
 /* ---- a head ---- */
 
-static bool is_line_ends(struct bytes in)
+static bool is_keepalive(struct bytes in)
 {
-	for (size_t i = 0; i < in.n; i++)
-		if (in.p[i] != '\r' && in.p[i] != '\n')
-			return false;
-	return true;
+	return bytes_eq(in, BYTES("\r\n")) || bytes_eq(in, BYTES("\r\n\r\n"));
 }
 
 /* Bytes up to the empty line, with it; 0: it is not there. */
@@ -77,10 +74,10 @@ int sipframe_from_client(struct bytes message, struct buf *out, const char **why
 	*why = "a message that is too long";
 	if (message.n > SIPFRAME_MAX)
 		return ERR_LIMIT;
-	if (is_line_ends(message)) { /* a keep-alive */
-		*why = "an empty message";
-		if (message.n != 2 && message.n != 4)
-			return ERR_SYNTAX;
+	*why = "an empty message";
+	if (message.n == 0)
+		return ERR_SYNTAX;
+	if (is_keepalive(message)) {
 		buf_put_bytes(out, message);
 		return buf_failed(out) ? ERR_NOMEM : 0;
 	}

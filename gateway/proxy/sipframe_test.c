@@ -41,6 +41,8 @@ static void test_from_client(void **state)
 		{ HEAD, NULL },
 		{ "", NULL },
 		{ "\r\n\r\n\r\n", NULL },
+		{ "\r\r", NULL },
+		{ "\n\r\n\r", NULL },
 	};
 	struct buf out;
 
