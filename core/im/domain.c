@@ -1,5 +1,7 @@
 #include "domain.h"
 
+#include "auth/policy.h"
+
 #include <stdlib.h>
 
 struct domain *domain_of(const struct im *im, struct bytes name)
@@ -42,6 +44,8 @@ void domains_apply(struct im *im, const struct settings *s)
 		if (!settings_is_set(s, SET_DOMAIN_CERTIFICATE, key))
 			continue;
 		struct domain *d = make(key, settings_text_at(s, SET_DOMAIN_CONTACT, key));
+		if (d)
+			d->outside = policy_read(s, key);
 		if (!d || map_add(&im->domains, d->name, d)) {
 			im_stats[STAT_NO_MEMORY]++;
 			free(d);

@@ -7,6 +7,7 @@
 struct domain {
 	struct bytes name;
 	struct bytes contact; /* URI for XEP-0157, or empty */
+	unsigned outside;     /* what its people may log in with from outside (auth/policy.h) */
 };
 
 /* NULL: not here. */

@@ -25,7 +25,6 @@
 #include "user.h"
 
 enum { LINE_DIGEST_SHA256 }; /* first in the range of `line digest` */
-enum { IM_LOGIN_OUTSIDE_APP = 1 }; /* second in the range of `im login-outside` */
 enum { DAY_MS = 24 * 3600 * 1000 };
 enum { ARENA_BYTES_MAX = 32 << 20, OUT_BYTES_MAX = 16 << 20, PARSERS_MAX = 4 };
 
@@ -141,7 +140,6 @@ void im_apply(struct im *im, const struct settings *s)
 		.has_offline = settings_bool(s, SET_IM_OFFLINE),
 		.has_plain = settings_bool(s, SET_IM_PLAIN),
 		.has_digest_md5 = settings_enum(s, SET_LINE_DIGEST) != LINE_DIGEST_SHA256,
-		.wants_app_outside = settings_enum(s, SET_IM_LOGIN_OUTSIDE) == IM_LOGIN_OUTSIDE_APP,
 		.offline_user = (uint32_t)settings_int(s, SET_IM_OFFLINE_USER),
 		.offline_domain = (uint32_t)settings_int(s, SET_IM_OFFLINE_DOMAIN),
 		.offline_total = (uint32_t)settings_int(s, SET_IM_OFFLINE_NODE),

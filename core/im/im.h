@@ -24,7 +24,6 @@ struct item;
 /* What `apply` took from the settings. */
 struct im_config {
 	bool has_messages, has_presence, has_offline, has_plain, has_digest_md5;
-	bool wants_app_outside; /* nobody from outside by the account's own password */
 	bool tells_online; /* who is online, to gh-xlate */
 	uint32_t offline_user, offline_domain, offline_total; /* messages */
 	uint32_t resume_max_s;

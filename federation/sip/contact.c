@@ -2,8 +2,6 @@
 
 #include "sip/uri.h"
 
-static const char *const names[] = { [SIPT_UDP] = "udp", [SIPT_TCP] = "tcp", [SIPT_TLS] = "tls" };
-
 /* The parameters but for transport. */
 static void put_params(struct buf *b, struct bytes params)
 {
@@ -43,7 +41,7 @@ void contact_set_transport(const struct gsip *g, struct sipmsg *m, enum siptrans
 		return;
 	buf_init(&b, 2 * SIPURI_MAX_BYTES);
 	buf_put_u8(&b, '<');
-	put_uri(&b, c.uri, &u, names[t]);
+	put_uri(&b, c.uri, &u, siptransport_param(t));
 	buf_put_u8(&b, '>');
 	if (c.params.n) {
 		buf_put_u8(&b, ';');

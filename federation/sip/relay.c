@@ -180,9 +180,7 @@ static void count_down(struct sipmsg *m)
 
 static const char *way_in(const struct visit *v)
 {
-	static const char *const names[] = { [SIPT_UDP] = "udp", [SIPT_TCP] = "tcp", [SIPT_TLS] = "tls" };
-
-	return names[v->from->transport];
+	return siptransport_param(v->from->transport);
 }
 
 static const char *way_out(const struct visit *v, const struct route_answer *routes)

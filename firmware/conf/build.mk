@@ -1,5 +1,5 @@
 conf_CHECK := firmware/conf/check.c firmware/conf/check_certificates.c firmware/conf/check_sip.c firmware/conf/check_listeners.c firmware/conf/check_network.c firmware/conf/check_snmp.c \
-	firmware/conf/check_publish.c firmware/conf/publish_list.c firmware/conf/check_oauth.c firmware/conf/check_rooms.c firmware/conf/check_clients.c
+	firmware/conf/check_publish.c firmware/conf/publish_list.c firmware/conf/check_oauth.c firmware/conf/check_authorise.c firmware/conf/check_rooms.c firmware/conf/check_clients.c
 PROGS += gh-conf
 gh-conf_SRCS := firmware/conf/conf.c firmware/conf/txn.c firmware/conf/store.c firmware/conf/rows.c \
 	firmware/conf/entry.c firmware/conf/conf_text.c $(conf_CHECK) firmware/conf/cert.c firmware/conf/keyring.c \

@@ -170,6 +170,7 @@ void check_rows(const struct rows *r, const struct check_against *against, struc
 	check_snmp(r, out);
 	check_publish(r, out);
 	check_oauth(r, out);
+	check_authorise(r, out);
 	check_rooms(r, out);
 	check_clients(r, out);
 	check_acme(r, out);

@@ -31,6 +31,9 @@ void check_publish(const struct rows *r, struct check *c);
 /* ---- check_rooms.c ---- */
 void check_rooms(const struct rows *r, struct check *c);
 
+/* ---- check_authorise.c ---- */
+void check_authorise(const struct rows *r, struct check *c);
+
 /* ---- check_oauth.c ---- */
 void check_oauth(const struct rows *r, struct check *c);
 /* ---- check_clients.c ---- */

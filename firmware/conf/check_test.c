@@ -330,6 +330,23 @@ static void expect_key(EVP_PKEY *key, const char *text)
 	EVP_PKEY_free(key);
 }
 
+/* im authorise: about whom, and what is left. */
+static void what_outside_may_log_in_with(void **state)
+{
+	static const char hosted[] = "set domain a.example certificate own\n";
+	char next[400];
+
+	(void)state;
+	assert_int_equal(warnings_about(hosted, "set im authorise b.example oauth-token off\n", "im authorise b.example oauth-token", "not hosted"), 1);
+	snprintf(next, sizeof next, "%sset im authorise a.example user-credentials off\n", hosted);
+	assert_int_equal(warnings_about("", next, "im authorise a.example user-credentials", ""), 0);
+	snprintf(next, sizeof next, "%sset im login-outside app-password\nset im authorise a.example app-password off\n", hosted);
+	assert_int_equal(warnings_about("", next, "im authorise a.example app-password", "nobody"), 1);
+	snprintf(next, sizeof next, "%sset im login-outside app-password\nset im authorise a.example app-password off\n"
+		 "set im authorise a.example user-credentials on\n", hosted);
+	assert_int_equal(warnings_about("", next, "im authorise a.example app-password", ""), 0);
+}
+
 static void a_provider_is_whole(void **state)
 {
 	static const char some[] = "set im oauth-issuer https://id.example\n";
@@ -563,7 +580,8 @@ int main(void)
 		cmocka_unit_test(nothing_listens_among_the_relays_ports),
 		cmocka_unit_test(uploads_need_a_way), cmocka_unit_test(a_directory_is_whole), cmocka_unit_test(keys_go_with_their_realm),
 		cmocka_unit_test(orders_need_somebody_to_ask),
-		cmocka_unit_test(a_provider_is_whole), cmocka_unit_test(published_services_fit),
+		cmocka_unit_test(a_provider_is_whole),
+		cmocka_unit_test(what_outside_may_log_in_with), cmocka_unit_test(published_services_fit),
 		cmocka_unit_test(knows_whose_network_it_is),
 		cmocka_unit_test(names_zones_and_servers),
 		cmocka_unit_test(services_stay_on_their_plane),

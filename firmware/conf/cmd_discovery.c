@@ -17,7 +17,7 @@ COMMAND_FN(cmd_discovery_check)
 {
 	const struct rows *r = &c->store.running;
 	char ports[WORDS_MAX][8];
-	struct bytes passed[5 + 2 * WORDS_MAX];
+	struct bytes passed[6 + 2 * WORDS_MAX];
 	struct listener l;
 	size_t n = 0, n_ports = 0;
 
@@ -31,6 +31,7 @@ COMMAND_FN(cmd_discovery_check)
 	passed[n++] = rows_value(r, SET_PROXY_PORT, BYTES_NONE);
 	passed[n++] = rows_value(r, SET_TURN_SERVICE_HOST, BYTES_NONE);
 	passed[n++] = args->n > 1 ? args->v[1] : BYTES_NONE;
+	passed[n++] = rows_value(r, SET_PROXY_BOSH, BYTES_NONE);
 	for (size_t at = 0; n_ports < WORDS_MAX && listeners_next(r, &at, &l); n_ports++) {
 		snprintf(ports[n_ports], sizeof ports[0], "%u", l.port);
 		passed[n++] = bytes_of(l.name);

@@ -25,6 +25,8 @@ struct command_args {
 
 /* Clients are at gh-access, and at gh-proxy while they are not handed on: on an edge all of them, without names. */
 enum { CLIENT_DOORS = P(PROG_ACCESS) | P(PROG_PROXY) | P(PROG_LINE) };
+/* And who tells edges that newcomers go to another core. */
+enum { DRAIN_DOORS = CLIENT_DOORS | P(PROG_LINK) };
 
 struct command {
 	/* Literal words, <place>s and then [place]s; "..." at the end takes all further words. */

@@ -139,7 +139,7 @@ const struct command command_table[] = {
 	{ "link drain", OPER_OPERATOR, RELAY(PROG_LINK), "No new sessions over the links of this box; open ones go on until they end" },
 	{ "show clients [client]", OPER_AUDITOR, RELAY_TO(CLIENT_DOORS), "Clients that are connected (SIP: registered), all or by number, user, address or range: door, TLS, since when, traffic" },
 	{ "client kick <client>", OPER_OPERATOR, OWN(cmd_client_kick), "End connections of clients by number, user, address or range; sessions end with them, except at an edge" },
-	{ "client drain [off-or-seconds]", OPER_OPERATOR, RELAY_TO(CLIENT_DOORS), "No new logins, until client drain off; who is in stays, or leaves within these seconds, one after another; again: how many are left" },
+	{ "client drain [off-or-seconds]", OPER_OPERATOR, RELAY_TO(DRAIN_DOORS), "No new logins, until client drain off; who is in stays, or leaves within these seconds, one after another; again: how many are left" },
 	{ "discovery check <domain> [name-server]", OPER_OPERATOR, OWN(cmd_discovery_check), "Records and documents by which clients and partners find this box: what there should be, what there is, also as another name server sees it, and whether the doors they lead to answer" },
 	{ "show sessions [user]", OPER_AUDITOR, RELAY(PROG_IM), "Logged-in clients" },
 	{ "show rooms [domain]", OPER_AUDITOR, RELAY(PROG_IM), "Rooms: occupants, lists, kind" },

@@ -189,16 +189,22 @@ static void put_meta_url(const struct discovery *d, char out[static LINE_BYTES])
 		snprintf(out, LINE_BYTES, "https://%s/.well-known/host-meta%s", d->domain, d->step == DISCOVERY_META_JSON ? ".json" : "");
 }
 
-static void judge_href(struct discovery *d, const char *url, struct bytes body)
+/* One of the links that the document should have. */
+static void judge_link(struct discovery *d, const char *url, struct bytes body, enum discovery_link which)
 {
+	bool is_bosh = which == LINK_BOSH;
+	const char *front = d->front[0] ? d->front : d->domain;
 	struct buf href, want;
 
 	buf_init(&href, LINE_BYTES);
 	buf_init(&want, LINE_BYTES);
-	discovery_put_wss(&want, d->front[0] ? d->front : d->domain, d->front_port);
-	int rc = discovery_read_meta(body, d->step == DISCOVERY_META_JSON, &href);
+	if (is_bosh)
+		discovery_put_bosh(&want, front, d->front_port);
+	else
+		discovery_put_wss(&want, front, d->front_port);
+	int rc = discovery_read_meta(body, d->step == DISCOVERY_META_JSON, which, &href);
 	if (rc == ERR_NOT_FOUND)
-		bad(d, "host-meta", url, "missing", "no link to a WebSocket", "add the link that this box gives: docs/admin/remote.md");
+		bad(d, "host-meta", url, "missing", is_bosh ? "no link to BOSH" : "no link to a WebSocket", "add the link that this box gives: docs/admin/remote.md");
 	else if (rc)
 		bad(d, "host-meta", url, "wrong", "not a document of RFC 6415", "let the web server there pass this path on to the front, or give its document");
 	else if (!bytes_eq(buf_bytes(&href), buf_bytes(&want)))
@@ -207,6 +213,26 @@ static void judge_href(struct discovery *d, const char *url, struct bytes body)
 		good(d, "host-meta", url, buf_cstr(&href));
 	buf_fini(&href);
 	buf_fini(&want);
+}
+
+/* With BOSH off, a link to it leads clients to nothing. */
+static void judge_no_bosh(struct discovery *d, const char *url, struct bytes body)
+{
+	struct buf href;
+
+	buf_init(&href, LINE_BYTES);
+	if (discovery_read_meta(body, d->step == DISCOVERY_META_JSON, LINK_BOSH, &href) == 0)
+		bad(d, "host-meta", url, "wrong", buf_cstr(&href), "this box takes no BOSH: set proxy bosh on, or take the link away");
+	buf_fini(&href);
+}
+
+static void judge_document(struct discovery *d, const char *url, struct bytes body)
+{
+	judge_link(d, url, body, LINK_WEBSOCKET);
+	if (d->has_bosh)
+		judge_link(d, url, body, LINK_BOSH);
+	else
+		judge_no_bosh(d, url, body);
 }
 
 static void judge_answer(struct discovery *d, const char *url, const struct fetch_answer *a)
@@ -224,7 +250,7 @@ static void judge_answer(struct discovery *d, const char *url, const struct fetc
 	else if (d->step == DISCOVERY_WEBSOCKET || a->status != 200)
 		bad(d, step, url, "wrong", status, "let the web server there pass this path on to the front: browsers find it no other way");
 	else
-		judge_href(d, url, a->body);
+		judge_document(d, url, a->body);
 }
 
 static void on_fetched(void *arg, const struct fetch_answer *a)
@@ -484,17 +510,20 @@ static int read_host(struct bytes word, char out[static 254])
 	return word.n == 0 ? 0 : jid_domain_to_ascii(word, out);
 }
 
+enum { FIXED_ARGS = 6 };
+
 static int read_args(struct discovery *d, const struct bytes *args, size_t n)
 {
 	uint64_t port;
 
-	if (n < 5 || n % 2 == 0 || args[0].n >= sizeof d->domain_text || jid_domain_to_ascii(args[0], d->domain) || read_host(args[1], d->front) ||
+	if (n < FIXED_ARGS || n % 2 || args[0].n >= sizeof d->domain_text || jid_domain_to_ascii(args[0], d->domain) || read_host(args[1], d->front) ||
 	    bytes_to_u64(args[2], UINT16_MAX, &port) || read_host(args[3], d->relay))
 		return ERR_SYNTAX;
 	snprintf(d->domain_text, sizeof d->domain_text, "%.*s", BYTES_FMT(args[0]));
 	d->front_port = (uint16_t)port;
 	d->wants.n = 0;
-	for (size_t i = 5; i + 1 < n; i += 2) {
+	d->has_bosh = bytes_eq_str(args[5], "on");
+	for (size_t i = FIXED_ARGS; i + 1 < n; i += 2) {
 		if (bytes_to_u64(args[i + 1], UINT16_MAX, &port))
 			return ERR_SYNTAX;
 		bool is_front = bytes_eq_str(args[i], "https") && port != DISCOVERY_SIPS_PORT; /* outside it has the port of `proxy port` */

@@ -37,6 +37,7 @@ struct discovery {
 	char domain[254], domain_text[1024]; /* A-labels, U-labels */
 	char front[254], relay[254];         /* public names of the box */
 	uint16_t front_port;
+	bool has_bosh;                       /* the front takes clients by BOSH */
 	struct discovery_wants wants;
 	struct discovery_place places[DISCOVERY_PLACES_MAX];
 	size_t n_places, at;
@@ -53,7 +54,7 @@ struct discovery {
 /* The members above the line are the caller's to set. Ends a walk that is under way, with what it has found; not from inside one. */
 void discovery_stop(struct discovery *d, const char *why);
 /* args: the domain, the front's public name ("" the domain) and port, the relay's public name (""), a name server (address, or
- * address:port; "" those of this box), then name and port of each listener. */
+ * address:port; "" those of this box), "on" when the front takes BOSH, then name and port of each listener. */
 void discovery_command(struct discovery *d, struct proc_ask *ask, const struct bytes *args, size_t n);
 
 #endif

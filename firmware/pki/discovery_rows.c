@@ -5,7 +5,6 @@
 
 #include <jansson.h>
 
-#define REL "urn:xmpp:alt-connections:websocket" /* XEP-0156 */
 
 /* In the order in which a zone file would have them. */
 static const struct discovery_row rows[] = {
@@ -100,17 +99,27 @@ void discovery_put_command(struct buf *b, const struct discovery_row *row, const
 	}
 }
 
-void discovery_put_wss(struct buf *b, const char *host, uint16_t port)
+static void put_place(struct buf *b, const char *scheme, const char *host, uint16_t port, const char *path)
 {
 	if (port == 443)
-		buf_putf(b, "wss://%s/xmpp-websocket", host);
+		buf_putf(b, "%s://%s/%s", scheme, host, path);
 	else
-		buf_putf(b, "wss://%s:%u/xmpp-websocket", host, port);
+		buf_putf(b, "%s://%s:%u/%s", scheme, host, port, path);
+}
+
+void discovery_put_wss(struct buf *b, const char *host, uint16_t port)
+{
+	put_place(b, "wss", host, port, "xmpp-websocket");
+}
+
+void discovery_put_bosh(struct buf *b, const char *host, uint16_t port)
+{
+	put_place(b, "https", host, port, "http-bind");
 }
 
 /* ---- host-meta ---- */
 
-static int read_json(struct bytes body, struct buf *href)
+static int read_json(struct bytes body, const char *wanted, struct buf *href)
 {
 	json_t *root = json_loadb((const char *)body.p, body.n, JSON_REJECT_DUPLICATES, NULL), *link;
 	size_t i;
@@ -118,7 +127,7 @@ static int read_json(struct bytes body, struct buf *href)
 
 	json_array_foreach (json_object_get(root, "links"), i, link) {
 		const char *rel = json_string_value(json_object_get(link, "rel")), *at = json_string_value(json_object_get(link, "href"));
-		if (rc != ERR_NOT_FOUND || !rel || !at || strcmp(rel, REL) != 0)
+		if (rc != ERR_NOT_FOUND || !rel || !at || strcmp(rel, wanted) != 0)
 			continue;
 		buf_put_str(href, at);
 		rc = 0;
@@ -142,7 +151,7 @@ static struct bytes skip_declaration(struct bytes body)
 	return BYTES_NONE;
 }
 
-static int read_xrd(struct bytes body, struct buf *href)
+static int read_xrd(struct bytes body, const char *wanted, struct buf *href)
 {
 	static const struct xml_limits limits = { .header_bytes = 4096, .stanza_bytes = 64 << 10, .depth = 8, .attrs = 16, .nodes = 500, .has_comments = true };
 	static const char ns[] = "http://docs.oasis-open.org/ns/xri/xrd-1.0";
@@ -152,7 +161,7 @@ static int read_xrd(struct bytes body, struct buf *href)
 	arena_init(&a, 1 << 20);
 	int rc = xml_parse(skip_declaration(body), "", &limits, &a, &root) || !xml_is(root, "XRD", ns) ? ERR_SYNTAX : ERR_NOT_FOUND;
 	for (const struct xml_node *n = rc == ERR_NOT_FOUND ? xml_child(root, "Link", ns) : NULL; n && rc; n = xml_next(n)) {
-		if (!xml_is(n, "Link", ns) || !bytes_eq_str(xml_attr(n, "rel"), REL) || !xml_attr(n, "href").n)
+		if (!xml_is(n, "Link", ns) || !bytes_eq_str(xml_attr(n, "rel"), wanted) || !xml_attr(n, "href").n)
 			continue;
 		buf_put_bytes(href, xml_attr(n, "href"));
 		rc = 0;
@@ -161,9 +170,11 @@ static int read_xrd(struct bytes body, struct buf *href)
 	return rc;
 }
 
-int discovery_read_meta(struct bytes body, bool is_json, struct buf *href)
+int discovery_read_meta(struct bytes body, bool is_json, enum discovery_link which, struct buf *href)
 {
-	int rc = is_json ? read_json(body, href) : read_xrd(body, href);
+	static const char *const rels[] = { [LINK_WEBSOCKET] = "urn:xmpp:alt-connections:websocket", [LINK_BOSH] = "urn:xmpp:alt-connections:xbosh" };
+	_Static_assert(sizeof rels / sizeof rels[0] == DISCOVERY_LINK_COUNT, "a relation for each");
+	int rc = is_json ? read_json(body, rels[which], href) : read_xrd(body, rels[which], href);
 
 	return rc == 0 && buf_failed(href) ? ERR_NOMEM : rc;
 }

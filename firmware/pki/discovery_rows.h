@@ -49,8 +49,13 @@ void discovery_put_command(struct buf *b, const struct discovery_row *row, const
 /* "wss://chat.example.com:8443/xmpp-websocket" (443 is left out). */
 void discovery_put_wss(struct buf *b, const char *host, uint16_t port);
 
-/* Where the WebSocket is, out of host-meta (RFC 6415: XRD, or JSON when is_json); put into `href`. ERR_NOT_FOUND: no such link;
+/* "https://chat.example.com:8443/http-bind" (443 is left out). */
+void discovery_put_bosh(struct buf *b, const char *host, uint16_t port);
+
+/* The two links of XEP-0156. */
+enum discovery_link { LINK_WEBSOCKET, LINK_BOSH, DISCOVERY_LINK_COUNT };
+/* Where the first of these is, out of host-meta (RFC 6415: XRD, or JSON when is_json); put into `href`. ERR_NOT_FOUND: no such link;
  * ERR_SYNTAX: not that format; ERR_NOMEM. */
-int discovery_read_meta(struct bytes body, bool is_json, struct buf *href);
+int discovery_read_meta(struct bytes body, bool is_json, enum discovery_link which, struct buf *href);
 
 #endif

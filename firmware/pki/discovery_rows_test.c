@@ -10,6 +10,7 @@
 
 #define XRD(links) "<?xml version='1.0' encoding='utf-8'?>\n<!-- ours -->\n<XRD xmlns='http://docs.oasis-open.org/ns/xri/xrd-1.0'>" links "</XRD>\n"
 #define REL "urn:xmpp:alt-connections:websocket"
+#define REL_BOSH "urn:xmpp:alt-connections:xbosh"
 
 /* XEP-0156 3, and what is none. */
 static void reads_documents(void **state)
@@ -19,31 +20,36 @@ static void reads_documents(void **state)
 		bool is_json;
 		int rc;
 		const char *href;
+		enum discovery_link which;
 	} docs[] = {
 		{ XRD("<Link rel='urn:xmpp:alt-connections:xbosh' href='https://a/b'/><Link rel='" REL "' href='wss://a.example/ws?x=1&amp;y'/>"), false, 0,
-		  "wss://a.example/ws?x=1&y" },
-		{ XRD("<Subject>a</Subject><Link rel='" REL "' href='wss://one/'/><Link rel='" REL "' href='wss://two/'/>"), false, 0, "wss://one/" },
-		{ XRD("<Link rel='" REL "'/>"), false, ERR_NOT_FOUND, "" },
-		{ XRD(""), false, ERR_NOT_FOUND, "" },
-		{ "<XRD><Link rel='" REL "' href='wss://a/'/></XRD>", false, ERR_SYNTAX, "" }, /* of no namespace */
-		{ "<html><body>404</body></html>", false, ERR_SYNTAX, "" },
-		{ "<?xml version='1.0'", false, ERR_SYNTAX, "" },
-		{ "<!DOCTYPE x [<!ENTITY y 'z'>]><x/>", false, ERR_SYNTAX, "" },
-		{ "", false, ERR_SYNTAX, "" },
-		{ "{\"links\":[{\"rel\":\"other\",\"href\":\"x\"},{\"rel\":\"" REL "\",\"href\":\"wss://a.example/ws\"}]}", true, 0, "wss://a.example/ws" },
-		{ "{\"links\":[{\"rel\":\"" REL "\"}, 7, null]}", true, ERR_NOT_FOUND, "" },
-		{ "{\"links\":{}}", true, ERR_NOT_FOUND, "" },
-		{ "[]", true, ERR_NOT_FOUND, "" },
-		{ "<html/>", true, ERR_SYNTAX, "" },
-		{ "{\"links\":[], \"links\":[]}", true, ERR_SYNTAX, "" },
-		{ "", true, ERR_SYNTAX, "" },
+		  "wss://a.example/ws?x=1&y", LINK_WEBSOCKET },
+		{ XRD("<Subject>a</Subject><Link rel='" REL "' href='wss://one/'/><Link rel='" REL "' href='wss://two/'/>"), false, 0, "wss://one/", LINK_WEBSOCKET },
+		{ XRD("<Link rel='" REL "'/>"), false, ERR_NOT_FOUND, "", LINK_WEBSOCKET },
+		{ XRD(""), false, ERR_NOT_FOUND, "", LINK_WEBSOCKET },
+		{ "<XRD><Link rel='" REL "' href='wss://a/'/></XRD>", false, ERR_SYNTAX, "", LINK_WEBSOCKET }, /* of no namespace */
+		{ "<html><body>404</body></html>", false, ERR_SYNTAX, "", LINK_WEBSOCKET },
+		{ "<?xml version='1.0'", false, ERR_SYNTAX, "", LINK_WEBSOCKET },
+		{ "<!DOCTYPE x [<!ENTITY y 'z'>]><x/>", false, ERR_SYNTAX, "", LINK_WEBSOCKET },
+		{ "", false, ERR_SYNTAX, "", LINK_WEBSOCKET },
+		{ "{\"links\":[{\"rel\":\"other\",\"href\":\"x\"},{\"rel\":\"" REL "\",\"href\":\"wss://a.example/ws\"}]}", true, 0, "wss://a.example/ws", LINK_WEBSOCKET },
+		{ "{\"links\":[{\"rel\":\"" REL "\"}, 7, null]}", true, ERR_NOT_FOUND, "", LINK_WEBSOCKET },
+		{ "{\"links\":{}}", true, ERR_NOT_FOUND, "", LINK_WEBSOCKET },
+		{ "[]", true, ERR_NOT_FOUND, "", LINK_WEBSOCKET },
+		{ "<html/>", true, ERR_SYNTAX, "", LINK_WEBSOCKET },
+		{ "{\"links\":[], \"links\":[]}", true, ERR_SYNTAX, "", LINK_WEBSOCKET },
+		{ "", true, ERR_SYNTAX, "", LINK_WEBSOCKET },
+		{ XRD("<Link rel='" REL "' href='wss://a/'/><Link rel='" REL_BOSH "' href='https://a/b'/>"), false, 0, "https://a/b", LINK_BOSH },
+		{ XRD("<Link rel='" REL "' href='wss://a/'/>"), false, ERR_NOT_FOUND, "", LINK_BOSH },
+		{ "{\"links\":[{\"rel\":\"" REL "\",\"href\":\"wss://a/\"},{\"rel\":\"" REL_BOSH "\",\"href\":\"https://a/b\"}]}", true, 0, "https://a/b", LINK_BOSH },
+		{ "{\"links\":[]}", true, ERR_NOT_FOUND, "", LINK_BOSH },
 	};
 	struct buf href;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof docs / sizeof docs[0]; i++) {
 		buf_init(&href, 1024);
-		int rc = discovery_read_meta(bytes_of(docs[i].body), docs[i].is_json, &href);
+		int rc = discovery_read_meta(bytes_of(docs[i].body), docs[i].is_json, docs[i].which, &href);
 		if (rc != docs[i].rc || strcmp(buf_cstr(&href), docs[i].href) != 0)
 			fail_msg("%s: %s, %s", docs[i].body, err_name(rc), buf_cstr(&href));
 		buf_fini(&href);

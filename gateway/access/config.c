@@ -16,6 +16,7 @@ enum { TLS_REQUIRED, TLS_OPTIONAL };
 
 struct hosted {
 	char caps[DISCO_HASH_BYTES];
+	bool takes_outside[STREAM_TOKEN_COUNT];
 	size_t n;
 	uint8_t name[];
 };
@@ -32,6 +33,13 @@ static const char *caps_of(void *arg, struct bytes domain)
 	return h ? h->caps : NULL;
 }
 
+static bool takes_outside(void *arg, struct bytes domain, enum stream_token token)
+{
+	const struct hosted *h = map_get(&((struct door *)arg)->domains, domain);
+
+	return h && h->takes_outside[token];
+}
+
 static void forget_domains(struct door *d)
 {
 	size_t at = 0;
@@ -42,7 +50,7 @@ static void forget_domains(struct door *d)
 	map_fini(&d->domains);
 }
 
-static int add_domain(struct door *d, struct bytes name, const struct disco_facts *facts)
+static int add_domain(struct door *d, struct bytes name, const struct disco_facts *facts, struct hosted **out)
 {
 	struct hosted *h = malloc(sizeof *h + name.n);
 
@@ -55,12 +63,15 @@ static int add_domain(struct door *d, struct bytes name, const struct disco_fact
 	int rc = map_add(&d->domains, bytes_make(h->name, h->n), h);
 	if (rc)
 		free(h);
+	else
+		*out = h;
 	return rc;
 }
 
 static void read_domain(struct door *d, const struct settings *s, struct bytes key)
 {
 	struct bytes domain;
+	struct hosted *h = NULL;
 
 	arena_reset(&d->arena);
 	int rc = jid_parse_domain(key, &d->arena, &domain);
@@ -69,9 +80,13 @@ static void read_domain(struct door *d, const struct settings *s, struct bytes k
 		.upload_max = settings_bool(s, SET_UPLOAD_ENABLED) ? (uint64_t)settings_int(s, SET_UPLOAD_FILE_MAX) << 20 : 0,
 	};
 	if (rc == 0)
-		rc = add_domain(d, domain, &facts);
-	if (rc)
+		rc = add_domain(d, domain, &facts, &h);
+	if (rc) {
 		log_warn("c2s.domain", LOG_BYTES("domain", key), LOG_STR("reason", err_name(rc)));
+		return;
+	}
+	h->takes_outside[STREAM_TOKEN_OAUTH] = settings_bool_at(s, SET_IM_AUTHORISE_OAUTH, key);
+	h->takes_outside[STREAM_TOKEN_FAST] = settings_bool_at(s, SET_IM_AUTHORISE_FAST, key);
 }
 
 static void read_domains(struct door *d, const struct settings *s)
@@ -124,6 +139,7 @@ void door_apply(struct door *d, const struct settings *s)
 	d->rules.limits.stanza_bytes = (uint32_t)settings_int(s, SET_ACCESS_STANZA);
 	d->rules.is_hosted = is_hosted;
 	d->rules.caps_of = caps_of;
+	d->rules.takes_outside = takes_outside;
 	d->rules.arg = d;
 	if (d->config.conns_max != (uint32_t)settings_int(s, SET_ACCESS_CONNS_MAX))
 		files_limit_promise("access connections-max", (uint64_t)settings_int(s, SET_ACCESS_CONNS_MAX), 1);

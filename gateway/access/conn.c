@@ -354,6 +354,7 @@ static int open_conn(struct door *d, int fd, const struct sockaddr *from, bool i
 	if (rc)
 		goto no_stream;
 	c->stream.is_shut_out = door_is_shut_out(d, &c->peer);
+	c->stream.is_outside = handed != NULL;
 	rc = slot_take(d, c);
 	if (rc)
 		goto no_slot;

@@ -5,21 +5,33 @@
 
 /* The one builder of features for every kind of transport (lesson 4 of spec/xmpp.md). */
 
-static bool offers_plain(const struct stream_rules *r)
+static bool offers_plain(const struct stream *s)
 {
-	return r->offers_plain;
+	return s->rules->offers_plain;
 }
 
-static bool offers_oauth(const struct stream_rules *r)
+static bool takes(const struct stream *s, enum stream_token token)
 {
-	return r->offers_oauth;
+	const struct stream_rules *r = s->rules;
+
+	return !s->is_outside || !r->takes_outside || r->takes_outside(r->arg, bytes_of(s->login->domain), token);
+}
+
+static bool offers_oauth(const struct stream *s)
+{
+	return s->rules->offers_oauth && takes(s, STREAM_TOKEN_OAUTH);
+}
+
+static bool offers_fast(const struct stream *s)
+{
+	return s->rules->offers_fast && takes(s, STREAM_TOKEN_FAST);
 }
 
 static const struct mechanism {
 	const char *name;
 	bool is_plus;  /* needs something of TLS to bind to (RFC 5802 6) */
 	bool is_plain; /* gives the secret away: only inside TLS */
-	bool (*is_on)(const struct stream_rules *r); /* NULL: always */
+	bool (*is_on)(const struct stream *s); /* NULL: always */
 } mechanisms[] = {
 	{ "SCRAM-SHA-256-PLUS", true, false, NULL },
 	{ "SCRAM-SHA-1-PLUS", true, false, NULL },
@@ -32,7 +44,7 @@ enum { N_MECHANISMS = sizeof mechanisms / sizeof mechanisms[0] };
 
 static bool is_offered(const struct stream *s, const struct mechanism *m)
 {
-	if ((s->rules->is_tls_required && !s->is_tls) || (m->is_on && !m->is_on(s->rules)))
+	if ((s->rules->is_tls_required && !s->is_tls) || (m->is_on && !m->is_on(s)))
 		return false;
 	if (m->is_plus)
 		return s->is_tls && (s->login->has_exporter || s->login->has_end_point);
@@ -79,7 +91,7 @@ static bool is_fast_offered(const struct stream *s, enum hashed_token_kind kind)
 {
 	const struct stream_login *l = s->login;
 
-	if (!s->is_tls || !s->rules->offers_fast)
+	if (!s->is_tls || !offers_fast(s))
 		return false;
 	switch (kind) {
 	case HASHED_TOKEN_END_POINT:
@@ -105,7 +117,7 @@ static void write_fast(const struct stream *s, struct buf *b)
 {
 	static const enum hashed_token_kind order[] = { HASHED_TOKEN_EXPORTER, HASHED_TOKEN_UNIQUE, HASHED_TOKEN_END_POINT, HASHED_TOKEN_NONE };
 
-	if (!s->rules->offers_fast)
+	if (!offers_fast(s))
 		return;
 	buf_put_str(b, "<fast xmlns='" NS_FAST "'>");
 	for (size_t i = 0; i < sizeof order / sizeof order[0]; i++)

@@ -125,6 +125,9 @@ struct stream_out {
 	unsigned n_actions;
 };
 
+/* What may be withheld from clients outside (im authorise). */
+enum stream_token { STREAM_TOKEN_OAUTH, STREAM_TOKEN_FAST, STREAM_TOKEN_COUNT };
+
 /* What all streams of a worker share; replaced as a whole when settings change. */
 struct stream_rules {
 	bool is_tls_required;
@@ -137,6 +140,8 @@ struct stream_rules {
 	struct xml_limits limits; /* after authentication; before it stream_limits_unauthed */
 	/* Is this normalised domain hosted? */
 	bool (*is_hosted)(void *arg, struct bytes domain);
+	/* Does this hosted domain take such a token from outside? NULL: each. */
+	bool (*takes_outside)(void *arg, struct bytes domain, enum stream_token token);
 	/* Hash of what a hosted domain says of itself (XEP-0115), NULL or "": not announced. */
 	const char *(*caps_of)(void *arg, struct bytes domain);
 	void *arg;
@@ -157,6 +162,7 @@ struct stream {
 	uint8_t state; /* enum stream_state */
 	bool is_tls : 1, is_header_sent : 1, is_sm : 1, is_sm_asked : 1, is_inactive : 1;
 	bool is_pinged : 1;
+	bool is_outside : 1;  /* it came through gh-proxy, here or at an edge */
 	bool is_shut_out : 1; /* its address has guessed too often: its header is refused */
 	uint32_t stanzas_in;
 };

@@ -28,7 +28,6 @@ bool call_take_hop(struct sipmsg *m)
 
 void call_put_record_route(struct line *l, struct sipmsg *m, const struct sip_source *at, const struct binding *b, struct bytes domain)
 {
-	static const char *const names[SIPT_COUNT] = { [SIPT_UDP] = "udp", [SIPT_TCP] = "tcp", [SIPT_TLS] = "tls" };
 	const struct binding_flow *f = b ? binding_flow_from(b, at) : NULL;
 	struct buf v;
 
@@ -38,7 +37,7 @@ void call_put_record_route(struct line *l, struct sipmsg *m, const struct sip_so
 	if (has_token)
 		buf_put_str(&v, "@");
 	line_put_host(l, at, domain, &v);
-	buf_putf(&v, ";transport=%s;lr%s>", names[at->transport], has_token ? ";ob" : "");
+	buf_putf(&v, ";transport=%s;lr%s>", siptransport_param(at->transport), has_token ? ";ob" : "");
 	if (!buf_failed(&v))
 		sipmsg_prepend(m, SIPH_RECORD_ROUTE, buf_bytes(&v));
 	buf_fini(&v);

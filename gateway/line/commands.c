@@ -86,7 +86,7 @@ static const char *tls_of(const struct line *l, const struct binding_flow *f)
 
 static const char *transport_of(const struct binding_flow *f)
 {
-	static const char *const names[SIPT_COUNT] = { [SIPT_UDP] = "sip-udp", [SIPT_TCP] = "sip-tcp", [SIPT_TLS] = "sip" };
+	static const char *const names[SIPT_COUNT] = { [SIPT_UDP] = "sip-udp", [SIPT_TCP] = "sip-tcp", [SIPT_TLS] = "sip", [SIPT_WSS] = HANDED_SIP_WEBSOCKET };
 
 	return names[f->from.transport];
 }

@@ -33,7 +33,6 @@ static int seal_datagrams(const struct request *r, char text[static TOKEN_CHARS 
 
 static void put_path(struct request *r, struct sipmsg *answer)
 {
-	static const char *const names[SIPT_COUNT] = { [SIPT_UDP] = "udp", [SIPT_TCP] = "tcp", [SIPT_TLS] = "tls" };
 	struct line *l = r->line;
 	char text[TOKEN_CHARS + 1];
 	struct buf v;
@@ -43,7 +42,7 @@ static void put_path(struct request *r, struct sipmsg *answer)
 	buf_init(&v, 1024);
 	buf_putf(&v, "<sip:%s@", text);
 	line_put_host(l, &r->from, request_domain(r), &v);
-	buf_putf(&v, ";transport=%s;lr;ob>", names[r->from.transport]);
+	buf_putf(&v, ";transport=%s;lr;ob>", siptransport_param(r->from.transport));
 	if (!buf_failed(&v))
 		sipmsg_append(answer, SIPH_PATH, buf_bytes(&v));
 	buf_fini(&v);

@@ -22,7 +22,8 @@ static void place(struct line *l, int fd, const struct sockaddr_storage *address
 	uint64_t flow;
 
 	memcpy(&from, address, sizeof from);
-	if (siptransports_adopt(t, SIPT_TLS, fd, &from, &flow)) {
+	bool is_websocket = strcmp(h->transport, HANDED_SIP_WEBSOCKET) == 0;
+	if (siptransports_adopt(t, is_websocket ? SIPT_WSS : SIPT_TLS, fd, &from, &flow)) {
 		free(h); /* it has been logged */
 	} else if (map_add_u64(&l->handed, flow, h)) {
 		free(h);

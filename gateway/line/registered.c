@@ -20,7 +20,7 @@ static void tell(struct line *l, const struct binding *b)
 	wire_put_u64(f, first->from.flow);
 	wire_put_u32(f, first->expires_at_ms > now ? (uint32_t)((first->expires_at_ms - now) / 1000) : 0);
 	wire_put_str(f, bytes_of(first->agent));
-	wire_put_u8(f, first->from.transport == SIPT_TLS ? LINE_IS_TLS : 0);
+	wire_put_u8(f, siptransport_is_secure(first->from.transport) ? LINE_IS_TLS : 0);
 	(void)chan_end(c); /* it is told all when it is back */
 }
 

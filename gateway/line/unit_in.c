@@ -44,7 +44,7 @@ static int hand_over(struct line *l, struct request *r, const struct binding *b,
 	buf_init(&text, SIPMSG_MAX_BYTES);
 	int rc = sipmsg_print(r->m, &text);
 	if (!rc && !buf_failed(&text)) {
-		uint8_t tls = r->from.transport == SIPT_TLS ? UNIT_TLS : 0;
+		uint8_t tls = siptransport_is_secure(r->from.transport) ? UNIT_TLS : 0;
 		const struct sip_unit u = { .id = id, .trace = line_next_id(l), .flags = (uint8_t)(UNIT_CLIENT | tls),
 					    .flow = b->reg, .peer = request_domain(r), .message = buf_bytes(&text) };
 		sip_unit_encode(chan_begin(c, MSG_SIP_REQUEST, 0), &u);

@@ -1,7 +1,7 @@
 PROGS += gh-link
 link_H2 := $(addprefix gateway/link/,meta_h2.c meta.c)
 link_FERRY := $(addprefix gateway/link/,ferry.c ferry_carry.c ferry_frame.c ferry_stanza.c ferry_ways.c)
-gh-link_SRCS := $(addprefix gateway/link/,main.c config.c listen.c dial.c trunk.c lane.c enrol.c enrol_code.c renew.c renew_due.c service.c commands.c) $(link_FERRY) $(link_H2)
+gh-link_SRCS := $(addprefix gateway/link/,main.c config.c listen.c dial.c trunk.c link_clock.c link_clock_judge.c link_stamp.c lane.c enrol.c enrol_code.c renew.c renew_due.c service.c commands.c) $(link_FERRY) $(link_H2)
 gh-link_LIBS := net run proto base
 gh-link_LD := -lnghttp2 -levent_core -lseccomp -lssl -lcrypto -lcares -lresolv $(proto_LD)
 
@@ -9,6 +9,8 @@ UNIT += gateway/link/renew_due_test
 renew_due_test_SRCS := gateway/link/renew_due.c lib/net/pki_fixture.c
 renew_due_test_LIBS := base
 renew_due_test_LD := -lcrypto
+UNIT += gateway/link/link_clock_test
+link_clock_test_SRCS := gateway/link/link_clock_judge.c gateway/link/link_stamp.c
 UNIT += gateway/link/link_meta_test gateway/link/h2_test gateway/link/enrol_code_test
 enrol_code_test_SRCS := gateway/link/enrol_code.c
 enrol_code_test_LIBS := proto base

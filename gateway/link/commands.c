@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "net/dns_command.h"
+#include "run/drain_command.h"
 
 #include <stdio.h>
 
@@ -41,6 +42,7 @@ static void record(struct proc_ask *ask, const char *side, const char *with, con
 	proc_record_int(ask, "stanzas-out", (int64_t)partners.out);
 	proc_record_int(ask, "unconfirmed", partners.waiting);
 	proc_record_int(ask, "round-trip-ms", t && t->is_up ? t->h2.round_trip_ms : 0);
+	proc_record_int(ask, "clock-ahead-s", t && t->is_up ? t->clock_off_ms / 1000 : 0);
 	proc_record_int(ask, "bytes-in", t ? (int64_t)t->link.bytes_in : 0);
 	proc_record_int(ask, "bytes-out", t ? (int64_t)t->link.bytes_out : 0);
 	proc_record_int(ask, "since-s", t && t->is_up ? (int64_t)((now - t->up_ms) / 1000) : 0);
@@ -63,7 +65,7 @@ static void show_links(void *program, struct proc_ask *ask, const struct bytes *
 			continue;
 		peer_address_text(&t->peer, address);
 		snprintf(text, sizeof text, "%s port %u", address, t->peer.port);
-		record(ask, "edge", t->name, text, t->kind, t, "");
+		record(ask, "edge", t->name, text, t->kind, t, t->is_core_drained ? "client drain" : "");
 	}
 	proc_done(ask, 0, "");
 }
@@ -83,6 +85,22 @@ static void drain(void *program, struct proc_ask *ask, const struct bytes *args,
 	proc_done(ask, n ? 0 : ERR_NOT_FOUND, n ? "" : "there is no link");
 }
 
+/* client drain at a core: edges put nobody new on its connections. Who is in leaves by gh-access and gh-line, which count them, too. */
+static void drain_clients(void *program, struct proc_ask *ask, const struct bytes *args, size_t n_args)
+{
+	struct joint *j = program;
+	uint64_t seconds;
+	bool is_off;
+
+	int rc = drain_command_read(args, n_args, &is_off, &seconds);
+	if (!rc && j->is_drained == is_off) {
+		j->is_drained = !is_off;
+		LIST_EACH (it, &j->trunks)
+			trunk_say_stamp(LIST_OWNER(it, struct trunk, node));
+	}
+	proc_done(ask, rc, "");
+}
+
 static void flush_dns(void *program, struct proc_ask *ask, const struct bytes *args, size_t n)
 {
 	dns_flush_command(((struct joint *)program)->dns, ask, args, n);
@@ -91,6 +109,7 @@ static void flush_dns(void *program, struct proc_ask *ask, const struct bytes *a
 const struct proc_command link_commands[] = {
 	{ "show links", show_links },
 	{ "link drain", drain },
+	{ "client drain", drain_clients },
 	{ "link enrol", enrol_command },
 	{ "link join", enrol_join_command },
 	{ "link renew", renew_command },

@@ -26,7 +26,8 @@ struct side {
 	struct meta asked;
 	int refuse_with;    /* status; 0: accept */
 	bool keeps, is_ready; /* keeps: gives no window back */
-	unsigned n_drained, n_requests, n_draining;
+	unsigned n_drained, n_requests, n_draining, n_pinged;
+	uint64_t stamp; /* of the last PING that came */
 };
 
 static struct side edge, core;
@@ -105,8 +106,17 @@ static void on_draining(void *arg)
 	((struct side *)arg)->n_draining++;
 }
 
+static void on_pinged(void *arg, uint64_t stamp)
+{
+	struct side *s = arg;
+
+	s->n_pinged++;
+	s->stamp = stamp;
+}
+
 static const struct h2_owner owner = {
 	.ready = on_ready,
+	.pinged = on_pinged,
 	.begin = on_begin,
 	.field = on_field,
 	.request = on_request,
@@ -295,6 +305,7 @@ static void test_much(void **state)
 static void test_ping(void **state)
 {
 	(void)state;
+	edge.h2.stamp = UINT64_C(0x0102030405060708);
 	for (int i = 0; i < 60; i++) {
 		now += 1000;
 		assert_int_equal(h2_tick(&edge.h2, now), 0);
@@ -304,6 +315,8 @@ static void test_ping(void **state)
 		talk();
 	}
 	assert_int_equal(edge.h2.round_trip_ms, 40);
+	assert_true(core.n_pinged >= 10 && edge.n_pinged >= 10);
+	assert_true(core.stamp == edge.h2.stamp && edge.stamp == 0);
 }
 
 static void test_dead(void **state)

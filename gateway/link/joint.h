@@ -74,6 +74,7 @@ struct joint {
 	struct address_table addresses;
 	bool is_ready, is_stopping;
 	bool is_edge; /* link listen is set */
+	bool is_drained; /* core: new clients go elsewhere (client drain) */
 	bool has_certificate; /* one that can be shown at links */
 
 	struct list trunks, gone_trunks, gone_lanes;

@@ -1,5 +1,7 @@
 #include "enrol.h"
 #include "ferry.h"
+#include "link_clock.h"
+#include "link_stamp.h"
 
 #include "base/err.h"
 #include "run/alarm.h"
@@ -42,6 +44,7 @@ void trunk_drop(struct trunk *t, const char *reason)
 	if (t->is_gone)
 		return;
 	t->is_gone = true;
+	link_clock_forget(t);
 	if (t->is_up) {
 		j->stats[STAT_DOWN]++;
 		/* Without a word of good-bye somebody may want to know why. */
@@ -191,9 +194,29 @@ static void look_silent(struct trunk *t)
 	lane_forsake(t);
 }
 
+static void set_stamp(struct trunk *t)
+{
+	/* Of cores: to an edge they are all that there is of this box. */
+	const struct link_stamp s = { loop_wall_ms(t->joint->loop), t->edge && t->joint->is_drained };
+
+	t->h2.stamp = link_stamp_put(&s);
+}
+
+void trunk_say_stamp(struct trunk *t)
+{
+	if (t->is_gone || !t->is_up)
+		return;
+	set_stamp(t);
+	if (h2_say_stamp(&t->h2, loop_now(t->joint->loop)))
+		trunk_drop(t, "memory");
+	else
+		trunk_kick(t);
+}
+
 static void on_tick(void *arg)
 {
 	struct trunk *t = arg;
+	set_stamp(t);
 	int rc = t->is_up ? h2_tick(&t->h2, loop_now(t->joint->loop)) : ERR_TIMEOUT;
 
 	if (rc || loop_timer_set(t->joint->loop, &t->tick, TICK_MS)) {
@@ -215,8 +238,20 @@ static void on_ready(void *arg)
 	ferries_look(t->joint);
 }
 
+static void on_pinged(void *arg, uint64_t stamp)
+{
+	struct trunk *t = arg;
+	struct link_stamp s = link_stamp_read(stamp);
+
+	link_clock_heard(t, s.wall_ms);
+	if (!t->edge && s.is_drained != t->is_core_drained)
+		log_info("link.core.drained", LOG_ID("id", t->id), LOG_STR("with", t->name), LOG_STR("new-clients", s.is_drained ? "no" : "yes"));
+	t->is_core_drained = !t->edge && s.is_drained;
+}
+
 static const struct h2_owner h2_owner = {
 	.ready = on_ready,
+	.pinged = on_pinged,
 	.begin = lane_begin,
 	.field = lane_field,
 	.request = lane_request,
@@ -326,7 +361,7 @@ static void on_secured(void *arg)
 	         LOG_STR("kind", is_bulk ? "bulk" : "signal"), LOG_STR("tls", tls_cipher_name(t->link.tls)));
 	if (loop_timer_set(j->loop, &t->tick, TICK_MS))
 		trunk_drop(t, "memory");
-	trunk_kick(t);
+	trunk_say_stamp(t); /* before a client is put on it */
 }
 
 /* ---- begin ---- */
@@ -448,7 +483,8 @@ struct trunk *trunk_pick(struct joint *j, enum trunk_kind kind)
 
 	LIST_EACH (it, &j->trunks) {
 		struct trunk *t = LIST_OWNER(it, struct trunk, node);
-		if (t->is_up && !t->edge && t->kind == kind && h2_has_room(&t->h2) && is_better(t, best))
+		bool is_away = kind == TRUNK_SIGNAL && t->is_core_drained;
+		if (t->is_up && !t->edge && t->kind == kind && !is_away && h2_has_room(&t->h2) && is_better(t, best))
 			best = t;
 	}
 	return best;

@@ -33,8 +33,10 @@ struct trunk {
 	char name[LINK_NAME_BYTES]; /* of the other side, by its certificate (edge) or the setting (core) */
 	uint64_t avoid_ms; /* edge: until then nobody is put on it while there is another: its core has refused a session, or is silent elsewhere */
 	uint64_t up_ms, ferry_at_ms; /* edge: not before then a ferry is opened on it (again) */
+	int64_t clock_off_ms; /* their time of day less ours (link_clock.h) */
 	enum trunk_kind kind;
-	bool is_up, is_gone;
+	bool is_up, is_gone, is_clock_far;
+	bool is_core_drained; /* edge: its core takes no new clients */
 	bool is_enrol; /* enrol.h: no HTTP/2 on it */
 };
 
@@ -46,11 +48,14 @@ int trunk_dial(struct joint *j, struct edge *e, enum trunk_kind kind, const stru
 void trunk_drop(struct trunk *t, const char *reason);
 /* No new sessions; it ends with its last one. */
 void trunk_drain(struct trunk *t);
+/* Says anew what this box is (link_stamp.h): it is another than before. */
+void trunk_say_stamp(struct trunk *t);
 /* There is something to send. */
 void trunk_kick(struct trunk *t);
 /* Edge: its core has said nothing for some seconds, or has just refused a session. */
 bool trunk_is_doubtful(const struct trunk *t);
-/* Edge: the one of this kind with the fewest sessions, of those that take more; a doubtful one only where there is no other; NULL. */
+/* Edge: the one of this kind with the fewest sessions, of those that take more; a doubtful one only where there is no other; NULL. Clients
+ * go to no core that says it is drained; files and web services do. */
 struct trunk *trunk_pick(struct joint *j, enum trunk_kind kind);
 void trunk_sweep(struct joint *j);
 

@@ -1,6 +1,6 @@
 PROGS += gh-proxy
 gh-proxy_SRCS := $(addprefix gateway/proxy/,main.c commands.c listen.c config.c conn.c greet.c greeting.c hello.c siphello.c exchange.c http.c http2.c http2_stream.c route.c discovery.c join.c transfer.c published.c web_pair.c \
-	websocket.c framing.c bosh_body.c bosh.c bosh_door.c drain.c ban.c)
+	websocket.c websocket_sip.c sipframe.c framing.c bosh_body.c bosh.c bosh_door.c drain.c ban.c)
 gh-proxy_LIBS := net run proto base
 gh-proxy_LD := -lnghttp2 -levent_core -lseccomp -lssl -lcares -ljansson $(proto_LD)
 
@@ -30,6 +30,13 @@ $(O)/obj/tests/fuzz/bosh_fuzz.o: CPPFLAGS += -Igateway/proxy
 bosh_fuzz_SRCS := $(bosh_test_SRCS)
 bosh_fuzz_LIBS := proto base
 bosh_fuzz_LD := $(proto_LD)
+UNIT += gateway/proxy/sipframe_test
+sipframe_test_SRCS := gateway/proxy/sipframe.c
+sipframe_test_LIBS := base
+FUZZ += sipframe_fuzz
+$(O)/obj/tests/fuzz/sipframe_fuzz.o: CPPFLAGS += -Igateway/proxy
+sipframe_fuzz_SRCS := gateway/proxy/sipframe.c
+sipframe_fuzz_LIBS := base
 UNIT += gateway/proxy/siphello_test
 siphello_test_SRCS := gateway/proxy/siphello.c
 siphello_test_LIBS := base

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "net/bans_command.h"
+#include "net/handed.h"
 #include "net/who.h"
 #include "run/drain_command.h"
 
@@ -23,7 +24,7 @@ static const char *transport_of(const struct exchange *x)
 	const struct conn *c = x->conn;
 	bool is_sip = c->kind == CONN_HELLO || c->kind == CONN_SIP;
 
-	return c->is_starttls ? "starttls" : x->websocket ? "websocket" : c->kind == CONN_HTTP || c->kind == CONN_HTTP2 ? "https" : is_sip ? "sip" : "tls";
+	return c->is_starttls ? "starttls" : x->websocket ? (x->websocket->use == WS_FOR_SIP ? HANDED_SIP_WEBSOCKET : "websocket") : c->kind == CONN_HTTP || c->kind == CONN_HTTP2 ? "https" : is_sip ? "sip" : "tls";
 }
 
 static const char *state_of(const struct exchange *x)

@@ -150,6 +150,7 @@ void proxy_apply(struct proxy *p, const struct settings *s)
 		.has_bosh = settings_bool(s, SET_PROXY_BOSH),
 		.bosh_max = (uint32_t)settings_int(s, SET_PROXY_BOSH_SESSIONS),
 		.bosh_per_address = (uint32_t)settings_int(s, SET_PROXY_BOSH_ADDRESS),
+		.has_sip_websocket = settings_bool(s, SET_PROXY_SIP_WEBSOCKET),
 		.has_files = settings_bool(s, SET_UPLOAD_ENABLED),
 		.port = (uint16_t)settings_int(s, SET_PROXY_PORT),
 	};

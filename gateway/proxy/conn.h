@@ -6,6 +6,7 @@
 #include "bosh_door.h"
 #include "exchange.h"
 #include "framing.h"
+#include "sipframe.h"
 
 #include "net/link.h"
 #include "proto/http1.h"
@@ -28,9 +29,15 @@ enum conn_kind {
 	CONN_SIP,       /* SIP inside TLS: bytes as they are */
 };
 
+/* What the messages of a WebSocket are. */
+enum ws_use { WS_FOR_XMPP /* RFC 7395 */, WS_FOR_SIP /* RFC 7118 */ };
+
 struct websocket {
 	struct ws_reader reader;
-	struct framing framing;
+	enum ws_use use;
+	struct framing framing; /* of XMPP */
+	struct sipframes sip;
+	bool has_hello; /* SIP: its first message was for us */
 	bool is_pinged, is_closed; /* we have said so */
 };
 
@@ -92,6 +99,10 @@ void hello_free(struct hello *h);
 void hello_data(struct conn *c, struct bytes in);
 /* gh-line has spoken. */
 void hello_heard(struct conn *c);
+/* Is this the host of a SIP request that is served here? As siphello_host_fn of a conn. */
+bool hello_is_host(void *conn, const char *host);
+/* A SIP client is refused: counted, and a line in the log. */
+void hello_log_refused(struct conn *c, const char *why);
 /* There is no gh-line for it: 503, if it has not heard anything yet. */
 void hello_sent_away(struct conn *c);
 
@@ -121,20 +132,28 @@ void route_request(struct exchange *x, const struct http1_request *q);
 enum { ROUTE_BODY_MAX = 4096 };
 
 /* ---- websocket.c ---- */
-/* After the handshake: joins gh-access. ERR_AGAIN: there is none now. ERR_NOMEM. */
-int websocket_open(struct exchange *x);
+/* After the handshake: joins gh-access, or gh-line. ERR_AGAIN: there is none now. ERR_NOMEM. */
+int websocket_open(struct exchange *x, enum ws_use use);
 void websocket_free(struct websocket *w);
 void websocket_data(struct exchange *x, struct bytes in);
-/* Bytes of gh-access. */
-void websocket_from_access(struct exchange *x, struct bytes in);
+/* Bytes of the program inside. */
+void websocket_from_inside(struct exchange *x, struct bytes in);
 void websocket_timeout(struct exchange *x);
+/* The same; the client did what it may not. */
+void websocket_refuse(struct exchange *x, enum ws_status status, const char *why);
 /* Ends it with this status. */
 void websocket_close(struct exchange *x, enum ws_status status, const char *reason);
+
+/* ---- websocket_sip.c ---- */
+/* A message of a SIP client. */
+void websocket_take_sip(struct exchange *x, struct bytes message);
+/* Bytes of gh-line, as messages. ERR_SYNTAX, ERR_LIMIT, ERR_NOMEM: its stream is dead. */
+int websocket_put_sip(struct exchange *x, struct bytes in);
 
 /* ---- join.c ---- */
 /* A pair of sockets, one end to gh-access. ERR_AGAIN: there is none now. ERR_NOMEM, ERR_SYS. */
 int join_access(struct exchange *x);
-/* The same to gh-line, of a whole connection. */
+/* The same to gh-line, of a whole connection or a WebSocket. */
 int join_line(struct exchange *x);
 /* The same for a session of BOSH, with a link, owner and argument of the caller's: x asked for it. */
 int join_bosh(struct exchange *x, struct link *pair, const struct link_owner *owner, void *arg);

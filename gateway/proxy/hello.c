@@ -44,14 +44,14 @@ int hello_open(struct conn *c, bool is_sip)
 	return 0;
 }
 
-static bool is_host(void *arg, const char *host)
+bool hello_is_host(void *conn, const char *host)
 {
-	struct conn *c = arg;
+	struct conn *c = conn;
 
 	return proxy_is_domain(c->proxy, host) || proxy_is_host(c->proxy, bytes_of(host));
 }
 
-static void log_refused(struct conn *c, const char *why)
+void hello_log_refused(struct conn *c, const char *why)
 {
 	struct proxy *p = c->proxy;
 	char peer[PEER_TEXT_BYTES];
@@ -129,14 +129,14 @@ void hello_data(struct conn *c, struct bytes in)
 		conn_drop(c, "memory");
 		return;
 	}
-	switch (siphello_read(buf_bytes(&h->said), is_host, c)) {
+	switch (siphello_read(buf_bytes(&h->said), hello_is_host, c)) {
 	case SIPHELLO_MORE:
 		return;
 	case SIPHELLO_OURS:
 		hand_on(c);
 		return;
 	case SIPHELLO_FOREIGN:
-		log_refused(c, "another host");
+		hello_log_refused(c, "another host");
 		refuse(c, 404, "Not Found");
 		return;
 	case SIPHELLO_NO:
@@ -144,7 +144,7 @@ void hello_data(struct conn *c, struct bytes in)
 			become_http(c);
 			return;
 		}
-		log_refused(c, "malformed");
+		hello_log_refused(c, "malformed");
 		conn_drop(c, "malformed");
 		return;
 	}

@@ -1,6 +1,7 @@
 #include "conn.h"
 
 #include "base/err.h"
+#include "net/handed.h"
 
 #include <string.h>
 #include <sys/socket.h>
@@ -60,7 +61,7 @@ static void on_data(void *arg, struct bytes in)
 	if (x->conn->hello)
 		hello_heard(x->conn);
 	if (x->websocket)
-		websocket_from_access(x, in);
+		websocket_from_inside(x, in);
 	else
 		(void)link_send(&x->conn->client, in); /* full: the link says closed */
 	if (!x->is_gone && x->way->queued(x) > CONN_HIGH_WATER)
@@ -145,5 +146,5 @@ int join_access(struct exchange *x)
 
 int join_line(struct exchange *x)
 {
-	return join_stream(x, PROG_LINE, MSG_SIP_STREAM, "sip");
+	return join_stream(x, PROG_LINE, MSG_SIP_STREAM, x->websocket ? HANDED_SIP_WEBSOCKET : "sip");
 }

@@ -66,7 +66,7 @@ struct proxy_config {
 	uint64_t ping_ms;
 	bool is_edge; /* streams go to a core, by gh-link */
 	bool has_files; /* upload enabled */
-	bool has_bosh, has_http2;
+	bool has_bosh, has_http2, has_sip_websocket;
 	uint32_t http2_streams; /* of a connection */
 	uint16_t port; /* public */
 	char host[254]; /* public; "" the domain that is asked for */

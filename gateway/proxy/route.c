@@ -10,7 +10,7 @@
 
 /* What is asked for, and what is answered. Nothing that a client says becomes a host or a file: the places are these. */
 
-static const char websocket_path[] = "/xmpp-websocket", bosh_path[] = "/http-bind";
+static const char websocket_path[] = "/xmpp-websocket", sip_path[] = "/sip-websocket", bosh_path[] = "/http-bind";
 
 /* ---- discovery ---- */
 
@@ -60,11 +60,17 @@ static const char *refusal(const struct http1_request *q)
 	return NULL;
 }
 
-static const char *protocol_refusal(const struct http1_request *q)
+/* Sec-WebSocket-Protocol of each use, and what is said to who wants another. */
+static const struct {
+	const char *name, *refusal;
+} protocols[] = {
+	[WS_FOR_XMPP] = { "xmpp", "the protocol of this WebSocket is xmpp (RFC 7395)" },
+	[WS_FOR_SIP] = { "sip", "the protocol of this WebSocket is sip (RFC 7118)" },
+};
+
+static const char *protocol_refusal(const struct http1_request *q, enum ws_use use)
 {
-	if (!http1_has_token(q, "sec-websocket-protocol", "xmpp"))
-		return "the protocol of this WebSocket is xmpp (RFC 7395)";
-	return NULL;
+	return http1_has_token(q, "sec-websocket-protocol", protocols[use].name) ? NULL : protocols[use].refusal;
 }
 
 static void refuse_version(struct exchange *x)
@@ -84,7 +90,7 @@ static void refuse_origin(struct exchange *x, struct bytes origin)
 	exchange_refuse(x, 403, "pages from there may not open a WebSocket here");
 }
 
-static void websocket(struct exchange *x, const struct http1_request *q)
+static void websocket(struct exchange *x, const struct http1_request *q, enum ws_use use)
 {
 	struct bytes origin = http1_value(q, "origin");
 	/* The key and its answer are of HTTP/1.1 alone (RFC 8441 5). */
@@ -92,7 +98,7 @@ static void websocket(struct exchange *x, const struct http1_request *q)
 	const char *why = refusal(q);
 	char accept[WS_ACCEPT_BYTES];
 
-	why = why ? why : protocol_refusal(q);
+	why = why ? why : protocol_refusal(q, use);
 	if (why || (!q->protocol.n && ws_accept(http1_value(q, "sec-websocket-key"), accept))) {
 		exchange_refuse(x, 400, why ? why : "Sec-WebSocket-Key is malformed");
 		return;
@@ -105,7 +111,7 @@ static void websocket(struct exchange *x, const struct http1_request *q)
 		refuse_origin(x, origin);
 		return;
 	}
-	if (websocket_open(x)) {
+	if (websocket_open(x, use)) {
 		x->proxy->stats[STAT_NO_CORE]++;
 		exchange_refuse(x, 503, "the server behind this door is away");
 		return;
@@ -115,8 +121,26 @@ static void websocket(struct exchange *x, const struct http1_request *q)
 		answer_add(&a, "Connection", BYTES("Upgrade"));
 		answer_add(&a, "Sec-WebSocket-Accept", bytes_of(accept));
 	}
-	answer_add(&a, "Sec-WebSocket-Protocol", BYTES("xmpp"));
+	answer_add(&a, "Sec-WebSocket-Protocol", bytes_of(protocols[use].name));
 	x->way->answer(x, &a);
+}
+
+static void xmpp_websocket(struct exchange *x, const struct http1_request *q)
+{
+	websocket(x, q, WS_FOR_XMPP);
+}
+
+static void sip_websocket(struct exchange *x, const struct http1_request *q)
+{
+	if (x->proxy->config.has_sip_websocket)
+		websocket(x, q, WS_FOR_SIP);
+	else
+		exchange_refuse(x, 404, "there is nothing here");
+}
+
+static bool is_websocket_path(const struct exchange *x, struct bytes path)
+{
+	return bytes_eq_str(path, websocket_path) || (x->proxy->config.has_sip_websocket && bytes_eq_str(path, sip_path));
 }
 
 /* ---- files (XEP-0363) ---- */
@@ -209,7 +233,8 @@ static const struct place {
 } places[] = {
 	{ "/.well-known/host-meta", host_meta },           /* RFC 6415 2 */
 	{ "/.well-known/host-meta.json", host_meta_json }, /* RFC 6415 3 */
-	{ websocket_path, websocket },                     /* RFC 7395 */
+	{ websocket_path, xmpp_websocket },                /* RFC 7395 */
+	{ sip_path, sip_websocket },                       /* RFC 7118 */
 };
 
 void route_request(struct exchange *x, const struct http1_request *q)
@@ -221,7 +246,7 @@ void route_request(struct exchange *x, const struct http1_request *q)
 		exchange_refuse(x, 421, "another host than this is asked for"); /* RFC 9110 15.5.20 */
 		return;
 	}
-	if (q->protocol.n && (!bytes_eq_str(q->protocol, "websocket") || !bytes_eq_str(q->path, websocket_path))) {
+	if (q->protocol.n && (!bytes_eq_str(q->protocol, "websocket") || !is_websocket_path(x, q->path))) {
 		bool is_known = bytes_eq_str(q->protocol, "websocket");
 		exchange_refuse(x, is_known ? 404 : 501, is_known ? "there is no WebSocket here" : "an unknown protocol"); /* RFC 8441 4 */
 		return;

@@ -5,23 +5,31 @@
 
 #include <stdlib.h>
 
-/* A stream of messages (RFC 7395) between a client and gh-access. */
+/* A stream of messages between a client and gh-access (RFC 7395), or gh-line (websocket_sip.c). */
 
 enum { CLOSE_MS = 5000 };
 
-int websocket_open(struct exchange *x)
+int websocket_open(struct exchange *x, enum ws_use use)
 {
 	struct websocket *w = calloc(1, sizeof *w);
-	int rc = w ? join_access(x) : ERR_NOMEM;
+	uint32_t max = x->proxy->config.message_max;
 
+	if (!w)
+		return ERR_NOMEM;
+	w->use = use;
+	x->websocket = w;
+	int rc = use == WS_FOR_SIP ? join_line(x) : join_access(x);
 	if (rc) {
+		x->websocket = NULL;
 		free(w);
 		return rc;
 	}
-	ws_reader_init(&w->reader, x->proxy->config.message_max);
-	framing_init(&w->framing, x->proxy->xml, &x->proxy->limits);
-	x->websocket = w;
-	x->proxy->stats[STAT_WEBSOCKETS]++;
+	ws_reader_init(&w->reader, use == WS_FOR_SIP && max > SIPFRAME_MAX ? SIPFRAME_MAX : max);
+	if (use == WS_FOR_SIP)
+		sipframes_init(&w->sip);
+	else
+		framing_init(&w->framing, x->proxy->xml, &x->proxy->limits);
+	x->proxy->stats[use == WS_FOR_SIP ? STAT_SIP : STAT_WEBSOCKETS]++;
 	exchange_wait(x, x->proxy->config.ping_ms);
 	return 0;
 }
@@ -31,7 +39,10 @@ void websocket_free(struct websocket *w)
 	if (!w)
 		return;
 	ws_reader_fini(&w->reader);
-	framing_fini(&w->framing);
+	if (w->use == WS_FOR_SIP)
+		sipframes_fini(&w->sip);
+	else
+		framing_fini(&w->framing);
 	free(w);
 }
 
@@ -50,7 +61,7 @@ void websocket_close(struct exchange *x, enum ws_status status, const char *reas
 
 /* ---- from the client ---- */
 
-static void refuse(struct exchange *x, enum ws_status status, const char *why)
+void websocket_refuse(struct exchange *x, enum ws_status status, const char *why)
 {
 	char peer[PEER_TEXT_BYTES];
 
@@ -72,17 +83,20 @@ static void take_text(struct exchange *x, struct bytes message)
 	}
 	for (unsigned i = 0; framing_put_error(&x->websocket->framing, i, stream_error_for(rc), &x->proxy->scratch); i++)
 		ws_put(x->way->out(x), WS_TEXT, buf_bytes(&x->proxy->scratch));
-	refuse(x, rc == ERR_NOMEM ? WS_SERVER_ERROR : WS_POLICY, rc == ERR_NOMEM ? "no memory" : why);
+	websocket_refuse(x, rc == ERR_NOMEM ? WS_SERVER_ERROR : WS_POLICY, rc == ERR_NOMEM ? "no memory" : why);
 }
 
 static void take(struct exchange *x, enum ws_event what, struct bytes payload)
 {
 	switch (what) {
 	case WS_TEXT:
-		take_text(x, payload);
-		return;
 	case WS_BINARY:
-		refuse(x, WS_UNSUPPORTED, "a binary message"); /* RFC 7395 3.2 */
+		if (x->websocket->use == WS_FOR_SIP)
+			websocket_take_sip(x, payload); /* RFC 7118 3: of either kind */
+		else if (what == WS_BINARY)
+			websocket_refuse(x, WS_UNSUPPORTED, "a binary message"); /* RFC 7395 3.2 */
+		else
+			take_text(x, payload);
 		return;
 	case WS_PING:
 		ws_put(x->way->out(x), WS_PONG, payload);
@@ -107,12 +121,12 @@ void websocket_data(struct exchange *x, struct bytes in)
 	while (!x->is_gone && !w->is_closed && (rc = ws_next(&w->reader, &in, &what, &payload)) == 0)
 		take(x, what, payload);
 	if (!x->is_gone && !w->is_closed && rc && rc != ERR_AGAIN)
-		refuse(x, w->reader.status, w->reader.why);
+		websocket_refuse(x, w->reader.status, w->reader.why);
 }
 
-/* ---- from gh-access ---- */
+/* ---- from inside ---- */
 
-void websocket_from_access(struct exchange *x, struct bytes in)
+static int put_xmpp(struct exchange *x, struct bytes in)
 {
 	struct websocket *w = x->websocket;
 	struct proxy *p = x->proxy;
@@ -123,6 +137,14 @@ void websocket_from_access(struct exchange *x, struct bytes in)
 		ws_put(x->way->out(x), WS_TEXT, buf_bytes(&p->scratch));
 		arena_reset(&p->arena);
 	}
+	return rc;
+}
+
+void websocket_from_inside(struct exchange *x, struct bytes in)
+{
+	struct websocket *w = x->websocket;
+	int rc = w->use == WS_FOR_SIP ? websocket_put_sip(x, in) : put_xmpp(x, in);
+
 	if (buf_failed(x->way->out(x))) {
 		x->way->drop(x, "queue-full");
 		return;

@@ -15,6 +15,9 @@ struct handed {
 	uint8_t exporter_n, end_point_n, unique_n; /* 0: there is none */
 };
 
+/* What `transport` says of SIP by WebSocket (RFC 7118). */
+#define HANDED_SIP_WEBSOCKET "sip-ws"
+
 /* ERR_SYNTAX. */
 int handed_decode(struct bytes body, struct sockaddr_storage *from, struct handed *out);
 

@@ -95,6 +95,16 @@ static void on_ping_answer(struct h2 *h)
 	h->ping_sent_ms = 0;
 }
 
+static void on_pinged(struct h2 *h, const uint8_t data[static 8])
+{
+	uint64_t stamp = 0;
+
+	for (unsigned i = 0; i < 8; i++)
+		stamp = stamp << 8 | data[i];
+	if (h->owner->pinged)
+		h->owner->pinged(h->arg, stamp);
+}
+
 static void on_settings(struct h2 *h)
 {
 	if (h->is_ready)
@@ -133,6 +143,8 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *f, void *arg)
 	case NGHTTP2_PING:
 		if (f->hd.flags & NGHTTP2_FLAG_ACK)
 			on_ping_answer(h);
+		else
+			on_pinged(h, f->ping.opaque_data);
 		return 0;
 	case NGHTTP2_GOAWAY:
 		on_goaway(h);
@@ -348,10 +360,14 @@ int h2_output(struct h2 *h, struct buf *out, size_t high)
 /* The oldest without an answer counts. */
 static int ping(struct h2 *h, uint64_t now_ms)
 {
+	uint8_t data[8];
+
+	for (unsigned i = 0; i < 8; i++)
+		data[i] = (uint8_t)(h->stamp >> (56 - 8 * i));
 	h->last_ping_ms = now_ms;
 	if (!h->ping_sent_ms)
 		h->ping_sent_ms = now_ms;
-	return nghttp2_submit_ping(h->session, NGHTTP2_FLAG_NONE, NULL) ? ERR_NOMEM : 0;
+	return nghttp2_submit_ping(h->session, NGHTTP2_FLAG_NONE, data) ? ERR_NOMEM : 0;
 }
 
 int h2_tick(struct h2 *h, uint64_t now_ms)
@@ -362,6 +378,11 @@ int h2_tick(struct h2 *h, uint64_t now_ms)
 	if (now_ms - h->last_ping_ms >= H2_PING_MS)
 		return ping(h, now_ms);
 	return h->expect_ms && !h->ping_sent_ms && now_ms - h->expect_ms >= H2_ASK_MS ? ping(h, now_ms) : 0;
+}
+
+int h2_say_stamp(struct h2 *h, uint64_t now_ms)
+{
+	return ping(h, now_ms);
 }
 
 void h2_expect(struct h2 *h, uint64_t now_ms)

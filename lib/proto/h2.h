@@ -69,6 +69,8 @@ struct h2_owner {
 	void (*closed)(void *arg, struct h2_stream *s, int why);
 	/* The other side is going: no new streams, old ones go on. Optional. */
 	void (*draining)(void *arg);
+	/* The other side asks by PING whether we are there, and sent this in it, its `stamp`. Optional. */
+	void (*pinged)(void *arg, uint64_t stamp);
 	/* A stream of the other side was broken off because it was malformed. Optional. */
 	void (*malformed)(void *arg, const char *why);
 };
@@ -96,6 +98,7 @@ struct h2 {
 	bool is_server, is_ready, is_draining, is_peer_draining;
 	uint64_t now_ms, last_in_ms, last_ping_ms, ping_sent_ms, expect_ms; /* the last two 0: nothing */
 	uint32_t round_trip_ms;
+	uint64_t stamp; /* what our PINGs carry (RFC 9113 6.7), set by the owner before h2_tick */
 	uint64_t opened, data_in, data_out;
 	uint64_t n_updates, n_resets; /* frames that must be paid for by others */
 	uint64_t n_data_out;          /* frames of data that we sent */
@@ -115,6 +118,8 @@ int h2_output(struct h2 *h, struct buf *out, size_t high);
 int h2_tick(struct h2 *h, uint64_t now_ms);
 /* Something is expected of the other side: if no byte comes within H2_ASK_MS, h2_tick asks by PING whether it is there. */
 void h2_expect(struct h2 *h, uint64_t now_ms);
+/* Says `stamp` now, by a PING: it is another than before. ERR_NOMEM. */
+int h2_say_stamp(struct h2 *h, uint64_t now_ms);
 /* It has been asked, and has said nothing for H2_SILENT_MS: what is new had better go elsewhere. */
 bool h2_is_silent(const struct h2 *h, uint64_t now_ms);
 /* No more streams from either side; those that are open go on. */

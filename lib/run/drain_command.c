@@ -3,12 +3,19 @@
 #include "base/err.h"
 #include "base/text.h"
 
+int drain_command_read(const struct bytes *args, size_t n, bool *is_off, uint64_t *seconds)
+{
+	*is_off = n && bytes_eq_str(args[0], "off");
+	*seconds = 0;
+	return n && !*is_off && bytes_to_u64(args[0], DRAIN_MAX_S, seconds) ? ERR_SYNTAX : 0;
+}
+
 bool drain_command(struct proc_ask *ask, const struct bytes *args, size_t n, struct drain *d, bool *is_draining)
 {
-	bool is_off = n && bytes_eq_str(args[0], "off");
-	uint64_t seconds = 0;
+	bool is_off;
+	uint64_t seconds;
 
-	if (n && !is_off && bytes_to_u64(args[0], DRAIN_MAX_S, &seconds)) {
+	if (drain_command_read(args, n, &is_off, &seconds)) {
 		proc_done(ask, ERR_SYNTAX, "off, seconds up to 86400, or nothing");
 		return false;
 	}

@@ -24,7 +24,7 @@ static struct world {
 	struct sipendpoint *e;
 	struct tls_store *server_tls, *client_tls;
 	struct pki_cert root, cert;
-	struct sip_place place[SIPT_COUNT];
+	struct sip_place place[SIPT_PLACES];
 	unsigned requests, acks; /* that the owner saw */
 	/* of the client's transports */
 	unsigned answers, failures;
@@ -93,7 +93,7 @@ static int up(void **state)
 	siptransports_configure(sipendpoint_transports(w.e), &config);
 	siptransports_set_tls(sipendpoint_transports(w.e), w.server_tls);
 	siptransports_set_default_domain(sipendpoint_transports(w.e), "b.example");
-	for (int how = 0; how < SIPT_COUNT; how++)
+	for (int how = 0; how < SIPT_PLACES; how++)
 		listen_on((enum siptransport)how);
 	return 0;
 }
@@ -301,7 +301,7 @@ static void ask(const struct sip_place *place, size_t body_n)
 static void a_request_is_answered_on_each_transport(void **state)
 {
 	(void)state;
-	for (int how = 0; how < SIPT_COUNT; how++) {
+	for (int how = 0; how < SIPT_PLACES; how++) {
 		ask(&w.place[how], 20);
 		wait_for(&told.responses, 1, 200);
 		assert_int_equal(told.status, 200);

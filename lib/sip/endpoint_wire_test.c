@@ -151,7 +151,7 @@ static void a_request_is_answered_on_each_transport(void **state)
 	struct world *w = *state;
 
 	party_listen(&w->a.party, SIPT_UDP, false, false);
-	for (enum siptransport how = 0; how < SIPT_COUNT; how++) {
+	for (enum siptransport how = 0; how < SIPT_PLACES; how++) {
 		party_listen(&w->b.party, how, false, false);
 		struct sip_place p = place(w, how, "b.example");
 		ask(w, &p, 5);
@@ -161,7 +161,7 @@ static void a_request_is_answered_on_each_transport(void **state)
 		assert_int_equal(w->b.from.transport, how);
 	}
 	assert_int_equal(w->a.n_failed, 0);
-	assert_int_equal(w->b.n_requests, SIPT_COUNT);
+	assert_int_equal(w->b.n_requests, SIPT_PLACES);
 }
 
 /* Trap 6: the next place can be tried at once, not after Timer F. */

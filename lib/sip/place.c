@@ -5,17 +5,23 @@
 
 #include "base/err.h"
 
-static const char *const names[] = { "UDP", "TCP", "TLS" };
+static const char *const names[] = { "UDP", "TCP", "TLS", "WSS" }, *const params[] = { "udp", "tcp", "tls", "ws" };
 static_assert(sizeof names / sizeof names[0] == SIPT_COUNT, "a name for each transport");
+static_assert(sizeof params / sizeof params[0] == SIPT_COUNT, "a parameter for each transport");
 
 const char *siptransport_name(enum siptransport t)
 {
 	return names[t];
 }
 
+const char *siptransport_param(enum siptransport t)
+{
+	return params[t];
+}
+
 int siptransport_of(struct bytes name, enum siptransport *out)
 {
-	for (enum siptransport t = 0; t < SIPT_COUNT; t++) {
+	for (enum siptransport t = 0; t < SIPT_PLACES; t++) {
 		if (!bytes_eq_nocase(name, bytes_of(names[t])))
 			continue;
 		*out = t;
@@ -26,7 +32,7 @@ int siptransport_of(struct bytes name, enum siptransport *out)
 
 uint16_t siptransport_port(enum siptransport t)
 {
-	return t == SIPT_TLS ? 5061 : 5060;
+	return t == SIPT_WSS ? 443 : t == SIPT_TLS ? 5061 : 5060;
 }
 
 int sip_sockaddr_of(struct bytes host, uint16_t port, union sip_sockaddr *out)

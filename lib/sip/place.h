@@ -7,10 +7,18 @@
 
 #include "base/bytes.h"
 
-enum siptransport { SIPT_UDP, SIPT_TCP, SIPT_TLS, SIPT_COUNT };
+/* SIPT_WSS: by a WebSocket inside TLS that somebody else has opened (RFC 7118); nothing is sent to a place that way. */
+enum siptransport { SIPT_UDP, SIPT_TCP, SIPT_TLS, SIPT_WSS, SIPT_COUNT };
+#define SIPT_PLACES ((int)SIPT_WSS) /* those before it a place can be sent to by */
 const char *siptransport_name(enum siptransport t); /* "UDP", as in Via */
-int siptransport_of(struct bytes name, enum siptransport *out); /* without case; ERR_UNKNOWN */
-/* 5060, with TLS 5061 (RFC 3261 19.1.2). */
+const char *siptransport_param(enum siptransport t); /* "udp", as in a URI; "ws" for WSS, too (RFC 7118 5.2.2) */
+/* Of one that can be sent by; without case; ERR_UNKNOWN. */
+int siptransport_of(struct bytes name, enum siptransport *out);
+static inline bool siptransport_is_secure(enum siptransport t)
+{
+	return t == SIPT_TLS || t == SIPT_WSS;
+}
+/* 5060, with TLS 5061 (RFC 3261 19.1.2), by WebSocket 443 (RFC 7118 5.1). */
 uint16_t siptransport_port(enum siptransport t);
 
 union sip_sockaddr {

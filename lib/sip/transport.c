@@ -156,6 +156,8 @@ int siptransports_send(struct siptransports *t, const struct sip_place *to, uint
 	show_out(t, 0, message);
 	if (to->transport == SIPT_UDP)
 		return send_udp(t, to->listener, &to->addr, token, message);
+	if (to->transport == SIPT_WSS)
+		return ERR_CLOSED; /* its client alone can open another (RFC 7118 5.1) */
 	struct sipconn *c = siptable_place(t, to);
 	int rc = c ? 0 : sipconn_dial(t, to, &c);
 	return rc ? rc : sipconn_send(c, token, message);

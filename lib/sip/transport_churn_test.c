@@ -104,7 +104,7 @@ static void step_listener(struct world *w)
 {
 	if (draw(w, 10))
 		return;
-	enum siptransport how = draw(w, SIPT_COUNT);
+	enum siptransport how = draw(w, SIPT_PLACES);
 	siptransports_unlisten(w->b.t, w->b.listener[how]);
 	party_listen(&w->b, how, false, false);
 }
@@ -167,7 +167,7 @@ static void nothing_is_lost_or_left(void **state)
 		set_tls(w);
 		party_listen(&w->a, SIPT_UDP, false, false);
 		party_listen(&w->a, SIPT_TCP, false, false);
-		for (enum siptransport how = 0; how < SIPT_COUNT; how++)
+		for (enum siptransport how = 0; how < SIPT_PLACES; how++)
 			party_listen(&w->b, how, false, false);
 		memset(w->strangers, 0xff, sizeof w->strangers);
 		churn(w);

@@ -19,8 +19,8 @@ struct party {
 	bool answers;              /* each request with 200, at once */
 	bool closes;               /* the flow, after each message */
 	bool pauses;               /* itself, at each message */
-	struct sip_place place[SIPT_COUNT]; /* where it listens */
-	unsigned listener[SIPT_COUNT];
+	struct sip_place place[SIPT_PLACES]; /* where it listens */
+	unsigned listener[SIPT_PLACES];
 	const char *port_text;     /* of our Via; NULL: none */
 };
 

@@ -10,9 +10,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct buf href;
 
-	for (int is_json = 0; is_json < 2; is_json++) {
+	for (unsigned i = 0; i < 2 * DISCOVERY_LINK_COUNT; i++) {
 		buf_init(&href, 1024);
-		int rc = discovery_read_meta(bytes_make(data, size), is_json, &href);
+		int rc = discovery_read_meta(bytes_make(data, size), i % 2, (enum discovery_link)(i / 2), &href);
 		if (rc && rc != ERR_NOT_FOUND && rc != ERR_SYNTAX && rc != ERR_NOMEM)
 			abort();
 		if ((rc == ERR_NOT_FOUND || rc == ERR_SYNTAX) && buf_len(&href))

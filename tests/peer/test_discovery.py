@@ -67,6 +67,10 @@ class Discovery(Box):
         self.assertRegex(doors[DOMAIN + " port 3478 STUN over UDP"], "^it sees this box as 127[.]")
         self.assertEqual([r["found"] for r in self.of(rows, "host-meta")], ["wss://%s/xmpp-websocket" % DOMAIN] * 2)
         self.assertEqual([r["result"] for r in self.of(rows, "websocket")], ["ok"])
+        self.gh.commit("set proxy bosh on")
+        self.addCleanup(self.gh.commit, "delete proxy bosh")
+        self.assertEqual([(r["result"], r["found"]) for r in self.of(self.check()[0], "host-meta")], [
+            ("ok", "wss://%s/xmpp-websocket" % DOMAIN), ("ok", "https://%s/http-bind" % DOMAIN)] * 2)
         self.commands_work([r["detail"] for r in self.of(rows, "outside")])
 
     def is_a_zone(self, lines):

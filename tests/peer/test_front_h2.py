@@ -159,9 +159,9 @@ class ForeignClients(H2Case):
 class WebSocket:
     """A stream of messages on a stream of H2Client (RFC 8441)."""
 
-    def __init__(self, c, fields=(("sec-websocket-protocol", "xmpp"), ("sec-websocket-version", "13"))):
+    def __init__(self, c, fields=(("sec-websocket-protocol", "xmpp"), ("sec-websocket-version", "13")), path="/xmpp-websocket"):
         self.c = c
-        self.stream = c.ask(fields, method="CONNECT", path="/xmpp-websocket", protocol="websocket", end=False)
+        self.stream = c.ask(fields, method="CONNECT", path=path, protocol="websocket", end=False)
         head = c.until(lambda e: isinstance(e, h2.events.ResponseReceived) and e.stream_id == self.stream)
         self.status = int(dict(head.headers)[":status"])
 

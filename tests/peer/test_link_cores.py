@@ -112,6 +112,21 @@ class TwoCores(LinkedCase):
         self.lives(stay)
         self.close(*stay, *again)
 
+    def test_drained(self):
+        """client drain at one core: its people stay, and newcomers are given to the other without being told to come again."""
+        stay, go = self.shared()
+        self.addCleanup(self.second.operator, "client", "drain", "off")
+        self.assertEqual(self.second.operator("client", "drain").returncode, 0)
+        wait_for("the edge knows", lambda: len([r for r in self.edge.records("show", "links") if r["reason"] == "client drain"]) == 4, 5, 0.1)
+        came = [self.login(u) for u in self.people("a", "b", "c", "d")]
+        self.assertTrue({s.jid for s in came} <= self.of(self.core))
+        self.lives(stay + came)
+        self.lives(go)
+        self.assertEqual(self.second.operator("client", "drain", "off").returncode, 0)
+        wait_for("the edge knows", lambda: not [r for r in self.edge.records("show", "links") if r["reason"] == "client drain"], 5, 0.1)
+        self.used_again()
+        self.close(*stay, *go, *came)
+
     def test_silent(self):
         """Its line is dead without a word: newcomers find the other long before the connection is given up (15 s)."""
         stay, go = self.shared()

@@ -134,8 +134,17 @@ class FromOutside(FrontCase):
         set_up(cls)
 
     def test_policy(self):
-        """It is no application password."""
+        """M-07, mra test 9: with "user credentials off" tokens and application passwords stay; with the table of A-26.05 the reverse."""
         u = self.people("u")
+        phone = self.gh.records("user", "app-password", "add", "%s@%s" % (u, DOMAIN), "phone")[0]["password"]
+
+        def by_password(password):
+            c = self.ws()
+            try:
+                c.login(u, password)
+            except ValueError:
+                return "failure"
+            return "success"
 
         def answer():
             c = self.ws()
@@ -143,7 +152,19 @@ class FromOutside(FrontCase):
             token = jwt(self.keys["EdDSA"], "EdDSA", preferred_username=u)
             c.send("<auth xmlns='%s' mechanism='OAUTHBEARER'>%s</auth>" % (raw.NS["sasl"], base64.b64encode(message(token)).decode()))
             return raw.local(c.next().tag)
-        self.assertEqual(answer(), "success")
+        def outcome():
+            return answer(), by_password("secret"), by_password(phone)
+        self.assertEqual(outcome(), ("success",) * 3)
+        row = "im authorise %s " % DOMAIN
+        self.addCleanup(self.gh.commit, "delete im authorise")
         self.gh.commit("set im login-outside app-password")
-        self.addCleanup(self.gh.commit, "delete im login-outside")
-        self.assertEqual(answer(), "failure")
+        self.assertEqual(outcome(), ("success", "failure", "success"))
+        self.gh.commit("delete im login-outside", "set %suser-credentials off" % row)
+        self.assertEqual(outcome(), ("success", "failure", "success"))
+        self.gh.commit("set %suser-credentials on" % row, "set %soauth-token off" % row)
+        self.assertEqual(outcome(), ("failure", "success", "success"))
+        c = self.ws()
+        self.assertNotIn("OAUTHBEARER", [m.text for m in c.open()[1].iter("{%s}mechanism" % raw.NS["sasl"])])
+        self.gh.commit("set %sapp-password off" % row)
+        self.assertEqual(outcome(), ("failure", "success", "failure"))
+        self.client(u)  # at the inner door all of it goes on

@@ -17,8 +17,7 @@ static bool has_plain(const struct im *im, const struct login *l)
 
 static bool has_oauth(const struct im *im, const struct login *l)
 {
-	(void)l;
-	return oauth_is_on(&im->oauth);
+	return oauth_is_on(&im->oauth) && login_counts(im, l, CREDENTIAL_OAUTH);
 }
 
 static const struct mechanism mechanisms[] = {

@@ -140,7 +140,7 @@ static void check(struct im *im, struct login *l)
 	r += l->fast->which;
 	if (is_expired(im, r))
 		login_fail(im, l, "credentials-expired");
-	else if (login_may(im, l, r->label))
+	else if (login_may(im, l, policy_password(r->label)))
 		use(im, l);
 }
 

@@ -62,5 +62,5 @@ void auth_oauth_first(struct im *im, struct login *l, struct bytes in)
 	else if (!login_is_self(im, l, authzid))
 		login_fail(im, l, "invalid-authzid");
 	else
-		login_succeed(im, l, "", BYTES_NONE);
+		login_succeed_oauth(im, l);
 }

@@ -214,6 +214,36 @@ static void only_application_passwords_outside(void **state)
 	play_close(&p);
 }
 
+/* M-07, A-26.04, A-26.05: row by row and domain by domain; im login-outside is for domains without a row. */
+static void policy_by_domain(void **state)
+{
+	static const struct {
+		const char *settings;
+		bool own, app;
+	} rows[] = {
+		{ "", true, true },
+		{ "im login-outside = app-password\n", false, true },
+		{ "im authorise a.example user-credentials = off\n", false, true },
+		{ "im authorise a.example app-password = off\n", true, false },
+		{ "im login-outside = app-password\nim authorise a.example user-credentials = on\n", true, true },
+		{ "im authorise other.example user-credentials = off\nim authorise other.example app-password = off\n", true, true },
+	};
+	const struct bytes own = BYTES("\0alice\0open sesame"), phone = BYTES("\0alice\0of the phone");
+	const uint8_t outside = AUTH_TLS | AUTH_OUTSIDE;
+	struct play p;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		play_open(&p, rows[i].settings);
+		play_store_app(&p.store, "alice@a.example", "phone", "of the phone");
+		assert_int_equal(plain(&p, own, outside)->answer, rows[i].own ? MSG_AUTH_OK : MSG_AUTH_FAILED);
+		assert_int_equal(plain(&p, phone, outside)->answer, rows[i].app ? MSG_AUTH_OK : MSG_AUTH_FAILED);
+		assert_int_equal(plain(&p, own, AUTH_TLS)->answer, MSG_AUTH_OK);
+		assert_int_equal(plain(&p, phone, AUTH_TLS)->answer, MSG_AUTH_OK);
+		play_close(&p);
+	}
+}
+
 /* gh-store dies between its answers: what it says again counts once. */
 static void application_passwords_of_a_store_that_dies(void **state)
 {
@@ -486,6 +516,7 @@ int main(void)
 		cmocka_unit_test(each_mechanism),
 		cmocka_unit_test(application_passwords),
 		cmocka_unit_test(only_application_passwords_outside),
+		cmocka_unit_test(policy_by_domain),
 		cmocka_unit_test(application_passwords_of_a_store_that_dies),
 		cmocka_unit_test(without_an_initial_response),
 		cmocka_unit_test(a_wrong_password),

@@ -4,6 +4,7 @@
 #include "run/store_op.h"
 #include "sip/digest.h"
 #include "auth/app_password.h"
+#include "auth/policy.h"
 #include "ask.h"
 #include "domain.h"
 
@@ -117,7 +118,7 @@ static void on_verifier(struct im *im, struct ask *a, struct wire *w)
 /* As login_succeed: nobody outside learns that the account's password is right where it may not be used. */
 static bool is_welcome(const struct im *im, const struct check *c)
 {
-	return c->is_right && (c->label[0] || !c->is_outside || !im->config.wants_app_outside);
+	return c->is_right && (!c->is_outside || policy_takes(im, c->realm, policy_password(c->label)));
 }
 
 static void on_looked_up(struct im *im, struct ask *a, int rc)

@@ -96,6 +96,11 @@ static void app_passwords(void **state)
 	play_run(&p);
 	assert_string_equal(p.revoked_label, "phone");
 	play_close(&p);
+	play_open(&p, "im authorise a.example user-credentials = off\nim authorise a.example app-password = off\n");
+	play_store_app(&p.store, "alice@a.example", "laptop", "of the laptop");
+	line_check(&p, &rows[1].t);
+	assert_int_equal(p.verdict, ERR_AUTH);
+	play_close(&p);
 }
 
 static void enters(void **state)

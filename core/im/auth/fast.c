@@ -43,7 +43,7 @@ void fast_read_wishes(struct login *l, struct wire *w)
 
 bool fast_is_possible(const struct im *im, const struct login *l)
 {
-	return im->config.fast_life_ms && l->client && l->flags & AUTH_TLS && l->flags & AUTH_SASL2;
+	return im->config.fast_life_ms && l->client && l->flags & AUTH_TLS && l->flags & AUTH_SASL2 && login_counts(im, l, CREDENTIAL_FAST);
 }
 
 /* ---- making one ---- */

@@ -285,6 +285,22 @@ static void test_outside(void **state)
 	play_close(&p);
 }
 
+/* a domain may give none to clients outside, and take none. */
+static void test_none_outside(void **state)
+{
+	struct play p;
+
+	(void)state;
+	play_open(&p, "im authorise a.example fast-token = off\n");
+	const char *token = first_token(&p)->token;
+	assert_int_equal(by_token(&p, (struct by_token){ .token = token })->answer, MSG_AUTH_OK);
+	assert_failed(by_token(&p, (struct by_token){ .token = token, .more = AUTH_OUTSIDE }), "invalid-mechanism");
+	struct client *c = ask_token(&p, PLAY_PASSWORD, "phone", NONE, FLAGS | AUTH_OUTSIDE);
+	assert_int_equal(c->answer, MSG_AUTH_OK);
+	assert_string_equal(c->token, "");
+	play_close(&p);
+}
+
 /* The same malformed or unfinished as by the other mechanisms. */
 static void test_messages(void **state)
 {
@@ -330,6 +346,7 @@ int main(void)
 		cmocka_unit_test(test_invalidate),
 		cmocka_unit_test(test_count),
 		cmocka_unit_test(test_outside),
+		cmocka_unit_test(test_none_outside),
 		cmocka_unit_test(test_messages),
 	};
 

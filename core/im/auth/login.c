@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "run/session.h"
 #include "auth/app_password.h"
+#include "auth/policy.h"
 
 #include <stdlib.h>
 
@@ -131,9 +132,14 @@ void login_challenge(struct im *im, struct login *l, struct bytes data)
 	(void)chan_end(c); /* as in login_fail */
 }
 
-bool login_may(struct im *im, struct login *l, const char *label)
+bool login_counts(const struct im *im, const struct login *l, enum credential by)
 {
-	if (label[0] || !(l->flags & AUTH_OUTSIDE) || !im->config.wants_app_outside)
+	return !(l->flags & AUTH_OUTSIDE) || policy_takes(im, bytes_of(l->domain), by);
+}
+
+bool login_may(struct im *im, struct login *l, enum credential by)
+{
+	if (login_counts(im, l, by))
 		return true;
 	/* As if it were wrong: nobody outside learns that it is right. */
 	login_refuse(im, l, "not-authorized", "outside");
@@ -155,9 +161,9 @@ void login_tell_ok(struct im *im, struct login *l, struct bytes additional, cons
 	(void)chan_end(c); /* as in login_fail */
 }
 
-void login_succeed(struct im *im, struct login *l, const char *label, struct bytes additional)
+static void succeed(struct im *im, struct login *l, enum credential by, const char *label, struct bytes additional)
 {
-	if (!login_may(im, l, label))
+	if (!login_may(im, l, by))
 		return;
 	if (label[0] && !(l->app = login_dup(bytes_of(label)))) {
 		login_fail_by(im, l, ERR_NOMEM);
@@ -169,6 +175,16 @@ void login_succeed(struct im *im, struct login *l, const char *label, struct byt
 	login_forget_verifiers(l);
 	if (l->app)
 		app_password_used(im, bytes_of(l->jid), bytes_of(l->app), bytes_of(l->address ? l->address : ""));
+}
+
+void login_succeed(struct im *im, struct login *l, const char *label, struct bytes additional)
+{
+	succeed(im, l, policy_password(label), label, additional);
+}
+
+void login_succeed_oauth(struct im *im, struct login *l)
+{
+	succeed(im, l, CREDENTIAL_OAUTH, "", BYTES_NONE);
 }
 
 struct bytes login_binding(const struct login *l, const char *type)

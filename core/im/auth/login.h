@@ -7,6 +7,7 @@
 #include "proto/hashed_token.h"
 #include "proto/scram.h"
 #include "run/store_op.h"
+#include "auth/policy.h"
 
 struct login;
 
@@ -88,10 +89,14 @@ void login_refuse(struct im *im, struct login *l, const char *condition, const c
 /* The same by an ERR_*: whatever is not the client's fault is temporary-auth-failure. */
 void login_fail_by(struct im *im, struct login *l, int rc);
 void login_challenge(struct im *im, struct login *l, struct bytes data);
-/* May it come in with this application password (label), or "" the account's own? Refuses it otherwise. */
-bool login_may(struct im *im, struct login *l, const char *label);
+/* Does this count where it comes from, as far as the settings go (policy.h)? */
+bool login_counts(const struct im *im, const struct login *l, enum credential by);
+/* The same; refuses it otherwise. */
+bool login_may(struct im *im, struct login *l, enum credential by);
 /* label: of what the client has proved to know. A token for the next time may go with the answer (fast.c). */
 void login_succeed(struct im *im, struct login *l, const char *label, struct bytes additional);
+/* The same for one whose identity provider vouches for it. */
+void login_succeed_oauth(struct im *im, struct login *l);
 /* Tells the door. token: "" none. */
 void login_tell_ok(struct im *im, struct login *l, struct bytes additional, const char *token, uint64_t expires_ms);
 /* Data of the channel binding of this type; empty when there is none. */

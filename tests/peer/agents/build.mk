@@ -5,7 +5,7 @@ $(O)/obj/tests/peer/agents/nice_agent.o: CPPFLAGS += $(patsubst -I%,-isystem %,$
 gh-nice-agent_SRCS := tests/peer/agents/nice_agent.c
 gh-nice-agent_LD := -lnice -lgobject-2.0 -lglib-2.0
 
-# And clients of npm, @xmpp/client and Converse.js, which test_fast and test_remote_clients log in with: fetched once.
+# And clients of npm, @xmpp/client, Converse.js and JsSIP, which test_fast, test_remote_clients and test_sip_websocket log in with: fetched once.
 AGENT_DEPS := tests/peer/agents/node_modules/.package-lock.json
 .PHONY: peer-deps
 peer-deps: $(AGENT_DEPS)
