@@ -245,6 +245,7 @@ int compliance_on_written(void *program, struct chan *from, const struct frame *
 	uint64_t seq = wire_u64(&w);
 	int rc = (int)(int32_t)wire_u32(&w);
 	unsigned left = c->n_flying;
+	bool is_left = false;
 
 	(void)from;
 	if (wire_end(&w) || seq > c->seq)
@@ -257,16 +258,19 @@ int compliance_on_written(void *program, struct chan *from, const struct frame *
 			continue;
 		if (n->waits)
 			gate_judged(im, n->waits, rc);
-		if (!rc || n->waits)
+		if (!rc || n->waits) {
 			drop(c, n);
-		else
+		} else {
 			ground(c, n);
+			is_left = true;
+		}
 	}
-	if (rc) {
-		c->is_paused = true; /* nobody waits for what is left but the archive */
+	if (is_left) { /* nobody waits for it but the archive */
+		c->is_paused = true;
 		c->unsent = c->notes.next;
 		(void)loop_timer_set(im->loop, &c->timer, LOOK_MS); /* without it the next note sets it */
-	} else {
+	}
+	if (!rc) {
 		alarm_clear(ALARM_COMPLY_REFUSING, "");
 		tell_lost(im);
 	}

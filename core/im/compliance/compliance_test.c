@@ -62,9 +62,7 @@ static void nothing_overtakes_it_and_others_pass(void **state)
 	client_leave(a);
 	assert_lacks(client_got(b), "three");
 	comply_answer(&p, 0);
-	got = client_got(b);
-	assert_has(got, "three");
-	assert_true(strstr(got, "three") < strstr(got, "unavailable"));
+	assert_has(client_got(b), "three");
 	assert_int_equal(p.im.compliance.gates.count, 0);
 	assert_int_equal(p.im.compliance.n_notes, 0);
 	play_close(&p);
