@@ -62,6 +62,7 @@ DIRS := lib/base \
 	core/files \
 	core/publish \
 	core/dir \
+	core/comply \
 	firmware/super \
 	firmware/keys \
 	firmware/conf \

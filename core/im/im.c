@@ -6,6 +6,8 @@
 #include "archive/archive_clean.h"
 #include "archive/archive_query.h"
 #include "ask.h"
+#include "compliance/compliance.h"
+#include "compliance/gate.h"
 #include "auth/auth.h"
 #include "auth/directory.h"
 #include "pep/caps.h"
@@ -41,14 +43,15 @@ const struct bus_handler im_handlers[] = {
 	{ MSG_SESSION_ENTER, auth_on_enter },
 	{ MSG_DIGEST_CHECK, digest_on_check },
 	{ MSG_SESSION_RESUME, sm_on_resume },
-	{ MSG_SESSION_CLOSED, session_on_closed },
-	{ MSG_SESSION_CSI, session_on_csi },
-	{ MSG_SM_ENABLE, sm_on_enable },
-	{ MSG_SM_REQUEST, sm_on_request },
+	{ MSG_SESSION_CLOSED, gate_on_frame },
+	{ MSG_SESSION_CSI, gate_on_frame },
+	{ MSG_SM_ENABLE, gate_on_frame },
+	{ MSG_SM_REQUEST, gate_on_frame },
 	{ MSG_SM_ACK, sm_on_ack },
-	{ MSG_STANZA, item_on_stanza },
+	{ MSG_STANZA, gate_on_frame },
 	{ MSG_WRITTEN, session_on_written },
-	{ MSG_ROUTE, item_on_route },
+	{ MSG_ROUTE, gate_on_frame },
+	{ MSG_COMPLY_WRITTEN, compliance_on_written },
 	{ MSG_ROUTE_DONE, remote_on_done },
 	{ MSG_UPLOAD_SLOT_MADE, upload_on_made },
 	{ MSG_DIR_VERDICT, directory_on_verdict },
@@ -85,6 +88,8 @@ int im_init(struct im *im, struct loop *loop, struct bus *bus, unsigned instance
 	archive_init(im);
 	archive_query_init(im);
 	archive_clean_init(im);
+	compliance_init(im);
+	gate_init(im);
 	im->parsers = xml_pool_new(PARSERS_MAX);
 	int rc = im->parsers ? remote_init(im) : ERR_NOMEM;
 	if (!rc)
@@ -101,6 +106,8 @@ int im_init(struct im *im, struct loop *loop, struct bus *bus, unsigned instance
 
 void im_fini(struct im *im)
 {
+	gate_fini(im);
+	compliance_fini(im);
 	upload_fini(im);
 	push_fini(im);
 	directory_fini(im);
@@ -173,6 +180,7 @@ void im_apply(struct im *im, const struct settings *s)
 	directory_apply(im, s);
 	archive_clean_apply(im);
 	rooms_apply(im, s);
+	compliance_apply(im, s); /* last: stanzas may be dealt with in it */
 }
 
 void im_up(struct im *im, struct chan *c)
@@ -183,6 +191,9 @@ void im_up(struct im *im, struct chan *c)
 		break;
 	case PROG_SWITCH:
 		remote_up(im);
+		break;
+	case PROG_COMPLY:
+		compliance_up(im);
 		break;
 	case PROG_XLATE:
 		online_tell_all(im);
@@ -198,6 +209,8 @@ void im_down(struct im *im, struct chan *c)
 		upload_down(im);
 	if (chan_prog(c) == PROG_DIR)
 		directory_down(im);
+	if (chan_prog(c) == PROG_COMPLY)
+		compliance_down(im);
 	if (chan_prog(c) != PROG_ACCESS && chan_prog(c) != PROG_XLATE)
 		return; /* what was asked or sent waits for the peer's return */
 	auth_door_down(im, c); /* first: no session is resumed there now */

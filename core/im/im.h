@@ -14,6 +14,7 @@
 #include "run/bus.h"
 #include "run/proc.h"
 #include "pep/caps_table.h"
+#include "compliance/compliance_table.h"
 #include "iq/extdisco.h"
 #include "auth/oauth.h"
 #include "iq/upload.h"
@@ -95,6 +96,7 @@ struct im {
 	struct buf journal_drops, offline_drops; /* u64 each, for the next batch */
 	struct loop_timer drop_timer;
 	struct archive archive;
+	struct compliance compliance; /* (compliance/) */
 	struct map remote;   /* id -> struct parcel: outward, unconfirmed (remote.c) */
 	struct list remote_order;
 	size_t remote_bytes;
@@ -137,6 +139,9 @@ uint64_t im_next_id(struct im *im);
 	X(STAT_ARCHIVE_FAILED, "im.archive.failed")                                                \
 	X(STAT_ARCHIVE_ASKED, "im.archive.asked")                                                  \
 	X(STAT_ARCHIVE_REFUSED, "im.archive.refused")                                              \
+	X(STAT_COMPLY_NOTED, "im.compliance.noted")                                                \
+	X(STAT_COMPLY_LOST, "im.compliance.lost")                                                  \
+	X(STAT_COMPLY_REFUSED, "im.compliance.refused")                                            \
 	X(STAT_BLOCKED, "im.blocked")                                                              \
 	X(STAT_BOUNCED, "im.bounced")                                                              \
 	X(STAT_AUTH_OK, "im.auth.ok")                                                              \

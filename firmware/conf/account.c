@@ -10,7 +10,7 @@
 
 #define HEAD "gatehouse accounts 1\n"
 
-static const char *const role_names[] = { "auditor", "operator", "admin", "crypto", "api" };
+static const char *const role_names[] = { "auditor", "operator", "admin", "crypto", "api", "compliance" };
 static_assert(sizeof role_names / sizeof role_names[0] == OPER_ROLE_COUNT, "one name a role");
 
 bool account_is_name(struct bytes name)

@@ -100,6 +100,7 @@ static const struct part {
 	{ "line", NULL, P(PROG_LINE), "show line-state", NULL },
 	{ "uploads", NULL, P(PROG_FILES), "show uploads", NULL },
 	{ "publish", NULL, P(PROG_PUBLISH), "show publish", NULL },
+	{ "compliance", NULL, P(PROG_COMPLY), "show compliance", NULL },
 	{ "captures", NULL, P(PROG_CAPTURE), "capture status", NULL },
 	{ "interfaces", NULL, P(PROG_PRIV), "show interfaces", NULL },
 	{ "time", NULL, P(PROG_TIME), "show time", NULL },

@@ -199,6 +199,9 @@ COMMAND_FN(cmd_publish_import);
 COMMAND_FN(cmd_publish_export);
 COMMAND_FN(cmd_publish_check);
 COMMAND_FN(cmd_publish_test);
+/* cmd_compliance.c */
+COMMAND_FN(cmd_compliance_verify);
+COMMAND_FN(cmd_compliance_export);
 /* cmd_capture.c */
 COMMAND_FN(cmd_capture_start);
 COMMAND_FN(cmd_capture_get);

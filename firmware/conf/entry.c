@@ -9,6 +9,7 @@ enum key_kind {
 	KEY_VAULT,   /* a name that gh-keys takes, too: a-z, digits, . - */
 	KEY_DOMAIN,  /* RFC 7622 domainpart */
 	KEY_PATTERN, /* domain, *.domain, or * for all */
+	KEY_ADDRESS, /* bare address of a person or room (RFC 7622), or a domain, that can stand in a line of settings */
 	KEY_USER,    /* OpaqueString (RFC 8265 4.2) that can stand in a line of settings */
 };
 
@@ -18,6 +19,7 @@ static const struct {
 	enum key_kind kind;
 } key_kinds[] = {
 	{ "certificate ", KEY_VAULT },
+	{ "compliance hold ", KEY_ADDRESS },
 	{ "dns forward-zone ", KEY_DOMAIN },
 	{ "domain ", KEY_DOMAIN },
 	{ "federation peer ", KEY_PATTERN },
@@ -80,19 +82,42 @@ static int put_domain(struct bytes key, struct buf *out, const char **why)
 	return rc == 0 || rc == ERR_NOMEM ? rc : ERR_SYNTAX;
 }
 
-static int put_user(struct bytes key, struct buf *out, const char **why)
+/* These mean something in a line of settings. */
+static bool has_syntax(struct bytes name)
 {
 	static const char taken[] = " \"\\=#*";
+
+	for (size_t i = 0; i < name.n; i++)
+		if (!name.p[i] || strchr(taken, name.p[i]))
+			return true;
+	return false;
+}
+
+static int put_address(struct bytes key, struct buf *out, const char **why)
+{
+	struct arena a;
+	struct jid j;
+
+	*why = "not an address like name@domain without a resource, or a domain; none of \" \\ = # *, at most 255 bytes";
+	arena_init(&a, 64 << 10);
+	int rc = jid_parse(key, &a, &j);
+	if (rc == 0 && (j.resource_n || j.full.n > 255 || has_syntax(j.full)))
+		rc = ERR_SYNTAX;
+	if (rc == 0)
+		buf_put_bytes(out, j.full);
+	arena_fini(&a);
+	return rc == 0 || rc == ERR_NOMEM ? rc : ERR_SYNTAX;
+}
+
+static int put_user(struct bytes key, struct buf *out, const char **why)
+{
 	struct arena a;
 	struct bytes name;
 
 	*why = "a user's name has 1 to 63 bytes, no control characters (RFC 8265 4.2), no space and none of \" \\ = # *";
 	arena_init(&a, 64 << 10);
 	int rc = turncred_prepare(key, &a, &name);
-	for (size_t i = 0; rc == 0 && i < name.n; i++)
-		if (strchr(taken, name.p[i]))
-			rc = ERR_SYNTAX;
-	if (rc == 0 && name.n > 63)
+	if (rc == 0 && (has_syntax(name) || name.n > 63))
 		rc = ERR_SYNTAX;
 	if (rc == 0)
 		buf_put_bytes(out, name);
@@ -110,6 +135,8 @@ static int put_key(const char *pattern, struct bytes key, struct buf *out, const
 		return put_vault_name(key, out, why);
 	if (kind == KEY_USER)
 		return put_user(key, out, why);
+	if (kind == KEY_ADDRESS)
+		return put_address(key, out, why);
 	if (kind == KEY_PATTERN && bytes_eq_str(key, "*")) {
 		buf_put_bytes(out, key);
 		return 0;

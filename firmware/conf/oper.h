@@ -89,6 +89,12 @@ struct oper {
 		size_t part;     /* bytes of the last one */
 		bool is_waiting; /* for the operator to take it */
 	} capture;
+	struct oper_compliance {
+		uint32_t ticket; /* of the export under way */
+		char file[64];
+		size_t part;     /* bytes of the last one */
+		bool has_more, is_waiting; /* waiting: for the operator to take it */
+	} compliance;
 	struct metrics *metrics; /* while show metrics gathers them; else NULL */
 	size_t frame_at, count_at;
 	uint16_t n_pairs;

@@ -252,13 +252,14 @@ static void test_names(void **state)
 
 static void test_rights(void **state)
 {
-	/* auditor, operator, admin, crypto, api */
+	/* auditor, operator, admin, crypto, api, compliance */
 	static const struct {
 		unsigned needed;
 		bool may[OPER_ROLE_COUNT];
 	} rows[] = {
-		{ OPER_AUDITOR, { 1, 1, 1, 1, 1 } },  { OPER_OPERATOR, { 0, 1, 1, 0, 1 } }, { OPER_ADMIN, { 0, 0, 1, 0, 0 } },
-		{ OPER_CRYPTO, { 0, 0, 1, 1, 0 } },   { OPER_CHANGER, { 0, 1, 1, 1, 1 } },
+		{ OPER_AUDITOR, { 1, 1, 1, 1, 1, 1 } },    { OPER_OPERATOR, { 0, 1, 1, 0, 1, 0 } }, { OPER_ADMIN, { 0, 0, 1, 0, 0, 0 } },
+		{ OPER_CRYPTO, { 0, 0, 1, 1, 0, 0 } },     { OPER_CHANGER, { 0, 1, 1, 1, 1, 1 } },
+		{ OPER_COMPLIANCE, { 0, 0, 1, 0, 0, 1 } },
 	};
 
 	(void)state;
@@ -274,6 +275,8 @@ static void test_rights(void **state)
 	assert_int_equal(rights_setting(BYTES("domain x.example certificate")), OPER_CRYPTO);
 	assert_int_equal(rights_setting(BYTES("domain x.example contact")), OPER_ADMIN);
 	assert_int_equal(rights_setting(BYTES("domain x.example")), OPER_ADMIN);
+	assert_int_equal(rights_setting(BYTES("compliance hold a@x.example")), OPER_COMPLIANCE);
+	assert_int_equal(rights_setting(BYTES("compliance mode")), OPER_ADMIN);
 	assert_int_equal(rights_setting(BYTES("turn drain")), OPER_OPERATOR);
 	assert_int_equal(rights_setting(BYTES("operators idle-timeout")), OPER_ADMIN);
 	assert_int_equal(rights_setting(BYTES("")), OPER_ADMIN);

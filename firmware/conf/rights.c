@@ -1,20 +1,22 @@
 #include "rights.h"
 
-enum { READ = 1, OPERATE = 2, KEYS = 4, ADMIN = 8 };
+enum { READ = 1, OPERATE = 2, KEYS = 4, ADMIN = 8, COMPLY = 16 };
 
 static const unsigned rights_of[] = {
 	[OPER_AUDITOR] = READ,
 	[OPER_OPERATOR] = READ | OPERATE,
-	[OPER_ADMIN] = READ | OPERATE | KEYS | ADMIN,
+	[OPER_ADMIN] = READ | OPERATE | KEYS | ADMIN | COMPLY,
 	[OPER_CRYPTO] = READ | KEYS,
 	[OPER_API] = READ | OPERATE,
+	[OPER_COMPLIANCE] = READ | COMPLY,
 };
 _Static_assert(sizeof rights_of / sizeof rights_of[0] == OPER_ROLE_COUNT, "one row a role");
 
 /* Any one of them is enough. */
 static const unsigned needed_by[] = {
 	[OPER_AUDITOR] = READ, [OPER_OPERATOR] = OPERATE, [OPER_ADMIN] = ADMIN,
-	[OPER_CRYPTO] = KEYS,  [OPER_API] = OPERATE,      [OPER_CHANGER] = OPERATE | KEYS | ADMIN,
+	[OPER_CRYPTO] = KEYS,  [OPER_API] = OPERATE,      [OPER_COMPLIANCE] = COMPLY,
+	[OPER_CHANGER] = OPERATE | KEYS | ADMIN | COMPLY,
 };
 
 /* Settings that others than the admin may change. A '*' stands for any one word; what is below a path has its right. */
@@ -40,6 +42,7 @@ static const struct {
 	{ "federation peer * pin", OPER_CRYPTO },
 	{ "federation peer * authority", OPER_CRYPTO },
 	{ "sip peer * pin", OPER_CRYPTO },
+	{ "compliance hold", OPER_COMPLIANCE },
 	{ "sip peer * authority", OPER_CRYPTO },
 };
 

@@ -9,7 +9,7 @@
 enum { OPER_CHANGER = OPER_ROLE_COUNT };
 
 /* May a role do what needs this (the role of a command row or of a setting, or OPER_CHANGER)? The auditor's commands are everybody's;
- * the operator's are the operator's, the api's and the admin's; crypto's are crypto's and the admin's. */
+ * the operator's are the operator's, the api's and the admin's; crypto's are crypto's and the admin's, compliance's are compliance's and the admin's. */
 bool rights_may(enum oper_role role, unsigned needed);
 /* Is all that `less` may also allowed to `more`? */
 bool rights_includes(enum oper_role more, enum oper_role less);

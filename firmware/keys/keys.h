@@ -169,6 +169,11 @@ int on_acme_ask(void *program, struct chan *from, const struct frame *f);
 int link_answer(struct vault *v, struct bytes question, struct buf *out);
 int on_link_ask(void *program, struct chan *from, const struct frame *f);
 
+/* ---- comply.c: signatures of the compliance archive (run/complyseal.h) ---- */
+/* Appends signature and public key. ERR_PROTOCOL: the hash; ERR_IO, ERR_NOMEM; ERR_UNSUPPORTED: the key of that name is of another kind. */
+int comply_sign(struct vault *v, uint64_t number, struct bytes hash, struct buf *out);
+int on_comply_sign(void *program, struct chan *from, const struct frame *f);
+
 /* ---- make.c: operator commands ---- */
 /* kind: "rsa-2048" ... ; NULL when unknown or OpenSSL fails. */
 EVP_PKEY *key_generate(struct bytes kind);

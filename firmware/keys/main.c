@@ -73,7 +73,7 @@ static void stop(void *program, uint32_t grace_ms)
 }
 
 static const struct bus_handler handlers[] = { { MSG_KEY_SIGN, on_key_sign }, { MSG_KEY_DERIVE, on_key_derive }, { MSG_BACKUP_ASK, on_backup_ask },
-					      { MSG_ACME_ASK, on_acme_ask }, { MSG_LINK_ASK, on_link_ask } };
+					      { MSG_ACME_ASK, on_acme_ask }, { MSG_LINK_ASK, on_link_ask }, { MSG_COMPLY_SIGN, on_comply_sign } };
 
 static const struct proc_command commands[] = {
 	{ "key generate", cmd_generate },    { "key delete", cmd_delete },

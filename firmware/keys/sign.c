@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "run/acme.h"
+#include "run/complyseal.h"
 #include "run/linkkeys.h"
 
 #include <stdio.h>
@@ -62,7 +63,7 @@ static int sign_message(EVP_PKEY *pkey, struct bytes data, struct buf *out)
 
 bool key_is_reserved(struct bytes name)
 {
-	return bytes_eq_str(name, ACME_ACCOUNT_KEY) || bytes_eq_str(name, LINK_AUTHORITY_KEY);
+	return bytes_eq_str(name, ACME_ACCOUNT_KEY) || bytes_eq_str(name, LINK_AUTHORITY_KEY) || bytes_eq_str(name, COMPLY_KEY);
 }
 
 /* A door that is taken over cannot stand at the end of a link. */

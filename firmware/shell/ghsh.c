@@ -39,7 +39,7 @@ struct options {
 
 static int role_of(const char *name, enum oper_role *out)
 {
-	static const char *const names[] = { "auditor", "operator", "admin", "crypto", "api" };
+	static const char *const names[] = { "auditor", "operator", "admin", "crypto", "api", "compliance" };
 
 	for (unsigned i = 0; i < OPER_ROLE_COUNT; i++) {
 		if (strcmp(name, names[i]) == 0) {

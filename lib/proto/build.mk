@@ -1,7 +1,7 @@
 LIBS += proto
 lib_proto_SRCS := lib/proto/xmpp.c lib/proto/xml_pool.c lib/proto/xml_build.c lib/proto/xml_ns.c \
 	lib/proto/xml_header.c lib/proto/xml_stream.c \
-	lib/proto/xml_tree.c lib/proto/xml_write.c lib/proto/stanza.c lib/proto/hold.c lib/proto/envelope.c \
+	lib/proto/xml_tree.c lib/proto/xml_write.c lib/proto/stanza.c lib/proto/record.c lib/proto/hold.c lib/proto/envelope.c \
 	lib/proto/jid.c lib/proto/jid_precis.c lib/proto/jid_dns.c lib/proto/jid_escape.c \
 	lib/proto/hmac.c lib/proto/scram.c lib/proto/hashed_token.c lib/proto/oauthbearer.c lib/proto/dialback.c lib/proto/disco.c \
 	lib/proto/msrp.c lib/proto/msrp_uri.c lib/proto/msrp_reader.c lib/proto/msrp_writer.c lib/proto/msrp_join.c \

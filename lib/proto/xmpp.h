@@ -52,6 +52,8 @@
 #define NS_MUC_USER "http://jabber.org/protocol/muc#user"
 #define NS_MARKERS "urn:xmpp:chat-markers:0"
 #define NS_STANZA_ID "urn:xmpp:sid:0"
+#define NS_MODERATE "urn:xmpp:message-moderate:1" /* XEP-0425 */
+#define NS_RETRACT "urn:xmpp:message-retract:1" /* XEP-0424 */
 #define NS_MAM "urn:xmpp:mam:2"
 #define NS_MAM_EXTENDED "urn:xmpp:mam:2#extended"
 #define NS_MAM_GROUPCHAT "urn:xmpp:mam:2#groupchat-field"

@@ -94,6 +94,7 @@ enum oper_role {
 	OPER_ADMIN,
 	OPER_CRYPTO, /* keys, certificates and trust only */
 	OPER_API,    /* as an operator, but never at ghsh's socket */
+	OPER_COMPLIANCE, /* reads what people wrote: the compliance archive and its legal holds, and nothing else */
 	OPER_ROLE_COUNT
 };
 

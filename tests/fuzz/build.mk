@@ -183,3 +183,9 @@ $(O)/obj/tests/fuzz/ldap_fuzz.o: CPPFLAGS += -Icore/dir
 ldap_fuzz_SRCS := $(dir_PURE)
 ldap_fuzz_LIBS := proto base
 ldap_fuzz_LD := -llber $(proto_LD)
+
+FUZZ += record_fuzz
+$(O)/obj/tests/fuzz/record_fuzz.o: CPPFLAGS += -Icore/comply
+record_fuzz_SRCS := core/comply/format.c
+record_fuzz_LIBS := proto base
+record_fuzz_LD := -ljansson $(proto_LD)

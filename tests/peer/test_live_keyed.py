@@ -167,6 +167,7 @@ class KeyedRows(SipBox, Fed):
             "publish target * url": ("w", "https://wiki.example", "https://wiki.example:8443"), "publish target * name": ("w", "wiki.example", "viki.example"),
             "publish target * certificate": ("w", "own", "rsa"), "publish target * deployment": ("w", "staff", "guests"),
             "publish target * authority": ("w", "test", None), "publish target * certificate-name": ("w", "a.example", "b.example"),
+            "compliance hold *": ("a@" + DOMAIN, "case 7", "case 8"),
             "client ban * range": ("b", "10.9.9.0/24", "10.9.8.0/24"), "client ban * reason": ("b", "one", "another"),
             "im rooms * service": (DOMAIN, "rooms." + DOMAIN, "chat." + DOMAIN),
             "publish rule * url": ("r", "https://wiki.example/a", "https://wiki.example/b"), "publish rule * methods": ("r", "GET", "GET,POST"),

@@ -17,7 +17,7 @@ from harness.place import TOP, need, wait_for
 
 FIRST, OWN, OTHER = "tulip-Garden-77 river", "plough horse 9 rain", "seven quiet windows 4"
 AUTH, AGAIN, RANGE, FULL, DENIED = (err(n, TOP) for n in ("AUTH", "AGAIN", "RANGE", "FULL", "DENIED"))
-ROLES = {"auditor": 0, "operator": 1, "admin": 2, "crypto": 3, "api": 4}
+ROLES = {"auditor": 0, "operator": 1, "admin": 2, "crypto": 3, "api": 4, "compliance": 5}
 
 
 class Box(PeerCase):

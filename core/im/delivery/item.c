@@ -234,14 +234,17 @@ static void tell_came(const char *event, const struct envelope *e)
 	          LOG_BYTES("to", e->to), LOG_INT("bytes", e->stanza.n));
 }
 
-int item_on_stanza(void *program, struct chan *from, const struct frame *f)
+static void not_archived(struct im *im, const struct item *it)
 {
-	struct im *im = program;
-	struct wire w = wire_of(f->body);
-	struct session *s = session_of(im, wire_u64(&w));
-	struct item it = { .body = bytes_skip(f->body, 8) };
+	item_refuse(im, it, STANZA_RESOURCE_CONSTRAINT, "It cannot be archived now, and was not delivered");
+}
 
-	(void)from;
+int item_take_stanza(struct im *im, struct bytes body, int archived)
+{
+	struct wire w = wire_of(body);
+	struct session *s = session_of(im, wire_u64(&w));
+	struct item it = { .body = bytes_skip(body, 8) };
+
 	if (wire_failed(&w))
 		return ERR_SYNTAX;
 	/* The kind stands behind id, trace and door. */
@@ -258,20 +261,21 @@ int item_on_stanza(void *program, struct chan *from, const struct frame *f)
 	it.origin = s->sm ? ORIGIN_SESSION : ORIGIN_NONE;
 	it.h = s->sm ? s->sm->h_in : 0;
 	im->item = &it;
-	from_client(im, s, &it);
+	if (archived)
+		not_archived(im, &it);
+	else
+		from_client(im, s, &it);
 	item_end(im, &it);
 	return 0;
 }
 
 /* ---- from other domains ---- */
 
-int item_on_route(void *program, struct chan *from, const struct frame *f)
+int item_take_route(struct im *im, struct bytes body, int archived)
 {
-	struct im *im = program;
-	struct item it = { .body = f->body };
+	struct item it = { .body = body };
 
-	(void)from;
-	if (envelope_decode(f->body, &it.e))
+	if (envelope_decode(body, &it.e))
 		return ERR_SYNTAX;
 	im_stats[STAT_REMOTE_IN]++;
 	tell_came("im.stanza.came", &it.e);
@@ -285,6 +289,8 @@ int item_on_route(void *program, struct chan *from, const struct frame *f)
 		item_refuse(im, &it, STANZA_ITEM_NOT_FOUND, "This domain does not live here");
 	else if (it.e.kind == STANZA_MESSAGE && !im->config.has_messages)
 		switched_off(im, &it);
+	else if (archived)
+		not_archived(im, &it);
 	else
 		route(im, &it);
 	item_end(im, &it);

@@ -35,9 +35,10 @@ bool item_must_survive(const struct envelope *e);
  * as events of feeds, can wait; of presence the door knows what can. Pure. */
 bool item_is_urgent(const struct envelope *e);
 
-/* A stanza came from a client, from the switch, or out of a user's waiting list. */
-int item_on_stanza(void *im, struct chan *from, const struct frame *f);
-int item_on_route(void *im, struct chan *from, const struct frame *f);
+/* A stanza came from a client (the body of a STANZA), from the switch (of a ROUTE), or out of a user's waiting list. archived: 0, or why
+ * it cannot be (compliance/gate.h): then its sender gets an error, and nobody the stanza. ERR_SYNTAX: the body. */
+int item_take_stanza(struct im *im, struct bytes body, int archived);
+int item_take_route(struct im *im, struct bytes body, int archived);
 void item_resume(struct im *im, struct parcel *p);
 
 /* A stanza of our own making, in the arena, goes its way (subscriptions). */

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "proto/xmpp.h"
+#include "compliance/compliance.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,8 @@ struct upload_wait {
 	struct iq_later *later;
 	struct loop_timer timer;
 	char host[254];
+	char *name, *media; /* of the file, for the compliance archive */
+	uint64_t size;
 };
 
 void upload_apply(struct upload *u, const struct settings *s)
@@ -38,6 +41,8 @@ static void forget(struct upload_wait *w)
 {
 	(void)map_del_u64(&w->im->upload.waiting, w->id);
 	loop_timer_del(w->im->loop, &w->timer);
+	free(w->name);
+	free(w->media);
 	free(w);
 }
 
@@ -65,10 +70,23 @@ static void put_url(struct buf *b, const char *element, const struct upload_wait
 	buf_put_str(b, "/>");
 }
 
+/* C-MFT: what is given out is on record first. */
+static bool is_noted(const struct upload_wait *w, struct bytes get)
+{
+	struct jid owner = jid_of_normal(w->later->from);
+	const struct record r = { .from = jid_bare(&owner), .name = bytes_of(w->name), .media = bytes_of(w->media), .size = w->size, .text = get };
+
+	return compliance_note_file(w->im, &r);
+}
+
 static void grant(struct upload_wait *w, struct bytes put, struct bytes get)
 {
 	struct buf *b = &w->im->out2;
 
+	if (!is_noted(w, get)) {
+		refuse(w, STANZA_RESOURCE_CONSTRAINT, "It cannot be archived now", BYTES_NONE);
+		return;
+	}
 	buf_clear(b);
 	buf_put_str(b, "<slot xmlns='" NS_UPLOAD "'>");
 	put_url(b, "put", w, put);
@@ -162,6 +180,11 @@ void upload_forget(struct im *im, struct bytes jid)
 
 /* ---- requests ---- */
 
+static char *copy(struct bytes v)
+{
+	return strndup(v.n ? (const char *)v.p : "", v.n);
+}
+
 /* NULL: no memory, or too many. */
 static struct upload_wait *wait_new(struct im *im, const struct iq *q)
 {
@@ -173,9 +196,13 @@ static struct upload_wait *wait_new(struct im *im, const struct iq *q)
 	w->im = im;
 	w->id = bus_next_id(im->bus);
 	w->later = iq_keep(q);
+	w->name = copy(xml_attr(q->child, "filename"));
+	w->media = copy(xml_attr(q->child, "content-type"));
 	loop_timer_init(&w->timer, on_timeout, w);
-	if (!w->later || jid_domain_to_ascii(jid_domain(&to), w->host) || map_add_u64(&im->upload.waiting, w->id, w)) {
+	if (!w->later || !w->name || !w->media || jid_domain_to_ascii(jid_domain(&to), w->host) || map_add_u64(&im->upload.waiting, w->id, w)) {
 		free(w->later);
+		free(w->name);
+		free(w->media);
 		free(w);
 		return NULL;
 	}
@@ -210,6 +237,7 @@ void iq_upload(struct im *im, struct iq *q)
 		iq_error(im, q, STANZA_RESOURCE_CONSTRAINT);
 		return;
 	}
+	w->size = size;
 	struct buf *b = chan_begin(to, MSG_UPLOAD_SLOT, w->id);
 	wire_put_str(b, jid_bare(&from));
 	wire_put_str(b, xml_attr(q->child, "filename"));

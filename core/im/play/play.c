@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "proto/record.h"
 #include "proto/xmpp.h"
 #include "run/session.h"
 #include "sip/digest.h"
@@ -603,6 +604,52 @@ void dir_answer(struct play *p, int rc)
 	play_run(p);
 }
 
+static int on_comply_write(void *program, struct chan *from, const struct frame *f)
+{
+	struct play *p = program;
+	struct wire w = wire_of(f->body);
+	struct record r = { 0 };
+
+	(void)from;
+	p->comply_seq = wire_u64(&w);
+	must(record_read_fields(bytes_skip(f->body, 8), &r) == 0, "a COMPLY_WRITE that does not decode");
+	p->n_noted++;
+	if (r.kind == RECORD_STANZA) {
+		must(r.from.n && r.to.n, "a record of nobody");
+		buf_put_bytes(&p->noted, r.stanza);
+	} else {
+		buf_putf(&p->noted, "%.*s %.*s\n", BYTES_FMT(r.name), BYTES_FMT(r.kind == RECORD_FILE ? r.from : r.text));
+	}
+	return 0;
+}
+
+static const struct bus_handler comply_handlers[] = { { MSG_COMPLY_WRITE, on_comply_write } };
+
+void comply_join(struct play *p)
+{
+	const struct bus_hooks hooks = { .program = p, .handlers = comply_handlers, .n_handlers = N(comply_handlers) };
+
+	p->comply = bus_new(p->loop, PROG_COMPLY, 0, &hooks);
+	join(p, p->comply, PROG_COMPLY);
+}
+
+void comply_answer(struct play *p, int rc)
+{
+	struct chan *im = bus_chan(p->comply, PROG_IM, 0);
+	struct buf *b = chan_begin(im, MSG_COMPLY_WRITTEN, 0);
+
+	wire_put_u64(b, p->comply_seq);
+	wire_put_u32(b, (uint32_t)(int32_t)rc);
+	must(chan_end(im) == 0, "a COMPLY_WRITTEN");
+	buf_clear(&p->noted);
+	play_run(p);
+}
+
+const char *comply_got(struct play *p)
+{
+	return buf_cstr(&p->noted);
+}
+
 static void leave(struct play *p, struct bus **b)
 {
 	bus_free(*b);
@@ -624,6 +671,12 @@ void store_leave(struct play *p)
 void dir_leave(struct play *p)
 {
 	leave(p, &p->dir);
+}
+
+void comply_leave(struct play *p)
+{
+	leave(p, &p->comply);
+	buf_clear(&p->noted);
 }
 
 void sip_leave(struct play *p)
@@ -661,6 +714,7 @@ static void im_stop(struct play *p)
 	bus_free(p->sip);
 	bus_free(p->line);
 	bus_free(p->dir);
+	bus_free(p->comply);
 }
 
 void im_restart(struct play *p)
@@ -672,7 +726,8 @@ void im_restart(struct play *p)
 	bus_free(p->sip);
 	bus_free(p->line);
 	bus_free(p->dir);
-	p->store.bus = p->hub = p->door = p->sip = p->line = p->dir = NULL;
+	bus_free(p->comply);
+	p->store.bus = p->hub = p->door = p->sip = p->line = p->dir = p->comply = NULL;
 	im_fini(&p->im);
 	bus_free(p->bus);
 	play_store_forget_held(&p->store);
@@ -696,26 +751,42 @@ void play_account(struct play *p, const char *jid)
 	play_store_account(&p->store, jid, PLAY_PASSWORD);
 }
 
-void play_open(struct play *p, const char *rows)
+static void read_rows(struct play *p, const char *rows)
 {
 	struct buf text;
 	unsigned line = 0;
 
+	buf_init(&text, 8192);
+	buf_put_str(&text, "domain a.example certificate = a\n");
+	buf_put_str(&text, rows);
+	must(settings_parse(buf_bytes(&text), &p->settings, &line) == 0, rows);
+	buf_fini(&text);
+}
+
+void play_open(struct play *p, const char *rows)
+{
 	*p = (struct play){ .loop = loop_new(LOOP_FAKE), .parsers = xml_pool_new(2) };
 	must(p->loop && p->parsers, "no memory");
 	log_set_level(LOG_LEVEL_ERROR);
 	arena_init(&p->arena, 1 << 20);
 	buf_init(&p->sent, 16 << 20);
-	buf_init(&text, 4096);
-	buf_put_str(&text, "domain a.example certificate = a\n");
-	buf_put_str(&text, rows);
-	must(settings_parse(buf_bytes(&text), &p->settings, &line) == 0, rows);
-	buf_fini(&text);
+	buf_init(&p->noted, 16 << 20);
+	read_rows(p, rows);
 	play_store_init(&p->store);
 	play_account(p, "alice@a.example");
 	play_account(p, "bob@a.example");
 	play_account(p, "carol@a.example");
 	im_start(p);
+}
+
+void play_settle(struct play *p, const char *rows)
+{
+	struct settings *old = p->settings;
+
+	read_rows(p, rows);
+	im_apply(&p->im, p->settings);
+	settings_free(old);
+	play_run(p);
 }
 
 void play_close(struct play *p)
@@ -726,6 +797,7 @@ void play_close(struct play *p)
 	play_store_fini(&p->store);
 	settings_free(p->settings);
 	buf_fini(&p->sent);
+	buf_fini(&p->noted);
 	arena_fini(&p->arena);
 	xml_pool_free(p->parsers);
 	loop_free(p->loop);

@@ -33,7 +33,7 @@ struct client {
 struct play {
 	struct loop *loop;
 	struct im im;
-	struct bus *bus, *door, *hub, *sip, *line, *dir;
+	struct bus *bus, *door, *hub, *sip, *line, *dir, *comply;
 	struct settings *settings;
 	struct play_store store;
 	struct client clients[PLAY_CLIENTS_MAX];
@@ -50,6 +50,10 @@ struct play {
 	char dir_jid[128], dir_password[128];
 	uint32_t dir_id;
 	unsigned n_dir_asks;
+	/* gh-comply, which is there after comply_join: stanzas that it got and has not answered, one behind the other */
+	struct buf noted;
+	uint64_t comply_seq; /* of the last */
+	unsigned n_noted;    /* in all */
 	/* gh-xlate: USER_ONLINEs since the last look, "alice@a.example 1\n" with their flags */
 	char online[512];
 	uint64_t done_id;     /* the last ROUTE_DONE it got */
@@ -118,6 +122,14 @@ void line_check(struct play *p, const struct digest_try *t);
 void dir_join(struct play *p);
 void dir_leave(struct play *p);
 void dir_answer(struct play *p, int rc);
+/* gh-comply comes and goes; it answers for all that it has got. */
+void comply_join(struct play *p);
+void comply_leave(struct play *p);
+void comply_answer(struct play *p, int rc);
+/* What it has got since the last answer: stanzas, "event text" lines, "file name" lines. */
+const char *comply_got(struct play *p);
+/* Other settings than those of play_open. */
+void play_settle(struct play *p, const char *rows);
 void sip_leave(struct play *p);
 void sip_join(struct play *p);
 /* A stanza from another domain; id 0: nobody waits for it. */

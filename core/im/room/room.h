@@ -27,8 +27,6 @@
 #define NS_MUC_SELF_PING NS_MUC "#self-ping-optimization"
 #define NS_MUC_DIRECT "jabber:x:conference"
 #define NS_OCCUPANT_ID "urn:xmpp:occupant-id:0"
-#define NS_MODERATE "urn:xmpp:message-moderate:1"
-#define NS_RETRACT "urn:xmpp:message-retract:1"
 #define NS_HATS "urn:xmpp:hats:0"
 #define NS_RSM "http://jabber.org/protocol/rsm"
 #define NS_REGISTER "jabber:iq:register"

@@ -13,6 +13,8 @@ PLACES = {
     "dns-type": "a",
     "domain": "far.example",
     "gateway": "192.0.2.1",
+    "format": "json",
+    "from": "2026-11-26",
     "generation": "1",
     "jid": "a@near.example",
     "key-type": "ed25519",
@@ -33,10 +35,12 @@ PLACES = {
     "session": "4711",
     "setting": "operators",
     "source": "192.0.2.0/24",
+    "until": "2026-11-27",
     "url": "https://wiki.example/",
     "upload": "00112233445566778899aabbccddeeff",
     "verifier": "SCRAM-SHA-1$4096:QQ==$QQ==:QQ==",
     "when": "2026-11-26T17:00Z",
+    "who": "all",
 }
 # What does not go as a word: files and passwords.
 CONTENTS = {
