@@ -40,7 +40,6 @@ class Time(unittest.TestCase):
 
     def test_the_story(self):
         with Machine(self.disk, nets=("user,model=virtio-net-pci",)) as machine:
-            machine.patience = 6  # many machines at once
             machine.first_login()
             got = shown(machine)
             self.assertEqual((got["state"], got["sets_clock"], got["zone"]), ("no time server set", "yes", "UTC"))
