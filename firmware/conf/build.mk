@@ -25,6 +25,10 @@ txn_test_SRCS := firmware/conf/txn.c firmware/conf/store.c firmware/conf/rows.c 
 	firmware/conf/conf_text.c firmware/conf/aside.c firmware/conf/listeners.c
 txn_test_LIBS := run proto base
 txn_test_LD := -levent_core -lexpat -lidn2 -licuuc -lcrypto
+UNIT += firmware/conf/versions_test
+versions_test_SRCS := firmware/conf/store.c firmware/conf/rows.c firmware/conf/entry.c firmware/conf/conf_text.c firmware/conf/aside.c
+versions_test_LIBS := run proto base
+versions_test_LD := -lexpat -lidn2 -licuuc -lcrypto
 check_test_SRCS := $(conf_CHECK) firmware/conf/planes.c firmware/conf/cert.c firmware/conf/keyring.c firmware/conf/listeners.c \
 	firmware/conf/rows.c firmware/conf/entry.c firmware/conf/conf_text.c firmware/conf/aside.c
 check_test_LIBS := net run proto base
