@@ -2,7 +2,8 @@
 #ifndef STORE_SQL_H
 #define STORE_SQL_H
 
-/* Step i brings user_version from i to i + 1. A step that has shipped never changes. */
+/* Step i brings user_version from i to i + 1. A step that has shipped never changes. One that the version before could not go on after
+ * begins with DB_BREAKS: then an upgrade that falls back has no people's data, so it waits for a release that all boxes have passed. */
 extern const char *const sql_steps[];
 extern const unsigned sql_n_steps;
 

@@ -4,15 +4,14 @@
 #include "conf.h"
 #include "conf_text.h"
 #include "run/disk.h"
+#include "run/version.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 static int save_settings(struct conf *c, struct buf *out)
 {
-	conf_text_print(&c->store.running, out);
-	if (buf_len(out) == 0)
-		buf_put_str(out, "# nothing is set\n");
+	store_print(&c->store, out);
 	return buf_failed(out) ? ERR_LIMIT : 0;
 }
 
@@ -20,13 +19,23 @@ static int check_settings(struct conf *c, struct bytes content, char why[static 
 {
 	struct conf_text_error error;
 	struct rows rows = { 0 };
-	int rc = conf_text_parse(content, &rows, &error);
+	struct aside aside;
 
-	(void)c;
+	aside_init(&aside);
+	int rc = store_parse(content, strcmp(c->backup.product, GATEHOUSE_VERSION) != 0, &rows, &aside, &error);
 	if (rc)
 		snprintf(why, 300, "%.255s", error.text);
+	aside_fini(&aside);
 	rows_fini(&rows);
 	return rc;
+}
+
+static void swap(struct aside *a, struct aside *b)
+{
+	struct aside was = *a;
+
+	*a = *b;
+	*b = was;
 }
 
 /* The note tells a repetition after a crash: then it is done already. */
@@ -34,14 +43,22 @@ static int install_settings(struct conf *c, struct bytes content, const char *no
 {
 	struct conf_text_error error;
 	struct rows rows = { 0 };
+	struct aside aside;
 
 	if (store_is_noted(&c->store, note))
 		return 0;
-	int rc = conf_text_parse(content, &rows, &error);
-	if (!rc)
+	aside_init(&aside);
+	int rc = store_parse(content, true, &rows, &aside, &error); /* check_settings knew whose it is */
+	if (!rc) {
 		(void)store_set_pending(&c->store, 0, 0); /* none, as a rule: a commit of the old box is not to be undone */
-	if (!rc)
+		swap(&c->store.aside, &aside);
 		rc = store_commit(&c->store, c->store.generation + 1, &rows, "restore", note, loop_wall_ms(c->loop));
+		if (rc)
+			swap(&c->store.aside, &aside);
+		else
+			aside_log(&c->store.aside, c->store.generation);
+	}
+	aside_fini(&aside);
 	rows_fini(&rows);
 	return rc;
 }

@@ -2,7 +2,7 @@ conf_CHECK := firmware/conf/check.c firmware/conf/check_certificates.c firmware/
 	firmware/conf/check_publish.c firmware/conf/publish_list.c firmware/conf/check_oauth.c firmware/conf/check_authorise.c firmware/conf/check_rooms.c firmware/conf/check_clients.c
 PROGS += gh-conf
 gh-conf_SRCS := firmware/conf/conf.c firmware/conf/txn.c firmware/conf/store.c firmware/conf/rows.c \
-	firmware/conf/entry.c firmware/conf/conf_text.c $(conf_CHECK) firmware/conf/cert.c firmware/conf/keyring.c \
+	firmware/conf/entry.c firmware/conf/conf_text.c firmware/conf/aside.c $(conf_CHECK) firmware/conf/cert.c firmware/conf/keyring.c \
 	firmware/conf/expiry.c firmware/conf/listeners.c firmware/conf/audit.c firmware/conf/oper.c firmware/conf/handed.c firmware/conf/relay.c \
 	firmware/conf/commands.c firmware/conf/command.c firmware/conf/complete.c firmware/conf/place.c \
 	firmware/conf/cmd_settings.c firmware/conf/cmd_commit.c firmware/conf/cmd_show.c firmware/conf/cmd_clients.c firmware/conf/cmd_discovery.c firmware/conf/cmd_metrics.c firmware/conf/cmd_log_debug.c firmware/conf/cmd_support.c firmware/conf/support_archive.c \
@@ -18,15 +18,19 @@ gh-conf_LIBS := net run proto base
 gh-conf_LD := -larchive -ljansson -levent_core -lseccomp -lexpat -lidn2 -licuuc -lssl -lcrypto
 
 UNIT += firmware/conf/conf_text_test firmware/conf/txn_test firmware/conf/check_test
-conf_text_test_SRCS := firmware/conf/conf_text.c firmware/conf/rows.c firmware/conf/entry.c
+conf_text_test_SRCS := firmware/conf/conf_text.c firmware/conf/aside.c firmware/conf/rows.c firmware/conf/entry.c
 conf_text_test_LIBS := run proto base
 conf_text_test_LD := -lexpat -lidn2 -licuuc -lcrypto
 txn_test_SRCS := firmware/conf/txn.c firmware/conf/store.c firmware/conf/rows.c firmware/conf/entry.c \
-	firmware/conf/conf_text.c firmware/conf/listeners.c
+	firmware/conf/conf_text.c firmware/conf/aside.c firmware/conf/listeners.c
 txn_test_LIBS := run proto base
 txn_test_LD := -levent_core -lexpat -lidn2 -licuuc -lcrypto
+UNIT += firmware/conf/versions_test
+versions_test_SRCS := firmware/conf/store.c firmware/conf/rows.c firmware/conf/entry.c firmware/conf/conf_text.c firmware/conf/aside.c
+versions_test_LIBS := run proto base
+versions_test_LD := -lexpat -lidn2 -licuuc -lcrypto
 check_test_SRCS := $(conf_CHECK) firmware/conf/planes.c firmware/conf/cert.c firmware/conf/keyring.c firmware/conf/listeners.c \
-	firmware/conf/rows.c firmware/conf/entry.c firmware/conf/conf_text.c
+	firmware/conf/rows.c firmware/conf/entry.c firmware/conf/conf_text.c firmware/conf/aside.c
 check_test_LIBS := net run proto base
 check_test_LD := -levent_core -lexpat -lidn2 -licuuc -lssl -lcrypto
 
@@ -50,17 +54,17 @@ oper_test_LD := $(gh-conf_LD)
 
 UNIT += firmware/conf/firewall_test
 firewall_test_SRCS := firmware/conf/firewall.c firmware/conf/planes.c firmware/conf/listeners.c firmware/conf/rows.c firmware/conf/entry.c \
-	firmware/conf/conf_text.c
+	firmware/conf/conf_text.c firmware/conf/aside.c
 firewall_test_LIBS := run proto base
 firewall_test_LD := -lexpat -lidn2 -licuuc -lcrypto
 
 UNIT += firmware/conf/offers_test
-offers_test_SRCS := firmware/conf/offers.c firmware/conf/resolver.c firmware/conf/rows.c firmware/conf/entry.c firmware/conf/conf_text.c
+offers_test_SRCS := firmware/conf/offers.c firmware/conf/resolver.c firmware/conf/rows.c firmware/conf/entry.c firmware/conf/conf_text.c firmware/conf/aside.c
 offers_test_LIBS := run proto base
 offers_test_LD := -lexpat -lidn2 -licuuc -lcrypto
 
 UNIT += firmware/conf/expiry_test
-expiry_test_SRCS := firmware/conf/expiry.c firmware/conf/cert.c firmware/conf/rows.c firmware/conf/entry.c firmware/conf/conf_text.c
+expiry_test_SRCS := firmware/conf/expiry.c firmware/conf/cert.c firmware/conf/rows.c firmware/conf/entry.c firmware/conf/conf_text.c firmware/conf/aside.c
 expiry_test_LIBS := net run proto base
 expiry_test_LD := -levent_core -lexpat -lidn2 -licuuc -lssl -lcrypto
 

@@ -1,5 +1,6 @@
 #include "conf_text.h"
 
+#include "aside.h"
 #include "base/err.h"
 #include "entry.h"
 #include "run/words.h"
@@ -14,50 +15,71 @@ static int fail(struct conf_text_error *e, unsigned line, struct bytes path, con
 	return rc;
 }
 
-static int add_line(const struct words *w, unsigned line, struct rows *out, struct conf_text_error *e)
+/* One set line into rows. *path: the setting, as far as there is one. Of another version: *why, when not "", is told though it was taken. */
+static int set_line(const struct words *w, bool is_of_another_version, struct rows *out, struct buf *path, const char **why)
 {
 	const struct setting_row *row;
-	const char *why = "";
-	struct buf path, value;
-	int rc;
+	struct buf value;
 
-	if (!bytes_eq_str(w->v[0], "set"))
-		return fail(e, line, w->v[0], "only lines that begin with set", ERR_SYNTAX);
-	buf_init(&path, 4096);
 	buf_init(&value, 1 << 20);
-	rc = entry_make(w->v + 1, w->n - 1, &path, &value, &row, &why);
-	if (rc == 0 && rows_get(out, buf_bytes(&path))) {
+	int rc = (is_of_another_version ? entry_adapt : entry_make)(w->v + 1, w->n - 1, path, &value, &row, why);
+	if (rc == 0 && rows_get(out, buf_bytes(path))) {
 		rc = ERR_EXISTS;
-		why = "set twice";
+		*why = "set twice";
 	}
 	if (rc == 0) {
-		why = "too much";
-		rc = rows_set(out, buf_bytes(&path), buf_bytes(&value));
+		rc = rows_set(out, buf_bytes(path), buf_bytes(&value));
+		*why = rc ? "too much" : *why;
 	}
-	if (rc < 0)
-		fail(e, line, w->n > 1 && buf_len(&path) == 0 ? w->v[1] : buf_bytes(&path), why, rc);
-	buf_fini(&path);
 	buf_fini(&value);
 	return rc;
 }
 
-static bool is_of_another_version(const struct words *w, int rc)
+/* What is told of a line that is not known: see entry_describe. */
+static void describe(const struct words *w, struct buf *path)
 {
-	return bytes_eq_str(w->v[0], "set") && (rc == ERR_UNKNOWN || rc == ERR_SYNTAX);
+	buf_clear(path);
+	entry_describe(w->v + 1, w->n - 1, path);
 }
 
-static int put_aside(struct buf *aside, struct bytes line)
+/* Which of set_line's errors are another version's habits, and no damage. */
+static bool is_foreign(int rc)
 {
-	buf_put_bytes(aside, line);
-	if (line.n == 0 || line.p[line.n - 1] != '\n')
-		buf_put_u8(aside, '\n');
-	return buf_failed(aside) ? ERR_LIMIT : 0;
+	return rc == ERR_UNKNOWN || rc == ERR_SYNTAX || rc == ERR_RANGE;
+}
+
+static int put_aside(const struct words *w, struct bytes raw, struct aside *aside, int rc, struct buf *path, const char *why)
+{
+	if (rc == 0 && !*why)
+		return 0;
+	describe(w, path);
+	return rc == 0 ? aside_tell(aside, buf_bytes(path), why) : aside_add(aside, raw, buf_bytes(path), why);
 }
 
 /* aside NULL: every line must be right. */
-static int parse(struct bytes text, struct rows *out, struct buf *aside, struct conf_text_error *error)
+static int add_line(const struct words *w, unsigned line, struct bytes raw, struct rows *out, struct aside *aside, struct conf_text_error *e)
 {
-	struct conf_text_error first = { 0 };
+	const char *why = "";
+	struct buf path;
+
+	if (!bytes_eq_str(w->v[0], "set"))
+		return fail(e, line, w->v[0], "only lines that begin with set", ERR_SYNTAX);
+	buf_init(&path, 4096);
+	int rc = set_line(w, aside, out, &path, &why);
+	if (aside && (rc == 0 || is_foreign(rc))) {
+		rc = put_aside(w, raw, aside, rc, &path, why);
+		why = rc ? "too much" : why;
+	} else if (rc == ERR_UNKNOWN) {
+		describe(w, &path);
+	}
+	if (rc < 0)
+		fail(e, line, buf_bytes(&path), why, rc);
+	buf_fini(&path);
+	return rc;
+}
+
+static int parse(struct bytes text, struct rows *out, struct aside *aside, struct conf_text_error *error)
+{
 	struct arena a;
 	struct words w;
 	unsigned line = 1;
@@ -74,16 +96,10 @@ static int parse(struct bytes text, struct rows *out, struct buf *aside, struct 
 		if (rc < 0)
 			fail(error, at, BYTES_NONE, rc == ERR_TRUNCATED ? "a quote does not end" : err_text(rc), rc);
 		else if (w.n > 0)
-			rc = add_line(&w, at, out, error);
-		if (rc < 0 && aside && w.n > 0 && is_of_another_version(&w, rc)) {
-			first = first.line ? first : *error;
-			rc = put_aside(aside, bytes_make(rest.p, rest.n - text.n));
-		}
+			rc = add_line(&w, at, bytes_make(rest.p, rest.n - text.n), out, aside, error);
 		arena_reset(&a);
 	}
 	arena_fini(&a);
-	if (rc == 0)
-		*error = first;
 	return rc;
 }
 
@@ -92,7 +108,7 @@ int conf_text_parse(struct bytes text, struct rows *out, struct conf_text_error 
 	return parse(text, out, NULL, error);
 }
 
-int conf_text_parse_aside(struct bytes text, struct rows *out, struct buf *aside, struct conf_text_error *error)
+int conf_text_parse_aside(struct bytes text, struct rows *out, struct aside *aside, struct conf_text_error *error)
 {
 	return parse(text, out, aside, error);
 }

@@ -56,7 +56,7 @@ static void errors_name_line_and_setting(void **state)
 		const char *in, *text;
 		int rc;
 	} rows[] = {
-		{ "set im resume 5\nset federation mod open\n", "line 2: federation: no such setting", ERR_UNKNOWN },
+		{ "set im resume 5\nset federation mod open\n", "line 2: federation mod: no such setting", ERR_UNKNOWN },
 		{ "\n\nset federation mode closed", "line 3: federation mode: off|allow-list|open", ERR_SYNTAX },
 		{ "set federation mode", "line 1: federation mode: a value is missing", ERR_SYNTAX },
 		{ "set im resume 1\nset im resume 1\n", "line 2: im resume: set twice", ERR_EXISTS },

@@ -216,8 +216,58 @@ int entry_prefix(const struct bytes *words, size_t n, struct buf *path, const ch
 	return n == 0 ? 0 : ERR_UNKNOWN;
 }
 
-int entry_make(const struct bytes *words, size_t n, struct buf *path, struct buf *value,
-               const struct setting_row **row, const char **why)
+/* How many of the words fit the row, from the first one on; *bytes: of the pattern. */
+static size_t fit_some(const char *pattern, const struct bytes *words, size_t n, size_t *bytes)
+{
+	struct bytes rest = bytes_of(pattern);
+	size_t i = 0;
+
+	*bytes = 0;
+	while (rest.n > 0 && i < n) {
+		size_t len = bytes_find(rest, ' ');
+		struct bytes want = bytes_make(rest.p, len);
+		if (!bytes_eq_str(want, "*") && !bytes_eq(want, words[i]))
+			break;
+		*bytes = (size_t)(rest.p - (const uint8_t *)pattern) + len;
+		rest = bytes_skip(rest, len + 1);
+		i++;
+	}
+	return i;
+}
+
+void entry_describe(const struct bytes *words, size_t n, struct buf *out)
+{
+	const char *best = "";
+	size_t n_best = 0, n_bytes = 0, bytes;
+
+	for (unsigned i = 0; i < SETTING_COUNT; i++) {
+		const char *pattern = setting_row((enum setting)i)->path;
+		size_t fits = fit_some(pattern, words, n, &bytes);
+		if (fits > n_best) {
+			best = pattern;
+			n_best = fits;
+			n_bytes = bytes;
+		}
+	}
+	buf_put(out, best, n_bytes);
+	if (n_best < n && best[n_bytes]) { /* a whole row: what follows is its value */
+		buf_put_u8(out, ' ');
+		buf_put_bytes(out, words[n_best]);
+	} else if (n_best == 0 && n > 0) {
+		buf_put_bytes(out, words[0]);
+	}
+}
+
+static int check_value(const struct setting_row *row, struct bytes joined, bool is_adapted, struct buf *value, const char **why)
+{
+	if (row->type == SETTING_DOMAIN)
+		return put_domain(joined, value, why);
+	int rc = setting_check(row, joined, value, why);
+	return rc == ERR_RANGE && is_adapted && setting_nearest(row, joined, value) == 0 ? 0 : rc;
+}
+
+static int make(const struct bytes *words, size_t n, bool is_adapted, struct buf *path, struct buf *value,
+                const struct setting_row **row, const char **why)
 {
 	size_t used = 0;
 	struct buf joined;
@@ -237,10 +287,22 @@ int entry_make(const struct bytes *words, size_t n, struct buf *path, struct buf
 	}
 	*why = "too long";
 	rc = buf_failed(&joined) ? ERR_LIMIT : 0;
-	if (rc == 0 && (*row)->type == SETTING_DOMAIN)
-		rc = put_domain(buf_bytes(&joined), value, why);
-	else if (rc == 0)
-		rc = setting_check(*row, buf_bytes(&joined), value, why);
+	if (rc == 0) {
+		*why = "";
+		rc = check_value(*row, buf_bytes(&joined), is_adapted, value, why);
+	}
 	buf_fini(&joined);
 	return rc;
+}
+
+int entry_make(const struct bytes *words, size_t n, struct buf *path, struct buf *value,
+               const struct setting_row **row, const char **why)
+{
+	return make(words, n, false, path, value, row, why);
+}
+
+int entry_adapt(const struct bytes *words, size_t n, struct buf *path, struct buf *value,
+                const struct setting_row **row, const char **why)
+{
+	return make(words, n, true, path, value, row, why);
 }

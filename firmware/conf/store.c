@@ -4,10 +4,8 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "conf_text.h"
-#include "entry.h"
 #include "run/disk.h"
 #include "run/version.h"
-#include "run/words.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -65,18 +63,18 @@ static bool is_of_another_version(struct bytes text)
 	return bytes_starts(text, BYTES("# generation ")) && strcmp(version, GATEHOUSE_VERSION) != 0;
 }
 
-static int parse(struct bytes text, struct rows *out, struct buf *aside, struct conf_text_error *error)
+int store_parse(struct bytes text, bool is_foreign, struct rows *out, struct aside *aside, struct conf_text_error *error)
 {
 	int rc = conf_text_parse(text, out, error);
 
-	if (rc < 0 && is_of_another_version(text)) {
+	if (rc < 0 && (is_foreign || is_of_another_version(text))) {
 		rows_fini(out);
 		rc = conf_text_parse_aside(text, out, aside, error);
 	}
 	return rc;
 }
 
-static int load(const struct store *s, uint32_t generation, struct rows *out, struct buf *aside)
+static int load(const struct store *s, uint32_t generation, struct rows *out, struct aside *aside)
 {
 	struct conf_text_error error;
 	char name[32];
@@ -87,13 +85,10 @@ static int load(const struct store *s, uint32_t generation, struct rows *out, st
 	int rc = disk_read(s->dir_fd, name, &b);
 	rows_fini(out);
 	if (rc == 0) {
-		rc = parse(buf_bytes(&b), out, aside, &error);
+		rc = store_parse(buf_bytes(&b), false, out, aside, &error);
 		if (rc < 0)
 			log_error("conf.generation.damaged", LOG_INT("generation", generation),
 			          LOG_STR("why", error.text));
-		else if (error.line)
-			log_warn("conf.settings.aside", LOG_INT("generation", generation), LOG_STR("first", error.text),
-			         LOG_STR("do", "they are kept for the version that knows them; what they set is at its default until then"));
 	}
 	if (rc < 0)
 		rows_fini(out);
@@ -103,11 +98,11 @@ static int load(const struct store *s, uint32_t generation, struct rows *out, st
 
 int store_load(const struct store *s, uint32_t generation, struct rows *out)
 {
-	struct buf aside;
+	struct aside aside;
 
-	buf_init(&aside, CONF_TEXT_MAX);
+	aside_init(&aside);
 	int rc = load(s, generation, out, &aside);
-	buf_fini(&aside);
+	aside_fini(&aside);
 	return rc;
 }
 
@@ -116,19 +111,20 @@ int store_open(struct store *s, int dir_fd)
 	uint64_t current = 0;
 
 	*s = (struct store){ .dir_fd = dir_fd };
-	buf_init(&s->aside, CONF_TEXT_MAX);
+	aside_init(&s->aside);
 	int rc = read_numbers(dir_fd, "current", &current, 1);
 	if (rc == ERR_NOT_FOUND)
 		return 0;
 	if (rc < 0 || current > UINT32_MAX)
 		return ERR_IO;
 	for (uint32_t g = (uint32_t)current; g > 0 && current - g < STORE_KEEP; g--) {
-		buf_clear(&s->aside);
+		aside_clear(&s->aside);
 		if (load(s, g, &s->running, &s->aside) < 0)
 			continue;
 		if (g != current)
 			log_error("conf.generation.fallback", LOG_INT("wanted", current), LOG_INT("running", g));
 		s->generation = (uint32_t)current;
+		aside_log(&s->aside, g);
 		return 0;
 	}
 	return ERR_IO;
@@ -137,7 +133,7 @@ int store_open(struct store *s, int dir_fd)
 void store_close(struct store *s)
 {
 	rows_fini(&s->running);
-	buf_fini(&s->aside);
+	aside_fini(&s->aside);
 	if (s->dir_fd >= 0)
 		(void)close(s->dir_fd); /* nothing was written through it */
 	s->dir_fd = -1;
@@ -159,38 +155,17 @@ static int set_current(const struct store *s, uint32_t generation)
 	return disk_replace(s->dir_fd, "current", bytes_make(text, (size_t)n));
 }
 
-static bool sets_too(const struct rows *rows, const struct words *w)
+static void put_version(const struct store *s, uint32_t generation, struct buf *out)
 {
-	const struct setting_row *row;
-	struct buf path;
-	const char *why;
-	size_t n_used;
-
-	buf_init(&path, 4096);
-	bool is_set = entry_path(w->v + 1, w->n - 1, &path, &row, &n_used, &why) == 0 && rows_get(rows, buf_bytes(&path));
-	buf_fini(&path);
-	return is_set;
+	buf_putf(out, "# generation %u\n# version " GATEHOUSE_VERSION "%s\n", generation, buf_len(&s->aside.lines) ? " and another" : "");
 }
 
-/* What the new rows set themselves is out of date there. */
-static int put_aside(const struct store *s, const struct rows *rows, struct buf *out)
+void store_print(const struct store *s, struct buf *out)
 {
-	struct bytes text = buf_bytes(&s->aside);
-	struct arena a;
-	struct words w;
-	unsigned line = 1;
-	int rc = 0;
-
-	arena_init(&a, (size_t)2 * CONF_TEXT_MAX);
-	while (text.n > 0 && rc == 0) {
-		struct bytes rest = text;
-		rc = words_next(&text, &line, &a, &w);
-		if (rc == 0 && w.n > 1 && !sets_too(rows, &w))
-			buf_put_bytes(out, bytes_make(rest.p, rest.n - text.n));
-		arena_reset(&a);
-	}
-	arena_fini(&a);
-	return rc;
+	put_version(s, s->generation, out);
+	conf_text_print(&s->running, out);
+	if (aside_put(&s->aside, &s->running, out) < 0)
+		out->is_failed = true;
 }
 
 int store_commit(struct store *s, uint32_t generation, struct rows *rows, const char *by, const char *note,
@@ -202,12 +177,12 @@ int store_commit(struct store *s, uint32_t generation, struct rows *rows, const 
 
 	buf_init(&b, (size_t)2 * CONF_TEXT_MAX);
 	text_time(wall_ms, false, at);
-	buf_putf(&b, "# generation %u\n# version " GATEHOUSE_VERSION "%s\n", generation, buf_len(&s->aside) ? " and another" : "");
+	put_version(s, generation, &b);
 	put_comment(&b, "by", by);
 	put_comment(&b, "at", at);
 	put_comment(&b, "note", note);
 	conf_text_print(rows, &b);
-	rc = put_aside(s, rows, &b);
+	rc = aside_put(&s->aside, rows, &b);
 	file_name(generation, name);
 	rc = rc ? rc : buf_failed(&b) ? ERR_LIMIT : disk_replace_first(s->dir_fd, name, buf_bytes(&b)); /* current, below, brings its name to the disk */
 	buf_fini(&b);

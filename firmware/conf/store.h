@@ -7,7 +7,9 @@
 #ifndef CONF_STORE_H
 #define CONF_STORE_H
 
-#include "rows.h"
+#include "aside.h"
+
+struct conf_text_error;
 
 enum { STORE_KEEP = 50 };
 
@@ -15,7 +17,7 @@ struct store {
 	int dir_fd;
 	uint32_t generation; /* running; 0: nothing was ever committed */
 	struct rows running;
-	struct buf aside; /* set lines of another version, as they stand: each commit writes them again, for the version that knows them */
+	struct aside aside; /* what running has of another version */
 };
 
 struct store_about {
@@ -34,6 +36,9 @@ int store_commit(struct store *s, uint32_t generation, struct rows *rows, const 
                  uint64_t wall_ms);
 /* Rows of an old generation, without what this version does not know of another's. ERR_NOT_FOUND; ERR_SYNTAX when damaged. */
 int store_load(const struct store *s, uint32_t generation, struct rows *out);
+/* What runs as text with a head, for a backup, and such a text again: is_foreign says that another version made it, if its head does not. */
+void store_print(const struct store *s, struct buf *out);
+int store_parse(struct bytes text, bool is_foreign, struct rows *out, struct aside *aside, struct conf_text_error *error);
 /* Newest first: start with *at = 0; false at the end. */
 bool store_history(const struct store *s, uint32_t *at, struct store_about *out);
 

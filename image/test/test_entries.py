@@ -20,7 +20,6 @@ class Entries(unittest.TestCase):
         enrol = Disk(tempfile.mkdtemp(dir=self.folder.name))
         subprocess.run([TOP / "image/enrol", enrol.path, os.environ["IMAGE_KEYS"]], check=True)
         with Machine(enrol, secure=True) as machine:
-            machine.patience = 3
             machine.expect("Enrolling secure boot keys", 60)
             machine.ends(180)
         enrol.path.unlink()
@@ -28,7 +27,6 @@ class Entries(unittest.TestCase):
 
     def start(self):
         machine = Machine(self.disk, secure=True)
-        machine.patience = 3
         self.addCleanup(lambda: machine.process.poll() is None and machine.cut())
         return machine
 

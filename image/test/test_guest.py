@@ -41,7 +41,6 @@ class Guest(unittest.TestCase):
     def test_the_story(self):
         agent = Agent(self.folder)
         with Machine(self.disk, nets=("user,model=virtio-net-pci",), extra=agent.arguments) as machine:
-            machine.patience = 3
             machine.log_in(300)
             agent.connect()
             self.assertEqual(agent.ask("guest-sync", id=4711), {"return": 4711})
@@ -60,7 +59,6 @@ class Guest(unittest.TestCase):
             machine.ends(300)
         # The same slots, or the firmware looks for the disk where it was.
         with Machine(self.disk, nets=("user,model=virtio-net-pci",), extra=("-device", "virtio-serial")) as machine:
-            machine.patience = 3
             machine.log_in(300)
             self.assertRegex(machine.pages("show audit 6"), r"(?s)audit.command.*command=shutdown")
 

@@ -72,7 +72,6 @@ class TestLacp(PeerCase):
         options = [word for c in cls.cables for word in c.options()] + ["-qmp", "unix:%s,server=on,wait=off" % cls.monitor]
         cls.machine = Machine(started_disk(cls.place.path()), extra=options)
         cls.place.on_close(cls.machine.cut)
-        cls.machine.patience = 4
         cls.machine.log_in(300)
         cls.legs = [next(r["device"] for r in cls.records("show interfaces") if r.get("mac") == mac) for mac in MACS]
         for line in ("set ssh listen all 0.0.0.0 22", 'set interface b bond-members "%s %s"' % tuple(cls.legs), "set interface b bond-mode 802.3ad",

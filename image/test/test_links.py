@@ -41,7 +41,6 @@ class TestLinks(PeerCase):
         options = [word for c in cls.cables for word in c.options()] + ["-qmp", "unix:%s,server=on,wait=off" % cls.monitor]
         cls.machine = Machine(started_disk(cls.place.path()), extra=options)
         cls.place.on_close(cls.machine.cut)
-        cls.machine.patience = 4
         cls.machine.log_in(300)
         cls.card, *cls.legs = [cls.device_of(mac) for mac in MACS]
         cls.says("set ssh listen all 0.0.0.0 22")

@@ -66,7 +66,6 @@ class Tpm(unittest.TestCase):
     def test_the_story(self):
         chip = Chip(self.folder / "chip")
         with chip, Machine(self.disk, extra=chip.arguments) as machine:
-            machine.patience = 4
             machine.first_login()
             identity = self.identity(machine)
             self.assertEqual((identity["keys"], identity["machine"]), ("sealed by the TPM", "same"))
@@ -78,31 +77,26 @@ class Tpm(unittest.TestCase):
         for name in ("gatehouse-data", "gatehouse-log"):
             self.assertEqual(self.header(name)[:8], b"LUKS\xba\xbe\0\2")
         with Machine(self.disk) as machine:  # the disk alone
-            machine.patience = 4
             machine.expect("cannot be used: its key is sealed to a TPM that is not in this machine")
             machine.expect("^> ")
             machine.send("yes")
             machine.expect("Nothing was erased")
             machine.ends(120)
         with Chip(self.folder / "other") as other, Machine(self.disk, extra=other.arguments) as machine:
-            machine.patience = 4
             machine.expect("cannot be used: its key is sealed to a TPM")
             machine.ends(300)  # nobody answers
         with chip, Machine(self.disk, extra=chip.arguments) as machine:  # and back
-            machine.patience = 4
             machine.log_in()
             self.assertEqual(self.identity(machine), identity)
             self.assertEqual(self.keys(machine), before)
             self.down(machine)
         with Chip(self.folder / "new") as new, Machine(self.disk, extra=new.arguments) as machine:  # its board was changed
-            machine.patience = 4
             machine.expect("cannot be used: its key is sealed to a TPM")
             machine.expect("^> ")
             machine.send("ERASE")
             machine.expect("^Erased")
             machine.ends(120)
         with new, Machine(self.disk, extra=new.arguments) as machine:
-            machine.patience = 4
             machine.first_login()
             fresh = self.identity(machine)
             self.assertEqual(fresh["keys"], "sealed by the TPM")

@@ -3,6 +3,7 @@
 
 #include <sqlite3.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct db {
 	sqlite3 *sql;
@@ -18,11 +19,11 @@ static int exec(struct db *d, const char *sql)
 	return sqlite3_exec(d->sql, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : ERR_IO;
 }
 
-static int user_version(struct db *d, int64_t *out)
+static int pragma(struct db *d, const char *sql, int64_t *out)
 {
 	struct db_stmt *s;
 
-	if (db_prepare(d, "PRAGMA user_version", &s))
+	if (db_prepare(d, sql, &s))
 		return ERR_IO;
 	int rc = db_step(s);
 	if (rc == 1)
@@ -31,15 +32,30 @@ static int user_version(struct db *d, int64_t *out)
 	return rc == 1 ? 0 : ERR_IO;
 }
 
-/* One step and its number are one transaction, so a crash between steps starts at the right one. */
-static int migrate_step(struct db *d, const char *sql, size_t version)
-{
-	char set[64];
+/* How many steps a program must know to go on with the database after the first n. It stands in SQLite's application_id, with a mark. */
+enum { NEEDS_MARK = 0x67680000, NEEDS_BITS = 0xffff };
 
-	sqlite3_snprintf(sizeof set, set, "PRAGMA user_version=%d", (int)version);
+static size_t needs(const char *const *steps, size_t n)
+{
+	while (n > 0 && strncmp(steps[n - 1], DB_BREAKS, strlen(DB_BREAKS)) != 0)
+		n--;
+	return n;
+}
+
+static int say_version(struct db *d, const char *const *steps, size_t n)
+{
+	char set[96];
+
+	sqlite3_snprintf(sizeof set, set, "PRAGMA user_version=%d; PRAGMA application_id=%d", (int)n, NEEDS_MARK | (int)needs(steps, n));
+	return exec(d, set);
+}
+
+/* One step and its number are one transaction, so a crash between steps starts at the right one. */
+static int migrate_step(struct db *d, const char *const *steps, size_t i)
+{
 	if (db_begin(d))
 		return ERR_IO;
-	if (exec(d, sql) || exec(d, set)) {
+	if (exec(d, steps[i]) || say_version(d, steps, i + 1)) {
 		db_rollback(d);
 		return ERR_IO;
 	}
@@ -48,16 +64,19 @@ static int migrate_step(struct db *d, const char *sql, size_t version)
 
 static int migrate(struct db *d, const char *const *steps, size_t n)
 {
-	int64_t at = 0;
+	int64_t at = 0, mark = 0;
 
-	if (user_version(d, &at))
+	if (pragma(d, "PRAGMA user_version", &at) || pragma(d, "PRAGMA application_id", &mark))
 		return ERR_IO;
-	if (at < 0 || (size_t)at > n)
-		return ERR_UNSUPPORTED; /* written by a newer program */
+	bool is_marked = (mark & ~(int64_t)NEEDS_BITS) == NEEDS_MARK;
+	if (at < 0)
+		return ERR_UNSUPPORTED;
+	if ((size_t)at > n) /* written by a newer program */
+		return is_marked && (size_t)(mark & NEEDS_BITS) <= n ? 0 : ERR_UNSUPPORTED;
 	for (size_t i = (size_t)at; i < n; i++)
-		if (migrate_step(d, steps[i], i + 1))
+		if (migrate_step(d, steps, i))
 			return ERR_IO;
-	return 0;
+	return is_marked ? 0 : say_version(d, steps, n);
 }
 
 /* Exclusive locking keeps the WAL index in our own memory: no shared-memory file, and nobody else

@@ -9,8 +9,13 @@
 struct db;
 struct db_stmt;
 
-/* path relative to the root of the process. Migrates: steps[i] is run when user_version is i.
- * ERR_IO with *why from SQLite. */
+/* How a step begins that older programs cannot go on after: it takes away or changes what they use. After all others (new tables, columns with
+ * a default, indexes) they can, and a version that an upgrade falls back to does. */
+#define DB_BREAKS "/* breaks */ "
+
+/* path relative to the root of the process. Migrates: steps[i] is run when user_version is i. A database of a newer program is taken as it
+ * is, if none of the steps that are not known here breaks. ERR_UNSUPPORTED: one does, or that was a program that did not say so; ERR_IO, with
+ * *why from SQLite. */
 int db_open(const char *path, const char *const *steps, size_t n_steps, struct db **out, const char **why);
 void db_close(struct db *d);
 int db_prepare(struct db *d, const char *sql, struct db_stmt **out);

@@ -74,7 +74,50 @@ static void test_migrates(void **state)
 	assert_int_equal(db_step(s), 0);
 	db_finish(s);
 	db_close(d);
-	assert_int_equal(db_open(path, steps, 1, &d, &why), ERR_UNSUPPORTED);
+	assert_int_equal(db_open(path, steps, 1, &d, &why), 0); /* older programs go on with it, and leave it as it is */
+	assert_int_equal(db_prepare(d, "INSERT INTO a(k,v) VALUES(2,'two')", &s), 0);
+	assert_int_equal(db_run(s), 0);
+	db_finish(s);
+	db_close(d);
+	assert_int_equal(db_open(path, steps, 2, &d, &why), 0);
+	assert_int_equal(db_prepare(d, "DELETE FROM a WHERE k=2 AND w='x'", &s), 0);
+	assert_int_equal(db_run(s), 0);
+	assert_int_equal(db_changes(d), 1);
+	db_finish(s);
+	db_close(d);
+}
+
+/* After a step that breaks, only programs that know it go on; nor after steps of a program that did not mark the database. */
+static void test_a_step_that_breaks(void **state)
+{
+	static const char *const more[] = { "CREATE TABLE a(k)", "CREATE TABLE b(k)", DB_BREAKS "DROP TABLE a", "CREATE TABLE c(k)" };
+	static const int opens[] = { ERR_UNSUPPORTED, ERR_UNSUPPORTED, 0, 0 };
+	char other[sizeof path + 8];
+	struct db *d;
+	const char *why;
+
+	(void)state;
+	snprintf(other, sizeof other, "%s.more", path);
+	assert_int_equal(db_open(other, more, 4, &d, &why), 0);
+	db_close(d);
+	for (size_t n = 1; n <= 4; n++) {
+		int rc = db_open(other, more, n, &d, &why);
+		assert_int_equal(rc, opens[n - 1]);
+		if (rc == 0)
+			db_close(d);
+	}
+	assert_int_equal(db_open(other, more, 4, &d, &why), 0);
+	struct db_stmt *s;
+	assert_int_equal(db_prepare(d, "PRAGMA application_id=0", &s), 0);
+	assert_int_equal(db_run(s), 0);
+	db_finish(s);
+	db_close(d);
+	assert_int_equal(db_open(other, more, 3, &d, &why), ERR_UNSUPPORTED);
+	assert_int_equal(db_open(other, more, 4, &d, &why), 0); /* it is marked now */
+	db_close(d);
+	assert_int_equal(db_open(other, more, 3, &d, &why), 0);
+	db_close(d);
+	(void)unlink(other);
 }
 
 /* What was committed is there after the process dies at once; what was not, is not. */
@@ -165,6 +208,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_migrates),
+		cmocka_unit_test(test_a_step_that_breaks),
 		cmocka_unit_test(test_commit_survives),
 		cmocka_unit_test(test_copy_while_written),
 	};

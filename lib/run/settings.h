@@ -52,6 +52,9 @@ int setting_find(struct bytes path, const struct setting_row **row, struct bytes
 /* Checks a value against its row and brings it to canonical text in out. On ERR_SYNTAX, ERR_RANGE
  * *why says what is wanted (static text or the range). */
 int setting_check(const struct setting_row *row, struct bytes value, struct buf *out, const char **why);
+/* Of a SETTING_INT row whose range was another one when the value was written: the nearest number of today's range, as text, into out.
+ * ERR_SYNTAX: no number, or of another type. */
+int setting_nearest(const struct setting_row *row, struct bytes value, struct buf *out);
 
 struct settings; /* immutable; one owner frees it */
 

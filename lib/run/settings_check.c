@@ -314,3 +314,14 @@ int setting_check(const struct setting_row *row, struct bytes value, struct buf 
 		return rc;
 	return buf_failed(out) ? ERR_LIMIT : 0;
 }
+
+int setting_nearest(const struct setting_row *row, struct bytes value, struct buf *out)
+{
+	uint64_t min, max, n = INT64_MAX;
+
+	if (row->type != SETTING_INT || bytes_to_u64(value, INT64_MAX, &n) == ERR_SYNTAX)
+		return ERR_SYNTAX;
+	int_range(row->range, &min, &max);
+	buf_putf(out, "%llu", (unsigned long long)(n < min ? min : n > max ? max : n));
+	return buf_failed(out) ? ERR_LIMIT : 0;
+}

@@ -68,7 +68,7 @@ c2s_stream_fuzz_LD := $(proto_LD)
 
 FUZZ += conf_text_fuzz
 $(O)/obj/tests/fuzz/conf_text_fuzz.o: CPPFLAGS += -Ifirmware/conf
-conf_text_fuzz_SRCS := firmware/conf/conf_text.c firmware/conf/rows.c firmware/conf/entry.c
+conf_text_fuzz_SRCS := firmware/conf/conf_text.c firmware/conf/aside.c firmware/conf/rows.c firmware/conf/entry.c
 conf_text_fuzz_LIBS := run proto base
 conf_text_fuzz_LD := -levent_core $(proto_LD)
 

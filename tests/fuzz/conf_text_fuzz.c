@@ -1,4 +1,6 @@
-/* Any text: an error with its line, or rows that print to text that reads back to equal rows. */
+/* Any text: an error with its line, or rows that print to text that reads back to equal rows. As another version's: what was kept aside is
+ * kept again when rows and it are read back. */
+#include "aside.h"
 #include "conf_text.h"
 
 #include "base/err.h"
@@ -26,6 +28,30 @@ static void check_round_trip(const struct rows *r)
 	rows_fini(&again);
 }
 
+static void check_aside(struct bytes in)
+{
+	struct conf_text_error e;
+	struct rows r = { 0 }, again = { 0 };
+	struct aside a, b;
+	struct buf text;
+
+	aside_init(&a);
+	aside_init(&b);
+	buf_init(&text, 64 << 20);
+	if (conf_text_parse_aside(in, &r, &a, &e) == 0) {
+		conf_text_print(&r, &text);
+		if (aside_put(&a, &r, &text) < 0 || conf_text_parse_aside(buf_bytes(&text), &again, &b, &e) < 0)
+			abort();
+		if (rows_diff(&r, &again, NULL, NULL) != 0 || buf_len(&b.lines) > buf_len(&a.lines))
+			abort();
+	}
+	buf_fini(&text);
+	aside_fini(&a);
+	aside_fini(&b);
+	rows_fini(&r);
+	rows_fini(&again);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct conf_text_error e;
@@ -37,5 +63,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	else if (rc != ERR_NOMEM && (e.line == 0 || !e.text[0]))
 		abort();
 	rows_fini(&r);
+	check_aside(bytes_make(data, size));
 	return 0;
 }

@@ -220,6 +220,25 @@ class Refusals(BackupCase):
         self.assertIn("twin", got.stdout)
         self.assertEqual(self.steady_view(self.gh), before)
 
+    def test_of_another_release(self):
+        """What this one does not know of its settings is kept, told, and in the next backup again, which is of both."""
+        line = b"set no-such thing x\n"
+        good = Backup.read(self.save(self.gh), PASSWORD)
+        b = Backup("9.9.9", good.platform, good.name, good.generation, good.made, good.flags)
+        b.parts = [(s, c + line if s == SETTINGS else c) for s, c in good.parts]
+        before = self.view(self.gh)
+        for release in ("9.9.9", good.product):
+            b.product = release
+            got = self.restore(self.gh, b.write(PASSWORD))
+            self.assertEqual(got.returncode, 0, got.stderr)
+            self.assertEqual(self.steady_view(self.gh), before)
+            self.assertIn('conf.settings.aside', self.gh.log())
+            self.assertIn('setting="no-such: no such setting"', self.gh.log())
+            b.parts = Backup.read(self.save(self.gh), PASSWORD).parts
+            settings = dict(b.parts)[SETTINGS]
+            self.assertIn(line, settings)
+            self.assertRegex(settings, rb"\A# generation \d+\n# version \S+ and another\n")
+
     def test_people_stay_when_the_backup_has_none(self):
         data = self.save(self.gh, "settings")
         self.gh.ghsh("user add later@near.example later-secret\n")
