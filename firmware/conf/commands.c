@@ -172,6 +172,8 @@ const struct command command_table[] = {
 	{ "show directory", OPER_AUDITOR, RELAY(PROG_DIR), "LDAP servers of the directory: up or down, requests, failures" },
 	{ "directory find <jid>", OPER_ADMIN, RELAY(PROG_DIR), "Who has this address in the directory; asks also where the password of directory bind-dn was refused before" },
 	{ "directory validate [which]", OPER_AUDITOR, RELAY(PROG_DIR), "Who of the directory has an address that somebody else has too, or none that can be used: all, userid, or uri (D-DUP-10)" },
+	{ "show directory sync", OPER_AUDITOR, RELAY(PROG_DIR), "What the last synchronisation with the directory came to: people, added, changed, gone, deleted, and who did not come in" },
+	{ "directory sync [how]", OPER_ADMIN, RELAY(PROG_DIR), "Synchronise the accounts with the directory now; force: even if it has nobody, or less than half of whom it had" },
 	{ "user delete <jid>", OPER_ADMIN, RELAY(PROG_IM), "Delete an account and what belongs to it" },
 	{ "show bans", OPER_AUDITOR, RELAY_TO(CLIENT_DOORS), "Addresses and ranges whose clients are kept out: by whom, why, how long still, how many newcomers were refused" },
 	{ "client ban <source> [seconds] [reason]...", OPER_OPERATOR, RELAY_TO(CLIENT_DOORS), "Keep clients of an address or range out, for an hour or these seconds (0: until unbanned or a restart), and put out those that are in; set client ban lasts" },

@@ -50,6 +50,9 @@ struct play {
 	char dir_jid[128], dir_password[128];
 	uint32_t dir_id;
 	unsigned n_dir_asks;
+	int dir_changed;      /* rc of the last DIR_CHANGED */
+	unsigned n_dir_known; /* people of the last DIR_KNOWN_PAGE; their addresses, "alice@a.example " each, with ! where gone */
+	char dir_known[512];
 	/* gh-xlate: USER_ONLINEs since the last look, "alice@a.example 1\n" with their flags */
 	char online[512];
 	uint64_t done_id;     /* the last ROUTE_DONE it got */
@@ -118,6 +121,9 @@ void line_check(struct play *p, const struct digest_try *t);
 void dir_join(struct play *p);
 void dir_leave(struct play *p);
 void dir_answer(struct play *p, int rc);
+/* It changes an account (enum directory_change); asks whom gh-im knows. */
+void dir_change(struct play *p, int what, const char *jid);
+void dir_ask_known(struct play *p, const char *after);
 void sip_leave(struct play *p);
 void sip_join(struct play *p);
 /* A stanza from another domain; id 0: nobody waits for it. */
