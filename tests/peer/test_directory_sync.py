@@ -27,8 +27,9 @@ class SyncCase(DirectoryCase):
 
     def ended(self, stream):
         """Its stream ends with an error of this condition."""
-        got = stream.wait(lambda e: raw.local(e.tag) == "error", what="the end of the stream")
-        return raw.condition(got)
+        with self.assertRaises(raw.Closed) as e:
+            stream.wait(lambda e: False, what="the end of the stream")
+        return e.exception.error
 
 
 class Sync(SyncCase):
@@ -107,7 +108,7 @@ class Sync(SyncCase):
         """Nobody, or less than half of whom it had: nothing is changed until somebody says that it is so."""
         self.sync()
         before = self.accounts()
-        self.addCleanup(self.gh.commit, "delete directory filter")
+        self.addCleanup(self.gh.commit, 'set directory filter "(objectClass=person)"')
         for filter_, why in (("(uid=nobody)", "nobody"), ("(uid=many*)", "")):
             self.gh.commit('set directory filter "%s"' % filter_)
             wait_for("one begun by the settings", lambda: self.synced()["people"] == (25 if "many" in filter_ else 0), 20, 0.2)
