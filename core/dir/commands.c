@@ -1,4 +1,5 @@
 #include "conn.h"
+#include "sync.h"
 #include "validate.h"
 
 #include "base/err.h"
@@ -122,7 +123,9 @@ static void flush_dns(void *program, struct proc_ask *ask, const struct bytes *a
 
 const struct proc_command dir_commands[] = {
 	{ "show directory", show_directory },
+	{ "show directory sync", sync_show },
 	{ "directory find", find },
+	{ "directory sync", sync_command },
 	{ "directory validate", validate_command },
 	{ "dns flush", flush_dns },
 };

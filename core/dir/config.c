@@ -1,5 +1,7 @@
 /* Settings into servers, trust and what is searched for. */
 #include "conn.h"
+#include "look.h"
+#include "sync.h"
 #include "validate.h"
 
 #include "base/err.h"
@@ -9,7 +11,7 @@
 
 #include <stdio.h>
 
-enum { LDAP_PORT = 389, LDAPS_PORT = 636 };
+enum { LDAP_PORT = 389, LDAPS_PORT = 636, MINUTE_MS = 60000, DAY_MS = 24 * 3600 * 1000 };
 
 static void keep(char *out, size_t room, struct bytes v)
 {
@@ -66,20 +68,63 @@ static int read_servers(struct bytes words, struct server out[SERVERS_MAX], size
 	return *n ? 0 : ERR_NOT_FOUND;
 }
 
+struct type_row {
+	enum setting id;
+	const char *path;
+	bool may_be_empty;
+};
+/* Attributes of what is told of people; by enum directory_field. */
+static const struct type_row fields[DIRECTORY_FIELD_COUNT] = {
+	[DIRECTORY_USER] = { SET_DIR_USER, "directory attribute-user", false },
+	[DIRECTORY_FIRST] = { SET_DIR_FIRST, "directory attribute-first", true },
+	[DIRECTORY_LAST] = { SET_DIR_LAST, "directory attribute-last", true },
+	[DIRECTORY_NAME] = { SET_DIR_NAME, "directory attribute-name", true },
+	[DIRECTORY_MAIL] = { SET_DIR_MAIL, "directory attribute-mail", true },
+	[DIRECTORY_TITLE] = { SET_DIR_TITLE, "directory attribute-title", true },
+	[DIRECTORY_DEPARTMENT] = { SET_DIR_DEPARTMENT, "directory attribute-department", true },
+	[DIRECTORY_ORGANISATION] = { SET_DIR_ORGANISATION, "directory attribute-organisation", true },
+	[DIRECTORY_PHONE] = { SET_DIR_PHONE, "directory attribute-phone", true },
+	[DIRECTORY_MOBILE] = { SET_DIR_MOBILE, "directory attribute-mobile", true },
+};
+
+static const struct type_row others[] = {
+	{ SET_DIR_URI, "directory attribute-uri", true },
+	{ SET_DIR_PHOTO, "directory attribute-photo", true },
+	{ SET_DIR_GROUP_NAME, "directory attribute-group", false },
+	{ SET_DIR_MEMBER, "directory attribute-member", false },
+	{ SET_DIR_MEMBER_OF, "directory attribute-member-of", true },
+};
+
+/* NULL: it is an attribute, or may be none. */
+static const char *trouble_of_type(const struct settings *s, enum setting id, bool may_be_empty)
+{
+	struct bytes type = settings_text(s, id);
+	bool is_bad = type.n ? !ldap_is_type(type) || type.n > PERSON_TYPE_MAX : !may_be_empty;
+
+	return is_bad ? "attributes have letters, digits and dashes" : NULL;
+}
+
+static int check_types(const struct settings *s, const char **path, const char **why)
+{
+	for (size_t i = 0; i < DIRECTORY_FIELD_COUNT; i++) {
+		*why = trouble_of_type(s, fields[i].id, fields[i].may_be_empty);
+		*path = fields[i].path;
+		if (*why)
+			return ERR_RANGE;
+	}
+	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+		*why = trouble_of_type(s, others[i].id, others[i].may_be_empty);
+		*path = others[i].path;
+		if (*why)
+			return ERR_RANGE;
+	}
+	return 0;
+}
+
 int dir_check(void *dir, const struct settings *s, const char **path, const char **why)
 {
-	static const struct {
-		enum setting id;
-		const char *path;
-		bool may_be_empty;
-	} types[] = {
-		{ SET_DIR_USER, "directory attribute-user", false },
-		{ SET_DIR_MAIL, "directory attribute-mail", true },
-		{ SET_DIR_NAME, "directory attribute-name", true },
-		{ SET_DIR_URI, "directory attribute-uri", true },
-	};
 	struct server servers[SERVERS_MAX];
-	struct bytes filter = settings_text(s, SET_DIR_FILTER);
+	struct bytes filter = settings_text(s, SET_DIR_FILTER), groups = settings_text(s, SET_DIR_GROUP_FILTER);
 	bool is_by_uri = settings_enum(s, SET_DIR_SCHEME);
 	size_t n;
 
@@ -97,14 +142,14 @@ int dir_check(void *dir, const struct settings *s, const char **path, const char
 		*why = "this is no filter (RFC 4515), as (objectClass=person)";
 		return ERR_RANGE;
 	}
-	for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
-		struct bytes type = settings_text(s, types[i].id);
-		if (type.n ? !ldap_is_type(type) || type.n > PERSON_TYPE_MAX : !types[i].may_be_empty) {
-			*path = types[i].path;
-			*why = "attributes have letters, digits and dashes";
-			return ERR_RANGE;
-		}
+	if (groups.n && ldap_filter_check(groups)) {
+		*path = "directory group-filter";
+		*why = "this is no filter (RFC 4515), as (objectClass=groupOfNames)";
+		return ERR_RANGE;
 	}
+	rc = check_types(s, path, why);
+	if (rc)
+		return rc;
 	if (is_by_uri ? !settings_text(s, SET_DIR_URI).n : !settings_text(s, SET_DIR_DOMAIN).n) {
 		*path = is_by_uri ? "directory attribute-uri" : "directory domain";
 		*why = "the address scheme needs it";
@@ -133,11 +178,30 @@ static int read_config(struct dir *d, const struct settings *s)
 		.authenticates = settings_bool(s, SET_DIR_AUTHENTICATION),
 		.timeout_ms = (uint32_t)settings_int(s, SET_DIR_TIMEOUT) * 1000,
 		.page_size = (uint32_t)settings_int(s, SET_DIR_PAGE),
+		.syncs = settings_bool(s, SET_DIR_SYNC),
+		.sync_ms = (uint64_t)settings_int(s, SET_DIR_SYNC_INTERVAL) * MINUTE_MS,
+		.grace_ms = (uint64_t)settings_int(s, SET_DIR_GRACE) * DAY_MS,
 	};
 	keep(f->authority, sizeof f->authority, settings_text(s, SET_DIR_AUTHORITY));
 	keep(f->bind_dn, sizeof f->bind_dn, settings_text(s, SET_DIR_BIND_DN));
 	keep(f->base, sizeof f->base, settings_text(s, SET_DIR_BASE));
 	keep(f->filter, sizeof f->filter, settings_text(s, SET_DIR_FILTER));
+	keep(f->search_base, sizeof f->search_base, settings_text(s, SET_DIR_SEARCH_BASE));
+	keep(f->object_class, sizeof f->object_class, settings_text(s, SET_DIR_OBJECT_CLASS));
+	f->is_search_flat = settings_enum(s, SET_DIR_SEARCH_SCOPE) != 0;
+	for (size_t i = 0; i < DIRECTORY_FIELD_COUNT; i++)
+		keep(f->fields[i], sizeof f->fields[i], settings_text(s, fields[i].id));
+	keep(f->photo, sizeof f->photo, settings_text(s, SET_DIR_PHOTO));
+	keep(f->group_base, sizeof f->group_base, settings_text(s, SET_DIR_GROUP_BASE));
+	keep(f->group_filter, sizeof f->group_filter, settings_text(s, SET_DIR_GROUP_FILTER));
+	keep(f->group_name, sizeof f->group_name, settings_text(s, SET_DIR_GROUP_NAME));
+	keep(f->member, sizeof f->member, settings_text(s, SET_DIR_MEMBER));
+	keep(f->member_of, sizeof f->member_of, settings_text(s, SET_DIR_MEMBER_OF));
+	f->has_groups = settings_bool(s, SET_DIR_GROUPS);
+	f->group_size = (uint32_t)settings_int(s, SET_DIR_GROUP_SIZE);
+	f->groups_max = (uint32_t)settings_int(s, SET_DIR_GROUPS_MAX);
+	f->group_contacts = (uint32_t)settings_int(s, SET_DIR_GROUP_CONTACTS);
+	f->photo_max = (uint32_t)settings_int(s, SET_DIR_PHOTO_MAX) << 10;
 	read_people(s, &f->people);
 	return secret_set(&f->password, settings_text(s, SET_DIR_BIND_PASSWORD));
 }
@@ -150,6 +214,7 @@ void dir_apply(struct dir *d, const struct settings *s)
 
 	/* What is under way asks by the settings of before. */
 	checks_end_all(d);
+	looks_end_all(d);
 	validate_end(d);
 	if (rc)
 		log_error("dir.dns", LOG_STR("reason", err_name(rc)));
@@ -168,6 +233,7 @@ void dir_apply(struct dir *d, const struct settings *s)
 		log_error("dir.settings", LOG_STR("setting", path), LOG_STR("reason", why));
 	alarm_set(ALARM_DIRECTORY_SETTINGS, "", !d->is_usable, path);
 	conns_renew(d);
+	sync_apply(d);
 	tls_store_free(old);
 }
 

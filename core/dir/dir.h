@@ -10,6 +10,7 @@
 #include "net/tls_news.h"
 #include "run/bus.h"
 #include "run/proc.h"
+#include "run/directory.h"
 #include "run/settings.h"
 #include "ldap.h"
 #include "person.h"
@@ -17,6 +18,7 @@
 enum {
 	SERVERS_MAX = 3,      /* a primary and two backups (B-LDX-06) */
 	CHECKS_MAX = 1024,    /* people whose passwords are being checked */
+	LOOKS_MAX = 256,      /* people and searches that are being looked up */
 	BINDERS_MAX = 8,      /* connections for that */
 	RETRY_MS = 30000,     /* a server that failed is passed over so long, unless all did */
 	IDLE_MS = 60000,      /* then a connection is closed */
@@ -32,6 +34,9 @@ enum {
 	X(STAT_ENTRIES, "dir.entries")                                                             \
 	X(STAT_CONNECTED, "dir.connections")                                                       \
 	X(STAT_FAILOVERS, "dir.failovers")                                                         \
+	X(STAT_LOOKS, "dir.looks") /* people and searches */                                        \
+	X(STAT_LOOKS_FAILED, "dir.looks.failed")                                                   \
+	X(STAT_SYNCS, "dir.syncs")                                                                 \
 	X(STAT_MALFORMED, "dir.malformed")
 #define STAT_MEMBER(id, name) id,
 enum dir_stat { DIR_STATS(STAT_MEMBER) DIR_STAT_COUNT };
@@ -39,6 +44,7 @@ enum dir_stat { DIR_STATS(STAT_MEMBER) DIR_STAT_COUNT };
 
 struct dir;
 struct validate;
+struct sync;
 
 struct server {
 	char host[256]; /* A-labels or an address */
@@ -61,7 +67,30 @@ struct dir_config {
 	char filter[1024];
 	struct secret password;
 	struct person_rules people;
+	char fields[DIRECTORY_FIELD_COUNT][PERSON_TYPE_MAX + 1]; /* attributes; "" none */
+	char photo[PERSON_TYPE_MAX + 1];
+	uint32_t photo_max; /* bytes */
+	char search_base[1024], object_class[PERSON_TYPE_MAX + 1]; /* of searches; "" those of all */
+	bool is_search_flat;
+	bool has_groups;
+	char group_base[1024], group_filter[1024];
+	char group_name[PERSON_TYPE_MAX + 1], member[PERSON_TYPE_MAX + 1], member_of[PERSON_TYPE_MAX + 1]; /* attributes */
+	uint32_t group_size, groups_max, group_contacts;
 	uint32_t timeout_ms, page_size;
+	bool syncs;
+	uint64_t sync_ms, grace_ms; /* between synchronisations; until who is gone is deleted */
+};
+
+/* What the last synchronisation came to. */
+struct sync_figures {
+	uint64_t began_ms, took_ms; /* began: since 1970; 0: there was none */
+	uint32_t people;            /* in the directory, with an address of their own */
+	uint32_t added, changed, gone, removed;
+	uint32_t duplicates, bad;   /* that share an address; without a good one */
+	uint32_t local, foreign;    /* whose account is this box's own; whose domain does not live here */
+	uint32_t failed;
+	uint32_t groups, groups_out, rosters; /* groups, those that are too large, contact lists changed */
+	char text[160];             /* why it failed; "" it did not */
 };
 
 struct dir {
@@ -80,9 +109,12 @@ struct dir {
 	struct list conns, gone; /* gone: until the sweep */
 	struct list waiting;     /* binds that wait for a connection */
 	struct loop_defer sweep;
-	struct list checks;
-	unsigned n_checks;
-	struct validate *validating; /* NULL: none; one at a time, for the memory that it may take */
+	struct list checks, looks;
+	unsigned n_checks, n_looks;
+	struct validate *validating; /* NULL: none; one of the two at a time, for the memory that it may take */
+	struct sync *syncing;
+	struct sync_figures last_sync;
+	struct loop_timer sync_timer; /* of the next one */
 	struct log_limit log;
 	uint64_t stats[DIR_STAT_COUNT];
 };

@@ -72,7 +72,7 @@ static int put_filter(BerElement *b, const struct ldap_search *s)
 	if (!rc && s->n_terms)
 		rc = wrote(ber_printf(b, "}"));
 	if (!rc && !s->filter.n && !s->n_terms) /* an empty set is not known to all (RFC 4526) */
-		rc = ldap_term_put(b, &(struct ldap_term){ .type = BYTES("objectClass"), .match = LDAP_PRESENT });
+		rc = ldap_term_put(b, &(struct ldap_term){ .type = BYTES("objectClass"), .match = LDAP_PATTERN, .value = BYTES("*") });
 	return rc ? rc : wrote(ber_printf(b, "}"));
 }
 

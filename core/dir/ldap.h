@@ -47,8 +47,9 @@ int ldap_put_bind(struct buf *out, uint32_t id, struct bytes dn, struct bytes pa
 int ldap_put_unbind(struct buf *out, uint32_t id);
 int ldap_put_starttls(struct buf *out, uint32_t id); /* RFC 4511 4.14 */
 
-enum ldap_scope { LDAP_SCOPE_BASE, LDAP_SCOPE_SUBTREE = 2 };
-enum ldap_match { LDAP_EQUAL, LDAP_PREFIX, LDAP_CONTAINS, LDAP_PRESENT };
+enum ldap_scope { LDAP_SCOPE_BASE, LDAP_SCOPE_ONE, LDAP_SCOPE_SUBTREE };
+/* PATTERN: equal where each * of the value stands for anything (RFC 4511 4.5.1.7.2); one of * alone: the attribute is there. */
+enum ldap_match { LDAP_EQUAL, LDAP_PATTERN };
 struct ldap_term {
 	struct bytes type; /* attribute description */
 	enum ldap_match match;

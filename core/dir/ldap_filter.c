@@ -91,16 +91,33 @@ static int end(BerElement *b)
 	return b ? wrote(ber_printf(b, "}}")) : 0;
 }
 
+/* The first part of a pattern is what it begins with, the last what it ends with, unless they are empty. */
+static int put_pattern(BerElement *b, const struct ldap_term *t)
+{
+	size_t parts = 0, at = bytes_find(t->value, '*');
+	struct bytes rest = t->value;
+
+	if (at == rest.n)
+		return put_pair(b, FILTER_EQUAL, t->type, t->value);
+	for (size_t i = 0; i < rest.n; i++)
+		parts += rest.p[i] != '*';
+	if (!parts)
+		return put_present(b, t->type);
+	int rc = begin(b, FILTER_SUBSTRINGS, t->type);
+	for (bool is_first = true, is_last = false; !rc && !is_last; is_first = false) {
+		at = bytes_find(rest, '*');
+		struct bytes part = bytes_make(rest.p, at);
+		is_last = at == rest.n;
+		rest = bytes_skip(rest, at + 1);
+		if (part.n)
+			rc = put_part(b, is_first ? SUBSTRING_INITIAL : is_last ? SUBSTRING_FINAL : SUBSTRING_ANY, part);
+	}
+	return rc ? rc : end(b);
+}
+
 int ldap_term_put(BerElement *b, const struct ldap_term *t)
 {
-	if (t->match == LDAP_PRESENT)
-		return put_present(b, t->type);
-	if (t->match == LDAP_EQUAL)
-		return put_pair(b, FILTER_EQUAL, t->type, t->value);
-	int rc = begin(b, FILTER_SUBSTRINGS, t->type);
-	if (!rc)
-		rc = put_part(b, t->match == LDAP_PREFIX ? SUBSTRING_INITIAL : SUBSTRING_ANY, t->value);
-	return rc ? rc : end(b);
+	return t->match == LDAP_PATTERN ? put_pattern(b, t) : put_pair(b, FILTER_EQUAL, t->type, t->value);
 }
 
 /* Behind the first star of "a*b*c": first is what stood before it. */

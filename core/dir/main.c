@@ -1,4 +1,6 @@
 #include "conn.h"
+#include "look.h"
+#include "sync.h"
 #include "validate.h"
 
 #include "base/err.h"
@@ -39,8 +41,10 @@ static int prepare(struct proc *proc, void **program)
 	list_init(&d->gone);
 	list_init(&d->waiting);
 	list_init(&d->checks);
+	list_init(&d->looks);
 	arena_init(&d->arena, ARENA_MAX);
 	loop_defer_init(&d->sweep, sweep, d);
+	sync_init(d);
 	*program = d;
 	return 0;
 }
@@ -74,8 +78,11 @@ static int on_revoked(void *program, struct chan *from, const struct frame *f)
 
 static void down(void *program, struct chan *c)
 {
-	if (chan_prog(c) == PROG_IM)
-		checks_drop_all(program); /* its logins are gone */
+	if (chan_prog(c) != PROG_IM)
+		return;
+	checks_drop_all(program); /* its logins are gone */
+	looks_drop_all(program);
+	sync_down(program);
 }
 
 static void stop(void *program, uint32_t grace_ms)
@@ -84,7 +91,9 @@ static void stop(void *program, uint32_t grace_ms)
 
 	(void)grace_ms;
 	checks_drop_all(d);
+	looks_drop_all(d);
 	validate_end(d);
+	sync_stop(d);
 	conns_close(d);
 	conns_sweep(d);
 	loop_defer_cancel(&d->sweep);
@@ -99,6 +108,9 @@ int main(int argc, char **argv)
 {
 	static const struct bus_handler handlers[] = {
 		{ MSG_DIR_CHECK, check_on_ask },
+		{ MSG_DIR_LOOK, look_on_ask },
+		{ MSG_DIR_KNOWN_PAGE, sync_on_page },
+		{ MSG_DIR_CHANGED, sync_on_changed },
 		{ MSG_REVOKED, on_revoked },
 	};
 	struct proc_def def = {

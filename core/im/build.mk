@@ -6,12 +6,12 @@ im_SRCS += core/im/delivery/parcel.c core/im/delivery/journal.c core/im/delivery
 	core/im/delivery/deliver.c core/im/delivery/carbons.c core/im/delivery/offline.c core/im/delivery/remote.c core/im/delivery/answered.c \
 	core/im/delivery/partner.c
 im_SRCS += core/im/presence/presence.c core/im/presence/presence_switch.c core/im/presence/online.c core/im/presence/subscription.c \
-	core/im/presence/subscribe.c core/im/presence/roster.c
+	core/im/presence/subscribe.c core/im/presence/roster.c core/im/presence/shared.c
 im_SRCS += core/im/iq/iq.c core/im/iq/iq_small.c core/im/iq/iq_disco.c core/im/iq/extdisco.c core/im/iq/iq_extdisco.c core/im/iq/upload.c \
-	core/im/iq/iq_blob.c core/im/iq/blocking.c core/im/iq/report.c
+	core/im/iq/iq_blob.c core/im/iq/blocking.c core/im/iq/report.c core/im/iq/look.c core/im/iq/card.c core/im/iq/search.c core/im/iq/search_form.c
 im_SRCS += core/im/auth/auth.c core/im/auth/login.c core/im/auth/auth_verifier.c core/im/auth/auth_scram.c core/im/auth/auth_plain.c \
 	core/im/auth/auth_fast.c core/im/auth/fast.c core/im/auth/auth_oauth.c core/im/auth/oauth.c core/im/auth/jwt.c core/im/auth/auth_open.c \
-	core/im/auth/digest_check.c core/im/auth/app_password.c core/im/auth/policy.c core/im/auth/directory.c
+	core/im/auth/digest_check.c core/im/auth/app_password.c core/im/auth/policy.c core/im/auth/directory.c core/im/auth/directory_sync.c
 im_SRCS += core/im/pep/pep.c core/im/pep/pep_state.c core/im/pep/pep_form.c core/im/pep/pep_node.c core/im/pep/pep_job.c core/im/pep/pep_publish.c \
 	core/im/pep/pep_items.c core/im/pep/pep_config.c core/im/pep/pep_people.c core/im/pep/pep_event.c core/im/pep/pep_own.c core/im/pep/avatar.c \
 	core/im/pep/bookmarks.c core/im/pep/caps_hash.c core/im/pep/caps.c

@@ -10,6 +10,7 @@
 #include "compliance/gate.h"
 #include "auth/auth.h"
 #include "auth/directory.h"
+#include "auth/directory_sync.h"
 #include "pep/caps.h"
 #include "auth/digest_check.h"
 #include "domain.h"
@@ -18,8 +19,10 @@
 #include "presence/online.h"
 #include "delivery/partner.h"
 #include "presence/presence_switch.h"
+#include "presence/shared.h"
 #include "push/push.h"
 #include "delivery/remote.h"
+#include "iq/look.h"
 #include "iq/report.h"
 #include "room/rooms.h"
 #include "session.h"
@@ -55,6 +58,10 @@ const struct bus_handler im_handlers[] = {
 	{ MSG_ROUTE_DONE, remote_on_done },
 	{ MSG_UPLOAD_SLOT_MADE, upload_on_made },
 	{ MSG_DIR_VERDICT, directory_on_verdict },
+	{ MSG_DIR_KNOWN, directory_on_known },
+	{ MSG_DIR_CHANGE, directory_on_change },
+	{ MSG_DIR_FOUND, look_on_found },
+	{ MSG_DIR_ROSTER, shared_on_roster },
 	{ MSG_STORE_ITEM, ask_on_item },
 	{ MSG_STORE_DONE, ask_on_done },
 };
@@ -111,6 +118,8 @@ void im_fini(struct im *im)
 	upload_fini(im);
 	push_fini(im);
 	directory_fini(im);
+	look_down(im);
+	map_fini(&im->directory.looks);
 	partners_fini(im);
 	caps_fini(im);
 	reports_fini(im);
@@ -161,6 +170,8 @@ void im_apply(struct im *im, const struct settings *s)
 		.archive_life_ms = (uint64_t)settings_int(s, SET_IM_ARCHIVE_LIFE) * DAY_MS,
 		.archive_user = (uint32_t)settings_int(s, SET_IM_ARCHIVE_USER),
 		.archive_user_bytes = (uint64_t)settings_int(s, SET_IM_ARCHIVE_BYTES) << 20,
+		.has_search = settings_bool(s, SET_IM_SEARCH),
+		.search_results = (uint16_t)settings_int(s, SET_IM_SEARCH_RESULTS),
 		.push_user = (uint32_t)settings_int(s, SET_IM_PUSH_USER),
 		.fast_life_ms = (uint64_t)settings_int(s, SET_IM_FAST_LIFE) * DAY_MS,
 		.pep_nodes = (uint32_t)settings_int(s, SET_IM_PEP_NODES),
@@ -207,8 +218,10 @@ void im_down(struct im *im, struct chan *c)
 {
 	if (chan_prog(c) == PROG_FILES)
 		upload_down(im);
-	if (chan_prog(c) == PROG_DIR)
+	if (chan_prog(c) == PROG_DIR) {
 		directory_down(im);
+		look_down(im);
+	}
 	if (chan_prog(c) == PROG_COMPLY)
 		compliance_down(im);
 	if (chan_prog(c) != PROG_ACCESS && chan_prog(c) != PROG_XLATE)

@@ -35,6 +35,8 @@ struct im_config {
 	uint64_t archive_life_ms; /* 0: for ever */
 	uint32_t archive_user;    /* messages of one person */
 	uint64_t archive_user_bytes;
+	bool has_search;
+	uint16_t search_results;
 	uint32_t push_user; /* clients of one person that are pushed to */
 	uint64_t fast_life_ms; /* 0: no tokens */
 	uint32_t pep_nodes, pep_items, pep_item_bytes; /* of one account, of one node, of one item */
@@ -82,8 +84,10 @@ struct im {
 	struct oauth oauth;
 	struct {
 		bool is_on;
+		bool is_there, has_cards;
 		unsigned n_waits;
 		struct map waiting; /* id -> struct directory_wait */
+		struct map looks;   /* id -> struct look (iq/look.c) */
 	} directory; /* (auth/directory.c) */
 	struct secret secret; /* makes verifiers of people who do not exist (auth.c), and tokens (fast.c) */
 	bool has_box_secret;  /* it is the box's, not one of this life */
@@ -173,6 +177,7 @@ uint64_t im_next_id(struct im *im);
 	X(STAT_PUSH_SENT, "im.push.sent")                                                          \
 	X(STAT_PUSH_DROPPED, "im.push.dropped")                                                    \
 	X(STAT_PUSH_REFUSED, "im.push.refused")                                                    \
+	X(STAT_SEARCHES, "im.searches")                                                           \
 	X(STAT_REPORTS, "im.reports")                                                              \
 	X(STAT_CSI_HELD, "im.csi.held")                                                            \
 	X(STAT_CSI_SAVED, "im.csi.saved") /* bytes */                                              \

@@ -155,6 +155,14 @@ void session_kick(struct im *im, struct session *s, const char *condition, const
 	session_end(im, s);
 }
 
+void session_kick_all(struct im *im, struct user *u, const char *condition, const char *text)
+{
+	user_pin(u);
+	while (!list_is_empty(&u->sessions))
+		session_kick(im, LIST_OWNER(u->sessions.next, struct session, node), condition, text);
+	user_unpin(im, u);
+}
+
 static void orphan_custody(struct session *s)
 {
 	LIST_EACH (it, &s->custody)

@@ -100,6 +100,8 @@ struct session_wish {
 int session_open(struct im *im, struct user *u, const struct session_wish *w, struct session **out);
 /* Tells its stream, if any, to say this and close; then ends it. */
 void session_kick(struct im *im, struct session *s, const char *condition, const char *text);
+/* All that a user has; the user stays. */
+void session_kick_all(struct im *im, struct user *u, const char *condition, const char *text);
 /* Tells a stream the same, with an element of its own beside the condition (may be empty); the
  * session is the caller's. */
 void session_close_stream(struct im *im, const struct session *s, const char *condition, const char *text,

@@ -4,10 +4,12 @@
 #include "archive/archive_prefs.h"
 #include "ask.h"
 #include "auth/auth.h"
+#include "auth/directory.h"
 #include "delivery/item.h"
 #include "delivery/parcel.h"
 #include "pep/pep_node.h"
 #include "push/push.h"
+#include "session.h"
 
 #include <malloc.h>
 #include <stdlib.h>
@@ -56,6 +58,7 @@ static void on_item(struct im *im, struct ask *a, struct wire *w)
 	case STORE_USER_VERSION: /* comes first: also when the ask is sent again */
 		free_contacts(u);
 		u->roster_version = wire_u64(w);
+		u->is_of_directory = u->is_gone = false;
 		break;
 	case STORE_USER_CONTACT:
 		c.jid = wire_str(w);
@@ -63,6 +66,7 @@ static void on_item(struct im *im, struct ask *a, struct wire *w)
 		c.name = wire_str(w);
 		c.groups = wire_bytes(w);
 		c.request = wire_bytes(w);
+		c.shared = wire_bytes(w);
 		rc = wire_failed(w) ? ERR_SYNTAX : user_put_contact(u, &c) ? 0 : ERR_NOMEM;
 		break;
 	case STORE_USER_PREFS:
@@ -70,6 +74,9 @@ static void on_item(struct im *im, struct ask *a, struct wire *w)
 		break;
 	case STORE_USER_PUSH:
 		rc = push_load(im, u, wire_bytes(w));
+		break;
+	case STORE_USER_DIRECTORY:
+		directory_load(u, wire_bytes(w));
 		break;
 	case STORE_USER_NODE:
 		rc = pep_node_load(u, w);
@@ -228,6 +235,19 @@ void user_forget(struct im *im, struct bytes bare)
 
 	if (u && list_is_linked(&u->idle_node))
 		drop(im, u);
+}
+
+void user_gone(struct im *im, struct bytes bare)
+{
+	struct user *u = user_find(im, bare);
+
+	if (!u)
+		return;
+	user_pin(u);
+	session_kick_all(im, u, "not-authorized", "The account is gone");
+	u->state = USER_NONE;
+	user_unpin(im, u);
+	user_forget(im, bare);
 }
 
 /* ---- contacts ---- */

@@ -40,6 +40,8 @@ struct user {
 	uint8_t state; /* enum user_state */
 	bool is_offline_reading, has_offline_more;
 	bool is_told_online; /* to gh-xlate (online.c) */
+	bool is_searching;   /* (iq/search.c) */
+	bool is_of_directory, is_gone; /* its account is the directory's; which does not have it any more (directory.h) */
 	bool is_offline_cut; /* the last page met a full queue: the next one waits for a confirmation */
 	uint16_t jid_n;
 	char jid[];
@@ -67,6 +69,9 @@ void user_unpin(struct im *im, struct user *u);
 void user_check_idle(struct im *im, struct user *u);
 /* Forgets what is known about an address (account made or deleted). */
 void user_forget(struct im *im, struct bytes bare);
+
+/* The account is being deleted: its sessions end, and the address is nobody's. */
+void user_gone(struct im *im, struct bytes bare);
 
 /* NULL when there is none. */
 struct contact *user_contact(const struct user *u, struct bytes bare);

@@ -97,43 +97,57 @@ static int put_note(struct store_ask *a, int64_t user, struct bytes note)
 	return db_run(q);
 }
 
+/* ERR_EXISTS: the directory does not stand behind this account. */
+static int has_note(struct store_ask *a, int64_t user)
+{
+	struct db_stmt *q = store_sql(a, SQL_BLOB_HAS);
+
+	db_bind_int(q, 1, user);
+	db_bind_text(q, 2, BYTES(STORE_DIRECTORY_KEY));
+	int rc = db_step(q);
+	db_reset(q);
+	return rc < 0 ? rc : rc ? 0 : ERR_EXISTS;
+}
+
+static int drop_secrets(struct store_ask *a, int64_t user)
+{
+	int rc = clear(a, user, SQL_VERIFIER_DEL);
+
+	if (!rc)
+		rc = clear(a, user, SQL_APP_CLEAR); /* they hang on the salt that goes */
+	return rc ? rc : clear(a, user, SQL_FAST_CLEAR); /* they stem from the password that goes, or from those */
+}
+
 int op_account_put(struct store_ask *a, struct wire *w)
 {
 	struct bytes jid = wire_str(w);
 	uint8_t mode = wire_u8(w);
 	uint64_t now_ms = wire_u64(w);
 	bool is_new = mode == STORE_ACCOUNT_NEW || mode == STORE_ACCOUNT_NEW_NOTED;
+	bool is_noted = mode == STORE_ACCOUNT_CHANGE_NOTED || mode == STORE_ACCOUNT_NOTE;
 	struct bytes note = mode >= STORE_ACCOUNT_NEW_NOTED ? wire_bytes(w) : BYTES_NONE;
 	int64_t id;
 
 	if (wire_failed(w))
 		return ERR_SYNTAX;
 	int rc = is_new ? add_user(a, jid, now_ms, &id) : store_user(a, jid, &id);
-	if (rc)
-		goto skip;
-	rc = clear(a, id, SQL_VERIFIER_DEL);
-	if (!rc)
-		rc = clear(a, id, SQL_APP_CLEAR); /* they hang on the salt that goes */
-	if (!rc)
-		rc = clear(a, id, SQL_FAST_CLEAR); /* they stem from the password that goes, or from those */
+	if (!rc && is_noted)
+		rc = has_note(a, id);
+	if (!rc && mode != STORE_ACCOUNT_NOTE)
+		rc = drop_secrets(a, id);
 	if (!rc && note.n)
 		rc = put_note(a, id, note);
 	if (!rc)
 		return put_verifiers(a, id, w);
-skip:
 	(void)wire_raw(w, wire_left(w)); /* refused for another reason than its form */
 	return rc;
 }
 
-int op_account_del(struct store_ask *a, struct wire *w)
+static int account_del(struct store_ask *a, struct bytes jid, int64_t user)
 {
 	struct db_stmt *del = store_sql(a, SQL_USER_DEL);
-	struct bytes jid = wire_str(w);
-	int64_t user;
+	int rc = store_archive_abandon(a, user);
 
-	int rc = store_user_last(a, w, jid, &user);
-	if (!rc)
-		rc = store_archive_abandon(a, user);
 	if (rc)
 		return rc;
 	db_bind_text(del, 1, jid);
@@ -147,6 +161,49 @@ int op_account_del(struct store_ask *a, struct wire *w)
 		db_reset(q);
 	}
 	return 0;
+}
+
+int op_account_del(struct store_ask *a, struct wire *w)
+{
+	struct bytes jid = wire_str(w);
+	int64_t user;
+
+	int rc = store_user_last(a, w, jid, &user);
+	return rc ? rc : account_del(a, jid, user);
+}
+
+int op_noted_del(struct store_ask *a, struct wire *w)
+{
+	struct bytes jid = wire_str(w);
+	int64_t user;
+
+	int rc = store_user_last(a, w, jid, &user);
+	if (!rc)
+		rc = has_note(a, user);
+	return rc ? rc : account_del(a, jid, user);
+}
+
+int op_noted_list(struct store_ask *a, struct wire *w)
+{
+	struct db_stmt *q = store_sql(a, SQL_BLOB_ALL);
+	struct bytes after = wire_str(w);
+	uint32_t limit = wire_u32(w);
+	int rc;
+
+	if (wire_end(w))
+		return ERR_SYNTAX;
+	db_bind_text(q, 1, BYTES(STORE_DIRECTORY_KEY));
+	db_bind_text(q, 2, after);
+	db_bind_int(q, 3, limit < LIST_MAX ? limit : LIST_MAX);
+	while ((rc = db_step(q)) == 1) {
+		struct buf *b = store_item(a);
+		wire_put_str(b, db_bytes(q, 0));
+		wire_put_bytes(b, db_bytes(q, 1));
+		int end = store_row_end(a, q);
+		if (end)
+			return end;
+	}
+	return rc;
 }
 
 int op_account_list(struct store_ask *a, struct wire *w)

@@ -18,6 +18,7 @@ static int get_contacts(struct store_ask *a, int64_t user)
 		wire_put_str(b, db_bytes(q, 2));
 		wire_put_bytes(b, db_bytes(q, 3));
 		wire_put_bytes(b, db_bytes(q, 4));
+		wire_put_bytes(b, db_bytes(q, 5));
 		int end = store_row_end(a, q);
 		if (end)
 			return end;
@@ -83,7 +84,9 @@ int op_user_get(struct store_ask *a, struct wire *w)
 		rc = get_blocks(a, user);
 	if (!rc)
 		rc = get_small(a, jid, BYTES(STORE_PREFS_KEY), STORE_USER_PREFS);
-	return rc ? rc : get_small(a, jid, BYTES(STORE_PUSH_KEY), STORE_USER_PUSH);
+	if (!rc)
+		rc = get_small(a, jid, BYTES(STORE_PUSH_KEY), STORE_USER_PUSH);
+	return rc ? rc : get_small(a, jid, BYTES(STORE_DIRECTORY_KEY), STORE_USER_DIRECTORY);
 }
 
 static int set_version(struct store_ask *a, int64_t user, uint64_t version)
@@ -101,7 +104,7 @@ int op_contact_put(struct store_ask *a, struct wire *w)
 	struct bytes jid = wire_str(w), contact = wire_str(w);
 	uint64_t version = wire_u64(w);
 	uint8_t bits = wire_u8(w);
-	struct bytes name = wire_str(w), groups = wire_bytes(w), request = wire_bytes(w);
+	struct bytes name = wire_str(w), groups = wire_bytes(w), request = wire_bytes(w), shared = wire_bytes(w);
 	int64_t user;
 
 	int rc = store_user_last(a, w, jid, &user);
@@ -113,6 +116,7 @@ int op_contact_put(struct store_ask *a, struct wire *w)
 	db_bind_text(q, 4, name);
 	db_bind_blob(q, 5, groups);
 	db_bind_blob(q, 6, request);
+	db_bind_blob(q, 7, shared);
 	rc = db_run(q);
 	return rc ? rc : set_version(a, user, version);
 }

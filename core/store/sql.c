@@ -82,6 +82,8 @@ const char *const sql_steps[] = {
 	 "  sid TEXT NOT NULL, at INTEGER NOT NULL, sender TEXT NOT NULL, occupant TEXT NOT NULL, stanza BLOB NOT NULL,"
 	 "  UNIQUE(room, sid));"
 	 "CREATE INDEX room_past_order ON room_past(room, id);"),
+	/* 8: contacts that groups of the directory give; shared: gh-im's (presence/shared.h), empty: none do */
+	"ALTER TABLE contact ADD COLUMN shared BLOB NOT NULL DEFAULT x'';",
 };
 const unsigned sql_n_steps = sizeof sql_steps / sizeof sql_steps[0];
 

@@ -65,8 +65,8 @@ extern const unsigned sql_n_steps;
 	X(SQL_VERIFIER_DEL, "DELETE FROM verifier WHERE user=?")                                   \
 	X(SQL_VERIFIER_GET, "SELECT iterations,salt,stored_key,server_key FROM verifier "          \
 			    "JOIN user ON user.id=verifier.user WHERE jid=? AND hash=?")           \
-	X(SQL_CONTACT_ALL, "SELECT jid,bits,name,groups,request FROM contact WHERE user=?")        \
-	X(SQL_CONTACT_PUT, "REPLACE INTO contact(user,jid,bits,name,groups,request) VALUES(?,?,?,?,?,?)") \
+	X(SQL_CONTACT_ALL, "SELECT jid,bits,name,groups,request,shared FROM contact WHERE user=?")        \
+	X(SQL_CONTACT_PUT, "REPLACE INTO contact(user,jid,bits,name,groups,request,shared) VALUES(?,?,?,?,?,?,?)") \
 	X(SQL_CONTACT_DEL, "DELETE FROM contact WHERE user=? AND jid=?")                           \
 	X(SQL_BLOCK_ALL, "SELECT jid FROM block WHERE user=?")                                     \
 	X(SQL_BLOCK_ADD, "INSERT OR IGNORE INTO block(user,jid) VALUES(?,?)")                      \
@@ -76,6 +76,9 @@ extern const unsigned sql_n_steps;
 			"WHERE user.jid=? AND key=?")                                              \
 	X(SQL_BLOB_PUT, "REPLACE INTO blob(user,key,value) VALUES(?,?,?)")                         \
 	X(SQL_BLOB_DEL, "DELETE FROM blob WHERE user=? AND key=?")                                 \
+	X(SQL_BLOB_HAS, "SELECT 1 FROM blob WHERE user=? AND key=?")                               \
+	X(SQL_BLOB_ALL, "SELECT user.jid,blob.value FROM user CROSS JOIN blob ON blob.user=user.id AND blob.key=?1 " \
+			"WHERE user.jid>?2 ORDER BY user.jid LIMIT ?3")                            \
 	X(SQL_OFFLINE_TOTAL, "SELECT count(*) FROM offline")                                       \
 	X(SQL_OFFLINE_COUNT, "SELECT count(*) FROM offline WHERE user=?")                          \
 	X(SQL_OFFLINE_SENDER, "SELECT count(*) FROM offline WHERE sender=? AND sender<>''")        \

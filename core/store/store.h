@@ -64,6 +64,8 @@ STORE_OP_FN(op_secret);
 STORE_OP_FN(op_account_put);
 STORE_OP_FN(op_account_del);
 STORE_OP_FN(op_account_list);
+STORE_OP_FN(op_noted_list);
+STORE_OP_FN(op_noted_del);
 STORE_OP_FN(op_auth_get);
 STORE_OP_FN(op_user_get);
 STORE_OP_FN(op_contact_put);

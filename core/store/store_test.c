@@ -668,8 +668,8 @@ static void let_see(struct client *c, const char *contact, uint8_t bits)
 	wire_put_u64(b, 2);
 	wire_put_u8(b, bits);
 	wire_put_str(b, BYTES_NONE);
-	wire_put_bytes(b, BYTES_NONE);
-	wire_put_bytes(b, BYTES_NONE);
+	for (int i = 0; i < 3; i++) /* groups, request, shared */
+		wire_put_bytes(b, BYTES_NONE);
 	sent(c);
 	c->n_answers = 0;
 	wait_answers(c, 1);

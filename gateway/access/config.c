@@ -78,6 +78,7 @@ static void read_domain(struct door *d, const struct settings *s, struct bytes k
 	const struct disco_facts facts = {
 		.contact = settings_text_at(s, SET_DOMAIN_CONTACT, key),
 		.upload_max = settings_bool(s, SET_UPLOAD_ENABLED) ? (uint64_t)settings_int(s, SET_UPLOAD_FILE_MAX) << 20 : 0,
+		.has_search = settings_bool(s, SET_IM_SEARCH),
 	};
 	if (rc == 0)
 		rc = add_domain(d, domain, &facts, &h);

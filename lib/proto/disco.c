@@ -11,7 +11,7 @@
 enum { STRING_MAX_BYTES = 4096, SHA1_BYTES = 20 };
 
 const char *const disco_features[] = {
-	NS_CAPS, NS_DISCO_INFO, NS_DISCO_ITEMS, NS_LAST, NS_PRIVATE, NS_ROSTER, NS_VERSION, "jid\\20escaping", "msgoffline",
+	NS_CAPS, NS_DISCO_INFO, NS_DISCO_ITEMS, NS_LAST, NS_PRIVATE, NS_ROSTER, NS_SEARCH, NS_VERSION, "jid\\20escaping", "msgoffline",
 	NS_BLOCKING, NS_CARBONS, NS_DELAY, NS_EXTDISCO, NS_UPLOAD, NS_PING, NS_REPORTING, NS_TIME, NS_VCARD,
 };
 const size_t disco_n_features = sizeof disco_features / sizeof disco_features[0];
@@ -39,14 +39,16 @@ static void write_upload_form(struct buf *b, uint64_t max)
 	         "<field var='max-file-size'><value>%llu</value></field></x>", (unsigned long long)max);
 }
 
-/* Without uploads that feature is left out. */
+/* Without uploads or searches their features are left out. */
 static bool has_feature(size_t i, const struct disco_facts *facts)
 {
-	return facts->upload_max || strcmp(disco_features[i], NS_UPLOAD) != 0;
+	return (facts->upload_max || strcmp(disco_features[i], NS_UPLOAD) != 0) && (facts->has_search || strcmp(disco_features[i], NS_SEARCH) != 0);
 }
 
 void disco_write(struct buf *b, const struct disco_facts *facts)
 {
+	if (facts->has_search)
+		buf_put_str(b, "<identity category='directory' type='user' name='" NAME "'/>");
 	buf_put_str(b, "<identity category='server' type='im' name='" NAME "'/>");
 	if (facts->upload_max)
 		buf_put_str(b, "<identity category='store' type='file' name='" NAME "'/>"); /* XEP-0363 3 */
@@ -62,6 +64,8 @@ void disco_write(struct buf *b, const struct disco_facts *facts)
 /* XEP-0115 5.1. No text in it has a '<' of its own: a URI cannot. */
 static void verification_string(struct buf *b, const struct disco_facts *facts)
 {
+	if (facts->has_search)
+		buf_put_str(b, "directory/user//" NAME "<");
 	buf_put_str(b, "server/im//" NAME "<");
 	if (facts->upload_max)
 		buf_put_str(b, "store/file//" NAME "<");

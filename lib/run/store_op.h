@@ -54,11 +54,14 @@ enum store_op {
 	STORE_ROOM_PAST,
 	STORE_ROOM_LIST,
 	STORE_ARCHIVE_REPLACE, /* a message of a room's archive, moderated */
+	STORE_NOTED_LIST,      /* accounts that the directory stands behind, with their notes */
+	STORE_NOTED_DEL,       /* STORE_ACCOUNT_DEL of such an account alone */
 	STORE_OP_COUNT
 };
 
-/* STORE_ACCOUNT_PUT's mode. NOTED: with a note that the directory stands behind it, the blob STORE_DIRECTORY_KEY, or neither. */
-enum { STORE_ACCOUNT_NEW, STORE_ACCOUNT_CHANGE, STORE_ACCOUNT_NEW_NOTED, STORE_ACCOUNT_CHANGE_NOTED };
+/* STORE_ACCOUNT_PUT's mode. NOTED: with a note that the directory stands behind it, the blob STORE_DIRECTORY_KEY, or neither. CHANGE_NOTED
+ * and NOTE are for accounts that have a note already; NOTE leaves all else as it is, and has no verifiers. */
+enum { STORE_ACCOUNT_NEW, STORE_ACCOUNT_CHANGE, STORE_ACCOUNT_NEW_NOTED, STORE_ACCOUNT_CHANGE_NOTED, STORE_ACCOUNT_NOTE };
 #define STORE_DIRECTORY_KEY "directory"
 /* Application passwords: of one account, and bytes of a label. */
 enum { STORE_APPS_MAX = 20, STORE_APP_LABEL_MAX = 64 };
@@ -78,7 +81,7 @@ enum { STORE_FAST_BY_SALT, STORE_FAST_BY_TOKEN };
  * RFC 7616 3.4.2 with the domain as realm, and whose other fields are empty. */
 enum { STORE_HASH_DIGEST = 16 /* and enum digest_algorithm */ };
 /* First byte of a STORE_USER_GET item. */
-enum { STORE_USER_VERSION, STORE_USER_CONTACT, STORE_USER_BLOCK, STORE_USER_PREFS, STORE_USER_NODE, STORE_USER_PUSH };
+enum { STORE_USER_VERSION, STORE_USER_CONTACT, STORE_USER_BLOCK, STORE_USER_PREFS, STORE_USER_NODE, STORE_USER_PUSH, STORE_USER_DIRECTORY };
 /* The blob that STORE_USER_GET gives as STORE_USER_PREFS: what a person wants archived. */
 #define STORE_PREFS_KEY "archive prefs"
 /* The same as STORE_USER_PUSH: whom its clients are woken by (XEP-0357). */

@@ -5,59 +5,12 @@ import threading
 import time
 
 from harness import fast, raw
-from harness.people import DOMAIN, Box
+from harness.directory import ONE, PEOPLE, TWO, DirectoryCase
+from harness.people import DOMAIN
 from harness.place import wait_for
 from harness.slapd import BASE, BOX, BOX_PASSWORD, PLAIN, Slapd, person
 
-ONE, TWO, WRONG = "ldap1.near.example", "ldap2.near.example", "other.near.example"
-PEOPLE = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "a@b")
-SETTINGS = ("set directory enabled on", "set directory authentication on", "set directory base ou=people," + BASE,
-            "set directory bind-dn " + BOX, 'set directory bind-password "%s"' % BOX_PASSWORD, "set directory domain " + DOMAIN,
-            "set directory timeout 2")
-
-
-class DirectoryCase(Box):
-    servers = "ldaps://%s ldap://%s" % (ONE, TWO)
-    ldif = "".join(person(u) for u in PEOPLE)
-
-    @classmethod
-    def build(cls):
-        super().build()
-        cls.one = Slapd(cls.place, "one", cls.ldif, cls.pki.make("good", ONE)).start()
-        cls.two = Slapd(cls.place, "two", cls.ldif, cls.pki.make("good", TWO)).start()
-        cls.dns.a(ONE, cls.one.addr)
-        cls.dns.a(TWO, cls.two.addr)
-        cls.gh.commit(*SETTINGS, 'set directory servers "%s"' % cls.servers)
-        wait_for("gh-dir runs", lambda: cls.gh.records("show", "directory", check=False), 20, 0.2)
-
-    def setUp(self):
-        super().setUp()
-        self.addCleanup(self.gh.commit, 'set directory servers "%s"' % self.servers)
-
-    def use(self, *servers):
-        """These servers, and nothing is known of them yet."""
-        self.gh.commit("delete directory servers", "set directory enabled off")
-        self.gh.commit('set directory servers "%s"' % " ".join(servers), "set directory enabled on")
-        wait_for("gh-dir runs", lambda: len(self.gh.records("show", "directory", check=False) or []) == len(servers), 20, 0.1)
-
-    def enter(self, user, password=None):
-        s = self.secured()
-        s.sasl_plain(user, password or "secret of " + user)
-        s.open(DOMAIN)
-        s.features()
-        s.jid = s.bind()
-        return s
-
-    def refused(self, user, password, condition="not-authorized"):
-        with self.assertRaises(raw.SaslFailed) as e:
-            self.secured().sasl_plain(user, password)
-        self.assertEqual(e.exception.condition, condition)
-
-    def rows(self):
-        return {r["server"]: r for r in self.gh.records("show", "directory")}
-
-    def alarms(self):
-        return {r["alarm"]: r["key"] for r in self.gh.records("show", "alarms")}
+WRONG = "other.near.example"
 
 
 class Logins(DirectoryCase):

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/random.h"
+#include "run/directory.h"
 #include "run/session.h"
 #include "auth/login.h"
 #include "ask.h"
@@ -17,18 +18,20 @@ struct directory_wait {
 	uint32_t id; /* of the ask to gh-dir; 0: not asked yet */
 	uint64_t conn;
 	bool is_known; /* it has an account, and a note */
+	uint64_t roster; /* of the note */
 	struct loop_timer timer;
 };
 
 /* ---- the note ---- */
 
-enum { NOTE_VERSION = 1, NOTE_MAX = 8192 };
+enum { NOTE_FIRST = 1 /* it has no digest */, NOTE_VERSION = 2, NOTE_MAX = 8192 };
 
 void directory_note_put(struct buf *b, const struct directory_note *n)
 {
 	wire_put_u8(b, NOTE_VERSION);
 	wire_put_u8(b, n->is_gone);
 	wire_put_u64(b, n->gone_ms);
+	wire_put_u64(b, n->roster);
 	wire_put_str(b, n->user);
 	wire_put_str(b, n->name);
 	wire_put_str(b, n->mail);
@@ -42,14 +45,23 @@ int directory_note_read(struct bytes note, struct directory_note *out)
 	struct directory_note n = { .is_gone = wire_u8(&w) != 0 };
 
 	n.gone_ms = wire_u64(&w);
+	n.roster = version == NOTE_FIRST ? 0 : wire_u64(&w);
 	n.user = wire_str(&w);
 	n.name = wire_str(&w);
 	n.mail = wire_str(&w);
 	n.uri = wire_str(&w);
-	if (wire_end(&w) || version != NOTE_VERSION)
+	if (wire_end(&w) || version < NOTE_FIRST || version > NOTE_VERSION)
 		return ERR_SYNTAX;
 	*out = n;
 	return 0;
+}
+
+void directory_load(struct user *u, struct bytes note)
+{
+	struct directory_note n;
+
+	u->is_of_directory = true;
+	u->is_gone = directory_note_read(note, &n) != 0 || n.is_gone;
 }
 
 /* ---- accounts ---- */
@@ -79,6 +91,17 @@ void directory_begin_account(struct im *im, struct bytes jid, uint8_t mode, cons
 			wire_put_bytes(b, bytes_make(key, digest));
 		}
 	}
+}
+
+void directory_begin_note(struct im *im, struct bytes jid, struct bytes note)
+{
+	struct buf *b = ask_begin(im, STORE_ACCOUNT_PUT);
+
+	wire_put_str(b, jid);
+	wire_put_u8(b, STORE_ACCOUNT_NOTE);
+	wire_put_u64(b, loop_wall_ms(im->loop));
+	wire_put_bytes(b, note);
+	wire_put_u8(b, 0); /* no verifiers */
 }
 
 /* ---- waits ---- */
@@ -225,6 +248,7 @@ int directory_on_verdict(void *program, struct chan *from, const struct frame *f
 	(void)map_del_u64(&im->directory.waiting, w->id);
 	w->id = 0;
 	loop_timer_del(im->loop, &w->timer);
+	n.roster = w->is_known ? w->roster : DIRECTORY_ROSTER_NONE;
 	write_down(w, bytes_of(l->jid), &n);
 	return 0;
 }
@@ -238,6 +262,7 @@ static void on_note(struct im *im, struct ask *a, struct wire *w)
 
 	(void)im;
 	wait->is_known = directory_note_read(wire_bytes(w), &n) == 0 && !n.is_gone;
+	wait->roster = wait->is_known ? n.roster : 0;
 }
 
 static void on_note_done(struct im *im, struct ask *a, int rc)
@@ -290,7 +315,9 @@ void directory_ask(struct im *im, struct login *l)
 
 void directory_apply(struct im *im, const struct settings *s)
 {
-	im->directory.is_on = settings_bool(s, SET_DIR_ENABLED) && settings_bool(s, SET_DIR_AUTHENTICATION);
+	im->directory.is_there = settings_bool(s, SET_DIR_ENABLED);
+	im->directory.is_on = im->directory.is_there && settings_bool(s, SET_DIR_AUTHENTICATION);
+	im->directory.has_cards = im->directory.is_there && settings_bool(s, SET_DIR_VCARDS);
 }
 
 void directory_down(struct im *im)

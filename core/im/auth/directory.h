@@ -7,16 +7,21 @@
 #include "im.h"
 
 struct login;
+struct user;
 
 /* The note: the account's blob STORE_DIRECTORY_KEY. */
 struct directory_note {
 	bool is_gone;        /* the directory has this person no more: no login */
 	uint64_t gone_ms;    /* since (1970) */
+	uint64_t roster;     /* digest of what groups have put into the contact list; 0: not known, 1: nothing (presence/shared.h) */
 	struct bytes user, name, mail, uri; /* as the directory has them */
 };
 void directory_note_put(struct buf *b, const struct directory_note *n);
 /* Views into the note. ERR_SYNTAX. */
 int directory_note_read(struct bytes note, struct directory_note *out);
+
+/* The note of an account that is being loaded. */
+void directory_load(struct user *u, struct bytes note);
 
 /* Is it to be asked for a password that is none of the account's? l->password is there. */
 bool directory_is_asked(const struct im *im, const struct login *l);
@@ -26,6 +31,9 @@ int directory_on_verdict(void *im, struct chan *from, const struct frame *f);
 /* An account for somebody of the directory, or new secrets for it: a password that nobody knows, no application passwords, no
  * tokens; and its note. Begins the ask (STORE_ACCOUNT_PUT), the caller sends it. mode: one of the NOTED of run/store_op.h. */
 void directory_begin_account(struct im *im, struct bytes jid, uint8_t mode, const struct directory_note *n);
+
+/* The note alone, of an account that has one (STORE_ACCOUNT_NOTE). Begins the ask. */
+void directory_begin_note(struct im *im, struct bytes jid, struct bytes note);
 
 void directory_apply(struct im *im, const struct settings *s);
 /* gh-dir has gone: those who wait for it are told to try again. */

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/err.h"
+#include "run/directory.h"
 #include "run/session.h"
 #include "auth/directory.h"
 
@@ -168,6 +169,72 @@ static void off_means_off(void **state)
 	play_close(&p);
 }
 
+/* What a synchronisation asks for, and whom it must not touch. */
+static void accounts_follow_the_directory(void **state)
+{
+	struct play p;
+
+	(void)state;
+	play_open(&p, ON);
+	dir_join(&p);
+	dir_change(&p, DIRECTORY_ADD, "dave@a.example");
+	assert_int_equal(p.dir_changed, 0);
+	dir_change(&p, DIRECTORY_ADD, "alice@a.example");
+	assert_int_equal(p.dir_changed, ERR_EXISTS);
+	dir_change(&p, DIRECTORY_ADD, "x@elsewhere.example");
+	assert_int_equal(p.dir_changed, ERR_RANGE);
+	for (int what = DIRECTORY_UPDATE; what < DIRECTORY_CHANGE_COUNT; what++) {
+		dir_change(&p, what, "alice@a.example"); /* this box's own */
+		assert_int_equal(p.dir_changed, ERR_EXISTS);
+		dir_change(&p, what, "nobody@a.example");
+		assert_true(p.dir_changed == ERR_NOT_FOUND || p.dir_changed == ERR_EXISTS);
+	}
+	assert_int_equal(plain(&p, BYTES("\0alice\0open sesame"))->answer, MSG_AUTH_OK);
+	dir_ask_known(&p, "");
+	assert_string_equal(p.dir_known, "dave@a.example ");
+	dir_ask_known(&p, "dave@a.example");
+	assert_int_equal(p.n_dir_known, 0);
+	play_close(&p);
+}
+
+/* Nobody of theirs is in, and nobody comes in; back in the directory they have what they had. */
+static void who_is_gone_is_locked_out(void **state)
+{
+	struct play p;
+
+	(void)state;
+	play_open(&p, ON);
+	dir_join(&p);
+	dir_change(&p, DIRECTORY_ADD, "dave@a.example");
+	struct client *c = plain(&p, BYTES("\0dave\0of dave"));
+	dir_answer(&p, 0);
+	client_open(c, "r", 0, "", 0);
+	assert_int_equal(c->answer, MSG_SESSION_OPENED);
+	struct client *late = plain(&p, BYTES("\0dave\0of dave"));
+	dir_answer(&p, 0);
+	assert_int_equal(late->answer, MSG_AUTH_OK);
+	dir_change(&p, DIRECTORY_GONE, "dave@a.example");
+	assert_true(c->is_closed);
+	client_open(late, "r", 0, "", 0); /* it had logged in before */
+	assert_int_equal(late->answer, MSG_SESSION_REFUSED);
+	unsigned asked = p.n_dir_asks;
+	assert_failed(plain(&p, BYTES("\0dave\0of dave")), "not-authorized");
+	assert_int_equal(p.n_dir_asks, asked);
+	dir_ask_known(&p, "");
+	assert_string_equal(p.dir_known, "dave@a.example! ");
+	dir_change(&p, DIRECTORY_UPDATE, "dave@a.example");
+	c = plain(&p, BYTES("\0dave\0of dave"));
+	dir_answer(&p, 0);
+	client_open(c, "r", 0, "", 0);
+	assert_int_equal(c->answer, MSG_SESSION_OPENED);
+	dir_change(&p, DIRECTORY_REMOVE, "dave@a.example");
+	assert_int_equal(p.dir_changed, 0);
+	assert_true(c->is_closed);
+	dir_ask_known(&p, "");
+	assert_int_equal(p.n_dir_known, 0);
+	play_close(&p);
+}
+
 /* Nobody knows what its own password is. */
 static void scram_does_not_work(void **state)
 {
@@ -187,7 +254,7 @@ static void scram_does_not_work(void **state)
 
 static void notes(void **state)
 {
-	const struct directory_note n = { .is_gone = true, .gone_ms = 5, .user = BYTES("u"), .name = BYTES("N"), .mail = BYTES("m"), .uri = BYTES("x") };
+	const struct directory_note n = { .is_gone = true, .gone_ms = 5, .roster = 7, .user = BYTES("u"), .name = BYTES("N"), .mail = BYTES("m"), .uri = BYTES("x") };
 	struct directory_note got;
 	struct buf b;
 
@@ -195,7 +262,7 @@ static void notes(void **state)
 	buf_init(&b, 1024);
 	directory_note_put(&b, &n);
 	assert_int_equal(directory_note_read(buf_bytes(&b), &got), 0);
-	assert_true(got.is_gone && got.gone_ms == 5 && bytes_eq_str(got.user, "u") && bytes_eq_str(got.uri, "x"));
+	assert_true(got.is_gone && got.gone_ms == 5 && got.roster == 7 && bytes_eq_str(got.user, "u") && bytes_eq_str(got.uri, "x"));
 	for (size_t i = 0; i < buf_len(&b); i++)
 		assert_int_equal(directory_note_read(bytes_make(buf_bytes(&b).p, i), &got), ERR_SYNTAX);
 	buf_fini(&b);
@@ -209,6 +276,7 @@ int main(void)
 		cmocka_unit_test(a_client_that_goes),                cmocka_unit_test(an_account_that_was_quicker),
 		cmocka_unit_test(off_means_off),                     cmocka_unit_test(scram_does_not_work),
 		cmocka_unit_test(notes),                             cmocka_unit_test(two_first_logins),
+		cmocka_unit_test(accounts_follow_the_directory),     cmocka_unit_test(who_is_gone_is_locked_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

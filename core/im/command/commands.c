@@ -270,15 +270,7 @@ static void user_delete(void *program, struct proc_ask *ask, const struct bytes 
 
 	if (command_account(im, ask, args, n, 1, &jid))
 		return;
-	struct user *u = user_find(im, jid);
-	if (u) {
-		user_pin(u);
-		while (!list_is_empty(&u->sessions))
-			session_kick(im, LIST_OWNER(u->sessions.next, struct session, node), "not-authorized", "The account is gone");
-		u->state = USER_NONE;
-		user_unpin(im, u);
-		user_forget(im, jid);
-	}
+	user_gone(im, jid);
 	struct change *c = change_new(ask, jid);
 	if (c) {
 		wire_put_str(ask_begin(im, STORE_ACCOUNT_DEL), jid);

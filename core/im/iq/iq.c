@@ -4,6 +4,7 @@
 #include "proto/xmpp.h"
 #include "archive/archive_query.h"
 #include "iq/blocking.h"
+#include "iq/search.h"
 #include "pep/caps.h"
 #include "pep/pep.h"
 #include "push/push.h"
@@ -20,6 +21,8 @@ const struct iq_row iq_rows[] = {
 	{ "services",   NS_EXTDISCO,    IQ_DOMAIN,                           IQ_GET,          iq_services },
 	{ "credentials", NS_EXTDISCO,   IQ_DOMAIN,                           IQ_GET,          iq_service_credentials },
 	{ "request",    NS_UPLOAD,      IQ_DOMAIN,                           IQ_GET,          iq_upload },
+	{ "query",      NS_SEARCH,      IQ_DOMAIN,                           IQ_GET,          search_get },
+	{ "query",      NS_SEARCH,      IQ_DOMAIN,                           IQ_SET,          search_set },
 	{ "vCard",      NS_VCARD,       IQ_SELF | IQ_OTHER,                  IQ_GET,          iq_vcard_get },
 	{ "vCard",      NS_VCARD,       IQ_SELF,                             IQ_SET,          iq_vcard_set },
 	{ "query",      NS_PRIVATE,     IQ_SELF,                             IQ_GET,          iq_private_get },

@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "proto/xmpp.h"
 #include "ask.h"
+#include "iq/card.h"
 #include "pep/avatar.h"
 #include "pep/bookmarks.h"
 
@@ -101,12 +102,18 @@ static void put(struct im *im, struct iq *q, struct bytes key, struct bytes valu
 
 void iq_vcard_get(struct im *im, struct iq *q)
 {
-	if (!avatar_answer_vcard(im, q))
+	if (card_is_of_directory(im, q->user))
+		card_get(im, q);
+	else if (!avatar_answer_vcard(im, q))
 		get(im, q, BYTES("vcard"), on_value, q->who == IQ_SELF ? on_own_vcard_done : on_vcard_done);
 }
 
 void iq_vcard_set(struct im *im, struct iq *q)
 {
+	if (card_is_of_directory(im, q->user)) { /* B-LDX-09 */
+		iq_refuse(im, q, &(struct stanza_refusal){ .error = STANZA_NOT_ALLOWED, .text = "Your card is kept in the directory" });
+		return;
+	}
 	buf_clear(&im->out2);
 	xml_write(&im->out2, q->child, NS_CLIENT);
 	if (buf_len(&im->out2) <= BLOB_MAX_BYTES)

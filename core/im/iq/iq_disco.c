@@ -48,7 +48,7 @@ static struct disco_facts facts_of(const struct im *im, struct bytes to)
 	struct jid j = jid_of_normal(to);
 	const struct domain *d = domain_of(im, jid_domain(&j));
 
-	return (struct disco_facts){ d ? d->contact : BYTES_NONE, upload_announced(&im->upload) };
+	return (struct disco_facts){ d ? d->contact : BYTES_NONE, upload_announced(&im->upload), im->config.has_search };
 }
 
 /* The node that the doors announce with the hash stands for the domain itself (XEP-0115 6.2). */

@@ -580,7 +580,67 @@ static int on_dir_check(void *program, struct chan *from, const struct frame *f)
 	return wire_end(&w);
 }
 
-static const struct bus_handler dir_handlers[] = { { MSG_DIR_CHECK, on_dir_check } };
+static int on_dir_changed(void *program, struct chan *from, const struct frame *f)
+{
+	struct play *p = program;
+	struct wire w = wire_of(f->body);
+
+	(void)from;
+	p->dir_changed = (int)(int32_t)wire_u32(&w);
+	return wire_end(&w);
+}
+
+static int on_dir_known(void *program, struct chan *from, const struct frame *f)
+{
+	struct play *p = program;
+	struct wire w = wire_of(f->body);
+	size_t at = 0;
+
+	(void)from;
+	if (wire_u32(&w) || wire_u8(&w) != 1)
+		return ERR_PROTOCOL;
+	p->n_dir_known = wire_u16(&w);
+	p->dir_known[0] = '\0';
+	for (unsigned i = 0; i < p->n_dir_known; i++) {
+		struct bytes jid = wire_str(&w);
+		const char *mark = wire_u8(&w) ? "!" : "";
+		(void)wire_u64(&w);
+		for (int j = 0; j < 4; j++)
+			(void)wire_str(&w);
+		(void)wire_u64(&w);
+		at += (size_t)snprintf(p->dir_known + at, sizeof p->dir_known - at, "%.*s%s ", BYTES_FMT(jid), mark);
+	}
+	return wire_end(&w);
+}
+
+static const struct bus_handler dir_handlers[] = {
+	{ MSG_DIR_CHECK, on_dir_check },
+	{ MSG_DIR_CHANGED, on_dir_changed },
+	{ MSG_DIR_KNOWN_PAGE, on_dir_known },
+};
+
+void dir_change(struct play *p, int what, const char *jid)
+{
+	struct chan *im = bus_chan(p->dir, PROG_IM, 0);
+	struct buf *b = chan_begin(im, MSG_DIR_CHANGE, bus_next_id(p->dir));
+
+	wire_put_u8(b, (uint8_t)what);
+	wire_put_str(b, bytes_of(jid));
+	for (int i = 0; i < 4; i++)
+		wire_put_str(b, BYTES("x"));
+	p->dir_changed = 1; /* no ERR_* */
+	(void)chan_end(im);
+	play_run(p);
+}
+
+void dir_ask_known(struct play *p, const char *after)
+{
+	struct chan *im = bus_chan(p->dir, PROG_IM, 0);
+
+	wire_put_str(chan_begin(im, MSG_DIR_KNOWN, bus_next_id(p->dir)), bytes_of(after));
+	(void)chan_end(im);
+	play_run(p);
+}
 
 void dir_join(struct play *p)
 {

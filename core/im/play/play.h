@@ -54,6 +54,9 @@ struct play {
 	struct buf noted;
 	uint64_t comply_seq; /* of the last */
 	unsigned n_noted;    /* in all */
+	int dir_changed;      /* rc of the last DIR_CHANGED */
+	unsigned n_dir_known; /* people of the last DIR_KNOWN_PAGE; their addresses, "alice@a.example " each, with ! where gone */
+	char dir_known[512];
 	/* gh-xlate: USER_ONLINEs since the last look, "alice@a.example 1\n" with their flags */
 	char online[512];
 	uint64_t done_id;     /* the last ROUTE_DONE it got */
@@ -130,6 +133,9 @@ void comply_answer(struct play *p, int rc);
 const char *comply_got(struct play *p);
 /* Other settings than those of play_open. */
 void play_settle(struct play *p, const char *rows);
+/* It changes an account (enum directory_change); asks whom gh-im knows. */
+void dir_change(struct play *p, int what, const char *jid);
+void dir_ask_known(struct play *p, const char *after);
 void sip_leave(struct play *p);
 void sip_join(struct play *p);
 /* A stanza from another domain; id 0: nobody waits for it. */

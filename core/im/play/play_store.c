@@ -348,6 +348,7 @@ static int user_get(struct play_store *s, uint32_t id, struct wire *w)
 	}
 	tell_small(s, id, find(s, BLOB, user, BYTES(STORE_PREFS_KEY)), STORE_USER_PREFS);
 	tell_small(s, id, find(s, BLOB, user, BYTES(STORE_PUSH_KEY)), STORE_USER_PUSH);
+	tell_small(s, id, find(s, BLOB, user, BYTES(STORE_DIRECTORY_KEY)), STORE_USER_DIRECTORY);
 	tell_nodes(s, id, user);
 	return 0;
 }
@@ -422,12 +423,19 @@ static int account_put(struct play_store *s, uint32_t id, struct wire *w)
 	(void)id;
 	(void)wire_u64(w);
 	struct bytes note = mode >= STORE_ACCOUNT_NEW_NOTED ? wire_bytes(w) : BYTES_NONE;
-	if (is_new == is_there)
-		return is_new ? ERR_EXISTS : ERR_NOT_FOUND;
+	int rc = is_new == is_there ? is_new ? ERR_EXISTS : ERR_NOT_FOUND : 0;
+	if (!rc && !is_new && note.n && !find(s, BLOB, user, BYTES(STORE_DIRECTORY_KEY)))
+		rc = ERR_EXISTS;
+	if (rc) {
+		w->at = w->in.n;
+		return rc;
+	}
 	if (is_new)
 		add(s, ACCOUNT, user, BYTES_NONE, BYTES_NONE);
 	if (note.n)
 		replace(s, BLOB, user, BYTES(STORE_DIRECTORY_KEY), note);
+	if (mode == STORE_ACCOUNT_NOTE)
+		return wire_u8(w) ? ERR_SYNTAX : 0;
 	put_verifiers(s, user, w);
 	return 0;
 }
@@ -666,6 +674,44 @@ static int account_del(struct play_store *s, uint32_t id, struct wire *w)
 		struct row *r = LIST_OWNER(it, struct row, node);
 		if (bytes_eq(r->user, user))
 			del(r);
+	}
+	return 0;
+}
+
+static int noted_del(struct play_store *s, uint32_t id, struct wire *w)
+{
+	struct wire peek = *w;
+
+	if (find(s, BLOB, wire_str(&peek), BYTES(STORE_DIRECTORY_KEY)))
+		return account_del(s, id, w);
+	(void)wire_str(w);
+	return ERR_EXISTS;
+}
+
+/* The first behind an address. */
+static struct row *noted_after(struct play_store *s, struct bytes after)
+{
+	struct row *first = NULL;
+
+	LIST_EACH (it, &s->rows) {
+		struct row *r = LIST_OWNER(it, struct row, node);
+		if (r->kind == BLOB && bytes_eq_str(r->key, STORE_DIRECTORY_KEY) && bytes_cmp(r->user, after) > 0 &&
+		    (!first || bytes_cmp(r->user, first->user) < 0))
+			first = r;
+	}
+	return first;
+}
+
+static int noted_list(struct play_store *s, uint32_t id, struct wire *w)
+{
+	struct bytes after = wire_str(w);
+	uint32_t limit = wire_u32(w);
+
+	for (struct row *r; limit && (r = noted_after(s, after)); limit--, after = r->user) {
+		struct buf *b = item(s, id);
+		wire_put_str(b, r->user);
+		wire_put_bytes(b, r->value);
+		item_end(s);
 	}
 	return 0;
 }
@@ -1286,6 +1332,8 @@ static const struct op {
 	[STORE_ROOM_PAST] = { room_past, true },
 	[STORE_ROOM_LIST] = { room_list, false },
 	[STORE_ARCHIVE_REPLACE] = { archive_replace, true },
+	[STORE_NOTED_LIST] = { noted_list, false },
+	[STORE_NOTED_DEL] = { noted_del, true },
 };
 
 static void carry_out(struct play_store *s, uint32_t id, struct bytes body)

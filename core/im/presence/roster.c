@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "proto/xmpp.h"
 #include "ask.h"
+#include "presence/shared.h"
 #include "presence/subscribe.h"
 
 enum { GROUPS_MAX = 20, NAME_MAX_BYTES = 1023, GROUPS_BYTES_MAX = 8192 };
@@ -14,8 +15,9 @@ static void put_item(struct buf *b, const struct contact_parts *p)
 {
 	buf_put_str(b, "<item");
 	xml_write_attr(b, "jid", p->jid);
-	if (p->name.n)
-		xml_write_attr(b, "name", p->name);
+	struct bytes name = p->name.n || !p->shared.n ? p->name : shared_name(p->shared);
+	if (name.n)
+		xml_write_attr(b, "name", name);
 	xml_write_attr(b, "subscription", bytes_of(subscription_name(p->bits)));
 	if (p->bits & CONTACT_OUT)
 		buf_put_str(b, " ask='subscribe'");
@@ -31,6 +33,8 @@ static void put_item(struct buf *b, const struct contact_parts *p)
 		text_xml_escape(g, b);
 		buf_put_str(b, "</group>");
 	}
+	if (p->shared.n)
+		shared_put_groups(b, p->shared, p->groups);
 	buf_put_str(b, "</item>");
 }
 
@@ -96,6 +100,7 @@ int roster_change(struct im *im, struct user *u, const struct contact_parts *p, 
 	wire_put_str(b, now.name);
 	wire_put_bytes(b, now.groups);
 	wire_put_bytes(b, now.request);
+	wire_put_bytes(b, now.shared);
 	ask_send(im, NULL, on_saved, asker, 0);
 	if (now.bits & CONTACT_LISTED || was_listed)
 		push(im, u, &now, BYTES_NONE);
@@ -232,8 +237,11 @@ void roster_set(struct im *im, struct iq *q)
 		return;
 	}
 	struct bytes bare = arena_dup(&im->arena, jid_bare(&j));
+	const struct contact *c = user_contact(q->user, bare);
 	if (bytes_eq(bare, user_jid(q->user))) {
 		iq_error(im, q, STANZA_NOT_ALLOWED);
+	} else if (c && c->shared_n) { /* */
+		iq_refuse(im, q, &(struct stanza_refusal){ .error = STANZA_NOT_ALLOWED, .text = "This contact is of a group of the directory" });
 	} else if (bytes_eq_str(xml_attr(item, "subscription"), "remove")) {
 		remove_item(im, q, bare);
 	} else {

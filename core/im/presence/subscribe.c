@@ -83,6 +83,10 @@ bool subscribe_out(struct im *im, struct session *s, struct item *it)
 	}
 	if (bytes_eq(bare, user_jid(u)) || !rewrite(im, it, session_bare(s), bare))
 		return false;
+	if (p.shared.n && kind != SUB_SUBSCRIBE) { /* the directory says who sees whom */
+		item_refuse(im, it, STANZA_NOT_ALLOWED, "This contact is of a group of the directory");
+		return false;
+	}
 	bool passes = subscription_out(old, kind, &next);
 	if (kind == SUB_SUBSCRIBE)
 		next |= CONTACT_LISTED;
@@ -155,6 +159,8 @@ void subscribe_in(struct im *im, struct user *u, struct item *it)
 		item_refuse(im, it, STANZA_RESOURCE_CONSTRAINT, "Too many wait for this person");
 		return;
 	}
+	if (p.shared.n && kind != SUB_SUBSCRIBE)
+		return; /* the directory says who sees whom */
 	bool passes = subscription_in(old, kind, &next);
 	if (kind == SUB_SUBSCRIBE && (old & CONTACT_FROM || old & CONTACT_APPROVED)) {
 		/* Granted already, or in advance: answered for the user (RFC 6121 3.1.3, 3.4.2). */

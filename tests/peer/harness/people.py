@@ -41,11 +41,12 @@ def features_of(result):
 class Box(PeerCase):
     """One gateway; every test brings people of its own."""
     settings = ()
+    hosted = ()  # further domains
 
     @classmethod
     def build(cls):
         cls.count = 0
-        cls.gh = cls.gatehouse(DOMAIN, settings=cls.settings)
+        cls.gh = cls.gatehouse(DOMAIN, settings=cls.settings, domains=[(d, cls.pki.make("good", d)) for d in cls.hosted])
         cls.gh.start()
 
     def people(self, *names):

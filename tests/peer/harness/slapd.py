@@ -86,5 +86,9 @@ class Slapd:
     def delete(self, dn):
         self._change("", "ldapdelete", dn)
 
+    def modify(self, dn, what):
+        """what: lines of a change of LDIF, as "replace: mail\\nmail: x"."""
+        self._change("dn: %s\nchangetype: modify\n%s\n" % (dn, what), "ldapmodify")
+
     def password(self, dn, password):
-        self._change("dn: %s\nchangetype: modify\nreplace: userPassword\nuserPassword: %s\n" % (dn, password), "ldapmodify")
+        self.modify(dn, "replace: userPassword\nuserPassword: " + password)
