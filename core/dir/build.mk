@@ -4,7 +4,10 @@ gh-dir_SRCS := $(addprefix core/dir/,main.c config.c conn.c task.c check.c peopl
 gh-dir_LIBS := net run proto base
 gh-dir_LD := -levent_core -lseccomp -lssl -lcrypto -lcares -lresolv -llber $(proto_LD)
 
-UNIT += core/dir/ldap_test core/dir/person_test
+UNIT += core/dir/dn_test core/dir/ldap_test core/dir/person_test
+dn_test_SRCS := core/dir/dn.c
+dn_test_LIBS := base
+dn_test_LD :=
 ldap_test_SRCS := core/dir/ldap.c core/dir/ldap_filter.c
 ldap_test_LIBS := base
 ldap_test_LD := -llber

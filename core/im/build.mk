@@ -54,3 +54,7 @@ UNIT += core/im/room/room_test
 room_test_SRCS := $(room_SRCS)
 room_test_LIBS := proto base
 room_test_LD := $(proto_LD)
+UNIT += core/im/iq/search_form_test
+search_form_test_SRCS := core/im/iq/search_form.c
+search_form_test_LIBS := proto base
+search_form_test_LD := $(proto_LD)

@@ -189,3 +189,13 @@ $(O)/obj/tests/fuzz/record_fuzz.o: CPPFLAGS += -Icore/comply
 record_fuzz_SRCS := core/comply/format.c
 record_fuzz_LIBS := proto base
 record_fuzz_LD := -ljansson $(proto_LD)
+
+FUZZ += dn_fuzz search_form_fuzz
+$(O)/obj/tests/fuzz/dn_fuzz.o: CPPFLAGS += -Icore/dir
+dn_fuzz_SRCS := core/dir/dn.c
+dn_fuzz_LIBS := base
+dn_fuzz_LD :=
+$(O)/obj/tests/fuzz/search_form_fuzz.o: CPPFLAGS += -Icore/im
+search_form_fuzz_SRCS := core/im/iq/search_form.c
+search_form_fuzz_LIBS := proto base
+search_form_fuzz_LD := $(proto_LD)
