@@ -77,7 +77,8 @@ class RelayRows(unittest.TestCase):
 
 class XmppRows(unittest.TestCase):
     def test_the_tests_of_the_rows_exist(self):
-        """Each `file: name` of docs/architecture/xmpp-rows.md; a name alone is one of pep_test."""
+        """Each `file: name` of docs/architecture/xmpp-rows.md; a name alone is one of pep_test, those after "fuzz" are of tests/fuzz."""
+        fuzz = re.compile(r"fuzz (`\w+`(?:, `\w+`)*)")
         with open(os.path.join(TOP, "docs", "architecture", "xmpp-rows.md"), encoding="utf-8") as f:
             rows = [line for line in f if line.startswith("| ")]
         sources = {}
@@ -89,7 +90,10 @@ class XmppRows(unittest.TestCase):
                             sources[name.rsplit(".", 1)[0]] = f.read()
         found = 0
         for row in rows:
-            for file, name in re.findall(r"`(?:(\w+): )?(\w+_\w+|PepCrash)`", row):
+            for name in re.findall(r"\w+", " ".join(fuzz.findall(row))):
+                with self.subTest(row=row[:60], fuzz=name):
+                    self.assertTrue(os.path.exists(os.path.join(TOP, "tests", "fuzz", name + "_fuzz.c")))
+            for file, name in re.findall(r"`(?:(\w+): )?(\w+_\w+|PepCrash)`", fuzz.sub("", row)):
                 found += 1
                 with self.subTest(row=row[:60], test=name):
                     if not file and name in sources:
