@@ -168,9 +168,16 @@ void bosh_end(struct bosh *b, enum bosh_condition c, uint64_t now_ms)
 	b->idle_ms = now_ms;
 }
 
-static void refuse(struct bosh *b, void *request, enum bosh_condition c, uint64_t now_ms)
+static void end_for(struct bosh *b, enum bosh_condition c, const char *why, uint64_t now_ms)
 {
+	if (!b->is_ended)
+		b->why = why;
 	bosh_end(b, c, now_ms);
+}
+
+static void refuse(struct bosh *b, void *request, enum bosh_condition c, const char *why, uint64_t now_ms)
+{
+	end_for(b, c, why, now_ms);
 	tell_end(b, request);
 }
 
@@ -253,15 +260,15 @@ static void take(struct bosh *b, const struct bosh_body *body, uint64_t now_ms)
 	b->empty_ms = now_ms;
 	buf_fini(&s->body);
 	if (!take_key(b, body)) {
-		bosh_end(b, BOSH_ITEM_NOT_FOUND, now_ms);
+		end_for(b, BOSH_ITEM_NOT_FOUND, "the key is wrong or missing", now_ms);
 		return;
 	}
 	if (is_empty && is_too_soon(b, before_ms, now_ms)) {
-		bosh_end(b, BOSH_POLICY_VIOLATION, now_ms);
+		end_for(b, BOSH_POLICY_VIOLATION, "an empty request so soon after the one before", now_ms);
 		return;
 	}
 	if (body->is_restart && (!b->may_restart || body->has_payload || body->is_terminate)) {
-		bosh_end(b, BOSH_BAD_REQUEST, now_ms);
+		end_for(b, BOSH_BAD_REQUEST, "a restart where there can be none", now_ms);
 		return;
 	}
 	if (body->is_restart) {
@@ -303,7 +310,7 @@ static void answer_again(struct bosh *b, const struct bosh_body *body, void *req
 	const struct bosh_answer *k = &b->kept[body->rid % BOSH_KEPT];
 
 	if (!k->is_there || k->rid != body->rid || (k->key[0] && !bytes_eq_str(body->key, k->key))) {
-		refuse(b, request, BOSH_ITEM_NOT_FOUND, now_ms);
+		refuse(b, request, BOSH_ITEM_NOT_FOUND, "a request that was answered too long ago, or whose key is wrong", now_ms);
 		return;
 	}
 	if (!has_request(b))
@@ -317,7 +324,7 @@ static void replace(struct bosh *b, struct bosh_slot *s, const struct bosh_body 
 	void *old = s->request;
 
 	if (s->key[0] && !bytes_eq_str(body->key, s->key)) {
-		refuse(b, request, BOSH_ITEM_NOT_FOUND, now_ms);
+		refuse(b, request, BOSH_ITEM_NOT_FOUND, "the key of a repeated request is wrong", now_ms);
 		return;
 	}
 	s->request = request;
@@ -348,7 +355,8 @@ void bosh_request(struct bosh *b, const struct bosh_body *body, struct bytes in,
 	}
 	if (at > requests || (at == requests && !body->is_terminate)) { /* 14.2; 11 */
 		bool is_crowd = at == requests && have_all_come(b, at);
-		refuse(b, request, is_crowd ? BOSH_POLICY_VIOLATION : BOSH_ITEM_NOT_FOUND, now_ms);
+		refuse(b, request, is_crowd ? BOSH_POLICY_VIOLATION : BOSH_ITEM_NOT_FOUND,
+		       is_crowd ? "more requests at a time than it may have" : "a request's number is out of the row", now_ms);
 		return;
 	}
 	struct bosh_slot *s = &b->slots[at];

@@ -65,6 +65,7 @@ struct bosh {
 	char to[256], lang[36];
 	char key[BOSH_KEY_CHARS + 1]; /* the next must hash to it; "" without keys */
 	enum bosh_condition condition;
+	const char *why; /* it was ended, for the log; NULL: the condition says all */
 	bool is_choked;        /* gh-access does not take more */
 	bool may_restart;      /* a login has succeeded */
 	bool has_stream_error;

@@ -79,7 +79,8 @@ static void session_drop(struct bosh_session *s)
 	struct proxy *p = s->proxy;
 
 	s->is_gone = true;
-	log_info("proxy.bosh.closed", LOG_ID("id", s->id), LOG_STR("condition", bosh_condition_name(s->bosh.condition)));
+	log_info("proxy.bosh.closed", LOG_ID("id", s->id), LOG_STR("condition", bosh_condition_name(s->bosh.condition)),
+	         LOG_STR("why", s->bosh.why ? s->bosh.why : ""));
 	if (s->has_access)
 		link_close(&s->access);
 	s->has_access = false;
