@@ -265,7 +265,8 @@ class Settings(Admin):
         shows = [re.sub(r" \[[^]]*\](\.\.\.)?", "", r) for r in rows if r.startswith("show ") and "<" not in r]
         self.assertGreaterEqual(len(shows), 11)
         for words, program in (("show interfaces", "gh-priv"), ("show time", "gh-time"), ("show time sources", "gh-time"),
-                               ("show dns", "gh-dns"), ("show uploads", "gh-files"), ("show publish", "gh-publish"), ("show directory", "gh-dir"), ("show compliance", "gh-comply")):
+                               ("show dns", "gh-dns"), ("show uploads", "gh-files"), ("show publish", "gh-publish"), ("show directory", "gh-dir"), ("show directory sync", "gh-dir"),
+                               ("show compliance", "gh-comply")):
             shows.remove(words)  # of a machine that is ours, which this one is not, or of a program that is off
             self.assertIn(program, self.gh.operator(*words.split()).stderr)
         asked = {"show operator <name>": "show operator nurse"}  # each that needs a word gets one
