@@ -192,6 +192,53 @@ static void who_sends_slowly(void **state)
 	gone(fd);
 }
 
+/* Bytes that have come, or gone, since `before`. */
+static uint64_t moved(enum files_stat way, uint64_t before)
+{
+	turn();
+	return f.stats[way] - before;
+}
+
+static void no_faster_than_is_set(void **state)
+{
+	struct slot s = slot_of(SLOT_FILL, 9, 100000);
+	uint64_t before = f.stats[STAT_UPLOAD_BYTES];
+	int fd = stream(1);
+
+	(void)state;
+	transfer_set_rate(&f, 50000);
+	ask(fd, UPLOAD_PUT, &s, 100000);
+	assert_int_equal(heard(fd), 100);
+	send_bytes(fd, 40000); /* the first piece is owed, the rest of them waits */
+	uint64_t first = moved(STAT_UPLOAD_BYTES, before);
+	assert_true(first >= 1 && first < 40000);
+	loop_fake_advance(f.loop, 1);
+	assert_int_equal(moved(STAT_UPLOAD_BYTES, before), first);
+	loop_fake_advance(f.loop, 1000);
+	assert_int_equal(moved(STAT_UPLOAD_BYTES, before), 40000);
+	transfer_set_rate(&f, 0);
+	loop_fake_advance(f.loop, 1000);
+	send_bytes(fd, 60000);
+	assert_int_equal(heard(fd), 201);
+	gone(fd);
+
+	before = f.stats[STAT_DOWNLOAD_BYTES];
+	transfer_set_rate(&f, 50000);
+	s.kind = SLOT_FETCH;
+	fd = stream(1);
+	ask(fd, UPLOAD_GET, &s, 0);
+	first = moved(STAT_DOWNLOAD_BYTES, before);
+	assert_true(first >= 1 && first < 100000);
+	assert_int_equal(moved(STAT_DOWNLOAD_BYTES, before), first);
+	loop_fake_advance(f.loop, 2000);
+	assert_int_equal(moved(STAT_DOWNLOAD_BYTES, before), 100000);
+	transfer_set_rate(&f, 0);
+	while (read(fd, room, sizeof room) > 0)
+		turn();
+	close(fd);
+	turn();
+}
+
 static void who_reads_slowly(void **state)
 {
 	struct slot s = slot_of(SLOT_FETCH, 4, 0);
@@ -304,6 +351,7 @@ int main(void)
 		cmocka_unit_test(who_says_nothing),
 		cmocka_unit_test(who_sends_slowly),
 		cmocka_unit_test(who_reads_slowly),
+		cmocka_unit_test(no_faster_than_is_set),
 		cmocka_unit_test(who_says_what_is_none),
 		cmocka_unit_test(too_many_of_one_address),
 		cmocka_unit_test(old_files_go),

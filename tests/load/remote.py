@@ -22,7 +22,7 @@ NAMES, HTTP_NAMES = ("gatehouse",), ("gatehouse", "nginx", "haproxy")
 HTTP_PAIRS = (("gatehouse", "nginx"), ("gatehouse", "haproxy"))
 DOMAIN, WIKI, FRONT, LINK, FILES = "near.example", "wiki.near.example", 443, 7443, 100000
 PHONES, CHATS, SPARE, PAUSE_MS, MB = 400, 100, 100, 100, 1 << 20
-QUICK = {"sessions": [4000], "registrations": 4000, "upload_mb": 2048, "seconds": 5, "rest_s": 5, "http_s": 3, "rounds": 1}
+QUICK = {"sessions": [4000], "registrations": 4000, "upload_mb": 512, "seconds": 5, "rest_s": 5, "http_s": 3, "rounds": 1}
 FULL = {"sessions": [4000, 20000], "registrations": 4000, "upload_mb": 4096, "seconds": 10, "rest_s": 20, "http_s": 5, "rounds": 3}
 
 
