@@ -550,6 +550,7 @@ class Attacks(H2Case):
         head = c.h2.encoder.encode([(":method", "GET"), (":scheme", "https"), (":authority", DOMAIN), (":path", path)])
         # The same bytes are the same fields from the second request on.
         again = c.h2.encoder.encode([(":method", "GET"), (":scheme", "https"), (":authority", DOMAIN), (":path", path)])
+        c.h2.state_machine.process_input(h2.connection.ConnectionInputs.SEND_HEADERS)  # it is not asked to send them, but may hear of them
         c.tls.settimeout(20)
         try:
             c.raw(frame("HEADERS", 0x5, 1, head) + then(1))
