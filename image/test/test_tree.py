@@ -162,6 +162,9 @@ class Rights(unittest.TestCase):
         for name in ("getty", "sulogin", "agetty", "login", "emergency-shell", "systemd-sulogin-shell"):
             self.assertEqual(list((TREE / "usr").rglob(name)), [], name)
 
+    def test_hosts_are_what_gh_time_has_found(self):
+        self.assertEqual(os.readlink(os.path.join(TREE, "etc/hosts")), "/run/gatehouse-hosts")
+
     def test_no_private_keys(self):
         for path, st in files():
             if stat.S_ISREG(st.st_mode) and not elf(path):
