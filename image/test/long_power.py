@@ -1,4 +1,5 @@
 """The mains switch at any moment: of the first start, of a commit, of an upgrade. What follows is a box that works."""
+import re
 import tempfile
 import time
 import unittest
@@ -21,6 +22,10 @@ class PowerCut(unittest.TestCase):
             machine.command("shutdown")
             machine.ends(120)
 
+    def name(self, machine):
+        """The system's name; an echo that comes twice after a start is no matter."""
+        return re.findall(r"^system name\s+(\S+)", machine.command("show settings system"), re.M)[-1]
+
     def test_first_start(self):
         for seconds in (12, 15, 18, 21, 24, 28):
             with self.subTest(seconds=seconds):
@@ -34,15 +39,14 @@ class PowerCut(unittest.TestCase):
         for i in range(5):
             with self.subTest(after=i), Machine(self.disk) as machine:
                 machine.log_in(300)
-                now = machine.command("show settings system")
+                now = self.name(machine)
                 machine.command(f"set system name after{i}")
                 machine.send("commit")
                 time.sleep(0.05 * i)
                 machine.cut()
                 with Machine(self.disk) as again:
                     again.log_in(300)
-                    then = again.command("show settings system")
-                    self.assertTrue(f"after{i}" in then or then == now, then)
+                    self.assertIn(self.name(again), (now, f"after{i}"))
 
     def test_upgrade(self):
         image = next_image("0.9.1")
