@@ -1,0 +1,57 @@
+/* transfer_impl.h - what the parts of a transfer share: transfer.c its begin, ask, pace and end, transfer_in.c a file that comes,
+ * transfer_out.c one that goes. */
+#ifndef FILES_TRANSFER_IMPL_H
+#define FILES_TRANSFER_IMPL_H
+
+#include "files.h"
+
+#include "net/link.h"
+#include "proto/upload.h"
+
+enum transfer_state { STATE_ASK, STATE_IN, STATE_OUT, STATE_ENDING };
+
+struct transfer {
+	struct list node;
+	struct files *files;
+	struct link link;
+	struct loop_timer timer;
+	struct loop_defer pump;
+	struct loop_timer rest; /* files have had their bytes: read, or send, again after it */
+	struct address_count *address;
+	struct buf head; /* STATE_ASK: what has come of it */
+	struct slot slot;
+	struct draft draft;    /* STATE_IN */
+	struct owner *owner;   /* STATE_IN: whose bytes are reserved */
+	uint64_t left;         /* bytes that still come, or go */
+	int fd;                /* STATE_OUT */
+	uint64_t at;           /* STATE_OUT: next byte of the file */
+	uint64_t began_ms, moved; /* bytes at the last look */
+	uint8_t state;
+	bool is_head; /* HEAD was asked: no body follows any answer */
+	bool is_gone;
+};
+
+/* ---- transfer.c ---- */
+/* It is over at once; freed later (transfer_sweep). */
+void transfer_drop(struct transfer *t);
+/* Over when what was answered has gone. */
+void transfer_end(struct transfer *t);
+void transfer_leave_quota(struct transfer *t);
+void transfer_send_answer(struct transfer *t, const struct upload_answer *a);
+/* Answers with this HTTP status and a line of text, counts, logs, ends. */
+void transfer_refuse(struct transfer *t, int status, const char *why);
+/* Have files had their bytes of this second? Then it goes on by itself later. */
+bool transfer_rests(struct transfer *t, struct rate *r);
+
+/* ---- transfer_in.c ---- */
+/* A PUT whose path is genuine: it gets "100", or is refused. */
+void transfer_begin_in(struct transfer *t, const struct upload_ask *ask);
+void transfer_take(struct transfer *t, struct bytes in); /* bytes of the file */
+
+/* ---- transfer_out.c ---- */
+/* A GET or HEAD whose path is genuine. */
+void transfer_begin_out(struct transfer *t, const struct upload_ask *ask);
+/* The next bytes, if it is time: a deferred call of the loop. */
+void transfer_pump(void *t);
+
+#endif
