@@ -290,6 +290,7 @@ static const struct bus_handler handlers[] = {
 	{ MSG_KEY_FAILED, on_key_failed },
 	{ MSG_STAPLE, on_staple },
 	{ MSG_REVOKED, on_revoked },
+	{ MSG_PARTNER_CONNECTION, listener_on_front },
 };
 
 static void lookup(void *program, struct proc_ask *ask, const struct bytes *args, size_t n)

@@ -49,7 +49,8 @@
 	X(STAT_FLIGHT_AGAIN, "s2s.flight.again")                                                   \
 	X(STAT_FLIGHT_BOUNCED, "s2s.flight.bounced")                                               \
 	X(STAT_VERIFY_ASKED, "s2s.verify.asked")                                                   \
-	X(STAT_POSH_ASKED, "s2s.posh.asked")
+	X(STAT_POSH_ASKED, "s2s.posh.asked")                                                       \
+	X(STAT_IN_FRONT, "s2s.in.front")
 #define S2S_STAT_MEMBER(id, name) id,
 enum s2s_stat { S2S_STAT_TABLE(S2S_STAT_MEMBER) STAT_COUNT };
 #undef S2S_STAT_MEMBER

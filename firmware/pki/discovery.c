@@ -79,10 +79,16 @@ static const char *host_of(const struct discovery *d, const struct discovery_row
 	return host[0] ? host : d->domain;
 }
 
+/* One port may be several doors, by ALPN. */
+static bool is_same_door(const struct discovery_row *a, const struct discovery_row *b)
+{
+	return a->how == b->how && (a->alpn && b->alpn ? strcmp(a->alpn, b->alpn) == 0 : a->alpn == b->alpn);
+}
+
 static void add_place(struct discovery *d, const struct discovery_row *row, const struct dns_target *t)
 {
 	for (size_t i = 0; i < d->n_places; i++)
-		if (d->places[i].port == t->port && d->places[i].row->how == row->how && strcmp(d->places[i].host, t->host) == 0)
+		if (d->places[i].port == t->port && is_same_door(d->places[i].row, row) && strcmp(d->places[i].host, t->host) == 0)
 			return;
 	if (d->n_places == DISCOVERY_PLACES_MAX)
 		return;

@@ -15,6 +15,7 @@ static const struct discovery_row rows[] = {
 	{ "c2s",      "_xmpp-client._tcp",   HOW_STREAM_STARTTLS, NULL,          HOST_FRONT, 0 },
 	{ "s2s",      "_xmpp-server._tcp",   HOW_STREAM_STARTTLS, NULL,          HOST_FRONT, 0 },
 	{ "s2s-tls",  "_xmpps-server._tcp",  HOW_STREAM_TLS,      "xmpp-server", HOST_FRONT, 0 }, /* XEP-0368 */
+	{ "https-s2s", "_xmpps-server._tcp", HOW_STREAM_TLS,     "xmpp-server", HOST_FRONT, 0 }, /* the same at the front's port */
 	{ "https",    "_sips._tcp",          HOW_TLS,             NULL,          HOST_FRONT, DISCOVERY_SIPS_PORT }, /* phones by the front */
 	{ "sip-tls",  "_sips._tcp",          HOW_TLS,             NULL,          HOST_FRONT, 0 }, /* RFC 3263 4.1 */
 	{ "line-tls", "_sips._tcp",          HOW_TLS,             NULL,          HOST_FRONT, 0 },

@@ -1,5 +1,5 @@
 PROGS += gh-proxy
-gh-proxy_SRCS := $(addprefix gateway/proxy/,main.c commands.c listen.c config.c conn.c greet.c greeting.c hello.c siphello.c exchange.c http.c http2.c http2_stream.c route.c discovery.c join.c transfer.c published.c web_pair.c \
+gh-proxy_SRCS := $(addprefix gateway/proxy/,main.c commands.c listen.c config.c conn.c peek.c greet.c greeting.c hello.c siphello.c exchange.c http.c http2.c http2_stream.c route.c discovery.c join.c transfer.c published.c web_pair.c \
 	websocket.c websocket_sip.c sipframe.c framing.c bosh_body.c bosh.c bosh_door.c drain.c ban.c)
 gh-proxy_LIBS := net run proto base
 gh-proxy_LD := -lnghttp2 -levent_core -lseccomp -lssl -lcares -ljansson $(proto_LD)

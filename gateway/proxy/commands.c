@@ -30,7 +30,7 @@ static const char *transport_of(const struct exchange *x)
 static const char *state_of(const struct exchange *x)
 {
 	static const char *const names[] = { [CONN_NEW] = "tls", [CONN_GREETING] = "header", [CONN_HTTP] = "http", [CONN_HTTP2] = "http", [CONN_STREAM] = "stream",
-		                             [CONN_WEBSOCKET] = "stream", [CONN_HELLO] = "header", [CONN_SIP] = "stream" };
+		                             [CONN_WEBSOCKET] = "stream", [CONN_HELLO] = "header", [CONN_SIP] = "stream", [CONN_PEEK] = "tls" };
 
 	return x->websocket ? "stream" : names[x->conn->kind];
 }

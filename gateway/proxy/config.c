@@ -16,6 +16,7 @@
 enum {
 	STANZA_SLACK = 64 << 10, /* what gh-access adds to a stanza of a partner */
 	SERVED_BYTES_MAX = 4 << 20,
+	FED_MODE_OFF = 0, /* place in the setting's range */
 };
 
 static void forget(struct map *m)
@@ -151,6 +152,7 @@ void proxy_apply(struct proxy *p, const struct settings *s)
 		.bosh_max = (uint32_t)settings_int(s, SET_PROXY_BOSH_SESSIONS),
 		.bosh_per_address = (uint32_t)settings_int(s, SET_PROXY_BOSH_ADDRESS),
 		.has_sip_websocket = settings_bool(s, SET_PROXY_SIP_WEBSOCKET),
+		.has_federation = settings_bool(s, SET_PROXY_FEDERATION) && settings_enum(s, SET_FED_MODE) != FED_MODE_OFF,
 		.has_files = settings_bool(s, SET_UPLOAD_ENABLED),
 		.port = (uint16_t)settings_int(s, SET_PROXY_PORT),
 	};

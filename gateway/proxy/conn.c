@@ -32,6 +32,7 @@ void conn_drop(struct conn *c, const char *reason)
 		return;
 	c->is_gone = true;
 	log_debug("proxy.closed", LOG_STR("reason", reason), LOG_INT("in", c->client.bytes_in), LOG_INT("out", c->client.bytes_out));
+	peek_close(c);
 	link_close(&c->client);
 	http2_close(c);
 	exchange_gone(&c->x);
@@ -76,6 +77,8 @@ void conn_end(struct conn *c, const char *reason)
 		greet_fail(c, STREAM_SYSTEM_SHUTDOWN);
 	} else if (c->kind == CONN_HTTP2) {
 		http2_end(c, reason);
+	} else if (c->kind == CONN_PEEK) {
+		conn_drop(c, reason);
 	} else {
 		if (c->x.is_joined)
 			link_close(&c->x.access);
@@ -270,20 +273,31 @@ int conn_open(struct proxy *p, int fd, const struct sockaddr *from, bool is_star
 		(void)close(fd); /* nothing was written to it */
 		return rc;
 	}
-	rc = link_accept(&c->client, p->loop, fd, &owner, c, CONN_QUEUE_MAX);
+	c->proxy = p;
+	bool is_looked_at = p->config.has_federation && !is_starttls;
+	rc = is_looked_at ? peek_open(c, fd) : link_accept(&c->client, p->loop, fd, &owner, c, CONN_QUEUE_MAX);
 	if (rc) {
 		address_leave(&p->addresses, c->address);
 		free(c);
 		return rc;
 	}
-	c->proxy = p;
 	list_init(&c->web_pairs);
 	c->is_starttls = is_starttls;
 	peer_address_of(from, &c->peer);
 	exchange_init(&c->x, c, &http_way);
 	list_add_tail(&p->conns, &c->node);
 	p->n_conns++;
-	if (start(c))
+	if (is_looked_at)
+		conn_wait(c, TLS_MS);
+	else if (start(c))
 		conn_drop(c, "tls");
 	return 0;
+}
+
+void conn_begin(struct conn *c, int fd)
+{
+	if (link_accept(&c->client, c->proxy->loop, fd, &owner, c, CONN_QUEUE_MAX))
+		conn_drop(c, "memory");
+	else if (start(c))
+		conn_drop(c, "tls");
 }

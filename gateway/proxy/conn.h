@@ -27,6 +27,7 @@ enum conn_kind {
 	CONN_WEBSOCKET, /* RFC 7395 */
 	CONN_HELLO,     /* perhaps a SIP client (ALPN sip/2), of which the first head has not come */
 	CONN_SIP,       /* SIP inside TLS: bytes as they are */
+	CONN_PEEK,      /* its ClientHello is looked at; no link yet */
 };
 
 /* What the messages of a WebSocket are. */
@@ -42,6 +43,7 @@ struct websocket {
 };
 
 struct greet;
+struct peek;
 struct hello;
 struct http2;
 
@@ -51,6 +53,7 @@ struct conn {
 	struct link client;
 	struct exchange x;            /* its request, or its stream */
 	struct list web_pairs;        /* to gh-publish, for its requests alone (web_pair.h) */
+	struct peek *peek;            /* CONN_PEEK */
 	struct greet *greet;          /* CONN_GREETING */
 	struct hello *hello;          /* CONN_HELLO, and CONN_SIP until gh-line speaks */
 	struct http1_reader *http;    /* CONN_HTTP */
@@ -65,6 +68,8 @@ struct conn {
 
 /* Takes over an accepted descriptor; closes it on failure. ERR_LIMIT, ERR_NOMEM. */
 int conn_open(struct proxy *p, int fd, const struct sockaddr *from, bool is_starttls);
+/* It is for us: its link and its TLS begin. Takes over fd. */
+void conn_begin(struct conn *c, int fd);
 /* Begins TLS. domain: whose certificate is shown when SNI names none of ours; NULL: none. alpn: as of tls_options. The
  * connection stays as it is on failure: ERR_CERT_NONE, ERR_NOMEM, ERR_TLS. */
 int conn_start_tls(struct conn *c, const char *domain, const char *const *alpn);
@@ -83,6 +88,12 @@ void conn_stop_all(struct proxy *p);
 void conn_wait(struct conn *c, uint64_t ms);
 /* That time is up, before it speaks HTTP. */
 void conn_timeout(struct conn *c);
+
+/* ---- peek.c: for whom a newcomer is ---- */
+/* Looks at what it says first: it goes to another program, or conn_begin. Takes over fd, closed on failure. ERR_NOMEM, ERR_SYS. */
+int peek_open(struct conn *c, int fd);
+/* It ends meanwhile. Harmless when nobody looks. */
+void peek_close(struct conn *c);
 
 /* ---- greet.c: what is said first ---- */
 /* Waits for a stream's header. ERR_NOMEM. */

@@ -58,6 +58,7 @@ static void end(void *arg)
 	struct program *g = arg;
 
 	proxy_config_fini(&g->proxy);
+	client_hello_free(g->proxy.hellos);
 	proc_exit(g->proc, 0);
 }
 
@@ -95,8 +96,9 @@ static int prepare(struct proc *proc, void **program)
 	buf_init(&p->served, 1); /* nothing so far */
 	stats_register(&g->stats, proxy_stat_names, p->stats, PROXY_STAT_COUNT);
 	p->xml = xml_pool_new(PARSERS_IDLE_MAX);
+	p->hellos = client_hello_new();
 	*program = p;
-	return p->xml ? 0 : ERR_NOMEM;
+	return p->xml && p->hellos ? 0 : ERR_NOMEM;
 }
 
 static void apply(void *program, const struct settings *s)

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "net/address.h"
 #include "net/bans.h"
+#include "net/client_hello.h"
 #include "net/keyproxy.h"
 #include "net/tls.h"
 #include "net/publish_settings.h"
@@ -54,7 +55,8 @@
 	X(STAT_WEB_PAIRS, "proxy.published.pairs")                                                  \
 	X(STAT_PUBLISHED_REPEATED, "proxy.published.repeated")                                     \
 	X(STAT_DRAINED, "proxy.drained")                                                            \
-	X(STAT_REFUSED_BAN, "proxy.refused.ban")
+	X(STAT_REFUSED_BAN, "proxy.refused.ban")                                                    \
+	X(STAT_FEDERATION, "proxy.federation")
 
 #define STAT_MEMBER(id, name) id,
 enum proxy_stat { PROXY_STATS(STAT_MEMBER) PROXY_STAT_COUNT };
@@ -67,6 +69,7 @@ struct proxy_config {
 	bool is_edge; /* streams go to a core, by gh-link */
 	bool has_files; /* upload enabled */
 	bool has_bosh, has_http2, has_sip_websocket;
+	bool has_federation; /* partners by direct TLS go to gh-s2s */
 	uint32_t http2_streams; /* of a connection */
 	uint16_t port; /* public */
 	char host[254]; /* public; "" the domain that is asked for */
@@ -91,6 +94,9 @@ struct proxy {
 	bool is_draining; /* new streams are sent away */
 	struct bans bans;
 	struct drain drain; /* and those of an edge end in time */
+
+	struct client_hello *hellos;
+	uint8_t peeked[CLIENT_HELLO_MAX]; /* one look of peek.c */
 
 	struct list conns, gone; /* those to be freed at the end of the turn */
 	struct buf served; /* what connections of HTTP/2 were begun with */

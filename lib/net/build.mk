@@ -4,7 +4,7 @@ UNIT += lib/net/dns_test
 dns_test_SRCS := lib/net/dns_fixture.c
 dns_test_LIBS := net run proto base
 dns_test_LD := -lcares -lresolv -levent_core $(proto_LD)
-lib_net_SRCS += lib/net/bans.c lib/net/bans_command.c lib/net/stranger.c lib/net/address.c lib/net/handed.c lib/net/who.c lib/net/certname.c lib/net/certname_sip.c lib/net/prefix.c lib/net/reserved.c lib/net/link.c lib/net/tls.c lib/net/tls_store.c \
+lib_net_SRCS += lib/net/bans.c lib/net/bans_command.c lib/net/stranger.c lib/net/address.c lib/net/handed.c lib/net/who.c lib/net/certname.c lib/net/certname_sip.c lib/net/prefix.c lib/net/reserved.c lib/net/link.c lib/net/tls.c lib/net/client_hello.c lib/net/tls_store.c \
 	lib/net/tls_settings.c lib/net/tls_ticket.c lib/net/tls_verify.c lib/net/tls_ocsp.c lib/net/tls_news.c lib/net/revoked.c lib/net/crl.c lib/net/ocsp.c lib/net/dtls.c lib/net/dtls_door.c \
 	lib/net/dtls_bio.c lib/net/dtls_cookie.c lib/net/keyproxy.c lib/net/keyproxy_provider.c
 
@@ -32,6 +32,9 @@ crl_test_LD := $(NET_LD)
 ocsp_test_SRCS := lib/net/pki_fixture.c
 ocsp_test_LIBS := net run base
 ocsp_test_LD := $(NET_LD)
+UNIT += lib/net/client_hello_test
+client_hello_test_LIBS := net run base
+client_hello_test_LD := $(NET_LD)
 UNIT += lib/net/keyproxy_test
 keyproxy_test_SRCS := lib/net/pki_fixture.c lib/net/link_fixture.c lib/net/dtls_fixture.c
 keyproxy_test_LIBS := net run base

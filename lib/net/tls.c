@@ -37,8 +37,7 @@ static int choose_domain(SSL *ssl, int *alert, void *arg)
 	return SSL_TLSEXT_ERR_OK;
 }
 
-/* Where `name` is in a client's list, or NULL. */
-static const uint8_t *find_alpn(struct bytes list, struct bytes name)
+const uint8_t *tls_find_alpn(struct bytes list, struct bytes name)
 {
 	for (size_t at = 0; at < list.n && list.p[at] < list.n - at; at += 1u + list.p[at]) {
 		if (bytes_eq(bytes_make(list.p + at + 1, list.p[at]), name))
@@ -56,7 +55,7 @@ static int choose_alpn(SSL *ssl, const uint8_t **out, uint8_t *out_n, const uint
 	if (!t->alpn)
 		return SSL_TLSEXT_ERR_NOACK;
 	for (const char *const *ours = t->alpn; *ours; ours++) {
-		const uint8_t *p = find_alpn(bytes_make(in, in_n), bytes_of(*ours));
+		const uint8_t *p = tls_find_alpn(bytes_make(in, in_n), bytes_of(*ours));
 		if (!p)
 			continue;
 		*out = p;

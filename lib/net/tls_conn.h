@@ -17,6 +17,9 @@ struct tls {
 	int err;
 };
 
+/* Where `name` is in a list of protocols as clients offer it (RFC 7301 3.1, without the length before it), or NULL. */
+const uint8_t *tls_find_alpn(struct bytes list, struct bytes name);
+
 /* Did the peer staple an answer of its authority that its certificate is revoked? chain: the one that
  * was found, leaf first. No answer, or one that proves nothing, says nothing. */
 bool tls_ocsp_says_revoked(SSL *ssl, STACK_OF(X509) *chain, X509_STORE *trust);

@@ -21,6 +21,10 @@ dtls_fuzz_SRCS := lib/net/pki_fixture.c
 dtls_fuzz_LIBS := net run base
 dtls_fuzz_LD := $(NET_LD) -lcmocka
 
+FUZZ += client_hello_fuzz
+client_hello_fuzz_LIBS := net run base
+client_hello_fuzz_LD := $(NET_LD)
+
 FUZZ += bus_fuzz
 bus_fuzz_LIBS := run base
 bus_fuzz_LD := -levent_core

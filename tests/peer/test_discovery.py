@@ -73,6 +73,16 @@ class Discovery(Box):
             ("ok", "wss://%s/xmpp-websocket" % DOMAIN), ("ok", "https://%s/http-bind" % DOMAIN)] * 2)
         self.commands_work([r["detail"] for r in self.of(rows, "outside")])
 
+    def test_partners_at_the_front(self):
+        """With `proxy federation` the front's port wants a record for partners, and its door is gh-s2s."""
+        self.gh.commit("set proxy federation on")
+        self.addCleanup(self.gh.commit, "delete proxy federation")
+        lines = self.publish()
+        self.assertIn("_xmpps-server._tcp.%s. 3600 IN SRV 0 0 %d %s." % (DOMAIN, FRONT, DOMAIN), lines)
+        rows, is_well = self.check()
+        self.assertTrue(is_well, rows)
+        self.assertIn("%s port %d TLS, then XMPP, ALPN xmpp-server" % (DOMAIN, FRONT), [r["detail"].split(" at ")[0] + r["detail"].split(":")[-1] for r in self.of(rows, "door")])
+
     def is_a_zone(self, lines):
         path = self.place.write("zone", "$ORIGIN %s.\n@ 3600 IN SOA ns admin 1 3600 600 86400 60\n%s\n" % (DOMAIN, "\n".join(lines)))
         got = subprocess.run([need("ldns-read-zone"), path], capture_output=True, text=True)

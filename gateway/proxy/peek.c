@@ -1,0 +1,111 @@
+#include "conn.h"
+
+#include "base/err.h"
+#include "base/log.h"
+#include "net/client_hello.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* A newcomer's ClientHello is looked at and left in the socket: who is for another program of this box (ALPN, RFC 7301) goes there
+ * whole, before TLS, by his own descriptor. All that is not clear goes on here as if nobody had looked. */
+
+enum { TRIES_MAX = 16 /* pieces in which it may come */ };
+
+static const char alpn_partner[] = "xmpp-server"; /* XEP-0368 4 */
+static const char *const elsewhere[] = { alpn_partner, NULL };
+
+struct peek {
+	struct loop_watch watch;
+	size_t seen; /* bytes at the last look */
+	unsigned tries;
+};
+
+/* Its descriptor without the watch. */
+static int take(struct conn *c)
+{
+	int fd = c->peek->watch.fd;
+
+	loop_watch_del(&c->peek->watch);
+	free(c->peek);
+	c->peek = NULL;
+	c->kind = CONN_NEW;
+	return fd;
+}
+
+void peek_close(struct conn *c)
+{
+	if (c->peek)
+		(void)close(take(c)); /* nothing was written to it */
+}
+
+/* How many bytes make it readable. */
+static int wake_at(int fd, size_t n)
+{
+	int low = (int)n;
+
+	return setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &low, sizeof low) < 0 ? ERR_SYS : 0;
+}
+
+/* From here on it is none of ours. */
+static void give(struct conn *c, struct chan *to)
+{
+	int fd = take(c);
+
+	(void)chan_begin(to, MSG_PARTNER_CONNECTION, 0);
+	bool is_given = chan_end_fd(to, fd, true) == 0; /* closes it in any case */
+	c->proxy->stats[is_given ? STAT_FEDERATION : STAT_REFUSED_FULL]++;
+	conn_drop(c, is_given ? "handed to gh-s2s" : "gh-s2s does not keep up");
+}
+
+static void decide(struct conn *c, int found)
+{
+	struct chan *to = found >= 0 ? bus_chan(c->proxy->bus, PROG_S2S, 0) : NULL;
+
+	if (wake_at(c->peek->watch.fd, 1) < 0)
+		conn_drop(c, "socket");
+	else if (to)
+		give(c, to);
+	else
+		conn_begin(c, take(c));
+}
+
+static void on_readable(void *arg, unsigned events)
+{
+	struct conn *c = arg;
+	struct proxy *p = c->proxy;
+	struct peek *k = c->peek;
+	ssize_t n = recv(k->watch.fd, p->peeked, sizeof p->peeked, MSG_PEEK);
+
+	(void)events;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		conn_drop(c, "closed-by-peer");
+		return;
+	}
+	/* As much as before: nothing more comes. */
+	bool is_more = (size_t)n > k->seen && ++k->tries <= TRIES_MAX;
+	int found = is_more ? client_hello_offers(p->hellos, bytes_make(p->peeked, (size_t)n), elsewhere) : ERR_LIMIT;
+	k->seen = (size_t)n;
+	if (found == ERR_AGAIN && k->seen < sizeof p->peeked && wake_at(k->watch.fd, k->seen + 1) == 0)
+		return;
+	decide(c, found);
+}
+
+int peek_open(struct conn *c, int fd)
+{
+	struct peek *k = calloc(1, sizeof *k);
+	int rc = k ? loop_watch_add(c->proxy->loop, &k->watch, fd, LOOP_READ, on_readable, c) : ERR_NOMEM;
+
+	if (rc) {
+		free(k);
+		(void)close(fd); /* nothing was written to it */
+		return rc;
+	}
+	c->peek = k;
+	c->kind = CONN_PEEK;
+	return 0;
+}
