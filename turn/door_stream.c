@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/err.h"
+#include "net/handed.h"
 #include "stream_impl.h"
 
 /* Clients over TCP and TLS. The two doors differ in what a first byte may be: on a TCP door it decides (RFC 7983), on
@@ -14,7 +16,7 @@ enum { ACCEPTS_A_TURN = 64, PAUSE_MS = 500 };
 
 const char *const stream_stat_names[STREAM_STAT_COUNT] = {
 	"turn.stream.accepted", "turn.stream.tls", "turn.stream.refused", "turn.stream.refused-address", "turn.stream.accept-paused",
-	"turn.stream.malformed", "turn.stream.timeout", "turn.stream.tls-failed", "turn.stream.dropped", "turn.stream.closed",
+	"turn.stream.malformed", "turn.stream.timeout", "turn.stream.tls-failed", "turn.stream.dropped", "turn.stream.closed", "turn.stream.front",
 };
 
 /* ---- accepting ---- */
@@ -76,6 +78,35 @@ static void readable(struct door *d)
 		if (errno != EINTR && errno != ECONNABORTED)
 			return;
 	}
+}
+
+static struct door *first_tls(struct worker *w)
+{
+	for (size_t i = 0; i < TURN_DOORS_MAX; i++)
+		if (w->doors[i].fd >= 0 && w->doors[i].kind == &door_tls)
+			return &w->doors[i];
+	return NULL;
+}
+
+int stream_on_front(void *worker, struct chan *chan, const struct frame *f)
+{
+	struct worker *w = worker;
+	struct door *d = w->settings ? first_tls(w) : NULL;
+	union endpoint from = { 0 };
+	socklen_t n = sizeof from;
+
+	(void)chan;
+	if (f->body.n || !handed_is_tcp(f->fd)) {
+		(void)close(f->fd); /* it is nobody's */
+		return ERR_SYNTAX;
+	}
+	if (!d || getpeername(f->fd, &from.any, &n) < 0) {
+		(void)close(f->fd); /* nothing was written to it */
+		return 0;
+	}
+	w->streams->counts[STREAM_STAT_FRONT]++;
+	count(d, &from, stream_accept(d, f->fd, &from));
+	return 0;
 }
 
 /* ---- what the worker asks ---- */

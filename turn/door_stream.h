@@ -8,7 +8,7 @@
 
 enum stream_stat {
 	STREAM_STAT_ACCEPTED, STREAM_STAT_TLS, STREAM_STAT_REFUSED_FULL, STREAM_STAT_REFUSED_ADDRESS, STREAM_STAT_PAUSED,
-	STREAM_STAT_MALFORMED, STREAM_STAT_TIMEOUT, STREAM_STAT_TLS_FAILED, STREAM_STAT_DROPPED, STREAM_STAT_CLOSED,
+	STREAM_STAT_MALFORMED, STREAM_STAT_TIMEOUT, STREAM_STAT_TLS_FAILED, STREAM_STAT_DROPPED, STREAM_STAT_CLOSED, STREAM_STAT_FRONT,
 	STREAM_STAT_COUNT
 };
 extern const char *const stream_stat_names[STREAM_STAT_COUNT];
@@ -17,6 +17,10 @@ struct streams *streams_new(struct worker *w); /* NULL without memory */
 void streams_free(struct streams *s);          /* after its doors have closed */
 uint32_t streams_count(const struct streams *s); /* connections there are */
 uint64_t *streams_stats(struct streams *s);      /* STREAM_STAT_COUNT of them */
+
+/* gh-proxy hands over a TCP connection that is for this program (RELAY_CONNECTION, RFC 7443), before TLS: its client is one of the first
+ * TLS listener, and counts like one that came there. Closed when there is none. ERR_SYNTAX: it is no TCP connection. */
+int stream_on_front(void *worker, struct chan *from, const struct frame *f);
 
 /* ---- RFC 6062 ---- */
 struct stream_tap {

@@ -123,8 +123,8 @@ static void stop(void *program, uint32_t grace_ms)
 
 int main(int argc, char **argv)
 {
-	/* The workers' handlers, those of the kernel's path, of the keys and of answers to staple. */
-	static struct bus_handler handlers[CLAIMS_HANDLERS + FAST_HANDLERS + 3];
+	/* The workers' handlers, those of the kernel's path, of the keys, of answers to staple and of gh-proxy. */
+	static struct bus_handler handlers[CLAIMS_HANDLERS + FAST_HANDLERS + 4];
 	size_t n = 0;
 
 	for (; n < n_claims_handlers; n++)
@@ -134,6 +134,7 @@ int main(int argc, char **argv)
 	handlers[n++] = (struct bus_handler){ MSG_KEY_SIGNED, on_key_signed };
 	handlers[n++] = (struct bus_handler){ MSG_KEY_FAILED, on_key_failed };
 	handlers[n++] = (struct bus_handler){ MSG_STAPLE, on_staple };
+	handlers[n++] = (struct bus_handler){ MSG_RELAY_CONNECTION, stream_on_front };
 	const struct proc_def def = {
 		.prog = PROG_TURN, .backend = LOOP_LIBEVENT,
 		.handlers = handlers, .n_handlers = n,

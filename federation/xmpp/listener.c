@@ -1,11 +1,11 @@
 #include "listener.h"
 
-#include <netinet/in.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "conn.h"
+#include "net/handed.h"
 
 static void on_accepted(void *arg, const struct acceptor_listener *l, int fd, const struct sockaddr *from)
 {
@@ -32,23 +32,12 @@ void listener_change(void *program, const char *name, const char *addr, uint16_t
 		log_info("s2s.listening", LOG_STR("name", name), LOG_STR("address", addr), LOG_INT("port", port));
 }
 
-/* gh-proxy may hand over what partners may be, and nothing else. */
-static bool is_tcp(int fd)
-{
-	int domain = 0, protocol = 0;
-	socklen_t n_domain = sizeof domain, n_protocol = sizeof protocol;
-
-	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &n_domain) < 0 || getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &n_protocol) < 0)
-		return false;
-	return (domain == AF_INET || domain == AF_INET6) && protocol == IPPROTO_TCP;
-}
-
 int listener_on_front(void *program, struct chan *from, const struct frame *f)
 {
 	struct s2s *s = program;
 
 	(void)from;
-	if (f->body.n || !is_tcp(f->fd)) {
+	if (f->body.n || !handed_is_tcp(f->fd)) {
 		(void)close(f->fd); /* it is nobody's */
 		return ERR_SYNTAX;
 	}

@@ -136,6 +136,14 @@ static bool is_edge(const struct settings *s)
 	return false;
 }
 
+static bool has_rows(const struct settings *s, enum setting id)
+{
+	struct bytes key;
+	size_t at = 0;
+
+	return settings_next_key(s, id, &at, &key);
+}
+
 void proxy_apply(struct proxy *p, const struct settings *s)
 {
 	if (p->config.conns_max != (uint32_t)settings_int(s, SET_PROXY_CONNS))
@@ -153,6 +161,7 @@ void proxy_apply(struct proxy *p, const struct settings *s)
 		.bosh_per_address = (uint32_t)settings_int(s, SET_PROXY_BOSH_ADDRESS),
 		.has_sip_websocket = settings_bool(s, SET_PROXY_SIP_WEBSOCKET),
 		.has_federation = settings_bool(s, SET_PROXY_FEDERATION) && settings_enum(s, SET_FED_MODE) != FED_MODE_OFF,
+		.has_turn = settings_bool(s, SET_PROXY_TURN) && has_rows(s, SET_TURN_LISTEN_TLS),
 		.has_files = settings_bool(s, SET_UPLOAD_ENABLED),
 		.port = (uint16_t)settings_int(s, SET_PROXY_PORT),
 	};

@@ -274,7 +274,7 @@ int conn_open(struct proxy *p, int fd, const struct sockaddr *from, bool is_star
 		return rc;
 	}
 	c->proxy = p;
-	bool is_looked_at = p->config.has_federation && !is_starttls;
+	bool is_looked_at = (p->config.has_federation || p->config.has_turn) && !is_starttls;
 	rc = is_looked_at ? peek_open(c, fd) : link_accept(&c->client, p->loop, fd, &owner, c, CONN_QUEUE_MAX);
 	if (rc) {
 		address_leave(&p->addresses, c->address);

@@ -14,8 +14,16 @@
 
 enum { TRIES_MAX = 16 /* pieces in which it may come */ };
 
-static const char alpn_partner[] = "xmpp-server"; /* XEP-0368 4 */
-static const char *const elsewhere[] = { alpn_partner, NULL };
+/* What goes elsewhere, in the order of `offers`. */
+static const struct elsewhere {
+	enum prog prog;
+	enum msg msg;
+	enum proxy_stat stat;
+} elsewhere[] = {
+	{ PROG_S2S, MSG_PARTNER_CONNECTION, STAT_FEDERATION },
+	{ PROG_TURN, MSG_RELAY_CONNECTION, STAT_TURN },
+};
+static const char *const offers[] = { "xmpp-server" /* XEP-0368 4 */, "stun.turn" /* RFC 7443 */, NULL };
 
 struct peek {
 	struct loop_watch watch;
@@ -50,24 +58,45 @@ static int wake_at(int fd, size_t n)
 }
 
 /* From here on it is none of ours. */
-static void give(struct conn *c, struct chan *to)
+static void give(struct conn *c, const struct elsewhere *e, struct chan *to)
 {
 	int fd = take(c);
 
-	(void)chan_begin(to, MSG_PARTNER_CONNECTION, 0);
+	(void)chan_begin(to, e->msg, 0);
 	bool is_given = chan_end_fd(to, fd, true) == 0; /* closes it in any case */
-	c->proxy->stats[is_given ? STAT_FEDERATION : STAT_REFUSED_FULL]++;
-	conn_drop(c, is_given ? "handed to gh-s2s" : "gh-s2s does not keep up");
+	c->proxy->stats[is_given ? e->stat : STAT_REFUSED_FULL]++;
+	conn_drop(c, is_given ? "handed over" : "whom it is for does not keep up");
+}
+
+/* The instances of a program in turn. NULL: there is none. */
+static struct chan *next_instance(struct proxy *p, enum prog prog)
+{
+	unsigned n = 0;
+
+	for (struct chan *c = bus_next(p->bus, prog, NULL); c; c = bus_next(p->bus, prog, c))
+		n++;
+	if (!n)
+		return NULL;
+	struct chan *c = bus_next(p->bus, prog, NULL);
+	for (unsigned i = p->n_handed++ % n; i; i--)
+		c = bus_next(p->bus, prog, c);
+	return c;
+}
+
+static bool is_on(const struct proxy *p, const struct elsewhere *e)
+{
+	return e->prog == PROG_S2S ? p->config.has_federation : p->config.has_turn;
 }
 
 static void decide(struct conn *c, int found)
 {
-	struct chan *to = found >= 0 ? bus_chan(c->proxy->bus, PROG_S2S, 0) : NULL;
+	const struct elsewhere *e = found >= 0 && is_on(c->proxy, &elsewhere[found]) ? &elsewhere[found] : NULL;
+	struct chan *to = e ? next_instance(c->proxy, e->prog) : NULL;
 
 	if (wake_at(c->peek->watch.fd, 1) < 0)
 		conn_drop(c, "socket");
 	else if (to)
-		give(c, to);
+		give(c, e, to);
 	else
 		conn_begin(c, take(c));
 }
@@ -88,7 +117,7 @@ static void on_readable(void *arg, unsigned events)
 	}
 	/* As much as before: nothing more comes. */
 	bool is_more = (size_t)n > k->seen && ++k->tries <= TRIES_MAX;
-	int found = is_more ? client_hello_offers(p->hellos, bytes_make(p->peeked, (size_t)n), elsewhere) : ERR_LIMIT;
+	int found = is_more ? client_hello_offers(p->hellos, bytes_make(p->peeked, (size_t)n), offers) : ERR_LIMIT;
 	k->seen = (size_t)n;
 	if (found == ERR_AGAIN && k->seen < sizeof p->peeked && wake_at(k->watch.fd, k->seen + 1) == 0)
 		return;

@@ -56,7 +56,8 @@
 	X(STAT_PUBLISHED_REPEATED, "proxy.published.repeated")                                     \
 	X(STAT_DRAINED, "proxy.drained")                                                            \
 	X(STAT_REFUSED_BAN, "proxy.refused.ban")                                                    \
-	X(STAT_FEDERATION, "proxy.federation")
+	X(STAT_FEDERATION, "proxy.federation")                                                      \
+	X(STAT_TURN, "proxy.turn")
 
 #define STAT_MEMBER(id, name) id,
 enum proxy_stat { PROXY_STATS(STAT_MEMBER) PROXY_STAT_COUNT };
@@ -70,6 +71,7 @@ struct proxy_config {
 	bool has_files; /* upload enabled */
 	bool has_bosh, has_http2, has_sip_websocket;
 	bool has_federation; /* partners by direct TLS go to gh-s2s */
+	bool has_turn;       /* clients of the relay go to gh-turn */
 	uint32_t http2_streams; /* of a connection */
 	uint16_t port; /* public */
 	char host[254]; /* public; "" the domain that is asked for */
@@ -96,6 +98,7 @@ struct proxy {
 	struct drain drain; /* and those of an edge end in time */
 
 	struct client_hello *hellos;
+	unsigned n_handed; /* to other programs */
 	uint8_t peeked[CLIENT_HELLO_MAX]; /* one look of peek.c */
 
 	struct list conns, gone; /* those to be freed at the end of the turn */

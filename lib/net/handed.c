@@ -59,3 +59,13 @@ int handed_decode(struct bytes body, struct sockaddr_storage *from, struct hande
 		return ERR_SYNTAX;
 	return address_of(address, port, from);
 }
+
+bool handed_is_tcp(int fd)
+{
+	int domain = 0, protocol = 0;
+	socklen_t n_domain = sizeof domain, n_protocol = sizeof protocol;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &n_domain) < 0 || getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &n_protocol) < 0)
+		return false;
+	return (domain == AF_INET || domain == AF_INET6) && protocol == IPPROTO_TCP;
+}

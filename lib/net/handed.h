@@ -1,5 +1,5 @@
 /* net/handed.h - a client whose TLS ended at gh-proxy, here or on an edge, and who it is: the body of CLIENT_STREAM and SIP_STREAM
- * (run/msg.def). Pure. */
+ * (run/msg.def); and connections that come from there before TLS. */
 #ifndef NET_HANDED_H
 #define NET_HANDED_H
 
@@ -20,5 +20,8 @@ struct handed {
 
 /* ERR_SYNTAX. */
 int handed_decode(struct bytes body, struct sockaddr_storage *from, struct handed *out);
+
+/* Is fd what gh-proxy may hand on as it is (PARTNER_CONNECTION, RELAY_CONNECTION), a TCP connection and nothing else? */
+bool handed_is_tcp(int fd);
 
 #endif
