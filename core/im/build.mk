@@ -6,7 +6,7 @@ im_SRCS += core/im/delivery/parcel.c core/im/delivery/journal.c core/im/delivery
 	core/im/delivery/deliver.c core/im/delivery/carbons.c core/im/delivery/offline.c core/im/delivery/remote.c core/im/delivery/answered.c \
 	core/im/delivery/partner.c
 im_SRCS += core/im/presence/presence.c core/im/presence/presence_switch.c core/im/presence/online.c core/im/presence/subscription.c \
-	core/im/presence/subscribe.c core/im/presence/roster.c core/im/presence/shared.c
+	core/im/presence/authorise.c core/im/presence/subscribe.c core/im/presence/roster.c core/im/presence/shared.c
 im_SRCS += core/im/iq/iq.c core/im/iq/iq_small.c core/im/iq/iq_disco.c core/im/iq/extdisco.c core/im/iq/iq_extdisco.c core/im/iq/upload.c \
 	core/im/iq/iq_blob.c core/im/iq/blocking.c core/im/iq/report.c core/im/iq/look.c core/im/iq/card.c core/im/iq/search.c core/im/iq/search_form.c
 im_SRCS += core/im/auth/auth.c core/im/auth/login.c core/im/auth/auth_verifier.c core/im/auth/auth_scram.c core/im/auth/auth_plain.c \
@@ -28,13 +28,16 @@ room_SRCS := core/im/room/room_service.c core/im/room/room_config.c core/im/room
 im_SRCS += $(room_SRCS) core/im/room/rooms.c core/im/room/rooms_store.c core/im/room/rooms_rules.c core/im/room/rooms_archive.c
 
 PROGS += gh-im
-gh-im_SRCS := core/im/main.c core/im/command/commands.c core/im/command/commands_app.c core/im/command/commands_device.c core/im/command/commands_archive.c core/im/room/rooms_commands.c $(im_SRCS)
+gh-im_SRCS := core/im/main.c core/im/command/commands.c core/im/command/commands_app.c core/im/command/commands_device.c core/im/command/commands_policy.c core/im/command/commands_archive.c core/im/room/rooms_commands.c $(im_SRCS)
 gh-im_LIBS := sip run proto base
 gh-im_LD := -levent_core -lseccomp -ljansson $(proto_LD)
 
-UNIT += core/im/presence/subscription_test core/im/rules_test
+UNIT += core/im/presence/subscription_test core/im/presence/authorise_test core/im/rules_test
 subscription_test_SRCS := core/im/presence/subscription.c
 subscription_test_LIBS :=
+authorise_test_SRCS := $(im_SRCS)
+authorise_test_LIBS := sip run proto base
+authorise_test_LD := -levent_core -ljansson $(proto_LD)
 rules_test_SRCS := $(im_SRCS)
 rules_test_LIBS := sip run proto base
 rules_test_LD := -levent_core -ljansson $(proto_LD)
@@ -45,7 +48,7 @@ im_PLAYS := delivery/deliver_test delivery/offline_test delivery/sm_test deliver
 	auth/fast_test auth/directory_test loss_test command/commands_test auth/digest_check_test presence/online_test archive/archive_test compliance/compliance_test pep/pep_test push/push_test
 UNIT += $(addprefix core/im/,$(im_PLAYS))
 $(foreach t,$(notdir $(im_PLAYS)),$(eval $(t)_SRCS := $(im_SRCS) $(im_PLAY) core/im/play/play_assert.c)$(eval $(t)_LIBS := sip run proto base)$(eval $(t)_LD := -levent_core -ljansson $(proto_LD)))
-commands_test_SRCS += core/im/command/commands.c core/im/command/commands_app.c core/im/command/commands_device.c core/im/command/commands_archive.c core/im/room/rooms_commands.c
+commands_test_SRCS += core/im/command/commands.c core/im/command/commands_app.c core/im/command/commands_device.c core/im/command/commands_policy.c core/im/command/commands_archive.c core/im/room/rooms_commands.c
 UNIT += core/im/auth/jwt_test
 jwt_test_SRCS := core/im/auth/jwt.c
 jwt_test_LIBS := base

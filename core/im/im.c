@@ -162,6 +162,8 @@ void im_apply(struct im *im, const struct settings *s)
 		.resume_max_s = (uint32_t)settings_int(s, SET_IM_RESUME_MAX),
 		.sessions_user = (uint32_t)settings_int(s, SET_IM_SESSIONS_USER),
 		.roster_max = (uint32_t)settings_int(s, SET_IM_ROSTER_MAX),
+		.watchers_max = (uint32_t)settings_int(s, SET_IM_WATCHERS_MAX),
+		.approves_local = settings_bool(s, SET_IM_APPROVE_LOCAL),
 		.unacked_max = (uint32_t)settings_int(s, SET_IM_UNACKED),
 		.partner_silence_s = (uint32_t)settings_int(s, SET_IM_PARTNER_SILENCE),
 		.tells_online = settings_is_set(s, SET_SIP_PRESENCE_GATEWAY, BYTES_NONE),

@@ -28,7 +28,8 @@ struct im_config {
 	bool tells_online; /* who is online, to gh-xlate */
 	uint32_t offline_user, offline_domain, offline_total; /* messages */
 	uint32_t resume_max_s;
-	uint32_t sessions_user, roster_max, unacked_max;
+	bool approves_local;
+	uint32_t sessions_user, roster_max, watchers_max, unacked_max;
 	uint32_t scram_iterations;
 	uint32_t partner_silence_s;
 	bool has_archive, has_archive_search;

@@ -8,6 +8,7 @@
 #include "delivery/item.h"
 #include "delivery/parcel.h"
 #include "pep/pep_node.h"
+#include "presence/authorise.h"
 #include "push/push.h"
 #include "session.h"
 
@@ -37,11 +38,14 @@ static void free_contacts(struct user *u)
 	free(u->contacts);
 	free(u->blocks);
 	free(u->prefs);
+	free(u->policy);
 	pep_nodes_clear(u);
 	push_free(u);
 	u->contacts = NULL;
 	u->prefs = NULL;
 	u->prefs_n = 0;
+	u->policy = NULL;
+	u->policy_n = 0;
 	u->blocks = NULL;
 	u->n_contacts = u->n_blocks = 0;
 }
@@ -71,6 +75,9 @@ static void on_item(struct im *im, struct ask *a, struct wire *w)
 		break;
 	case STORE_USER_PREFS:
 		rc = archive_prefs_set(u, wire_bytes(w));
+		break;
+	case STORE_USER_POLICY:
+		rc = authorise_set(u, wire_bytes(w));
 		break;
 	case STORE_USER_PUSH:
 		rc = push_load(im, u, wire_bytes(w));

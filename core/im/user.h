@@ -30,9 +30,10 @@ struct user {
 	struct bytes *blocks;      /* one block of memory with the texts behind; any order */
 	struct push *push;         /* where its clients are woken (push/push.h); NULL: nowhere */
 	uint8_t *prefs;            /* what is archived (archive_prefs.h); NULL: all */
+	uint8_t *policy;           /* who may see them (presence/authorise.h); NULL: none was made */
 	uint64_t roster_version;
 	uint64_t offline_after; /* rows up to here have been read (offline.c) */
-	uint32_t prefs_n;
+	uint32_t prefs_n, policy_n;
 	uint32_t n_contacts, n_blocks, n_nodes, n_waiting;
 	uint32_t offline_due; /* messages from storage, handed out and not yet confirmed */
 	uint16_t pins;        /* asks that will come back to it */
@@ -55,6 +56,11 @@ static inline struct bytes user_jid(const struct user *u)
 static inline struct bytes user_prefs(const struct user *u)
 {
 	return bytes_make(u->prefs, u->prefs_n);
+}
+
+static inline struct bytes user_policy(const struct user *u)
+{
+	return bytes_make(u->policy, u->policy_n);
 }
 
 /* If it is in memory; else NULL. */

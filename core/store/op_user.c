@@ -86,6 +86,8 @@ int op_user_get(struct store_ask *a, struct wire *w)
 		rc = get_small(a, jid, BYTES(STORE_PREFS_KEY), STORE_USER_PREFS);
 	if (!rc)
 		rc = get_small(a, jid, BYTES(STORE_PUSH_KEY), STORE_USER_PUSH);
+	if (!rc)
+		rc = get_small(a, jid, BYTES(STORE_POLICY_KEY), STORE_USER_POLICY);
 	return rc ? rc : get_small(a, jid, BYTES(STORE_DIRECTORY_KEY), STORE_USER_DIRECTORY);
 }
 

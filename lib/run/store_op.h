@@ -81,9 +81,11 @@ enum { STORE_FAST_BY_SALT, STORE_FAST_BY_TOKEN };
  * RFC 7616 3.4.2 with the domain as realm, and whose other fields are empty. */
 enum { STORE_HASH_DIGEST = 16 /* and enum digest_algorithm */ };
 /* First byte of a STORE_USER_GET item. */
-enum { STORE_USER_VERSION, STORE_USER_CONTACT, STORE_USER_BLOCK, STORE_USER_PREFS, STORE_USER_NODE, STORE_USER_PUSH, STORE_USER_DIRECTORY };
+enum { STORE_USER_VERSION, STORE_USER_CONTACT, STORE_USER_BLOCK, STORE_USER_PREFS, STORE_USER_NODE, STORE_USER_PUSH, STORE_USER_DIRECTORY, STORE_USER_POLICY };
 /* The blob that STORE_USER_GET gives as STORE_USER_PREFS: what a person wants archived. */
 #define STORE_PREFS_KEY "archive prefs"
+/* The same as STORE_USER_POLICY: who may see a person. */
+#define STORE_POLICY_KEY "authorisation policy"
 /* The same as STORE_USER_PUSH: whom its clients are woken by (XEP-0357). */
 #define STORE_PUSH_KEY "push"
 /* Archives. An id is the time in milliseconds << STORE_ARCHIVE_TIME_SHIFT, and below a number. A page has so many rows at most, and

@@ -191,26 +191,6 @@ class Roster(Box):
             self.assertError(self.set(s, inside), error)
         self.assertEqual(len(self.roster(s)), 0)
 
-    def test_request_waits_for_the_contact(self):
-        # RFC 6121 3.1.3: shown at each login until it is answered; the roster shows nothing of it.
-        a, b = self.people("a", "b")
-        s = self.client(a)
-        s.send("<presence to='%s@near.example' type='subscribe'><status>it is me</status></presence>" % b)
-        arrived(s)
-        self.assertEqual(self.item(s, b + "@near.example").get("ask"), "subscribe")
-        for _ in range(2):
-            t = self.client(b)
-            got = t.wait(lambda e: e.get("type") == "subscribe", what="request")
-            self.assertEqual((got.get("from"), got.findtext("{*}status")), (s.bare, "it is me"))
-            self.assertIsNone(self.item(t, s.bare))
-            t.close()
-        t = self.client(b)
-        t.send("<presence to='%s' type='unsubscribed'/>" % s.bare)
-        s.wait(lambda e: e.get("type") == "unsubscribed", what="unsubscribed")
-        self.assertIsNone(self.item(s, t.bare).get("ask"))
-        t.close()
-        self.assertEqual([e for e in arrived(self.client(b)) if e.get("type") == "subscribe"], [])
-
     def test_both_ways_and_back(self):
         a, b = (self.client(u) for u in self.people("a", "b"))
         self.befriend(a, b)
@@ -237,6 +217,41 @@ class Roster(Box):
         self.assertEqual([e for e in arrived(b) if e.get("type") == "subscribe"], [])
         self.assertEqual(self.item(a, b.bare).get("subscription"), "both")
 
+    def test_removal_ends_both_directions(self):
+        # RFC 6121 2.5.2
+        a, b = (self.client(u) for u in self.people("a", "b"))
+        self.befriend(a, b)
+        self.set(a, "<item jid='%s' subscription='remove'/>" % b.bare)
+        for what in ("unavailable", "unsubscribed", "unsubscribe"):
+            b.wait(lambda e: e.get("type") == what, what=what)
+        self.assertIsNone(self.item(a, b.bare))
+        self.assertEqual(self.item(b, a.bare).get("subscription"), "none")
+
+
+class Asked(Roster):
+    """Who sees whom when people are asked (D-AUT); the rest of Roster holds as well."""
+    settings = ("set im approve-local off",)
+
+    def test_request_waits_for_the_contact(self):
+        # RFC 6121 3.1.3: shown at each login until it is answered; the roster shows nothing of it.
+        a, b = self.people("a", "b")
+        s = self.client(a)
+        s.send("<presence to='%s@near.example' type='subscribe'><status>it is me</status></presence>" % b)
+        arrived(s)
+        self.assertEqual(self.item(s, b + "@near.example").get("ask"), "subscribe")
+        for _ in range(2):
+            t = self.client(b)
+            got = t.wait(lambda e: e.get("type") == "subscribe", what="request")
+            self.assertEqual((got.get("from"), got.findtext("{*}status")), (s.bare, "it is me"))
+            self.assertIsNone(self.item(t, s.bare))
+            t.close()
+        t = self.client(b)
+        t.send("<presence to='%s' type='unsubscribed'/>" % s.bare)
+        s.wait(lambda e: e.get("type") == "unsubscribed", what="unsubscribed")
+        self.assertIsNone(self.item(s, t.bare).get("ask"))
+        t.close()
+        self.assertEqual([e for e in arrived(self.client(b)) if e.get("type") == "subscribe"], [])
+
     def test_approved_beforehand(self):
         # RFC 6121 3.4
         a, b = (self.client(u) for u in self.people("a", "b"))
@@ -250,15 +265,22 @@ class Roster(Box):
         self.assertEqual(self.item(b, a.bare).get("subscription"), "from")
         self.assertIsNone(self.item(b, a.bare).get("approved"))
 
-    def test_removal_ends_both_directions(self):
-        # RFC 6121 2.5.2
-        a, b = (self.client(u) for u in self.people("a", "b"))
-        self.befriend(a, b)
-        self.set(a, "<item jid='%s' subscription='remove'/>" % b.bare)
-        for what in ("unavailable", "unsubscribed", "unsubscribe"):
-            b.wait(lambda e: e.get("type") == what, what=what)
-        self.assertIsNone(self.item(a, b.bare))
-        self.assertEqual(self.item(b, a.bare).get("subscription"), "none")
+    def test_policies(self):
+        # D-AUT-05, 06: by whom and for whom; at once.
+        a, b, c = (self.client(u) for u in self.people("a", "b", "c"))
+        self.gh.ghsh("user policy set %s block %s" % (a.bare, b.bare))
+        shown = self.gh.ghsh("user policy show " + a.bare)
+        self.assertIn("block", shown)
+        self.assertIn(b.bare, shown)
+        b.send("<presence to='%s' type='subscribe'/>" % a.bare)
+        b.wait(lambda e: e.get("type") == "subscribed", what="subscribed")
+        b.wait(lambda e: e.get("from") == a.jid and not e.get("type"), what="presence")
+        c.send("<presence to='%s' type='subscribe'/>" % a.bare)
+        c.wait(lambda e: e.get("type") == "unsubscribed", what="unsubscribed")
+        self.assertEqual([e for e in arrived(a) if e.get("type") == "subscribe"], [])
+        self.gh.ghsh("user policy set %s ask" % a.bare)
+        c.send("<presence to='%s' type='subscribe'/>" % a.bare)
+        a.wait(lambda e: e.get("type") == "subscribe" and e.get("from") == c.bare, what="subscribe")
 
 
 class Presence(Box):

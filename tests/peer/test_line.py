@@ -477,6 +477,10 @@ class Translated(Sessions):
             a.send("<presence type='unavailable'/>")
             p.wait(lambda m: phone.method(m) == "NOTIFY" and "closed" in m, 15, what="a NOTIFY of her going")
 
+
+class Asking(Sessions):
+    more = ("set im approve-local off",)
+
     def test_a_phone_asks_to_watch(self):
         u, v = self.people("u", "v")
         a, p = self.xmpp(u), self.phone_of(v)
@@ -491,7 +495,7 @@ class Translated(Sessions):
 
 
 class Approving(Sessions):
-    more = ("set gateway clients-approve on",)
+    more = ("set gateway clients-approve on", "set im approve-local off")
 
     def test_who_asks_is_let(self):
         u, v = self.people("u", "v")

@@ -88,8 +88,9 @@ class Partners(PartnerCase):
         j, r = self.inside_stream(self.people("j")), self.romeo()
         for a, b in ((j, r), (r, j)):
             a.send("<presence to='%s' type='subscribe'/>" % b.bare)
-            b.wait(lambda e: e.get("type") == "subscribe", what="subscribe")
-            b.send("<presence to='%s' type='subscribed'/>" % a.bare)
+            if b is r:  # of whom she has in her list she is not asked
+                r.wait(lambda e: e.get("type") == "subscribe", what="subscribe")
+                r.send("<presence to='%s' type='subscribed'/>" % j.bare)
             a.wait(lambda e: raw.local(e.tag) == "presence" and e.get("from") == b.jid, what="presence of the other")
         r.send("<presence><show>away</show></presence>")
         j.wait(lambda e: e.get("from") == r.jid and e.findtext("{*}show") == "away", what="away")

@@ -404,6 +404,8 @@ const struct proc_command im_commands[] = {
 	{ "user app-password delete", user_app_delete },
 	{ "user device list", user_device_list },
 	{ "user device revoke", user_device_revoke },
+	{ "user policy show", user_policy_show },
+	{ "user policy set", user_policy_set },
 	{ "user archive delete", user_archive_delete },
 	{ "show archive", show_archive },
 	{ "show users", show_users },

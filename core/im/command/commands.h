@@ -27,6 +27,10 @@ void user_app_delete(void *im, struct proc_ask *ask, const struct bytes *args, s
 void user_device_list(void *im, struct proc_ask *ask, const struct bytes *args, size_t n);
 void user_device_revoke(void *im, struct proc_ask *ask, const struct bytes *args, size_t n);
 
+/* ---- commands_policy.c: who may see a person's presence ---- */
+void user_policy_show(void *im, struct proc_ask *ask, const struct bytes *args, size_t n);
+void user_policy_set(void *im, struct proc_ask *ask, const struct bytes *args, size_t n);
+
 /* ---- commands_archive.c: message archives ---- */
 void show_archive(void *im, struct proc_ask *ask, const struct bytes *args, size_t n);
 void user_archive_delete(void *im, struct proc_ask *ask, const struct bytes *args, size_t n);

@@ -120,6 +120,31 @@ static void accounts_come_change_and_go(void **state)
 	play_close(&p);
 }
 
+/* D-AUT-06: at once, and still so after a restart. */
+static void policies_are_set_and_shown(void **state)
+{
+	struct play p;
+
+	(void)state;
+	play_open(&p, SETTINGS "im approve-local = off\n");
+	struct client *alice = client_online(&p, "alice", "x", 0);
+	assert_has(run(&p, "user policy show", "alice@a.example", NULL).records, "default=unset");
+	assert_int_equal(run(&p, "user policy set", "alice@a.example", "perhaps").rc, ERR_RANGE);
+	assert_int_equal(run(&p, "user policy set", "erin@a.example", "block").rc, ERR_NOT_FOUND);
+	assert_int_equal(run(&p, "user policy show", "erin@a.example", NULL).rc, ERR_NOT_FOUND);
+	assert_int_equal(run(&p, "user policy set", "Alice@a.example", "block").rc, 0);
+	assert_has(run(&p, "user policy show", "alice@a.example", NULL).records, "default=block");
+	for (int i = 0; i < 2; i++) {
+		struct client *bob = client_online(&p, "bob", "x", 0);
+		client_send(bob, "<presence type='subscribe' to='alice@a.example'/>");
+		assert_has(client_got(bob), "type='unsubscribed'");
+		assert_lacks(client_got(alice), "type='subscribe'");
+		im_restart(&p);
+		alice = client_online(&p, "alice", "x", 0);
+	}
+	play_close(&p);
+}
+
 /* The password in the answer of user app-password add. */
 static const char *made(struct proc_ask *a)
 {
@@ -458,6 +483,7 @@ int main(void)
 		cmocka_unit_test(tokens_end_with_their_password),
 		cmocka_unit_test(labels_that_are_none),
 		cmocka_unit_test(accounts_come_change_and_go),
+		cmocka_unit_test(policies_are_set_and_shown),
 		cmocka_unit_test(a_new_account_is_seen_at_once),
 		cmocka_unit_test(a_deleted_user_leaves),
 		cmocka_unit_test(what_is_no_account_is_refused),

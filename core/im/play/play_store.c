@@ -347,6 +347,7 @@ static int user_get(struct play_store *s, uint32_t id, struct wire *w)
 		item_end(s);
 	}
 	tell_small(s, id, find(s, BLOB, user, BYTES(STORE_PREFS_KEY)), STORE_USER_PREFS);
+	tell_small(s, id, find(s, BLOB, user, BYTES(STORE_POLICY_KEY)), STORE_USER_POLICY);
 	tell_small(s, id, find(s, BLOB, user, BYTES(STORE_PUSH_KEY)), STORE_USER_PUSH);
 	tell_small(s, id, find(s, BLOB, user, BYTES(STORE_DIRECTORY_KEY)), STORE_USER_DIRECTORY);
 	tell_nodes(s, id, user);
@@ -790,7 +791,10 @@ static int blob_put(struct play_store *s, uint32_t id, struct wire *w)
 	struct bytes user = wire_str(w), key = wire_str(w);
 
 	(void)id;
-	replace(s, BLOB, user, key, wire_bytes(w));
+	struct bytes value = wire_bytes(w);
+	if (!find(s, ACCOUNT, user, BYTES_NONE))
+		return ERR_NOT_FOUND;
+	replace(s, BLOB, user, key, value);
 	return 0;
 }
 

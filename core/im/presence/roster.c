@@ -126,6 +126,37 @@ void roster_remove(struct im *im, struct user *u, struct bytes bare, struct iq_l
 		push(im, u, NULL, gone);
 }
 
+/* ---- how much there may be ---- */
+
+static uint32_t count(const struct user *u, bool (*is_one)(uint8_t bits))
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < u->n_contacts; i++)
+		n += is_one(u->contacts[i]->bits);
+	return n;
+}
+
+static bool is_watcher(uint8_t bits)
+{
+	return bits & (CONTACT_FROM | CONTACT_IN);
+}
+
+static bool is_more_than_watcher(uint8_t bits)
+{
+	return !is_watcher(bits) || bits & (CONTACT_TO | CONTACT_OUT);
+}
+
+bool roster_has_room(const struct im *im, const struct user *u, const struct contact *c)
+{
+	return (c && is_more_than_watcher(c->bits)) || count(u, is_more_than_watcher) < im->config.roster_max;
+}
+
+bool roster_has_room_for_watcher(const struct im *im, const struct user *u, const struct contact *c)
+{
+	return (c && is_watcher(c->bits)) || count(u, is_watcher) < im->config.watchers_max;
+}
+
 /* ---- requests ---- */
 
 void roster_get(struct im *im, struct iq *q)
@@ -196,7 +227,7 @@ static void set_item(struct im *im, struct iq *q, const struct xml_node *item, s
 	buf_init(&groups, GROUPS_BYTES_MAX);
 	if (p.name.n > NAME_MAX_BYTES || !read_groups(item, &groups, &why)) {
 		iq_error(im, q, why);
-	} else if (!c && u->n_contacts >= im->config.roster_max) {
+	} else if (!roster_has_room(im, u, c)) {
 		iq_error(im, q, STANZA_RESOURCE_CONSTRAINT);
 	} else {
 		p.groups = buf_bytes(&groups);

@@ -184,7 +184,7 @@ static void keep_the_state_that_clients_cannot_set(void **state)
 	struct play p;
 
 	(void)state;
-	play_open(&p, "");
+	play_open(&p, "im approve-local = off\n");
 	struct client *alice = arrive(&p, "alice", "desk");
 	client_send(alice, SET("<item jid='bob@a.example' subscription='both' ask='subscribe' approved='true'/>"));
 	assert_has(client_got(alice), "<item jid='bob@a.example' subscription='none'></item>");

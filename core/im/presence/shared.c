@@ -103,7 +103,7 @@ static bool begin(struct im *im, struct user *u, const struct shared *s)
 	uint8_t own = p.shared.n ? own_bits(p.shared) : p.bits;
 	struct buf b;
 
-	if (!c && u->n_contacts >= im->config.roster_max)
+	if (!roster_has_room(im, u, c))
 		return false;
 	buf_init(&b, BYTES_MAX);
 	wire_put_u8(&b, own);

@@ -2,8 +2,10 @@
 
 #include "base/err.h"
 #include "proto/xmpp.h"
+#include "domain.h"
 #include "iq/blocking.h"
 #include "pep/caps.h"
+#include "presence/authorise.h"
 #include "presence/presence.h"
 #include "presence/roster.h"
 
@@ -39,10 +41,13 @@ static void change(struct im *im, struct user *u, struct contact_parts *p, uint8
 		(void)roster_change(im, u, p, NULL); /* counted there */
 }
 
-/* A list has an end, whoever writes into it (im roster-max). */
-static bool is_full(const struct im *im, const struct user *u, struct bytes bare)
+/* No room for what the user asks of, or grants to, somebody. */
+static bool is_full(const struct im *im, const struct user *u, struct bytes bare, enum sub_kind kind)
 {
-	return u->n_contacts >= im->config.roster_max && !user_contact(u, bare);
+	const struct contact *c = user_contact(u, bare);
+
+	return (kind == SUB_SUBSCRIBE && !roster_has_room(im, u, c)) ||
+	       (kind == SUB_SUBSCRIBED && !roster_has_room_for_watcher(im, u, c));
 }
 
 /* The same stanza between bare addresses (RFC 6121 3.1.2), as an item for the way on. */
@@ -77,7 +82,7 @@ bool subscribe_out(struct im *im, struct session *s, struct item *it)
 	struct contact_parts p = parts_of(u, bare);
 	uint8_t old = p.bits, next;
 
-	if ((kind == SUB_SUBSCRIBE || kind == SUB_SUBSCRIBED) && is_full(im, u, bare)) {
+	if (is_full(im, u, bare, kind)) {
 		item_refuse(im, it, STANZA_RESOURCE_CONSTRAINT, "Too many contacts");
 		return false;
 	}
@@ -129,6 +134,7 @@ void subscribe_sent(struct im *im, struct session *s, const struct item *it)
 	caps_show(im, s->user, it->e.to);
 }
 
+static void make_and_route(struct im *im, struct user *u, enum stanza_type type, struct bytes to);
 static void grant(struct im *im, struct user *u, struct bytes to);
 
 static void to_interested(struct im *im, struct user *u, struct bytes stanza)
@@ -138,6 +144,42 @@ static void to_interested(struct im *im, struct user *u, struct bytes stanza)
 		if (session_is_available(s) || s->bits & SESSION_WANTS_ROSTER)
 			session_send(im, s, STANZA_PRESENCE, stanza);
 	}
+}
+
+/* Too many see the user, or wait to. One who lives here asks no longer; others hear why. */
+static void turn_away(struct im *im, struct user *u, struct item *it, struct bytes bare)
+{
+	struct jid from = jid_of_normal(bare);
+
+	if (domain_of(im, jid_domain(&from)))
+		make_and_route(im, u, TYPE_UNSUBSCRIBED, bare);
+	else
+		item_refuse(im, it, STANZA_RESOURCE_CONSTRAINT, "Too many see this person, or wait to");
+}
+
+/* A request that the user need not be asked about: granted already, or in advance (RFC 6121 3.1.3, 3.4.2), or by policy (D-AUT). */
+static bool is_answered(struct im *im, struct user *u, struct contact_parts *p)
+{
+	uint8_t old = p->bits;
+	enum authorise_verdict verdict =
+		old & (CONTACT_FROM | CONTACT_APPROVED) ? AUTHORISE_APPROVES : authorise_of(im, u, p->jid);
+	struct bytes bare = p->jid = arena_dup(&im->arena, p->jid); /* what it stood in may go with the change */
+
+	switch (verdict) {
+	case AUTHORISE_APPROVES:
+		if (!(old & CONTACT_FROM))
+			change(im, u, p, (uint8_t)((old | CONTACT_FROM | CONTACT_LISTED) & ~(CONTACT_IN | CONTACT_APPROVED)));
+		grant(im, u, bare);
+		return true;
+	case AUTHORISE_REFUSES:
+		if (old & CONTACT_IN)
+			change(im, u, p, (uint8_t)(old & ~CONTACT_IN));
+		make_and_route(im, u, TYPE_UNSUBSCRIBED, bare);
+		return true;
+	case AUTHORISE_ASKS:
+		break;
+	}
+	return false;
 }
 
 void subscribe_in(struct im *im, struct user *u, struct item *it)
@@ -150,25 +192,20 @@ void subscribe_in(struct im *im, struct user *u, struct item *it)
 
 	if (u->state == USER_NONE) {
 		if (kind == SUB_SUBSCRIBE)
-			presence_post(im, TYPE_UNSUBSCRIBED, user_jid(u), bare);
+			make_and_route(im, u, TYPE_UNSUBSCRIBED, bare);
 		return;
 	}
 	if (u->n_blocks && blocking_refuses(im, u, it))
 		return;
-	if (kind == SUB_SUBSCRIBE && is_full(im, u, bare)) {
-		item_refuse(im, it, STANZA_RESOURCE_CONSTRAINT, "Too many wait for this person");
+	if (kind == SUB_SUBSCRIBE && !roster_has_room_for_watcher(im, u, user_contact(u, bare))) {
+		turn_away(im, u, it, bare);
 		return;
 	}
 	if (p.shared.n && kind != SUB_SUBSCRIBE)
 		return; /* the directory says who sees whom */
 	bool passes = subscription_in(old, kind, &next);
-	if (kind == SUB_SUBSCRIBE && (old & CONTACT_FROM || old & CONTACT_APPROVED)) {
-		/* Granted already, or in advance: answered for the user (RFC 6121 3.1.3, 3.4.2). */
-		if (!(old & CONTACT_FROM))
-			change(im, u, &p, (uint8_t)((old | CONTACT_FROM) & ~(CONTACT_IN | CONTACT_APPROVED)));
-		grant(im, u, bare);
+	if (kind == SUB_SUBSCRIBE && is_answered(im, u, &p))
 		return;
-	}
 	if (kind == SUB_SUBSCRIBE && passes)
 		p.request = it->e.stanza;
 	if (next != old)

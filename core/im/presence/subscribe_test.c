@@ -1,5 +1,6 @@
 /* Plays: subscriptions from end to end (RFC 6121 3), here and over domains. */
 #include "play/play.h"
+#include "presence/authorise.h"
 #include "user.h"
 
 #include <setjmp.h>
@@ -26,7 +27,7 @@ static void from_request_to_both_and_back(void **state)
 	struct play p;
 
 	(void)state;
-	play_open(&p, "");
+	play_open(&p, "im approve-local = off\n");
 	struct client *alice = arrive(&p, "alice");
 	struct client *bob = arrive(&p, "bob");
 	/* 3.1.2, 3.1.3 */
@@ -71,7 +72,7 @@ static void a_request_waits(void **state)
 	struct play p;
 
 	(void)state;
-	play_open(&p, "");
+	play_open(&p, "im approve-local = off\n");
 	struct client *alice = arrive(&p, "alice");
 	client_send(alice, "<presence type='subscribe' to='bob@a.example'><status>please</status></presence>");
 	client_send(alice, "<presence type='subscribe' to='bob@a.example'/>");
@@ -100,7 +101,7 @@ static void answered_for_the_user(void **state)
 	struct play p;
 
 	(void)state;
-	play_open(&p, "");
+	play_open(&p, "im approve-local = off\n");
 	struct client *alice = arrive(&p, "alice");
 	struct client *bob = arrive(&p, "bob");
 	client_send(bob, "<presence type='subscribed' to='alice@a.example'/>");
@@ -130,11 +131,12 @@ static void to_nobody_and_to_oneself(void **state)
 	struct play p;
 
 	(void)state;
-	play_open(&p, "");
+	play_open(&p, "im approve-local = off\n");
 	struct client *alice = arrive(&p, "alice");
 	client_send(alice, "<presence type='subscribe' to='dave@a.example'/>");
 	const char *got = client_got(alice);
-	assert_has(got, "<presence type='unsubscribed' from='dave@a.example' to='alice@a.example'/>");
+	assert_has(got, "<presence from='dave@a.example' to='alice@a.example' type='unsubscribed'/>");
+	assert_has(got, "<item jid='dave@a.example' subscription='none'></item>"); /* it does not wait */
 	client_send(alice, "<presence type='subscribe' to='alice@a.example'/>");
 	assert_string_equal(client_got(alice), "");
 	play_close(&p);
@@ -154,9 +156,13 @@ static void over_domains(void **state)
 	assert_has(client_got(alice), "<item jid='remote@b.example' subscription='to'></item>");
 	hub_send(&p, 0, "<presence type='subscribed' from='remote@b.example' to='alice@a.example'/>");
 	assert_string_equal(client_got(alice), ""); /* A.3.2: changes nothing, is not delivered */
+	hub_send(&p, 0, "<presence type='subscribe' from='other@b.example' to='alice@a.example'/>");
+	assert_has(client_got(alice), "<presence from='other@b.example' to='alice@a.example' type='subscribe'/>");
+	client_send(alice, "<presence type='subscribed' to='other@b.example'/>");
+	assert_has(hub_got(&p), "<presence from='alice@a.example' to='other@b.example' type='subscribed'/>");
+	(void)client_got(alice);
 	hub_send(&p, 0, "<presence type='subscribe' from='remote@b.example' to='alice@a.example'/>");
-	assert_has(client_got(alice), "<presence from='remote@b.example' to='alice@a.example' type='subscribe'/>");
-	client_send(alice, "<presence type='subscribed' to='remote@b.example'/>");
+	assert_lacks(client_got(alice), "type='subscribe'"); /* a contact already (D-AUT-07) */
 	const char *out = hub_got(&p);
 	assert_has(out, "<presence from='alice@a.example' to='remote@b.example' type='subscribed'/>");
 	assert_has(out, "<presence to='remote@b.example' from='alice@a.example/x'/>");
@@ -170,6 +176,110 @@ static void over_domains(void **state)
 	play_close(&p);
 }
 
+#define SUBSCRIBE(to) "<presence type='subscribe' to='" to "'/>"
+#define ASKS(from) "<presence type='subscribe' from='" from "' to='alice@a.example'/>"
+
+/* D-AUT-02, D-AUT-09: people here are not asked about each other; about others they are. */
+static void people_here_see_each_other(void **state)
+{
+	struct play p;
+
+	(void)state;
+	play_open(&p, "");
+	struct client *alice = arrive(&p, "alice");
+	struct client *bob = arrive(&p, "bob");
+	client_send(bob, SUBSCRIBE("alice@a.example"));
+	const char *got = client_got(bob);
+	assert_has(got, "type='subscribed'");
+	assert_has(got, "<item jid='alice@a.example' subscription='to'></item>");
+	assert_has(got, "<presence to='bob@a.example' from='alice@a.example/x'/>");
+	got = client_got(alice);
+	assert_has(got, "<item jid='bob@a.example' subscription='from'></item>"); /* who sees her, she knows */
+	assert_lacks(got, "type='subscribe'");
+	/* D-AUT-04: but for whom she blocks */
+	client_send(alice, "<iq type='set' id='b'><block xmlns='urn:xmpp:blocking'><item jid='carol@a.example'/></block></iq>");
+	struct client *carol = arrive(&p, "carol");
+	client_send(carol, SUBSCRIBE("alice@a.example"));
+	assert_lacks(client_got(carol), "subscribed");
+	/* nobody is there to be asked, and need not be */
+	client_leave(alice);
+	client_send(carol, SUBSCRIBE("bob@a.example"));
+	assert_has(client_got(carol), "from='bob@a.example/x'");
+	hub_send(&p, 0, "<presence type='subscribe' from='remote@b.example' to='bob@a.example'/>");
+	assert_has(client_got(bob), "<presence from='remote@b.example' to='bob@a.example' type='subscribe'/>");
+	assert_lacks(hub_got(&p), "subscribed");
+	play_close(&p);
+}
+
+/* D-AUT-07, 08: whom she has in her list she is not asked about, wherever they are. */
+static void contacts_are_approved(void **state)
+{
+	struct play p;
+
+	(void)state;
+	play_open(&p, "im approve-local = off\n");
+	struct client *alice = arrive(&p, "alice");
+	client_send(alice, SUBSCRIBE("remote@b.example"));
+	(void)hub_got(&p);
+	hub_send(&p, 0, ASKS("remote@b.example"));
+	assert_has(hub_got(&p), "<presence from='alice@a.example' to='remote@b.example' type='subscribed'/>");
+	hub_send(&p, 0, "<presence type='subscribed' from='remote@b.example' to='alice@a.example'/>");
+	const char *got = client_got(alice);
+	assert_lacks(got, "type='subscribe'");
+	assert_has(got, "<item jid='remote@b.example' subscription='both'></item>");
+	play_close(&p);
+}
+
+/* Who is refused by policy is told so, and does not go on waiting. */
+static void who_is_refused_knows(void **state)
+{
+	struct play p;
+
+	(void)state;
+	play_open(&p, "im approve-local = off\n");
+	struct client *alice = arrive(&p, "alice");
+	struct client *bob = arrive(&p, "bob");
+	struct user *u = user_find(&p.im, BYTES("alice@a.example"));
+	assert_int_equal(authorise_set(u, bytes_make("\3\0\0", 3)), 0); /* block, nobody is allowed */
+	client_send(bob, SUBSCRIBE("alice@a.example"));
+	const char *got = client_got(bob);
+	assert_has(got, "<presence from='alice@a.example' to='bob@a.example' type='unsubscribed'/>");
+	assert_has(got, "<item jid='alice@a.example' subscription='none'></item>");
+	hub_send(&p, 0, ASKS("remote@b.example"));
+	assert_has(hub_got(&p), "<presence from='alice@a.example' to='remote@b.example' type='unsubscribed'/>");
+	assert_string_equal(client_got(alice), "");
+	assert_null(user_contact(u, BYTES("remote@b.example")));
+	play_close(&p);
+}
+
+/* C-AVL-15: the one who is too many is told so, and those before stay. */
+static void watchers_have_a_limit(void **state)
+{
+	struct play p;
+
+	(void)state;
+	play_open(&p, "im watchers-max = 1\nim roster-max = 1\n");
+	struct client *alice = arrive(&p, "alice");
+	struct client *bob = arrive(&p, "bob");
+	struct client *carol = arrive(&p, "carol");
+	client_send(bob, SUBSCRIBE("alice@a.example"));
+	assert_has(client_got(bob), "type='subscribed'");
+	client_send(carol, SUBSCRIBE("alice@a.example"));
+	const char *got = client_got(carol);
+	assert_has(got, "type='unsubscribed'");
+	assert_has(got, "<item jid='alice@a.example' subscription='none'></item>");
+	hub_send(&p, 0, ASKS("remote@b.example"));
+	assert_has(hub_got(&p), "<resource-constraint");
+	/* a watcher does not count as a contact; as one whom she watches too it does */
+	client_send(alice, SUBSCRIBE("carol@a.example"));
+	assert_lacks(client_got(alice), "<resource-constraint");
+	client_send(alice, SUBSCRIBE("bob@a.example"));
+	assert_has(client_got(alice), "<resource-constraint");
+	client_send(carol, "<presence><show>away</show></presence>");
+	assert_has(client_got(alice), "away");
+	play_close(&p);
+}
+
 /* Strangers cannot fill a person's list, nor the disk. */
 static void have_a_limit(void **state)
 {
@@ -177,7 +287,7 @@ static void have_a_limit(void **state)
 	char text[200];
 
 	(void)state;
-	play_open(&p, "im roster-max = 3\n");
+	play_open(&p, "im roster-max = 1\nim watchers-max = 3\n");
 	struct client *alice = arrive(&p, "alice");
 	for (int i = 0; i < 5; i++) {
 		(void)snprintf(text, sizeof text, "<presence id='s%d' type='subscribe' from='u%d@b.example' to='alice@a.example'/>", i, i);
@@ -191,8 +301,10 @@ static void have_a_limit(void **state)
 	assert_has(out, "<resource-constraint");
 	assert_int_equal(user_find(&p.im, BYTES("alice@a.example"))->n_contacts, 3);
 	client_send(alice, "<presence id='s9' type='subscribe' to='bob@a.example'/>");
+	assert_lacks(client_got(alice), "<resource-constraint");
+	client_send(alice, "<presence id='s9' type='subscribe' to='carol@a.example'/>");
 	assert_has(client_got(alice), "<resource-constraint");
-	assert_int_equal(user_find(&p.im, BYTES("alice@a.example"))->n_contacts, 3);
+	assert_int_equal(user_find(&p.im, BYTES("alice@a.example"))->n_contacts, 4);
 	play_close(&p);
 }
 
@@ -204,6 +316,10 @@ int main(void)
 		cmocka_unit_test(answered_for_the_user),
 		cmocka_unit_test(to_nobody_and_to_oneself),
 		cmocka_unit_test(over_domains),
+		cmocka_unit_test(people_here_see_each_other),
+		cmocka_unit_test(contacts_are_approved),
+		cmocka_unit_test(who_is_refused_knows),
+		cmocka_unit_test(watchers_have_a_limit),
 		cmocka_unit_test(have_a_limit),
 	};
 
