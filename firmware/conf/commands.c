@@ -159,7 +159,7 @@ const struct command command_table[] = {
 	{ "user device list <jid>", OPER_AUDITOR, RELAY(PROG_IM), "Programs of an account that log in again with a token (FAST): name, since when, when and from where last used, until when" },
 	{ "user device revoke <jid> <device>", OPER_ADMIN, RELAY(PROG_IM), "Revoke the token of one program of an account, by its id in user device list, and end its sessions" },
 	{ "user policy show <jid>", OPER_AUDITOR, RELAY(PROG_IM), "Who may see a person's presence: what others get, and those that are allowed; whom they block is in their own block list" },
-	{ "user policy set <jid> <default> <allowed>...", OPER_ADMIN, RELAY(PROG_IM), "Who may see a person's presence: what others get (ask, allow, block, or unset), and the people and domains that are allowed, in place of those before" },
+	{ "user policy set <jid> <default> [allowed]...", OPER_ADMIN, RELAY(PROG_IM), "Who may see a person's presence: what others get (ask, allow, block, or unset), and the people and domains that are allowed, in place of those before" },
 	{ "show archive [jid]", OPER_AUDITOR, RELAY(PROG_IM), "How many messages are archived and how many bytes they take, in all or of one account" },
 	{ "user archive delete <jid>", OPER_ADMIN, RELAY(PROG_IM), "Delete all archived messages of an account; the other side of each conversation keeps its own" },
 	{ "show uploads", OPER_AUDITOR, RELAY(PROG_FILES), "Files that people have uploaded: how many and how much in all, and of each person" },

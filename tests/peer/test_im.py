@@ -141,8 +141,8 @@ class Announced(Box):
         self.assertEqual(c.call(lambda: c.x.plugin["xep_0115"].generate_verstring(info["disco_info"], "sha-1")), c2)
 
 
-class Roster(Box):
-    """RFC 6121 2 and 3."""
+class Lists(Box):
+    """Helpers for rosters."""
 
     def roster(self, s, ver=None):
         got = s.iq("get", "<query xmlns='jabber:iq:roster'%s/>" % (" ver='%s'" % ver if ver is not None else ""))
@@ -156,6 +156,10 @@ class Roster(Box):
 
     def set(self, s, inside):
         return s.iq("set", "<query xmlns='jabber:iq:roster'>%s</query>" % inside)
+
+
+class Roster(Lists):
+    """RFC 6121 2 and 3."""
 
     def test_versions(self):
         s = self.client(self.people("u"))
@@ -228,8 +232,8 @@ class Roster(Box):
         self.assertEqual(self.item(b, a.bare).get("subscription"), "none")
 
 
-class Asked(Roster):
-    """Who sees whom when people are asked (D-AUT); the rest of Roster holds as well."""
+class Asked(Lists):
+    """RFC 6121 3, and D-AUT, where people are asked."""
     settings = ("set im approve-local off",)
 
     def test_request_waits_for_the_contact(self):
