@@ -212,8 +212,9 @@ class PepFederation(Fed):
         j, r = self.login(self.gh, "juliet"), self.login(self.far, "romeo")
         for x, y in ((j, r), (r, j)):
             x.send("<presence to='%s' type='subscribe'/>" % y.bare)
-            y.wait(lambda e: e.get("from") == x.bare and e.get("type") in ("subscribe", "subscribed"), 10, "subscribe")
-            y.send("<presence to='%s' type='subscribed'/>" % x.bare)
+            if y is r:  # of whom she has in her list she is not asked
+                r.wait(lambda e: e.get("from") == j.bare and e.get("type") in ("subscribe", "subscribed"), 10, "subscribe")
+                r.send("<presence to='%s' type='subscribed'/>" % j.bare)
             x.wait(lambda e: raw.local(e.tag) == "presence" and e.get("from") == y.jid and not e.get("type"), 10, "presence")
         return j, r
 
