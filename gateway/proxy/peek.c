@@ -12,7 +12,7 @@
 /* A newcomer's ClientHello is looked at and left in the socket: who is for another program of this box (ALPN, RFC 7301) goes there
  * whole, before TLS, by his own descriptor. All that is not clear goes on here as if nobody had looked. */
 
-enum { TRIES_MAX = 16 /* pieces in which it may come */ };
+enum { TRIES_MAX = 16 /* pieces in which it may come */, HANDSHAKE = 22, RECORD_HEAD = 5 };
 
 /* What goes elsewhere, in the order of `offers`. */
 static const struct elsewhere {
@@ -101,6 +101,14 @@ static void decide(struct conn *c, int found)
 		conn_begin(c, take(c));
 }
 
+/* Where the first record ends (RFC 8446 5.1); before its head is there, where that does. 0: it is none of a handshake. */
+static size_t record_end(struct bytes said)
+{
+	if (said.p[0] != HANDSHAKE)
+		return 0;
+	return said.n < RECORD_HEAD ? RECORD_HEAD : RECORD_HEAD + (size_t)(said.p[3] << 8 | said.p[4]);
+}
+
 static void on_readable(void *arg, unsigned events)
 {
 	struct conn *c = arg;
@@ -115,11 +123,14 @@ static void on_readable(void *arg, unsigned events)
 		conn_drop(c, "closed-by-peer");
 		return;
 	}
-	/* As much as before: nothing more comes. */
-	bool is_more = (size_t)n > k->seen && ++k->tries <= TRIES_MAX;
-	int found = is_more ? client_hello_offers(p->hellos, bytes_make(p->peeked, (size_t)n), offers) : ERR_LIMIT;
-	k->seen = (size_t)n;
-	if (found == ERR_AGAIN && k->seen < sizeof p->peeked && wake_at(k->watch.fd, k->seen + 1) == 0)
+	struct bytes said = bytes_make(p->peeked, (size_t)n);
+	size_t end = record_end(said);
+	/* As much as before: nothing more comes. OpenSSL reads what is whole: of one that drips, once. */
+	bool is_more = said.n > k->seen && ++k->tries <= TRIES_MAX;
+	int found = !is_more ? ERR_LIMIT : said.n < end ? ERR_AGAIN : client_hello_offers(p->hellos, said, offers);
+	size_t wanted = said.n < end ? end : said.n + 1;
+	k->seen = said.n;
+	if (found == ERR_AGAIN && wanted <= sizeof p->peeked && wake_at(k->watch.fd, wanted) == 0)
 		return;
 	decide(c, found);
 }
