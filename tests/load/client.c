@@ -231,6 +231,48 @@ static size_t on_registering(struct client *c, struct bytes in)
 	return end;
 }
 
+/* Where the first stanza ends, 0: not yet. *name: "message", "presence" or "iq"; NULL: something else. */
+static size_t stanza_end(struct bytes in, const char **name)
+{
+	static const struct {
+		const char *name, *begin, *end;
+	} kinds[] = { { "message", "<message", "</message>" }, { "presence", "<presence", "</presence>" }, { "iq", "<iq", "</iq>" } };
+	const uint8_t *tag_end = memchr(in.p, '>', in.n);
+
+	*name = NULL;
+	if (!tag_end)
+		return 0;
+	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+		size_t n = strlen(kinds[i].begin);
+		if (in.n < n || memcmp(in.p, kinds[i].begin, n) != 0)
+			continue;
+		*name = kinds[i].name;
+		return tag_end[-1] == '/' ? (size_t)(tag_end + 1 - in.p) : past(in, kinds[i].end);
+	}
+	return (size_t)(tag_end + 1 - in.p);
+}
+
+static size_t on_stanza(struct client *c, struct bytes in)
+{
+	const uint8_t *begin = memchr(in.p, '<', in.n);
+	const char *name;
+
+	if (!begin)
+		return in.n; /* blanks between stanzas */
+	struct bytes at = bytes_skip(in, (size_t)(begin - in.p));
+	size_t n = stanza_end(at, &name);
+	struct bytes stanza = bytes_make(at.p, n);
+	if (!n)
+		return 0;
+	if (!name && past(stanza, "</stream:stream>"))
+		drop(c, "server closed");
+	else if (name && *name == 'm')
+		c->plan->on.message(c, stanza);
+	else if (name && *name == 'p' && c->plan->on.presence)
+		c->plan->on.presence(c, stanza);
+	return (size_t)(begin - in.p) + n;
+}
+
 /* One step of logging in; gives the bytes it has dealt with, 0: more are needed. */
 static size_t step(struct client *c, struct bytes in)
 {
@@ -279,16 +321,10 @@ static size_t step(struct client *c, struct bytes in)
 		c->state = CLIENT_READY;
 		c->plan->on.ready(c);
 		return in.n;
-	case CLIENT_READY: {
+	case CLIENT_READY:
 		if (c->plan->sip_users)
 			return in.n;
-		size_t start = past(in, "<message");
-		end = past(in, "</message>");
-		if (!start || !end)
-			return past(in, "</stream:stream>") ? (drop(c, "server closed"), 0) : 0;
-		c->plan->on.message(c, bytes_make(in.p + start - 8, end - start + 8));
-		return end;
-	}
+		return on_stanza(c, in);
 	}
 	return 0;
 }

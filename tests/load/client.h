@@ -25,6 +25,7 @@ struct client_plan { /* shared by all clients of a run */
 	struct client_hooks {
 		void (*ready)(struct client *c);
 		void (*message)(struct client *c, struct bytes stanza);
+		void (*presence)(struct client *c, struct bytes stanza); /* or NULL */
 		void (*gone)(struct client *c, const char *why);
 	} on;
 };
@@ -58,7 +59,7 @@ struct client {
 	/* for the run that owns it */
 	struct client *partner;
 	uint64_t due_us; /* when it says the next message; 0: at once, or nothing to say */
-	unsigned in_flight;
+	bool is_in_room;
 };
 
 void client_init(struct client *c, struct client_plan *plan, unsigned number);

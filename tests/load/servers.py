@@ -67,14 +67,15 @@ class Site:
     def _gatehouse(self, domain, cert, users, peers):
         gh = Gatehouse(self.place, domain, cert, self.pki.ca, self.dns,
                        peers={p: {"action": "allow"} for p in peers},
-                       settings=["set access tls optional", "set access connections-max 19000"])
+                       settings=["set access tls optional", "set access connections-max 19000", "set im rooms %s service conference.%s" % (domain, domain),
+                                 "set im room-occupants 1000", "set im room-rate 1000"])
         gh.start()
         verifiers = " ".join(for_gatehouse(d, n) for d, n in (("sha1", "SCRAM-SHA-1"), ("sha256", "SCRAM-SHA-256")))
         gh.ghsh(["user import user%d@%s %s" % (i, domain, verifiers) for i in range(users)], timeout=600)
         return gh
 
     def _prosody(self, domain, cert, users, peers):
-        p = Prosody(self.place, domain, cert, self.pki.ca, self.dns, log="warn")
+        p = Prosody(self.place, domain, cert, self.pki.ca, self.dns, log="warn", parts='Component "conference.%s" "muc"\n' % domain)
         stored, server = verifier("sha1")
         row = 'return { ["salt"] = "%s"; ["iteration_count"] = %d; ["stored_key"] = "%s"; ["server_key"] = "%s"; };' % (
             SALT.decode(), ROUNDS, stored.hex(), server.hex())
@@ -89,7 +90,8 @@ class Site:
                   'lists:foreach(fun(I) -> mnesia:dirty_write(setelement(2, P, '
                   '{<<"user", (integer_to_binary(I))/binary>>, <<"%s">>})) end, lists:seq(1, %d))' %
                   (domain, domain, users - 1))
-        e = Ejabberd(self.place, domain, cert, self.pki.ca, self.dns, log="warning", evals=[copies])
+        e = Ejabberd(self.place, domain, cert, self.pki.ca, self.dns, log="warning", evals=[copies],
+                     modules="  mod_muc: { host: conference.%s, max_users: 1000, min_message_interval: 0, default_room_options: { max_users: 1000 } }" % domain)
         e.user("user0", PASSWORD)
         return e.start()
 

@@ -35,12 +35,13 @@ modules:
   mod_vcard: {{ search: false }}
   mod_caps: {{}}
 {dialback}
+{modules}
 """
 
 
 class Ejabberd:
     def __init__(self, place, domain, cert, ca, dns, addr=None, dialback=True, starttls="required", log="debug",
-                 evals=()):
+                 evals=(), modules=""):
         self.place, self.domain, self.dns = place, domain, dns
         self.addr = addr or place.addr()
         self.name = "ejabberd-" + domain
@@ -49,7 +50,7 @@ class Ejabberd:
         self.pem = place.write(self.name + "/cert.pem", cert.text() + cert.key_text())
         self.config = place.write(self.name + "/ejabberd.yml", CONFIG.format(
             domain=domain, log=log, pem=self.pem, ca=ca, addr=self.addr, starttls=starttls,
-            dialback="  mod_s2s_dialback: {}" if dialback else ""))
+            dialback="  mod_s2s_dialback: {}" if dialback else "", modules=modules))
         octets = ",".join(dns.addr.split("."))
         self.inetrc = place.write(self.name + "/inetrc",
                                   "{resolv_conf, \"\"}.\n{hosts_file, \"\"}.\n{nameserver, {%s}, %d}.\n"

@@ -37,6 +37,7 @@ log = {{ {{ levels = {{ min = "{log}" }}, to = "console" }} }}
 VirtualHost "{domain}"
 	ssl = {{ certificate = "{crt}", key = "{key}", cafile = "{ca}" }}
 {host_extra}
+{parts}
 """
 
 MODULES = ("roster", "saslauth", "tls", "dialback", "disco", "carbons", "smacks", "csi", "ping", "presence",
@@ -47,7 +48,7 @@ MODULES = ("roster", "saslauth", "tls", "dialback", "disco", "carbons", "smacks"
 class Prosody:
     def __init__(self, place, domain, cert, ca, dns, addr=None, name=None, dialback=True, external=True,
                  secure_auth=True, bidi=True, smacks=True, direct_tls_only=False, direct_tls=True,
-                 addr6_port=None, extra="", host_extra="", log="debug"):
+                 addr6_port=None, extra="", host_extra="", log="debug", parts=""):
         self.place, self.domain, self.cert = place, domain, cert
         self.addr = addr or place.addr()
         self.name = name or "prosody-" + domain
@@ -78,7 +79,7 @@ class Prosody:
             interfaces=", ".join(interfaces),
             s2s_ports="" if direct_tls_only else str(self.port),
             s2s_tls_ports="5270" if direct_tls or direct_tls_only else "",
-            extra=extra, host_extra=host_extra, log=log))
+            extra=extra, host_extra=host_extra, log=log, parts=parts))
         if addr6_port:
             text = open(self.config).read().replace("c2s_ports = { 5222 }", "c2s_ports = { }")
             place.write(self.name + "/prosody.cfg.lua", text)
