@@ -222,6 +222,7 @@ int op_account_list(struct store_ask *a, struct wire *w)
 		struct buf *b = store_item(a);
 		wire_put_str(b, db_bytes(q, 0));
 		wire_put_u64(b, (uint64_t)db_int(q, 1));
+		wire_put_u8(b, (uint8_t)db_int(q, 2));
 		(void)store_item_end(a); /* over the channel's limit: the answer says so below */
 	}
 	return rc;
@@ -259,6 +260,24 @@ static int get_app_keys(struct store_ask *a, struct bytes jid, uint8_t hash, str
 	return rc;
 }
 
+/* For an account that is not there any more, or that has another password by now, nothing. */
+int op_verifier_add(struct store_ask *a, struct wire *w)
+{
+	struct db_stmt *q = store_sql(a, SQL_VERIFIER_ADD);
+	struct bytes jid = wire_str(w), salt = wire_bytes(w);
+	uint8_t hash = wire_u8(w);
+	struct bytes stored = wire_bytes(w), server = wire_bytes(w);
+
+	if (wire_end(w))
+		return ERR_SYNTAX;
+	db_bind_text(q, 1, jid);
+	db_bind_blob(q, 2, salt);
+	db_bind_int(q, 3, hash);
+	db_bind_blob(q, 4, stored);
+	db_bind_blob(q, 5, server);
+	return db_run(q);
+}
+
 int op_auth_get(struct store_ask *a, struct wire *w)
 {
 	struct db_stmt *q = store_sql(a, SQL_VERIFIER_GET);
@@ -267,9 +286,17 @@ int op_auth_get(struct store_ask *a, struct wire *w)
 
 	if (wire_end(w))
 		return ERR_SYNTAX;
+	bool or_sha1 = hash & STORE_HASH_OR_SHA1;
+	hash &= (uint8_t)~STORE_HASH_OR_SHA1;
 	db_bind_text(q, 1, jid);
 	db_bind_int(q, 2, hash);
 	int rc = db_step(q);
+	if (rc == 0 && or_sha1) {
+		hash = 0;
+		db_bind_text(q, 1, jid);
+		db_bind_int(q, 2, hash);
+		rc = db_step(q);
+	}
 	/* An account that was imported has no HA1, but its application passwords have. */
 	if (rc == 0 && hash >= STORE_HASH_DIGEST)
 		return get_app_keys(a, jid, hash, (struct scram_row){ .iterations = 0 });

@@ -56,12 +56,17 @@ extern const unsigned sql_n_steps;
 	X(SQL_USER_ID, "SELECT id FROM user WHERE jid=?")                                          \
 	X(SQL_USER_ADD, "INSERT INTO user(jid,domain,created,roster_version) VALUES(?,?,?,?)")     \
 	X(SQL_USER_DEL, "DELETE FROM user WHERE jid=?")                                            \
-	X(SQL_USER_LIST, "SELECT jid,created FROM user WHERE (?1='' OR domain=?1) AND jid>?2 "     \
+	X(SQL_USER_LIST, "SELECT jid,created,EXISTS(SELECT 1 FROM verifier WHERE user=id AND hash=1) " \
+			 "FROM user WHERE (?1='' OR domain=?1) AND jid>?2 "     \
 			 "ORDER BY jid LIMIT ?3")                                                  \
 	X(SQL_USER_VERSION, "SELECT id,roster_version FROM user WHERE jid=?")                      \
 	X(SQL_USER_SET_VERSION, "UPDATE user SET roster_version=?2 WHERE id=?1 AND roster_version<?2") \
 	X(SQL_VERIFIER_PUT, "REPLACE INTO verifier(user,hash,iterations,salt,stored_key,server_key) " \
 			    "VALUES(?,?,?,?,?,?)")                                                 \
+	/* Only beside one of SHA-1 with that salt; application passwords without the hash would be hidden by it. */ \
+	X(SQL_VERIFIER_ADD, "INSERT OR IGNORE INTO verifier(user,hash,iterations,salt,stored_key,server_key) " \
+			    "SELECT user,?3,iterations,salt,?4,?5 FROM verifier JOIN user ON user.id=verifier.user " \
+			    "WHERE jid=?1 AND hash=0 AND salt=?2 AND NOT EXISTS(SELECT 1 FROM app_password p WHERE p.user=user.id)") \
 	X(SQL_VERIFIER_DEL, "DELETE FROM verifier WHERE user=?")                                   \
 	X(SQL_VERIFIER_GET, "SELECT iterations,salt,stored_key,server_key FROM verifier "          \
 			    "JOIN user ON user.id=verifier.user WHERE jid=? AND hash=?")           \

@@ -61,6 +61,7 @@ static const struct op_row {
 	[STORE_ARCHIVE_REPLACE] = { op_archive_replace, true, PROG_IM },
 	[STORE_NOTED_LIST] = { op_noted_list, false, PROG_IM },
 	[STORE_NOTED_DEL] = { op_noted_del, true, PROG_IM },
+	[STORE_VERIFIER_ADD] = { op_verifier_add, true, PROG_IM },
 };
 _Static_assert(sizeof ops / sizeof ops[0] == STORE_OP_COUNT, "a row for each op");
 

@@ -64,6 +64,7 @@ STORE_OP_FN(op_secret);
 STORE_OP_FN(op_account_put);
 STORE_OP_FN(op_account_del);
 STORE_OP_FN(op_account_list);
+STORE_OP_FN(op_verifier_add);
 STORE_OP_FN(op_noted_list);
 STORE_OP_FN(op_noted_del);
 STORE_OP_FN(op_auth_get);

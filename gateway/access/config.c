@@ -128,6 +128,7 @@ void door_apply(struct door *d, const struct settings *s)
 
 	d->rules.is_tls_required = settings_enum(s, SET_ACCESS_TLS) == TLS_REQUIRED;
 	d->rules.offers_plain = settings_bool(s, SET_IM_PLAIN);
+	d->rules.hides_sha256 = !settings_bool(s, SET_IM_SCRAM_SHA256);
 	d->rules.hides_scram = settings_bool(s, SET_DIR_ENABLED) && settings_bool(s, SET_DIR_AUTHENTICATION) && !settings_bool(s, SET_DIR_SCRAM);
 	d->rules.offers_oauth = settings_is_set(s, SET_IM_OAUTH_ISSUER, BYTES_NONE) &&
 				settings_is_set(s, SET_IM_OAUTH_AUDIENCE, BYTES_NONE) &&

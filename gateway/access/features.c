@@ -31,14 +31,15 @@ static const struct mechanism {
 	const char *name;
 	bool is_plus;  /* needs something of TLS to bind to (RFC 5802 6) */
 	bool is_plain; /* gives the secret away: only inside TLS */
+	bool is_sha256;
 	bool (*is_on)(const struct stream *s); /* NULL: always */
 } mechanisms[] = {
-	{ "SCRAM-SHA-256-PLUS", true, false, NULL },
-	{ "SCRAM-SHA-1-PLUS", true, false, NULL },
-	{ "SCRAM-SHA-256", false, false, NULL },
-	{ "SCRAM-SHA-1", false, false, NULL },
-	{ "PLAIN", false, true, offers_plain },
-	{ "OAUTHBEARER", false, true, offers_oauth }, /* RFC 7628 */
+	{ "SCRAM-SHA-256-PLUS", true, false, true, NULL },
+	{ "SCRAM-SHA-1-PLUS", true, false, false, NULL },
+	{ "SCRAM-SHA-256", false, false, true, NULL },
+	{ "SCRAM-SHA-1", false, false, false, NULL },
+	{ "PLAIN", false, true, false, offers_plain },
+	{ "OAUTHBEARER", false, true, false, offers_oauth }, /* RFC 7628 */
 };
 enum { N_MECHANISMS = sizeof mechanisms / sizeof mechanisms[0] };
 
@@ -59,16 +60,18 @@ bool features_has_mechanism(const struct stream *s, struct bytes name)
 	return false;
 }
 
-/* Only where what stays is offered: else nobody could log in at all. */
-static bool hides_others(const struct stream *s)
+/* Taken, but not offered. SCRAM only where what stays is offered: else nobody could log in at all. */
+static bool is_hidden(const struct stream *s, const struct mechanism *m)
 {
-	return s->rules->hides_scram && s->rules->offers_plain && s->is_tls;
+	const struct stream_rules *r = s->rules;
+
+	return (m->is_sha256 && r->hides_sha256) || (!m->is_plain && r->hides_scram && r->offers_plain && s->is_tls);
 }
 
 static void write_mechanisms(const struct stream *s, struct buf *b)
 {
 	for (size_t i = 0; i < N_MECHANISMS; i++)
-		if (is_offered(s, &mechanisms[i]) && (mechanisms[i].is_plain || !hides_others(s)))
+		if (is_offered(s, &mechanisms[i]) && !is_hidden(s, &mechanisms[i]))
 			buf_putf(b, "<mechanism>%s</mechanism>", mechanisms[i].name);
 }
 

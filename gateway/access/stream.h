@@ -132,6 +132,7 @@ enum stream_token { STREAM_TOKEN_OAUTH, STREAM_TOKEN_FAST, STREAM_TOKEN_COUNT };
 struct stream_rules {
 	bool is_tls_required;
 	bool offers_plain;
+	bool hides_sha256; /* it is taken, but not offered: accounts were imported without it */
 	bool hides_scram; /* SCRAM is taken, but not offered: clients would take it first, and whose password the directory knows fails */
 	bool offers_fast; /* XEP-0484 */
 	bool offers_oauth; /* OAUTHBEARER */

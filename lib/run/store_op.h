@@ -56,6 +56,7 @@ enum store_op {
 	STORE_ARCHIVE_REPLACE, /* a message of a room's archive, moderated */
 	STORE_NOTED_LIST,      /* accounts that the directory stands behind, with their notes */
 	STORE_NOTED_DEL,       /* STORE_ACCOUNT_DEL of such an account alone */
+	STORE_VERIFIER_ADD,    /* of a hash that an account was imported without */
 	STORE_OP_COUNT
 };
 
@@ -80,6 +81,8 @@ enum { STORE_FAST_BY_SALT, STORE_FAST_BY_TOKEN };
 /* A verifier's hash: enum scram_hash, or one of digest authentication, whose stored key is the HA1 of
  * RFC 7616 3.4.2 with the domain as realm, and whose other fields are empty. */
 enum { STORE_HASH_DIGEST = 16 /* and enum digest_algorithm */ };
+/* With a hash of STORE_AUTH_GET: of SHA-1 where the account has none of it. Which it is shows by the length of the keys. */
+enum { STORE_HASH_OR_SHA1 = 0x80 };
 /* First byte of a STORE_USER_GET item. */
 enum { STORE_USER_VERSION, STORE_USER_CONTACT, STORE_USER_BLOCK, STORE_USER_PREFS, STORE_USER_NODE, STORE_USER_PUSH, STORE_USER_DIRECTORY, STORE_USER_POLICY };
 /* The blob that STORE_USER_GET gives as STORE_USER_PREFS: what a person wants archived. */

@@ -572,6 +572,34 @@ class People(Admin):
             self.bad("a verifier is SCRAM-SHA-256$ROUNDS:SALT$STORED:SERVER", "user", "import", "c@near.example", wrong)
         self.good("user", "delete", "bert@near.example")
 
+    def sha256(self, name):
+        return {r["user"]: r["scram-sha-256"] for r in self.gh.records("show", "users", "near.example")}[name + "@near.example"]
+
+    def test_import_of_sha1_alone(self):
+        for name in ("finn", "gina"):
+            self.good("user", "import", name + "@near.example", verifier("imported", "sha1"))
+        self.assertFalse(self.may_login("finn", "imported", "SCRAM-SHA-256"))
+        self.assertTrue(self.may_login("finn", "imported", "SCRAM-SHA-1"))
+        self.assertEqual(self.sha256("finn"), "no")
+        self.gh.commit("set im scram-sha-256 off")
+        try:
+            slix = SlixClient(self.gh, "finn", password="imported", ca=self.pki.ca)  # takes the strongest that is offered
+            self.addCleanup(slix.close)
+        finally:
+            self.gh.commit("delete im scram-sha-256")
+        self.assertFalse(self.may_login("finn", "wrong", "PLAIN"))
+        self.assertEqual(self.sha256("finn"), "no")
+        self.assertTrue(self.may_login("finn", "imported", "PLAIN"))
+        self.assertTrue(self.may_login("finn", "imported", "SCRAM-SHA-256"))
+        self.assertEqual(self.sha256("finn"), "yes")
+        # With an application password, which was made of SHA-1, all stays as it is.
+        made = self.gh.records("user", "app-password", "add", "gina@near.example", "phone")[0]["password"]
+        self.assertTrue(self.may_login("gina", "imported", "PLAIN"))
+        self.assertEqual(self.sha256("gina"), "no")
+        self.assertTrue(self.may_login("gina", made, "PLAIN"))
+        for name in ("finn", "gina"):
+            self.good("user", "delete", name + "@near.example")
+
     def test_session_close(self):
         self.good("user", "add", "carl@near.example", "secret")
         self.gh.users["carl"] = "secret"

@@ -35,11 +35,13 @@ void auth_plain_known(struct im *im, struct login *l)
 			login_succeed(im, l, "", BYTES_NONE);
 		return;
 	}
-	bool fits = scram_check_password(l->mechanism->hash, l->verifiers, l->n_verifiers, password, &which);
+	bool fits = scram_check_password(l->hash, l->verifiers, l->n_verifiers, password, &which);
 	if ((!fits || l->is_unknown) && directory_is_asked(im, l)) {
 		directory_ask(im, l);
 		return;
 	}
+	if (fits && !l->is_unknown && !l->labels[which][0])
+		login_upgrade(im, l, password);
 	secret_fini(&l->password);
 	if (fits && !l->is_unknown)
 		login_succeed(im, l, l->labels[which], BYTES_NONE);

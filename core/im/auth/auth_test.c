@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "proto/scram.h"
 #include "run/session.h"
 
 /* ---- a client's half of SCRAM ---- */
@@ -192,6 +193,26 @@ static void application_passwords(void **state)
 	assert_int_equal(plain(&p, BYTES("\0alice\0of the phone"), AUTH_TLS)->answer, MSG_AUTH_OK);
 	assert_failed(plain(&p, BYTES("\0alice\0of bob"), AUTH_TLS), "not-authorized");
 	assert_int_equal(im_stats[STAT_AUTH_FAILED], 5);
+	play_close(&p);
+}
+
+/* Of another server, which kept SHA-1 alone: the password in full makes what is missing, and a proof cannot. */
+static void an_account_of_sha1_alone(void **state)
+{
+	struct play p;
+
+	(void)state;
+	play_open(&p, "");
+	play_store_forget_hash(&p.store, "alice@a.example", SCRAM_SHA256);
+	assert_failed(scram(&p, by(1, "alice", PLAY_PASSWORD)), "not-authorized");
+	assert_int_equal(scram(&p, by(0, "alice", PLAY_PASSWORD))->answer, MSG_AUTH_OK);
+	assert_failed(plain(&p, BYTES("\0alice\0another"), AUTH_TLS), "not-authorized");
+	assert_failed(scram(&p, by(1, "alice", PLAY_PASSWORD)), "not-authorized");
+	assert_int_equal(plain(&p, BYTES("\0alice\0open sesame"), AUTH_TLS)->answer, MSG_AUTH_OK);
+	for (int m = 0; m < 4; m++)
+		assert_int_equal(scram(&p, by(m, "alice", PLAY_PASSWORD))->answer, MSG_AUTH_OK);
+	assert_int_equal(plain(&p, BYTES("\0alice\0open sesame"), AUTH_TLS)->answer, MSG_AUTH_OK);
+	assert_failed(plain(&p, BYTES("\0alice\0another"), AUTH_TLS), "not-authorized");
 	play_close(&p);
 }
 
@@ -515,6 +536,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_mechanism),
 		cmocka_unit_test(application_passwords),
+		cmocka_unit_test(an_account_of_sha1_alone),
 		cmocka_unit_test(only_application_passwords_outside),
 		cmocka_unit_test(policy_by_domain),
 		cmocka_unit_test(application_passwords_of_a_store_that_dies),

@@ -2,6 +2,7 @@
 #include "auth/auth.h"
 
 #include "base/err.h"
+#include "base/log.h"
 #include "base/random.h"
 #include "ask.h"
 #include "auth/login.h"
@@ -93,6 +94,8 @@ static void on_verifier(struct im *im, struct ask *a, struct wire *w)
 		login_forget_verifiers(l); /* it comes first: also when the ask is sent again */
 	else if (!l->n_verifiers || l->n_verifiers > STORE_APPS_MAX)
 		return;
+	if (l->mechanism->is_plain)
+		l->hash = stored.n == SCRAM_DIGEST_MAX ? SCRAM_SHA256 : SCRAM_SHA1;
 	v.salt_n = (uint8_t)salt.n;
 	memcpy(v.salt, salt.p, salt.n);
 	memcpy(v.stored_key, stored.p, stored.n);
@@ -124,10 +127,32 @@ void login_look_up(struct im *im, struct login *l)
 {
 	l->state = LOGIN_LOOKUP;
 	l->is_unknown = true;
+	l->hash = l->mechanism->hash;
 	struct buf *b = ask_begin(im, STORE_AUTH_GET);
 	wire_put_str(b, bytes_of(l->jid));
-	wire_put_u8(b, (uint8_t)l->mechanism->hash);
+	/* A password given in full fits whatever there is. */
+	wire_put_u8(b, (uint8_t)(l->hash | (l->mechanism->is_plain ? STORE_HASH_OR_SHA1 : 0)));
 	ask_send_free(im, on_verifier, on_looked_up, NULL, l->conn);
+}
+
+/* ---- what an account was imported without ---- */
+
+void login_upgrade(struct im *im, const struct login *l, struct bytes password)
+{
+	const struct scram_verifier *has = l->verifiers;
+	struct scram_verifier v;
+
+	if (l->hash != SCRAM_SHA1 || scram_make_verifier(SCRAM_SHA256, password, bytes_make(has->salt, has->salt_n), has->iterations, &v))
+		return;
+	struct buf *b = ask_begin(im, STORE_VERIFIER_ADD);
+	wire_put_str(b, bytes_of(l->jid));
+	wire_put_bytes(b, bytes_make(has->salt, has->salt_n));
+	wire_put_u8(b, SCRAM_SHA256);
+	wire_put_bytes(b, bytes_make(v.stored_key, SCRAM_DIGEST_MAX));
+	wire_put_bytes(b, bytes_make(v.server_key, SCRAM_DIGEST_MAX));
+	ask_send_free(im, NULL, NULL, NULL, 0);
+	secret_wipe(&v, sizeof v);
+	log_info("im.account.upgraded", LOG_STR("user", l->jid), LOG_STR("hash", "SHA-256"));
 }
 
 /* ---- the box's secret ---- */

@@ -43,6 +43,7 @@ struct login {
 	struct list node; /* in its user's openers while LOGIN_OPENING */
 	uint64_t conn;
 	const struct mechanism *mechanism;
+	enum scram_hash hash;  /* of the verifiers: the mechanism's, or of PLAIN what the account has */
 	uint8_t door_prog, door; /* who carries the stream */
 	uint8_t flags, state; /* enum login_state */
 	uint8_t n_bindings;
@@ -112,6 +113,8 @@ void login_copy(char *out, size_t room, struct bytes v);
 /* Asks for the verifiers of l->jid; l->mechanism->known goes on. */
 void login_look_up(struct im *im, struct login *l);
 void login_forget_verifiers(struct login *l);
+/* The account's own password was given in full and is right: what it was imported without is made from it (SHA-256 beside SHA-1). */
+void login_upgrade(struct im *im, const struct login *l, struct bytes password);
 
 /* ---- auth_scram.c, auth_plain.c: the steps ---- */
 void auth_scram_first(struct im *im, struct login *l, struct bytes in);

@@ -293,6 +293,7 @@ static void on_listed(struct im *im, struct ask *a, struct wire *w)
 	char at[TEXT_TIME_BYTES];
 	struct bytes jid = wire_str(w);
 	uint64_t created = wire_u64(w);
+	bool has_sha256 = wire_u8(w);
 	struct user *u = user_find(im, jid);
 
 	if (wire_failed(w) || jid.n > sizeof l->last || bytes_cmp(jid, bytes_make(l->last, l->last_n)) <= 0)
@@ -305,6 +306,7 @@ static void on_listed(struct im *im, struct ask *a, struct wire *w)
 	proc_record_text(l->ask, "user", jid);
 	proc_record_str(l->ask, "created", at);
 	proc_record_int(l->ask, "sessions", u ? u->n_sessions : 0);
+	proc_record_str(l->ask, "scram-sha-256", has_sha256 ? "yes" : "no");
 	proc_record_end(l->ask);
 }
 

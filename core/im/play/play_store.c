@@ -152,8 +152,14 @@ static int auth_get(struct play_store *s, uint32_t id, struct wire *w)
 {
 	struct bytes user = wire_str(w);
 	uint8_t hash = wire_u8(w);
-	struct row *r = find(s, VERIFIER, user, bytes_make(&hash, 1));
+	bool or_sha1 = hash & STORE_HASH_OR_SHA1;
 
+	hash &= (uint8_t)~STORE_HASH_OR_SHA1;
+	struct row *r = find(s, VERIFIER, user, bytes_make(&hash, 1));
+	if (!r && or_sha1) {
+		hash = 0;
+		r = find(s, VERIFIER, user, bytes_make(&hash, 1));
+	}
 	if (!r)
 		return ERR_NOT_FOUND;
 	struct buf *b = item(s, id);
@@ -161,6 +167,31 @@ static int auth_get(struct play_store *s, uint32_t id, struct wire *w)
 	wire_put_str(b, BYTES_NONE);
 	item_end(s);
 	app_keys(s, id, user, hash, r->value);
+	return 0;
+}
+
+static int verifier_add(struct play_store *s, uint32_t id, struct wire *w)
+{
+	struct bytes user = wire_str(w), salt = wire_bytes(w);
+	uint8_t hash = wire_u8(w), sha1 = 0;
+	struct bytes stored = wire_bytes(w), server = wire_bytes(w);
+	struct row *r = find(s, VERIFIER, user, bytes_make(&sha1, 1));
+	struct buf b;
+
+	(void)id;
+	if (!r || find(s, VERIFIER, user, bytes_make(&hash, 1)))
+		return 0;
+	struct wire old = wire_of(r->value);
+	uint32_t iterations = wire_u32(&old);
+	if (!bytes_eq(wire_bytes(&old), salt))
+		return 0;
+	buf_init(&b, 1024);
+	wire_put_u32(&b, iterations);
+	wire_put_bytes(&b, salt);
+	wire_put_bytes(&b, stored);
+	wire_put_bytes(&b, server);
+	add(s, VERIFIER, user, bytes_make(&hash, 1), buf_bytes(&b));
+	buf_fini(&b);
 	return 0;
 }
 
@@ -727,6 +758,7 @@ static int account_list(struct play_store *s, uint32_t id, struct wire *w)
 		struct buf *b = item(s, id);
 		wire_put_str(b, r->user);
 		wire_put_u64(b, 0);
+		wire_put_u8(b, find(s, VERIFIER, r->user, bytes_make("\1", 1)) != NULL);
 		item_end(s);
 	}
 	return 0;
@@ -1295,6 +1327,7 @@ static const struct op {
 	[STORE_ACCOUNT_DEL] = { account_del, true },
 	[STORE_ACCOUNT_LIST] = { account_list, false },
 	[STORE_AUTH_GET] = { auth_get, false },
+	[STORE_VERIFIER_ADD] = { verifier_add, true },
 	[STORE_USER_GET] = { user_get, false },
 	[STORE_CONTACT_PUT] = { contact_put, true },
 	[STORE_CONTACT_DEL] = { contact_del, true },
@@ -1396,6 +1429,11 @@ void play_store_forget_held(struct play_store *s)
 }
 
 /* ---- for the test ---- */
+
+void play_store_forget_hash(struct play_store *s, const char *jid, uint8_t hash)
+{
+	del(find(s, VERIFIER, bytes_of(jid), bytes_make(&hash, 1)));
+}
 
 static void add_digests(struct play_store *s, struct bytes jid, struct bytes password)
 {

@@ -25,6 +25,8 @@ extern const size_t play_store_n_handlers;
 
 /* An account with this password: one round of SCRAM, and both digests. */
 void play_store_account(struct play_store *s, const char *jid, const char *password);
+/* The account has no verifier of this hash any more (enum scram_hash). */
+void play_store_forget_hash(struct play_store *s, const char *jid, uint8_t hash);
 /* An application password of an account of play_store_account. */
 void play_store_app(struct play_store *s, const char *jid, const char *label, const char *password);
 /* All that waits for the disk is on it, and answered. */
