@@ -18,6 +18,7 @@ im_SRCS += core/im/pep/pep.c core/im/pep/pep_state.c core/im/pep/pep_form.c core
 im_SRCS += core/im/archive/archive.c core/im/archive/archive_prefs.c core/im/archive/archive_form.c core/im/archive/archive_query.c \
 	core/im/archive/archive_clean.c
 im_SRCS += core/im/compliance/compliance.c core/im/compliance/gate.c
+im_SRCS += core/im/bulk/row.c core/im/bulk/bulk.c core/im/bulk/bulk_import.c core/im/bulk/bulk_rename.c core/im/bulk/bulk_export.c
 
 im_SRCS += core/im/push/push.c core/im/push/push_server.c core/im/push/push_send.c
 

@@ -134,23 +134,30 @@ static int take_row(struct reading *r)
 	return 0;
 }
 
-/* What a refused row has left of its first line; false: its end is not here. */
+/* What a refused row has left of its first line. False: its end is not here; what is left then is a CR that a line feed may follow. */
 static bool skip_line(struct csv *c)
 {
-	size_t n = bytes_find(c->rest, '\n'), cr = bytes_find(c->rest, '\r');
+	struct bytes r = c->rest;
+	size_t n = 0;
 
-	if (cr + 1 < n && cr + 1 < c->rest.n)
-		n = cr; /* alone, it ends a line as well */
-	c->is_skipping = n >= c->rest.n && !c->is_last;
-	c->next_line += n < c->rest.n;
-	c->rest = bytes_skip(c->rest, n < c->rest.n ? n + 1 : n);
-	return !c->is_skipping;
+	while (n < r.n && !is_line_end(r.p[n]))
+		n++;
+	bool is_here = n + 1 < r.n || (n < r.n && (r.p[n] == '\n' || c->is_last));
+	c->is_skipping = !is_here && !c->is_last;
+	if (!is_here) {
+		c->rest = bytes_skip(r, n);
+		return !c->is_skipping;
+	}
+	bool is_pair = r.p[n] == '\r' && n + 1 < r.n && r.p[n + 1] == '\n';
+	c->next_line++;
+	c->rest = bytes_skip(r, n + (is_pair ? 2 : 1));
+	return true;
 }
 
 int csv_row(struct csv *c)
 {
 	if (c->is_skipping && !skip_line(c))
-		return ERR_NOT_FOUND;
+		return c->rest.n ? ERR_TRUNCATED : ERR_NOT_FOUND;
 	if (c->rest.n == 0)
 		return ERR_NOT_FOUND;
 	c->line = c->next_line;

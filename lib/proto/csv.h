@@ -25,7 +25,7 @@ void csv_init(struct csv *c, struct bytes text, bool is_last, unsigned line, siz
 void csv_pass_mark(struct csv *c);
 void csv_fini(struct csv *c);
 /* The next row: fields and n, until the next call. A line without anything is a row of one empty field.
- * ERR_NOT_FOUND: there is nothing more. ERR_TRUNCATED: `rest` begins a row whose end is not here (never when is_last, nor when more than
+ * ERR_NOT_FOUND: there is nothing more. ERR_TRUNCATED: `rest` begins a row, or a line end, that is not all here (never when is_last, nor when more than
  * row_max is here). ERR_SYNTAX, ERR_LIMIT: the row is none, why says it; what follows its first line comes next. */
 int csv_row(struct csv *c);
 
