@@ -10,6 +10,8 @@
 
 #define BULK_FEED "contacts feed"
 #define BULK_PAGE "contacts page"
+#define BULK_IMPORT "import"
+#define BULK_RENAME "rename"
 
 enum bulk_result {
 	BULK_DONE,
@@ -26,8 +28,8 @@ enum bulk_result {
 	BULK_RESULT_COUNT
 };
 
-/* A row in the file, a piece of the file, bytes of one result. */
-enum { BULK_ROW_MAX = 16 << 10, BULK_PIECE_MAX = 64 << 10, BULK_RESULT_BYTES = 9 };
+/* A row in the file, the text of one BULK_FEED, bytes of one result. */
+enum { BULK_ROW_MAX = 16 << 10, BULK_PIECE_MAX = 128 << 10, BULK_RESULT_BYTES = 9 };
 
 /* Of a contact that is in no group (D-CEX-04); read again, it is in none. */
 #define BULK_DEFAULT_GROUP "General"

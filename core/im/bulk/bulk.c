@@ -171,7 +171,12 @@ void bulk_next(struct im *im, struct bulk *b)
 
 static const struct bulk_kind *kind_of(struct bytes name)
 {
-	return bytes_eq_str(name, bulk_import.name) ? &bulk_import : bytes_eq_str(name, bulk_rename.name) ? &bulk_rename : NULL;
+	static const struct bulk_kind *const kinds[] = { &bulk_import, &bulk_rename };
+
+	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+		if (bytes_eq_str(name, kinds[i]->name))
+			return kinds[i];
+	return NULL;
 }
 
 void bulk_feed(void *program, struct proc_ask *ask, const struct bytes *args, size_t n)

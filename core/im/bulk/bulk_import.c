@@ -93,4 +93,4 @@ static void end(struct im *im, struct bulk *b)
 	bulk_next(im, b);
 }
 
-const struct bulk_kind bulk_import = { "import", bulk_row_is_head_import, next, apply, end };
+const struct bulk_kind bulk_import = { BULK_IMPORT, bulk_row_is_head_import, next, apply, end };

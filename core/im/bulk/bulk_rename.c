@@ -158,4 +158,4 @@ static void end(struct im *im, struct bulk *b)
 		end_row(im, b);
 }
 
-const struct bulk_kind bulk_rename = { "rename", bulk_row_is_head_rename, next, apply, end };
+const struct bulk_kind bulk_rename = { BULK_RENAME, bulk_row_is_head_rename, next, apply, end };
