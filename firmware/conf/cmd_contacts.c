@@ -43,7 +43,7 @@ bool contacts_wait(struct conf *c, int rc, void (*then)(void *conf))
 {
 	struct contacts *x = &c->contacts;
 
-	if (rc != ERR_CLOSED || x->tries++ == CONTACTS_TRIES)
+	if ((rc != ERR_CLOSED && rc != ERR_AGAIN) || x->tries++ == CONTACTS_TRIES)
 		return false;
 	loop_timer_init(&x->again, then, c);
 	return loop_timer_set(c->loop, &x->again, CONTACTS_AGAIN_MS) == 0;

@@ -47,7 +47,7 @@ struct bulk_part *bulk_add(struct bulk *b, struct bytes user)
 	struct jid j = jid_of_normal(user);
 
 	*p = (struct bulk_part){ .job = b, .result = BULK_NOT_LOCAL };
-	if (!domain_of(im, jid_domain(&j)) || rooms_host(im, jid_domain(&j)))
+	if (!user.n || !domain_of(im, jid_domain(&j)) || rooms_host(im, jid_domain(&j)))
 		return p;
 	p->is_ours = !user_find(im, user);
 	p->user = user_get(im, user);

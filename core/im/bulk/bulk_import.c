@@ -12,17 +12,17 @@ static void next(struct im *im, struct bulk *b)
 	int rc = 0;
 
 	for (unsigned rows = 0; rows < BULK_SLICE && (rc = bulk_row(b, bulk_row_import, &row, &result)) == 0; rows++) {
+		struct bulk_part *p = bulk_add(b, result == BULK_DONE ? row.user : BYTES_NONE);
+		p->line = b->csv.line;
 		if (result != BULK_DONE) {
-			bulk_say(b, b->csv.line, result, 0);
+			p->result = result;
 			continue;
 		}
-		struct bulk_part *p = bulk_add(b, row.user);
 		/* The fields are gone with the next row. */
 		row.name = arena_dup(&b->arena, row.name);
 		row.group = arena_dup(&b->arena, row.group);
 		row.contact = arena_dup(&b->arena, row.contact);
 		p->row = row;
-		p->line = b->csv.line;
 	}
 	if (rc && b->n_parts == 0)
 		bulk_end(im, b, 0);

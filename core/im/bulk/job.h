@@ -63,7 +63,7 @@ extern const struct bulk_kind bulk_import, bulk_rename;
  * why the row is refused. */
 int bulk_row(struct bulk *b, enum bulk_result (*read)(const struct bytes *fields, size_t n, struct arena *a, struct bulk_row *out),
              struct bulk_row *out, enum bulk_result *result);
-/* Adds a part for a list; loads it. BULK_NOT_LOCAL, BULK_ERROR: there is no such list, or it cannot be loaded now. */
+/* Adds a part for a list (or for none, when user is empty); loads it. BULK_NOT_LOCAL, BULK_ERROR: there is no such list, or it cannot be loaded now. */
 struct bulk_part *bulk_add(struct bulk *b, struct bytes user);
 /* Runs the slice: loads, apply for each part with a user, end. */
 void bulk_run(struct im *im, struct bulk *b);

@@ -139,8 +139,8 @@ enum bulk_result bulk_row_import(const struct bytes *fields, size_t n, struct ar
 	*out = (struct bulk_row){ .user = BYTES_NONE };
 	if (n != IMPORT_COLUMNS)
 		return BULK_FORMAT;
-	struct bytes id = trim(fields[0]), domain = trim(fields[1]), name = trim(fields[4]), group = trim(fields[5]);
-	if (!is_mandatory(id, ID_MAX) || !is_mandatory(domain, DOMAIN_MAX) || !is_mandatory(group, NAME_MAX))
+	struct bytes id = trim(fields[0]), domain = trim(fields[1]), name = fields[4], group = fields[5];
+	if (!is_mandatory(id, ID_MAX) || !is_mandatory(domain, DOMAIN_MAX) || !trim(group).n || !is_mandatory(group, NAME_MAX))
 		return BULK_FORMAT;
 	if (!is_text(name) || characters(name) > NAME_MAX)
 		return BULK_FORMAT;

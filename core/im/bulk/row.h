@@ -13,7 +13,7 @@ struct bulk_row {
 	struct bytes name, group; /* import; empty: none */
 };
 
-/* User ID, User Domain, Contact ID, Contact Domain, Nickname, Group Name. What is new is in the arena, the rest in the fields.
+/* User ID, User Domain, Contact ID, Contact Domain, Nickname, Group Name. Blanks around the first four do not count. What is new is in the arena, the rest in the fields.
  * BULK_DONE, BULK_FORMAT, BULK_DOMAIN, BULK_SELF; BULK_ERROR without memory. */
 enum bulk_result bulk_row_import(const struct bytes *fields, size_t n, struct arena *a, struct bulk_row *out);
 /* Contact ID, New Contact ID: whole addresses, of which the last '@' parts the domain. Blanks around them do not count. The same. */
