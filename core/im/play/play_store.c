@@ -1,6 +1,7 @@
 #include "play/play_store.h"
 
 #include "base/err.h"
+#include "proto/jid.h"
 #include "proto/scram.h"
 #include "sip/digest.h"
 
