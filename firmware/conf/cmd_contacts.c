@@ -137,6 +137,8 @@ static void count(struct conf *c, struct bytes text)
 {
 	for (size_t i = 0; i < text.n; i++)
 		c->contacts.unprocessed += text.p[i] == '\n';
+	if (text.n > 0)
+		c->contacts.is_open_line = text.p[text.n - 1] != '\n';
 }
 
 static void on_rest(struct conf *c, struct oper *o, struct bytes piece)
@@ -144,12 +146,12 @@ static void on_rest(struct conf *c, struct oper *o, struct bytes piece)
 	struct contacts *x = &c->contacts;
 
 	if (piece.n == 0) {
+		x->unprocessed += x->is_open_line;
 		report(c, o);
 		return;
 	}
 	count(c, piece);
 	x->offset += piece.n;
-	x->is_skipping = piece.p[piece.n - 1] != '\n';
 	transfer_want(c, o, x->word, x->offset, on_rest);
 }
 
@@ -161,11 +163,10 @@ static void end_early(struct conf *c, struct oper *o, int rc, const char *why)
 	x->rc = rc;
 	snprintf(x->why, sizeof x->why, "%s", why);
 	count(c, left);
-	x->unprocessed += x->is_last && left.n && left.p[left.n - 1] != '\n';
 	x->offset += left.n;
 	buf_clear(&x->text);
 	if (x->is_last)
-		report(c, o);
+		on_rest(c, o, BYTES_NONE);
 	else
 		transfer_want(c, o, x->word, x->offset, on_rest);
 }

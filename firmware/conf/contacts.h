@@ -18,6 +18,7 @@ struct contacts {
 	struct buf results; /* as of run/bulk.h */
 	size_t told;       /* bytes of them */
 	uint64_t done, errors, ignored, unprocessed;
+	bool is_open_line; /* what was counted as unprocessed ends inside one */
 	struct loop_timer again; /* gh-im is away */
 	unsigned tries;
 	bool is_answered;  /* BULK_FEED's record has come */
