@@ -259,11 +259,19 @@ static void on_fed(struct conf *c, struct oper *o, const char *name, int rc, con
 			end_early(c, o, rc, text[0] ? text : err_text(rc));
 		return;
 	}
+	bool is_going = x->consumed > 0;
 	x->tries = 0;
 	x->offset += x->consumed;
 	buf_consume(&x->text, x->consumed);
+	/* More than the front of a row: gh-im has not come to it yet. */
+	size_t left = buf_len(&x->text);
+	bool is_more = x->is_last ? left > 0 : left > BULK_ROW_MAX;
 	if (buf_failed(&x->results))
 		end_early(c, o, ERR_LIMIT, "too many rows are ignored");
+	else if (is_more && !is_going)
+		end_early(c, o, ERR_PROTOCOL, "gh-im takes nothing of it");
+	else if (is_more)
+		feed(c, o);
 	else if (x->is_last)
 		report(c, o);
 	else

@@ -2,7 +2,7 @@
  *
  * gh-conf asks with the command BULK_FEED: kind ("import", "rename"), the number of the line that the text begins with, "1" when that
  * line belongs to a row that was refused (else ""), "1" when nothing follows the text (else ""), the text. Of a text that is not the last
- * gh-im leaves a row that it has not whole. It answers with one record: consumed (bytes), line (of what follows), skip (0, 1), done, errors,
+ * gh-im leaves a row that it has not whole, and what it has not come to after two seconds. It answers with one record: consumed (bytes), line (of what follows), skip (0, 1), done, errors,
  * and results: of each row that is to be told, line u32, enum bulk_result u8, count u32 (lists changed). gh-im keeps nothing of it:
  * a gh-im that has died meanwhile is asked the same again, and rows that are there already are there. */
 #ifndef RUN_BULK_H

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+enum { FEED_MS = 2000 };
 enum { FEED_KIND, FEED_LINE, FEED_SKIP, FEED_LAST, FEED_TEXT, FEED_ARGS };
 
 /* ---- rows ---- */
@@ -164,7 +165,10 @@ void bulk_next(struct im *im, struct bulk *b)
 	release(im, b);
 	b->n_parts = 0;
 	arena_reset(&b->arena);
-	b->kind->next(im, b);
+	if (!b->is_in_row && loop_now(im->loop) - b->began_ms >= FEED_MS)
+		bulk_end(im, b, 0); /* the rest is given again, unless the operator does not want it any more */
+	else
+		b->kind->next(im, b);
 }
 
 /* ---- begin ---- */
@@ -198,6 +202,7 @@ void bulk_feed(void *program, struct proc_ask *ask, const struct bytes *args, si
 	b->im = im;
 	b->ask = ask;
 	b->kind = kind;
+	b->began_ms = loop_now(im->loop);
 	b->text_n = text.n;
 	if (text.n)
 		memcpy(b->text, text.p, text.n);

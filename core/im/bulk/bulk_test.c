@@ -172,6 +172,32 @@ static void the_store_dies(void **state)
 	play_close(&p);
 }
 
+/* Two seconds are enough for one piece: the rest is for the next one. */
+static void a_piece_that_takes_long(void **state)
+{
+	char text[8000] = "";
+	struct proc_ask a;
+	struct play p;
+
+	(void)state;
+	play_open(&p, "");
+	for (int i = 0; i < 100; i++)
+		(void)snprintf(text + strlen(text), sizeof text - strlen(text), "alice,a.example,c%02d,far.example,,G\n", i);
+	store_leave(&p);
+	begin(&p, &a, "import", text, true);
+	play_wait(&p, 3000);
+	store_join(&p);
+	play_run(&p);
+	assert_true(a.is_done && a.rc == 0);
+	assert_int_equal(a.done, 64);
+	assert_int_equal(a.line, 65);
+	assert_int_equal(a.consumed, 64 * strlen(text) / 100);
+	a = feed(&p, "import", text + a.consumed);
+	assert_int_equal(a.done, 36);
+	assert_int_equal(page(&p, "all", "", "").lines, 100);
+	play_close(&p);
+}
+
 static void one_piece_at_a_time(void **state)
 {
 	struct proc_ask a, second;
@@ -262,7 +288,7 @@ static void pages(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_row_that_is_not_whole_waits), cmocka_unit_test(the_store_dies), cmocka_unit_test(one_piece_at_a_time),
+		cmocka_unit_test(a_row_that_is_not_whole_waits), cmocka_unit_test(the_store_dies), cmocka_unit_test(a_piece_that_takes_long), cmocka_unit_test(one_piece_at_a_time),
 		cmocka_unit_test(the_directory_and_the_limit),   cmocka_unit_test(a_rename_in_many_lists), cmocka_unit_test(pages),
 	};
 

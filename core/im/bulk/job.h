@@ -37,6 +37,7 @@ struct bulk {
 	struct im *im;
 	struct proc_ask *ask;
 	const struct bulk_kind *kind;
+	uint64_t began_ms;
 	struct csv csv;
 	struct arena arena;   /* of the slice */
 	struct buf results;
