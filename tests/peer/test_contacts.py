@@ -269,6 +269,31 @@ class Large(ContactsBox):
         self.assertEqual(len(got), n)
         self.assertEqual(got["contact004999@far.example"], ("Contact 4999", "none", ["Group 1"]))
 
+    def test_gh_store_dies_in_the_middle(self):
+        """The same with a rename under way: each list has the old address or the new one, and at the end all have the new ones."""
+        people = self.people(*["s%d-" % i for i in range(10)])
+        n = 1000
+        self.assertEqual(self.read("import", "".join(self.rows(people, n)))[0]["imported"], n)
+        s = self.client(people[0])
+        roster(s)
+        path = self.write("".join("contact%06d@far.example, renamed%06d@far.example\n" % (i, i) for i in range(n)), "renames.csv")
+        p = subprocess.Popen([os.path.join(BIN, "ghsh"), "--socket", self.gh.socket, "--json", "contacts", "rename", path],
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            s.wait(lambda e: e.get("type") == "set" and e.find(".//{%s}item" % ROSTER) is not None, what="the first push")
+            os.kill(self.gh.pid("gh-store"), signal.SIGKILL)
+            self.assertIsNone(p.poll(), "it was in the middle")
+            out, err = p.communicate(timeout=60)
+        finally:
+            p.kill()
+            p.wait()
+        self.assertEqual(p.returncode, 0, err)
+        self.assertRegex(out, r'"renamed": ?"?%d\b' % n)
+        self.gh.kill("gh-im")  # what is on disk
+        lists = [roster(self.client(u)) for u in people]
+        self.assertEqual(sorted(j for l in lists for j in l), ["renamed%06d@far.example" % i for i in range(n)])
+        self.assertEqual(lists[3]["renamed000993@far.example"], ("Contact 993", "none", ["Group 6"]))
+
     def test_an_operator_who_goes(self):
         """The half of a file that came is there; another list can be read at once."""
         u = self.people("u")

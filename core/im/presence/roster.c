@@ -159,7 +159,7 @@ bool roster_add_groups(struct buf *groups, struct bytes more)
 		struct bytes g = wire_str(&w);
 		if (wire_failed(&w) || has_group(groups, g))
 			continue;
-		if (++n > GROUPS_MAX)
+		if (++n > GROUPS_MAX || buf_len(groups) + sizeof(uint16_t) + g.n > GROUPS_BYTES_MAX)
 			return false;
 		wire_put_str(groups, g);
 	}

@@ -17,7 +17,7 @@ int roster_put(struct im *im, struct user *u, const struct contact_parts *parts,
  * its name, groups and subscriptions; one that is there already takes them in. A request that waits for the user stays with the old
  * address, which it came from. Clients get both changes. done as above. ERR_NOMEM: nothing was done on disk. */
 int roster_move(struct im *im, struct user *u, const struct contact *from, struct bytes to, ask_done_fn done, void *arg);
-/* Appends the groups of `more` (each a str) that are not in `groups`. False: they would be too many. */
+/* Appends the groups of `more` (each a str) that are not in `groups`. False: they would be too many, or too long: those before are there. */
 bool roster_add_groups(struct buf *groups, struct bytes more);
 /* Takes it out for good. With an asker it must be there. */
 void roster_remove(struct im *im, struct user *u, struct bytes bare, struct iq_later *asker);
