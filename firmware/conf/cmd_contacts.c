@@ -69,6 +69,7 @@ static const char *text_of(enum bulk_result r)
 		[BULK_NOT_LOCAL] = "the user has no account here",
 		[BULK_DIRECTORY] = "the contact is of a group of the directory, which says what it is",
 		[BULK_NOBODY] = "no list has this contact",
+		[BULK_REPEATED] = "no list has this contact: renamed before gh-im began anew, or not there at all",
 		[BULK_ERROR] = "an internal error: see the log of gh-im and gh-store",
 	};
 
@@ -199,14 +200,18 @@ static int take_results(struct contacts *x, struct bytes results)
 	struct wire w = wire_of(results);
 
 	while (wire_left(&w)) {
-		(void)wire_u32(&w);
+		uint32_t line = wire_u32(&w);
 		uint8_t r = wire_u8(&w);
-		(void)wire_u32(&w);
+		uint32_t lists = wire_u32(&w);
 		if (wire_failed(&w) || r >= BULK_RESULT_COUNT)
 			return ERR_PROTOCOL;
+		if (r == BULK_NOBODY && x->is_repeat)
+			r = BULK_REPEATED;
 		x->ignored += r != BULK_DONE && r != BULK_ERROR;
+		wire_put_u32(&x->results, line);
+		wire_put_u8(&x->results, r);
+		wire_put_u32(&x->results, lists);
 	}
-	buf_put_bytes(&x->results, results);
 	return 0;
 }
 
@@ -255,12 +260,14 @@ static void on_fed(struct conf *c, struct oper *o, const char *name, int rc, con
 	if (!rc && !x->is_answered)
 		rc = ERR_PROTOCOL;
 	if (rc) {
+		x->is_repeat |= rc == ERR_CLOSED;
 		if (!contacts_wait(c, rc, feed_again))
 			end_early(c, o, rc, text[0] ? text : err_text(rc));
 		return;
 	}
 	bool is_going = x->consumed > 0;
 	x->tries = 0;
+	x->is_repeat = false;
 	x->offset += x->consumed;
 	buf_consume(&x->text, x->consumed);
 	/* More than the front of a row: gh-im has not come to it yet. */

@@ -21,6 +21,7 @@ struct contacts {
 	bool is_open_line; /* what was counted as unprocessed ends inside one */
 	struct loop_timer again; /* gh-im is away */
 	unsigned tries;
+	bool is_repeat;    /* a gh-im that has died may have done a part of it */
 	bool is_answered;  /* BULK_FEED's record has come */
 	size_t consumed;
 	int rc;            /* what ended it early */

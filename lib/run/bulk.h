@@ -25,6 +25,7 @@ enum bulk_result {
 	BULK_DIRECTORY,
 	BULK_NOBODY, /* a rename: no list has it */
 	BULK_ERROR,  /* an internal error: the row has not been taken, or not by all lists */
+	BULK_REPEATED, /* gh-conf's: as BULK_NOBODY, of a piece that was given again: it may have been done before */
 	BULK_RESULT_COUNT
 };
 
