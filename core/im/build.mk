@@ -18,6 +18,7 @@ im_SRCS += core/im/pep/pep.c core/im/pep/pep_state.c core/im/pep/pep_form.c core
 im_SRCS += core/im/archive/archive.c core/im/archive/archive_prefs.c core/im/archive/archive_form.c core/im/archive/archive_query.c \
 	core/im/archive/archive_clean.c
 im_SRCS += core/im/compliance/compliance.c core/im/compliance/gate.c
+im_SRCS += core/im/bulk/row.c core/im/bulk/bulk.c core/im/bulk/bulk_import.c core/im/bulk/bulk_rename.c core/im/bulk/bulk_export.c
 
 im_SRCS += core/im/push/push.c core/im/push/push_server.c core/im/push/push_send.c
 
@@ -45,7 +46,7 @@ rules_test_LD := -levent_core -ljansson $(proto_LD)
 im_PLAY := core/im/play/play.c core/im/play/play_store.c
 im_PLAYS := delivery/deliver_test delivery/offline_test delivery/sm_test delivery/carbons_test iq/blocking_test presence/presence_test \
 	presence/subscribe_test presence/roster_test iq/iq_test delivery/journal_test delivery/remote_test session_test auth/auth_test \
-	auth/fast_test auth/directory_test loss_test command/commands_test auth/digest_check_test presence/online_test archive/archive_test compliance/compliance_test pep/pep_test push/push_test
+	auth/fast_test auth/directory_test loss_test command/commands_test auth/digest_check_test presence/online_test archive/archive_test compliance/compliance_test pep/pep_test push/push_test bulk/bulk_test
 UNIT += $(addprefix core/im/,$(im_PLAYS))
 $(foreach t,$(notdir $(im_PLAYS)),$(eval $(t)_SRCS := $(im_SRCS) $(im_PLAY) core/im/play/play_assert.c)$(eval $(t)_LIBS := sip run proto base)$(eval $(t)_LD := -levent_core -ljansson $(proto_LD)))
 commands_test_SRCS += core/im/command/commands.c core/im/command/commands_app.c core/im/command/commands_device.c core/im/command/commands_policy.c core/im/command/commands_archive.c core/im/room/rooms_commands.c
@@ -61,3 +62,7 @@ UNIT += core/im/iq/search_form_test
 search_form_test_SRCS := core/im/iq/search_form.c
 search_form_test_LIBS := proto base
 search_form_test_LD := $(proto_LD)
+UNIT += core/im/bulk/row_test
+row_test_SRCS := core/im/bulk/row.c
+row_test_LIBS := proto base
+row_test_LD := $(proto_LD)

@@ -6,6 +6,7 @@
 #include "archive/archive_clean.h"
 #include "archive/archive_query.h"
 #include "ask.h"
+#include "bulk/bulk.h"
 #include "compliance/compliance.h"
 #include "compliance/gate.h"
 #include "auth/auth.h"
@@ -131,6 +132,7 @@ void im_fini(struct im *im)
 	archive_fini(im);
 	ask_fini(im);
 	rooms_fini(im);
+	bulk_fini(im);
 	users_fini(im);
 	remote_fini(im);
 	journal_fini(im);

@@ -21,6 +21,7 @@
 
 struct parcel;
 struct item;
+struct bulk;
 
 /* What `apply` took from the settings. */
 struct im_config {
@@ -70,6 +71,7 @@ struct im {
 
 	struct map push_servers; /* (push/push_server.c) */
 	struct rooms *rooms; /* (rooms.c) */
+	struct bulk *bulk;   /* a list of contacts being read, or NULL (bulk/bulk.c) */
 	struct map domains;  /* name -> struct domain (domain.c) */
 	struct map users;    /* bare JID -> struct user (user.c) */
 	struct list idle_users; /* oldest first */

@@ -100,26 +100,69 @@ static int set_version(struct store_ask *a, int64_t user, uint64_t version)
 	return db_run(q);
 }
 
-int op_contact_put(struct store_ask *a, struct wire *w)
+struct contact_row {
+	struct bytes jid, name, groups, request, shared;
+	uint8_t bits;
+};
+
+static int put_contact(struct store_ask *a, int64_t user, const struct contact_row *c)
 {
 	struct db_stmt *q = store_sql(a, SQL_CONTACT_PUT);
-	struct bytes jid = wire_str(w), contact = wire_str(w);
+
+	db_bind_int(q, 1, user);
+	db_bind_text(q, 2, c->jid);
+	db_bind_int(q, 3, c->bits);
+	db_bind_text(q, 4, c->name);
+	db_bind_blob(q, 5, c->groups);
+	db_bind_blob(q, 6, c->request);
+	db_bind_blob(q, 7, c->shared);
+	return db_run(q);
+}
+
+static void get_contact(struct wire *w, struct contact_row *c)
+{
+	c->bits = wire_u8(w);
+	c->name = wire_str(w);
+	c->groups = wire_bytes(w);
+	c->request = wire_bytes(w);
+	c->shared = wire_bytes(w);
+}
+
+int op_contact_put(struct store_ask *a, struct wire *w)
+{
+	struct bytes jid = wire_str(w);
+	struct contact_row c = { .jid = wire_str(w) };
 	uint64_t version = wire_u64(w);
-	uint8_t bits = wire_u8(w);
-	struct bytes name = wire_str(w), groups = wire_bytes(w), request = wire_bytes(w), shared = wire_bytes(w);
 	int64_t user;
 
+	get_contact(w, &c);
+	int rc = store_user_last(a, w, jid, &user);
+	if (!rc)
+		rc = put_contact(a, user, &c);
+	return rc ? rc : set_version(a, user, version);
+}
+
+/* Asked again, it finds the old address gone, or as it left it. */
+int op_contact_move(struct store_ask *a, struct wire *w)
+{
+	struct bytes jid = wire_str(w), from = wire_str(w);
+	uint64_t version = wire_u64(w);
+	bool leaves_request = wire_u8(w);
+	struct contact_row c = { .jid = wire_str(w) };
+	struct db_stmt *q = store_sql(a, leaves_request ? SQL_CONTACT_REQUEST_ONLY : SQL_CONTACT_DEL);
+	int64_t user;
+
+	get_contact(w, &c);
 	int rc = store_user_last(a, w, jid, &user);
 	if (rc)
 		return rc;
 	db_bind_int(q, 1, user);
-	db_bind_text(q, 2, contact);
-	db_bind_int(q, 3, bits);
-	db_bind_text(q, 4, name);
-	db_bind_blob(q, 5, groups);
-	db_bind_blob(q, 6, request);
-	db_bind_blob(q, 7, shared);
+	db_bind_text(q, 2, from);
+	if (leaves_request)
+		db_bind_int(q, 3, CONTACT_IN);
 	rc = db_run(q);
+	if (!rc)
+		rc = put_contact(a, user, &c);
 	return rc ? rc : set_version(a, user, version);
 }
 
@@ -138,6 +181,60 @@ int op_contact_del(struct store_ask *a, struct wire *w)
 	rc = db_run(q);
 	return rc ? rc : set_version(a, user, version);
 }
+
+/* ---- lists of all people ---- */
+
+int op_contact_list(struct store_ask *a, struct wire *w)
+{
+	struct db_stmt *q = store_sql(a, SQL_CONTACT_LIST);
+	struct bytes domain = wire_str(w), only = wire_str(w), user = wire_str(w), contact = wire_str(w);
+	uint32_t limit = wire_u32(w);
+	int rc;
+
+	if (wire_end(w))
+		return ERR_SYNTAX;
+	db_bind_text(q, 1, domain);
+	db_bind_text(q, 2, only);
+	db_bind_text(q, 3, user);
+	db_bind_text(q, 4, contact);
+	db_bind_int(q, 5, limit < STORE_CONTACT_LIST_MAX ? limit : STORE_CONTACT_LIST_MAX);
+	while ((rc = db_step(q)) == 1) {
+		struct buf *b = store_item(a);
+		wire_put_str(b, db_bytes(q, 0));
+		wire_put_str(b, db_bytes(q, 1));
+		wire_put_u8(b, (uint8_t)db_int(q, 2));
+		wire_put_str(b, db_bytes(q, 3));
+		wire_put_bytes(b, db_bytes(q, 4));
+		wire_put_bytes(b, db_bytes(q, 5));
+		int end = store_row_end(a, q);
+		if (end)
+			return end;
+	}
+	return rc;
+}
+
+int op_contact_owners(struct store_ask *a, struct wire *w)
+{
+	struct db_stmt *q = store_sql(a, SQL_CONTACT_OWNERS);
+	struct bytes contact = wire_str(w), after = wire_str(w);
+	uint32_t limit = wire_u32(w);
+	int rc;
+
+	if (wire_end(w))
+		return ERR_SYNTAX;
+	db_bind_text(q, 1, contact);
+	db_bind_text(q, 2, after);
+	db_bind_int(q, 3, limit < STORE_CONTACT_LIST_MAX ? limit : STORE_CONTACT_LIST_MAX);
+	while ((rc = db_step(q)) == 1) {
+		wire_put_str(store_item(a), db_bytes(q, 0));
+		int end = store_row_end(a, q);
+		if (end)
+			return end;
+	}
+	return rc;
+}
+
+/* ---- block lists, small things ---- */
 
 static int each_block(struct store_ask *a, struct wire *w, enum sql which)
 {

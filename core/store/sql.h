@@ -73,6 +73,12 @@ extern const unsigned sql_n_steps;
 	X(SQL_CONTACT_ALL, "SELECT jid,bits,name,groups,request,shared FROM contact WHERE user=?")        \
 	X(SQL_CONTACT_PUT, "REPLACE INTO contact(user,jid,bits,name,groups,request,shared) VALUES(?,?,?,?,?,?,?)") \
 	X(SQL_CONTACT_DEL, "DELETE FROM contact WHERE user=? AND jid=?")                           \
+	X(SQL_CONTACT_REQUEST_ONLY, "UPDATE contact SET bits=?3,name='',groups=x'',shared=x'' WHERE user=?1 AND jid=?2") \
+	X(SQL_CONTACT_LIST, "SELECT user.jid,c.jid,c.bits,c.name,c.groups,c.shared FROM user CROSS JOIN contact c ON " \
+			    "c.user=user.id WHERE (?1='' OR user.domain=?1) AND (?2='' OR user.jid=?2) AND user.jid>=?3 AND " \
+			    "(user.jid>?3 OR c.jid>?4) ORDER BY user.jid,c.jid LIMIT ?5")                 \
+	X(SQL_CONTACT_OWNERS, "SELECT user.jid FROM contact c JOIN user ON user.id=c.user WHERE c.jid=?1 AND user.jid>?2 " \
+			      "ORDER BY user.jid LIMIT ?3")                                        \
 	X(SQL_BLOCK_ALL, "SELECT jid FROM block WHERE user=?")                                     \
 	X(SQL_BLOCK_ADD, "INSERT OR IGNORE INTO block(user,jid) VALUES(?,?)")                      \
 	X(SQL_BLOCK_DEL, "DELETE FROM block WHERE user=? AND jid=?")                               \

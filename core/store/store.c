@@ -62,6 +62,9 @@ static const struct op_row {
 	[STORE_NOTED_LIST] = { op_noted_list, false, PROG_IM },
 	[STORE_NOTED_DEL] = { op_noted_del, true, PROG_IM },
 	[STORE_VERIFIER_ADD] = { op_verifier_add, true, PROG_IM },
+	[STORE_CONTACT_MOVE] = { op_contact_move, true, PROG_IM },
+	[STORE_CONTACT_LIST] = { op_contact_list, false, PROG_IM },
+	[STORE_CONTACT_OWNERS] = { op_contact_owners, false, PROG_IM },
 };
 _Static_assert(sizeof ops / sizeof ops[0] == STORE_OP_COUNT, "a row for each op");
 

@@ -675,6 +675,100 @@ static void let_see(struct client *c, const char *contact, uint8_t bits)
 	wait_answers(c, 1);
 }
 
+/* ---- contacts of many people ---- */
+
+static uint32_t contacts_of(struct client *c, const char *domain, const char *only, const char *user, const char *contact, uint32_t limit)
+{
+	struct buf *b = ask(c, 60, STORE_CONTACT_LIST);
+
+	wire_put_str(b, bytes_of(domain));
+	wire_put_str(b, bytes_of(only));
+	wire_put_str(b, bytes_of(user));
+	wire_put_str(b, bytes_of(contact));
+	wire_put_u32(b, limit);
+	sent(c);
+	c->n_answers = c->items = 0;
+	wait_answers(c, 1);
+	return c->items;
+}
+
+static uint32_t owners_of(struct client *c, const char *contact, const char *after)
+{
+	struct buf *b = ask(c, 61, STORE_CONTACT_OWNERS);
+
+	wire_put_str(b, bytes_of(contact));
+	wire_put_str(b, bytes_of(after));
+	wire_put_u32(b, 10);
+	sent(c);
+	c->n_answers = c->items = 0;
+	wait_answers(c, 1);
+	return c->items;
+}
+
+static int move(struct client *c, const char *user, const char *from, const char *to, bool leaves_request)
+{
+	struct buf *b = ask(c, 62, STORE_CONTACT_MOVE);
+
+	wire_put_str(b, bytes_of(user));
+	wire_put_str(b, bytes_of(from));
+	wire_put_u64(b, 9);
+	wire_put_u8(b, leaves_request);
+	wire_put_str(b, bytes_of(to));
+	wire_put_u8(b, CONTACT_LISTED);
+	wire_put_str(b, BYTES("N"));
+	for (int i = 0; i < 3; i++) /* groups, request, shared */
+		wire_put_bytes(b, BYTES_NONE);
+	sent(c);
+	c->n_answers = 0;
+	wait_answers(c, 1);
+	return c->last_rc;
+}
+
+/* The bits of the last item of a CONTACT_LIST. */
+static uint8_t last_bits(const struct client *c)
+{
+	struct wire w = wire_of(bytes_make(c->last_body, c->last_body_n));
+
+	(void)wire_str(&w), (void)wire_str(&w);
+	return wire_u8(&w);
+}
+
+/* A contact moves whole, or not at all; asked again, nothing more happens. The account is that of the tests before. */
+static void test_contacts_move(void **state)
+{
+	struct client *c = client_of(PROG_IM);
+	pid_t pid = start(c);
+
+	(void)state;
+	let_see(c, "old@x", CONTACT_LISTED | CONTACT_IN);
+	let_see(c, "other@x", CONTACT_LISTED);
+	assert_int_equal(contacts_of(c, "", "", "", "", 10), 2);
+	assert_int_equal(contacts_of(c, "b", "", "", "", 10), 2);
+	assert_int_equal(contacts_of(c, "c", "", "", "", 10), 0);
+	assert_int_equal(contacts_of(c, "", "a@b", "", "", 10), 2);
+	assert_int_equal(contacts_of(c, "", "x@b", "", "", 10), 0);
+	assert_int_equal(contacts_of(c, "", "", "a@b", "old@x", 10), 1);
+	assert_int_equal(contacts_of(c, "", "", "", "", 1), 1);
+	assert_int_equal(owners_of(c, "old@x", ""), 1);
+	assert_int_equal(owners_of(c, "old@x", "a@b"), 0);
+	for (int again = 0; again < 2; again++) {
+		assert_int_equal(move(c, "a@b", "old@x", "new@x", true), 0);
+		stop(c, pid);
+		pid = start(c);
+		assert_int_equal(contacts_of(c, "", "", "", "", 10), 3);
+		assert_int_equal(contacts_of(c, "", "", "a@b", "new@x", 10), 2);
+		assert_int_equal(last_bits(c), CONTACT_LISTED);
+		assert_int_equal(contacts_of(c, "", "", "a@b", "new@x", 1), 1);
+		assert_int_equal(last_bits(c), CONTACT_IN);
+	}
+	assert_int_equal(move(c, "a@b", "other@x", "new@x", false), 0);
+	assert_int_equal(owners_of(c, "other@x", ""), 0);
+	assert_int_equal(move(c, "nobody@b", "x@x", "y@x", false), ERR_NOT_FOUND);
+	assert_int_equal(contacts_of(c, "", "", "", "", 10), 2);
+	stop(c, pid);
+	client_free(c);
+}
+
 /* What was answered is there after a kill; the newest stay; asked again, nothing more happens. The account is that of
  * the tests before. */
 static void test_nodes_of_people(void **state)
@@ -913,6 +1007,7 @@ int main(void)
 		cmocka_unit_test(test_fast_rotation),
 		cmocka_unit_test(test_fast_counts),
 		cmocka_unit_test(test_fast_ends),
+		cmocka_unit_test(test_contacts_move),
 		cmocka_unit_test(test_nodes_of_people),
 		cmocka_unit_test(test_watches),
 		cmocka_unit_test(test_rooms),

@@ -61,7 +61,7 @@ COMMAND_FN(cmd_factory_reset)
 
 	(void)cmd;
 	if (c->transfer.oper_id)
-		oper_done(o, ERR_AGAIN, "a backup, restore or upgrade is under way");
+		oper_done(o, ERR_AGAIN, "a backup, restore, upgrade or list of contacts is under way");
 	else if (!is_confirmed(c, o, args))
 		return;
 	else if (is_all)

@@ -203,6 +203,9 @@ const struct command command_table[] = {
 	{ "pki match <file>...", OPER_AUDITOR, OWN(cmd_certificate_match), "Do key and certificate in the files belong together?" },
 	{ "pki verify <file>...", OPER_AUDITOR, OWN(cmd_certificate_verify), "As certificate verify" },
 	{ "pki remove <name>", OPER_CRYPTO, OWN(cmd_pki_remove), "Delete a private key, and take the chain of its name out of your candidate; never of what runs" },
+	{ "contacts export <name> [whose]", OPER_ADMIN, OWN(cmd_contacts_export), "Contact lists as a CSV file, NAME-TIME.csv: all, of a domain or of one address; a row for each contact and group" },
+	{ "contacts import <contacts-file>", OPER_ADMIN, OWN(cmd_contacts_import), "Add the contacts of a CSV file to people's lists; what became of the rows comes at the end" },
+	{ "contacts rename <contacts-file>", OPER_ADMIN, OWN(cmd_contacts_rename), "Give contacts another address in everybody's list: CSV with the old and the new address" },
 	{ "key delete <name>", OPER_CRYPTO, OWN(cmd_key_delete), "Delete a private key that no hosted domain needs" },
 
 /* The classic appliance's words, and what is said to those that are refused. */

@@ -5,6 +5,7 @@
 #include "acme.h"
 #include "linked.h"
 #include "backup.h"
+#include "contacts.h"
 #include "accounts.h"
 #include "token.h"
 #include "token_login.h"
@@ -53,6 +54,7 @@ struct conf {
 	struct support *support; /* a bundle being made; else NULL */
 	struct backup backup;
 	struct restore restore;
+	struct contacts contacts;
 	size_t upgrade_word; /* of the file that is being installed */
 	struct zones *zones;
 	struct accounts accounts;
@@ -149,6 +151,9 @@ COMMAND_FN(cmd_backup_settings);
 COMMAND_FN(cmd_backup_show);
 COMMAND_FN(cmd_backup_restore);
 /* cmd_upgrade.c */
+COMMAND_FN(cmd_contacts_export);
+COMMAND_FN(cmd_contacts_import);
+COMMAND_FN(cmd_contacts_rename);
 COMMAND_FN(cmd_upgrade_install);
 COMMAND_FN(cmd_upgrade_retry);
 COMMAND_FN(cmd_upgrade_downgrade);

@@ -64,6 +64,7 @@ void oper_fixture_open(struct oper_fixture *f)
 	c->bus = bus_new(c->loop, PROG_CONF, 0, &hooks);
 	c->owner = geteuid();
 	list_init(&c->opers);
+	transfer_init(c);
 	must(c->loop && c->bus && store_open(&c->store, dir) == 0 && accounts_open(&c->accounts, dir) == 0 && tokens_open(&c->tokens, dir) == 0 &&
 	     trail_open(&c->trail, c->loop, dir) == 0);
 	txn_init(&c->txn, c->loop, &c->store, &f->ops, c);

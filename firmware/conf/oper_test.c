@@ -792,6 +792,51 @@ static void test_a_monitor_is_nobodys_session(void **state)
 	close(bus[1]);
 }
 
+/* ---- lists of contacts ---- */
+
+static struct said piece(struct oper_fixture *f, int fd, uint64_t offset, const char *content)
+{
+	struct buf b;
+
+	buf_init(&b, 4096);
+	wire_put_u32(&b, 0);
+	wire_put_u64(&b, offset);
+	wire_put_bytes(&b, bytes_of(content));
+	send_frame(fd, OPER_PIECE, &b);
+	buf_fini(&b);
+	return hear(f, fd);
+}
+
+/* gh-im is not there, for a minute: the work ends, and what it has not come to is counted (D-CIM-12). */
+static void test_contacts_without_gh_im(void **state)
+{
+	static const char first[] = "u,a.test,c,b.test,,G\nu,a.test,d,b.test,,G\nu,a.test,", second[] = "e,b.test,,G\nlast";
+	struct oper_fixture *f = *state;
+	int fd = oper_fixture_connect(f, NULL), other_fd = oper_fixture_connect(f, NULL);
+
+	assert_int_equal(ask(f, fd, "contacts import list.csv").end, 0);
+	assert_int_equal(piece(f, fd, 0, first).end, 0);
+	assert_done(ask(f, other_fd, "contacts rename list.csv"), ERR_AGAIN);
+	loop_fake_advance(f->conf.loop, 50000);
+	assert_int_equal(hear(f, fd).end, 0);
+	loop_fake_advance(f->conf.loop, 15000);
+	assert_int_equal(piece(f, fd, sizeof first - 1, second).end, 0);
+	struct said s = piece(f, fd, sizeof first + sizeof second - 2, "");
+	assert_done(s, ERR_CLOSED);
+	assert_int_equal(s.n_records, 1);
+	assert_non_null(strstr(s.text, "0 imported, 0 errors, 0 ignored, 4 unprocessed"));
+	/* And who goes away leaves the place to others. */
+	assert_int_equal(ask(f, fd, "contacts rename list.csv").end, 0);
+	assert_int_equal(piece(f, fd, 0, first).end, 0);
+	close(fd);
+	oper_fixture_settle(f, 0);
+	assert_int_equal(ask(f, other_fd, "contacts import list.csv").end, 0);
+	close(other_fd);
+	oper_fixture_settle(f, 0);
+	loop_fake_advance(f->conf.loop, 65000);
+	assert_int_equal(f->conf.transfer.oper_id, 0);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -800,7 +845,7 @@ int main(void)
 		T(test_hello_lowers), T(test_password_expires), T(test_idle_session_ends), T(test_waits), T(test_codes),
 		T(test_strangers_are_bounded), T(test_full_queue), T(test_further_connections), T(test_refused_logins_do_not_fill_the_trail), T(test_gone_while_hashing), T(test_two_person_rule_stays),
 		T(test_a_monitor_asks_what_snmp_shows), T(test_a_monitor_is_nobodys_session),
-		T(test_a_collector_reads_metrics_alone),
+		T(test_a_collector_reads_metrics_alone), T(test_contacts_without_gh_im),
 	};
 #undef T
 

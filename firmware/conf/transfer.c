@@ -89,7 +89,7 @@ void transfer_init(struct conf *c)
 bool transfer_begin(struct conf *c, struct oper *o, uint32_t needs, void (*undo)(struct conf *c))
 {
 	if (c->transfer.oper_id) {
-		oper_done(o, ERR_AGAIN, "another backup, restore or upgrade is under way");
+		oper_done(o, ERR_AGAIN, "another backup, restore, upgrade or list of contacts is under way");
 		return false;
 	}
 	c->transfer.oper_id = o->id;

@@ -10,7 +10,7 @@ lib_proto_SRCS := lib/proto/xmpp.c lib/proto/xml_pool.c lib/proto/xml_build.c li
 	lib/proto/http1_reader.c lib/proto/http1_fields.c lib/proto/http1_response.c lib/proto/http1_writer.c lib/proto/websocket.c lib/proto/upload.c \
 	lib/proto/h2.c lib/proto/h2_stream.c lib/proto/h2_flood.c lib/proto/h2_head.c \
 	lib/proto/mask_xml.c lib/proto/mask_sip.c \
-	lib/proto/forward.c lib/proto/allow.c lib/proto/allow_path.c lib/proto/allow_csv.c
+	lib/proto/forward.c lib/proto/allow.c lib/proto/allow_path.c lib/proto/allow_csv.c lib/proto/csv.c
 
 # For the users of the layer.
 proto_LD := -lexpat -lidn2 -licuuc -lcrypto
@@ -97,6 +97,10 @@ upload_test_LD := $(proto_LD)
 UNIT += lib/proto/allow_test lib/proto/forward_test
 forward_test_LIBS := proto base
 allow_test_LIBS := proto base
+UNIT += lib/proto/csv_test
+csv_test_LIBS := proto base
+FUZZ += csv_fuzz
+csv_fuzz_LIBS := proto base
 FUZZ += allow_fuzz
 allow_fuzz_LIBS := proto base
 UNIT += lib/proto/h2_head_test

@@ -57,6 +57,9 @@ enum store_op {
 	STORE_NOTED_LIST,      /* accounts that the directory stands behind, with their notes */
 	STORE_NOTED_DEL,       /* STORE_ACCOUNT_DEL of such an account alone */
 	STORE_VERIFIER_ADD,    /* of a hash that an account was imported without */
+	STORE_CONTACT_MOVE,    /* a contact's address is another one from now on */
+	STORE_CONTACT_LIST,    /* contacts of all people, or of a domain's, or of one */
+	STORE_CONTACT_OWNERS,  /* who has this contact */
 	STORE_OP_COUNT
 };
 
@@ -115,6 +118,9 @@ enum { STORE_PEP_AFTER, STORE_PEP_BEFORE, STORE_PEP_IDS };
 
 /* First byte of a STORE_ROOM_LIST item. */
 enum { STORE_ROOM_ITEM_ROOM, STORE_ROOM_ITEM_AFFILIATE, STORE_ROOM_ITEM_PAST };
+
+/* Rows of a STORE_CONTACT_LIST or STORE_CONTACT_OWNERS. */
+enum { STORE_CONTACT_LIST_MAX = 500 };
 
 /* A contact's state (RFC 6121 appendix A.1), as it is kept. */
 enum contact_bit {

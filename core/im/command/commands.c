@@ -3,7 +3,9 @@
 #include "base/err.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "bulk/bulk.h"
 #include "proto/scram.h"
+#include "run/bulk.h"
 #include "sip/digest.h"
 #include "auth/app_password.h"
 #include "ask.h"
@@ -417,5 +419,7 @@ const struct proc_command im_commands[] = {
 	{ "show rooms", rooms_show },
 	{ "room destroy", rooms_destroy },
 	{ "room kick", rooms_kick },
+	{ BULK_FEED, bulk_feed },
+	{ BULK_PAGE, bulk_page },
 };
 const size_t im_n_commands = sizeof im_commands / sizeof im_commands[0];

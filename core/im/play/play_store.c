@@ -1,6 +1,7 @@
 #include "play/play_store.h"
 
 #include "base/err.h"
+#include "proto/jid.h"
 #include "proto/scram.h"
 #include "sip/digest.h"
 
@@ -788,6 +789,99 @@ static int contact_del(struct play_store *s, uint32_t id, struct wire *w)
 	return contact(s, w, false);
 }
 
+static int contact_move(struct play_store *s, uint32_t id, struct wire *w)
+{
+	struct bytes user = wire_str(w), from = wire_str(w);
+	struct row *account = find(s, ACCOUNT, user, BYTES_NONE), *old = find(s, CONTACT, user, from);
+	uint64_t version = wire_u64(w);
+	bool leaves_request = wire_u8(w);
+	struct bytes to = wire_str(w);
+
+	(void)id;
+	if (!account)
+		return ERR_NOT_FOUND;
+	account->id = version;
+	if (old && leaves_request) {
+		struct wire o = wire_of(old->value);
+		struct buf b;
+		buf_init(&b, 1 << 16);
+		(void)wire_u8(&o), (void)wire_str(&o), (void)wire_bytes(&o);
+		wire_put_u8(&b, CONTACT_IN);
+		wire_put_str(&b, BYTES_NONE);
+		wire_put_bytes(&b, BYTES_NONE);
+		wire_put_bytes(&b, wire_bytes(&o));
+		wire_put_bytes(&b, BYTES_NONE);
+		replace(s, CONTACT, user, from, buf_bytes(&b));
+		buf_fini(&b);
+	} else {
+		replace(s, CONTACT, user, from, BYTES_NONE);
+	}
+	replace(s, CONTACT, user, to, wire_raw(w, wire_left(w)));
+	return 0;
+}
+
+/* The next row behind (user, contact) in their order, of one person or all. */
+static struct row *next_contact(struct play_store *s, struct bytes only, struct bytes user, struct bytes contact)
+{
+	struct row *best = NULL;
+
+	LIST_EACH (it, &s->rows) {
+		struct row *r = LIST_OWNER(it, struct row, node);
+		int c = bytes_cmp(r->user, user);
+		if (r->kind != CONTACT || (only.n && !bytes_eq(r->user, only)) || c < 0 || (c == 0 && bytes_cmp(r->key, contact) <= 0))
+			continue;
+		c = best ? bytes_cmp(r->user, best->user) : -1;
+		if (c < 0 || (c == 0 && bytes_cmp(r->key, best->key) < 0))
+			best = r;
+	}
+	return best;
+}
+
+static int contact_list(struct play_store *s, uint32_t id, struct wire *w)
+{
+	struct bytes domain = wire_str(w), only = wire_str(w), user = wire_str(w), contact = wire_str(w);
+	uint32_t limit = wire_u32(w);
+	struct row *r;
+
+	while (limit && (r = next_contact(s, only, user, contact))) {
+		struct jid j = jid_of_normal(r->user);
+		user = r->user;
+		contact = r->key;
+		if (domain.n && !bytes_eq(jid_domain(&j), domain))
+			continue;
+		struct wire v = wire_of(r->value);
+		struct buf *b = item(s, id);
+		wire_put_str(b, r->user);
+		wire_put_str(b, r->key);
+		wire_put_u8(b, wire_u8(&v));
+		wire_put_str(b, wire_str(&v));
+		wire_put_bytes(b, wire_bytes(&v));
+		(void)wire_bytes(&v);
+		wire_put_bytes(b, wire_bytes(&v));
+		item_end(s);
+		limit--;
+	}
+	return 0;
+}
+
+static int contact_owners(struct play_store *s, uint32_t id, struct wire *w)
+{
+	struct bytes contact = wire_str(w), user = wire_str(w), at = BYTES_NONE;
+	uint32_t limit = wire_u32(w);
+	struct row *r;
+
+	while (limit && (r = next_contact(s, BYTES_NONE, user, at))) {
+		user = r->user;
+		at = r->key;
+		if (!bytes_eq(at, contact))
+			continue;
+		wire_put_str(item(s, id), r->user);
+		item_end(s);
+		limit--;
+	}
+	return 0;
+}
+
 static int block_add(struct play_store *s, uint32_t id, struct wire *w)
 {
 	struct bytes user = wire_str(w);
@@ -1331,6 +1425,9 @@ static const struct op {
 	[STORE_USER_GET] = { user_get, false },
 	[STORE_CONTACT_PUT] = { contact_put, true },
 	[STORE_CONTACT_DEL] = { contact_del, true },
+	[STORE_CONTACT_MOVE] = { contact_move, true },
+	[STORE_CONTACT_LIST] = { contact_list, false },
+	[STORE_CONTACT_OWNERS] = { contact_owners, false },
 	[STORE_BLOCK_ADD] = { block_add, true },
 	[STORE_BLOCK_DEL] = { block_del, true },
 	[STORE_BLOB_GET] = { blob_get, false },

@@ -79,7 +79,16 @@ static void on_saved(struct im *im, struct ask *a, int rc)
 		iq_late_result(im, a->arg, BYTES_NONE);
 }
 
-int roster_change(struct im *im, struct user *u, const struct contact_parts *p, struct iq_later *asker)
+static void put_row(struct buf *b, const struct contact_parts *p)
+{
+	wire_put_u8(b, p->bits);
+	wire_put_str(b, p->name);
+	wire_put_bytes(b, p->groups);
+	wire_put_bytes(b, p->request);
+	wire_put_bytes(b, p->shared);
+}
+
+int roster_put(struct im *im, struct user *u, const struct contact_parts *p, ask_done_fn done, void *arg)
 {
 	struct contact *old = user_contact(u, p->jid);
 	bool was_listed = old && old->bits & CONTACT_LISTED;
@@ -96,15 +105,16 @@ int roster_change(struct im *im, struct user *u, const struct contact_parts *p, 
 	wire_put_str(b, user_jid(u));
 	wire_put_str(b, now.jid);
 	wire_put_u64(b, u->roster_version);
-	wire_put_u8(b, now.bits);
-	wire_put_str(b, now.name);
-	wire_put_bytes(b, now.groups);
-	wire_put_bytes(b, now.request);
-	wire_put_bytes(b, now.shared);
-	ask_send(im, NULL, on_saved, asker, 0);
+	put_row(b, &now);
+	ask_send(im, NULL, done, arg, 0);
 	if (now.bits & CONTACT_LISTED || was_listed)
 		push(im, u, &now, BYTES_NONE);
 	return 0;
+}
+
+int roster_change(struct im *im, struct user *u, const struct contact_parts *p, struct iq_later *asker)
+{
+	return roster_put(im, u, p, on_saved, asker);
 }
 
 void roster_remove(struct im *im, struct user *u, struct bytes bare, struct iq_later *asker)
@@ -157,6 +167,101 @@ bool roster_has_room_for_watcher(const struct im *im, const struct user *u, cons
 	return (c && is_watcher(c->bits)) || count(u, is_watcher) < im->config.watchers_max;
 }
 
+/* ---- another address ---- */
+
+static bool has_group(const struct buf *groups, struct bytes name)
+{
+	struct wire w = wire_of(buf_bytes(groups));
+
+	while (wire_left(&w))
+		if (bytes_eq(wire_str(&w), name))
+			return true;
+	return false;
+}
+
+bool roster_add_groups(struct buf *groups, struct bytes more)
+{
+	struct wire all = wire_of(buf_bytes(groups)), w = wire_of(more);
+	unsigned n = 0;
+
+	for (; wire_left(&all) && !wire_failed(&all); n++)
+		(void)wire_str(&all);
+	while (wire_left(&w)) {
+		struct bytes g = wire_str(&w);
+		if (wire_failed(&w) || has_group(groups, g))
+			continue;
+		if (++n > GROUPS_MAX || buf_len(groups) + sizeof(uint16_t) + g.n > GROUPS_BYTES_MAX)
+			return false;
+		wire_put_str(groups, g);
+	}
+	return !buf_failed(groups);
+}
+
+/* The state at the new address: what either had. */
+static uint8_t moved_bits(uint8_t from, uint8_t to)
+{
+	uint8_t bits = (uint8_t)(to | (from & ~CONTACT_IN));
+
+	if (bits & CONTACT_TO)
+		bits &= (uint8_t)~CONTACT_OUT;
+	if (bits & CONTACT_FROM)
+		bits &= (uint8_t)~(CONTACT_IN | CONTACT_APPROVED);
+	return bits;
+}
+
+/* In memory: the old address has nothing, or its request alone. */
+static int leave(struct user *u, struct bytes jid, struct bytes request)
+{
+	const struct contact_parts left = { .jid = jid, .bits = CONTACT_IN, .request = request };
+
+	if (request.n)
+		return user_put_contact(u, &left) ? 0 : ERR_NOMEM;
+	user_del_contact(u, jid);
+	return 0;
+}
+
+int roster_move(struct im *im, struct user *u, const struct contact *from, struct bytes to, ask_done_fn done, void *arg)
+{
+	const struct contact *there = user_contact(u, to);
+	struct contact_parts old = contact_parts(from), p = there ? contact_parts(there) : (struct contact_parts){ .jid = to };
+	struct bytes gone = arena_dup(&im->arena, old.jid), request = BYTES_NONE;
+	struct buf groups;
+	int rc = ERR_NOMEM;
+
+	buf_init(&groups, 2 * GROUPS_BYTES_MAX);
+	buf_put_bytes(&groups, p.groups);
+	(void)roster_add_groups(&groups, old.groups); /* what is too much stays out */
+	p.groups = buf_bytes(&groups);
+	if (!p.name.n)
+		p.name = arena_dup(&im->arena, old.name);
+	if (old.bits & CONTACT_IN)
+		request = arena_dup(&im->arena, old.request);
+	p.bits = moved_bits(old.bits, p.bits);
+	if (!(p.bits & CONTACT_IN))
+		p.request = BYTES_NONE;
+	const struct contact *c = gone.n && !buf_failed(&groups) ? user_put_contact(u, &p) : NULL;
+	if (c && (rc = leave(u, gone, request)) == 0) {
+		struct contact_parts now = contact_parts(c);
+		u->roster_version += 2; /* one a push: who sees the first alone does not take itself for up to date */
+		struct buf *b = ask_begin(im, STORE_CONTACT_MOVE);
+		wire_put_str(b, user_jid(u));
+		wire_put_str(b, gone);
+		wire_put_u64(b, u->roster_version);
+		wire_put_u8(b, request.n > 0);
+		wire_put_str(b, now.jid);
+		put_row(b, &now);
+		ask_send(im, NULL, done, arg, 0);
+		u->roster_version--;
+		push(im, u, NULL, gone);
+		u->roster_version++;
+		push(im, u, &now, BYTES_NONE);
+	} else {
+		im_stats[STAT_NO_MEMORY]++;
+	}
+	buf_fini(&groups);
+	return rc;
+}
+
 /* ---- requests ---- */
 
 void roster_get(struct im *im, struct iq *q)
@@ -181,16 +286,6 @@ void roster_get(struct im *im, struct iq *q)
 	}
 	buf_put_str(b, "</query>");
 	iq_result(im, q, buf_bytes(b));
-}
-
-static bool has_group(const struct buf *groups, struct bytes name)
-{
-	struct wire w = wire_of(buf_bytes(groups));
-
-	while (wire_left(&w))
-		if (bytes_eq(wire_str(&w), name))
-			return true;
-	return false;
 }
 
 /* RFC 6121 2.3.3: what a set may not be. false: *why. */

@@ -2,6 +2,7 @@
 #ifndef IM_ROSTER_H
 #define IM_ROSTER_H
 
+#include "ask.h"
 #include "iq/iq.h"
 #include "session.h"
 #include "presence/subscription.h"
@@ -10,6 +11,14 @@
  * (or was) in the roster that they see. asker: is answered, and freed, when it is on disk; or NULL.
  * ERR_NOMEM: nothing was done, asker is still the caller's. */
 int roster_change(struct im *im, struct user *u, const struct contact_parts *parts, struct iq_later *asker);
+/* The same for who is told by done (ask.h), also at once when gh-store has no room for it. */
+int roster_put(struct im *im, struct user *u, const struct contact_parts *parts, ask_done_fn done, void *arg);
+/* A contact of u's list (CONTACT_LISTED, not of a group of the directory) has the address `to` from now on, in memory and on disk, with
+ * its name, groups and subscriptions; one that is there already takes them in. A request that waits for the user stays with the old
+ * address, which it came from. Clients get both changes. done as above. ERR_NOMEM: nothing was done on disk. */
+int roster_move(struct im *im, struct user *u, const struct contact *from, struct bytes to, ask_done_fn done, void *arg);
+/* Appends the groups of `more` (each a str) that are not in `groups`. False: they would be too many, or too long: those before are there. */
+bool roster_add_groups(struct buf *groups, struct bytes more);
 /* Takes it out for good. With an asker it must be there. */
 void roster_remove(struct im *im, struct user *u, struct bytes bare, struct iq_later *asker);
 

@@ -41,6 +41,7 @@ PLACES = {
     "verifier": "SCRAM-SHA-1$4096:QQ==$QQ==:QQ==",
     "when": "2026-11-26T17:00Z",
     "who": "all",
+    "whose": "all",
 }
 # What does not go as a word: files and passwords.
 CONTENTS = {
