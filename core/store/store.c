@@ -61,6 +61,8 @@ static const struct op_row {
 	[STORE_ARCHIVE_REPLACE] = { op_archive_replace, true, PROG_IM },
 	[STORE_NOTED_LIST] = { op_noted_list, false, PROG_IM },
 	[STORE_NOTED_DEL] = { op_noted_del, true, PROG_IM },
+	[STORE_NOTICE_PUT] = { op_notice_put, true, PROG_IM },
+	[STORE_NOTICE_LIST] = { op_notice_list, false, PROG_IM },
 };
 _Static_assert(sizeof ops / sizeof ops[0] == STORE_OP_COUNT, "a row for each op");
 
@@ -161,6 +163,18 @@ int store_user(struct store_ask *a, struct bytes jid, int64_t *out)
 	*out = db_int(q, 0);
 	db_reset(q);
 	return 0;
+}
+
+int store_is_disabled(struct store_ask *a, struct bytes jid)
+{
+	struct db_stmt *q = store_sql(a, SQL_BLOB_GET);
+
+	db_bind_text(q, 1, jid);
+	db_bind_text(q, 2, BYTES(STORE_DISABLED_KEY));
+	int rc = db_step(q);
+	if (rc == 1)
+		db_reset(q);
+	return rc;
 }
 
 int store_user_last(struct store_ask *a, struct wire *w, struct bytes jid, int64_t *out)

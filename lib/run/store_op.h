@@ -56,6 +56,8 @@ enum store_op {
 	STORE_ARCHIVE_REPLACE, /* a message of a room's archive, moderated */
 	STORE_NOTED_LIST,      /* accounts that the directory stands behind, with their notes */
 	STORE_NOTED_DEL,       /* STORE_ACCOUNT_DEL of such an account alone */
+	STORE_NOTICE_PUT,      /* a domain's message of the day */
+	STORE_NOTICE_LIST,
 	STORE_OP_COUNT
 };
 
@@ -81,11 +83,26 @@ enum { STORE_FAST_BY_SALT, STORE_FAST_BY_TOKEN };
  * RFC 7616 3.4.2 with the domain as realm, and whose other fields are empty. */
 enum { STORE_HASH_DIGEST = 16 /* and enum digest_algorithm */ };
 /* First byte of a STORE_USER_GET item. */
-enum { STORE_USER_VERSION, STORE_USER_CONTACT, STORE_USER_BLOCK, STORE_USER_PREFS, STORE_USER_NODE, STORE_USER_PUSH, STORE_USER_DIRECTORY };
+enum {
+	STORE_USER_VERSION,
+	STORE_USER_CONTACT,
+	STORE_USER_BLOCK,
+	STORE_USER_PREFS,
+	STORE_USER_NODE,
+	STORE_USER_PUSH,
+	STORE_USER_DIRECTORY,
+	STORE_USER_DISABLED,
+	STORE_USER_NOTICE,
+};
 /* The blob that STORE_USER_GET gives as STORE_USER_PREFS: what a person wants archived. */
 #define STORE_PREFS_KEY "archive prefs"
 /* The same as STORE_USER_PUSH: whom its clients are woken by (XEP-0357). */
 #define STORE_PUSH_KEY "push"
+/* The same as STORE_USER_DISABLED: nobody may log in to this account; its value says since when. AUTH_GET, FAST_GET and ACCOUNT_LIST
+ * say of it as well. */
+#define STORE_DISABLED_KEY "disabled"
+/* The same as STORE_USER_NOTICE: the message of the day that the person has seen. */
+#define STORE_NOTICE_KEY "notice"
 /* Archives. An id is the time in milliseconds << STORE_ARCHIVE_TIME_SHIFT, and below a number. A page has so many rows at most, and
  * ends behind the row that passes so many bytes; a piece cleaned has so many rows at most; a search so many bytes and words. */
 enum {
