@@ -17,6 +17,10 @@ im_SRCS += core/im/pep/pep.c core/im/pep/pep_state.c core/im/pep/pep_form.c core
 	core/im/pep/bookmarks.c core/im/pep/caps_hash.c core/im/pep/caps.c
 im_SRCS += core/im/archive/archive.c core/im/archive/archive_prefs.c core/im/archive/archive_form.c core/im/archive/archive_query.c \
 	core/im/archive/archive_clean.c
+im_SRCS += core/im/command/commands.c core/im/command/commands_app.c core/im/command/commands_user.c core/im/command/commands_device.c core/im/command/commands_policy.c \
+	core/im/command/commands_archive.c core/im/room/rooms_commands.c
+im_SRCS += core/im/announce/announce.c core/im/announce/notice.c
+im_SRCS += core/im/adhoc/adhoc.c core/im/adhoc/adhoc_form.c core/im/adhoc/adhoc_run.c core/im/adhoc/admin.c core/im/adhoc/audit.c
 im_SRCS += core/im/compliance/compliance.c core/im/compliance/gate.c
 im_SRCS += core/im/bulk/row.c core/im/bulk/bulk.c core/im/bulk/bulk_import.c core/im/bulk/bulk_rename.c core/im/bulk/bulk_export.c
 
@@ -29,7 +33,7 @@ room_SRCS := core/im/room/room_service.c core/im/room/room_config.c core/im/room
 im_SRCS += $(room_SRCS) core/im/room/rooms.c core/im/room/rooms_store.c core/im/room/rooms_rules.c core/im/room/rooms_archive.c
 
 PROGS += gh-im
-gh-im_SRCS := core/im/main.c core/im/command/commands.c core/im/command/commands_app.c core/im/command/commands_device.c core/im/command/commands_policy.c core/im/command/commands_archive.c core/im/room/rooms_commands.c $(im_SRCS)
+gh-im_SRCS := core/im/main.c $(im_SRCS)
 gh-im_LIBS := sip run proto base
 gh-im_LD := -levent_core -lseccomp -ljansson $(proto_LD)
 
@@ -46,10 +50,10 @@ rules_test_LD := -levent_core -ljansson $(proto_LD)
 im_PLAY := core/im/play/play.c core/im/play/play_store.c
 im_PLAYS := delivery/deliver_test delivery/offline_test delivery/sm_test delivery/carbons_test iq/blocking_test presence/presence_test \
 	presence/subscribe_test presence/roster_test iq/iq_test delivery/journal_test delivery/remote_test session_test auth/auth_test \
-	auth/fast_test auth/directory_test loss_test command/commands_test auth/digest_check_test presence/online_test archive/archive_test compliance/compliance_test pep/pep_test push/push_test bulk/bulk_test
+	auth/fast_test auth/directory_test loss_test command/commands_test auth/digest_check_test presence/online_test archive/archive_test compliance/compliance_test pep/pep_test push/push_test bulk/bulk_test \
+	adhoc/adhoc_test announce/announce_test
 UNIT += $(addprefix core/im/,$(im_PLAYS))
 $(foreach t,$(notdir $(im_PLAYS)),$(eval $(t)_SRCS := $(im_SRCS) $(im_PLAY) core/im/play/play_assert.c)$(eval $(t)_LIBS := sip run proto base)$(eval $(t)_LD := -levent_core -ljansson $(proto_LD)))
-commands_test_SRCS += core/im/command/commands.c core/im/command/commands_app.c core/im/command/commands_device.c core/im/command/commands_policy.c core/im/command/commands_archive.c core/im/room/rooms_commands.c
 UNIT += core/im/auth/jwt_test
 jwt_test_SRCS := core/im/auth/jwt.c
 jwt_test_LIBS := base

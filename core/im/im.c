@@ -2,6 +2,9 @@
 
 #include "base/err.h"
 #include "base/random.h"
+#include "adhoc/adhoc.h"
+#include "announce/announce.h"
+#include "announce/notice.h"
 #include "archive/archive.h"
 #include "archive/archive_clean.h"
 #include "archive/archive_query.h"
@@ -91,6 +94,8 @@ int im_init(struct im *im, struct loop *loop, struct bus *bus, unsigned instance
 	partners_init(im);
 	caps_init(im);
 	list_init(&im->reports);
+	adhoc_init(im);
+	announce_init(im);
 	oauth_init();
 	journal_init(im);
 	archive_init(im);
@@ -108,6 +113,7 @@ int im_init(struct im *im, struct loop *loop, struct bus *bus, unsigned instance
 		return rc;
 	/* First of all asks, whenever gh-store comes. */
 	auth_ask_secret(im);
+	notices_load(im);
 	journal_settle(im);
 	return 0;
 }
@@ -137,6 +143,8 @@ void im_fini(struct im *im)
 	remote_fini(im);
 	journal_fini(im);
 	ask_fini(im); /* what the last words asked for */
+	adhoc_fini(im);
+	announce_fini(im);
 	map_fini(&im->resumable);
 	domains_fini(im);
 	extdisco_fini(&im->extdisco);
@@ -195,6 +203,7 @@ void im_apply(struct im *im, const struct settings *s)
 	directory_apply(im, s);
 	archive_clean_apply(im);
 	rooms_apply(im, s);
+	adhoc_apply(im, s);
 	compliance_apply(im, s); /* last: stanzas may be dealt with in it */
 }
 

@@ -15,6 +15,7 @@
 #include "run/proc.h"
 #include "pep/caps_table.h"
 #include "compliance/compliance_table.h"
+#include "names.h"
 #include "iq/extdisco.h"
 #include "auth/oauth.h"
 #include "iq/upload.h"
@@ -108,6 +109,18 @@ struct im {
 	struct list remote_order;
 	size_t remote_bytes;
 	struct loop_timer remote_timer;
+	struct {
+		struct names admins;
+		struct list sessions, runs; /* oldest first */
+		unsigned n_sessions, n_runs;
+		struct loop_defer turn;
+	} adhoc; /* (adhoc/) */
+	struct {
+		struct list waiting; /* the first is being sent */
+		unsigned n_waiting;
+		struct loop_timer timer;
+		struct map notices; /* domain -> struct notice (announce/notice.c) */
+	} announce; /* (announce/) */
 	struct list reports; /* oldest first (report.c) */
 	unsigned n_reports;
 	struct log_limit report_log;
@@ -181,6 +194,9 @@ uint64_t im_next_id(struct im *im);
 	X(STAT_PUSH_DROPPED, "im.push.dropped")                                                    \
 	X(STAT_PUSH_REFUSED, "im.push.refused")                                                    \
 	X(STAT_SEARCHES, "im.searches")                                                           \
+	X(STAT_ADHOC_RUN, "im.adhoc.run")                                                          \
+	X(STAT_ADHOC_REFUSED, "im.adhoc.refused")                                                  \
+	X(STAT_ANNOUNCED, "im.announced")                                                          \
 	X(STAT_REPORTS, "im.reports")                                                              \
 	X(STAT_CSI_HELD, "im.csi.held")                                                            \
 	X(STAT_CSI_SAVED, "im.csi.saved") /* bytes */                                              \

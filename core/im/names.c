@@ -1,5 +1,8 @@
 #include "names.h"
 
+#include "base/arena.h"
+#include "proto/jid.h"
+
 #include <stdlib.h>
 
 static int find(const struct names *s, struct bytes name)
@@ -53,4 +56,20 @@ void names_clear(struct names *s)
 		free(s->v[i]);
 	free(s->v);
 	*s = (struct names){ 0 };
+}
+
+void names_read_people(struct names *n, struct bytes text)
+{
+	struct arena a;
+	struct jid j;
+
+	arena_init(&a, 1 << 20);
+	names_clear(n);
+	while (text.n) {
+		size_t end = bytes_find(text, ' ');
+		if (end && !jid_parse(bytes_make(text.p, end), &a, &j))
+			names_add(n, jid_bare(&j), UINT16_MAX);
+		text = bytes_skip(text, end + 1);
+	}
+	arena_fini(&a);
 }

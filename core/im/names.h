@@ -16,4 +16,7 @@ void names_add(struct names *s, struct bytes name, uint16_t max);
 bool names_del(struct names *s, struct bytes name);
 void names_clear(struct names *s);
 
+/* Those of a setting: name@domain, spaces between; what is none is passed over (gh-conf refuses it). In the place of what there is. */
+void names_read_people(struct names *n, struct bytes text);
+
 #endif

@@ -62,7 +62,8 @@ static void on_item(struct im *im, struct ask *a, struct wire *w)
 	case STORE_USER_VERSION: /* comes first: also when the ask is sent again */
 		free_contacts(u);
 		u->roster_version = wire_u64(w);
-		u->is_of_directory = u->is_gone = false;
+		u->is_of_directory = u->is_gone = u->is_disabled = false;
+		u->notice_seen = 0;
 		break;
 	case STORE_USER_CONTACT:
 		c.jid = wire_str(w);
@@ -84,6 +85,12 @@ static void on_item(struct im *im, struct ask *a, struct wire *w)
 		break;
 	case STORE_USER_DIRECTORY:
 		directory_load(u, wire_bytes(w));
+		break;
+	case STORE_USER_DISABLED:
+		u->is_disabled = true;
+		break;
+	case STORE_USER_NOTICE:
+		(void)bytes_to_u64(wire_bytes(w), UINT64_MAX, &u->notice_seen); /* else none was seen */
 		break;
 	case STORE_USER_NODE:
 		rc = pep_node_load(u, w);

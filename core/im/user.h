@@ -43,6 +43,8 @@ struct user {
 	bool is_told_online; /* to gh-xlate (online.c) */
 	bool is_searching;   /* (iq/search.c) */
 	bool is_of_directory, is_gone; /* its account is the directory's; which does not have it any more (directory.h) */
+	bool is_disabled;    /* by an administrator: nobody may log in to it */
+	uint64_t notice_seen; /* number of the last message of the day that it got (announce/notice.h); 0: none */
 	bool is_offline_cut; /* the last page met a full queue: the next one waits for a confirmation */
 	uint16_t jid_n;
 	char jid[];

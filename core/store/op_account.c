@@ -11,6 +11,7 @@ enum { SECRET_BYTES = 32, VERIFIERS_MAX = 4, LIST_MAX = 1000 };
 struct scram_row {
 	uint32_t iterations;
 	struct bytes salt, stored_key, server_key, label;
+	bool is_disabled;
 };
 
 int op_secret(struct store_ask *a, struct wire *w)
@@ -133,6 +134,9 @@ int op_account_put(struct store_ask *a, struct wire *w)
 	int rc = is_new ? add_user(a, jid, now_ms, &id) : store_user(a, jid, &id);
 	if (!rc && is_noted)
 		rc = has_note(a, id);
+	/* Whom the directory stands behind has their password there. */
+	if (!rc && mode == STORE_ACCOUNT_CHANGE && has_note(a, id) != ERR_EXISTS)
+		rc = ERR_DENIED;
 	if (!rc && mode != STORE_ACCOUNT_NOTE)
 		rc = drop_secrets(a, id);
 	if (!rc && note.n)
@@ -237,6 +241,7 @@ static int put_key(struct store_ask *a, const struct scram_row *r)
 	wire_put_bytes(b, r->stored_key);
 	wire_put_bytes(b, r->server_key);
 	wire_put_str(b, r->label);
+	wire_put_u8(b, r->is_disabled);
 	return store_item_end(a);
 }
 
@@ -297,15 +302,53 @@ int op_auth_get(struct store_ask *a, struct wire *w)
 		db_bind_int(q, 2, hash);
 		rc = db_step(q);
 	}
+	int off = store_is_disabled(a, jid);
+	if (off < 0) {
+		db_reset(q);
+		return off;
+	}
 	/* An account that was imported has no HA1, but its application passwords have. */
 	if (rc == 0 && hash >= STORE_HASH_DIGEST)
-		return get_app_keys(a, jid, hash, (struct scram_row){ .iterations = 0 });
+		return get_app_keys(a, jid, hash, (struct scram_row){ .is_disabled = off });
 	if (rc != 1)
 		return rc ? rc : ERR_NOT_FOUND;
-	const struct scram_row r = { (uint32_t)db_int(q, 0), db_bytes(q, 1), db_bytes(q, 2), db_bytes(q, 3), BYTES_NONE };
+	const struct scram_row r = { (uint32_t)db_int(q, 0), db_bytes(q, 1), db_bytes(q, 2), db_bytes(q, 3), BYTES_NONE, off };
 	rc = put_key(a, &r);
 	if (!rc)
 		rc = get_app_keys(a, jid, hash, r);
 	db_reset(q); /* its salt is in every item */
+	return rc;
+}
+
+/* ---- what a domain tells everybody ---- */
+
+int op_notice_put(struct store_ask *a, struct wire *w)
+{
+	struct bytes domain = wire_str(w), value = wire_bytes(w);
+	struct db_stmt *q = store_sql(a, value.n ? SQL_NOTICE_PUT : SQL_NOTICE_DEL);
+
+	if (wire_end(w) || !domain.n)
+		return ERR_SYNTAX;
+	db_bind_text(q, 1, domain);
+	if (value.n)
+		db_bind_blob(q, 2, value);
+	return db_run(q);
+}
+
+int op_notice_list(struct store_ask *a, struct wire *w)
+{
+	struct db_stmt *q = store_sql(a, SQL_NOTICE_ALL);
+	int rc;
+
+	if (wire_end(w))
+		return ERR_SYNTAX;
+	while ((rc = db_step(q)) == 1) {
+		struct buf *b = store_item(a);
+		wire_put_str(b, db_bytes(q, 0));
+		wire_put_bytes(b, db_bytes(q, 1));
+		int end = store_row_end(a, q);
+		if (end)
+			return end;
+	}
 	return rc;
 }

@@ -141,6 +141,9 @@ int op_fast_get(struct store_ask *a, struct wire *w)
 	int rc = store_user_last(a, w, jid, &user);
 	if (rc)
 		return rc;
+	int off = store_is_disabled(a, jid);
+	if (off < 0)
+		return off;
 	db_bind_int(q, 1, user);
 	db_bind_text(q, 2, client);
 	for (uint8_t i = 0; (rc = db_step(q)) == 1; i++) {
@@ -151,6 +154,7 @@ int op_fast_get(struct store_ask *a, struct wire *w)
 		wire_put_str(b, db_bytes(q, 2));
 		wire_put_u64(b, (uint64_t)db_int(q, 3)); /* created, expires */
 		wire_put_u64(b, (uint64_t)db_int(q, 4));
+		wire_put_u8(b, (uint8_t)off);
 		int end = store_row_end(a, q);
 		if (end)
 			return end;

@@ -88,7 +88,11 @@ int op_user_get(struct store_ask *a, struct wire *w)
 		rc = get_small(a, jid, BYTES(STORE_PUSH_KEY), STORE_USER_PUSH);
 	if (!rc)
 		rc = get_small(a, jid, BYTES(STORE_POLICY_KEY), STORE_USER_POLICY);
-	return rc ? rc : get_small(a, jid, BYTES(STORE_DIRECTORY_KEY), STORE_USER_DIRECTORY);
+	if (!rc)
+		rc = get_small(a, jid, BYTES(STORE_DIRECTORY_KEY), STORE_USER_DIRECTORY);
+	if (!rc)
+		rc = get_small(a, jid, BYTES(STORE_DISABLED_KEY), STORE_USER_DISABLED);
+	return rc ? rc : get_small(a, jid, BYTES(STORE_NOTICE_KEY), STORE_USER_NOTICE);
 }
 
 static int set_version(struct store_ask *a, int64_t user, uint64_t version)

@@ -56,8 +56,9 @@ extern const unsigned sql_n_steps;
 	X(SQL_USER_ID, "SELECT id FROM user WHERE jid=?")                                          \
 	X(SQL_USER_ADD, "INSERT INTO user(jid,domain,created,roster_version) VALUES(?,?,?,?)")     \
 	X(SQL_USER_DEL, "DELETE FROM user WHERE jid=?")                                            \
-	X(SQL_USER_LIST, "SELECT jid,created,EXISTS(SELECT 1 FROM verifier WHERE user=id AND hash=1) " \
-			 "FROM user WHERE (?1='' OR domain=?1) AND jid>?2 "     \
+	X(SQL_USER_LIST, "SELECT jid,created,EXISTS(SELECT 1 FROM blob WHERE blob.user=user.id AND key='disabled')," \
+			 "EXISTS(SELECT 1 FROM verifier WHERE verifier.user=user.id AND hash=1) FROM user " \
+			 "WHERE (?1='' OR domain=?1) AND jid>?2 "                                \
 			 "ORDER BY jid LIMIT ?3")                                                  \
 	X(SQL_USER_VERSION, "SELECT id,roster_version FROM user WHERE jid=?")                      \
 	X(SQL_USER_SET_VERSION, "UPDATE user SET roster_version=?2 WHERE id=?1 AND roster_version<?2") \
@@ -90,6 +91,9 @@ extern const unsigned sql_n_steps;
 	X(SQL_BLOB_HAS, "SELECT 1 FROM blob WHERE user=? AND key=?")                               \
 	X(SQL_BLOB_ALL, "SELECT user.jid,blob.value FROM user CROSS JOIN blob ON blob.user=user.id AND blob.key=?1 " \
 			"WHERE user.jid>?2 ORDER BY user.jid LIMIT ?3")                            \
+	X(SQL_NOTICE_PUT, "REPLACE INTO box(name,value) VALUES('notice '||?,?)")                   \
+	X(SQL_NOTICE_DEL, "DELETE FROM box WHERE name='notice '||?")                               \
+	X(SQL_NOTICE_ALL, "SELECT substr(name,8),value FROM box WHERE name>'notice ' AND name<'notice!'") \
 	X(SQL_OFFLINE_TOTAL, "SELECT count(*) FROM offline")                                       \
 	X(SQL_OFFLINE_COUNT, "SELECT count(*) FROM offline WHERE user=?")                          \
 	X(SQL_OFFLINE_SENDER, "SELECT count(*) FROM offline WHERE sender=? AND sender<>''")        \

@@ -65,6 +65,8 @@ static const struct op_row {
 	[STORE_CONTACT_MOVE] = { op_contact_move, true, PROG_IM },
 	[STORE_CONTACT_LIST] = { op_contact_list, false, PROG_IM },
 	[STORE_CONTACT_OWNERS] = { op_contact_owners, false, PROG_IM },
+	[STORE_NOTICE_PUT] = { op_notice_put, true, PROG_IM },
+	[STORE_NOTICE_LIST] = { op_notice_list, false, PROG_IM },
 };
 _Static_assert(sizeof ops / sizeof ops[0] == STORE_OP_COUNT, "a row for each op");
 
@@ -165,6 +167,18 @@ int store_user(struct store_ask *a, struct bytes jid, int64_t *out)
 	*out = db_int(q, 0);
 	db_reset(q);
 	return 0;
+}
+
+int store_is_disabled(struct store_ask *a, struct bytes jid)
+{
+	struct db_stmt *q = store_sql(a, SQL_BLOB_GET);
+
+	db_bind_text(q, 1, jid);
+	db_bind_text(q, 2, BYTES(STORE_DISABLED_KEY));
+	int rc = db_step(q);
+	if (rc == 1)
+		db_reset(q);
+	return rc;
 }
 
 int store_user_last(struct store_ask *a, struct wire *w, struct bytes jid, int64_t *out)

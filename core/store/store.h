@@ -50,6 +50,8 @@ int store_on_ask(void *program, struct chan *from, const struct frame *f);
 struct db_stmt *store_sql(struct store_ask *a, enum sql which);
 /* Row number of an account; ERR_NOT_FOUND. */
 int store_user(struct store_ask *a, struct bytes jid, int64_t *out);
+/* Is it one that nobody may log in to? 1, 0, ERR_*. */
+int store_is_disabled(struct store_ask *a, struct bytes jid);
 /* The same where w must be at its end: ERR_SYNTAX when it is not. */
 int store_user_last(struct store_ask *a, struct wire *w, struct bytes jid, int64_t *out);
 /* An item of the answer. */
@@ -67,6 +69,8 @@ STORE_OP_FN(op_account_list);
 STORE_OP_FN(op_verifier_add);
 STORE_OP_FN(op_noted_list);
 STORE_OP_FN(op_noted_del);
+STORE_OP_FN(op_notice_put);
+STORE_OP_FN(op_notice_list);
 STORE_OP_FN(op_auth_get);
 STORE_OP_FN(op_user_get);
 STORE_OP_FN(op_contact_put);

@@ -996,6 +996,116 @@ static int tear_down(void **state)
 	return rmdir(dir);
 }
 
+static uint32_t asked(struct client *c, int rc)
+{
+	sent(c);
+	c->n_answers = c->items = 0;
+	wait_answers(c, 1);
+	assert_int_equal(c->last_rc, rc);
+	return c->items;
+}
+
+static void disable(struct client *c, const char *since)
+{
+	struct buf *b = ask(c, 1, STORE_BLOB_PUT);
+
+	wire_put_str(b, BYTES("d@b"));
+	wire_put_str(b, BYTES(STORE_DISABLED_KEY));
+	wire_put_bytes(b, bytes_of(since));
+	(void)asked(c, 0);
+}
+
+/* The last byte of what AUTH_GET and ACCOUNT_LIST say of it. */
+static uint8_t says_disabled(struct client *c, enum store_op op)
+{
+	struct buf *b = ask(c, 1, op);
+
+	wire_put_str(b, op == STORE_AUTH_GET ? BYTES("d@b") : BYTES("b"));
+	if (op == STORE_AUTH_GET) {
+		wire_put_u8(b, 1);
+	} else {
+		wire_put_str(b, BYTES("c@b"));
+		wire_put_u32(b, 1);
+	}
+	assert_int_equal(asked(c, 0), 1);
+	return c->last_body[c->last_body_n - 1];
+}
+
+static void put_account_d(struct client *c, uint8_t mode, int rc)
+{
+	struct buf *b = ask(c, 1, STORE_ACCOUNT_PUT);
+
+	wire_put_str(b, BYTES("d@b"));
+	wire_put_u8(b, mode);
+	wire_put_u64(b, 1);
+	if (mode == STORE_ACCOUNT_NEW_NOTED)
+		wire_put_bytes(b, BYTES("a note"));
+	wire_put_u8(b, 1);
+	wire_put_u8(b, 1);
+	wire_put_u32(b, 4096);
+	for (int i = 0; i < 3; i++)
+		wire_put_bytes(b, BYTES("x"));
+	(void)asked(c, rc);
+}
+
+/* Disabled ones are told of; whom the directory stands behind keeps what is there. */
+static void test_disabled_accounts(void **state)
+{
+	struct client *c = client_of(PROG_IM);
+	pid_t pid = start(c);
+
+	(void)state;
+	put_account_d(c, STORE_ACCOUNT_NEW, 0);
+	assert_int_equal(says_disabled(c, STORE_AUTH_GET) + says_disabled(c, STORE_ACCOUNT_LIST), 0);
+	disable(c, "1700000000000");
+	assert_int_equal(says_disabled(c, STORE_AUTH_GET) + says_disabled(c, STORE_ACCOUNT_LIST), 2);
+	put_account_d(c, STORE_ACCOUNT_CHANGE, 0); /* another password does not enable it */
+	assert_int_equal(says_disabled(c, STORE_AUTH_GET), 1);
+	disable(c, "");
+	assert_int_equal(says_disabled(c, STORE_AUTH_GET) + says_disabled(c, STORE_ACCOUNT_LIST), 0);
+	wire_put_str(ask(c, 1, STORE_ACCOUNT_DEL), BYTES("d@b"));
+	(void)asked(c, 0);
+	put_account_d(c, STORE_ACCOUNT_NEW_NOTED, 0);
+	put_account_d(c, STORE_ACCOUNT_CHANGE, ERR_DENIED);
+	stop(c, pid);
+	client_free(c);
+}
+
+static void put_notice(struct client *c, const char *domain, const char *value)
+{
+	struct buf *b = ask(c, 1, STORE_NOTICE_PUT);
+
+	wire_put_str(b, bytes_of(domain));
+	wire_put_bytes(b, bytes_of(value));
+	(void)asked(c, domain[0] ? 0 : ERR_SYNTAX);
+}
+
+/* One a domain, beside the box's secret; they outlive gh-store. */
+static void test_notices(void **state)
+{
+	struct client *c = client_of(PROG_IM);
+	pid_t pid = start(c);
+
+	(void)state;
+	(void)ask(c, 1, STORE_SECRET);
+	assert_int_equal(asked(c, 0), 1);
+	put_notice(c, "a.example", "one");
+	put_notice(c, "a.example", "two");
+	put_notice(c, "b.example", "three");
+	put_notice(c, "b.example", "");
+	put_notice(c, "", "four");
+	stop(c, pid);
+	pid = start(c);
+	(void)ask(c, 1, STORE_NOTICE_LIST);
+	assert_int_equal(asked(c, 0), 1);
+	struct wire w = wire_of(bytes_make(c->last_body, c->last_body_n));
+	assert_true(bytes_eq_str(wire_str(&w), "a.example"));
+	assert_true(bytes_eq_str(wire_bytes(&w), "two"));
+	assert_int_equal(wire_end(&w), 0);
+	stop(c, pid);
+	client_free(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1009,6 +1119,8 @@ int main(void)
 		cmocka_unit_test(test_fast_ends),
 		cmocka_unit_test(test_contacts_move),
 		cmocka_unit_test(test_nodes_of_people),
+		cmocka_unit_test(test_disabled_accounts),
+		cmocka_unit_test(test_notices),
 		cmocka_unit_test(test_watches),
 		cmocka_unit_test(test_rooms),
 		cmocka_unit_test(test_askers),

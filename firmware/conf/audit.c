@@ -179,6 +179,19 @@ void audit_command(const struct oper *o, const struct command *cmd, const struct
 	    { "what", what_of(args) });
 }
 
+int audit_on_person(void *conf, struct chan *from, const struct frame *f)
+{
+	struct wire w = wire_of(f->body);
+	struct bytes by = wire_str(&w), command = wire_str(&w), what = wire_str(&w);
+
+	(void)from;
+	if (wire_end(&w))
+		return ERR_SYNTAX;
+	what.n = what.n < SHOWN_BYTES ? what.n : SHOWN_BYTES;
+	PUT((struct conf *)conf, LOG_LEVEL_INFO, "audit.command", { "by", by }, STR("source", "xmpp"), { "command", command }, { "what", what });
+	return 0;
+}
+
 void audit_denied(const struct oper *o, const struct command *cmd, const struct command_args *args)
 {
 	PUT(o->conf, LOG_LEVEL_WARN, "audit.denied", STR("by", o->by), STR("source", o->source), STR("command", cmd->words),

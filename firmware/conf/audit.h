@@ -3,6 +3,7 @@
 #define CONF_AUDIT_H
 
 #include "command.h"
+#include "run/bus.h"
 
 struct conf;
 struct oper;
@@ -22,6 +23,8 @@ void audit_token_refused(const struct oper *o, const char *token, const char *wh
 void audit_account(const struct oper *o, const char *account, const char *what, const char *before, const char *after);
 /* The two-person rule: "asked", "approved", "refused". */
 void audit_approval(const struct oper *o, const char *what, const char *id, const char *command);
+/* Handler of the bus: somebody whom `im administrators` names runs a command with an XMPP client. */
+int audit_on_person(void *conf, struct chan *from, const struct frame *f);
 /* Who stood at the console and chose it in the boot menu. */
 void audit_recovery(struct conf *c, const char *what);
 

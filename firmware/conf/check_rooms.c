@@ -1,4 +1,4 @@
-/* Rules about rooms (im rooms, im room-*). */
+/* Rules about rooms (im rooms, im room-*), and about people that settings name. */
 #include "check_impl.h"
 
 #include "proto/jid.h"
@@ -30,12 +30,12 @@ static bool is_person(struct bytes v)
 	return is_one;
 }
 
-static void check_admins(struct bytes rest, struct check *c)
+static void check_people(struct bytes rest, struct bytes path, struct check *c)
 {
 	while (rest.n) {
 		size_t n = bytes_find(rest, ' ');
 		if (n && !is_person(bytes_make(rest.p, n)))
-			check_add(c, true, BYTES("im room-admins"), "each must be name@domain, spaces between");
+			check_add(c, true, path, "each must be name@domain, spaces between");
 		rest = bytes_skip(rest, n + 1);
 	}
 }
@@ -45,7 +45,8 @@ void check_rooms(const struct rows *r, struct check *c)
 	for (size_t i = 0; i < r->n; i++)
 		if (r->v[i].row->id == SET_IM_ROOMS_SERVICE)
 			check_service(r, i, c);
-	check_admins(rows_value(r, SET_IM_ROOM_ADMINS, BYTES_NONE), c);
+	check_people(rows_value(r, SET_IM_ROOM_ADMINS, BYTES_NONE), BYTES("im room-admins"), c);
+	check_people(rows_value(r, SET_IM_ADMINISTRATORS, BYTES_NONE), BYTES("im administrators"), c);
 	if (rows_number(r, SET_IM_ROOM_OCCUPANTS) > rows_number(r, SET_IM_ROOM_OCCUPANTS_MAX)) /* D-ROM-13 */
 		check_add(c, true, BYTES("im room-occupants"), "more than im room-occupants-max");
 	if (rows_number(r, SET_IM_ROOM_HISTORY) > rows_number(r, SET_IM_ROOM_HISTORY_MAX)) /* D-ROM-19 */

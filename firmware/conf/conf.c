@@ -392,7 +392,7 @@ static const struct bus_handler handlers[] = {
 	{ MSG_OPERATOR, handed_operator },
 	{ MSG_RECORD, on_record },                { MSG_COMMAND_DONE, on_command_done },
 	{ MSG_CAPTURE_OPENED, capture_on_opened }, { MSG_ACME_CHAIN, acme_on_chain },
-	{ MSG_LINK_KEEP, linked_on_keep },
+	{ MSG_LINK_KEEP, linked_on_keep },        { MSG_AUDIT, audit_on_person },
 	{ MSG_NETWORK_OFFERS, on_offers },
 	{ MSG_BACKUP_ANSWER, on_backup_answer },  { MSG_UPDATE_ANSWER, on_update_answer },
 };

@@ -11,7 +11,7 @@
 enum { STRING_MAX_BYTES = 4096, SHA1_BYTES = 20 };
 
 const char *const disco_features[] = {
-	NS_CAPS, NS_DISCO_INFO, NS_DISCO_ITEMS, NS_LAST, NS_PRIVATE, NS_ROSTER, NS_SEARCH, NS_VERSION, "jid\\20escaping", "msgoffline",
+	NS_CAPS, NS_COMMANDS, NS_DISCO_INFO, NS_DISCO_ITEMS, NS_LAST, NS_PRIVATE, NS_ROSTER, NS_SEARCH, NS_VERSION, "jid\\20escaping", "msgoffline",
 	NS_BLOCKING, NS_CARBONS, NS_DELAY, NS_EXTDISCO, NS_UPLOAD, NS_PING, NS_REPORTING, NS_TIME, NS_VCARD,
 };
 const size_t disco_n_features = sizeof disco_features / sizeof disco_features[0];
@@ -39,10 +39,12 @@ static void write_upload_form(struct buf *b, uint64_t max)
 	         "<field var='max-file-size'><value>%llu</value></field></x>", (unsigned long long)max);
 }
 
-/* Without uploads or searches their features are left out. */
+/* Without uploads, searches or commands their features are left out. */
 static bool has_feature(size_t i, const struct disco_facts *facts)
 {
-	return (facts->upload_max || strcmp(disco_features[i], NS_UPLOAD) != 0) && (facts->has_search || strcmp(disco_features[i], NS_SEARCH) != 0);
+	return (facts->upload_max || strcmp(disco_features[i], NS_UPLOAD) != 0) &&
+	       (facts->has_search || strcmp(disco_features[i], NS_SEARCH) != 0) &&
+	       (facts->has_commands || strcmp(disco_features[i], NS_COMMANDS) != 0);
 }
 
 void disco_write(struct buf *b, const struct disco_facts *facts)

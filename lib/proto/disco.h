@@ -18,6 +18,7 @@ struct disco_facts {
 	struct bytes contact; /* a URI (XEP-0157); may be empty */
 	uint64_t upload_max;  /* largest file that is taken (XEP-0363), bytes; 0: none */
 	bool has_search;      /* people may be searched for (XEP-0055) */
+	bool has_commands;    /* there are administrators, who have commands (XEP-0050) */
 };
 
 /* Appends identities, features, and the forms of XEP-0157 (with a contact) and XEP-0363 (with uploads). */

@@ -23,8 +23,8 @@ static void hash_follows_what_is_said(void **state)
 
 	(void)state;
 	assert_int_equal(disco_hash(&(struct disco_facts){ 0 }, none), 0);
-	assert_int_equal(disco_hash(&(struct disco_facts){ BYTES("mailto:abuse@a.example"), 0, false }, one), 0);
-	assert_int_equal(disco_hash(&(struct disco_facts){ BYTES("mailto:abuse@a.example"), 0, false }, again), 0);
+	assert_int_equal(disco_hash(&(struct disco_facts){ .contact = BYTES("mailto:abuse@a.example") }, one), 0);
+	assert_int_equal(disco_hash(&(struct disco_facts){ .contact = BYTES("mailto:abuse@a.example") }, again), 0);
 	assert_int_equal(strlen(none), DISCO_HASH_BYTES - 1);
 	assert_string_equal(one, again);
 	assert_string_not_equal(one, none);
@@ -32,7 +32,7 @@ static void hash_follows_what_is_said(void **state)
 
 static void uploads_are_said_only_when_there_are(void **state)
 {
-	const struct disco_facts none = { 0 }, some = { BYTES_NONE, 1048576, false }, more = { BYTES_NONE, 1048577, false };
+	const struct disco_facts none = { 0 }, some = { .upload_max = 1048576 }, more = { .upload_max = 1048577 };
 	char a[DISCO_HASH_BYTES], b[DISCO_HASH_BYTES], c[DISCO_HASH_BYTES];
 	struct buf text;
 
@@ -48,6 +48,24 @@ static void uploads_are_said_only_when_there_are(void **state)
 	assert_int_equal(disco_hash(&none, a) | disco_hash(&some, b) | disco_hash(&more, c), 0);
 	assert_string_not_equal(a, b);
 	assert_string_not_equal(b, c);
+	buf_fini(&text);
+}
+
+static void commands_are_said_only_when_there_are(void **state)
+{
+	const struct disco_facts none = { 0 }, some = { .has_commands = true };
+	char a[DISCO_HASH_BYTES], b[DISCO_HASH_BYTES];
+	struct buf text;
+
+	(void)state;
+	buf_init(&text, 8192);
+	disco_write(&text, &none);
+	assert_null(strstr(buf_cstr(&text), "protocol/commands"));
+	buf_clear(&text);
+	disco_write(&text, &some);
+	assert_non_null(strstr(buf_cstr(&text), "<feature var='http://jabber.org/protocol/commands'/>"));
+	assert_int_equal(disco_hash(&none, a) | disco_hash(&some, b), 0);
+	assert_string_not_equal(a, b);
 	buf_fini(&text);
 }
 
@@ -79,7 +97,7 @@ static void form_only_with_a_contact(void **state)
 	disco_write(&b, &(struct disco_facts){ 0 });
 	assert_null(strstr(buf_cstr(&b), "jabber:x:data"));
 	buf_clear(&b);
-	disco_write(&b, &(struct disco_facts){ BYTES("mailto:a&b@a.example"), 0, false });
+	disco_write(&b, &(struct disco_facts){ .contact = BYTES("mailto:a&b@a.example") });
 	assert_non_null(strstr(buf_cstr(&b), "<value>mailto:a&amp;b@a.example</value>"));
 	buf_fini(&b);
 }
@@ -91,7 +109,7 @@ int main(void)
 		cmocka_unit_test(hash_follows_what_is_said),
 		cmocka_unit_test(form_only_with_a_contact),
 		cmocka_unit_test(uploads_are_said_only_when_there_are),
-		cmocka_unit_test(searches_are_said_only_when_there_are),
+		cmocka_unit_test(commands_are_said_only_when_there_are), cmocka_unit_test(searches_are_said_only_when_there_are),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

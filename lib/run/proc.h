@@ -78,4 +78,15 @@ void proc_record_end(struct proc_ask *a);
 /* rc 0 or ERR_*; text for the operator, may be "". */
 void proc_done(struct proc_ask *a, int rc, const char *text);
 
+/* Who asks when it is not gh-conf: the program itself, for somebody whom it has let run a command. */
+struct proc_asker {
+	/* fields: n of key str, value bytes; a view for the call. */
+	void (*record)(void *arg, struct bytes fields, uint16_t n);
+	/* The last word, always said, perhaps from inside the command's function. */
+	void (*done)(void *arg, int rc, const char *text);
+	void *arg;
+};
+/* An ask for a command's function, answered to this asker. NULL: without memory. */
+struct proc_ask *proc_ask_new(const struct proc_asker *who);
+
 #endif

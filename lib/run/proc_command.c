@@ -10,7 +10,8 @@
 enum { ARGS_MAX = 32, RECORD_MAX_BYTES = 4 << 20 };
 
 struct proc_ask {
-	struct proc *proc;
+	struct proc *proc; /* NULL: asked from inside */
+	struct proc_asker inside;
 	unsigned conf_instance;
 	uint32_t id;
 	struct buf fields; /* of the record that is being made */
@@ -52,26 +53,51 @@ void proc_record_int(struct proc_ask *a, const char *key, int64_t value)
 
 void proc_record_end(struct proc_ask *a)
 {
-	struct chan *c = asker(a);
-
 	if (buf_failed(&a->fields))
 		return; /* a record over the limit is left out rather than cut */
+	if (!a->proc) {
+		a->inside.record(a->inside.arg, buf_bytes(&a->fields), a->n_fields);
+		return;
+	}
+	struct chan *c = asker(a);
 	struct buf *b = chan_begin(c, MSG_RECORD, a->id);
 	wire_put_u16(b, a->n_fields);
 	buf_put_bytes(b, buf_bytes(&a->fields));
 	(void)chan_end(c); /* an operator that has gone needs no records */
 }
 
-void proc_done(struct proc_ask *a, int rc, const char *text)
+static void tell_conf(const struct proc_ask *a, int rc, const char *text)
 {
 	struct chan *c = asker(a);
 	struct buf *b = chan_begin(c, MSG_COMMAND_DONE, a->id);
 
 	wire_put_u32(b, (uint32_t)rc);
 	wire_put_str(b, bytes_of(text));
-	(void)chan_end(c);
+	(void)chan_end(c); /* as above */
+}
+
+void proc_done(struct proc_ask *a, int rc, const char *text)
+{
+	if (a->proc)
+		tell_conf(a, rc, text);
+	else
+		a->inside.done(a->inside.arg, rc, text);
+	/* new passwords pass here, too */
+	if (buf_len(&a->fields))
+		secret_wipe((void *)(uintptr_t)buf_bytes(&a->fields).p, buf_len(&a->fields));
 	buf_fini(&a->fields);
 	free(a);
+}
+
+struct proc_ask *proc_ask_new(const struct proc_asker *who)
+{
+	struct proc_ask *a = calloc(1, sizeof *a);
+
+	if (!a)
+		return NULL;
+	a->inside = *who;
+	buf_init(&a->fields, RECORD_MAX_BYTES);
+	return a;
 }
 
 static void show_counters(struct proc_ask *a)

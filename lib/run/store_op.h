@@ -60,6 +60,8 @@ enum store_op {
 	STORE_CONTACT_MOVE,    /* a contact's address is another one from now on */
 	STORE_CONTACT_LIST,    /* contacts of all people, or of a domain's, or of one */
 	STORE_CONTACT_OWNERS,  /* who has this contact */
+	STORE_NOTICE_PUT,      /* a domain's message of the day */
+	STORE_NOTICE_LIST,
 	STORE_OP_COUNT
 };
 
@@ -87,13 +89,29 @@ enum { STORE_HASH_DIGEST = 16 /* and enum digest_algorithm */ };
 /* With a hash of STORE_AUTH_GET: of SHA-1 where the account has none of it. Which it is shows by the length of the keys. */
 enum { STORE_HASH_OR_SHA1 = 0x80 };
 /* First byte of a STORE_USER_GET item. */
-enum { STORE_USER_VERSION, STORE_USER_CONTACT, STORE_USER_BLOCK, STORE_USER_PREFS, STORE_USER_NODE, STORE_USER_PUSH, STORE_USER_DIRECTORY, STORE_USER_POLICY };
+enum {
+	STORE_USER_VERSION,
+	STORE_USER_CONTACT,
+	STORE_USER_BLOCK,
+	STORE_USER_PREFS,
+	STORE_USER_NODE,
+	STORE_USER_PUSH,
+	STORE_USER_DIRECTORY,
+	STORE_USER_DISABLED,
+	STORE_USER_NOTICE,
+	STORE_USER_POLICY,
+};
 /* The blob that STORE_USER_GET gives as STORE_USER_PREFS: what a person wants archived. */
 #define STORE_PREFS_KEY "archive prefs"
 /* The same as STORE_USER_POLICY: who may see a person. */
 #define STORE_POLICY_KEY "authorisation policy"
 /* The same as STORE_USER_PUSH: whom its clients are woken by (XEP-0357). */
 #define STORE_PUSH_KEY "push"
+/* The same as STORE_USER_DISABLED: nobody may log in to this account; its value says since when. AUTH_GET, FAST_GET and ACCOUNT_LIST
+ * say of it as well. */
+#define STORE_DISABLED_KEY "disabled"
+/* The same as STORE_USER_NOTICE: the message of the day that the person has seen. */
+#define STORE_NOTICE_KEY "notice"
 /* Archives. An id is the time in milliseconds << STORE_ARCHIVE_TIME_SHIFT, and below a number. A page has so many rows at most, and
  * ends behind the row that passes so many bytes; a piece cleaned has so many rows at most; a search so many bytes and words. */
 enum {

@@ -35,6 +35,12 @@ im_fuzz_SRCS := $(im_SRCS) $(im_PLAY)
 im_fuzz_LIBS := sip run proto base
 im_fuzz_LD := -levent_core -ljansson $(proto_LD)
 
+FUZZ += adhoc_form_fuzz
+$(O)/obj/tests/fuzz/adhoc_form_fuzz.o: CPPFLAGS += -Icore/im
+adhoc_form_fuzz_SRCS := core/im/adhoc/adhoc_form.c
+adhoc_form_fuzz_LIBS := proto base
+adhoc_form_fuzz_LD := $(proto_LD)
+
 FUZZ += room_fuzz
 $(O)/obj/tests/fuzz/room_fuzz.o: CPPFLAGS += -Icore/im
 room_fuzz_SRCS := $(room_SRCS)

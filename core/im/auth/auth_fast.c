@@ -138,7 +138,9 @@ static void check(struct im *im, struct login *l)
 		return;
 	}
 	r += l->fast->which;
-	if (is_expired(im, r))
+	if (l->is_disabled)
+		login_fail(im, l, "account-disabled");
+	else if (is_expired(im, r))
 		login_fail(im, l, "credentials-expired");
 	else if (login_may(im, l, policy_password(r->label)))
 		use(im, l);
@@ -156,9 +158,11 @@ static void on_row(struct im *im, struct ask *a, struct wire *w)
 	login_copy(r.label, sizeof r.label, wire_str(w));
 	r.created_ms = wire_u64(w);
 	r.expires_ms = wire_u64(w);
+	bool is_disabled = wire_u8(w);
 	if (!l || wire_failed(w) || i >= STORE_FAST_TOKENS || seed.n != sizeof r.seed)
 		return;
 	memcpy(r.seed, seed.p, sizeof r.seed);
+	l->is_disabled = is_disabled;
 	l->fast->rows[i] = r;
 	l->fast->n_rows = (uint8_t)(i + 1); /* an ask that is sent again begins anew */
 }

@@ -61,6 +61,10 @@ static void open_now(struct im *im, struct login *l, struct user *u)
 		refuse_session(im, l, STANZA_NOT_AUTHORIZED, "The directory does not have this person any more");
 		return;
 	}
+	if (u->state == USER_READY && u->is_disabled) {
+		refuse_session(im, l, STANZA_NOT_AUTHORIZED, "The account is disabled");
+		return;
+	}
 	if (u->state != USER_READY) {
 		refuse_session(im, l, u->state == USER_NONE ? STANZA_NOT_AUTHORIZED : STANZA_INTERNAL_SERVER_ERROR, "");
 		return;

@@ -86,6 +86,7 @@ static void on_verifier(struct im *im, struct ask *a, struct wire *w)
 	struct login *l = login_of(im, a->number);
 	struct scram_verifier v = { .iterations = wire_u32(w) };
 	struct bytes salt = wire_bytes(w), stored = wire_bytes(w), server = wire_bytes(w), label = wire_str(w);
+	bool is_disabled = wire_u8(w);
 
 	if (!l || l->state != LOGIN_LOOKUP || wire_failed(w) || salt.n > SCRAM_SALT_MAX || stored.n > SCRAM_DIGEST_MAX ||
 	    server.n > SCRAM_DIGEST_MAX || label.n > STORE_APP_LABEL_MAX)
@@ -104,6 +105,7 @@ static void on_verifier(struct im *im, struct ask *a, struct wire *w)
 		im_stats[STAT_NO_MEMORY]++;
 	else
 		l->is_unknown = false;
+	l->is_disabled = is_disabled;
 	secret_wipe(&v, sizeof v);
 }
 

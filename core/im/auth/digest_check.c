@@ -21,7 +21,7 @@ struct check {
 	unsigned door;
 	struct digest_proof proof; /* views into body */
 	struct bytes user, realm, response;
-	bool has_verifier, is_right, is_outside;
+	bool has_verifier, is_right, is_outside, is_disabled;
 	char label[STORE_APP_LABEL_MAX + 1]; /* is_right: of the application password; "" the account's */
 	struct bytes address;
 	uint16_t jid_n;
@@ -81,7 +81,7 @@ static void log_failed(struct im *im, const struct check *c)
 	if (log_limit_pass(&im->login_log, FAILED_LINES, loop_now(im->loop), &held))
 		log_info("im.digest.failed", LOG_BYTES("user", c->user), LOG_BYTES("domain", c->realm),
 			 LOG_STR("algorithm", digest_algorithm_name(c->proof.algorithm)),
-			 LOG_STR("verifier", c->is_right ? "outside" : c->has_verifier ? "known" : "none"), LOG_INT("suppressed", held));
+			 LOG_STR("verifier", c->is_disabled ? "disabled" : c->is_right ? "outside" : c->has_verifier ? "known" : "none"), LOG_INT("suppressed", held));
 }
 
 static void check_free(struct im *im, struct check *c)
@@ -98,6 +98,7 @@ static void on_verifier(struct im *im, struct ask *a, struct wire *w)
 	struct digest_ha1 h;
 	uint32_t rounds = wire_u32(w);
 	struct bytes salt = wire_bytes(w), ha1 = wire_bytes(w), none = wire_bytes(w), label = wire_str(w);
+	bool is_disabled = wire_u8(w);
 
 	(void)im;
 	if (wire_failed(w) || rounds || salt.n || none.n || ha1.n > sizeof h.p || label.n > STORE_APP_LABEL_MAX)
@@ -107,6 +108,7 @@ static void on_verifier(struct im *im, struct ask *a, struct wire *w)
 	bool is_right = digest_is_right(&h, &c->proof, c->response);
 	secret_wipe(&h, sizeof h);
 	c->has_verifier = true;
+	c->is_disabled = is_disabled;
 	if (!is_right || c->is_right)
 		return;
 	c->is_right = true;
@@ -118,7 +120,7 @@ static void on_verifier(struct im *im, struct ask *a, struct wire *w)
 /* As login_succeed: nobody outside learns that the account's password is right where it may not be used. */
 static bool is_welcome(const struct im *im, const struct check *c)
 {
-	return c->is_right && (!c->is_outside || policy_takes(im, c->realm, policy_password(c->label)));
+	return c->is_right && !c->is_disabled && (!c->is_outside || policy_takes(im, c->realm, policy_password(c->label)));
 }
 
 static void on_looked_up(struct im *im, struct ask *a, int rc)

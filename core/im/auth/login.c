@@ -165,6 +165,10 @@ static void succeed(struct im *im, struct login *l, enum credential by, const ch
 {
 	if (!login_may(im, l, by))
 		return;
+	if (l->is_disabled) {
+		login_fail(im, l, "account-disabled"); /* RFC 6120 6.5.1 */
+		return;
+	}
 	if (label[0] && !(l->app = login_dup(bytes_of(label)))) {
 		login_fail_by(im, l, ERR_NOMEM);
 		return;

@@ -50,6 +50,7 @@ struct login {
 	uint8_t n_verifiers;
 	bool is_unknown;      /* there is no such account; the client must not see that */
 	bool is_proved;       /* the directory has said yes */
+	bool is_disabled;     /* the account is: told only to who proves to be its person */
 	bool is_revoked;      /* what it logged in with was revoked meanwhile */
 	char *domain, *jid;   /* jid: normalised, once the name is known */
 	char *address;        /* of the client */

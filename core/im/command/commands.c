@@ -7,10 +7,13 @@
 #include "proto/scram.h"
 #include "run/bulk.h"
 #include "sip/digest.h"
+#include "announce/announce.h"
+#include "announce/notice.h"
 #include "auth/app_password.h"
 #include "ask.h"
 #include "domain.h"
 #include "iq/report.h"
+#include "presence/online.h"
 #include "room/rooms.h"
 #include "session.h"
 #include "delivery/sm.h"
@@ -22,7 +25,8 @@ enum { SALT_BYTES = 16, LIST_PAGE = 1000 };
 
 static const char *text_of(int rc)
 {
-	return rc == ERR_EXISTS ? "there is such an account already" : rc == ERR_NOT_FOUND ? "there is no such account" : rc ? err_text(rc) : "";
+	return rc == ERR_EXISTS ? "there is such an account already" : rc == ERR_NOT_FOUND ? "there is no such account" :
+	       rc == ERR_DENIED ? "this person is one of the directory: the password is changed there" : rc ? err_text(rc) : "";
 }
 
 static void on_done(struct im *im, struct ask *a, int rc)
@@ -295,7 +299,7 @@ static void on_listed(struct im *im, struct ask *a, struct wire *w)
 	char at[TEXT_TIME_BYTES];
 	struct bytes jid = wire_str(w);
 	uint64_t created = wire_u64(w);
-	bool has_sha256 = wire_u8(w);
+	bool is_disabled = wire_u8(w), has_sha256 = wire_u8(w);
 	struct user *u = user_find(im, jid);
 
 	if (wire_failed(w) || jid.n > sizeof l->last || bytes_cmp(jid, bytes_make(l->last, l->last_n)) <= 0)
@@ -308,8 +312,8 @@ static void on_listed(struct im *im, struct ask *a, struct wire *w)
 	proc_record_text(l->ask, "user", jid);
 	proc_record_str(l->ask, "created", at);
 	proc_record_int(l->ask, "sessions", u ? u->n_sessions : 0);
-	proc_record_str(l->ask, "scram-sha-256", has_sha256 ? "yes" : "no");
-	proc_record_end(l->ask);
+ba	proc_record_end(l->ask);
+	arena_reset(&im->arena);
 }
 
 static void list_page(struct im *im, struct listing *l);
@@ -386,15 +390,23 @@ static void show_sessions(void *program, struct proc_ask *ask, const struct byte
 	proc_done(ask, 0, "");
 }
 
+#define CLOSED_CONDITION "policy-violation"
+#define CLOSED_TEXT "Closed by the administrator"
+
 static void session_close(void *program, struct proc_ask *ask, const struct bytes *args, size_t n)
 {
 	struct im *im = program;
 	struct jid j;
-	struct session *s = n && !jid_parse(args[0], &im->arena, &j) ? session_by_full(im, j.full) : NULL;
+	bool is_one = n && !jid_parse(args[0], &im->arena, &j);
+	struct user *u = is_one && !j.resource_n ? user_find(im, j.full) : NULL;
+	struct session *s = is_one ? session_by_full(im, j.full) : NULL;
+	bool is_there = s || (u && u->n_sessions);
 
 	if (s)
-		session_kick(im, s, "policy-violation", "Closed by the administrator");
-	proc_done(ask, s ? 0 : ERR_NOT_FOUND, s ? "" : "there is no such session");
+		session_kick(im, s, CLOSED_CONDITION, CLOSED_TEXT);
+	else if (u)
+		session_kick_all(im, u, CLOSED_CONDITION, CLOSED_TEXT);
+	proc_done(ask, is_there ? 0 : ERR_NOT_FOUND, is_there ? "" : "there is no such session");
 	arena_reset(&im->arena);
 }
 
@@ -403,6 +415,15 @@ const struct proc_command im_commands[] = {
 	{ "user passwd", user_passwd },
 	{ "user import", user_import },
 	{ "user delete", user_delete },
+	{ "user disable", user_disable },
+	{ "user enable", user_enable },
+	{ "user roster", user_roster },
+	{ "show user", show_user },
+	{ "announce send", announce_send },
+	{ "announce motd set", announce_motd_set },
+	{ "announce motd edit", announce_motd_edit },
+	{ "announce motd show", announce_motd_show },
+	{ "announce motd delete", announce_motd_delete },
 	{ "user app-password add", user_app_add },
 	{ "user app-password list", user_app_list },
 	{ "user app-password delete", user_app_delete },

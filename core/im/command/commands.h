@@ -23,6 +23,12 @@ void user_app_add(void *im, struct proc_ask *ask, const struct bytes *args, size
 void user_app_list(void *im, struct proc_ask *ask, const struct bytes *args, size_t n);
 void user_app_delete(void *im, struct proc_ask *ask, const struct bytes *args, size_t n);
 
+/* ---- commands_user.c: what an account is like ---- */
+void user_disable(void *im, struct proc_ask *ask, const struct bytes *args, size_t n);
+void user_enable(void *im, struct proc_ask *ask, const struct bytes *args, size_t n);
+void user_roster(void *im, struct proc_ask *ask, const struct bytes *args, size_t n);
+void show_user(void *im, struct proc_ask *ask, const struct bytes *args, size_t n);
+
 /* ---- commands_device.c: programs with a token ---- */
 void user_device_list(void *im, struct proc_ask *ask, const struct bytes *args, size_t n);
 void user_device_revoke(void *im, struct proc_ask *ask, const struct bytes *args, size_t n);

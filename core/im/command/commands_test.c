@@ -10,20 +10,22 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "base/wire.h"
 #include "proto/scram.h"
 #include "run/session.h"
 #include "sip/digest.h"
 
 /* ---- the operator's end, instead of gh-conf's ---- */
 
-struct proc_ask {
+/* What a command answered. */
+struct answer {
 	bool is_done;
 	int rc;
 	char text[200];
 	char records[4096]; /* key=value, each record a line */
 };
 
-static void put(struct proc_ask *a, const char *fmt, ...)
+static void put(struct answer *a, const char *fmt, ...)
 {
 	size_t n = strlen(a->records);
 	va_list ap;
@@ -33,43 +35,38 @@ static void put(struct proc_ask *a, const char *fmt, ...)
 	va_end(ap);
 }
 
-void proc_record_begin(struct proc_ask *a)
+static void on_record(void *arg, struct bytes fields, uint16_t n)
 {
-	(void)a;
+	struct wire w = wire_of(fields);
+
+	for (; n && !wire_failed(&w); n--) {
+		struct bytes key = wire_str(&w), value = wire_bytes(&w);
+		put(arg, "%.*s=%.*s ", BYTES_FMT(key), BYTES_FMT(value));
+	}
+	assert_int_equal(wire_end(&w), 0);
+	put(arg, "\n");
 }
-void proc_record_text(struct proc_ask *a, const char *key, struct bytes value)
+
+static void on_done(void *arg, int rc, const char *text)
 {
-	put(a, "%s=%.*s ", key, BYTES_FMT(value));
-}
-void proc_record_str(struct proc_ask *a, const char *key, const char *value)
-{
-	put(a, "%s=%s ", key, value);
-}
-void proc_record_int(struct proc_ask *a, const char *key, int64_t value)
-{
-	put(a, "%s=%lld ", key, (long long)value);
-}
-void proc_record_end(struct proc_ask *a)
-{
-	put(a, "\n");
-}
-void proc_done(struct proc_ask *a, int rc, const char *text)
-{
+	struct answer *a = arg;
+
 	assert_false(a->is_done);
 	a->is_done = true;
 	a->rc = rc;
 	(void)snprintf(a->text, sizeof a->text, "%s", text);
 }
 
-static struct proc_ask run(struct play *p, const char *verb, const char *first, const char *second)
+static struct answer run(struct play *p, const char *verb, const char *first, const char *second)
 {
-	struct proc_ask a = { .is_done = false };
+	struct answer a = { .is_done = false };
+	const struct proc_asker who = { on_record, on_done, &a };
 	const struct bytes args[] = { bytes_of(first), bytes_of(second) };
 	size_t n = second ? 2 : first ? 1 : 0;
 
 	for (size_t i = 0; i < im_n_commands; i++)
 		if (!strcmp(im_commands[i].verb, verb))
-			im_commands[i].fn(&p->im, &a, args, n);
+			im_commands[i].fn(&p->im, proc_ask_new(&who), args, n);
 	play_run(p);
 	assert_true(a.is_done);
 	return a;
@@ -105,7 +102,7 @@ static void accounts_come_change_and_go(void **state)
 	assert_false(can_log_in(&p, "dave", "first"));
 	assert_int_equal(run(&p, "user add", "Dave@A.example", "first").rc, 0);
 	assert_true(can_log_in(&p, "dave", "first"));
-	struct proc_ask again = run(&p, "user add", "dave@a.example", "other");
+	struct answer again = run(&p, "user add", "dave@a.example", "other");
 	assert_int_equal(again.rc, ERR_EXISTS);
 	assert_has(again.text, "already");
 	assert_int_equal(run(&p, "user passwd", "dave@a.example", "second").rc, 0);
@@ -146,7 +143,7 @@ static void policies_are_set_and_shown(void **state)
 }
 
 /* The password in the answer of user app-password add. */
-static const char *made(struct proc_ask *a)
+static const char *made(struct answer *a)
 {
 	char *at = strstr(a->records, "password=");
 
@@ -181,8 +178,8 @@ static void one_application_password_is_revoked(void **state)
 	play_open(&p, SETTINGS);
 	assert_int_equal(run(&p, "user app-password add", "dave@a.example", "phone").rc, ERR_NOT_FOUND);
 	assert_int_equal(run(&p, "user add", "dave@a.example", "first").rc, 0);
-	struct proc_ask phone = run(&p, "user app-password add", "dave@a.example", "phone");
-	struct proc_ask desk = run(&p, "user app-password add", "dave@a.example", "desk");
+	struct answer phone = run(&p, "user app-password add", "dave@a.example", "phone");
+	struct answer desk = run(&p, "user app-password add", "dave@a.example", "desk");
 	assert_string_not_equal(made(&phone), made(&desk));
 	assert_int_equal(run(&p, "user app-password add", "dave@a.example", "desk").rc, ERR_EXISTS);
 	assert_has(run(&p, "user app-password list", "dave@a.example", NULL).records, "label=phone created=1970-01-01T00:00:00Z used=never");
@@ -212,7 +209,7 @@ static void a_new_password_takes_them_along(void **state)
 	(void)state;
 	play_open(&p, SETTINGS);
 	assert_int_equal(run(&p, "user add", "dave@a.example", "first").rc, 0);
-	struct proc_ask phone = run(&p, "user app-password add", "dave@a.example", "phone");
+	struct answer phone = run(&p, "user app-password add", "dave@a.example", "phone");
 	struct client *by_phone = session_by(&p, made(&phone), "phone"), *by_own = session_by(&p, "first", "own");
 	assert_int_equal(run(&p, "user passwd", "dave@a.example", "second").rc, 0);
 	assert_true(by_phone->is_closed);
@@ -230,7 +227,7 @@ static void a_resumed_session_goes_with_its_new_login(void **state)
 	(void)state;
 	play_open(&p, SETTINGS);
 	assert_int_equal(run(&p, "user add", "dave@a.example", "first").rc, 0);
-	struct proc_ask phone = run(&p, "user app-password add", "dave@a.example", "phone");
+	struct answer phone = run(&p, "user app-password add", "dave@a.example", "phone");
 	struct client *first = session_by(&p, "first", NULL), *second = session_by(&p, made(&phone), NULL);
 	client_open(first, "own", SESSION_TLS | SESSION_SM | SESSION_SM_RESUME, "", 60);
 	client_lose(first);
@@ -287,7 +284,7 @@ static void tokens_end_with_their_password(void **state)
 	(void)state;
 	play_open(&p, SETTINGS);
 	assert_int_equal(run(&p, "user add", "dave@a.example", "first").rc, 0);
-	struct proc_ask phone = run(&p, "user app-password add", "dave@a.example", "phone");
+	struct answer phone = run(&p, "user app-password add", "dave@a.example", "phone");
 	(void)device_by(&p, made(&phone));
 	assert_has(run(&p, "user device list", "dave@a.example", NULL).records, "app-password=phone");
 	assert_int_equal(run(&p, "user app-password delete", "dave@a.example", "phone").rc, 0);
@@ -374,7 +371,7 @@ static void what_is_no_account_is_refused(void **state)
 	(void)state;
 	play_open(&p, SETTINGS);
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		struct proc_ask a = run(&p, "user add", rows[i].jid, rows[i].password);
+		struct answer a = run(&p, "user add", rows[i].jid, rows[i].password);
 		assert_int_not_equal(a.rc, 0);
 		assert_has(a.text, rows[i].why);
 	}
@@ -420,7 +417,7 @@ static void sessions_are_shown_and_closed(void **state)
 	(void)client_login(&p, "bob", "b");
 	client_enable_sm(phone, true, 60);
 	client_lose(phone);
-	struct proc_ask a = run(&p, "show sessions", "alice@a.example", NULL);
+	struct answer a = run(&p, "show sessions", "alice@a.example", NULL);
 	assert_has(a.records, "session=alice@a.example/desk state=attached presence=available priority=3 management=off");
 	assert_has(a.records, "session=alice@a.example/phone state=lost presence=unavailable priority=0 management=resumable");
 	assert_lacks(a.records, "bob");
@@ -443,7 +440,7 @@ static void an_unwell_store_is_reported(void **state)
 	(void)state;
 	play_open(&p, SETTINGS);
 	p.store.sick_ops = 1u << STORE_ACCOUNT_PUT;
-	struct proc_ask a = run(&p, "user add", "dave@a.example", "x");
+	struct answer a = run(&p, "user add", "dave@a.example", "x");
 	assert_int_equal(a.rc, ERR_IO);
 	assert_string_equal(a.text, err_text(ERR_IO));
 	play_close(&p);

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "proto/xmpp.h"
+#include "adhoc/adhoc.h"
 #include "archive/archive_query.h"
 #include "iq/blocking.h"
 #include "iq/search.h"
@@ -21,6 +22,7 @@ const struct iq_row iq_rows[] = {
 	{ "services",   NS_EXTDISCO,    IQ_DOMAIN,                           IQ_GET,          iq_services },
 	{ "credentials", NS_EXTDISCO,   IQ_DOMAIN,                           IQ_GET,          iq_service_credentials },
 	{ "request",    NS_UPLOAD,      IQ_DOMAIN,                           IQ_GET,          iq_upload },
+	{ "command",    NS_COMMANDS,    IQ_DOMAIN,                           IQ_SET,          adhoc_request },
 	{ "query",      NS_SEARCH,      IQ_DOMAIN,                           IQ_GET,          search_get },
 	{ "query",      NS_SEARCH,      IQ_DOMAIN,                           IQ_SET,          search_set },
 	{ "vCard",      NS_VCARD,       IQ_SELF | IQ_OTHER,                  IQ_GET,          iq_vcard_get },

@@ -3,6 +3,7 @@
 
 #include "proto/disco.h"
 #include "proto/xmpp.h"
+#include "adhoc/adhoc.h"
 #include "domain.h"
 #include "pep/pep.h"
 #include "pep/pep_form.h"
@@ -48,7 +49,7 @@ static struct disco_facts facts_of(const struct im *im, struct bytes to)
 	struct jid j = jid_of_normal(to);
 	const struct domain *d = domain_of(im, jid_domain(&j));
 
-	return (struct disco_facts){ d ? d->contact : BYTES_NONE, upload_announced(&im->upload), im->config.has_search };
+	return (struct disco_facts){ d ? d->contact : BYTES_NONE, upload_announced(&im->upload), im->config.has_search, adhoc_is_on(im) };
 }
 
 /* The node that the doors announce with the hash stands for the domain itself (XEP-0115 6.2). */
@@ -89,6 +90,8 @@ void iq_disco_info(struct im *im, struct iq *q)
 		node_info(im, q, node);
 		return;
 	}
+	if (node.n && adhoc_info(im, q, node))
+		return;
 	if (node.n && !is_announced(node, &facts)) {
 		iq_error(im, q, STANZA_ITEM_NOT_FOUND);
 		return;
@@ -132,6 +135,8 @@ void iq_disco_items(struct im *im, struct iq *q)
 {
 	struct buf *b = &im->out2;
 
+	if (!q->user && adhoc_items(im, q, xml_attr(q->child, "node")))
+		return;
 	if (xml_attr(q->child, "node").n || (q->user && !iq_may_see(q->user, q->it->e.from))) {
 		iq_error(im, q, q->user ? STANZA_SERVICE_UNAVAILABLE : STANZA_ITEM_NOT_FOUND);
 		return;

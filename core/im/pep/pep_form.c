@@ -1,6 +1,6 @@
 #include "pep/pep_form.h"
 
-#include "base/text.h"
+#include "proto/form.h"
 #include "proto/xmpp.h"
 
 enum { GROUPS_BYTES_MAX = PEP_GROUPS_MAX * (PEP_TEXT_MAX + 2) };
@@ -11,16 +11,11 @@ struct reader {
 	const struct xml_node *field;
 };
 
-static struct bytes value_of(const struct xml_node *field)
-{
-	return xml_text(xml_child(field, "value", NS_DATA));
-}
-
 /* ---- fields ---- */
 
 static enum pep_form_error read_name(struct reader *r, const char *const *names, unsigned n, uint8_t *out)
 {
-	unsigned i = pep_name_of(names, n, value_of(r->field));
+	unsigned i = pep_name_of(names, n, form_field_value(r->field));
 
 	if (i == n)
 		return PEP_FORM_REFUSED;
@@ -28,21 +23,14 @@ static enum pep_form_error read_name(struct reader *r, const char *const *names,
 	return PEP_FORM_OK;
 }
 
-/* XEP-0004 3.3: four ways to say it. */
 static enum pep_form_error read_bool(struct reader *r, bool *out)
 {
-	struct bytes v = value_of(r->field);
-	bool is_true = bytes_eq_str(v, "1") || bytes_eq_str(v, "true");
-
-	if (!is_true && !bytes_eq_str(v, "0") && !bytes_eq_str(v, "false"))
-		return PEP_FORM_BAD;
-	*out = is_true;
-	return PEP_FORM_OK;
+	return form_bool(form_field_value(r->field), out) ? PEP_FORM_BAD : PEP_FORM_OK;
 }
 
 static enum pep_form_error read_text(struct reader *r, struct bytes *out)
 {
-	struct bytes v = value_of(r->field);
+	struct bytes v = form_field_value(r->field);
 
 	if (v.n > PEP_TEXT_MAX)
 		return PEP_FORM_REFUSED;
@@ -62,7 +50,7 @@ static enum pep_form_error read_last(struct reader *r)
 
 static enum pep_form_error read_max(struct reader *r)
 {
-	struct bytes v = value_of(r->field);
+	struct bytes v = form_field_value(r->field);
 	uint64_t n;
 
 	if (bytes_eq_str(v, "max"))
@@ -148,12 +136,12 @@ static enum pep_form_error must_be_false(struct reader *r)
 
 static enum pep_form_error must_be_publishers(struct reader *r)
 {
-	return bytes_eq_str(value_of(r->field), "publishers") ? PEP_FORM_OK : PEP_FORM_REFUSED;
+	return bytes_eq_str(form_field_value(r->field), "publishers") ? PEP_FORM_OK : PEP_FORM_REFUSED;
 }
 
 static enum pep_form_error must_be_headline(struct reader *r)
 {
-	return bytes_eq_str(value_of(r->field), "headline") ? PEP_FORM_OK : PEP_FORM_REFUSED;
+	return bytes_eq_str(form_field_value(r->field), "headline") ? PEP_FORM_OK : PEP_FORM_REFUSED;
 }
 
 static enum pep_form_error pass(struct reader *r)
@@ -202,10 +190,9 @@ static enum pep_form_error read_field(struct reader *r)
 
 bool pep_form_is(const struct xml_node *x, const char *form_type)
 {
-	for (const struct xml_node *f = xml_first(x); f; f = xml_next(f))
-		if (xml_is(f, "field", NS_DATA) && bytes_eq_str(xml_attr(f, "var"), "FORM_TYPE"))
-			return bytes_eq_str(value_of(f), form_type);
-	return true;
+	const struct xml_node *f = form_field(x, "FORM_TYPE");
+
+	return !f || bytes_eq_str(form_field_value(f), form_type);
 }
 
 static enum pep_form_error read_all(const struct xml_node *x, struct arena *a, struct pep_config *c, bool takes_unknown)
@@ -246,16 +233,9 @@ enum pep_form_error pep_form_matches(const struct xml_node *x, struct arena *a, 
 
 /* ---- writing ---- */
 
-static void put_field(struct buf *b, const char *name, const char *type, struct bytes value)
-{
-	buf_putf(b, "<field var='%s' type='%s'><value>", name, type);
-	text_xml_escape(value, b);
-	buf_put_str(b, "</value></field>");
-}
-
 static void put_bool(struct buf *b, const char *name, bool v)
 {
-	put_field(b, name, "boolean", v ? BYTES("1") : BYTES("0"));
+	form_put(b, name, "boolean", v ? BYTES("1") : BYTES("0"));
 }
 
 static void put_choice(struct buf *b, const char *name, const char *const *names, unsigned n, unsigned which)
@@ -280,19 +260,16 @@ static void put_groups(struct buf *b, struct bytes groups)
 
 	buf_put_str(b, "<field var='pubsub#roster_groups_allowed' type='list-multi'>");
 	while (wire_left(&w) && !wire_failed(&w)) {
-		buf_put_str(b, "<value>");
-		text_xml_escape(wire_str(&w), b);
-		buf_put_str(b, "</value>");
+		form_put_value(b, wire_str(&w));
 	}
 	buf_put_str(b, "</field>");
 }
 
 void pep_form_write(struct buf *b, const struct pep_config *c, const char *type)
 {
-	buf_putf(b, "<x xmlns='" NS_DATA "' type='%s'>", type);
-	put_field(b, "FORM_TYPE", "hidden", BYTES(NS_PUBSUB_CONFIG));
-	put_field(b, "pubsub#title", "text-single", c->title);
-	put_field(b, "pubsub#type", "text-single", c->type);
+	form_begin(b, type, NS_PUBSUB_CONFIG);
+	form_put(b, "pubsub#title", "text-single", c->title);
+	form_put(b, "pubsub#type", "text-single", c->type);
 	put_choice(b, "pubsub#access_model", pep_access_names, PEP_ACCESS_COUNT, c->access);
 	put_groups(b, c->groups);
 	put_bool(b, "pubsub#persist_items", c->is_persistent);
@@ -302,17 +279,16 @@ void pep_form_write(struct buf *b, const struct pep_config *c, const char *type)
 	put_bool(b, "pubsub#notify_delete", c->tells_delete);
 	put_bool(b, "pubsub#notify_retract", c->tells_retract);
 	put_bool(b, "pubsub#notify_config", c->tells_config);
-	put_field(b, "pubsub#publish_model", "list-single", BYTES("publishers"));
-	buf_put_str(b, "</x>");
+	form_put(b, "pubsub#publish_model", "list-single", BYTES("publishers"));
+	form_end(b);
 }
 
 void pep_form_write_meta(struct buf *b, const struct pep_config *c, struct bytes owner)
 {
-	buf_put_str(b, "<x xmlns='" NS_DATA "' type='result'>");
-	put_field(b, "FORM_TYPE", "hidden", BYTES(NS_PUBSUB_META));
-	put_field(b, "pubsub#type", "text-single", c->type);
-	put_field(b, "pubsub#title", "text-single", c->title);
-	put_field(b, "pubsub#owner", "jid-multi", owner);
-	put_field(b, "pubsub#access_model", "list-single", bytes_of(pep_access_names[c->access]));
-	buf_put_str(b, "</x>");
+	form_begin(b, "result", NS_PUBSUB_META);
+	form_put(b, "pubsub#type", "text-single", c->type);
+	form_put(b, "pubsub#title", "text-single", c->title);
+	form_put(b, "pubsub#owner", "jid-multi", owner);
+	form_put(b, "pubsub#access_model", "list-single", bytes_of(pep_access_names[c->access]));
+	form_end(b);
 }

@@ -683,6 +683,28 @@ static int on_comply_write(void *program, struct chan *from, const struct frame 
 	return 0;
 }
 
+static int on_audit(void *program, struct chan *from, const struct frame *f)
+{
+	struct play *p = program;
+	struct wire w = wire_of(f->body);
+	struct bytes by = wire_str(&w), command = wire_str(&w), what = wire_str(&w);
+	size_t n = strlen(p->audited);
+
+	(void)from;
+	(void)snprintf(p->audited + n, sizeof p->audited - n, "%.*s %.*s %.*s\n", BYTES_FMT(by), BYTES_FMT(command), BYTES_FMT(what));
+	return wire_end(&w);
+}
+
+static const struct bus_handler conf_handlers[] = { { MSG_AUDIT, on_audit } };
+
+void conf_join(struct play *p)
+{
+	const struct bus_hooks hooks = { .program = p, .handlers = conf_handlers, .n_handlers = N(conf_handlers) };
+
+	p->conf = bus_new(p->loop, PROG_CONF, 0, &hooks);
+	join(p, p->conf, PROG_CONF);
+}
+
 static const struct bus_handler comply_handlers[] = { { MSG_COMPLY_WRITE, on_comply_write } };
 
 void comply_join(struct play *p)
@@ -733,6 +755,11 @@ void dir_leave(struct play *p)
 	leave(p, &p->dir);
 }
 
+void conf_leave(struct play *p)
+{
+	leave(p, &p->conf);
+}
+
 void comply_leave(struct play *p)
 {
 	leave(p, &p->comply);
@@ -775,6 +802,7 @@ static void im_stop(struct play *p)
 	bus_free(p->line);
 	bus_free(p->dir);
 	bus_free(p->comply);
+	bus_free(p->conf);
 }
 
 void im_restart(struct play *p)
@@ -787,7 +815,8 @@ void im_restart(struct play *p)
 	bus_free(p->line);
 	bus_free(p->dir);
 	bus_free(p->comply);
-	p->store.bus = p->hub = p->door = p->sip = p->line = p->dir = p->comply = NULL;
+	bus_free(p->conf);
+	p->store.bus = p->hub = p->door = p->sip = p->line = p->dir = p->comply = p->conf = NULL;
 	im_fini(&p->im);
 	bus_free(p->bus);
 	play_store_forget_held(&p->store);

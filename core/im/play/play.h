@@ -33,7 +33,7 @@ struct client {
 struct play {
 	struct loop *loop;
 	struct im im;
-	struct bus *bus, *door, *hub, *sip, *line, *dir, *comply;
+	struct bus *bus, *door, *hub, *sip, *line, *dir, *comply, *conf;
 	struct settings *settings;
 	struct play_store store;
 	struct client clients[PLAY_CLIENTS_MAX];
@@ -59,6 +59,8 @@ struct play {
 	char dir_known[512];
 	/* gh-xlate: USER_ONLINEs since the last look, "alice@a.example 1\n" with their flags */
 	char online[512];
+	/* gh-conf, which is there after conf_join: lines of the audit trail, "by command what\n" */
+	char audited[4096];
 	uint64_t done_id;     /* the last ROUTE_DONE it got */
 	unsigned n_done;
 	struct xml_pool *parsers;
@@ -125,6 +127,9 @@ void line_check(struct play *p, const struct digest_try *t);
 void dir_join(struct play *p);
 void dir_leave(struct play *p);
 void dir_answer(struct play *p, int rc);
+/* gh-conf comes and goes. */
+void conf_join(struct play *p);
+void conf_leave(struct play *p);
 /* gh-comply comes and goes; it answers for all that it has got. */
 void comply_join(struct play *p);
 void comply_leave(struct play *p);

@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-enum kind { ACCOUNT, VERIFIER, CONTACT, BLOCK, BLOB, OFFLINE, JOURNAL, APP, APP_KEY, FAST, ARCHIVE, PEP_NODE, PEP_ITEM, ROOM, ROOM_AFFILIATE, ROOM_PAST };
+enum kind { ACCOUNT, VERIFIER, CONTACT, BLOCK, BLOB, OFFLINE, JOURNAL, APP, APP_KEY, FAST, ARCHIVE, PEP_NODE, PEP_ITEM, ROOM, ROOM_AFFILIATE, ROOM_PAST, NOTICE };
 
 struct row {
 	struct list node;
@@ -111,6 +111,11 @@ static void item_end(struct play_store *s)
 
 /* ---- reads ---- */
 
+static bool is_disabled(struct play_store *s, struct bytes user)
+{
+	return find(s, BLOB, user, BYTES(STORE_DISABLED_KEY)) != NULL;
+}
+
 /* Key: hash, label. Value: stored key, server key. */
 static void app_keys(struct play_store *s, uint32_t id, struct bytes user, uint8_t hash, struct bytes main)
 {
@@ -127,6 +132,7 @@ static void app_keys(struct play_store *s, uint32_t id, struct bytes user, uint8
 		wire_put_bytes(b, salt);
 		buf_put_bytes(b, r->value);
 		wire_put_str(b, bytes_skip(r->key, 1));
+		wire_put_u8(b, is_disabled(s, user));
 		item_end(s);
 	}
 }
@@ -166,6 +172,7 @@ static int auth_get(struct play_store *s, uint32_t id, struct wire *w)
 	struct buf *b = item(s, id);
 	buf_put_bytes(b, r->value);
 	wire_put_str(b, BYTES_NONE);
+	wire_put_u8(b, is_disabled(s, user));
 	item_end(s);
 	app_keys(s, id, user, hash, r->value);
 	return 0;
@@ -382,6 +389,8 @@ static int user_get(struct play_store *s, uint32_t id, struct wire *w)
 	tell_small(s, id, find(s, BLOB, user, BYTES(STORE_POLICY_KEY)), STORE_USER_POLICY);
 	tell_small(s, id, find(s, BLOB, user, BYTES(STORE_PUSH_KEY)), STORE_USER_PUSH);
 	tell_small(s, id, find(s, BLOB, user, BYTES(STORE_DIRECTORY_KEY)), STORE_USER_DIRECTORY);
+	tell_small(s, id, find(s, BLOB, user, BYTES(STORE_DISABLED_KEY)), STORE_USER_DISABLED);
+	tell_small(s, id, find(s, BLOB, user, BYTES(STORE_NOTICE_KEY)), STORE_USER_NOTICE);
 	tell_nodes(s, id, user);
 	return 0;
 }
@@ -459,6 +468,8 @@ static int account_put(struct play_store *s, uint32_t id, struct wire *w)
 	int rc = is_new == is_there ? is_new ? ERR_EXISTS : ERR_NOT_FOUND : 0;
 	if (!rc && !is_new && note.n && !find(s, BLOB, user, BYTES(STORE_DIRECTORY_KEY)))
 		rc = ERR_EXISTS;
+	if (!rc && mode == STORE_ACCOUNT_CHANGE && find(s, BLOB, user, BYTES(STORE_DIRECTORY_KEY)))
+		rc = ERR_DENIED;
 	if (rc) {
 		w->at = w->in.n;
 		return rc;
@@ -607,6 +618,7 @@ static int fast_get(struct play_store *s, uint32_t id, struct wire *w)
 		wire_put_str(b, v.label);
 		wire_put_u64(b, r->at);
 		wire_put_u64(b, v.expires);
+		wire_put_u8(b, is_disabled(s, user));
 		item_end(s);
 	}
 	return 0;
@@ -759,6 +771,7 @@ static int account_list(struct play_store *s, uint32_t id, struct wire *w)
 		struct buf *b = item(s, id);
 		wire_put_str(b, r->user);
 		wire_put_u64(b, 0);
+		wire_put_u8(b, is_disabled(s, r->user));
 		wire_put_u8(b, find(s, VERIFIER, r->user, bytes_make("\1", 1)) != NULL);
 		item_end(s);
 	}
@@ -917,10 +930,36 @@ static int blob_put(struct play_store *s, uint32_t id, struct wire *w)
 	struct bytes user = wire_str(w), key = wire_str(w);
 
 	(void)id;
-	struct bytes value = wire_bytes(w);
-	if (!find(s, ACCOUNT, user, BYTES_NONE))
+	if (!find(s, ACCOUNT, user, BYTES_NONE)) {
+		(void)wire_bytes(w);
 		return ERR_NOT_FOUND;
-	replace(s, BLOB, user, key, value);
+	}
+	replace(s, BLOB, user, key, wire_bytes(w));
+	return 0;
+}
+
+/* key: the domain */
+static int notice_put(struct play_store *s, uint32_t id, struct wire *w)
+{
+	struct bytes domain = wire_str(w);
+
+	(void)id;
+	replace(s, NOTICE, BYTES_NONE, domain, wire_bytes(w));
+	return 0;
+}
+
+static int notice_list(struct play_store *s, uint32_t id, struct wire *w)
+{
+	(void)w;
+	LIST_EACH (it, &s->rows) {
+		struct row *r = LIST_OWNER(it, struct row, node);
+		if (r->kind != NOTICE)
+			continue;
+		struct buf *b = item(s, id);
+		wire_put_str(b, r->key);
+		wire_put_bytes(b, r->value);
+		item_end(s);
+	}
 	return 0;
 }
 
@@ -1468,6 +1507,8 @@ static const struct op {
 	[STORE_ARCHIVE_REPLACE] = { archive_replace, true },
 	[STORE_NOTED_LIST] = { noted_list, false },
 	[STORE_NOTED_DEL] = { noted_del, true },
+	[STORE_NOTICE_PUT] = { notice_put, true },
+	[STORE_NOTICE_LIST] = { notice_list, false },
 };
 
 static void carry_out(struct play_store *s, uint32_t id, struct bytes body)

@@ -1,5 +1,6 @@
 #include "presence/online.h"
 
+#include "proto/xmpp.h"
 #include "run/session.h"
 #include "session.h"
 
@@ -50,4 +51,34 @@ void online_apply(struct im *im)
 		if (is_now != u->is_told_online)
 			tell(im, u, is_now, ONLINE_AMONG);
 	}
+}
+
+const char *const online_how_names[] = { "offline", "idle", "active" };
+
+static bool is_away(struct im *im, const struct session *s)
+{
+	struct bytes stanza = bytes_make(s->presence, s->presence_n);
+	struct xml_node *n;
+
+	if (!memmem(stanza.p, stanza.n, "<show", 5) || xml_pool_parse(im->parsers, stanza, NS_CLIENT, &xml_limits_default, &im->arena, &n))
+		return false;
+	struct bytes show = xml_text(xml_child(n, "show", NS_CLIENT));
+	return bytes_eq_str(show, "away") || bytes_eq_str(show, "xa");
+}
+
+enum online_how online_how(struct im *im, const struct user *u)
+{
+	enum online_how how = ONLINE_HOW_OFFLINE;
+
+	if (!u)
+		return how;
+	LIST_EACH (it, &u->sessions) {
+		const struct session *s = LIST_OWNER(it, struct session, node);
+		if (!session_is_available(s) || s->bits & SESSION_IS_PHONE)
+			continue;
+		if (!is_away(im, s))
+			return ONLINE_HOW_ACTIVE;
+		how = ONLINE_HOW_IDLE;
+	}
+	return how;
 }

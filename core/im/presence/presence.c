@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "proto/xmpp.h"
+#include "announce/notice.h"
 #include "delivery/answered.h"
 #include "pep/avatar.h"
 #include "iq/blocking.h"
@@ -204,8 +205,10 @@ static void available(struct im *im, struct session *s, const struct item *it)
 	if (is_first)
 		came(im, s);
 	caps_presence(im, s->user, session_full(s), bytes_make(s->presence, s->presence_n));
-	if (!took && s->priority >= 0)
+	if (!took && s->priority >= 0) {
 		offline_start(im, s->user);
+		notice_show(im, s);
+	}
 }
 
 /* Does broadcast reach this address? */

@@ -126,8 +126,6 @@ void room_config_write_form(struct buf *b, const struct room *r);
 /* Takes what the submitted form says, as far as owners may. 0 with the fields that changed as bits, or ERR_RANGE (not-acceptable;
  * nothing is changed). */
 int room_config_take(struct room *r, const struct xml_node *form, uint32_t *changed);
-/* A value in a data form of type submit; {NULL,0}: not there. */
-struct bytes room_form_value(const struct xml_node *form, const char *var);
 void room_config_fini(struct room_config *c);
 
 /* ---- room_people.c ---- */

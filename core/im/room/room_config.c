@@ -1,7 +1,7 @@
 #include "room/room.h"
 
 #include "base/err.h"
-#include "base/text.h"
+#include "proto/form.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,13 +73,6 @@ static bool is_offered(const struct room *r, enum room_field f)
 
 /* ---- writing ---- */
 
-static void put_value(struct buf *b, struct bytes v)
-{
-	buf_put_str(b, "<value>");
-	text_xml_escape(v, b);
-	buf_put_str(b, "</value>");
-}
-
 static void put_options(struct buf *b, const struct field *f)
 {
 	for (unsigned i = 0; f->words[i]; i++)
@@ -96,51 +89,35 @@ static void put_field(struct buf *b, const struct room *r, enum room_field id)
 	xml_write_attr(b, "label", bytes_of(f->label));
 	buf_put_u8(b, '>');
 	if (f->kind == TEXT || f->kind == SECRET)
-		put_value(b, text_of(&r->config, id));
+		form_put_value(b, text_of(&r->config, id));
 	else if (f->kind == LIST)
-		put_value(b, bytes_of(f->words[v]));
+		form_put_value(b, bytes_of(f->words[v]));
 	else if (f->kind != BITS)
 		buf_putf(b, "<value>%u</value>", v);
 	for (unsigned i = 0; f->kind == BITS && f->words[i]; i++)
 		if (v & 1u << i)
-			put_value(b, bytes_of(f->words[i]));
+			form_put_value(b, bytes_of(f->words[i]));
 	put_options(b, f);
 	buf_put_str(b, "</field>");
 }
 
 void room_config_write_form(struct buf *b, const struct room *r)
 {
-	buf_put_str(b, "<x xmlns='" NS_DATA "' type='form'><title>Room</title><field var='FORM_TYPE' type='hidden'><value>" NS_MUC_CONFIG
-	               "</value></field>");
+	form_begin(b, "form", NS_MUC_CONFIG);
+	buf_put_str(b, "<title>Room</title>");
 	for (unsigned i = 0; i < ROOM_FIELD_COUNT; i++)
 		if (is_offered(r, (enum room_field)i))
 			put_field(b, r, (enum room_field)i);
-	buf_put_str(b, "</x>");
+	form_end(b);
 }
 
 /* ---- reading ---- */
 
-static const struct xml_node *field_of(const struct xml_node *form, const char *var)
-{
-	for (const struct xml_node *n = xml_first(form); n; n = xml_next(n))
-		if (xml_is(n, "field", NS_DATA) && bytes_eq_str(xml_attr(n, "var"), var))
-			return n;
-	return NULL;
-}
-
-struct bytes room_form_value(const struct xml_node *form, const char *var)
-{
-	const struct xml_node *v = xml_child(field_of(form, var), "value", NS_DATA);
-	struct bytes text = xml_text(v);
-
-	return v && !text.p ? BYTES("") : text;
-}
-
 static int read_bool(struct bytes v, uint32_t *out)
 {
-	bool yes = bytes_eq_str(v, "1") || bytes_eq_str(v, "true");
+	bool yes;
 
-	if (!yes && !bytes_eq_str(v, "0") && !bytes_eq_str(v, "false"))
+	if (form_bool(v, &yes))
 		return ERR_RANGE;
 	*out = yes;
 	return 0;
@@ -188,7 +165,7 @@ static int read_number(const struct room *r, enum room_field id, struct bytes v,
 static int read_field(const struct room *r, enum room_field id, const struct xml_node *field, struct room_config *out)
 {
 	const struct field *f = &fields[id];
-	struct bytes v = xml_text(xml_child(field, "value", NS_DATA));
+	struct bytes v = form_field_value(field);
 
 	switch (f->kind) {
 	case TEXT:
@@ -247,7 +224,7 @@ int room_config_take(struct room *r, const struct xml_node *form, uint32_t *chan
 	int rc = copy(&r->config, &next);
 
 	for (unsigned i = 0; !rc && i < ROOM_FIELD_COUNT; i++) {
-		const struct xml_node *field = is_offered(r, (enum room_field)i) ? field_of(form, fields[i].var) : NULL;
+		const struct xml_node *field = is_offered(r, (enum room_field)i) ? form_field(form, fields[i].var) : NULL;
 		if (field)
 			rc = read_field(r, (enum room_field)i, field, &next);
 	}

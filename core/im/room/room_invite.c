@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "proto/form.h"
 
 /* What stands in <invite/> or <decline/>, with the other side's address. */
 static void put_inner(struct buf *b, const struct xml_node *n, const char *side, struct bytes jid)
@@ -131,7 +132,7 @@ static void ask_moderators(struct room *r, const struct room_occupant *who)
 static void voice(struct room *r, const struct room_in *in, const struct xml_node *form)
 {
 	struct room_seat *seat = room_seat_of(r, in->from);
-	struct bytes allow = room_form_value(form, "muc#request_allow");
+	struct bytes allow = form_value(form, "muc#request_allow");
 
 	if (!seat) {
 		room_refuse(r->service, in, STANZA_NOT_ACCEPTABLE, "You are not in this room");
@@ -143,7 +144,7 @@ static void voice(struct room *r, const struct room_in *in, const struct xml_nod
 	} else if (seat->occupant->role != ROLE_MODERATOR) {
 		room_refuse(r->service, in, STANZA_FORBIDDEN, "For moderators only");
 	} else if (bytes_eq_str(allow, "1") || bytes_eq_str(allow, "true")) {
-		struct room_occupant *o = room_by_nick(r, room_form_value(form, "muc#roomnick"), in->arena);
+		struct room_occupant *o = room_by_nick(r, form_value(form, "muc#roomnick"), in->arena);
 		if (!o) {
 			room_refuse(r->service, in, STANZA_ITEM_NOT_FOUND, "Nobody here has this nickname");
 		} else if (o->role == ROLE_VISITOR) {
@@ -158,7 +159,7 @@ bool room_on_mediated(struct room *r, const struct room_in *in)
 	const struct xml_node *x = xml_child(in->node, "x", NS_MUC_USER), *form = xml_child(in->node, "x", NS_DATA);
 	const struct xml_node *n = xml_first(x);
 
-	if (form && bytes_eq_str(room_form_value(form, "FORM_TYPE"), NS_MUC_REQUEST)) {
+	if (form && bytes_eq_str(form_value(form, "FORM_TYPE"), NS_MUC_REQUEST)) {
 		voice(r, in, form);
 		return true;
 	}

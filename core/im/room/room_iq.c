@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "proto/form.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,7 +100,7 @@ static void unregister(struct room *r, const struct room_in *in, struct bytes ba
 static void register_set(struct room *r, const struct room_in *in)
 {
 	struct jid from = jid_of_normal(in->from);
-	struct bytes bare = jid_bare(&from), nick = room_form_value(xml_child(xml_first(in->node), "x", NS_DATA), "muc#register_roomnick"), normal;
+	struct bytes bare = jid_bare(&from), nick = form_value(xml_child(xml_first(in->node), "x", NS_DATA), "muc#register_roomnick"), normal;
 	enum room_affiliation a = room_affiliation_of(r, bare);
 
 	if (xml_child(xml_first(in->node), "remove", NS_REGISTER)) {

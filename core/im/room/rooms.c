@@ -304,19 +304,7 @@ static void drop_unwanted(struct im *im)
 
 static void read_admins(struct rooms *r, const struct settings *s)
 {
-	struct bytes rest = settings_text(s, SET_IM_ROOM_ADMINS);
-	struct arena a;
-	struct jid j;
-
-	arena_init(&a, 1 << 20);
-	names_clear(&r->admins);
-	while (rest.n) {
-		size_t n = bytes_find(rest, ' ');
-		if (n && !jid_parse(bytes_make(rest.p, n), &a, &j))
-			names_add(&r->admins, jid_bare(&j), UINT16_MAX);
-		rest = bytes_skip(rest, n + 1);
-	}
-	arena_fini(&a);
+	names_read_people(&r->admins, settings_text(s, SET_IM_ROOM_ADMINS));
 }
 
 void rooms_apply(struct im *im, const struct settings *s)

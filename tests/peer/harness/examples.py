@@ -35,6 +35,7 @@ PLACES = {
     "session": "4711",
     "setting": "operators",
     "source": "192.0.2.0/24",
+    "text": "maintenance",
     "until": "2026-11-27",
     "url": "https://wiki.example/",
     "upload": "00112233445566778899aabbccddeeff",
