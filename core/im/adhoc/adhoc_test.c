@@ -274,6 +274,25 @@ static void what_is_known_of_people(void **state)
 	play_close(&p);
 }
 
+/* What does not fit into one answer is left out, and that is said. */
+static void a_list_has_an_end(void **state)
+{
+	char jid[1100];
+	const char *got;
+
+	(void)state;
+	begin(ON);
+	for (unsigned i = 0; i < 300; i++) {
+		(void)snprintf(jid, sizeof jid, "u%03u%0900u@a.example", i, 0u);
+		play_account(&p, jid);
+	}
+	got = submit(alice, "get-registered-users-list", field("max_items", "none"));
+	assert_has(got, "status='completed'><note type='info'>Not all fit into one answer</note>");
+	assert_has(got, "<value>alice@a.example</value>");
+	assert_has(execute(alice, "get-registered-users-num", "", ""), "<value>303</value>");
+	play_close(&p);
+}
+
 static void sessions_end(void **state)
 {
 	(void)state;
@@ -342,7 +361,7 @@ int main(void)
 		cmocka_unit_test(only_administrators_may), cmocka_unit_test(nobody_is_one_unless_it_is_set),
 		cmocka_unit_test(actions_and_sessions), cmocka_unit_test(nothing_without_the_audit_trail),
 		cmocka_unit_test(accounts), cmocka_unit_test(disabled_and_enabled), cmocka_unit_test(what_is_known_of_people),
-		cmocka_unit_test(sessions_end), cmocka_unit_test(people_of_the_directory), cmocka_unit_test(announcements),
+		cmocka_unit_test(a_list_has_an_end), cmocka_unit_test(sessions_end), cmocka_unit_test(people_of_the_directory), cmocka_unit_test(announcements),
 		cmocka_unit_test(messages_of_the_day),
 	};
 

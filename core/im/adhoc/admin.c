@@ -10,6 +10,8 @@
 
 #include <stdio.h>
 
+enum { LIST_BYTES = ADHOC_OUT_BYTES - (20 << 10) /* above the longest address, escaped, there is room for one more */ };
+
 /* ---- people, one after the other ---- */
 
 static void on_note(struct im *im, struct ask *a, struct wire *w)
@@ -106,6 +108,8 @@ static void list_people(struct im *im, struct adhoc_run *r)
 		return;
 	}
 	buf_put_str(&r->out, "</field>");
+	if (buf_len(&r->out) >= LIST_BYTES)
+		buf_put_str(&r->notes, "<note type='info'>Not all fit into one answer</note>");
 	adhoc_finish(r);
 }
 
@@ -149,7 +153,7 @@ static uint64_t most(const struct adhoc_run *r)
 
 static void list_one(struct adhoc_run *r, struct bytes fields, uint16_t n)
 {
-	if (fits(r, fields, n) && r->count++ < most(r))
+	if (fits(r, fields, n) && r->count++ < most(r) && buf_len(&r->out) < LIST_BYTES)
 		form_put_value(&r->out, adhoc_record_value(fields, n, "user"));
 }
 
