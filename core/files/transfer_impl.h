@@ -8,7 +8,13 @@
 #include "net/link.h"
 #include "proto/upload.h"
 
-enum transfer_state { STATE_ASK, STATE_IN, STATE_OUT, STATE_ENDING };
+enum transfer_state {
+	STATE_ASK,
+	STATE_IN,
+	STATE_SCAN, /* all of it has come; a virus scanner has it */
+	STATE_OUT,
+	STATE_ENDING
+};
 
 struct transfer {
 	struct list node;
@@ -20,8 +26,9 @@ struct transfer {
 	struct address_count *address;
 	struct buf head; /* STATE_ASK: what has come of it */
 	struct slot slot;
-	struct draft draft;    /* STATE_IN */
-	struct owner *owner;   /* STATE_IN: whose bytes are reserved */
+	struct draft draft;    /* STATE_IN, STATE_SCAN */
+	struct owner *owner;   /* STATE_IN, STATE_SCAN: whose bytes are reserved */
+	uint32_t scan;         /* STATE_SCAN: id of the SCAN; 0: gh-scan is not there */
 	uint64_t left;         /* bytes that still come, or go */
 	int fd;                /* STATE_OUT */
 	uint64_t at;           /* STATE_OUT: next byte of the file */
@@ -36,6 +43,8 @@ struct transfer {
 void transfer_drop(struct transfer *t);
 /* Over when what was answered has gone. */
 void transfer_end(struct transfer *t);
+/* Its timer: it is looked at again after so long. */
+void transfer_wait(struct transfer *t, uint64_t ms);
 void transfer_leave_quota(struct transfer *t);
 void transfer_send_answer(struct transfer *t, const struct upload_answer *a);
 /* Answers with this HTTP status and a line of text, counts, logs, ends. */
@@ -47,6 +56,17 @@ bool transfer_rests(struct transfer *t, struct rate *r);
 /* A PUT whose path is genuine: it gets "100", or is refused. */
 void transfer_begin_in(struct transfer *t, const struct upload_ask *ask);
 void transfer_take(struct transfer *t, struct bytes in); /* bytes of the file */
+/* It is whole and may be had: puts it in its place and answers. */
+void transfer_keep(struct transfer *t);
+void transfer_label(const struct transfer *t, struct shelf_label *out);
+
+/* ---- transfer_scan.c ---- */
+/* All of it has come: it is kept once a scanner has found nothing in it. */
+void transfer_scan(struct transfer *t);
+/* No scanner has said anything in time. */
+void transfer_scan_late(struct transfer *t);
+/* It ends: nobody waits for the verdict. */
+void transfer_scan_stop(struct transfer *t);
 
 /* ---- transfer_out.c ---- */
 /* A GET or HEAD whose path is genuine. */
