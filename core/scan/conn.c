@@ -25,7 +25,7 @@ void conn_close(struct conn *c)
 	c->query = NULL;
 	link_close(&c->link);
 	loop_timer_del(g->loop, &c->timer);
-	loop_defer_cancel(&c->pump);
+	loop_timer_del(g->loop, &c->pump);
 	if (c->server->prober == c)
 		c->server->prober = NULL;
 	list_del(&c->node);
@@ -78,6 +78,12 @@ static void fail(struct conn *c, const char *step, int rc, const char *words)
 
 /* ---- the file goes ---- */
 
+static void more(struct conn *c)
+{
+	if (!c->is_gone && loop_timer_set(c->server->scan->loop, &c->pump, 0))
+		fail(c, "answer", ERR_NOMEM, "");
+}
+
 static void pump(void *arg)
 {
 	static uint8_t piece[READ_BYTES]; /* of one turn: nothing stays in it */
@@ -98,7 +104,7 @@ static void pump(void *arg)
 	speech_put(&c->speech, bytes_make(piece, (size_t)n), link_out(&c->link));
 	c->server->scan->stats[STAT_BYTES] += (uint64_t)n;
 	link_kick(&c->link);
-	loop_defer_call(c->server->scan->loop, &c->pump); /* behind that kick; what the kernel does not take brings it back (drained) */
+	more(c); /* what the kernel does not take brings it back (drained) */
 }
 
 static void on_connected(void *arg)
@@ -111,7 +117,7 @@ static void on_connected(void *arg)
 	else
 		speech_probe(&c->speech, link_out(&c->link));
 	link_kick(&c->link);
-	loop_defer_call(c->server->scan->loop, &c->pump);
+	more(c);
 }
 
 static void on_drained(void *arg)
@@ -130,7 +136,7 @@ static void on_data(void *arg, struct bytes in)
 		return;
 	int rc = speech_hear(&c->speech, in, &a);
 	if (rc == ERR_AGAIN) {
-		loop_defer_call(c->server->scan->loop, &c->pump);
+		more(c);
 		return;
 	}
 	if (rc) {
@@ -203,7 +209,7 @@ struct conn *conn_new(struct server *s, struct job *j, uint64_t within_ms)
 	c->speech.service = (struct icap_service){ s->host, s->port, g->config.service };
 	c->speech.options = s->options;
 	loop_timer_init(&c->timer, on_timer, c);
-	loop_defer_init(&c->pump, pump, c);
+	loop_timer_init(&c->pump, pump, c);
 	c->query = loop_timer_set(g->loop, &c->timer, within_ms) ? NULL : dns_addr(g->dns, s->host, on_addresses, c);
 	if (!c->query) {
 		loop_timer_del(g->loop, &c->timer);

@@ -153,12 +153,15 @@ static struct bytes threat_of(struct bytes value)
 	return BYTES_NONE;
 }
 
-/* is_name: the value is a better name than that of a field before. */
-static void found(struct icap_answer *a, struct bytes name, bool is_name)
+enum { NAME_NONE = 1, NAME_ID, NAME_THREAT };
+
+/* rank: of several fields the best name counts. */
+static void found(struct icap_answer *a, struct bytes name, uint8_t rank)
 {
-	if (!a->has_virus || is_name)
-		scan_name(name, a->virus);
-	a->has_virus = true;
+	if (rank <= a->has_virus)
+		return;
+	scan_name(name, a->virus);
+	a->has_virus = rank;
 }
 
 static int read_number(struct bytes value, uint64_t most, uint64_t *n)
@@ -189,14 +192,14 @@ static int read_field(struct bytes name, struct bytes value, struct icap_answer 
 		a->options.ttl_s = (uint32_t)n;
 	} else if (bytes_eq_nocase(name, BYTES("X-Infection-Found"))) {
 		struct bytes threat = threat_of(value);
-		found(a, threat.n ? threat : value, threat.n > 0);
+		found(a, threat.n ? threat : value, threat.n ? NAME_THREAT : NAME_NONE);
 	} else if (bytes_eq_nocase(name, BYTES("X-Virus-ID"))) {
 		/* COMPAT: some services say it of every answer, with "no" or "none" in it. */
 		if (!bytes_eq_nocase(value, BYTES("no")) && !bytes_eq_nocase(value, BYTES("none")) && value.n)
-			found(a, value, !a->has_virus);
+			found(a, value, NAME_ID);
 	} else if (bytes_eq_nocase(name, BYTES("X-Violations-Found"))) {
 		if (!bytes_eq_str(value, "0"))
-			found(a, BYTES("unnamed"), false);
+			found(a, BYTES("unnamed"), NAME_NONE);
 	}
 	return 0;
 }
@@ -260,6 +263,6 @@ enum scan_verdict icap_judge(struct icap_answer *a)
 		return SCAN_NONE;
 	/* It changed what it might have left alone: blocked by a rule, or cleaned. */
 	scan_name(BYTES("changed by the scanner"), a->virus);
-	a->has_virus = true;
+	a->has_virus = NAME_NONE;
 	return SCAN_INFECTED;
 }

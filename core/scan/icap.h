@@ -27,7 +27,7 @@ struct icap_options {
 struct icap_answer {
 	unsigned status; /* 100 to 599 */
 	struct icap_options options; /* of OPTIONS */
-	bool has_virus;
+	uint8_t has_virus; /* 0: none; else how good the name is, more is better */
 	char virus[SCAN_NAME_MAX + 1]; /* printable ASCII */
 };
 

@@ -67,7 +67,7 @@ struct conn {
 	struct dns_addr_answer addrs;
 	size_t addr_at;
 	struct loop_timer timer;
-	struct loop_defer pump;
+	struct loop_timer pump; /* the next piece, a turn later: answers and other files come in between */
 	bool is_connected, is_gone;
 };
 

@@ -203,3 +203,7 @@ $(O)/obj/tests/fuzz/search_form_fuzz.o: CPPFLAGS += -Icore/im
 search_form_fuzz_SRCS := core/im/iq/search_form.c
 search_form_fuzz_LIBS := proto base
 search_form_fuzz_LD := $(proto_LD)
+
+SCAN_FUZZ := clamd_fuzz icap_fuzz
+FUZZ += $(SCAN_FUZZ)
+$(foreach t,$(SCAN_FUZZ),$(eval $(O)/obj/tests/fuzz/$(t).o: CPPFLAGS += -Icore/scan)$(eval $(t)_SRCS := $(scan_PURE))$(eval $(t)_LIBS := proto base)$(eval $(t)_LD := $(proto_LD)))
