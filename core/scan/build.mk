@@ -4,10 +4,7 @@ gh-scan_SRCS := $(addprefix core/scan/,main.c config.c server.c conn.c job.c com
 gh-scan_LIBS := net run proto base
 gh-scan_LD := -levent_core -lseccomp -lssl -lcrypto -lcares -lresolv $(proto_LD)
 
-UNIT += core/scan/speech_test core/scan/job_test
+UNIT += core/scan/speech_test
 speech_test_SRCS := $(scan_PURE)
 speech_test_LIBS := proto base
 speech_test_LD := $(proto_LD)
-job_test_SRCS := $(addprefix core/scan/,server.c conn.c job.c) $(scan_PURE)
-job_test_LIBS := net run proto base
-job_test_LD := -levent_core -lssl -lcrypto -lcares -lresolv $(proto_LD)
