@@ -37,6 +37,7 @@ void transfer_drop(struct transfer *t)
 	if (t->is_gone)
 		return;
 	t->is_gone = true;
+	transfer_out_ended(t);
 	transfer_scan_stop(t);
 	if (t->state == STATE_IN || t->state == STATE_SCAN) {
 		f->stats[STAT_UPLOADS_BROKEN]++;
@@ -268,6 +269,9 @@ static int open_transfer(struct files *f, int fd, const struct sockaddr *from)
 	}
 	t->files = f;
 	t->fd = t->draft.fd = -1;
+	struct peer_address peer;
+	peer_address_of(from, &peer);
+	peer_address_text(&peer, t->from);
 	t->began_ms = loop_now(f->loop);
 	buf_init(&t->head, UPLOAD_HEAD_MAX + 4);
 	loop_timer_init(&t->timer, on_timer, t);

@@ -6,6 +6,7 @@
 #include "files.h"
 
 #include "net/link.h"
+#include "proto/record.h"
 #include "proto/upload.h"
 
 enum transfer_state {
@@ -34,6 +35,10 @@ struct transfer {
 	uint64_t at;           /* STATE_OUT: next byte of the file */
 	uint64_t began_ms, moved; /* bytes at the last look */
 	uint8_t state;
+	uint64_t first;           /* STATE_OUT: byte of the file that the answer begins with */
+	char from[PEER_TEXT_BYTES]; /* the client's address */
+	bool is_download; /* bytes of a file are on their way */
+	bool is_unscanned; /* STATE_SCAN: no scanner could say */
 	bool is_head; /* HEAD was asked: no body follows any answer */
 	bool is_gone;
 };
@@ -51,6 +56,10 @@ void transfer_send_answer(struct transfer *t, const struct upload_answer *a);
 void transfer_refuse(struct transfer *t, int status, const char *why);
 /* Have files had their bytes of this second? Then it goes on by itself later. */
 bool transfer_rests(struct transfer *t, struct rate *r);
+
+/* ---- fact.c ---- */
+/* moved: bytes of it that went. */
+void fact_tell(const struct transfer *t, enum transfer_fact fact, uint64_t moved, const char *detail);
 
 /* ---- transfer_in.c ---- */
 /* A PUT whose path is genuine: it gets "100", or is refused. */
@@ -71,6 +80,8 @@ void transfer_scan_stop(struct transfer *t);
 /* ---- transfer_out.c ---- */
 /* A GET or HEAD whose path is genuine. */
 void transfer_begin_out(struct transfer *t, const struct upload_ask *ask);
+/* It is over, whole or not: files.downloaded says how much has gone (C-MFT-08). */
+void transfer_out_ended(struct transfer *t);
 /* The next bytes, if it is time: a deferred call of the loop. */
 void transfer_pump(void *t);
 

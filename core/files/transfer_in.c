@@ -31,6 +31,7 @@ void transfer_keep(struct transfer *t)
 		return;
 	}
 	f->stats[STAT_UPLOADS]++;
+	fact_tell(t, t->is_unscanned ? TRANSFER_UNSCANNED : TRANSFER_PUT, label.size, "");
 	log_info("files.uploaded", LOG_STR("user", label.owner), LOG_STR("file", place + 12), LOG_INT("size", label.size));
 	transfer_send_answer(t, &a);
 	transfer_end(t);

@@ -106,6 +106,7 @@ static void infected(struct transfer *t, const char *virus)
 	log_warn("files.infected", LOG_STR("user", t->slot.owner), LOG_STR("file", place + 12), LOG_STR("name", t->slot.name),
 	         LOG_INT("size", t->slot.size), LOG_STR("virus", virus), LOG_STR("action", is_kept ? "quarantine" : "delete"));
 	(void)snprintf(why, sizeof why, "the virus scanner refuses it: %s", virus);
+	fact_tell(t, TRANSFER_INFECTED, t->slot.size, virus);
 	refuse(t, 422, why);
 }
 
@@ -120,6 +121,7 @@ static void unscanned(struct transfer *t, enum scan_verdict v)
 	if (log_limit_pass(&f->log, LINES, loop_now(f->loop), &held))
 		log_warn("files.unscanned", LOG_STR("user", t->slot.owner), LOG_INT("size", t->slot.size), LOG_STR("reason", reason),
 		         LOG_STR("action", may ? "give" : "refuse"), LOG_INT("suppressed", held));
+	t->is_unscanned = true;
 	if (may)
 		transfer_keep(t);
 	else if (v == SCAN_TOO_LARGE)

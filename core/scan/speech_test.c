@@ -62,7 +62,7 @@ static void what_icap_gets(void **state)
 	speech_fini(&s);
 	speech_scan(&s, 5, AS("text/plain"), &out);
 	assert_out(AS("RESPMOD icap://[2001:db8::1]:1344/avscan ICAP/1.0\r\nHost: [2001:db8::1]:1344\r\nAllow: 204\r\nConnection: close\r\n"
-	              "Encapsulated: req-hdr=0, res-hdr=47, res-body=111\r\n\r\n"
+	              "Encapsulated: req-hdr=0, res-hdr=46, res-body=110\r\n\r\n"
 	              "GET /upload HTTP/1.1\r\nHost: upload.invalid\r\n\r\n"
 	              "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\n"));
 	speech_put(&s, AS("hello"), &out);
@@ -131,11 +131,11 @@ static void hear(struct speech s, const struct row *r, size_t cut)
 	buf_clear(&out);
 }
 
-/* Whole, and cut at each place. */
+/* Whole, and cut at each place up to an end that stands in it: what comes behind an answer later is not heard. */
 static void hear_all(struct speech s, const struct row *rows, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		for (size_t cut = 0; cut <= rows[i].in.n && rows[i].in.n < 1000; cut++)
+		for (size_t cut = 0; cut <= rows[i].in.n; cut = cut < bytes_find(rows[i].in, 0) ? cut + 1 : cut == rows[i].in.n ? cut + 1 : rows[i].in.n)
 			hear(s, &rows[i], cut);
 }
 

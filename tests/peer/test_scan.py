@@ -1,8 +1,10 @@
 """Uploads that a virus scanner judges: clamd and c-icap of Debian, scanners that are played (silent, slow, garbage), one after the other, and
 none at all."""
+import json
 import os
 import signal
 import socket
+import tempfile
 import threading
 
 from harness.people import Box
@@ -152,6 +154,34 @@ class ByClamd(ScanCase):
         for part in ("user=%s@" % self.user, "virus=Own.Eicar.UNOFFICIAL", "action=delete", "size=68"):
             self.assertIn(part, line)
         self.assertNotIn(EICAR.decode(), log)
+
+    def test_facts_in_the_archive(self):
+        """What came of each file stands in the compliance archive: C-MFT-17, C-MFT-08."""
+        self.scan_by("clamd", self.clamd.where)
+        self.wait_up(self.clamd.where)
+        self.gh.commit("set compliance mode fast")
+        self.addCleanup(self.gh.commit, "delete compliance mode")
+        wait_for("gh-comply runs", lambda: (self.gh.records("show", "compliance", check=False) or [{}])[0].get("state") == "ready", 20, 0.1)
+        before = self.counter("comply.files", "gh-comply")
+        _, _, _, get = self.try_put(b"hello" * 1000, "a.txt", "text/plain")
+        self.assertEqual(self.http("GET", get)[0], 200)
+        self.assertEqual(self.http("GET", get, headers=("Range: bytes=0-9",))[0], 206)
+        self.assertEqual(self.http("HEAD", get)[0], 200)
+        self.try_put(EICAR, "bad.com")
+        wait_for("all are noted", lambda: self.counter("comply.files", "gh-comply") >= before + 6, 10, 0.1)  # two of them places
+        with tempfile.TemporaryDirectory() as folder:
+            got = self.gh.operator("compliance", "export", "json", "all", cwd=folder)
+            self.assertEqual(got.returncode, 0, got.stderr)
+            with open(os.path.join(folder, "compliance.jsonl"), encoding="utf-8") as f:
+                facts = [r for r in map(json.loads, f) if r["kind"] == "transfer"]
+        self.assertEqual([(r["method"], r["name"], r["size"], r["bytes-transferred"], r.get("detail")) for r in facts],
+                         [("put", "a.txt", 5000, 5000, None), ("get", "a.txt", 5000, 5000, None), ("get", "a.txt", 5000, 10, None),
+                          ("infected", "bad.com", 68, 68, "Own.Eicar.UNOFFICIAL")])
+        for r in facts:
+            self.assertTrue(r["owner"].startswith(self.user + "@"), r)
+            self.assertRegex(r["file"], "^[0-9]{8}/[0-9]{2}/[0-9a-f]{32}$")
+            self.assertRegex(r["address"], r"^127\.")
+        self.assertEqual(facts[0]["media-type"], "text/plain")
 
     def test_quarantine(self):
         """It is kept, counted and deleted as files are, and nobody gets it."""
