@@ -63,6 +63,7 @@ DIRS := lib/base \
 	core/publish \
 	core/dir \
 	core/comply \
+	core/scan \
 	firmware/super \
 	firmware/keys \
 	firmware/conf \

@@ -77,7 +77,7 @@ static struct said said_of(const struct format_in *in)
 
 static const char *kind_of(const struct record *r)
 {
-	return r->kind == RECORD_STANZA ? stanza_kind_name((enum stanza_kind)r->stanza_kind) : r->kind == RECORD_FILE ? "file" : "event";
+	return r->kind == RECORD_STANZA ? stanza_kind_name((enum stanza_kind)r->stanza_kind) : r->kind == RECORD_FILE ? "file" : r->kind == RECORD_TRANSFER ? "transfer" : "event";
 }
 
 /* ---- JSON lines ---- */
@@ -108,6 +108,20 @@ static void set_stanza(json_t *o, const struct format_in *in)
 	set(o, "stanza", r->stanza);
 }
 
+/* The columns of aft_log that there are here (C-MFT-17), in words of ours. */
+static void set_transfer(json_t *o, const struct record *r)
+{
+	set(o, "method", bytes_of(transfer_fact_name(r->fact)));
+	set(o, "owner", r->from);
+	set(o, "name", r->name);
+	set(o, "media-type", r->media);
+	(void)json_object_set_new(o, "size", json_integer((json_int_t)r->size));
+	(void)json_object_set_new(o, "bytes-transferred", json_integer((json_int_t)r->moved));
+	set(o, "file", r->text);
+	set(o, "address", r->address);
+	set(o, "detail", r->detail);
+}
+
 static bool put_json(const struct format_in *in, struct buf *out)
 {
 	const struct record *r = in->record;
@@ -127,6 +141,8 @@ static bool put_json(const struct format_in *in, struct buf *out)
 		set(o, "media-type", r->media);
 		(void)json_object_set_new(o, "size", json_integer((json_int_t)r->size));
 		set(o, "path", r->text);
+	} else if (r->kind == RECORD_TRANSFER) {
+		set_transfer(o, r);
 	} else {
 		set(o, "event", r->name);
 		set(o, "text", r->text);
@@ -243,6 +259,13 @@ static void put_mail(struct buf *out, const struct format_in *in)
 
 	snprintf(boundary, sizeof boundary, "=_compliance_%llu", (unsigned long long)r->number);
 	put_head(out, in, s.subject.n ? s.subject : r->kind == RECORD_STANZA ? bytes_of(kind_of(r)) : r->name);
+	if (r->kind == RECORD_TRANSFER) {
+		buf_putf(out, "X-Compliance-Method: %s\r\nX-Compliance-Size: %llu\r\nX-Compliance-Transferred: %llu\r\n", transfer_fact_name(r->fact),
+		         (unsigned long long)r->size, (unsigned long long)r->moved);
+		put_field(out, "X-Compliance-From", r->from);
+		put_field(out, "X-Compliance-Address", r->address);
+		put_field(out, "X-Compliance-Detail", r->detail);
+	}
 	if (r->kind == RECORD_FILE)
 		buf_putf(out, "X-Compliance-Size: %llu\r\n", (unsigned long long)r->size);
 	buf_putf(out, "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"%s\"\r\n\r\n--%s\r\n", boundary, boundary);

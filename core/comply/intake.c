@@ -99,7 +99,7 @@ static int put(struct comply *c, struct bytes fields)
 
 int intake_on_write(void *program, struct chan *from, const struct frame *f)
 {
-	static const enum comply_stat stats[] = { [RECORD_STANZA] = STAT_STANZAS, [RECORD_FILE] = STAT_FILES, [RECORD_EVENT] = STAT_EVENTS };
+	static const enum comply_stat stats[] = { [RECORD_STANZA] = STAT_STANZAS, [RECORD_FILE] = STAT_FILES, [RECORD_TRANSFER] = STAT_FILES, [RECORD_EVENT] = STAT_EVENTS };
 	struct comply *c = program;
 	struct wire w = wire_of(f->body);
 	uint64_t seq = wire_u64(&w);

@@ -24,6 +24,7 @@ static void show_uploads(void *program, struct proc_ask *ask, const struct bytes
 	proc_record_str(ask, "user", "(all)");
 	proc_record_int(ask, "files", f->n_files);
 	proc_record_int(ask, "bytes", (int64_t)f->bytes);
+	proc_record_int(ask, "quarantined", f->n_quarantined);
 	proc_record_int(ask, "transfers", f->n_transfers);
 	proc_record_int(ask, "limit", (int64_t)f->config.total);
 	proc_record_int(ask, "disk-free-percent", shelf_free(&f->shelf));

@@ -39,6 +39,9 @@ enum {
 	X(STAT_SLOW, "files.slow")                                                                 \
 	X(STAT_EXPIRED, "files.expired")                                                           \
 	X(STAT_DELETED, "files.deleted")                                                           \
+	X(STAT_INFECTED, "files.infected")                                                         \
+	X(STAT_UNSCANNED, "files.unscanned")                                                       \
+	X(STAT_SCAN_REFUSED, "files.refused.unscanned")                                            \
 	X(STAT_IO, "files.disk.failed")
 #define STAT_MEMBER(id, name) id,
 enum files_stat { FILES_STATS(STAT_MEMBER) FILES_STAT_COUNT };
@@ -49,7 +52,8 @@ struct files_config {
 	uint64_t keep_s;                      /* 0: for ever */
 	uint32_t slots_minute;
 	unsigned free_percent;
-	bool is_on;
+	uint32_t scan_ms; /* how long an upload waits for a scanner */
+	bool is_on, is_scanned, may_unscanned, has_quarantine;
 };
 
 /* What a user has. */
@@ -66,12 +70,12 @@ struct files {
 	struct loop *loop;
 	struct bus *bus;
 	struct proc *proc;
-	struct shelf shelf;
+	struct shelf shelf, quarantine;
 	struct secret key; /* empty: gh-keys has not given it yet */
 	struct files_config config;
 	struct map owners; /* bare JID -> struct owner (quota.c) */
 	uint64_t bytes, reserved;
-	uint32_t n_files;
+	uint32_t n_files, n_quarantined; /* those in quarantine count in n_files, too */
 	bool is_counted; /* all that lies there is in the numbers */
 	bool is_low;     /* the alarm stands */
 	struct list transfers, gone; /* transfer.c */
@@ -107,6 +111,11 @@ void quota_fini(struct files *f);
 int transfer_on_stream(void *files, struct chan *from, const struct frame *f);
 void transfer_sweep(void *files);
 void transfer_drop_all(struct files *f);
+/* gh-scan: its verdict; it has come (again), or gone; whether files are scanned may have changed. */
+int transfer_on_scanned(void *files, struct chan *from, const struct frame *f);
+void transfer_scanner_up(struct files *f);
+void transfer_scanner_down(struct files *f);
+void transfer_scan_apply(struct files *f);
 /* Bytes a second of all files together, each way; 0: no bound. */
 void transfer_set_rate(struct files *f, uint32_t bytes_s);
 

@@ -14,6 +14,8 @@ enum purpose { JOB_COUNT, JOB_EXPIRE, JOB_LIST, JOB_DELETE, JOB_FORGET };
 struct job {
 	struct list node;
 	enum purpose purpose;
+	const struct shelf *shelf; /* which is walked: first the one of files, then the quarantine */
+	char last_day[9];
 	struct shelf_walk walk;
 	struct proc_ask *ask; /* of an operator, to be answered at the end */
 	uint64_t until_s;     /* JOB_EXPIRE: files up to then go */
@@ -29,11 +31,12 @@ static const char *id_of(const char *place)
 
 static void remove_file(struct files *f, const char *place, const struct shelf_label *l, enum files_stat what, struct job *j)
 {
-	if (shelf_delete(&f->shelf, place))
+	if (shelf_delete(j->shelf, place))
 		return; /* gone already, or the disk refuses: the next walk tries again */
 	f->stats[what]++;
 	j->n++;
 	quota_del(f, l);
+	f->n_quarantined -= l->virus[0] && f->n_quarantined;
 }
 
 static void list_file(struct job *j, const char *place, const struct shelf_label *l)
@@ -49,6 +52,7 @@ static void list_file(struct job *j, const char *place, const struct shelf_label
 	proc_record_str(j->ask, "type", l->type);
 	proc_record_int(j->ask, "bytes", (int64_t)l->size);
 	proc_record_str(j->ask, "uploaded", at);
+	proc_record_str(j->ask, "virus", l->virus);
 	proc_record_end(j->ask);
 }
 
@@ -61,6 +65,7 @@ static void visit(struct files *f, struct job *j, const char *place, const struc
 		o = quota_owner(f, bytes_of(l->owner));
 		if (o)
 			quota_add(f, o, l->size);
+		f->n_quarantined += o && l->virus[0];
 		return;
 	case JOB_EXPIRE:
 		if (l->created_s <= j->until_s)
@@ -123,11 +128,16 @@ static bool step(struct files *f, struct job *j)
 	struct shelf_label l;
 
 	for (int i = 0; i < STEP_FILES; i++) {
-		if (!shelf_walk_next(&f->shelf, &j->walk, place))
-			return false;
+		if (!shelf_walk_next(j->shelf, &j->walk, place)) {
+			if (j->shelf == &f->quarantine)
+				return false;
+			j->shelf = &f->quarantine;
+			shelf_walk_begin(&j->walk, j->last_day);
+			continue;
+		}
 		if (j->id[0] && strcmp(j->id, id_of(place)) != 0)
 			continue;
-		int rc = shelf_look(&f->shelf, place, &l, NULL);
+		int rc = shelf_look(j->shelf, place, &l, NULL);
 		if (rc && rc != ERR_NOT_FOUND && j->purpose == JOB_COUNT) {
 			j->n++;
 			log_error("files.damaged", LOG_STR("file", place));
@@ -179,6 +189,8 @@ static struct job *job_new(struct files *f, enum purpose purpose, const char *la
 		return NULL;
 	}
 	j->purpose = purpose;
+	j->shelf = &f->shelf;
+	memcpy(j->last_day, last_day, strlen(last_day) + 1);
 	shelf_walk_begin(&j->walk, last_day);
 	list_add_tail(&f->jobs, &j->node);
 	f->n_jobs++;

@@ -58,6 +58,8 @@ static int init(void *program)
 	struct program *g = program;
 	struct files *f = &g->files;
 	int rc = shelf_open(&f->shelf, g->folder);
+	if (!rc)
+		rc = shelf_open_quarantine(&f->shelf, &f->quarantine);
 
 	stats_register(&g->stats, stat_names, f->stats, FILES_STAT_COUNT);
 	if (rc)
@@ -78,7 +80,12 @@ static void apply(void *program, const struct settings *s)
 		.slots_minute = (uint32_t)settings_int(s, SET_UPLOAD_SLOTS),
 		.free_percent = (unsigned)settings_int(s, SET_UPLOAD_FREE),
 		.is_on = settings_bool(s, SET_UPLOAD_ENABLED),
+		.is_scanned = settings_enum(s, SET_UPLOAD_SCAN) != 0,
+		.may_unscanned = settings_enum(s, SET_UPLOAD_SCAN_FAILURE) != 0,
+		.has_quarantine = settings_enum(s, SET_UPLOAD_SCAN_INFECTED) != 0,
+		.scan_ms = (uint32_t)settings_int(s, SET_UPLOAD_SCAN_TIMEOUT) * 1000,
 	};
+	transfer_scan_apply(f);
 	transfer_set_rate(f, (uint32_t)settings_int(s, SET_UPLOAD_RATE) << 20);
 	if (!loop_timer_is_set(&f->minute)) {
 		if (job_count(f) || loop_timer_set(f->loop, &f->minute, MINUTE_MS))
@@ -93,10 +100,18 @@ static void up(void *program, struct chan *c)
 {
 	struct files *f = program;
 
+	if (chan_prog(c) == PROG_SCAN)
+		transfer_scanner_up(f);
 	if (chan_prog(c) != PROG_KEYS)
 		return;
 	wire_put_str(chan_begin(c, MSG_KEY_DERIVE, bus_next_id(f->bus)), BYTES("slots"));
 	(void)chan_end(c); /* it has gone again: next time */
+}
+
+static void down(void *program, struct chan *c)
+{
+	if (chan_prog(c) == PROG_SCAN)
+		transfer_scanner_down(program);
 }
 
 static int on_key_derived(void *program, struct chan *from, const struct frame *frame)
@@ -131,6 +146,7 @@ int main(int argc, char **argv)
 		{ MSG_FILE_STREAM, transfer_on_stream },
 		{ MSG_UPLOAD_SLOT, slots_on_ask },
 		{ MSG_UPLOAD_FORGET, slots_on_forget },
+		{ MSG_SCANNED, transfer_on_scanned },
 		{ MSG_KEY_DERIVED, on_key_derived },
 	};
 	const struct proc_def def = {
@@ -144,6 +160,7 @@ int main(int argc, char **argv)
 		.init = init,
 		.apply = apply,
 		.up = up,
+		.down = down,
 		.stop = stop,
 	};
 	return proc_main(argc, argv, &def);

@@ -14,6 +14,7 @@
 
 enum {
 	VERSION = 1,
+	VERSION_INFECTED = 2, /* with the name of a virus behind */
 	RECORD_MAX = 4096,
 	TAIL_BYTES = 12,       /* length and magic */
 	STEP_BYTES = 512 << 10,
@@ -70,6 +71,13 @@ int shelf_open(struct shelf *s, int dir_fd)
 	s->new_fd = make_folder(dir_fd, "new");
 	s->files_fd = make_folder(dir_fd, "files");
 	return s->new_fd < 0 || s->files_fd < 0 ? ERR_IO : sweep_new(s);
+}
+
+int shelf_open_quarantine(const struct shelf *s, struct shelf *out)
+{
+	*out = *s;
+	out->files_fd = make_folder(s->dir_fd, "quarantine");
+	return out->files_fd < 0 ? ERR_IO : 0;
 }
 
 void shelf_day(uint64_t unix_s, char out[static 9])
@@ -163,12 +171,14 @@ static int write_label(struct draft *d, const struct shelf_label *l)
 	struct buf b;
 
 	buf_init(&b, RECORD_MAX + TAIL_BYTES);
-	wire_put_u8(&b, VERSION);
+	wire_put_u8(&b, l->virus[0] ? VERSION_INFECTED : VERSION);
 	wire_put_u64(&b, l->size);
 	wire_put_u64(&b, l->created_s);
 	wire_put_str(&b, bytes_of(l->owner));
 	wire_put_str(&b, bytes_of(l->type));
 	wire_put_str(&b, bytes_of(l->name));
+	if (l->virus[0])
+		wire_put_str(&b, bytes_of(l->virus));
 	wire_put_u32(&b, (uint32_t)buf_len(&b));
 	buf_put(&b, magic, sizeof magic);
 	int rc = buf_failed(&b) ? ERR_LIMIT : draft_write(d, buf_bytes(&b));
@@ -218,6 +228,13 @@ int shelf_keep(const struct shelf *s, struct draft *d, const char *place, const 
 	return 0;
 }
 
+int draft_open(const struct shelf *s, const struct draft *d)
+{
+	int fd = openat(s->new_fd, d->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	return fd < 0 ? ERR_IO : fd;
+}
+
 void shelf_drop(const struct shelf *s, struct draft *d)
 {
 	if (d->fd < 0)
@@ -247,7 +264,8 @@ static int read_record(struct bytes record, struct shelf_label *out)
 	out->size = wire_u64(&w);
 	out->created_s = wire_u64(&w);
 	struct bytes owner = wire_str(&w), type = wire_str(&w), name = wire_str(&w);
-	if (wire_end(&w) || version != VERSION || take_text(owner, out->owner, SLOT_OWNER_MAX) ||
+	struct bytes virus = version == VERSION_INFECTED ? wire_str(&w) : BYTES_NONE;
+	if (wire_end(&w) || (version != VERSION && version != VERSION_INFECTED) || take_text(virus, out->virus, SCAN_NAME_MAX) || take_text(owner, out->owner, SLOT_OWNER_MAX) ||
 	    take_text(type, out->type, SLOT_TYPE_MAX) || take_text(name, out->name, SLOT_NAME_MAX))
 		return ERR_IO;
 	return 0;

@@ -1,7 +1,8 @@
 /* shelf.h - files on the disk, in the program's own folder:
  *
  *	files/YYYYMMDD/HH/ID   whole files, by the hour (UTC) of their slot (C-MFS-14); ID: 32 hex digits
- *	new/ID                 what is still coming; swept at the start
+ *	new/ID                 what is still coming, or being scanned; swept at the start
+ *	quarantine/...         infected files, by day and hour as in files/: a shelf of their own, from which nothing is served
  *
  * A file is its bytes and behind them a label: record, its length u32, SHELF_MAGIC. It gets its place when it is whole and on
  * the disk, by a rename: whoever ends this program at any moment leaves no part of a file. */
@@ -9,6 +10,8 @@
 #define FILES_SHELF_H
 
 #include "slot.h"
+
+#include "run/scan.h"
 
 #include <dirent.h>
 
@@ -22,10 +25,13 @@ struct shelf {
 struct shelf_label {
 	uint64_t size, created_s;
 	char owner[SLOT_OWNER_MAX + 1], type[SLOT_TYPE_MAX + 1], name[SLOT_NAME_MAX + 1];
+	char virus[SCAN_NAME_MAX + 1]; /* of a file in quarantine; "" it is none */
 };
 
 /* dir_fd: the caller's, stays open. Makes its folders and sweeps new/. ERR_IO. */
 int shelf_open(struct shelf *s, int dir_fd);
+/* The shelf of infected files beside it. ERR_IO. */
+int shelf_open_quarantine(const struct shelf *s, struct shelf *out);
 /* "YYYYMMDD/HH/ID". */
 void shelf_place(uint32_t hour, const uint8_t id[static SLOT_ID_BYTES], char out[static SHELF_PLACE_BYTES]);
 bool shelf_has(const struct shelf *s, const char *place);
@@ -44,6 +50,8 @@ int draft_write(struct draft *d, struct bytes b); /* ERR_FULL, ERR_IO */
 /* Puts it whole in its place, on the disk when this returns; the draft is over in any case, and gone on failure. ERR_EXISTS: there is one.
  * ERR_FULL, ERR_IO. */
 int shelf_keep(const struct shelf *s, struct draft *d, const char *place, const struct shelf_label *label);
+/* The same bytes for reading, for another program: the caller's descriptor. ERR_IO. */
+int draft_open(const struct shelf *s, const struct draft *d);
 /* Takes it away. Harmless when there is none. */
 void shelf_drop(const struct shelf *s, struct draft *d);
 

@@ -37,7 +37,9 @@ void transfer_drop(struct transfer *t)
 	if (t->is_gone)
 		return;
 	t->is_gone = true;
-	if (t->state == STATE_IN) {
+	transfer_out_ended(t);
+	transfer_scan_stop(t);
+	if (t->state == STATE_IN || t->state == STATE_SCAN) {
 		f->stats[STAT_UPLOADS_BROKEN]++;
 		shelf_drop(&f->shelf, &t->draft);
 	}
@@ -79,7 +81,7 @@ static uint64_t pace_ms(const struct transfer *t)
 	return t->state == STATE_OUT ? PACE_OUT_MS : PACE_IN_MS;
 }
 
-static void wait_for(struct transfer *t, uint64_t ms)
+void transfer_wait(struct transfer *t, uint64_t ms)
 {
 	if (loop_timer_set(t->files->loop, &t->timer, ms))
 		transfer_drop(t); /* nothing may wait without an end */
@@ -192,7 +194,7 @@ static void take_head(struct transfer *t, struct bytes in)
 	answer(t, &ask);
 	buf_fini(&t->head);
 	if (!t->is_gone)
-		wait_for(t, pace_ms(t));
+		transfer_wait(t, pace_ms(t));
 }
 
 static void on_data(void *arg, struct bytes in)
@@ -205,7 +207,7 @@ static void on_data(void *arg, struct bytes in)
 		take_head(t, in);
 	else if (t->state == STATE_IN)
 		transfer_take(t, in);
-	else if (t->state == STATE_OUT)
+	else if (t->state == STATE_OUT || t->state == STATE_SCAN)
 		transfer_drop(t); /* it has nothing more to say */
 }
 
@@ -223,6 +225,13 @@ static void on_closed(void *arg, int why)
 static void on_timer(void *arg)
 {
 	struct transfer *t = arg;
+
+	if (t->state == STATE_SCAN) {
+		transfer_scan_late(t);
+		if (!t->is_gone)
+			transfer_wait(t, PACE_IN_MS);
+		return;
+	}
 	uint64_t moved = t->link.bytes_in + t->link.bytes_out;
 
 	uint64_t wanted = t->state == STATE_OUT ? 1 : UPLOAD_PACE_BYTES;
@@ -234,7 +243,7 @@ static void on_timer(void *arg)
 		return;
 	}
 	t->moved = moved;
-	wait_for(t, pace_ms(t));
+	transfer_wait(t, pace_ms(t));
 }
 
 static const struct link_owner owner = { .data = on_data, .drained = on_drained, .closed = on_closed };
@@ -260,6 +269,9 @@ static int open_transfer(struct files *f, int fd, const struct sockaddr *from)
 	}
 	t->files = f;
 	t->fd = t->draft.fd = -1;
+	struct peer_address peer;
+	peer_address_of(from, &peer);
+	peer_address_text(&peer, t->from);
 	t->began_ms = loop_now(f->loop);
 	buf_init(&t->head, UPLOAD_HEAD_MAX + 4);
 	loop_timer_init(&t->timer, on_timer, t);
@@ -267,7 +279,7 @@ static int open_transfer(struct files *f, int fd, const struct sockaddr *from)
 	loop_defer_init(&t->pump, transfer_pump, t);
 	list_add_tail(&f->transfers, &t->node);
 	f->n_transfers++;
-	wait_for(t, ASK_MS);
+	transfer_wait(t, ASK_MS);
 	return 0;
 }
 

@@ -2,16 +2,22 @@
 
 #include "base/err.h"
 
-static void keep(struct transfer *t)
+void transfer_label(const struct transfer *t, struct shelf_label *out)
+{
+	*out = (struct shelf_label){ .size = t->slot.size, .created_s = loop_wall_ms(t->files->loop) / 1000 };
+	memcpy(out->owner, t->slot.owner, sizeof out->owner);
+	memcpy(out->type, t->slot.type, sizeof out->type);
+	memcpy(out->name, t->slot.name, sizeof out->name);
+}
+
+void transfer_keep(struct transfer *t)
 {
 	struct files *f = t->files;
-	struct shelf_label label = { .size = t->slot.size, .created_s = loop_wall_ms(f->loop) / 1000 };
 	struct upload_answer a = { .status = 201 };
+	struct shelf_label label;
 	char place[SHELF_PLACE_BYTES];
 
-	memcpy(label.owner, t->slot.owner, sizeof label.owner);
-	memcpy(label.type, t->slot.type, sizeof label.type);
-	memcpy(label.name, t->slot.name, sizeof label.name);
+	transfer_label(t, &label);
 	shelf_place(t->slot.hour, t->slot.id, place);
 	int rc = shelf_keep(&f->shelf, &t->draft, place, &label);
 	if (!rc)
@@ -25,6 +31,7 @@ static void keep(struct transfer *t)
 		return;
 	}
 	f->stats[STAT_UPLOADS]++;
+	fact_tell(t, t->is_unscanned ? TRANSFER_UNSCANNED : TRANSFER_PUT, label.size, "");
 	log_info("files.uploaded", LOG_STR("user", label.owner), LOG_STR("file", place + 12), LOG_INT("size", label.size));
 	transfer_send_answer(t, &a);
 	transfer_end(t);
@@ -50,7 +57,7 @@ void transfer_take(struct transfer *t, struct bytes in)
 	t->files->stats[STAT_UPLOAD_BYTES] += in.n;
 	rate_charge(&t->files->in, in.n, loop_now(t->files->loop));
 	if (t->left == 0)
-		keep(t);
+		transfer_scan(t);
 	else if (transfer_rests(t, &t->files->in))
 		link_pause(&t->link, true);
 }

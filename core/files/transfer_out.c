@@ -42,6 +42,18 @@ void transfer_pump(void *arg)
 	loop_defer_call(t->files->loop, &t->pump); /* after that kick; what the kernel does not take brings it back (drained) */
 }
 
+void transfer_out_ended(struct transfer *t)
+{
+	size_t queued = link_queued(&t->link);
+
+	if (!t->is_download)
+		return;
+	t->is_download = false;
+	uint64_t read = t->at - t->first, moved = read > queued ? read - queued : 0;
+	log_info("files.downloaded", LOG_STR("user", t->slot.owner), LOG_STR("address", t->from), LOG_INT("size", t->slot.size), LOG_INT("moved", moved));
+	fact_tell(t, TRANSFER_GET, moved, "");
+}
+
 void transfer_begin_out(struct transfer *t, const struct upload_ask *ask)
 {
 	struct files *f = t->files;
@@ -65,6 +77,11 @@ void transfer_begin_out(struct transfer *t, const struct upload_ask *ask)
 	transfer_send_answer(t, &a);
 	buf_fini(&text);
 	f->stats[STAT_DOWNLOADS]++;
+	memcpy(t->slot.owner, label.owner, sizeof t->slot.owner);
+	memcpy(t->slot.type, label.type, sizeof t->slot.type);
+	t->slot.size = label.size;
+	t->first = t->at;
+	t->is_download = ask->op == UPLOAD_GET && (a.status == 200 || a.status == 206);
 	t->left = ask->op == UPLOAD_HEAD ? 0 : a.size;
 	t->state = STATE_OUT;
 	loop_defer_call(f->loop, &t->pump); /* behind the answer's own kick */

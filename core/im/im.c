@@ -61,6 +61,7 @@ const struct bus_handler im_handlers[] = {
 	{ MSG_COMPLY_WRITTEN, compliance_on_written },
 	{ MSG_ROUTE_DONE, remote_on_done },
 	{ MSG_UPLOAD_SLOT_MADE, upload_on_made },
+	{ MSG_UPLOAD_FACT, upload_on_fact },
 	{ MSG_DIR_VERDICT, directory_on_verdict },
 	{ MSG_DIR_KNOWN, directory_on_known },
 	{ MSG_DIR_CHANGE, directory_on_change },

@@ -227,6 +227,7 @@ int op_account_list(struct store_ask *a, struct wire *w)
 		wire_put_str(b, db_bytes(q, 0));
 		wire_put_u64(b, (uint64_t)db_int(q, 1));
 		wire_put_u8(b, (uint8_t)db_int(q, 2));
+		wire_put_u8(b, (uint8_t)db_int(q, 3));
 		(void)store_item_end(a); /* over the channel's limit: the answer says so below */
 	}
 	return rc;

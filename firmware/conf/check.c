@@ -127,6 +127,8 @@ static void check_upload(const struct rows *r, struct check *c)
 		check_add(c, false, BYTES("upload file-max"), "larger than upload user-quota: no such file fits");
 	if (rows_number(r, SET_UPLOAD_USER_QUOTA) > rows_number(r, SET_UPLOAD_TOTAL))
 		check_add(c, false, BYTES("upload user-quota"), "larger than upload total: one person can fill it");
+	if (!bytes_eq_str(rows_value(r, SET_UPLOAD_SCAN, BYTES_NONE), "off") && !check_has_rows(r, SET_UPLOAD_SCAN_SERVERS))
+		check_add(c, true, BYTES("upload scan-servers"), "upload scan needs one at least");
 }
 
 /* What gh-dir cannot say before it runs: whether the directory's settings are whole (core/dir/config.c judges what stands in them). */

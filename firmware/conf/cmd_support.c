@@ -99,6 +99,7 @@ static const struct part {
 	{ "links", NULL, P(PROG_LINK), "show links", NULL },
 	{ "line", NULL, P(PROG_LINE), "show line-state", NULL },
 	{ "uploads", NULL, P(PROG_FILES), "show uploads", NULL },
+	{ "upload-scan", NULL, P(PROG_SCAN), "show upload scan", NULL },
 	{ "publish", NULL, P(PROG_PUBLISH), "show publish", NULL },
 	{ "compliance", NULL, P(PROG_COMPLY), "show compliance", NULL },
 	{ "captures", NULL, P(PROG_CAPTURE), "capture status", NULL },

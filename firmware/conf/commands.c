@@ -177,6 +177,7 @@ const struct command command_table[] = {
 	{ "show compliance", OPER_AUDITOR, RELAY(PROG_COMPLY), "The compliance archive: mode, first and last record, how far it is signed, room on its disk" },
 	{ "compliance verify", OPER_AUDITOR, OWN(cmd_compliance_verify), "Read the whole compliance archive: is every record as it was written, and every signature right? Names the first that is not" },
 	{ "compliance export <format> <who> [from] [until]", OPER_COMPLIANCE, OWN(cmd_compliance_export), "Records as a file: json (a line each) or eml (a mail each, in a tar file); of an address, a domain or all; from and until like 2026-11-27 or 2026-11-27T10:00:00Z. Who exports is a record itself" },
+	{ "show upload scan", OPER_AUDITOR, RELAY(PROG_SCAN), "Virus scanners of uploaded files: up or down, files judged, infected, failures, files that are being scanned or wait" },
 	{ "show directory sync", OPER_AUDITOR, RELAY(PROG_DIR), "What the last synchronisation with the directory came to: people, added, changed, gone, deleted, and who did not come in" },
 	{ "directory sync [how]", OPER_ADMIN, RELAY(PROG_DIR), "Synchronise the accounts with the directory now; force: even if it has nobody, or less than half of whom it had" },
 	{ "user delete <jid>", OPER_ADMIN, RELAY(PROG_IM), "Delete an account and what belongs to it" },

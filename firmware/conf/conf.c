@@ -178,6 +178,8 @@ static unsigned instances_of(const struct rows *r, enum prog p)
 		n = bytes_eq_str(rows_value(r, SET_DIR_ENABLED, BYTES_NONE), "on");
 	if (p == PROG_COMPLY)
 		n = !bytes_eq_str(rows_value(r, SET_COMPLY_MODE, BYTES_NONE), "off");
+	if (p == PROG_SCAN)
+		n = bytes_eq_str(rows_value(r, SET_UPLOAD_ENABLED, BYTES_NONE), "on") && !bytes_eq_str(rows_value(r, SET_UPLOAD_SCAN, BYTES_NONE), "off");
 	if (p == PROG_FILES)
 		n = bytes_eq_str(rows_value(r, SET_UPLOAD_ENABLED, BYTES_NONE), "on");
 	return (unsigned)n;

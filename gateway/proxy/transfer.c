@@ -14,6 +14,7 @@ enum {
 	QUEUE_MAX = 1 << 20,
 	HIGH_WATER = 64 << 10, /* small, so that bytes go out evenly: a slow client is told from one that has stopped */
 	ANSWER_MS = 60000, /* for gh-files to answer: it has a disk to wait for */
+	KEPT_MS = 330000,  /* of a whole file: it may have a virus scanner to wait for, upload scan-timeout at most */
 };
 
 enum state {
@@ -299,7 +300,7 @@ void transfer_ended(struct exchange *x)
 		return;
 	t->state = STATE_KEPT;
 	x->way->pause(x, true);
-	exchange_wait(x, ANSWER_MS);
+	exchange_wait(x, KEPT_MS);
 }
 
 void transfer_client_drained(struct exchange *x)

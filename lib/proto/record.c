@@ -33,6 +33,17 @@ void record_put_fields(struct buf *b, const struct record *r)
 		wire_put_u64(b, r->size);
 		wire_put_str(b, r->text);
 		break;
+	case RECORD_TRANSFER:
+		wire_put_u8(b, r->fact);
+		wire_put_str(b, r->from);
+		wire_put_str(b, r->name);
+		wire_put_str(b, r->media);
+		wire_put_u64(b, r->size);
+		wire_put_u64(b, r->moved);
+		wire_put_str(b, r->text);
+		wire_put_str(b, r->address);
+		wire_put_str(b, r->detail);
+		break;
 	default:
 		wire_put_str(b, r->name);
 		wire_put_str(b, r->text);
@@ -52,6 +63,27 @@ static int read_stanza(struct wire *w, struct record *r)
 	return r->door < DOOR_COUNT && r->stanza_kind < STANZA_KIND_COUNT && r->type < STANZA_TYPE_COUNT ? 0 : ERR_RANGE;
 }
 
+static int read_transfer(struct wire *w, struct record *r)
+{
+	r->fact = wire_u8(w);
+	r->from = wire_str(w);
+	r->name = wire_str(w);
+	r->media = wire_str(w);
+	r->size = wire_u64(w);
+	r->moved = wire_u64(w);
+	r->text = wire_str(w);
+	r->address = wire_str(w);
+	r->detail = wire_str(w);
+	return r->fact < TRANSFER_FACT_COUNT ? 0 : ERR_RANGE;
+}
+
+const char *transfer_fact_name(unsigned fact)
+{
+	static const char *const names[TRANSFER_FACT_COUNT] = { "put", "get", "infected", "unscanned" };
+
+	return fact < TRANSFER_FACT_COUNT ? names[fact] : "";
+}
+
 static int read_by_kind(struct wire *w, struct record *r)
 {
 	switch (r->kind) {
@@ -64,6 +96,8 @@ static int read_by_kind(struct wire *w, struct record *r)
 		r->size = wire_u64(w);
 		r->text = wire_str(w);
 		return 0;
+	case RECORD_TRANSFER:
+		return read_transfer(w, r);
 	case RECORD_EVENT:
 		r->name = wire_str(w);
 		r->text = wire_str(w);

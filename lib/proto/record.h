@@ -26,8 +26,21 @@ enum {
 enum record_kind {
 	RECORD_STANZA = 1, /* door u8, kind u8, type u8, trace u64, from str, to str, id str, stanza bytes (proto/envelope.h) */
 	RECORD_FILE = 2,   /* owner str, name str, media type str, size u64, path str: a place to put a file (XEP-0363) was given out */
+	RECORD_TRANSFER = 4, /* fact u8 (enum transfer_fact), owner str, name str, media type str, size u64, moved u64, place str, address str, detail str:
+	                        what has come of a file (C-MFT-17) */
 	RECORD_EVENT = 3,  /* event str, text str: something about the archive itself: who read it, what is missing */
 };
+
+/* Facts of a RECORD_TRANSFER, as they stand on disks: they never change. */
+enum transfer_fact {
+	TRANSFER_PUT,      /* it was uploaded, and scanned where that is set */
+	TRANSFER_GET,      /* it was downloaded: as much as `moved` says, of an answer that begins at its front or anywhere */
+	TRANSFER_INFECTED, /* the scanner refuses it: detail is the signature's name */
+	TRANSFER_UNSCANNED, /* it was uploaded, and no scanner could say */
+	TRANSFER_FACT_COUNT
+};
+/* As exports have them; out of range: "". */
+const char *transfer_fact_name(unsigned fact);
 
 struct record {
 	uint64_t number, at_ms;
@@ -37,8 +50,10 @@ struct record {
 	struct bytes from, to; /* of a file: its owner, nobody; of an event: nobody */
 	struct bytes sid, stanza;
 	struct bytes name, media; /* of a file; name: of an event, too */
-	struct bytes text;        /* of a file: its path; of an event: what it says */
-	uint64_t size;
+	struct bytes text;        /* of a file: its path, or place; of an event: what it says */
+	uint64_t size, moved;     /* moved: of a transfer, bytes */
+	uint8_t fact;             /* of a transfer */
+	struct bytes address, detail; /* of a transfer: of the client; of TRANSFER_INFECTED: the signature */
 };
 
 /* Appends the fields behind the number. */

@@ -40,6 +40,7 @@ static const struct service services[] = {
 	{ PROG_PUBLISH, PLANE_CORE, ROLE_AT_CORE,  FENCE_CONNECT,                    "",        0, 1,  FDS_WEB,      DELAY_MS, DELAY_MAX_MS },
 	{ PROG_DIR,     PLANE_CORE, ROLE_AT_CORE,  FENCE_CONNECT,                    "",        0, 1,  FDS_FEW,      DELAY_MS, DELAY_MAX_MS },
 	{ PROG_COMPLY,  PLANE_CORE, ROLE_AT_CORE,  FENCE_FILES,                      "comply",  0, 1,  FDS_FEW,      DELAY_MS, DELAY_MAX_MS },
+	{ PROG_SCAN,    PLANE_CORE, ROLE_AT_CORE,  FENCE_CONNECT,                    "",        0, 1,  FDS_WEB,      DELAY_MS, DELAY_MAX_MS },
 };
 _Static_assert(sizeof services / sizeof services[0] == PROG_COUNT, "one row a program");
 

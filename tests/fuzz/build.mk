@@ -214,3 +214,7 @@ $(O)/obj/tests/fuzz/bulk_row_fuzz.o: CPPFLAGS += -Icore/im
 bulk_row_fuzz_SRCS := core/im/bulk/row.c
 bulk_row_fuzz_LIBS := proto base
 bulk_row_fuzz_LD := $(proto_LD)
+
+SCAN_FUZZ := clamd_fuzz icap_fuzz
+FUZZ += $(SCAN_FUZZ)
+$(foreach t,$(SCAN_FUZZ),$(eval $(O)/obj/tests/fuzz/$(t).o: CPPFLAGS += -Icore/scan)$(eval $(t)_SRCS := $(scan_PURE))$(eval $(t)_LIBS := proto base)$(eval $(t)_LD := $(proto_LD)))

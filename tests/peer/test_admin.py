@@ -266,7 +266,7 @@ class Settings(Admin):
         self.assertGreaterEqual(len(shows), 11)
         for words, program in (("show interfaces", "gh-priv"), ("show time", "gh-time"), ("show time sources", "gh-time"),
                                ("show dns", "gh-dns"), ("show uploads", "gh-files"), ("show publish", "gh-publish"), ("show directory", "gh-dir"), ("show directory sync", "gh-dir"),
-                               ("show compliance", "gh-comply")):
+                               ("show compliance", "gh-comply"), ("show upload scan", "gh-scan")):
             shows.remove(words)  # of a machine that is ours, which this one is not, or of a program that is off
             self.assertIn(program, self.gh.operator(*words.split()).stderr)
         asked = {"show operator <name>": "show operator nurse"}  # each that needs a word gets one

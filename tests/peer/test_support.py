@@ -37,14 +37,14 @@ class Bundle(PeerCase):
     def test_what_is_in_it(self):
         files = self.fetch()
         self.assertEqual(set(files), {"version", "settings", "processes", "counters", "alarms", "alarms-history", "syslog", "keys",
-                                      "identity", "upgrade", "routes", "federation", "sip", "sip-routes", "turn", "links", "line", "uploads", "publish", "compliance", "captures", "acme", "revocation", "stapling", "interfaces", "time",
+                                      "identity", "upgrade", "routes", "federation", "sip", "sip-routes", "turn", "links", "line", "uploads", "upload-scan", "publish", "compliance", "captures", "acme", "revocation", "stapling", "interfaces", "time",
                                       "time-sources", "dns", "log"})
         self.assertIn(b"set domain near.example certificate own", files["settings"])
         self.assertIn(b"program=gh-s2s instance=0 state=", files["processes"])
         for program in b"gh-keys", b"gh-s2s", b"gh-log":
             self.assertRegex(files["counters"], rb"(?m)^program=" + program + rb" instance=0 counter=\S+ value=\d+$")
         self.assertIn(b"super.started", files["log"])
-        away = {"interfaces", "time", "time-sources", "dns", "uploads", "publish", "compliance"}  # what did not answer is said
+        away = {"interfaces", "time", "time-sources", "dns", "uploads", "upload-scan", "publish", "compliance"}  # what did not answer is said
         for name, text in files.items():
             self.assertEqual(b"is not running" in text if name in away else b"# " in text, name in away, name)
 

@@ -312,7 +312,10 @@ static void on_listed(struct im *im, struct ask *a, struct wire *w)
 	proc_record_text(l->ask, "user", jid);
 	proc_record_str(l->ask, "created", at);
 	proc_record_int(l->ask, "sessions", u ? u->n_sessions : 0);
-ba	proc_record_end(l->ask);
+	proc_record_str(l->ask, "account", is_disabled ? "disabled" : "enabled");
+	proc_record_str(l->ask, "presence", online_how_names[online_how(im, u)]);
+	proc_record_str(l->ask, "scram-sha-256", has_sha256 ? "yes" : "no");
+	proc_record_end(l->ask);
 	arena_reset(&im->arena);
 }
 

@@ -186,7 +186,6 @@ bool compliance_note_file(struct im *im, const struct record *file)
 
 	if (c->mode == COMPLIANCE_OFF || !compliance_wants(im, &owner))
 		return true;
-	r.kind = RECORD_FILE;
 	bool is_noted = note(im, &r, NULL);
 	if (!is_noted && c->mode == COMPLIANCE_FAST)
 		lose(im);

@@ -14,7 +14,8 @@ bool compliance_wants(const struct im *im, const struct envelope *e);
 /* Takes note of a stanza. is_sip: of a SIP client, whatever its door says. waits: who hears of it by gate_judged, or NULL.
  * false: there is no room for it, and nobody will hear. */
 bool compliance_note_stanza(struct im *im, const struct envelope *e, bool is_sip, struct held *waits);
-/* A place for a file was given out (XEP-0363). false: it may not be, since that cannot be noted. */
+/* A place for a file was given out (XEP-0363; RECORD_FILE), or what has come of one (RECORD_TRANSFER). false: it may not be, since that
+ * cannot be noted. */
 bool compliance_note_file(struct im *im, const struct record *file);
 /* Who waited has given up: its note goes; where gh-comply may have it already, another says that it was not delivered. */
 void compliance_give_up(struct im *im, struct held *waits, uint64_t trace);

@@ -74,7 +74,7 @@ static void put_url(struct buf *b, const char *element, const struct upload_wait
 static bool is_noted(const struct upload_wait *w, struct bytes get)
 {
 	struct jid owner = jid_of_normal(w->later->from);
-	const struct record r = { .from = jid_bare(&owner), .name = bytes_of(w->name), .media = bytes_of(w->media), .size = w->size, .text = get };
+	const struct record r = { .kind = RECORD_FILE, .from = jid_bare(&owner), .name = bytes_of(w->name), .media = bytes_of(w->media), .size = w->size, .text = get };
 
 	return compliance_note_file(w->im, &r);
 }
@@ -183,6 +183,27 @@ void upload_forget(struct im *im, struct bytes jid)
 static char *copy(struct bytes v)
 {
 	return strndup(v.n ? (const char *)v.p : "", v.n);
+}
+
+int upload_on_fact(void *program, struct chan *from, const struct frame *f)
+{
+	struct wire w = wire_of(f->body);
+	struct record r = { .kind = RECORD_TRANSFER };
+
+	(void)from;
+	r.fact = wire_u8(&w);
+	r.from = wire_str(&w);
+	r.name = wire_str(&w);
+	r.media = wire_str(&w);
+	r.size = wire_u64(&w);
+	r.moved = wire_u64(&w);
+	r.text = wire_str(&w);
+	r.address = wire_str(&w);
+	r.detail = wire_str(&w);
+	if (wire_end(&w) || r.fact >= TRANSFER_FACT_COUNT)
+		return ERR_PROTOCOL;
+	(void)compliance_note_file(program, &r); /* it has happened: what is lost is counted there */
+	return 0;
 }
 
 /* NULL: no memory, or too many. */

@@ -27,5 +27,7 @@ void upload_fini(struct im *im);
 /* The account is gone: its files go. */
 void upload_forget(struct im *im, struct bytes jid);
 int upload_on_made(void *im, struct chan *from, const struct frame *f);
+/* What has come of a file: for the compliance archive. */
+int upload_on_fact(void *im, struct chan *from, const struct frame *f);
 
 #endif

@@ -1,0 +1,11 @@
+/* What a hostile clamd sends, of a look and of a file (scan_fuzz.h). */
+#include "scan_fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	if (size && size <= 65536)
+		scan_fuzz(PROTOCOL_CLAMD, bytes_make(data, size));
+	return 0;
+}
