@@ -19,6 +19,7 @@ enum session_bit {
 	SESSION_IS_INACTIVE = 1 << 4,     /* XEP-0352 */
 	SESSION_IS_ENDING = 1 << 5,
 	SESSION_IS_PHONE = 1 << 6,        /* shown by the call manager: nobody sits at it */
+	SESSION_IS_OUTSIDE = 1 << 7,      /* its stream came through gh-proxy, here or at an edge */
 };
 
 /* What lies in a session's queue of stanzas that the client may not have yet. */

@@ -191,6 +191,10 @@ class Rename(ContactsBox):
         self.gh.kill("gh-im")
         self.assertEqual(roster(self.client(a)), {to: ("B", "both", ["G"])})
 
+
+class Asked(ContactsBox):
+    settings = ("set im approve-local off",)
+
     def test_a_request_that_waits_stays(self):
         a, b = self.people("a", "b")
         s = self.client(a)

@@ -25,14 +25,14 @@ class FederationPage(unittest.TestCase):
         crt, ca = "/etc/prosody/certs/far.example", "/etc/prosody/certs/near-ca.crt"
         config = prosody.CONFIG.format(
             **FAR, dir="", crt=crt + ".crt", key=crt + ".key", ca=ca, dns="", secure_auth="true", modules="",
-            disabled="", interfaces="", s2s_ports="5269", s2s_tls_ports="5270", extra="", host_extra="", log="info")
+            disabled="", interfaces="", s2s_ports="5269", s2s_tls_ports="5270", extra="", host_extra="", log="info", parts="")
         lines = example("prosody")
         self.assertLessEqual(set(re.findall('"([^"]*)"', lines[0])), set(prosody.MODULES))
         self.lines_are_in(lines[1:], config)
 
     def test_ejabberd(self):
         config = ejabberd.CONFIG.format(**FAR, pem="/etc/ejabberd/far.example.pem", ca="/etc/ejabberd/near-ca.crt",
-                                        starttls="required", dialback="", log="info")
+                                        starttls="required", dialback="", log="info", modules="")
         self.lines_are_in(example("ejabberd"), config)
 
     def test_words_are_those_of_the_code(self):

@@ -121,10 +121,10 @@ static const struct adhoc_command *command_of(struct bytes node)
 	return NULL;
 }
 
-/* Only clients of ours have proved who they are. */
+/* Only clients of ours have proved who they are; and an edge that was taken over could speak for one that came through it. */
 static bool may(const struct im *im, const struct iq *q)
 {
-	return q->session && admin_is(im, session_bare(q->session));
+	return q->session && !(q->session->bits & SESSION_IS_OUTSIDE) && admin_is(im, session_bare(q->session));
 }
 
 bool adhoc_info(struct im *im, struct iq *q, struct bytes node)

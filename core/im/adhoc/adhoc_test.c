@@ -355,6 +355,30 @@ static void messages_of_the_day(void **state)
 	play_close(&p);
 }
 
+/* An edge that was taken over could speak for a client that came through it: no administration from there, also not when a session of
+ * inside is resumed there. */
+static void not_from_outside(void **state)
+{
+	(void)state;
+	begin(ON);
+	struct client *c = client_new(&p);
+	client_auth_start(c, &(struct auth_try){ .mechanism = "PLAIN", .flags = AUTH_HAS_INITIAL | AUTH_TLS | AUTH_OUTSIDE,
+						 .initial = BYTES("\0alice\0" PLAY_PASSWORD) });
+	assert_int_equal(c->answer, MSG_AUTH_OK);
+	client_open(c, "away", 0, "", 0);
+	assert_int_equal(c->answer, MSG_SESSION_OPENED);
+	assert_has(execute(c, "get-registered-users-num", " action='execute'", ""), "<forbidden");
+	assert_lacks(execute(alice, "get-registered-users-num", " action='execute'", ""), "<forbidden");
+	client_enable_sm(alice, true, 300);
+	client_lose(alice);
+	client_auth_start(c = client_new(&p), &(struct auth_try){ .mechanism = "PLAIN", .flags = AUTH_HAS_INITIAL | AUTH_TLS | AUTH_OUTSIDE,
+								  .initial = BYTES("\0alice\0" PLAY_PASSWORD) });
+	client_resume(c, alice->sm_id, 0);
+	assert_int_equal(c->answer, MSG_SESSION_RESUMED);
+	assert_has(execute(c, "get-registered-users-num", " action='execute'", ""), "<forbidden");
+	play_close(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -362,7 +386,7 @@ int main(void)
 		cmocka_unit_test(actions_and_sessions), cmocka_unit_test(nothing_without_the_audit_trail),
 		cmocka_unit_test(accounts), cmocka_unit_test(disabled_and_enabled), cmocka_unit_test(what_is_known_of_people),
 		cmocka_unit_test(a_list_has_an_end), cmocka_unit_test(sessions_end), cmocka_unit_test(people_of_the_directory), cmocka_unit_test(announcements),
-		cmocka_unit_test(messages_of_the_day),
+		cmocka_unit_test(messages_of_the_day), cmocka_unit_test(not_from_outside),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -169,6 +169,7 @@ void auth_hand_over(struct im *im, uint64_t conn, struct session *s)
 
 	free(s->app);
 	free(s->client);
+	s->bits = (uint16_t)(l && l->flags & AUTH_OUTSIDE ? s->bits | SESSION_IS_OUTSIDE : s->bits & ~SESSION_IS_OUTSIDE);
 	s->app = l ? l->app : NULL;
 	s->client = l ? l->client : NULL;
 	if (l)

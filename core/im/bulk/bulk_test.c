@@ -6,16 +6,18 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <cmocka.h>
 
 #include "base/err.h"
 #include "base/wire.h"
 #include "presence/shared.h"
 #include "run/bulk.h"
+#include "run/proc.h"
 
 /* ---- gh-conf's end ---- */
 
-struct proc_ask {
+struct answer {
 	bool is_done;
 	int rc;
 	long long consumed, line, skip, done, errors, more, lines, left_out;
@@ -23,12 +25,7 @@ struct proc_ask {
 	char part[64 << 10], user[128], contact[128];
 };
 
-void proc_record_begin(struct proc_ask *a)
-{
-	(void)a;
-}
-
-static void put_results(struct proc_ask *a, struct bytes value)
+static void put_results(struct answer *a, struct bytes value)
 {
 	struct wire w = wire_of(value);
 
@@ -40,62 +37,76 @@ static void put_results(struct proc_ask *a, struct bytes value)
 	assert_false(wire_failed(&w));
 }
 
-void proc_record_text(struct proc_ask *a, const char *key, struct bytes value)
-{
-	if (!strcmp(key, "results"))
-		put_results(a, value);
-	else if (!strcmp(key, "part"))
-		(void)snprintf(a->part, sizeof a->part, "%.*s", BYTES_FMT(value));
-	else if (!strcmp(key, "user"))
-		(void)snprintf(a->user, sizeof a->user, "%.*s", BYTES_FMT(value));
-	else if (!strcmp(key, "contact"))
-		(void)snprintf(a->contact, sizeof a->contact, "%.*s", BYTES_FMT(value));
-	else
-		fail_msg("%s", key);
-}
-
-void proc_record_str(struct proc_ask *a, const char *key, const char *value)
-{
-	proc_record_text(a, key, bytes_of(value));
-}
-
-void proc_record_int(struct proc_ask *a, const char *key, int64_t value)
+static void take_number(struct answer *a, const char *key, struct bytes value)
 {
 	const struct {
 		const char *key;
 		long long *to;
 	} keys[] = { { "consumed", &a->consumed }, { "line", &a->line }, { "skip", &a->skip }, { "done", &a->done }, { "errors", &a->errors },
 		     { "more", &a->more }, { "lines", &a->lines }, { "left-out", &a->left_out } };
+	char text[24];
 
-	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
-		if (!strcmp(keys[i].key, key))
-			*keys[i].to = value;
+	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+		if (strcmp(keys[i].key, key) != 0)
+			continue;
+		(void)snprintf(text, sizeof text, "%.*s", BYTES_FMT(value));
+		*keys[i].to = atoll(text);
+		return;
+	}
+	fail_msg("%s", key);
 }
 
-void proc_record_end(struct proc_ask *a)
+static void take(struct answer *a, struct bytes key, struct bytes value)
 {
-	(void)a;
+	char name[32];
+
+	(void)snprintf(name, sizeof name, "%.*s", BYTES_FMT(key));
+	if (!strcmp(name, "results"))
+		put_results(a, value);
+	else if (!strcmp(name, "part"))
+		(void)snprintf(a->part, sizeof a->part, "%.*s", BYTES_FMT(value));
+	else if (!strcmp(name, "user"))
+		(void)snprintf(a->user, sizeof a->user, "%.*s", BYTES_FMT(value));
+	else if (!strcmp(name, "contact"))
+		(void)snprintf(a->contact, sizeof a->contact, "%.*s", BYTES_FMT(value));
+	else
+		take_number(a, name, value);
 }
 
-void proc_done(struct proc_ask *a, int rc, const char *text)
+static void on_record(void *arg, struct bytes fields, uint16_t n)
 {
+	struct wire w = wire_of(fields);
+
+	for (; n && !wire_failed(&w); n--) {
+		struct bytes key = wire_str(&w), value = wire_bytes(&w);
+		take(arg, key, value);
+	}
+	assert_int_equal(wire_end(&w), 0);
+}
+
+static void on_done(void *arg, int rc, const char *text)
+{
+	struct answer *a = arg;
+
 	assert_false(a->is_done);
 	a->is_done = true;
 	a->rc = rc;
 	(void)snprintf(a->text, sizeof a->text, "%s", text);
 }
 
-static void begin(struct play *p, struct proc_ask *a, const char *kind, const char *text, bool is_last)
+static void begin(struct play *p, struct answer *a, const char *kind, const char *text, bool is_last)
 {
 	const struct bytes args[] = { bytes_of(kind), BYTES("1"), BYTES_NONE, is_last ? BYTES("1") : BYTES_NONE, bytes_of(text) };
 
-	*a = (struct proc_ask){ .is_done = false };
-	bulk_feed(&p->im, a, args, 5);
+	const struct proc_asker who = { on_record, on_done, a };
+
+	*a = (struct answer){ .is_done = false };
+	bulk_feed(&p->im, proc_ask_new(&who), args, 5);
 }
 
-static struct proc_ask feed(struct play *p, const char *kind, const char *text)
+static struct answer feed(struct play *p, const char *kind, const char *text)
 {
-	struct proc_ask a;
+	struct answer a;
 
 	begin(p, &a, kind, text, true);
 	play_run(p);
@@ -103,12 +114,13 @@ static struct proc_ask feed(struct play *p, const char *kind, const char *text)
 	return a;
 }
 
-static struct proc_ask page(struct play *p, const char *who, const char *user, const char *contact)
+static struct answer page(struct play *p, const char *who, const char *user, const char *contact)
 {
 	const struct bytes args[] = { bytes_of(who), bytes_of(user), bytes_of(contact) };
-	struct proc_ask a = { .is_done = false };
+	struct answer a = { .is_done = false };
+	const struct proc_asker asker = { on_record, on_done, &a };
 
-	bulk_page(&p->im, &a, args, 3);
+	bulk_page(&p->im, proc_ask_new(&asker), args, 3);
 	play_run(p);
 	assert_true(a.is_done);
 	return a;
@@ -126,7 +138,7 @@ static const char *roster_of(struct client *c)
 static void a_row_that_is_not_whole_waits(void **state)
 {
 	static const char text[] = "alice,a.example,x,far.example,X,G\nnobody,a.example,x,far.example,,G\nalice,a.exa";
-	struct proc_ask a;
+	struct answer a;
 	struct play p;
 
 	(void)state;
@@ -147,7 +159,7 @@ static void a_row_that_is_not_whole_waits(void **state)
 static void the_store_dies(void **state)
 {
 	char text[8000] = "";
-	struct proc_ask a;
+	struct answer a;
 	struct play p;
 
 	(void)state;
@@ -166,7 +178,7 @@ static void the_store_dies(void **state)
 	assert_int_equal(a.done, 100);
 	assert_string_equal(a.results, "");
 	assert_has(client_got(c), "c98@far.example");
-	struct proc_ask all = page(&p, "bob@a.example", "", "");
+	struct answer all = page(&p, "bob@a.example", "", "");
 	assert_int_equal(all.lines, 50);
 	assert_int_equal(page(&p, "all", "", "").lines, 100);
 	play_close(&p);
@@ -176,7 +188,7 @@ static void the_store_dies(void **state)
 static void a_piece_that_takes_long(void **state)
 {
 	char text[8000] = "";
-	struct proc_ask a;
+	struct answer a;
 	struct play p;
 
 	(void)state;
@@ -200,7 +212,7 @@ static void a_piece_that_takes_long(void **state)
 
 static void one_piece_at_a_time(void **state)
 {
-	struct proc_ask a, second;
+	struct answer a, second;
 	struct play p;
 
 	(void)state;
@@ -228,7 +240,7 @@ static void the_directory_and_the_limit(void **state)
 	struct client *c = client_login(&p, "alice", "r");
 	(void)shared_apply(&p.im, user_find(&p.im, BYTES("alice@a.example")), list, 1);
 	play_run(&p);
-	struct proc_ask a = feed(&p, "import", "alice,a.example,bob,a.example,,G\nalice,a.example,x,far.example,,G\nalice,a.example,y,far.example,,G\n");
+	struct answer a = feed(&p, "import", "alice,a.example,bob,a.example,,G\nalice,a.example,x,far.example,,G\nalice,a.example,y,far.example,,G\n");
 	assert_int_equal(a.done, 1);
 	assert_string_equal(a.results, "1:6:0 3:4:0 ");
 	a = feed(&p, "rename", "bob@a.example,z@far.example\nx@far.example,bob@a.example\nx@far.example,alice@a.example\n");
@@ -255,7 +267,7 @@ static void a_rename_in_many_lists(void **state)
 	}
 	assert_int_equal(feed(&p, "import", text).done, 150);
 	assert_int_equal(feed(&p, "import", "u007,a.example,new,far.example,New,H\n").done, 1);
-	struct proc_ask a = feed(&p, "rename", "Contact ID, New Contact ID\r\nold@far.example, new@far.example\r\nold@far.example,x@far.example");
+	struct answer a = feed(&p, "rename", "Contact ID, New Contact ID\r\nold@far.example, new@far.example\r\nold@far.example,x@far.example");
 	assert_string_equal(a.results, "2:0:150 3:7:0 ");
 	assert_int_equal(a.done, 1);
 	assert_string_equal(page(&p, "u007@a.example", "", "").part, "u007,a.example,new,far.example,New,H\nu007,a.example,new,far.example,New,G\n");
@@ -274,7 +286,7 @@ static void pages(void **state)
 	for (int i = 0; i < 250; i++)
 		(void)snprintf(text + strlen(text), sizeof text - strlen(text), "alice,a.example,c%03d,far.example,,G\n", i);
 	assert_int_equal(feed(&p, "import", text).done, 250);
-	struct proc_ask first = page(&p, "a.example", "", ""), second = page(&p, "a.example", first.user, first.contact);
+	struct answer first = page(&p, "a.example", "", ""), second = page(&p, "a.example", first.user, first.contact);
 	assert_true(first.more && !second.more);
 	assert_int_equal(first.lines, 200);
 	assert_int_equal(second.lines, 50);
