@@ -1015,7 +1015,7 @@ static void disable(struct client *c, const char *since)
 	(void)asked(c, 0);
 }
 
-/* The last byte of what AUTH_GET and ACCOUNT_LIST say of it. */
+/* The last byte of what AUTH_GET says of it; of ACCOUNT_LIST the last but one: behind it stands that there is a verifier of SHA-256. */
 static uint8_t says_disabled(struct client *c, enum store_op op)
 {
 	struct buf *b = ask(c, 1, op);
@@ -1028,7 +1028,9 @@ static uint8_t says_disabled(struct client *c, enum store_op op)
 		wire_put_u32(b, 1);
 	}
 	assert_int_equal(asked(c, 0), 1);
-	return c->last_body[c->last_body_n - 1];
+	if (op == STORE_ACCOUNT_LIST)
+		assert_int_equal(c->last_body[c->last_body_n - 1], 1);
+	return c->last_body[c->last_body_n - (op == STORE_ACCOUNT_LIST ? 2 : 1)];
 }
 
 static void put_account_d(struct client *c, uint8_t mode, int rc)
