@@ -192,22 +192,13 @@ int op_noted_list(struct store_ask *a, struct wire *w)
 	struct db_stmt *q = store_sql(a, SQL_BLOB_ALL);
 	struct bytes after = wire_str(w);
 	uint32_t limit = wire_u32(w);
-	int rc;
 
 	if (wire_end(w))
 		return ERR_SYNTAX;
 	db_bind_text(q, 1, BYTES(STORE_DIRECTORY_KEY));
 	db_bind_text(q, 2, after);
 	db_bind_int(q, 3, limit < LIST_MAX ? limit : LIST_MAX);
-	while ((rc = db_step(q)) == 1) {
-		struct buf *b = store_item(a);
-		wire_put_str(b, db_bytes(q, 0));
-		wire_put_bytes(b, db_bytes(q, 1));
-		int end = store_row_end(a, q);
-		if (end)
-			return end;
-	}
-	return rc;
+	return store_pairs(a, q);
 }
 
 int op_account_list(struct store_ask *a, struct wire *w)
@@ -339,17 +330,8 @@ int op_notice_put(struct store_ask *a, struct wire *w)
 int op_notice_list(struct store_ask *a, struct wire *w)
 {
 	struct db_stmt *q = store_sql(a, SQL_NOTICE_ALL);
-	int rc;
 
 	if (wire_end(w))
 		return ERR_SYNTAX;
-	while ((rc = db_step(q)) == 1) {
-		struct buf *b = store_item(a);
-		wire_put_str(b, db_bytes(q, 0));
-		wire_put_bytes(b, db_bytes(q, 1));
-		int end = store_row_end(a, q);
-		if (end)
-			return end;
-	}
-	return rc;
+	return store_pairs(a, q);
 }

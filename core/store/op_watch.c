@@ -42,19 +42,10 @@ int op_watch_list(struct store_ask *a, struct wire *w)
 	struct db_stmt *q = store_sql(a, SQL_WATCH_LIST);
 	struct bytes after = wire_str(w);
 	uint32_t limit = wire_u32(w);
-	int rc;
 
 	if (wire_end(w))
 		return ERR_SYNTAX;
 	db_bind_text(q, 1, after);
 	db_bind_int(q, 2, limit < LIST_MAX ? limit : LIST_MAX);
-	while ((rc = db_step(q)) == 1) {
-		struct buf *b = store_item(a);
-		wire_put_str(b, db_bytes(q, 0));
-		wire_put_bytes(b, db_bytes(q, 1));
-		int end = store_row_end(a, q);
-		if (end)
-			return end;
-	}
-	return rc;
+	return store_pairs(a, q);
 }

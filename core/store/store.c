@@ -205,6 +205,21 @@ int store_row_end(struct store_ask *a, struct db_stmt *q)
 	return rc;
 }
 
+int store_pairs(struct store_ask *a, struct db_stmt *q)
+{
+	int rc;
+
+	while ((rc = db_step(q)) == 1) {
+		struct buf *b = store_item(a);
+		wire_put_str(b, db_bytes(q, 0));
+		wire_put_bytes(b, db_bytes(q, 1));
+		int end = store_row_end(a, q);
+		if (end)
+			return end;
+	}
+	return rc;
+}
+
 static int count_offline(struct store *s)
 {
 	struct db_stmt *q = s->sql[SQL_OFFLINE_TOTAL];

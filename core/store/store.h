@@ -59,6 +59,8 @@ struct buf *store_item(struct store_ask *a);
 int store_item_end(struct store_ask *a);
 /* One that is a row of q: when it finds no room, q ends too. */
 int store_row_end(struct store_ask *a, struct db_stmt *q);
+/* All that is left of q, a name and its value a row, as items: name str, value bytes. */
+int store_pairs(struct store_ask *a, struct db_stmt *q);
 
 /* One function an op: reads its body (to wire_end) and does it. */
 #define STORE_OP_FN(name) int name(struct store_ask *a, struct wire *w)

@@ -23,7 +23,7 @@
 
 enum { SALT_BYTES = 16, LIST_PAGE = 1000 };
 
-static const char *text_of(int rc)
+const char *command_text(int rc)
 {
 	return rc == ERR_EXISTS ? "there is such an account already" : rc == ERR_NOT_FOUND ? "there is no such account" :
 	       rc == ERR_DENIED ? "this person is one of the directory: the password is changed there" : rc ? err_text(rc) : "";
@@ -32,7 +32,7 @@ static const char *text_of(int rc)
 static void on_done(struct im *im, struct ask *a, int rc)
 {
 	(void)im;
-	proc_done(a->arg, rc, text_of(rc));
+	proc_done(a->arg, rc, command_text(rc));
 }
 
 int command_account(struct im *im, struct proc_ask *ask, const struct bytes *args, size_t n, size_t want, struct bytes *out)
@@ -127,7 +127,7 @@ static void on_put(struct im *im, struct ask *a, int rc)
 
 	if (!rc)
 		app_password_revoked(im, bytes_make(c->jid, c->jid_n), BYTES_NONE);
-	proc_done(c->ask, rc, text_of(rc));
+	proc_done(c->ask, rc, command_text(rc));
 	free(c);
 }
 
@@ -265,7 +265,7 @@ static void on_deleted(struct im *im, struct ask *a, int rc)
 
 	if (!rc)
 		upload_forget(im, bytes_make(c->jid, c->jid_n));
-	proc_done(c->ask, rc, text_of(rc));
+	proc_done(c->ask, rc, command_text(rc));
 	free(c);
 }
 

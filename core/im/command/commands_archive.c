@@ -29,7 +29,7 @@ static void on_state(struct im *im, struct ask *a, struct wire *w)
 static void on_done(struct im *im, struct ask *a, int rc)
 {
 	(void)im;
-	proc_done(a->arg, rc, rc == ERR_NOT_FOUND ? "there is no such account" : rc ? err_text(rc) : "");
+	proc_done(a->arg, rc, command_text(rc));
 }
 
 void show_archive(void *program, struct proc_ask *ask, const struct bytes *args, size_t n)

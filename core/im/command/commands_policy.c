@@ -6,11 +6,6 @@
 #include "presence/authorise.h"
 #include "user.h"
 
-static const char *text_of(int rc)
-{
-	return rc == ERR_NOT_FOUND ? "there is no such account" : rc ? err_text(rc) : "";
-}
-
 /* ---- show ---- */
 
 static void record(struct im *im, struct proc_ask *ask, struct bytes policy)
@@ -42,7 +37,7 @@ static void on_shown(struct im *im, struct ask *a, int rc)
 {
 	if (!rc && !a->number)
 		record(im, a->arg, BYTES_NONE);
-	proc_done(a->arg, rc, text_of(rc));
+	proc_done(a->arg, rc, command_text(rc));
 }
 
 void user_policy_show(void *program, struct proc_ask *ask, const struct bytes *args, size_t n)
@@ -68,7 +63,7 @@ static void on_set(struct im *im, struct ask *a, int rc)
 	(void)wire_str(&w);
 	if (!rc && u && u->state == USER_READY)
 		rc = authorise_set(u, wire_bytes(&w));
-	proc_done(a->arg, rc, text_of(rc));
+	proc_done(a->arg, rc, command_text(rc));
 }
 
 /* The policy's bytes; "" or what is wrong. */

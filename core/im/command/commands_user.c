@@ -13,11 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char *text_of(int rc)
-{
-	return rc == ERR_NOT_FOUND ? "there is no such account" : rc ? err_text(rc) : "";
-}
-
 /* One command about one account. */
 struct about {
 	struct proc_ask *ask;
@@ -55,7 +50,7 @@ static struct about *begin(struct im *im, struct proc_ask *ask, const struct byt
 
 static void finish(struct about *a, int rc)
 {
-	proc_done(a->ask, rc, text_of(rc));
+	proc_done(a->ask, rc, command_text(rc));
 	free(a);
 }
 
