@@ -248,6 +248,7 @@ class Slots(Store):
 
 class Log(Store):
     """The alarms' book, lines on disk and what waits for a syslog server."""
+    IS_LONG = True
     program = "gh-log/0"
 
     @classmethod

@@ -364,6 +364,7 @@ class Watching(SipBox):
 
 class Refreshing(SipBox):
     """SUB-X09, X12 to X14: the life of a subscription that outlives its dialog."""
+    IS_LONG = True
 
     def keeps(self, j):
         """Her authorisation stands, and nobody tells her anything."""

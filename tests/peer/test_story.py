@@ -27,6 +27,7 @@ def commands():
 
 
 class FirstDay(PeerCase):
+    IS_LONG = True
     @classmethod
     def setUpClass(cls):
         if os.getuid() != 0:

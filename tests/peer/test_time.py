@@ -15,6 +15,7 @@ KEYS = "7 AES128 HEX:30313233343536373839616263646566\n20 SHA256 HEX:00ff10\n"
 
 
 class Time(PeerCase):
+    IS_LONG = True
     @classmethod
     def build(cls):
         if os.getuid() != 0:

@@ -10,6 +10,7 @@ from harness.turnclient import DtlsClient
 
 class TurnDtls(Relay):
     """Clients over DTLS, IPv4 and IPv6, on listeners of their own and on those of UDP."""
+    IS_LONG = True
     SETTINGS = ("set turn listen-dtls v4 %s 5349" % SERVER, "set turn listen-dtls v6 %s 5349" % SERVER6,
                 "set turn listen-udp v6 %s 3478" % SERVER6, "set turn relay-address v6 " + SERVER6,
                 "set turn allow-peer peer6 %s/128" % PEER6)

@@ -8,6 +8,7 @@ V6 = dict(local=CLIENT6, server=SERVER6)
 
 class TurnFamilies(StreamRelay):
     """Each transport from IPv4 and IPv6 to peers of IPv4 and IPv6."""
+    IS_LONG = True
     SETTINGS = StreamRelay.SETTINGS + ("set turn listen-dtls v4 %s 5349" % SERVER, "set turn listen-dtls v6 %s 5349" % SERVER6,
                                        "set turn allocations-user 0")  # the tool leaves some behind
     DOORS = 9

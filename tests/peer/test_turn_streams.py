@@ -11,6 +11,7 @@ from harness.turnclient import COOKIE
 
 class TurnStreams(StreamRelay):
     """Clients over TCP and TLS."""
+    IS_LONG = True
 
     # ---- coturn's client
     def test_tcp(self):

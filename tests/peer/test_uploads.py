@@ -473,6 +473,7 @@ class Kept(UploadCase):
 
 
 class Slow(UploadCase):
+    IS_LONG = True
     def test_who_is_slow_goes(self):
         """A sender that drips is told so after 30 s; a reader that stands still has its buffers and as long again. Neither leaves anything."""
         user = self.people("u")

@@ -9,6 +9,7 @@ from test_web import WebCase
 
 class Browser(WebCase):
     """firmware/admin/web/test/browser.mjs; WEB_SHOTS=FOLDER keeps a picture of each page."""
+    IS_LONG = True
 
     def test_pages(self):
         need("chromium")
