@@ -1,5 +1,5 @@
 /* auth.h - the client side of SASL PLAIN and SCRAM (RFC 4616, 5802, 7677), for the load generator.
- * Salted passwords are remembered a user, so that a second login costs the generator little. */
+ * The salted password is remembered: users of a bench share password and salt, so that a login costs the generator little. */
 #ifndef LOAD_AUTH_H
 #define LOAD_AUTH_H
 
@@ -9,7 +9,7 @@ enum auth_mechanism { AUTH_PLAIN, AUTH_SCRAM_SHA1, AUTH_SCRAM_SHA256, AUTH_MECHA
 const char *auth_name(enum auth_mechanism m);
 int auth_of(const char *name, enum auth_mechanism *out);
 
-struct auth_memory { /* one a user */
+struct auth_memory {
 	uint8_t salted[32];
 	char salt[96];
 	unsigned iterations;

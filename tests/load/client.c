@@ -180,7 +180,7 @@ static size_t past(struct bytes in, const char *text)
 static void send_auth(struct client *c)
 {
 	c->auth = (struct auth){ .mechanism = c->plan->mechanism, .user = c->user,
-				 .password = c->plan->password, .memory = &c->memory };
+				 .password = c->plan->password, .memory = &c->plan->memory };
 	buf_putf(&c->out, "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='%s'>",
 		 auth_name(c->plan->mechanism));
 	auth_first(&c->auth, &c->out);
@@ -215,6 +215,12 @@ static size_t on_auth(struct client *c, struct bytes in)
 	return in.n;
 }
 
+static void is_ready(struct client *c)
+{
+	c->state = CLIENT_READY;
+	c->plan->on.ready(c);
+}
+
 static size_t on_registering(struct client *c, struct bytes in)
 {
 	struct registering r = registering(c);
@@ -223,8 +229,7 @@ static size_t on_registering(struct client *c, struct bytes in)
 	if (!end)
 		return 0;
 	if (past(in, "SIP/2.0 200 ")) {
-		c->state = CLIENT_READY;
-		c->plan->on.ready(c);
+		is_ready(c);
 	} else if (!past(in, "SIP/2.0 401 ") || past(in, "CSeq: 2 ") || register_answer(&r, in, &c->out)) {
 		drop(c, "registration refused");
 	}
@@ -266,6 +271,8 @@ static size_t on_stanza(struct client *c, struct bytes in)
 		return 0;
 	if (!name && past(stanza, "</stream:stream>"))
 		drop(c, "server closed");
+	else if (c->state == CLIENT_PRESENT && name && *name == 'i' && past(stanza, "rdy"))
+		is_ready(c);
 	else if (name && *name == 'm')
 		c->plan->on.message(c, stanza);
 	else if (name && *name == 'p' && c->plan->on.presence)
@@ -311,16 +318,13 @@ static size_t step(struct client *c, struct bytes in)
 	case CLIENT_BIND:
 		if (!(end = past(in, "</iq>")))
 			return 0;
+		if (c->plan->wants_roster)
+			put(c, "<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>");
 		buf_putf(&c->out, "<presence/><iq type='get' id='rdy' to='%s'><ping xmlns='urn:xmpp:ping'/></iq>",
 			 c->plan->domain);
 		c->state = CLIENT_PRESENT;
 		return end;
 	case CLIENT_PRESENT:
-		if (!past(in, "rdy"))
-			return 0;
-		c->state = CLIENT_READY;
-		c->plan->on.ready(c);
-		return in.n;
 	case CLIENT_READY:
 		if (c->plan->sip_users)
 			return in.n;

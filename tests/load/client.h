@@ -19,7 +19,9 @@ struct client_plan { /* shared by all clients of a run */
 	unsigned sources;  /* spread over 127.0.1.1 .. : one address has only some 28,000 ports */
 	enum client_tls tls;
 	enum auth_mechanism mechanism;
+	struct auth_memory memory;
 	unsigned sip_users; /* not 0: clients of SIP, spread over so many users */
+	bool wants_roster;  /* each asks for its own before it is present */
 	SSL_CTX *ctx;
 	int epoll;
 	struct client_hooks {
@@ -54,7 +56,6 @@ struct client {
 	bool is_writing;
 	struct buf in, out;
 	struct auth auth;
-	struct auth_memory memory;
 	char user[32];
 	/* for the run that owns it */
 	struct client *partner;

@@ -10,10 +10,13 @@
  *   gh-load room  --users N --room NAME@SERVICE --pairs S --window W --seconds S --rounds R
  *                                                       all enter a room, S of them speak
  *
+ *   gh-load storm --users N --contacts C               all log in; how soon each has the presence of its C contacts (which must be there)
+ *
  *   gh-load hold  --users N --wait S                    log in N, how quickly and at what cost; one line at once, gone with the input
  *
  * Common: --server ADDR:PORT --domain D --password P --prefix user --tls none|starttls|direct
  *         --alpn NAME --sip USERS (clients of SIP that register, spread over so many users)
+ *         --first N (users PREFIXN and following)
  *         --mechanism PLAIN|SCRAM-SHA-1|SCRAM-SHA-256 --pids 1,2 (server processes; children count too)
  * Prints one JSON object. */
 #include "run.h"
@@ -64,9 +67,9 @@ static const struct option options[] = {
 	{ "timeout", required_argument, NULL, 'T' },  { "body", required_argument, NULL, 'b' },
 	{ "leave-wait", required_argument, NULL, 'L' }, { "alpn", required_argument, NULL, 'A' },
 	{ "sip", required_argument, NULL, 'I' }, { "pause", required_argument, NULL, 'E' },
-	{ "rounds", required_argument, NULL, 'R' },   { "peer-server", required_argument, NULL, 'P' },
+	{ "first", required_argument, NULL, 'F' },    { "rounds", required_argument, NULL, 'R' },   { "peer-server", required_argument, NULL, 'P' },
 	{ "peer-domain", required_argument, NULL, 'D' },
-	{ "room", required_argument, NULL, 'r' },
+	{ "room", required_argument, NULL, 'r' }, { "contacts", required_argument, NULL, 'C' },
 	{ 0 }
 };
 
@@ -94,7 +97,9 @@ static int apply_option(int o, const char *v)
 	case 'T': run.timeout_s = atof(v); return 0;
 	case 'E': run.pause_ms = (unsigned)atoi(v); return 0;
 	case 'A': run.alpn = v; return 0;
+	case 'F': run.first = (unsigned)atoi(v); return 0;
 	case 'r': run.room = v; return 0;
+	case 'C': run.contacts = (unsigned)atoi(v); return 0;
 	case 'I': run.plan.sip_users = (unsigned)atoi(v); return run.plan.sip_users ? 0 : ERR_RANGE;
 	case 'b': run.body_bytes = (unsigned)atoi(v); return run.body_bytes <= 190 ? 0 : ERR_RANGE;
 	}
@@ -128,7 +133,7 @@ static int prepare(void)
 	peer.server = run.peer_plan.server;
 	run.peer_plan = peer;
 	for (unsigned i = 0; i < run.users; i++)
-		client_init(&run.clients[i], peer.domain && i % 2 ? &run.peer_plan : &run.plan, i);
+		client_init(&run.clients[i], peer.domain && i % 2 ? &run.peer_plan : &run.plan, run.first + i);
 	return 0;
 }
 
@@ -137,7 +142,7 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		int (*fn)(void);
-	} modes[] = { { "login", run_login }, { "idle", run_idle }, { "pairs", run_pairs }, { "hold", run_hold }, { "room", run_room } };
+	} modes[] = { { "login", run_login }, { "idle", run_idle }, { "pairs", run_pairs }, { "hold", run_hold }, { "room", run_room }, { "storm", run_storm } };
 
 	run.plan.prefix = "user";
 	run.plan.password = "secret";
@@ -163,6 +168,6 @@ int main(int argc, char **argv)
 		if (strcmp(argv[optind], modes[i].name) == 0)
 			return prepare() ? 1 : modes[i].fn();
 	}
-	fprintf(stderr, "gh-load: wants login, idle, pairs, room or hold\n");
+	fprintf(stderr, "gh-load: wants login, idle, pairs, room, storm or hold\n");
 	return 2;
 }

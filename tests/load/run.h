@@ -11,7 +11,7 @@ struct run {
 	struct client_plan plan, peer_plan; /* peer_plan.domain is NULL: all users live in one domain */
 	struct meter meter;
 	struct client *clients;
-	unsigned users, in_flight_max, pairs, window, rounds, wait_s, leave_wait_s, body_bytes, pause_ms;
+	unsigned users, in_flight_max, pairs, window, rounds, wait_s, leave_wait_s, body_bytes, pause_ms, contacts, first;
 	unsigned long count;
 	double seconds, timeout_s;
 	const char *room;        /* name@service */
@@ -56,6 +56,7 @@ int run_idle(void);
 int run_hold(void);
 int run_pairs(void);
 int run_room(void);
+int run_storm(void);
 /* A message for a client of run_pairs. */
 void run_pairs_message(struct client *c, struct bytes stanza);
 

@@ -46,13 +46,15 @@ class Site:
         self.dns = Dns(self.place)
         self.number = 0
 
-    def server(self, name, users, kind="rsa", peers=()):
-        """A started server with its users; kind: of certificate (tests/pki); peers: domains it federates with."""
+    def server(self, name, users, kind="rsa", peers=(), evals=()):
+        """A started server with its users; kind: of certificate (tests/pki); peers: domains it federates with; evals: of ejabberd, Erlang for its
+        start with "{domain}" in it."""
         self.number += 1
         domain = "%s%d.example" % (name, self.number)
         cert = self.pki.make(kind, domain)
-        return {"gatehouse": self._gatehouse, "prosody": self._prosody, "ejabberd": self._ejabberd}[name](
-            domain, cert, users, peers)
+        if name == "ejabberd":
+            return self._ejabberd(domain, cert, users, [e.replace("{domain}", domain) for e in evals])
+        return {"gatehouse": self._gatehouse, "prosody": self._prosody}[name](domain, cert, users, peers)
 
     def pair(self, name, users):
         """Two servers that federate."""
@@ -84,13 +86,13 @@ class Site:
             self.place.write("%s/data/%s/accounts/user%d.dat" % (p.name, folder, i), row)
         return p.start()
 
-    def _ejabberd(self, domain, cert, users, peers):
+    def _ejabberd(self, domain, cert, users, evals):
         # One account is made as ejabberd makes it, the others are copies of its row.
         copies = ('[P] = mnesia:dirty_read(passwd, {<<"user0">>, <<"%s">>}), '
                   'lists:foreach(fun(I) -> mnesia:dirty_write(setelement(2, P, '
                   '{<<"user", (integer_to_binary(I))/binary>>, <<"%s">>})) end, lists:seq(1, %d))' %
                   (domain, domain, users - 1))
-        e = Ejabberd(self.place, domain, cert, self.pki.ca, self.dns, log="warning", evals=[copies],
+        e = Ejabberd(self.place, domain, cert, self.pki.ca, self.dns, log="warning", evals=[copies] + evals,
                      modules="  mod_muc: { host: conference.%s, max_users: 1000, min_message_interval: 0, default_room_options: { max_users: 1000 } }" % domain)
         e.user("user0", PASSWORD)
         return e.start()
