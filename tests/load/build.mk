@@ -1,5 +1,5 @@
 TOOLS += gh-load gh-sipload
-gh-load_SRCS := tests/load/main.c tests/load/run.c tests/load/run_login.c tests/load/run_pairs.c tests/load/run_room.c tests/load/run_storm.c tests/load/client.c tests/load/auth.c tests/load/register.c tests/load/meter.c
+gh-load_SRCS := tests/load/main.c tests/load/run.c tests/load/run_login.c tests/load/run_pairs.c tests/load/run_room.c tests/load/run_storm.c tests/load/run_mam.c tests/load/client.c tests/load/auth.c tests/load/register.c tests/load/meter.c
 gh-load_LIBS := base
 gh-load_LD := -lssl -lcrypto
 gh-sipload_SRCS := tests/load/sipload.c tests/load/sip_side.c tests/load/sip_wire.c tests/load/sip_text.c \

@@ -275,6 +275,8 @@ static size_t on_stanza(struct client *c, struct bytes in)
 		is_ready(c);
 	else if (name && *name == 'm')
 		c->plan->on.message(c, stanza);
+	else if (name && *name == 'i' && c->plan->on.iq)
+		c->plan->on.iq(c, stanza);
 	else if (name && *name == 'p' && c->plan->on.presence)
 		c->plan->on.presence(c, stanza);
 	return (size_t)(begin - in.p) + n;

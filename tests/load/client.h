@@ -28,6 +28,7 @@ struct client_plan { /* shared by all clients of a run */
 		void (*ready)(struct client *c);
 		void (*message)(struct client *c, struct bytes stanza);
 		void (*presence)(struct client *c, struct bytes stanza); /* or NULL */
+		void (*iq)(struct client *c, struct bytes stanza);       /* or NULL */
 		void (*gone)(struct client *c, const char *why);
 	} on;
 };

@@ -12,6 +12,9 @@
  *
  *   gh-load storm --users N --contacts C               all log in; how soon each has the presence of its C contacts (which must be there)
  *
+ *   gh-load mam   --users N --pairs K --seconds S --rounds R [--from T --to T | --words W]
+ *                                                       pages of archives, K questions in flight: the newest, from a time between, or with one of "word0" and following
+ *
  *   gh-load hold  --users N --wait S                    log in N, how quickly and at what cost; one line at once, gone with the input
  *
  * Common: --server ADDR:PORT --domain D --password P --prefix user --tls none|starttls|direct
@@ -67,7 +70,8 @@ static const struct option options[] = {
 	{ "timeout", required_argument, NULL, 'T' },  { "body", required_argument, NULL, 'b' },
 	{ "leave-wait", required_argument, NULL, 'L' }, { "alpn", required_argument, NULL, 'A' },
 	{ "sip", required_argument, NULL, 'I' }, { "pause", required_argument, NULL, 'E' },
-	{ "first", required_argument, NULL, 'F' },    { "rounds", required_argument, NULL, 'R' },   { "peer-server", required_argument, NULL, 'P' },
+	{ "from", required_argument, NULL, 'B' },     { "to", required_argument, NULL, 'Z' },
+	{ "words", required_argument, NULL, 'O' },    { "first", required_argument, NULL, 'F' },    { "rounds", required_argument, NULL, 'R' },   { "peer-server", required_argument, NULL, 'P' },
 	{ "peer-domain", required_argument, NULL, 'D' },
 	{ "room", required_argument, NULL, 'r' }, { "contacts", required_argument, NULL, 'C' },
 	{ 0 }
@@ -97,6 +101,9 @@ static int apply_option(int o, const char *v)
 	case 'T': run.timeout_s = atof(v); return 0;
 	case 'E': run.pause_ms = (unsigned)atoi(v); return 0;
 	case 'A': run.alpn = v; return 0;
+	case 'B': run.from_s = atoll(v); return 0;
+	case 'Z': run.to_s = atoll(v); return 0;
+	case 'O': run.words = (unsigned)atoi(v); return 0;
 	case 'F': run.first = (unsigned)atoi(v); return 0;
 	case 'r': run.room = v; return 0;
 	case 'C': run.contacts = (unsigned)atoi(v); return 0;
@@ -142,7 +149,7 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		int (*fn)(void);
-	} modes[] = { { "login", run_login }, { "idle", run_idle }, { "pairs", run_pairs }, { "hold", run_hold }, { "room", run_room }, { "storm", run_storm } };
+	} modes[] = { { "login", run_login }, { "idle", run_idle }, { "pairs", run_pairs }, { "hold", run_hold }, { "room", run_room }, { "storm", run_storm }, { "mam", run_mam } };
 
 	run.plan.prefix = "user";
 	run.plan.password = "secret";
@@ -168,6 +175,6 @@ int main(int argc, char **argv)
 		if (strcmp(argv[optind], modes[i].name) == 0)
 			return prepare() ? 1 : modes[i].fn();
 	}
-	fprintf(stderr, "gh-load: wants login, idle, pairs, room, storm or hold\n");
+	fprintf(stderr, "gh-load: wants login, idle, pairs, room, storm, mam or hold\n");
 	return 2;
 }

@@ -11,9 +11,10 @@ struct run {
 	struct client_plan plan, peer_plan; /* peer_plan.domain is NULL: all users live in one domain */
 	struct meter meter;
 	struct client *clients;
-	unsigned users, in_flight_max, pairs, window, rounds, wait_s, leave_wait_s, body_bytes, pause_ms, contacts, first;
+	unsigned users, in_flight_max, pairs, window, rounds, wait_s, leave_wait_s, body_bytes, pause_ms, contacts, first, words;
 	unsigned long count;
 	double seconds, timeout_s;
+	int64_t from_s, to_s; /* seconds since 1970; to_s 0: none */
 	const char *room;        /* name@service */
 	void (*each_turn)(void); /* what a mode does beside events; or NULL */
 	/* counts */
@@ -57,6 +58,7 @@ int run_hold(void);
 int run_pairs(void);
 int run_room(void);
 int run_storm(void);
+int run_mam(void);
 /* A message for a client of run_pairs. */
 void run_pairs_message(struct client *c, struct bytes stanza);
 

@@ -7,6 +7,7 @@ import base64
 import hashlib
 import hmac
 import os
+import sqlite3
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -46,15 +47,17 @@ class Site:
         self.dns = Dns(self.place)
         self.number = 0
 
-    def server(self, name, users, kind="rsa", peers=(), evals=()):
+    def server(self, name, users, kind="rsa", peers=(), evals=(), mam=False):
         """A started server with its users; kind: of certificate (tests/pki); peers: domains it federates with; evals: of ejabberd, Erlang for its
-        start with "{domain}" in it."""
+        start with "{domain}" in it; mam: keeps archives, in SQLite."""
         self.number += 1
         domain = "%s%d.example" % (name, self.number)
         cert = self.pki.make(kind, domain)
         if name == "ejabberd":
-            return self._ejabberd(domain, cert, users, [e.replace("{domain}", domain) for e in evals])
-        return {"gatehouse": self._gatehouse, "prosody": self._prosody}[name](domain, cert, users, peers)
+            return self._ejabberd(domain, cert, users, [e.replace("{domain}", domain) for e in evals], mam)
+        if name == "prosody":
+            return self._prosody(domain, cert, users, mam)
+        return self._gatehouse(domain, cert, users, peers)
 
     def pair(self, name, users):
         """Two servers that federate."""
@@ -76,8 +79,10 @@ class Site:
         gh.ghsh(["user import user%d@%s %s" % (i, domain, verifiers) for i in range(users)], timeout=600)
         return gh
 
-    def _prosody(self, domain, cert, users, peers):
-        p = Prosody(self.place, domain, cert, self.pki.ca, self.dns, log="warn", parts='Component "conference.%s" "muc"\n' % domain)
+    def _prosody(self, domain, cert, users, mam):
+        archive = ('modules_enabled = { "mam" }\nstorage = { archive = "sql" }\nsql = { driver = "SQLite3", database = "%s" }\narchive_expires_after = "never"\n' %
+                   self.place.path("prosody-" + domain, "archive.sqlite")) if mam else ""
+        p = Prosody(self.place, domain, cert, self.pki.ca, self.dns, log="warn", host_extra=archive, parts='Component "conference.%s" "muc"\n' % domain)
         stored, server = verifier("sha1")
         row = 'return { ["salt"] = "%s"; ["iteration_count"] = %d; ["stored_key"] = "%s"; ["server_key"] = "%s"; };' % (
             SALT.decode(), ROUNDS, stored.hex(), server.hex())
@@ -86,16 +91,23 @@ class Site:
             self.place.write("%s/data/%s/accounts/user%d.dat" % (p.name, folder, i), row)
         return p.start()
 
-    def _ejabberd(self, domain, cert, users, evals):
+    def _ejabberd(self, domain, cert, users, evals, mam):
         # One account is made as ejabberd makes it, the others are copies of its row.
         copies = ('[P] = mnesia:dirty_read(passwd, {<<"user0">>, <<"%s">>}), '
                   'lists:foreach(fun(I) -> mnesia:dirty_write(setelement(2, P, '
                   '{<<"user", (integer_to_binary(I))/binary>>, <<"%s">>})) end, lists:seq(1, %d))' %
                   (domain, domain, users - 1))
         e = Ejabberd(self.place, domain, cert, self.pki.ca, self.dns, log="warning", evals=[copies] + evals,
-                     modules="  mod_muc: { host: conference.%s, max_users: 1000, min_message_interval: 0, default_room_options: { max_users: 1000 } }" % domain)
+                     modules="  mod_muc: { host: conference.%s, max_users: 1000, min_message_interval: 0, default_room_options: { max_users: 1000 } }" % domain + (self._ejabberd_archive(domain) if mam else ""))
         e.user("user0", PASSWORD)
         return e.start()
+
+    def _ejabberd_archive(self, domain):
+        path = self.place.path("ejabberd-" + domain, "archive.sqlite")
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open("/usr/share/ejabberd/sql/lite.sql", encoding="utf-8") as f:
+            sqlite3.connect(path).executescript(f.read())
+        return "\n  mod_mam: { db_type: sql, default: always }\nsql_type: sqlite\nsql_database: \"%s\"\n" % path
 
     def close(self):
         self.place.close()
