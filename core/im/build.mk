@@ -20,7 +20,7 @@ im_SRCS += core/im/archive/archive.c core/im/archive/archive_prefs.c core/im/arc
 im_SRCS += core/im/command/commands.c core/im/command/commands_app.c core/im/command/commands_user.c core/im/command/commands_device.c core/im/command/commands_policy.c \
 	core/im/command/commands_archive.c core/im/room/rooms_commands.c
 im_SRCS += core/im/announce/announce.c core/im/announce/notice.c
-im_SRCS += core/im/adhoc/adhoc.c core/im/adhoc/adhoc_form.c core/im/adhoc/adhoc_run.c core/im/adhoc/admin.c core/im/adhoc/audit.c
+im_SRCS += core/im/adhoc/adhoc.c core/im/adhoc/adhoc_form.c core/im/adhoc/adhoc_run.c core/im/adhoc/admin.c core/im/adhoc/own.c core/im/adhoc/audit.c
 im_SRCS += core/im/compliance/compliance.c core/im/compliance/gate.c
 im_SRCS += core/im/bulk/row.c core/im/bulk/bulk.c core/im/bulk/bulk_import.c core/im/bulk/bulk_rename.c core/im/bulk/bulk_export.c
 

@@ -111,6 +111,7 @@ struct im {
 	struct loop_timer remote_timer;
 	struct {
 		struct names admins;
+		bool has_own; /* im self-service */
 		struct list sessions, runs; /* oldest first */
 		unsigned n_sessions, n_runs;
 		struct loop_defer turn;

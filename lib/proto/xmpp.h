@@ -32,6 +32,7 @@
 #define NS_DISCO_INFO "http://jabber.org/protocol/disco#info"
 #define NS_DISCO_ITEMS "http://jabber.org/protocol/disco#items"
 #define NS_COMMANDS "http://jabber.org/protocol/commands" /* XEP-0050 */
+#define NS_OWN "urn:gatehouse:own" /* commands of people for themselves */
 #define NS_ADMIN "http://jabber.org/protocol/admin" /* XEP-0133 */
 #define NS_PRIVATE "jabber:iq:private"
 #define NS_CAPS "http://jabber.org/protocol/caps"

@@ -105,7 +105,7 @@ static struct adhoc_session *session_find(struct im *im, struct bytes id, struct
 
 bool adhoc_is_on(const struct im *im)
 {
-	return im->adhoc.admins.n != 0;
+	return im->adhoc.admins.n || im->adhoc.has_own;
 }
 
 bool admin_is(const struct im *im, struct bytes bare)
@@ -113,18 +113,44 @@ bool admin_is(const struct im *im, struct bytes bare)
 	return names_has(&im->adhoc.admins, bare);
 }
 
+static const struct adhoc_command *command_at(size_t i)
+{
+	return i < own_n_commands ? &own_commands[i] : i - own_n_commands < admin_n_commands ? &admin_commands[i - own_n_commands] : NULL;
+}
+
 static const struct adhoc_command *command_of(struct bytes node)
 {
-	for (size_t i = 0; i < admin_n_commands; i++)
-		if (bytes_eq_str(node, admin_commands[i].node))
-			return &admin_commands[i];
-	return NULL;
+	const struct adhoc_command *c;
+
+	for (size_t i = 0; (c = command_at(i)); i++)
+		if (bytes_eq_str(node, c->node))
+			break;
+	return c;
 }
 
 /* Only clients of ours have proved who they are; and an edge that was taken over could speak for one that came through it. */
-static bool may(const struct im *im, const struct iq *q)
+static bool may(const struct im *im, const struct iq *q, const struct adhoc_command *c)
 {
-	return q->session && !(q->session->bits & SESSION_IS_OUTSIDE) && admin_is(im, session_bare(q->session));
+	const struct session *s = q->session;
+
+	if (!s)
+		return false;
+	switch (c->who) {
+	case ADHOC_ADMINS: return !(s->bits & SESSION_IS_OUTSIDE) && admin_is(im, session_bare(s));
+	case ADHOC_OWN: return im->adhoc.has_own;
+	case ADHOC_OWN_INSIDE: return im->adhoc.has_own && !(s->bits & SESSION_IS_OUTSIDE) && !s->app;
+	}
+	return false;
+}
+
+static bool may_any(const struct im *im, const struct iq *q)
+{
+	const struct adhoc_command *c;
+	size_t i = 0;
+
+	while ((c = command_at(i)) && !may(im, q, c))
+		i++;
+	return c;
 }
 
 bool adhoc_info(struct im *im, struct iq *q, struct bytes node)
@@ -135,7 +161,7 @@ bool adhoc_info(struct im *im, struct iq *q, struct bytes node)
 
 	if (!adhoc_is_on(im) || (!c && !is_list))
 		return false;
-	if (c && !may(im, q)) {
+	if (c && !may(im, q, c)) {
 		iq_error(im, q, STANZA_FORBIDDEN);
 		return true;
 	}
@@ -153,16 +179,19 @@ bool adhoc_info(struct im *im, struct iq *q, struct bytes node)
 
 bool adhoc_items(struct im *im, struct iq *q, struct bytes node)
 {
+	const struct adhoc_command *c;
 	struct buf *b = &im->out2;
 
 	if (!adhoc_is_on(im) || !bytes_eq_str(node, NS_COMMANDS))
 		return false;
 	buf_clear(b);
 	buf_put_str(b, "<query xmlns='" NS_DISCO_ITEMS "' node='" NS_COMMANDS "'>");
-	for (size_t i = 0; may(im, q) && i < admin_n_commands; i++) {
+	for (size_t i = 0; (c = command_at(i)); i++) {
+		if (!may(im, q, c))
+			continue;
 		buf_put_str(b, "<item");
 		xml_write_attr(b, "jid", q->it->e.to);
-		buf_putf(b, " node='%s' name='%s'/>", admin_commands[i].node, admin_commands[i].name);
+		buf_putf(b, " node='%s' name='%s'/>", c->node, c->name);
 	}
 	buf_put_str(b, "</query>");
 	iq_result(im, q, buf_bytes(b));
@@ -206,7 +235,7 @@ static void show_form(struct im *im, struct iq *q, const struct adhoc_session *s
 	buf_clear(b);
 	adhoc_put_command(b, c, s->id, "executing");
 	buf_put_str(b, "<actions execute='complete'><complete/></actions>");
-	adhoc_form_write(b, NS_ADMIN, c->name, c->fields, c->is_text_known ? notice_text(im, jid_domain(&to)) : BYTES_NONE);
+	adhoc_form_write(b, adhoc_form_type(c), c->name, c->fields, c->is_text_known ? notice_text(im, jid_domain(&to)) : BYTES_NONE);
 	buf_put_str(b, "</command>");
 	iq_result(im, q, buf_bytes(b));
 }
@@ -276,7 +305,7 @@ void adhoc_request(struct im *im, struct iq *q)
 
 	if (!adhoc_is_on(im))
 		refuse(im, q, STANZA_SERVICE_UNAVAILABLE, BYTES_NONE, NULL);
-	else if (!may(im, q))
+	else if (c ? !may(im, q, c) : !may_any(im, q))
 		refuse(im, q, STANZA_FORBIDDEN, BYTES_NONE, NULL);
 	else if (!c)
 		refuse(im, q, STANZA_ITEM_NOT_FOUND, BYTES_NONE, NULL);
@@ -301,6 +330,7 @@ void adhoc_init(struct im *im)
 void adhoc_apply(struct im *im, const struct settings *s)
 {
 	names_read_people(&im->adhoc.admins, settings_text(s, SET_IM_ADMINISTRATORS));
+	im->adhoc.has_own = settings_bool(s, SET_IM_SELF_SERVICE);
 }
 
 void adhoc_fini(struct im *im)

@@ -28,7 +28,7 @@ static void put_lines(struct buf *b, struct bytes text)
 
 void adhoc_form_write(struct buf *b, const char *form_type, const char *title, const struct adhoc_field *fields, struct bytes filled)
 {
-	static const char *const types[] = { "jid-single", "jid-multi", "text-private", "text-multi", "list-single" };
+	static const char *const types[] = { "jid-single", "jid-multi", "text-private", "text-multi", "list-single", "text-single" };
 
 	form_begin(b, "form", form_type);
 	buf_putf(b, "<title>%s</title>", title);

@@ -13,7 +13,7 @@ enum {
 	ADHOC_TEXT_BYTES = 8192,    /* of a text of several lines, in all */
 };
 
-enum adhoc_kind { ADHOC_JID, ADHOC_JIDS, ADHOC_SECRET, ADHOC_TEXT, ADHOC_MAX };
+enum adhoc_kind { ADHOC_JID, ADHOC_JIDS, ADHOC_SECRET, ADHOC_TEXT, ADHOC_MAX, ADHOC_LINE };
 
 struct adhoc_field {
 	const char *var, *label; /* var NULL: behind the last */

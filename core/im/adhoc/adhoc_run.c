@@ -29,6 +29,11 @@ static void run_free(struct im *im, struct adhoc_run *r)
 
 /* ---- its end ---- */
 
+const char *adhoc_form_type(const struct adhoc_command *c)
+{
+	return c->who == ADHOC_ADMINS ? NS_ADMIN : NS_OWN;
+}
+
 void adhoc_put_command(struct buf *b, const struct adhoc_command *c, const char *id, const char *status)
 {
 	buf_putf(b, "<command xmlns='" NS_COMMANDS "' node='%s' sessionid='%s' status='%s'>", c->node, id, status);
@@ -38,8 +43,8 @@ static void put_result(struct buf *b, const struct adhoc_run *r)
 {
 	adhoc_put_command(b, r->command, r->id, "completed");
 	buf_put_bytes(b, buf_bytes(&r->notes));
-	if (r->command->result) {
-		form_begin(b, "result", NS_ADMIN);
+	if (r->command->result || (r->command->columns && buf_len(&r->out))) {
+		form_begin(b, "result", adhoc_form_type(r->command));
 		buf_put_bytes(b, buf_bytes(&r->out));
 		form_end(b);
 	}
@@ -111,6 +116,18 @@ void adhoc_failed(struct adhoc_run *r, struct bytes about, int rc, const char *t
 
 /* ---- its steps ---- */
 
+/* Who did it stands there too; of what is secret, nothing. */
+static void put_own(struct buf *what, const struct adhoc_run *r)
+{
+	buf_put_bytes(what, r->by);
+	for (unsigned i = 0; i < ADHOC_FIELDS_MAX && r->values[i].n; i++) {
+		if (r->command->fields[i].kind == ADHOC_SECRET)
+			continue;
+		buf_put_u8(what, ' ');
+		buf_put_bytes(what, r->values[i].v[0]);
+	}
+}
+
 /* The people of it, or the domain. */
 static int audit(struct adhoc_run *r)
 {
@@ -119,7 +136,9 @@ static int audit(struct adhoc_run *r)
 	struct buf what;
 
 	buf_init(&what, 128 << 10);
-	if (people.n && (kind == ADHOC_JID || kind == ADHOC_JIDS)) {
+	if (r->command->who != ADHOC_ADMINS) {
+		put_own(&what, r);
+	} else if (people.n && (kind == ADHOC_JID || kind == ADHOC_JIDS)) {
 		for (unsigned i = 0; i < people.n && buf_len(&what) < WHAT_BYTES; i++) {
 			if (i)
 				buf_put_u8(&what, ' ');
@@ -135,7 +154,9 @@ static int audit(struct adhoc_run *r)
 
 static void step(struct adhoc_run *r)
 {
-	if (!r->is_audited && audit(r)) {
+	bool is_look = r->command->who != ADHOC_ADMINS && !r->command->fields[0].var; /* at what is one's own */
+
+	if (!r->is_audited && !is_look && audit(r)) {
 		refuse(r, STANZA_RESOURCE_CONSTRAINT, "What cannot be written into the audit trail is not done");
 		return;
 	}
@@ -185,6 +206,18 @@ static void on_record(void *arg, struct bytes fields, uint16_t n)
 		r->command->record(r, fields, n);
 }
 
+/* What is said to operators names commands of theirs. */
+static const char *own_text(int rc, const char *text)
+{
+	switch (rc) {
+	case ERR_NOT_FOUND: return "there is none of this name";
+	case ERR_EXISTS: return "there is one of this name already";
+	case ERR_FULL: return "there are as many as one person may have: delete one that is not used";
+	case ERR_DENIED: return "your password is the directory's: it is changed there";
+	}
+	return text;
+}
+
 static void on_done(void *arg, int rc, const char *text)
 {
 	struct adhoc_run *r = arg;
@@ -192,7 +225,7 @@ static void on_done(void *arg, int rc, const char *text)
 	bool is_of_people = r->command->fields[0].var && (kind == ADHOC_JID || kind == ADHOC_JIDS);
 
 	if (rc)
-		adhoc_failed(r, is_of_people ? r->values[0].v[r->at] : r->domain, rc, text);
+		adhoc_failed(r, is_of_people ? r->values[0].v[r->at] : r->domain, rc, r->command->who == ADHOC_ADMINS ? text : own_text(rc, text));
 	else
 		r->n_done++;
 	r->at++;
@@ -247,7 +280,7 @@ int adhoc_run_start(struct im *im, struct iq *q, const struct adhoc_command *c, 
 	r->domain = arena_dup(&r->arena, jid_domain(&to));
 	int rc = r->by.p && r->domain.p ? 0 : ERR_NOMEM;
 	if (!rc && form)
-		rc = adhoc_form_read(form, NS_ADMIN, c->fields, &r->arena, r->values, why);
+		rc = adhoc_form_read(form, adhoc_form_type(c), c->fields, &r->arena, r->values, why);
 	if (!rc && !(r->later = iq_keep(q)))
 		rc = ERR_NOMEM;
 	if (rc) {

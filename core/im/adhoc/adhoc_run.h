@@ -10,14 +10,24 @@ enum { ADHOC_RUNS_MAX = 200, ADHOC_ID_BYTES = 24, ADHOC_OUT_BYTES = 200 << 10 };
 
 struct adhoc_run;
 
+enum adhoc_who {
+	ADHOC_ADMINS,     /* of IM, from inside */
+	ADHOC_OWN,        /* everybody, for themselves: its verb's first argument */
+	ADHOC_OWN_INSIDE, /* likewise, but not through an edge, which could keep what is made, nor with an application password */
+};
+struct adhoc_column { /* of an answer: a value of the verb's records */
+	const char *key, *label;
+};
 struct adhoc_command {
 	const char *node, *name;
+	enum adhoc_who who;
 	const char *verb; /* of operators (im_commands) */
 	struct adhoc_field fields[ADHOC_FIELDS_MAX + 1];
 	/* What to call next, by adhoc_call; or the end, by adhoc_finish. */
 	void (*step)(struct im *im, struct adhoc_run *r);
 	/* A record of the verb's answer; NULL: they are passed over. */
 	void (*record)(struct adhoc_run *r, struct bytes fields, uint16_t n);
+	const struct adhoc_column *columns; /* of those for oneself; NULL: no form in the answer */
 	const char *result; /* field of the answer's form; NULL: it has none */
 	const char *key, *value; /* record: of which records */
 	bool is_text_known;      /* its text is filled in with the domain's message of the day */
@@ -25,6 +35,8 @@ struct adhoc_command {
 };
 extern const struct adhoc_command admin_commands[];
 extern const size_t admin_n_commands;
+extern const struct adhoc_command own_commands[]; /* own.c */
+extern const size_t own_n_commands;
 /* Is this person an administrator of IM (im administrators)? */
 bool admin_is(const struct im *im, struct bytes bare);
 
@@ -61,6 +73,8 @@ void adhoc_finish(struct adhoc_run *r);
 /* A value of a record. */
 struct bytes adhoc_record_value(struct bytes fields, uint16_t n, const char *key);
 
+/* FORM_TYPE of its forms. */
+const char *adhoc_form_type(const struct adhoc_command *c);
 /* <command> with its attributes, open. */
 void adhoc_put_command(struct buf *b, const struct adhoc_command *c, const char *id, const char *status);
 /* audit.c: into the audit trail, by gh-conf. what may be cut. ERR_AGAIN: it is not there, so nothing may be done. */

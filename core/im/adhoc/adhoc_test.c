@@ -14,6 +14,7 @@
 #define ON "im administrators = alice@a.example\nim scram-iterations = 4096\n"
 #define NS "http://jabber.org/protocol/commands"
 #define ADMIN "http://jabber.org/protocol/admin#"
+#define OWN "urn:gatehouse:own#"
 
 static struct play p;
 static struct client *alice, *bob;
@@ -26,9 +27,11 @@ static void begin(const char *rows)
 	bob = client_login(&p, "bob", "desk");
 }
 
+/* node: whole, or of XEP-0133 */
 static const char *execute(struct client *c, const char *node, const char *attributes, const char *inside)
 {
-	client_send(c, "<iq type='set' id='1' to='a.example'><command xmlns='" NS "' node='" ADMIN "%s'%s>%s</command></iq>", node, attributes, inside);
+	client_send(c, "<iq type='set' id='1' to='a.example'><command xmlns='" NS "' node='%s%s'%s>%s</command></iq>", strchr(node, '#') ? "" : ADMIN, node,
+		    attributes, inside);
 	return client_got(c);
 }
 
@@ -97,9 +100,10 @@ static void only_administrators_may(void **state)
 	assert_has(got, ADMIN "delete-motd");
 	client_send(bob, ITEMS);
 	got = client_got(bob);
-	assert_has(got, "type='result'");
-	assert_lacks(got, "<item");
+	assert_has(got, "<item jid='a.example' node='" OWN "change-password' name='Change my password'/>");
+	assert_lacks(got, ADMIN);
 	assert_has(execute(bob, "add-user", "", ""), "<forbidden");
+	assert_has(execute(bob, "shutdown", "", ""), "<item-not-found");
 	assert_has(execute(alice, "shutdown", "", ""), "<item-not-found");
 	client_send(bob, "<iq type='get' id='i' to='a.example'><query xmlns='http://jabber.org/protocol/disco#info' node='" ADMIN "add-user'/></iq>");
 	assert_has(client_got(bob), "<forbidden");
@@ -117,7 +121,11 @@ static void nobody_is_one_unless_it_is_set(void **state)
 {
 	(void)state;
 	begin("");
+	assert_has(execute(alice, "add-user", "", ""), "<forbidden");
+	play_close(&p);
+	begin("im self-service = off\n");
 	assert_has(execute(alice, "add-user", "", ""), "<service-unavailable");
+	assert_has(execute(alice, OWN "devices", "", ""), "<service-unavailable");
 	client_send(alice, ITEMS);
 	assert_has(client_got(alice), "<item-not-found");
 	client_send(alice, "<iq type='get' id='i' to='a.example'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>");
@@ -379,6 +387,97 @@ static void not_from_outside(void **state)
 	play_close(&p);
 }
 
+/* ---- people for themselves ---- */
+
+static void own_password(void **state)
+{
+	const char *why;
+
+	(void)state;
+	begin("im scram-iterations = 4096\n");
+	assert_has(submit(bob, OWN "change-password", two(field("password", "newer"), field("password-verify", "other"))), "the two passwords differ");
+	assert_int_equal(try_login("bob", PLAY_PASSWORD, &why), MSG_AUTH_OK);
+	assert_has(submit(bob, OWN "change-password", two(field("password", "newer"), field("password-verify", "newer"))), "status='completed'");
+	assert_int_equal(try_login("bob", "newer", &why), MSG_AUTH_OK);
+	assert_int_equal(try_login("bob", PLAY_PASSWORD, &why), MSG_AUTH_FAILED);
+	assert_int_equal(try_login("alice", PLAY_PASSWORD, &why), MSG_AUTH_OK);
+	assert_string_equal(p.audited, "bob@a.example user passwd bob@a.example\nbob@a.example user passwd bob@a.example\n");
+	play_close(&p);
+}
+
+/* The password of an answer. */
+static const char *made_password(const char *got)
+{
+	static char text[64];
+	const char *at = strstr(got, "<field var='password' type='text-single'><value>");
+
+	assert_non_null(at);
+	at += strlen("<field var='password' type='text-single'><value>");
+	(void)snprintf(text, sizeof text, "%.*s", (int)strcspn(at, "<"), at);
+	return text;
+}
+
+static struct client *log_in_with(const char *password, unsigned flags)
+{
+	char plain[160];
+	int n = snprintf(plain, sizeof plain, "%cbob%c%s", 0, 0, password);
+	struct client *c = client_new(&p);
+
+	client_auth_start(c, &(struct auth_try){ .mechanism = "PLAIN", .flags = AUTH_HAS_INITIAL | AUTH_TLS | flags, .initial = bytes_make(plain, (size_t)n) });
+	assert_int_equal(c->answer, MSG_AUTH_OK);
+	client_open(c, "other", 0, "", 0);
+	assert_int_equal(c->answer, MSG_SESSION_OPENED);
+	return c;
+}
+
+static void own_app_passwords(void **state)
+{
+	const char *why;
+
+	(void)state;
+	begin("im scram-iterations = 4096\n");
+	assert_has(execute(bob, OWN "app-passwords", "", ""), "<note type='info'>There is none</note>");
+	const char *password = made_password(submit(bob, OWN "add-app-password", field("label", "phone &lt;")));
+	assert_has(submit(bob, OWN "add-app-password", field("label", "phone &lt;")), "there is one of this name already");
+	assert_has(submit(bob, OWN "add-app-password", field("label", "")), "A field is empty");
+	const char *got = execute(bob, OWN "app-passwords", "", "");
+	assert_has(got, "<field var='FORM_TYPE' type='hidden'><value>urn:gatehouse:own</value>");
+	assert_has(got, "<reported><field var='label' type='text-single' label='Application password'/>");
+	assert_has(got, "<item><field var='label'><value>phone &lt;</value></field>");
+	/* who logs in with it may take it back, and make none */
+	struct client *phone = log_in_with(password, 0);
+	assert_has(execute(phone, OWN "change-password", "", ""), "<forbidden");
+	assert_has(execute(phone, OWN "add-app-password", "", ""), "<forbidden");
+	client_send(phone, ITEMS);
+	got = client_got(phone);
+	assert_has(got, OWN "delete-app-password");
+	assert_lacks(got, OWN "add-app-password");
+	assert_has(submit(bob, OWN "delete-app-password", field("label", "phone &lt;")), "status='completed'");
+	assert_true(phone->is_closed);
+	assert_int_equal(try_login("bob", password, &why), MSG_AUTH_FAILED);
+	assert_has(submit(bob, OWN "delete-app-password", field("label", "phone &lt;")), "there is none of this name");
+	assert_has(p.audited, "bob@a.example user app-password add bob@a.example phone <\n");
+	assert_has(p.audited, "bob@a.example user app-password delete bob@a.example phone <\n");
+	assert_lacks(p.audited, "list");
+	assert_lacks(p.audited, password);
+	play_close(&p);
+}
+
+/* What is made there could be kept by an edge that was taken over; what is taken back could not. */
+static void own_from_outside(void **state)
+{
+	(void)state;
+	begin("im scram-iterations = 4096\n");
+	struct client *c = log_in_with(PLAY_PASSWORD, AUTH_OUTSIDE);
+	assert_has(execute(c, OWN "add-app-password", "", ""), "<forbidden");
+	assert_has(execute(c, OWN "change-password", "", ""), "<forbidden");
+	assert_has(execute(c, OWN "devices", "", ""), "<note type='info'>There is none</note>");
+	assert_has(submit(c, OWN "forget-device", field("device", "nothing")), "there is none of this name");
+	hub_send(&p, 0, "<iq type='set' id='1' from='bob@b.example/x' to='a.example'><command xmlns='" NS "' node='" OWN "devices'/></iq>");
+	assert_has(hub_got(&p), "<forbidden");
+	play_close(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -387,6 +486,7 @@ int main(void)
 		cmocka_unit_test(accounts), cmocka_unit_test(disabled_and_enabled), cmocka_unit_test(what_is_known_of_people),
 		cmocka_unit_test(a_list_has_an_end), cmocka_unit_test(sessions_end), cmocka_unit_test(people_of_the_directory), cmocka_unit_test(announcements),
 		cmocka_unit_test(messages_of_the_day), cmocka_unit_test(not_from_outside),
+		cmocka_unit_test(own_password), cmocka_unit_test(own_app_passwords), cmocka_unit_test(own_from_outside),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
