@@ -79,7 +79,7 @@ static void read_domain(struct door *d, const struct settings *s, struct bytes k
 		.contact = settings_text_at(s, SET_DOMAIN_CONTACT, key),
 		.upload_max = settings_bool(s, SET_UPLOAD_ENABLED) ? (uint64_t)settings_int(s, SET_UPLOAD_FILE_MAX) << 20 : 0,
 		.has_search = settings_bool(s, SET_IM_SEARCH),
-		.has_commands = settings_text(s, SET_IM_ADMINISTRATORS).n != 0,
+		.has_commands = settings_text(s, SET_IM_ADMINISTRATORS).n || settings_bool(s, SET_IM_SELF_SERVICE),
 	};
 	if (rc == 0)
 		rc = add_domain(d, domain, &facts, &h);

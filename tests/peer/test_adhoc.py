@@ -50,7 +50,7 @@ class Administrators(Box):
         if by_name:
             self.boss.call(by_name, jid=DOMAIN, session=session)
         else:
-            self.boss.call(x["xep_0050"].start_command, DOMAIN, ADMIN + name, session)
+            self.boss.call(x["xep_0050"].start_command, DOMAIN, name if "#" in name else ADMIN + name, session)
         return answers.get(timeout=10), asked
 
     def values(self, name, var, **fields):
@@ -73,7 +73,7 @@ class Administrators(Box):
         self.assertEqual(len([n for n in nodes if n.startswith(ADMIN)]), 23)
         other = self.client(self.people("other"))
         got = other.iq("get", "<query xmlns='http://jabber.org/protocol/disco#items' node='%s'/>" % COMMANDS, DOMAIN)
-        self.assertEqual([i.get("node") for i in got.iter("{*}item") if not i.get("node").startswith(OWN)], [])
+        self.assertEqual([i.get("node") for i in got.findall(".//{*}item") if not i.get("node").startswith(OWN)], [])
         self.assertError(other.iq("set", "<command xmlns='%s' node='%sannounce'/>" % (COMMANDS, ADMIN), DOMAIN), "forbidden")
 
     def test_accounts(self):
@@ -105,6 +105,24 @@ class Administrators(Box):
             self.assertTrue(self.audited(command, jid), command)
         self.assertNotIn("opensesame", self.gh.log())
         self.assertNotIn("another", self.gh.log())
+
+    def test_for_oneself(self):
+        """A person makes an application password, a device logs in with it, and is out when it is deleted."""
+        iq, _ = self.run_command(OWN + "add-app-password", label="laptop")
+        password = iq["command"]["form"].get_fields()["password"]["value"]
+        own = self.gh.users["boss"]
+        self.addCleanup(self.gh.users.__setitem__, "boss", own)
+        self.gh.users["boss"] = password
+        laptop = self.login(self.gh, "boss", resource="laptop")
+        iq, _ = self.run_command(OWN + "app-passwords")
+        self.assertEqual([i.findtext("{*}value") for i in iq.xml.iter("{jabber:x:data}field") if i.get("var") == "label" and len(i)], ["laptop"])
+        iq, _ = self.run_command(OWN + "delete-app-password", label="laptop")
+        self.assertEqual(iq["type"], "result")
+        laptop.until_closed()
+        with self.assertRaisesRegex(raw.SaslFailed, "not-authorized"):
+            self.login(self.gh, "boss", resource="laptop")
+        self.assertTrue(self.audited("user app-password delete", "boss@%s laptop" % DOMAIN))
+        self.assertNotIn(password, self.gh.log())
 
     def test_what_is_known_of_people(self):
         name = self.people("known")
@@ -160,10 +178,14 @@ class Administrators(Box):
 
 
 class Nobody(Box):
-    def test_off_by_default(self):
+    def test_no_administrators_by_default(self):
         s = self.client(self.people("alice"))
-        self.assertError(s.iq("set", "<command xmlns='%s' node='%sadd-user'/>" % (COMMANDS, ADMIN), DOMAIN), "service-unavailable")
+        self.assertError(s.iq("set", "<command xmlns='%s' node='%sadd-user'/>" % (COMMANDS, ADMIN), DOMAIN), "forbidden")
         got = s.iq("get", "<query xmlns='http://jabber.org/protocol/disco#info'/>", DOMAIN)
-        self.assertNotIn(COMMANDS, [f.get("var") for f in got.iter("{*}feature")])
+        self.assertIn(COMMANDS, [f.get("var") for f in got.findall(".//{*}feature")])
+        self.gh.commit("set im self-service off")
+        self.assertError(s.iq("set", "<command xmlns='%s' node='%sdevices'/>" % (COMMANDS, OWN), DOMAIN), "service-unavailable")
+        got = s.iq("get", "<query xmlns='http://jabber.org/protocol/disco#info'/>", DOMAIN)
+        self.assertNotIn(COMMANDS, [f.get("var") for f in got.findall(".//{*}feature")])
         got = self.gh.operator(text="set im administrators near.example\ncommit\n")
         self.assertRegex(got.stdout + got.stderr, "each must be name@domain")
