@@ -384,6 +384,11 @@ static int add_block(struct user *u, struct bytes jid)
 
 bool user_blocks(const struct user *u, struct bytes full)
 {
+	return user_lists_block(u, full) || authorise_keeps_out(u, full);
+}
+
+bool user_lists_block(const struct user *u, struct bytes full)
+{
 	if (!u->n_blocks)
 		return false;
 	struct jid j = jid_of_normal(full);

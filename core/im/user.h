@@ -87,8 +87,10 @@ struct contact *user_contact(const struct user *u, struct bytes bare);
  * memory only. */
 struct contact *user_put_contact(struct user *u, const struct contact_parts *parts);
 void user_del_contact(struct user *u, struct bytes bare);
-/* Is somebody (a full JID) blocked (XEP-0191 3: full, bare, domain/resource, domain)? */
+/* Is somebody (a full JID) blocked, by the list or because all are (presence/authorise.h)? */
 bool user_blocks(const struct user *u, struct bytes full);
+/* By the list alone (XEP-0191 3: full, bare, domain/resource, domain). */
+bool user_lists_block(const struct user *u, struct bytes full);
 /* Takes a new list. ERR_NOMEM. */
 int user_set_blocks(struct user *u, const struct bytes *jids, uint32_t n);
 

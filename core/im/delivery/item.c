@@ -197,7 +197,7 @@ static void from_client(struct im *im, struct session *s, struct item *it)
 		without_to(im, s, it);
 		return;
 	}
-	if (s->user->n_blocks && blocking_refuses_out(im, s->user, it))
+	if (blocking_refuses_out(im, s->user, it))
 		return;
 	if (it->e.kind == STANZA_PRESENCE && rooms_host_of(im, it->e.to)) { /* whatever is shown to others (C-AVL-04) */
 		route(im, it);

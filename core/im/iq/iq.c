@@ -194,7 +194,7 @@ void iq_handle(struct im *im, struct user *u, struct item *it)
 	struct iq q = { .it = it, .user = u, .session = it->session, .is_set = it->e.type == TYPE_SET };
 	struct xml_node *n;
 
-	if (u && u->n_blocks && blocking_refuses(im, u, it))
+	if (u && blocking_refuses(im, u, it))
 		return;
 	if (to_resource(im, u, it))
 		return;

@@ -277,6 +277,8 @@ void presence_directed(struct session *s, const struct item *it)
 
 void presence_show(struct im *im, struct user *u, struct bytes to)
 {
+	if (user_blocks(u, to))
+		return;
 	LIST_EACH (it, &u->sessions) {
 		struct session *s = LIST_OWNER(it, struct session, node);
 		if (im->config.has_presence && session_is_available(s))
@@ -331,7 +333,7 @@ void presence_in(struct im *im, struct user *u, struct item *it)
 {
 	struct jid to = jid_of_normal(it->e.to);
 
-	if (u->n_blocks && blocking_refuses(im, u, it))
+	if (blocking_refuses(im, u, it))
 		return;
 	if (it->e.type == TYPE_ERROR && !to.resource_n && partner_is_bounce(&it->e))
 		return; /* to a probe of ours, which nobody here has sent */
