@@ -61,6 +61,13 @@ bool iq_may_see(const struct user *u, struct bytes from)
 	return c && c->bits & CONTACT_FROM;
 }
 
+bool iq_is_shown(const struct im *im, const struct user *u, struct bytes from)
+{
+	struct jid j = jid_of_normal(from);
+
+	return iq_may_see(u, from) && (im->config.has_presence || bytes_eq(jid_bare(&j), user_jid(u)));
+}
+
 /* ---- answers ---- */
 
 static void answer(struct im *im, struct bytes from, struct bytes to, struct bytes sid, struct bytes payload)

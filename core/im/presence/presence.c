@@ -220,6 +220,29 @@ static bool is_subscriber(const struct user *u, struct bytes jid)
 	return c && c->bits & CONTACT_FROM && !user_blocks(u, contact_jid(c));
 }
 
+/* Those who got directed presence hear of the end, but for those who hear it by broadcast. */
+static void end_directed(struct im *im, struct session *s, struct bytes stanza, bool is_broadcast)
+{
+	for (unsigned i = 0; i < s->directed.n; i++) {
+		struct bytes to = bytes_of(s->directed.v[i]);
+		if (!is_broadcast || !is_subscriber(s->user, to))
+			send_to(im, session_full(s), to, TYPE_UNAVAILABLE, stanza);
+	}
+	names_clear(&s->directed);
+}
+
+void presence_directed_end(struct im *im, struct session *s)
+{
+	struct buf b;
+
+	if (!s->directed.n)
+		return;
+	buf_init(&b, 16384);
+	put_bare_presence(&b, TYPE_UNAVAILABLE, session_full(s), BYTES_NONE);
+	end_directed(im, s, buf_bytes(&b), session_is_available(s));
+	buf_fini(&b);
+}
+
 static void unavailable(struct im *im, struct session *s, struct bytes stanza)
 {
 	bool is_broadcast = session_is_available(s);
@@ -230,12 +253,7 @@ static void unavailable(struct im *im, struct session *s, struct bytes stanza)
 	free(s->presence);
 	s->presence = NULL;
 	s->presence_n = 0;
-	for (unsigned i = 0; i < s->directed.n; i++) {
-		struct bytes to = bytes_of(s->directed.v[i]);
-		if (!is_broadcast || !is_subscriber(s->user, to))
-			send_to(im, session_full(s), to, TYPE_UNAVAILABLE, stanza);
-	}
-	names_clear(&s->directed);
+	end_directed(im, s, stanza, is_broadcast);
 	caps_gone(im, session_full(s), BYTES_NONE);
 	answered_presence(s);
 	online_check(im, s->user);
