@@ -23,6 +23,7 @@
 #include "presence/online.h"
 #include "delivery/partner.h"
 #include "presence/presence_switch.h"
+#include "presence/roster.h"
 #include "presence/shared.h"
 #include "push/push.h"
 #include "delivery/remote.h"
@@ -141,6 +142,7 @@ void im_fini(struct im *im)
 	rooms_fini(im);
 	bulk_fini(im);
 	users_fini(im);
+	names_clear(&im->full);
 	remote_fini(im);
 	journal_fini(im);
 	ask_fini(im); /* what the last words asked for */
@@ -157,6 +159,7 @@ void im_fini(struct im *im)
 
 void im_apply(struct im *im, const struct settings *s)
 {
+	uint32_t roster_max = im->config.roster_max;
 	bool has_presence = settings_bool(s, SET_IM_PRESENCE), had_presence = im->config.has_presence;
 
 	if (had_presence && !has_presence)
@@ -198,6 +201,7 @@ void im_apply(struct im *im, const struct settings *s)
 	if (has_presence && !had_presence)
 		presence_share_all(im);
 	online_apply(im);
+	roster_apply(im, roster_max);
 	extdisco_apply(&im->extdisco, s);
 	upload_apply(&im->upload, s);
 	push_apply(im, s);

@@ -74,6 +74,7 @@ struct im {
 	struct rooms *rooms; /* (rooms.c) */
 	struct bulk *bulk;   /* a list of contacts being read, or NULL (bulk/bulk.c) */
 	struct map domains;  /* name -> struct domain (domain.c) */
+	struct names full;   /* people whose lists are (roster.c) */
 	struct map users;    /* bare JID -> struct user (user.c) */
 	struct list idle_users; /* oldest first */
 	struct loop_timer idle_timer;

@@ -9,6 +9,7 @@
 #include "delivery/parcel.h"
 #include "pep/pep_node.h"
 #include "presence/authorise.h"
+#include "presence/roster.h"
 #include "push/push.h"
 #include "session.h"
 
@@ -126,6 +127,7 @@ static void on_loaded(struct im *im, struct ask *a, int rc)
 	if (rc)
 		free_contacts(u);
 	u->state = !rc ? USER_READY : rc == ERR_NOT_FOUND ? USER_NONE : USER_FAILED;
+	roster_check_full(im, u);
 	run_waiting(im, u);
 	user_unpin(im, u);
 }
@@ -260,6 +262,7 @@ void user_gone(struct im *im, struct bytes bare)
 	user_pin(u);
 	session_kick_all(im, u, "not-authorized", "The account is gone");
 	u->state = USER_NONE;
+	roster_check_full(im, u);
 	user_unpin(im, u);
 	user_forget(im, bare);
 }
