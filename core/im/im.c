@@ -25,6 +25,7 @@
 #include "presence/presence_switch.h"
 #include "presence/roster.h"
 #include "presence/shared.h"
+#include "presence/watch.h"
 #include "push/push.h"
 #include "delivery/remote.h"
 #include "iq/look.h"
@@ -93,6 +94,7 @@ int im_init(struct im *im, struct loop *loop, struct bus *bus, unsigned instance
 	buf_init(&im->ask_body, OUT_BYTES_MAX);
 	list_init(&im->ask_order);
 	users_init(im);
+	watches_init(im);
 	partners_init(im);
 	caps_init(im);
 	list_init(&im->reports);
@@ -134,6 +136,7 @@ void im_fini(struct im *im)
 	reports_fini(im);
 	auth_fini(im);
 	oauth_fini(&im->oauth);
+	watches_fini(im);
 	sessions_fini(im);
 	archive_clean_fini(im);
 	archive_query_fini(im);
@@ -193,6 +196,9 @@ void im_apply(struct im *im, const struct settings *s)
 		.pep_nodes = (uint32_t)settings_int(s, SET_IM_PEP_NODES),
 		.pep_items = (uint32_t)settings_int(s, SET_IM_PEP_ITEMS),
 		.pep_item_bytes = (uint32_t)settings_int(s, SET_IM_PEP_ITEM_BYTES),
+		.has_watches = settings_bool(s, SET_IM_WATCHES),
+		.watches_max = (uint32_t)settings_int(s, SET_IM_WATCHES_ALL),
+		.watch_life_ms = (uint64_t)settings_int(s, SET_IM_WATCH_LIFE) * 1000,
 		.scram_iterations = (uint32_t)settings_int(s, SET_IM_SCRAM_ITERATIONS),
 	};
 	oauth_apply(&im->oauth, s);
@@ -202,6 +208,7 @@ void im_apply(struct im *im, const struct settings *s)
 		presence_share_all(im);
 	online_apply(im);
 	roster_apply(im, roster_max);
+	watches_apply(im);
 	extdisco_apply(&im->extdisco, s);
 	upload_apply(&im->upload, s);
 	push_apply(im, s);

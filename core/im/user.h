@@ -23,6 +23,7 @@ struct user {
 	struct list sessions;
 	struct list waiting;   /* parcels, until it is loaded */
 	struct list openers;   /* logins that want a session */
+	struct list watchers;  /* who sees them for a while (presence/watch.c) */
 	struct list idle_node; /* in im->idle_users while nothing holds it */
 	uint64_t idle_since_ms;
 	struct contact **contacts; /* by address */

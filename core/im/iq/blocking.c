@@ -7,6 +7,7 @@
 #include "presence/authorise.h"
 #include "presence/presence.h"
 #include "presence/subscribe.h"
+#include "presence/watch.h"
 #include "room/rooms.h"
 
 #include <stdlib.h>
@@ -167,6 +168,7 @@ void blocking_changed(struct im *im, struct user *u, const bool *were)
 		else
 			presence_show(im, u, jid);
 	}
+	watch_check(im, u);
 }
 
 static bool has(const struct bytes *list, uint32_t n, struct bytes jid)

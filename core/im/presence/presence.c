@@ -15,6 +15,7 @@
 #include "delivery/partner.h"
 #include "room/rooms.h"
 #include "presence/subscribe.h"
+#include "presence/watch.h"
 
 #include <stdlib.h>
 
@@ -102,6 +103,9 @@ static void to_contacts(struct im *im, struct session *s, enum stanza_type type,
 		if (c->bits & CONTACT_FROM && !user_blocks(u, contact_jid(c)))
 			send_to(im, session_full(s), contact_jid(c), type, stanza);
 	}
+	struct list *at = NULL;
+	for (const struct session *w; im->config.has_presence && (w = watch_next(im, u, &at));)
+		send_to(im, session_full(s), session_full(w), type, stanza);
 	/* One's own other resources (RFC 6121 4.2.2). */
 	struct bytes own = addressed(im, stanza, session_bare(s));
 	to_sessions(im, u, own, NULL);
@@ -265,6 +269,7 @@ void presence_broadcast(struct im *im, struct session *s, struct item *it)
 		available(im, s, it);
 	} else {
 		rooms_gone(im, session_full(s)); /* RFC 6121 4.5.2 */
+		watch_session_over(im, s);
 		unavailable(im, s, it->e.stanza);
 	}
 }
@@ -272,6 +277,7 @@ void presence_broadcast(struct im *im, struct session *s, struct item *it)
 void presence_gone(struct im *im, struct session *s)
 {
 	rooms_gone(im, session_full(s));
+	watch_session_over(im, s);
 	if (!session_is_available(s) && !s->directed.n)
 		return;
 	struct buf b;
@@ -351,6 +357,10 @@ void presence_in(struct im *im, struct user *u, struct item *it)
 {
 	struct jid to = jid_of_normal(it->e.to);
 
+	if (it->e.type == TYPE_PROBE && it->session && it->session->door_prog == PROG_ACCESS) {
+		watch_begin(im, u, it);
+		return;
+	}
 	if (blocking_refuses(im, u, it))
 		return;
 	if (it->e.type == TYPE_ERROR && !to.resource_n && partner_is_bounce(&it->e))

@@ -3,6 +3,7 @@
 #include "domain.h"
 #include "presence/presence.h"
 #include "session.h"
+#include "presence/watch.h"
 #include "user.h"
 
 static void each_contact(struct im *im, void (*fn)(struct im *im, struct user *u, struct contact *c))
@@ -37,6 +38,7 @@ void presence_withdraw_all(struct im *im)
 {
 	each_contact(im, withdraw);
 	withdraw_directed(im);
+	watches_withdraw(im);
 }
 
 static void share(struct im *im, struct user *u, struct contact *c)
