@@ -54,7 +54,7 @@ struct session {
 	uint32_t n_watches;
 	struct names directed; /* who got directed presence (RFC 6121 4.6) */
 	struct names answered; /* to whom it has replied (answered.h) */
-	uint64_t opened_ms;
+	uint64_t opened_ms, presence_ms; /* wall clock; when the client last said how available it is */
 	uint64_t archive_first, archive_last; /* the part of its archive that it has read (XEP-0313); 0: none */
 	uint16_t archive_asks;     /* that are not answered yet */
 	uint16_t bits;

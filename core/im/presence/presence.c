@@ -201,6 +201,7 @@ static void available(struct im *im, struct session *s, const struct item *it)
 
 	if (!keep(s, stanza))
 		return;
+	s->presence_ms = loop_wall_ms(im->loop);
 	s->bits |= SESSION_IS_AVAILABLE;
 	s->priority = presence_priority(im, stanza);
 	to_contacts(im, s, TYPE_AVAILABLE, stanza);
