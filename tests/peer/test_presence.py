@@ -30,17 +30,17 @@ class Temporary(Box):
     def test_for_a_while_and_without_an_entry(self):
         a, b = self.people("a", "b")
         watcher, s = self.slix(a), self.client(b)
-        s.send("<presence><show>away</show></presence>")
+        s.send("<presence><status>before</status></presence>")
         arrived(s)
         watcher.call(watcher.x.send_presence, pto=s.bare, ptype="probe")
-        watcher.wait_presence(s.jid, "away")
-        s.send("<presence><show>dnd</show></presence>")
-        watcher.wait_presence(s.jid, "dnd")
+        self.assertEqual(watcher.wait_presence(s.jid, "available")["status"], "before")
+        s.send("<presence><status>meanwhile</status></presence>")
+        self.assertEqual(watcher.wait_presence(s.jid, "available")["status"], "meanwhile")
         self.assertEqual(self.watches(), 1)
         for x in (a, b):
             self.assertEqual(self.gh.records("user", "roster", "%s@%s" % (x, DOMAIN)), [])
         wait_for("its time is over", lambda: self.watches() == 0, 15)
-        s.send("<presence><show>xa</show></presence>")
+        s.send("<presence><status>too late</status></presence>")
         arrived(s)
         s.message(watcher.bare, "after it")  # comes behind whatever else would
         watcher.wait_body("after it")
@@ -122,6 +122,7 @@ class Sharing(Fed):
         j, r = self.befriended()
         nurse = self.login(self.gh, "nurse")
         self.enter(j, "juliet")
+        j.iq("set", "<query xmlns='%s#owner'><x xmlns='jabber:x:data' type='submit'/></query>" % MUC, "coven@" + CONF)  # an instant room
         self.enter(nurse, "nurse")
         self.gh.commit("set im presence off")
         r.wait(lambda e: e.get("from") == j.jid and e.get("type") == "unavailable", 10, "juliet has gone")
