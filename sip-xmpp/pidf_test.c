@@ -363,11 +363,30 @@ static void test_round_trip(void **state)
 	assert_int_equal(d->n, 3);
 	for (size_t i = 0; i < 3; i++) {
 		struct pres back = d->tuples[i].pres;
-		if (i == 1) /* the person is away: so says the foremost resource (PRE-S12) */
-			r[i].show = PRES_AWAY;
 		assert_true(pres_equal(&back, &r[i]));
 		assert_true(back.at_ms == r[i].at_ms);
 	}
+}
+
+/* The person of several resources (PRE-X09, A-09.05, A-09.07): not simply that of the highest priority. */
+static void test_person(void **state)
+{
+	struct pres r[] = {
+		{ .resource = BYTES("desk"), .is_open = true, .show = PRES_AWAY, .priority = 5 },
+		{ .resource = BYTES("pocket"), .is_open = true, .priority = PRES_NO_PRIORITY },
+		{ .resource = BYTES("phone"), .is_open = true, .priority = -1 },
+	};
+
+	(void)state;
+	assert_has(write_doc(r, 2), "<rpid:activities/>"); /* the desk is left alone, the pocket is not */
+	assert_has(write_doc(r, 1), "<rpid:activities><rpid:away/></rpid:activities>");
+	r[2].show = PRES_DND;
+	assert_has(write_doc(r, 3), "<rpid:activities><rpid:busy/></rpid:activities>");
+	r[1].show = PRES_CHAT;
+	assert_has(write_doc(r, 3), "<rpid:activities/>");
+	for (size_t i = 0; i < 3; i++)
+		r[i].is_open = false;
+	assert_lacks(write_doc(r, 3), "person");
 }
 
 static void test_packed(void **state)
@@ -413,7 +432,7 @@ int main(void)
 		cmocka_unit_test(test_tuples), cmocka_unit_test(test_notes), cmocka_unit_test(test_show),
 		cmocka_unit_test(test_odd), cmocka_unit_test(test_nesting_is_bounded), cmocka_unit_test(test_priority),
 		cmocka_unit_test(test_tuple_id), cmocka_unit_test(test_stamps), cmocka_unit_test(test_written),
-		cmocka_unit_test(test_written_show), cmocka_unit_test(test_round_trip), cmocka_unit_test(test_packed),
+		cmocka_unit_test(test_written_show), cmocka_unit_test(test_round_trip), cmocka_unit_test(test_person), cmocka_unit_test(test_packed),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -1,6 +1,9 @@
 #include "pidf.h"
 
 #include "base/text.h"
+#include "proto/composed.h"
+
+#include <assert.h>
 
 static bool is_unreserved(uint8_t c)
 {
@@ -62,15 +65,25 @@ static void put_tuple(struct buf *b, const struct pidf_of *d, const struct pres 
 	buf_put_str(b, "</tuple>");
 }
 
-/* Who speaks for the person: the available resource with the highest priority. */
+/* Who speaks for the person: one presence is composed of the available resources. When they became so is not known here. */
 static const struct pres *foremost(const struct pidf_of *d)
 {
-	const struct pres *found = NULL;
+	static const uint8_t shown[] = { [PRES_NO_SHOW] = SHOWN_AVAILABLE, [PRES_CHAT] = SHOWN_CHAT, [PRES_AWAY] = SHOWN_AWAY,
+					 [PRES_XA] = SHOWN_XA, [PRES_DND] = SHOWN_DND };
+	struct composed_input in[PIDF_TUPLES_MAX];
+	const struct pres *of[PIDF_TUPLES_MAX];
+	size_t n = 0;
 
-	for (size_t i = 0; i < d->n; i++)
-		if (d->resources[i].is_open && (!found || d->resources[i].priority > found->priority))
-			found = &d->resources[i];
-	return found;
+	static_assert(sizeof shown == PRES_SHOW_COUNT, "each show");
+	for (size_t i = 0; i < d->n && n < PIDF_TUPLES_MAX; i++) {
+		const struct pres *p = &d->resources[i];
+		if (!p->is_open)
+			continue;
+		of[n] = p;
+		in[n++] = (struct composed_input){ .shown = shown[p->show], .priority = p->priority == PRES_NO_PRIORITY ? 0 : p->priority, .at_ms = p->at_ms };
+	}
+	struct composed c = composed_of(in, n);
+	return c.by == COMPOSED_NOBODY ? NULL : of[c.which];
 }
 
 static void put_person(struct buf *b, enum pres_show show)

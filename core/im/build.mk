@@ -6,7 +6,7 @@ im_SRCS += core/im/delivery/parcel.c core/im/delivery/journal.c core/im/delivery
 	core/im/delivery/deliver.c core/im/delivery/carbons.c core/im/delivery/offline.c core/im/delivery/remote.c core/im/delivery/answered.c \
 	core/im/delivery/partner.c
 im_SRCS += core/im/presence/presence.c core/im/presence/presence_switch.c core/im/presence/online.c core/im/presence/subscription.c \
-	core/im/presence/authorise.c core/im/presence/subscribe.c core/im/presence/roster.c core/im/presence/shared.c
+	core/im/presence/authorise.c core/im/presence/subscribe.c core/im/presence/roster.c core/im/presence/shared.c core/im/presence/watch.c core/im/presence/compose.c
 im_SRCS += core/im/iq/iq.c core/im/iq/iq_small.c core/im/iq/iq_disco.c core/im/iq/extdisco.c core/im/iq/iq_extdisco.c core/im/iq/upload.c \
 	core/im/iq/iq_blob.c core/im/iq/blocking.c core/im/iq/report.c core/im/iq/look.c core/im/iq/card.c core/im/iq/search.c core/im/iq/search_form.c
 im_SRCS += core/im/auth/auth.c core/im/auth/login.c core/im/auth/auth_verifier.c core/im/auth/auth_scram.c core/im/auth/auth_plain.c \
@@ -18,7 +18,7 @@ im_SRCS += core/im/pep/pep.c core/im/pep/pep_state.c core/im/pep/pep_form.c core
 im_SRCS += core/im/archive/archive.c core/im/archive/archive_prefs.c core/im/archive/archive_form.c core/im/archive/archive_query.c \
 	core/im/archive/archive_clean.c
 im_SRCS += core/im/command/commands.c core/im/command/commands_app.c core/im/command/commands_user.c core/im/command/commands_device.c core/im/command/commands_policy.c \
-	core/im/command/commands_archive.c core/im/room/rooms_commands.c
+	core/im/command/commands_archive.c core/im/command/commands_presence.c core/im/room/rooms_commands.c
 im_SRCS += core/im/announce/announce.c core/im/announce/notice.c
 im_SRCS += core/im/adhoc/adhoc.c core/im/adhoc/adhoc_form.c core/im/adhoc/adhoc_run.c core/im/adhoc/admin.c core/im/adhoc/own.c core/im/adhoc/audit.c
 im_SRCS += core/im/compliance/compliance.c core/im/compliance/gate.c
@@ -49,7 +49,7 @@ rules_test_LD := -levent_core -ljansson $(proto_LD)
 # Plays: the whole of gh-im between peers that are played (play.h).
 im_PLAY := core/im/play/play.c core/im/play/play_store.c
 im_PLAYS := delivery/deliver_test delivery/offline_test delivery/sm_test delivery/carbons_test iq/blocking_test presence/presence_test \
-	presence/subscribe_test presence/roster_test iq/iq_test delivery/journal_test delivery/remote_test session_test auth/auth_test \
+	presence/subscribe_test presence/roster_test presence/policy_test presence/temporary_test iq/iq_test delivery/journal_test delivery/remote_test session_test auth/auth_test \
 	auth/fast_test auth/directory_test loss_test command/commands_test auth/digest_check_test presence/online_test archive/archive_test compliance/compliance_test pep/pep_test push/push_test bulk/bulk_test \
 	adhoc/adhoc_test announce/announce_test
 UNIT += $(addprefix core/im/,$(im_PLAYS))

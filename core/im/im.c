@@ -23,7 +23,9 @@
 #include "presence/online.h"
 #include "delivery/partner.h"
 #include "presence/presence_switch.h"
+#include "presence/roster.h"
 #include "presence/shared.h"
+#include "presence/watch.h"
 #include "push/push.h"
 #include "delivery/remote.h"
 #include "iq/look.h"
@@ -92,6 +94,7 @@ int im_init(struct im *im, struct loop *loop, struct bus *bus, unsigned instance
 	buf_init(&im->ask_body, OUT_BYTES_MAX);
 	list_init(&im->ask_order);
 	users_init(im);
+	watches_init(im);
 	partners_init(im);
 	caps_init(im);
 	list_init(&im->reports);
@@ -133,6 +136,7 @@ void im_fini(struct im *im)
 	reports_fini(im);
 	auth_fini(im);
 	oauth_fini(&im->oauth);
+	watches_fini(im);
 	sessions_fini(im);
 	archive_clean_fini(im);
 	archive_query_fini(im);
@@ -141,6 +145,7 @@ void im_fini(struct im *im)
 	rooms_fini(im);
 	bulk_fini(im);
 	users_fini(im);
+	names_clear(&im->full);
 	remote_fini(im);
 	journal_fini(im);
 	ask_fini(im); /* what the last words asked for */
@@ -157,6 +162,7 @@ void im_fini(struct im *im)
 
 void im_apply(struct im *im, const struct settings *s)
 {
+	uint32_t roster_max = im->config.roster_max;
 	bool has_presence = settings_bool(s, SET_IM_PRESENCE), had_presence = im->config.has_presence;
 
 	if (had_presence && !has_presence)
@@ -190,6 +196,9 @@ void im_apply(struct im *im, const struct settings *s)
 		.pep_nodes = (uint32_t)settings_int(s, SET_IM_PEP_NODES),
 		.pep_items = (uint32_t)settings_int(s, SET_IM_PEP_ITEMS),
 		.pep_item_bytes = (uint32_t)settings_int(s, SET_IM_PEP_ITEM_BYTES),
+		.has_watches = settings_bool(s, SET_IM_WATCHES),
+		.watches_max = (uint32_t)settings_int(s, SET_IM_WATCHES_ALL),
+		.watch_life_ms = (uint64_t)settings_int(s, SET_IM_WATCH_LIFE) * 1000,
 		.scram_iterations = (uint32_t)settings_int(s, SET_IM_SCRAM_ITERATIONS),
 	};
 	oauth_apply(&im->oauth, s);
@@ -198,6 +207,8 @@ void im_apply(struct im *im, const struct settings *s)
 	if (has_presence && !had_presence)
 		presence_share_all(im);
 	online_apply(im);
+	roster_apply(im, roster_max);
+	watches_apply(im);
 	extdisco_apply(&im->extdisco, s);
 	upload_apply(&im->upload, s);
 	push_apply(im, s);

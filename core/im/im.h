@@ -32,6 +32,9 @@ struct im_config {
 	uint32_t resume_max_s;
 	bool approves_local;
 	uint32_t sessions_user, roster_max, watchers_max, unacked_max;
+	bool has_watches;
+	uint32_t watches_max; /* temporary subscriptions; 0: as many as there are */
+	uint64_t watch_life_ms;
 	uint32_t scram_iterations;
 	uint32_t partner_silence_s;
 	bool has_archive, has_archive_search;
@@ -74,6 +77,12 @@ struct im {
 	struct rooms *rooms; /* (rooms.c) */
 	struct bulk *bulk;   /* a list of contacts being read, or NULL (bulk/bulk.c) */
 	struct map domains;  /* name -> struct domain (domain.c) */
+	struct {
+		struct list all; /* oldest first */
+		unsigned n;
+		struct loop_timer timer;
+	} watches; /* (presence/watch.c) */
+	struct names full;   /* people whose lists are (roster.c) */
 	struct map users;    /* bare JID -> struct user (user.c) */
 	struct list idle_users; /* oldest first */
 	struct loop_timer idle_timer;
@@ -198,6 +207,10 @@ uint64_t im_next_id(struct im *im);
 	X(STAT_ADHOC_RUN, "im.adhoc.run")                                                          \
 	X(STAT_ADHOC_REFUSED, "im.adhoc.refused")                                                  \
 	X(STAT_ANNOUNCED, "im.announced")                                                          \
+	X(STAT_WATCHES, "im.watches") /* temporary subscriptions that there are now */             \
+	X(STAT_WATCHES_BEGUN, "im.watches.begun")                                                  \
+	X(STAT_WATCHES_EXPIRED, "im.watches.expired")                                              \
+	X(STAT_WATCHES_REFUSED, "im.watches.refused")                                              \
 	X(STAT_REPORTS, "im.reports")                                                              \
 	X(STAT_CSI_HELD, "im.csi.held")                                                            \
 	X(STAT_CSI_SAVED, "im.csi.saved") /* bytes */                                              \

@@ -102,6 +102,7 @@ static struct session *add(struct im *im, struct user *u, const struct session_w
 	s->opened_ms = loop_wall_ms(im->loop);
 	memcpy(s->full, j->full.p, j->full.n);
 	list_init(&s->custody);
+	list_init(&s->watches);
 	if (map_add_u64(&im->sessions, s->conn, s)) {
 		free(s);
 		return NULL;

@@ -50,9 +50,11 @@ struct session {
 	char *client; /* id of the program behind it (XEP-0388 user-agent); NULL: none */
 	struct hold *held; /* what waits for it to look up (idle.h); NULL: nothing */
 	uint8_t *presence; /* the last available presence, neutral form without `to` */
+	struct list watches; /* whom it sees for a while (presence/watch.c) */
+	uint32_t n_watches;
 	struct names directed; /* who got directed presence (RFC 6121 4.6) */
 	struct names answered; /* to whom it has replied (answered.h) */
-	uint64_t opened_ms;
+	uint64_t opened_ms, presence_ms; /* wall clock; when the client last said how available it is */
 	uint64_t archive_first, archive_last; /* the part of its archive that it has read (XEP-0313); 0: none */
 	uint16_t archive_asks;     /* that are not answered yet */
 	uint16_t bits;

@@ -9,6 +9,8 @@
 #include "delivery/parcel.h"
 #include "pep/pep_node.h"
 #include "presence/authorise.h"
+#include "presence/roster.h"
+#include "presence/watch.h"
 #include "push/push.h"
 #include "session.h"
 
@@ -126,6 +128,7 @@ static void on_loaded(struct im *im, struct ask *a, int rc)
 	if (rc)
 		free_contacts(u);
 	u->state = !rc ? USER_READY : rc == ERR_NOT_FOUND ? USER_NONE : USER_FAILED;
+	roster_check_full(im, u);
 	run_waiting(im, u);
 	user_unpin(im, u);
 }
@@ -141,6 +144,7 @@ static struct user *add(struct im *im, struct bytes bare)
 	list_init(&u->sessions);
 	list_init(&u->waiting);
 	list_init(&u->openers);
+	list_init(&u->watchers);
 	if (map_add(&im->users, user_jid(u), u)) {
 		free(u);
 		return NULL;
@@ -201,7 +205,7 @@ static void arm(struct im *im)
 
 void user_check_idle(struct im *im, struct user *u)
 {
-	if (u->pins || u->n_sessions || u->n_waiting || !list_is_empty(&u->openers) || list_is_linked(&u->idle_node))
+	if (u->pins || u->n_sessions || u->n_waiting || !list_is_empty(&u->openers) || !list_is_empty(&u->watchers) || list_is_linked(&u->idle_node))
 		return;
 	u->idle_since_ms = loop_now(im->loop);
 	list_add_tail(&im->idle_users, &u->idle_node);
@@ -260,6 +264,8 @@ void user_gone(struct im *im, struct bytes bare)
 	user_pin(u);
 	session_kick_all(im, u, "not-authorized", "The account is gone");
 	u->state = USER_NONE;
+	watch_user_over(im, u);
+	roster_check_full(im, u);
 	user_unpin(im, u);
 	user_forget(im, bare);
 }
@@ -383,6 +389,11 @@ static int add_block(struct user *u, struct bytes jid)
 }
 
 bool user_blocks(const struct user *u, struct bytes full)
+{
+	return user_lists_block(u, full) || authorise_keeps_out(u, full);
+}
+
+bool user_lists_block(const struct user *u, struct bytes full)
 {
 	if (!u->n_blocks)
 		return false;

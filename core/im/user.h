@@ -23,6 +23,7 @@ struct user {
 	struct list sessions;
 	struct list waiting;   /* parcels, until it is loaded */
 	struct list openers;   /* logins that want a session */
+	struct list watchers;  /* who sees them for a while (presence/watch.c) */
 	struct list idle_node; /* in im->idle_users while nothing holds it */
 	uint64_t idle_since_ms;
 	struct contact **contacts; /* by address */
@@ -87,8 +88,10 @@ struct contact *user_contact(const struct user *u, struct bytes bare);
  * memory only. */
 struct contact *user_put_contact(struct user *u, const struct contact_parts *parts);
 void user_del_contact(struct user *u, struct bytes bare);
-/* Is somebody (a full JID) blocked (XEP-0191 3: full, bare, domain/resource, domain)? */
+/* Is somebody (a full JID) blocked, by the list or because all are (presence/authorise.h)? */
 bool user_blocks(const struct user *u, struct bytes full);
+/* By the list alone (XEP-0191 3: full, bare, domain/resource, domain). */
+bool user_lists_block(const struct user *u, struct bytes full);
 /* Takes a new list. ERR_NOMEM. */
 int user_set_blocks(struct user *u, const struct bytes *jids, uint32_t n);
 

@@ -10,7 +10,8 @@ lib_proto_SRCS := lib/proto/xmpp.c lib/proto/xml_pool.c lib/proto/xml_build.c li
 	lib/proto/http1_reader.c lib/proto/http1_fields.c lib/proto/http1_response.c lib/proto/http1_writer.c lib/proto/websocket.c lib/proto/upload.c \
 	lib/proto/h2.c lib/proto/h2_stream.c lib/proto/h2_flood.c lib/proto/h2_head.c \
 	lib/proto/mask_xml.c lib/proto/mask_sip.c \
-	lib/proto/form.c lib/proto/forward.c lib/proto/allow.c lib/proto/allow_path.c lib/proto/allow_csv.c lib/proto/csv.c
+	lib/proto/form.c lib/proto/forward.c lib/proto/allow.c lib/proto/allow_path.c lib/proto/allow_csv.c lib/proto/csv.c \
+	lib/proto/composed.c
 
 # For the users of the layer.
 proto_LD := -lexpat -lidn2 -licuuc -lcrypto
@@ -45,6 +46,9 @@ disco_test_LD := $(proto_LD)
 UNIT += lib/proto/stanza_test
 stanza_test_LIBS := proto base
 stanza_test_LD := $(proto_LD)
+UNIT += lib/proto/composed_test
+composed_test_LIBS := proto base
+composed_test_LD := $(proto_LD)
 UNIT += lib/proto/envelope_test
 envelope_test_LIBS := proto base
 envelope_test_LD := $(proto_LD)

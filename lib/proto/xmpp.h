@@ -50,6 +50,7 @@
 #define NS_TIME "urn:xmpp:time"
 #define NS_VERSION "jabber:iq:version"
 #define NS_LAST "jabber:iq:last"
+#define NS_IDLE "urn:xmpp:idle:1" /* XEP-0319 */
 #define NS_SEARCH "jabber:iq:search"
 #define NS_DATA "jabber:x:data"
 #define NS_MUC "http://jabber.org/protocol/muc"

@@ -468,6 +468,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must(g != NULL);
 	play_open(&g->p, "im unacknowledged = 100\nim roster-max = 5\nim sessions-per-user = 3\nim push b.example content = body\n"
 	          "im push a.example content = sender\nim push-per-user = 2\n"
+			 "im temporary-subscriptions = on\nim temporary-subscriptions-max = 3\nim temporary-subscriptions-ttl = 5\n"
 			 "im offline-per-user = 5\nim resume = 60\nim scram-iterations = 4096\n");
 	g->in = bytes_make(data, size);
 	for (unsigned i = 0; g->in.n && i < EVENTS_MAX; i++) {

@@ -269,7 +269,8 @@ class Settings(Admin):
                                ("show compliance", "gh-comply"), ("show upload scan", "gh-scan")):
             shows.remove(words)  # of a machine that is ours, which this one is not, or of a program that is off
             self.assertIn(program, self.gh.operator(*words.split()).stderr)
-        asked = {"show operator <name>": "show operator nurse", "show user <jid>": "show user juliet@near.example"}  # each that needs a word gets one
+        asked = {"show operator <name>": "show operator nurse", "show user <jid>": "show user juliet@near.example",
+                 "show presence <jid>": "show presence juliet@near.example"}  # each that needs a word gets one
         self.assertEqual({r for r in rows if r.startswith("show ") and "<" in r}, set(asked))
         self.good("operator", "add", "nurse", "auditor", "correct horse battery 9")
         full = {"show settings", "show processes", "show counters", "show version", "show routes", "show clients",

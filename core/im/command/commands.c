@@ -422,6 +422,7 @@ const struct proc_command im_commands[] = {
 	{ "user enable", user_enable },
 	{ "user roster", user_roster },
 	{ "show user", show_user },
+	{ "show presence", show_presence },
 	{ "announce send", announce_send },
 	{ "announce motd set", announce_motd_set },
 	{ "announce motd edit", announce_motd_edit },

@@ -40,6 +40,9 @@ void user_device_revoke(void *im, struct proc_ask *ask, const struct bytes *args
 void user_policy_show(void *im, struct proc_ask *ask, const struct bytes *args, size_t n);
 void user_policy_set(void *im, struct proc_ask *ask, const struct bytes *args, size_t n);
 
+/* ---- commands_presence.c: what a person's clients say, composed ---- */
+void show_presence(void *im, struct proc_ask *ask, const struct bytes *args, size_t n);
+
 /* ---- commands_archive.c: message archives ---- */
 void show_archive(void *im, struct proc_ask *ask, const struct bytes *args, size_t n);
 void user_archive_delete(void *im, struct proc_ask *ask, const struct bytes *args, size_t n);

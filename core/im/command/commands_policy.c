@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "ask.h"
+#include "iq/blocking.h"
 #include "presence/authorise.h"
 #include "user.h"
 
@@ -54,6 +55,17 @@ void user_policy_show(void *program, struct proc_ask *ask, const struct bytes *a
 
 /* ---- set ---- */
 
+static int take(struct im *im, struct user *u, struct bytes policy)
+{
+	bool *were = blocking_note(im, u);
+	int rc = were ? authorise_set(u, policy) : ERR_NOMEM;
+
+	if (!rc)
+		blocking_changed(im, u, were);
+	arena_reset(&im->arena);
+	return rc;
+}
+
 /* It is on disk: for the person, if they are here, it is so from now on. */
 static void on_set(struct im *im, struct ask *a, int rc)
 {
@@ -62,7 +74,7 @@ static void on_set(struct im *im, struct ask *a, int rc)
 
 	(void)wire_str(&w);
 	if (!rc && u && u->state == USER_READY)
-		rc = authorise_set(u, wire_bytes(&w));
+		rc = take(im, u, wire_bytes(&w));
 	proc_done(a->arg, rc, command_text(rc));
 }
 

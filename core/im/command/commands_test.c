@@ -469,9 +469,44 @@ static void passwords_make_digests(void **state)
 	play_close(&p);
 }
 
+/* each input, and what it comes to. */
+static void presence_is_composed(void **state)
+{
+	struct play p;
+
+	(void)state;
+	play_open(&p, "");
+	assert_int_equal(run(&p, "show presence", "erin@a.example", NULL).rc, ERR_NOT_FOUND);
+	assert_string_equal(run(&p, "show presence", "alice@a.example", NULL).records,
+			    "what=composed resource= presence=offline by=nobody priority=0 idle=no since= \n");
+	struct client *desk = client_online(&p, "alice", "desk", 5);
+	struct client *pocket = client_online(&p, "alice", "pocket", 0);
+	client_send(desk, "<presence><show>away</show><priority>5</priority><idle xmlns='urn:xmpp:idle:1' since='2026-01-01T00:00:00Z'/></presence>");
+	struct answer a = run(&p, "show presence", "alice@a.example", NULL);
+	assert_has(a.records, "what=composed resource=pocket presence=available by=device priority=0 idle=no since=");
+	assert_has(a.records, "what=device resource=desk presence=away by= priority=5 idle=yes since=");
+	assert_has(a.records, "what=device resource=pocket presence=available by= priority=0 idle=no since=");
+	/* the telephone, by negative priority */
+	struct client *phone = client_phone(&p, "alice@a.example");
+	client_send(phone, "<presence><show>dnd</show><priority>-1</priority></presence>");
+	a = run(&p, "show presence", "alice@a.example", NULL);
+	assert_has(a.records, "what=composed resource=phone presence=dnd by=phone");
+	assert_has(a.records, "what=phone resource=phone presence=dnd");
+	/* what she says herself comes before it: until that device has gone */
+	client_send(desk, "<presence><show>chat</show></presence>");
+	assert_has(run(&p, "show presence", "alice@a.example", NULL).records, "what=composed resource=desk presence=chat by=manual");
+	client_leave(desk);
+	assert_has(run(&p, "show presence", "alice@a.example", NULL).records, "what=composed resource=phone presence=dnd by=phone");
+	client_leave(phone);
+	client_send(pocket, "<presence><show>xa</show><query xmlns='jabber:iq:last' seconds='900'/></presence>"); /* XEP-0256 */
+	assert_has(run(&p, "show presence", "alice@a.example", NULL).records, "what=composed resource=pocket presence=xa by=device priority=0 idle=yes");
+	play_close(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(presence_is_composed),
 		cmocka_unit_test(passwords_make_digests),
 		cmocka_unit_test(one_application_password_is_revoked),
 		cmocka_unit_test(a_new_password_takes_them_along),

@@ -127,7 +127,7 @@ void deliver_message(struct im *im, struct user *u, struct item *it)
 	struct session *exact = to.resource_n ? session_by_resource(u, jid_resource(&to)) : NULL;
 	enum target target = exact ? TARGET_FULL_MATCH : to.resource_n ? TARGET_FULL_NO_MATCH : TARGET_BARE;
 
-	if (u->n_blocks && blocking_refuses(im, u, it))
+	if (blocking_refuses(im, u, it))
 		return;
 	enum reach reach = exact ? REACH_AVAILABLE : deliver_reach(u);
 	enum deliver_act what = deliver_rule((enum stanza_type)it->e.type, target, reach);

@@ -19,6 +19,7 @@
 #include "room/rooms.h"
 #include "delivery/sm.h"
 #include "presence/subscribe.h"
+#include "presence/watch.h"
 #include "user.h"
 
 /* ---- safety ---- */
@@ -197,15 +198,17 @@ static void from_client(struct im *im, struct session *s, struct item *it)
 		without_to(im, s, it);
 		return;
 	}
-	if (s->user->n_blocks && blocking_refuses_out(im, s->user, it))
+	if (blocking_refuses_out(im, s->user, it))
 		return;
 	if (it->e.kind == STANZA_PRESENCE && rooms_host_of(im, it->e.to)) { /* whatever is shown to others (C-AVL-04) */
 		route(im, it);
 		return;
 	}
 	if (it->e.kind == STANZA_PRESENCE) {
-		if (it->e.type == TYPE_PROBE && s->door_prog == PROG_ACCESS)
-			return; /* RFC 6121 4.3: servers probe, clients do not; gh-xlate is one for SIP clients */
+		if (it->e.type == TYPE_PROBE && s->door_prog == PROG_ACCESS && !watch_ask(im, s, it))
+			return; /* gh-xlate is a server for SIP clients */
+		if (it->e.type == TYPE_UNAVAILABLE && watch_stop(im, s, it->e.to) && !names_has(&s->directed, it->e.to))
+			return; /* it was never shown to them */
 		if (it->e.type == TYPE_SUBSCRIBE && s->door_prog != PROG_ACCESS && subscribe_is_held(im, s, it))
 			return;
 		if (subscribe_is((enum stanza_type)it->e.type)) {

@@ -3,21 +3,39 @@
 #include "base/err.h"
 #include "proto/xmpp.h"
 #include "ask.h"
-#include "presence/presence.h"
 #include "iq/report.h"
+#include "presence/authorise.h"
+#include "presence/presence.h"
+#include "presence/subscribe.h"
+#include "presence/watch.h"
+#include "room/rooms.h"
 
 #include <stdlib.h>
 
 enum { BLOCKS_MAX = 1000 };
 
+/* Subscriptions are answered by policy (authorise_of); what the person asked for comes back, and who goes may say so. */
+static bool is_kept_out(const struct user *u, const struct envelope *e)
+{
+	if (e->type == TYPE_ERROR || e->type == TYPE_RESULT || e->type == TYPE_UNAVAILABLE || subscribe_is((enum stanza_type)e->type))
+		return false;
+	return authorise_keeps_out(u, e->from);
+}
+
 bool blocking_refuses(struct im *im, const struct user *u, const struct item *it)
 {
-	if (!user_blocks(u, it->e.from))
+	if (!user_lists_block(u, it->e.from) && !is_kept_out(u, &it->e))
 		return false;
 	im_stats[STAT_BLOCKED]++;
 	if (it->e.kind != STANZA_PRESENCE)
 		item_refuse(im, it, STANZA_SERVICE_UNAVAILABLE, NULL);
 	return true;
+}
+
+/* Who blocks everybody can still show themselves to somebody, ask for a contact, and speak in rooms (C-AVL-17: no messages). */
+static bool is_kept_in(const struct im *im, const struct user *u, const struct envelope *e)
+{
+	return e->kind == STANZA_MESSAGE && authorise_keeps_out(u, e->to) && !rooms_host_of(im, e->to);
 }
 
 /* XEP-0191 3.5: not-acceptable, with a condition of its own. */
@@ -26,7 +44,7 @@ bool blocking_refuses_out(struct im *im, const struct user *u, const struct item
 	const struct envelope *e = &it->e;
 	struct buf *b = &im->out;
 
-	if (!user_blocks(u, e->to))
+	if (!user_lists_block(u, e->to) && !is_kept_in(im, u, e))
 		return false;
 	im_stats[STAT_BLOCKED]++;
 	if (e->type == TYPE_ERROR || e->type == TYPE_RESULT)
@@ -124,15 +142,22 @@ static void save(struct im *im, struct iq *q, enum store_op op, const struct byt
 	ask_send(im, NULL, on_saved, l, 0);
 }
 
-/* Contacts for whom the list makes a difference see the user go, or come (XEP-0191 3.3, 3.4). */
-static void tell_contacts(struct im *im, struct user *u, const struct bytes *before, uint32_t n_before)
+bool *blocking_note(struct im *im, const struct user *u)
 {
-	struct user old = { .blocks = (struct bytes *)(uintptr_t)before, .n_blocks = n_before };
+	bool *were = arena_alloc(&im->arena, (u->n_contacts + 1) * sizeof *were);
 
+	for (uint32_t i = 0; were && i < u->n_contacts; i++)
+		were[i] = user_blocks(u, contact_jid(u->contacts[i]));
+	return were;
+}
+
+/* Contacts for whom it makes a difference see the user go, or come (XEP-0191 3.3, 3.4). */
+void blocking_changed(struct im *im, struct user *u, const bool *were)
+{
 	for (uint32_t i = 0; i < u->n_contacts; i++) {
 		struct bytes jid = contact_jid(u->contacts[i]);
-		bool was = user_blocks(&old, jid), is = user_blocks(u, jid);
-		if (was == is)
+		bool is = user_blocks(u, jid);
+		if (were[i] == is)
 			continue;
 		if (!is)
 			presence_ask(im, u, jid); /* what it was meanwhile was kept from the user */
@@ -143,6 +168,7 @@ static void tell_contacts(struct im *im, struct user *u, const struct bytes *bef
 		else
 			presence_show(im, u, jid);
 	}
+	watch_check(im, u);
 }
 
 static bool has(const struct bytes *list, uint32_t n, struct bytes jid)
@@ -156,14 +182,11 @@ static bool has(const struct bytes *list, uint32_t n, struct bytes jid)
 /* Takes the list `now` (in the arena) over. */
 static bool take(struct im *im, struct user *u, const struct bytes *now, uint32_t n)
 {
-	struct bytes *before = arena_alloc(&im->arena, (u->n_blocks + 1) * sizeof *before);
-	uint32_t n_before = u->n_blocks;
+	bool *were = blocking_note(im, u);
 
-	for (uint32_t i = 0; before && i < n_before; i++)
-		before[i] = arena_dup(&im->arena, u->blocks[i]);
-	if (!before || user_set_blocks(u, now, n))
+	if (!were || user_set_blocks(u, now, n))
 		return false;
-	tell_contacts(im, u, before, n_before);
+	blocking_changed(im, u, were);
 	return true;
 }
 

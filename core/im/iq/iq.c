@@ -61,6 +61,13 @@ bool iq_may_see(const struct user *u, struct bytes from)
 	return c && c->bits & CONTACT_FROM;
 }
 
+bool iq_is_shown(const struct im *im, const struct user *u, struct bytes from)
+{
+	struct jid j = jid_of_normal(from);
+
+	return iq_may_see(u, from) && (im->config.has_presence || bytes_eq(jid_bare(&j), user_jid(u)));
+}
+
 /* ---- answers ---- */
 
 static void answer(struct im *im, struct bytes from, struct bytes to, struct bytes sid, struct bytes payload)
@@ -194,7 +201,7 @@ void iq_handle(struct im *im, struct user *u, struct item *it)
 	struct iq q = { .it = it, .user = u, .session = it->session, .is_set = it->e.type == TYPE_SET };
 	struct xml_node *n;
 
-	if (u && u->n_blocks && blocking_refuses(im, u, it))
+	if (u && blocking_refuses(im, u, it))
 		return;
 	if (to_resource(im, u, it))
 		return;

@@ -51,6 +51,8 @@ void iq_late_refuse(struct im *im, struct iq_later *l, const struct stanza_refus
 
 /* Is somebody allowed to see this user's presence? */
 bool iq_may_see(const struct user *u, struct bytes from);
+/* And is presence shown to others at all now (im presence, C-AVL-03)? Of what tells whether somebody is there. */
+bool iq_is_shown(const struct im *im, const struct user *u, struct bytes from);
 
 /* Handlers by file: pep.h, iq_small.c, iq_disco.c, iq_extdisco.c, upload.c, iq_blob.c, blocking.c */
 void iq_ping(struct im *im, struct iq *q);

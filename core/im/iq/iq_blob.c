@@ -201,7 +201,7 @@ static void on_last_done(struct im *im, struct ask *a, int rc)
 /* Of a domain its uptime; of a person only to those who see the presence (XEP-0012 4). */
 void iq_last(struct im *im, struct iq *q)
 {
-	if (q->user && !iq_may_see(q->user, q->it->e.from)) {
+	if (q->user && !iq_is_shown(im, q->user, q->it->e.from)) {
 		iq_error(im, q, STANZA_FORBIDDEN);
 		return;
 	}

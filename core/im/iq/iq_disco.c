@@ -146,7 +146,7 @@ void iq_disco_items(struct im *im, struct iq *q)
 	if (q->user) {
 		LIST_EACH (n, &q->user->sessions) {
 			const struct session *s = LIST_OWNER(n, struct session, node);
-			if (!session_is_available(s))
+			if (!session_is_available(s) || !iq_is_shown(im, q->user, q->it->e.from))
 				continue;
 			buf_put_str(b, "<item");
 			xml_write_attr(b, "jid", session_full(s));

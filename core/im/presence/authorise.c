@@ -3,7 +3,9 @@
 #include "base/err.h"
 #include "base/wire.h"
 #include "domain.h"
+#include "presence/shared.h"
 #include "proto/jid.h"
+#include "session.h"
 
 #include <stdlib.h>
 
@@ -16,7 +18,8 @@ enum authorise_verdict authorise_decide(const struct authorise_case *c)
 		[AUTHORISE_BLOCK] = AUTHORISE_REFUSES,
 	};
 
-	if (c->is_local && c->is_local_approved) /* D-AUT-02; not for others: D-AUT-09 */
+	/* D-AUT-02; not for others: D-AUT-09. Who lets in nobody means people here as well (C-AVL-17). */
+	if (c->is_local && c->is_local_approved && c->otherwise != AUTHORISE_BLOCK)
 		return AUTHORISE_APPROVES;
 	if (c->is_allowed) /* D-AUT-05, D-AUT-10 */
 		return AUTHORISE_APPROVES;
@@ -46,7 +49,7 @@ enum authorise_verdict authorise_of(const struct im *im, const struct user *u, s
 	struct authorise_case one = {
 		.is_local = domain_of(im, jid_domain(&j)) != NULL,
 		.is_local_approved = im->config.approves_local,
-		.is_contact = c && c->bits & (CONTACT_TO | CONTACT_OUT),
+		.is_contact = c && shared_own_bits(c) & (CONTACT_TO | CONTACT_OUT),
 	};
 
 	if (u->policy_n) {
@@ -54,6 +57,36 @@ enum authorise_verdict authorise_of(const struct im *im, const struct user *u, s
 		one.is_allowed = has(&w, bare);
 	}
 	return authorise_decide(&one);
+}
+
+/* Has one of the person's clients shown itself to them (RFC 6121 4.6)? So are rooms of other domains, by all their occupants. */
+static bool is_shown(const struct user *u, struct bytes bare)
+{
+	LIST_EACH (it, &u->sessions) {
+		const struct names *n = &LIST_OWNER(it, struct session, node)->directed;
+		for (unsigned i = 0; i < n->n; i++) {
+			struct jid j = jid_of_normal(bytes_of(n->v[i]));
+			if (bytes_eq(jid_bare(&j), bare))
+				return true;
+		}
+	}
+	return false;
+}
+
+bool authorise_keeps_out(const struct user *u, struct bytes full)
+{
+	struct wire w = wire_of(user_policy(u));
+
+	if (!u->policy_n || wire_u8(&w) != AUTHORISE_BLOCK)
+		return false;
+	struct jid j = jid_of_normal(full);
+	struct bytes bare = jid_bare(&j);
+	if (!j.local_n || bytes_eq(bare, user_jid(u)) || has(&w, bare))
+		return false;
+	const struct contact *c = user_contact(u, bare);
+	if (c && shared_own_bits(c) & (CONTACT_LISTED | CONTACT_TO | CONTACT_OUT))
+		return false;
+	return !is_shown(u, bare);
 }
 
 int authorise_set(struct user *u, struct bytes policy)

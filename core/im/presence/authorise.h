@@ -24,6 +24,10 @@ struct authorise_case {
 enum authorise_verdict authorise_decide(const struct authorise_case *c);
 /* The same of a person and one who asks (bare, normalised). */
 enum authorise_verdict authorise_of(const struct im *im, const struct user *u, struct bytes bare);
+/* Does the person's policy block everybody (C-AVL-17), and so this one (full or bare, normalised)? Not domains, those whom the policy allows,
+ * those whom the person has in the own list, and those to whom a client of the person shows itself; groups of the directory make no
+ * difference (C-AVL-19). Part of user_blocks. */
+bool authorise_keeps_out(const struct user *u, struct bytes full);
 /* Takes a policy over; empty: none. ERR_SYNTAX: it is none, and what there was stays; ERR_NOMEM. */
 int authorise_set(struct user *u, struct bytes policy);
 /* "unset" "ask" "allow" "block". */

@@ -16,7 +16,9 @@ static void cases(void **state)
 		enum authorise_verdict want;
 	} rows[] = {
 		{ { .is_local = true, .is_local_approved = true }, AUTHORISE_APPROVES },
-		{ { .is_local = true, .is_local_approved = true, .otherwise = AUTHORISE_BLOCK }, AUTHORISE_APPROVES },
+		{ { .is_local = true, .is_local_approved = true, .otherwise = AUTHORISE_ASK }, AUTHORISE_APPROVES },
+		{ { .is_local = true, .is_local_approved = true, .otherwise = AUTHORISE_BLOCK }, AUTHORISE_REFUSES }, /* C-AVL-17 */
+		{ { .is_local = true, .is_local_approved = true, .is_contact = true, .otherwise = AUTHORISE_BLOCK }, AUTHORISE_APPROVES },
 		{ { .is_local = true }, AUTHORISE_ASKS },
 		{ { .is_local = true, .otherwise = AUTHORISE_ALLOW }, AUTHORISE_APPROVES },
 		{ { .is_local = true, .otherwise = AUTHORISE_BLOCK }, AUTHORISE_REFUSES },

@@ -15,6 +15,7 @@
 #include "delivery/partner.h"
 #include "room/rooms.h"
 #include "presence/subscribe.h"
+#include "presence/watch.h"
 
 #include <stdlib.h>
 
@@ -102,6 +103,9 @@ static void to_contacts(struct im *im, struct session *s, enum stanza_type type,
 		if (c->bits & CONTACT_FROM && !user_blocks(u, contact_jid(c)))
 			send_to(im, session_full(s), contact_jid(c), type, stanza);
 	}
+	struct list *at = NULL;
+	for (const struct session *w; im->config.has_presence && (w = watch_next(im, u, &at));)
+		send_to(im, session_full(s), session_full(w), type, stanza);
 	/* One's own other resources (RFC 6121 4.2.2). */
 	struct bytes own = addressed(im, stanza, session_bare(s));
 	to_sessions(im, u, own, NULL);
@@ -197,6 +201,7 @@ static void available(struct im *im, struct session *s, const struct item *it)
 
 	if (!keep(s, stanza))
 		return;
+	s->presence_ms = loop_wall_ms(im->loop);
 	s->bits |= SESSION_IS_AVAILABLE;
 	s->priority = presence_priority(im, stanza);
 	to_contacts(im, s, TYPE_AVAILABLE, stanza);
@@ -220,6 +225,29 @@ static bool is_subscriber(const struct user *u, struct bytes jid)
 	return c && c->bits & CONTACT_FROM && !user_blocks(u, contact_jid(c));
 }
 
+/* Those who got directed presence hear of the end, but for those who hear it by broadcast. */
+static void end_directed(struct im *im, struct session *s, struct bytes stanza, bool is_broadcast)
+{
+	for (unsigned i = 0; i < s->directed.n; i++) {
+		struct bytes to = bytes_of(s->directed.v[i]);
+		if (!is_broadcast || !is_subscriber(s->user, to))
+			send_to(im, session_full(s), to, TYPE_UNAVAILABLE, stanza);
+	}
+	names_clear(&s->directed);
+}
+
+void presence_directed_end(struct im *im, struct session *s)
+{
+	struct buf b;
+
+	if (!s->directed.n)
+		return;
+	buf_init(&b, 16384);
+	put_bare_presence(&b, TYPE_UNAVAILABLE, session_full(s), BYTES_NONE);
+	end_directed(im, s, buf_bytes(&b), session_is_available(s));
+	buf_fini(&b);
+}
+
 static void unavailable(struct im *im, struct session *s, struct bytes stanza)
 {
 	bool is_broadcast = session_is_available(s);
@@ -230,12 +258,7 @@ static void unavailable(struct im *im, struct session *s, struct bytes stanza)
 	free(s->presence);
 	s->presence = NULL;
 	s->presence_n = 0;
-	for (unsigned i = 0; i < s->directed.n; i++) {
-		struct bytes to = bytes_of(s->directed.v[i]);
-		if (!is_broadcast || !is_subscriber(s->user, to))
-			send_to(im, session_full(s), to, TYPE_UNAVAILABLE, stanza);
-	}
-	names_clear(&s->directed);
+	end_directed(im, s, stanza, is_broadcast);
 	caps_gone(im, session_full(s), BYTES_NONE);
 	answered_presence(s);
 	online_check(im, s->user);
@@ -247,6 +270,7 @@ void presence_broadcast(struct im *im, struct session *s, struct item *it)
 		available(im, s, it);
 	} else {
 		rooms_gone(im, session_full(s)); /* RFC 6121 4.5.2 */
+		watch_session_over(im, s);
 		unavailable(im, s, it->e.stanza);
 	}
 }
@@ -254,6 +278,7 @@ void presence_broadcast(struct im *im, struct session *s, struct item *it)
 void presence_gone(struct im *im, struct session *s)
 {
 	rooms_gone(im, session_full(s));
+	watch_session_over(im, s);
 	if (!session_is_available(s) && !s->directed.n)
 		return;
 	struct buf b;
@@ -277,6 +302,8 @@ void presence_directed(struct session *s, const struct item *it)
 
 void presence_show(struct im *im, struct user *u, struct bytes to)
 {
+	if (user_blocks(u, to))
+		return;
 	LIST_EACH (it, &u->sessions) {
 		struct session *s = LIST_OWNER(it, struct session, node);
 		if (im->config.has_presence && session_is_available(s))
@@ -331,7 +358,11 @@ void presence_in(struct im *im, struct user *u, struct item *it)
 {
 	struct jid to = jid_of_normal(it->e.to);
 
-	if (u->n_blocks && blocking_refuses(im, u, it))
+	if (it->e.type == TYPE_PROBE && it->session && it->session->door_prog == PROG_ACCESS) {
+		watch_begin(im, u, it);
+		return;
+	}
+	if (blocking_refuses(im, u, it))
 		return;
 	if (it->e.type == TYPE_ERROR && !to.resource_n && partner_is_bounce(&it->e))
 		return; /* to a probe of ours, which nobody here has sent */

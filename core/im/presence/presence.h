@@ -11,6 +11,8 @@ void presence_broadcast(struct im *im, struct session *s, struct item *it);
 void presence_renew(struct im *im, struct session *s, struct bytes stanza);
 /* From a client of ours to somebody: kept in mind until it goes (RFC 6121 4.6.3). */
 void presence_directed(struct session *s, const struct item *it);
+/* Its directed presence ends: those who see the session no other way hear that it is unavailable. */
+void presence_directed_end(struct im *im, struct session *s);
 /* The session is over: everybody concerned hears so. */
 void presence_gone(struct im *im, struct session *s);
 /* To a user here: available, unavailable, error, probe. */

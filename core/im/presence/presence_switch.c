@@ -2,6 +2,8 @@
 
 #include "domain.h"
 #include "presence/presence.h"
+#include "session.h"
+#include "presence/watch.h"
 #include "user.h"
 
 static void each_contact(struct im *im, void (*fn)(struct im *im, struct user *u, struct contact *c))
@@ -22,9 +24,21 @@ static void withdraw(struct im *im, struct user *u, struct contact *c)
 	c->is_seen = false;
 }
 
+/* Those to whom a client shows itself without a subscription. Rooms of other domains, which are among them, see it go. */
+static void withdraw_directed(struct im *im)
+{
+	size_t at = 0;
+
+	for (struct user *u; (u = map_next(&im->users, &at));)
+		LIST_EACH (it, &u->sessions)
+			presence_directed_end(im, LIST_OWNER(it, struct session, node));
+}
+
 void presence_withdraw_all(struct im *im)
 {
 	each_contact(im, withdraw);
+	withdraw_directed(im);
+	watches_withdraw(im);
 }
 
 static void share(struct im *im, struct user *u, struct contact *c)

@@ -210,6 +210,59 @@ static void follows_priority(void **state)
 	play_close(&p);
 }
 
+/* C-AVL-03, acceptance 1: off while all are there. Neither side sees the other any more, here and over domains; each sees oneself. */
+static void sharing_ends_live(void **state)
+{
+	static const char last[] = "<iq type='get' id='l' to='alice@a.example'><query xmlns='jabber:iq:last'/></iq>";
+	static const char items[] = "<iq type='get' id='d' to='alice@a.example'><query xmlns='http://jabber.org/protocol/disco#items'/></iq>";
+	struct play p;
+
+	(void)state;
+	play_open(&p, "");
+	befriend(&p);
+	befriend_remote(&p, "alice");
+	struct client *alice = client_online(&p, "alice", "desk", 0);
+	struct client *bob = client_online(&p, "bob", "b", 0);
+	struct client *carol = client_online(&p, "carol", "c", 0);
+	client_send(alice, "<presence to='carol@a.example/c'/>");
+	hub_send(&p, 0, "<presence from='remote@b.example/x' to='alice@a.example'/>");
+	client_send(bob, last);
+	assert_has(client_got(bob), "seconds='0'");
+	client_send(bob, items);
+	assert_has(client_got(bob), "jid='alice@a.example/desk'");
+	(void)client_got(alice);
+	(void)client_got(carol);
+	(void)hub_got(&p);
+	play_settle(&p, "im presence = off\n");
+	play_run(&p);
+	assert_has(client_got(bob), "type='unavailable' from='alice@a.example/desk'");
+	assert_has(client_got(carol), "type='unavailable' from='alice@a.example/desk'"); /* what alice showed by herself */
+	assert_has(hub_got(&p), "<presence to='remote@b.example' type='unavailable' from='alice@a.example/desk'/>");
+	const char *got = client_got(alice);
+	assert_has(got, "type='unavailable' from='bob@a.example/b'");
+	assert_has(got, "<presence type='unavailable' from='remote@b.example' to='alice@a.example'/>");
+	assert_lacks(got, "from='alice@a.example/desk'");
+	/* while it is off */
+	client_send(alice, "<presence><show>dnd</show></presence>");
+	assert_has(client_got(alice), "<show>dnd</show>"); /* her own */
+	hub_send(&p, 0, "<presence from='remote@b.example/x' to='alice@a.example'><show>chat</show></presence>");
+	hub_send(&p, 0, "<presence type='probe' from='remote@b.example' to='alice@a.example'/>");
+	assert_string_equal(client_got(alice), "");
+	assert_string_equal(hub_got(&p), "<presence type='unavailable' from='alice@a.example' to='remote@b.example'/>");
+	client_send(alice, "<presence to='carol@a.example'/>");
+	assert_string_equal(client_got(carol), "");
+	client_send(bob, last);
+	assert_has(client_got(bob), "<forbidden");
+	client_send(bob, items);
+	assert_lacks(client_got(bob), "alice@a.example/desk");
+	/* on again: as it is now */
+	play_settle(&p, "");
+	play_run(&p);
+	assert_has(client_got(bob), "from='alice@a.example/desk'><show>dnd</show>");
+	assert_has(hub_got(&p), "<presence type='probe' from='alice@a.example' to='remote@b.example'/>");
+	play_close(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -219,6 +272,7 @@ int main(void)
 		cmocka_unit_test(directed),
 		cmocka_unit_test(ends_once_for_each),
 		cmocka_unit_test(follows_priority),
+		cmocka_unit_test(sharing_ends_live),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

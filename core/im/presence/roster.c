@@ -2,11 +2,15 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "run/alarm.h"
 #include "proto/xmpp.h"
 #include "ask.h"
 #include "presence/shared.h"
 #include "presence/subscribe.h"
 
+#include <stdio.h>
+
+enum { FULL_ALARMS_MAX = 50 };
 enum { GROUPS_MAX = 20, NAME_MAX_BYTES = 1023, GROUPS_BYTES_MAX = 8192 };
 
 /* ---- on the wire ---- */
@@ -109,6 +113,7 @@ int roster_put(struct im *im, struct user *u, const struct contact_parts *p, ask
 	ask_send(im, NULL, done, arg, 0);
 	if (now.bits & CONTACT_LISTED || was_listed)
 		push(im, u, &now, BYTES_NONE);
+	roster_check_full(im, u);
 	return 0;
 }
 
@@ -134,6 +139,7 @@ void roster_remove(struct im *im, struct user *u, struct bytes bare, struct iq_l
 	ask_send(im, NULL, on_saved, asker, 0);
 	if (was_listed)
 		push(im, u, NULL, gone);
+	roster_check_full(im, u);
 }
 
 /* ---- how much there may be ---- */
@@ -165,6 +171,40 @@ bool roster_has_room(const struct im *im, const struct user *u, const struct con
 bool roster_has_room_for_watcher(const struct im *im, const struct user *u, const struct contact *c)
 {
 	return (c && is_watcher(c->bits)) || count(u, is_watcher) < im->config.watchers_max;
+}
+
+static bool is_full(const struct im *im, const struct user *u)
+{
+	return u->state == USER_READY && u->n_contacts >= im->config.roster_max && count(u, is_more_than_watcher) >= im->config.roster_max;
+}
+
+void roster_check_full(struct im *im, struct user *u)
+{
+	char key[ALARM_KEY_MAX + 1];
+	bool is = is_full(im, u);
+
+	if ((is || im->full.n) && is == names_has(&im->full, user_jid(u)))
+		return;
+	if (!is && !names_del(&im->full, user_jid(u)))
+		return;
+	if (is && im->full.n >= FULL_ALARMS_MAX)
+		return;
+	if (is)
+		names_add(&im->full, user_jid(u), FULL_ALARMS_MAX);
+	(void)snprintf(key, sizeof key, "%.*s", BYTES_FMT(user_jid(u)));
+	alarm_set(ALARM_ROSTER_FULL, key, is, NULL);
+}
+
+void roster_apply(struct im *im, uint32_t max_before)
+{
+	size_t at = 0;
+
+	if (im->config.roster_max == max_before)
+		return;
+	alarm_clear_all(ALARM_ROSTER_FULL); /* also of those who are not of interest now: seen again when they are */
+	names_clear(&im->full);
+	for (struct user *u; (u = map_next(&im->users, &at));)
+		roster_check_full(im, u);
 }
 
 /* ---- another address ---- */

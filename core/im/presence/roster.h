@@ -28,6 +28,12 @@ bool roster_has_room(const struct im *im, const struct user *u, const struct con
 /* May it see the user, or wait to (im watchers-max, C-AVL-15)? */
 bool roster_has_room_for_watcher(const struct im *im, const struct user *u, const struct contact *c);
 
+/* Somebody was loaded, or is nobody any more, or their list has changed: ContactListFull for those who are at the maximum (C-AVL-13), as far
+ * as they were of interest since this program began, and no more than 50 at a time. */
+void roster_check_full(struct im *im, struct user *u);
+/* After im->config changed. */
+void roster_apply(struct im *im, uint32_t max_before);
+
 /* iq handlers */
 void roster_get(struct im *im, struct iq *q);
 void roster_set(struct im *im, struct iq *q);

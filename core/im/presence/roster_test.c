@@ -1,5 +1,7 @@
 /* Plays: rosters (RFC 6121 2). */
 #include "play/play.h"
+
+#include "run/alarm.h"
 #include "user.h"
 
 #include <setjmp.h>
@@ -195,6 +197,58 @@ static void keep_the_state_that_clients_cannot_set(void **state)
 	play_close(&p);
 }
 
+/* C-AVL-13: alarms of full lists, by person. */
+struct alarms {
+	unsigned n_raised, n_cleared;
+	char last[64];
+};
+
+static void on_alarm(void *arg, const struct alarm_news *n)
+{
+	struct alarms *a = arg;
+
+	if (n->alarm != ALARM_ROSTER_FULL)
+		return;
+	a->n_raised += n->is_raised;
+	a->n_cleared += !n->is_raised;
+	(void)snprintf(a->last, sizeof a->last, "%.*s", BYTES_FMT(n->key));
+}
+
+static void are_reported_when_full(void **state)
+{
+	struct alarms a = { .n_raised = 0 };
+	struct play p;
+
+	(void)state;
+	alarm_set_sink(on_alarm, &a);
+	play_open(&p, "im roster-max = 2\n");
+	struct client *alice = arrive(&p, "alice", "desk");
+	client_send(alice, SET("<item jid='a@b'/>"));
+	assert_int_equal(a.n_raised, 0);
+	client_send(alice, SET("<item jid='c@d'/>"));
+	client_send(alice, SET("<item jid='c@d' name='C'/>"));
+	assert_int_equal(a.n_raised, 1);
+	assert_string_equal(a.last, "alice@a.example");
+	client_send(alice, SET("<item jid='a@b' subscription='remove'/>"));
+	assert_int_equal(a.n_cleared, 1);
+	client_send(alice, SET("<item jid='a@b'/>"));
+	assert_int_equal(a.n_raised, 2);
+	/* it stands while she is not there, and after a restart it is found again when she is */
+	client_leave(alice);
+	play_wait(&p, 24 * 3600 * 1000);
+	assert_int_equal(a.n_cleared, 1);
+	im_restart(&p);
+	alice = arrive(&p, "alice", "desk");
+	assert_int_equal(a.n_raised, 3);
+	a.n_cleared = 0;
+	play_settle(&p, "im roster-max = 3\n");
+	assert_int_equal(a.n_cleared, 1);
+	play_settle(&p, "im roster-max = 1\n");
+	assert_int_equal(a.n_raised, 4);
+	play_close(&p);
+	alarm_set_sink(NULL, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -204,6 +258,7 @@ int main(void)
 		cmocka_unit_test(say_so_when_the_disk_refuses),
 		cmocka_unit_test(refuse),
 		cmocka_unit_test(keep_the_state_that_clients_cannot_set),
+		cmocka_unit_test(are_reported_when_full),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

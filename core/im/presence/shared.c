@@ -23,6 +23,11 @@ static uint8_t own_bits(struct bytes shared)
 	return wire_u8(&w);
 }
 
+uint8_t shared_own_bits(const struct contact *c)
+{
+	return c->shared_n ? own_bits(contact_shared(c)) : c->bits;
+}
+
 struct bytes shared_name(struct bytes shared)
 {
 	struct wire w = wire_of(shared);

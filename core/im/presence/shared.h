@@ -16,6 +16,8 @@ struct shared {
 /* Makes the contacts that groups give u these and no others; u is loaded, list in the order of addresses. What changed is asked of gh-store,
  * pushed to clients, and shown in presence. Contacts above `im roster-max` do not come in; how many. */
 unsigned shared_apply(struct im *im, struct user *u, const struct shared *list, size_t n);
+/* What a contact is (enum contact_bit) by the person's own doing, without groups of the directory. */
+uint8_t shared_own_bits(const struct contact *c);
 /* Appends the groups as <group/>s that `groups` does not have already. */
 void shared_put_groups(struct buf *b, struct bytes shared, struct bytes groups);
 /* The name that the directory has. */

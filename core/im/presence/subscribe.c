@@ -182,6 +182,14 @@ static bool is_answered(struct im *im, struct user *u, struct contact_parts *p)
 	return false;
 }
 
+/* C-AVL-11: whose own list is full is in nobody's list anew. Strangers cannot bring that about: they fill nobody's list. */
+static bool has_room_for(const struct im *im, const struct user *u, const struct contact *c)
+{
+	bool is_known = c && c->bits & (CONTACT_FROM | CONTACT_IN | CONTACT_APPROVED);
+
+	return (is_known || roster_has_room(im, u, c)) && roster_has_room_for_watcher(im, u, c);
+}
+
 void subscribe_in(struct im *im, struct user *u, struct item *it)
 {
 	struct jid from = jid_of_normal(it->e.from);
@@ -195,9 +203,9 @@ void subscribe_in(struct im *im, struct user *u, struct item *it)
 			make_and_route(im, u, TYPE_UNSUBSCRIBED, bare);
 		return;
 	}
-	if (u->n_blocks && blocking_refuses(im, u, it))
+	if (blocking_refuses(im, u, it))
 		return;
-	if (kind == SUB_SUBSCRIBE && !roster_has_room_for_watcher(im, u, user_contact(u, bare))) {
+	if (kind == SUB_SUBSCRIBE && !has_room_for(im, u, user_contact(u, bare))) {
 		turn_away(im, u, it, bare);
 		return;
 	}

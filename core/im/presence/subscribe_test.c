@@ -308,6 +308,33 @@ static void have_a_limit(void **state)
 	play_close(&p);
 }
 
+/* C-AVL-11: whose list is full adds nobody, and nobody adds them; whom they have added already may. */
+static void a_full_list_is_closed_both_ways(void **state)
+{
+	struct play p;
+
+	(void)state;
+	play_open(&p, "im roster-max = 1\n");
+	struct client *alice = arrive(&p, "alice");
+	struct client *bob = arrive(&p, "bob");
+	struct client *carol = arrive(&p, "carol");
+	client_send(alice, SUBSCRIBE("bob@a.example"));
+	assert_has(client_got(alice), "type='subscribed'");
+	client_send(alice, SUBSCRIBE("carol@a.example"));
+	assert_has(client_got(alice), "<resource-constraint");
+	client_send(carol, SUBSCRIBE("alice@a.example"));
+	assert_has(client_got(carol), "<presence from='alice@a.example' to='carol@a.example' type='unsubscribed'/>");
+	hub_send(&p, 0, ASKS("remote@b.example"));
+	assert_has(hub_got(&p), "<resource-constraint");
+	client_send(bob, SUBSCRIBE("alice@a.example"));
+	assert_has(client_got(bob), "type='subscribed'");
+	/* there is room again: live */
+	play_settle(&p, "im roster-max = 2\n");
+	client_send(carol, SUBSCRIBE("alice@a.example"));
+	assert_has(client_got(carol), "type='subscribed'");
+	play_close(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -321,6 +348,7 @@ int main(void)
 		cmocka_unit_test(who_is_refused_knows),
 		cmocka_unit_test(watchers_have_a_limit),
 		cmocka_unit_test(have_a_limit),
+		cmocka_unit_test(a_full_list_is_closed_both_ways),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -52,8 +52,8 @@ struct room_occupant {
 	struct rate rate;
 	struct bytes nick, key, bare; /* key: the nickname as it is compared (RFC 8266); all in `names` */
 	uint8_t *names;
-	uint8_t *presence; /* children of the last available presence */
-	uint32_t presence_n;
+	uint8_t *presence; /* children of the last available presence, details of availability first */
+	uint32_t presence_n, details_n;
 	char id[45]; /* XEP-0421 */
 };
 
@@ -193,10 +193,14 @@ void room_letter_next(const struct room_letter *l, struct bytes to);
 void room_letter_send_all(const struct room_letter *l, const struct room *r);
 void room_result(struct room_service *s, const struct room_in *in, struct bytes payload);
 void room_refuse(struct room_service *s, const struct room_in *in, enum stanza_error why, const char *text);
+/* Says again how available the occupants are, for those of whom there is something to say, in no more than budget stanzas; how many. */
+unsigned room_tell_details(struct room *r, unsigned budget);
 /* Attributes of a stanza that goes on: type, id, xml:lang. */
 void room_put_attrs(struct buf *b, const struct room_in *in, const char *type);
 /* The children that may pass through a room. */
 void room_put_children(struct room_service *s, struct buf *b, const struct room_in *in);
+/* The same of a presence: those that say how available somebody is (C-AVL-04), then the others. How many bytes the first are. */
+size_t room_put_presence(struct room_service *s, struct buf *b, const struct room_in *in);
 
 /* ---- room_past.c ---- */
 

@@ -23,7 +23,7 @@ static void keep_presence(struct room_service *s, struct room_occupant *o, const
 	struct buf *b = &s->payload;
 
 	buf_clear(b);
-	room_put_children(s, b, in);
+	size_t details_n = room_put_presence(s, b, in);
 	struct bytes v = buf_bytes(b);
 	uint8_t *copy = buf_failed(b) ? NULL : malloc(v.n + 1);
 	if (!copy)
@@ -33,6 +33,7 @@ static void keep_presence(struct room_service *s, struct room_occupant *o, const
 	free(o->presence);
 	o->presence = copy;
 	o->presence_n = (uint32_t)v.n;
+	o->details_n = (uint32_t)details_n;
 }
 
 /* ---- may they come in (7.2.5 to 7.2.9)? ---- */

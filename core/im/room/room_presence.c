@@ -49,15 +49,23 @@ static void put_hats(struct buf *b, const struct room_occupant *o)
 			 o->affiliation == ROOM_OWNER ? "Owner" : "Admin", what);
 }
 
+/* Of what an occupant's client said: all, or without how available they are. */
+static struct bytes shown_of(const struct room *r, const struct room_occupant *o)
+{
+	struct bytes all = bytes_make(o->presence, o->presence_n);
+
+	return r->service->rules.hides_details ? bytes_skip(all, o->details_n) : all;
+}
+
 /* What stands behind `to`. jid: the real address, where it may be seen; is_self: with the codes for the one concerned. */
-static void put_rest(struct buf *b, const struct room_notice *n, struct bytes jid, bool is_self)
+static void put_rest(const struct room *r, struct buf *b, const struct room_notice *n, struct bytes jid, bool is_self)
 {
 	static const uint16_t self[ROOM_CODES_MAX] = { 110 };
 	const struct room_occupant *o = n->occupant;
 
 	buf_put_str(b, n->is_leaving ? " type='unavailable'>" : ">");
-	if (!n->is_leaving && o->presence_n)
-		buf_put(b, o->presence, o->presence_n);
+	if (!n->is_leaving)
+		buf_put_bytes(b, shown_of(r, n->occupant));
 	if (!n->is_leaving)
 		put_hats(b, o);
 	buf_put_str(b, "<occupant-id xmlns='" NS_OCCUPANT_ID "' id='");
@@ -101,7 +109,7 @@ static void tell_self(struct room *r, const struct room_notice *n, struct room_l
 	struct room_service *s = r->service;
 
 	buf_clear(&s->rest);
-	put_rest(&s->rest, n, first_seat(n->occupant), true);
+	put_rest(r, &s->rest, n, first_seat(n->occupant), true);
 	l->rest = buf_bytes(&s->rest);
 	LIST_EACH (it, &n->occupant->seats) {
 		const struct room_seat *seat = LIST_OWNER(it, struct room_seat, node);
@@ -117,8 +125,8 @@ static void tell_others(struct room *r, const struct room_notice *n, struct room
 
 	buf_clear(&s->rest);
 	buf_clear(&s->rest2);
-	put_rest(&s->rest, n, first_seat(n->occupant), false);
-	put_rest(&s->rest2, n, BYTES_NONE, false);
+	put_rest(r, &s->rest, n, first_seat(n->occupant), false);
+	put_rest(r, &s->rest2, n, BYTES_NONE, false);
 	room_letter_begin(l);
 	LIST_EACH (it, &r->occupants) {
 		const struct room_occupant *o = LIST_OWNER(it, struct room_occupant, node);
@@ -156,11 +164,27 @@ void room_tell_present(struct room *r, struct room_seat *to)
 		buf_clear(&from);
 		struct room_letter l = letter_of(r, &n, &from);
 		buf_clear(&s->rest);
-		put_rest(&s->rest, &n, sees_jid(r, to->occupant) ? first_seat(o) : BYTES_NONE, false);
+		put_rest(r, &s->rest, &n, sees_jid(r, to->occupant) ? first_seat(o) : BYTES_NONE, false);
 		l.rest = buf_bytes(&s->rest);
 		room_letter_send(&l, seat_full(to));
 	}
 	buf_fini(&from);
+}
+
+/* C-AVL-04: what was said to all is said again, with or without the details that somebody has given. */
+unsigned room_tell_details(struct room *r, unsigned budget)
+{
+	unsigned n = 0;
+
+	LIST_EACH (it, &r->occupants) {
+		struct room_occupant *o = LIST_OWNER(it, struct room_occupant, node);
+		const struct room_notice again = { .occupant = o };
+		if (!o->details_n || n + r->n_seats > budget)
+			continue;
+		room_tell(r, &again);
+		n += r->n_seats;
+	}
+	return n;
 }
 
 void room_remove(struct room *r, struct room_seat *seat, struct room_notice *n)

@@ -101,6 +101,30 @@ static bool is_ours(const struct room_service *s, const struct xml_node *n)
 	return s->rules.strips_xhtml && strcmp(n->ns, NS_XHTML_IM) == 0;
 }
 
+/* How available somebody is: RFC 6121 4.7.2, XEP-0319, XEP-0256. */
+static bool is_detail(const struct xml_node *n)
+{
+	return xml_is(n, "show", NS_CLIENT) || xml_is(n, "status", NS_CLIENT) || xml_is(n, "priority", NS_CLIENT) || xml_is(n, "idle", NS_IDLE) ||
+	       xml_is(n, "query", NS_LAST);
+}
+
+static void put_some(struct room_service *s, struct buf *b, const struct room_in *in, bool details)
+{
+	for (const struct xml_node *n = xml_first(in->node); n; n = xml_next(n))
+		if (is_detail(n) == details && !is_ours(s, n))
+			xml_write(b, n, NS_CLIENT);
+}
+
+size_t room_put_presence(struct room_service *s, struct buf *b, const struct room_in *in)
+{
+	size_t before = buf_len(b);
+
+	put_some(s, b, in, true);
+	size_t n = buf_len(b) - before;
+	put_some(s, b, in, false);
+	return n;
+}
+
 void room_put_children(struct room_service *s, struct buf *b, const struct room_in *in)
 {
 	for (const struct xml_node *n = xml_first(in->node); n; n = xml_next(n))

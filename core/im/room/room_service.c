@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OUT_MAX_BYTES = 4 << 20, ALIVE_ANSWER_MS = 60000 };
+enum { OUT_MAX_BYTES = 4 << 20, ALIVE_ANSWER_MS = 60000, RETELL_MAX = 100000 };
 
 void room_service_init(struct room_service *s, const struct room_ops *ops, void *arg, struct bytes domain)
 {
@@ -49,6 +49,18 @@ struct room *room_new(struct room_service *s, struct bytes jid, struct bytes cre
 		return NULL;
 	}
 	return r;
+}
+
+void room_service_rule(struct room_service *s, const struct room_rules *rules)
+{
+	bool is_other = rules->hides_details != s->rules.hides_details;
+	unsigned budget = RETELL_MAX;
+	size_t at = 0;
+
+	s->rules = *rules;
+	for (struct room *r; is_other && (r = map_next(&s->rooms, &at));)
+		if (!r->is_gone)
+			budget -= room_tell_details(r, budget);
 }
 
 static void free_room(struct room *r)

@@ -46,6 +46,7 @@ struct room_rules {
 	uint32_t rate, history_max, silence_s;
 	uint8_t invite_role; /* lowest that may invite (D-ROM-10): 1 visitor to 3 moderator */
 	bool has_persistent, has_old_clients, strips_xhtml, has_archive, has_search;
+	bool hides_details; /* how available occupants are (C-AVL-04) */
 };
 
 struct room;
@@ -107,6 +108,9 @@ void room_service_init(struct room_service *s, const struct room_ops *ops, void 
 void room_service_close(struct room_service *s);
 /* Nobody is told. */
 void room_service_fini(struct room_service *s);
+/* Other rules. Where occupants' details are hidden or shown from now on, all hear so, but for what would be too many stanzas: they hear it
+ * with the occupant's next presence. */
+void room_service_rule(struct room_service *s, const struct room_rules *rules);
 void room_service_input(struct room_service *s, const struct room_in *in);
 /* Now and then: silent people of other domains are asked whether they are there (xmpp.md lesson 21). */
 void room_service_tick(struct room_service *s, uint64_t now_ms, uint64_t wall_ms);

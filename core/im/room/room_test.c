@@ -402,6 +402,37 @@ static void test_two_seats(void **state)
 	assert_int_equal(said(w, OWNER, "type='unavailable'", "/hag'"), 1);
 }
 
+/* C-AVL-04: who is there is seen, how available they are is not; live, and back. */
+static void test_hidden_details(void **state)
+{
+	struct world *w = *state;
+	struct room_rules rules = w->s.rules;
+	static const char away[] = "<presence to='" ROOM "/hag'><x xmlns='urn:some'/><status>At lunch</status><idle xmlns='urn:xmpp:idle:1' since='2026-01-01T00:00:00Z'/>"
+		"<show>away</show></presence>";
+
+	open_room(w, "");
+	enter(w, "hag66@our.example/a", "hag");
+	say(w, "hag66@our.example/a", away);
+	assert_int_equal(said(w, OWNER, "<show>away</show>", "urn:some"), 1);
+	rules.hides_details = true;
+	forget(w);
+	room_service_rule(&w->s, &rules);
+	assert_int_equal(said(w, OWNER, "urn:some", NULL), 1); /* once, and without */
+	assert_int_equal(said(w, OWNER, "<show>", NULL) + said(w, OWNER, "<status>", NULL) + said(w, OWNER, "idle", NULL), 0);
+	assert_int_equal(w->n_sent, 2); /* of the owner, who has given no details, nothing is said again */
+	say(w, "hag66@our.example/a", away);
+	assert_int_equal(said(w, OWNER, "urn:some", NULL), 1);
+	assert_int_equal(said(w, OWNER, "<show>", NULL), 0);
+	enter(w, "hag67@our.example/a", "hog"); /* may come in, and sees the same */
+	assert_int_equal(said(w, "hag67@our.example/a", "/hag'", "urn:some"), 1);
+	assert_int_equal(said(w, "hag67@our.example/a", "<show>", NULL), 0);
+	assert_int_equal(said(w, "hag67@our.example/a", "code='110'", NULL), 1);
+	rules.hides_details = false;
+	forget(w);
+	room_service_rule(&w->s, &rules);
+	assert_int_equal(said(w, OWNER, "<show>away</show>", "<status>At lunch</status>"), 1);
+}
+
 /* 8.2, 8.4, 9.1, 9.6, 10.4; what is not theirs to do is refused. */
 static void test_admin(void **state)
 {
@@ -767,7 +798,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_create_and_enter), T(test_cancel), T(test_refused_entry), T(test_members_only_and_full), T(test_message), T(test_limits),
-		T(test_history), T(test_nick), T(test_two_seats), T(test_admin), T(test_voice), T(test_subject), T(test_invite), T(test_destroy),
+		T(test_history), T(test_nick), T(test_two_seats), T(test_hidden_details), T(test_admin), T(test_voice), T(test_subject), T(test_invite), T(test_destroy),
 		T(test_restore), T(test_self_ping), T(test_ghosts), T(test_close), T(test_moderate), T(test_archive), T(test_register), T(test_disco), T(test_administrator_and_locks),
 	};
 

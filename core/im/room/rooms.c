@@ -307,6 +307,13 @@ static void read_admins(struct rooms *r, const struct settings *s)
 	names_read_people(&r->admins, settings_text(s, SET_IM_ROOM_ADMINS));
 }
 
+static void rule(struct im *im, struct rooms_service *s, const struct room_rules *rules)
+{
+	im->rooms->is_busy = true;
+	room_service_rule(&s->machine, rules);
+	im->rooms->is_busy = false;
+}
+
 void rooms_apply(struct im *im, const struct settings *s)
 {
 	struct rooms *r = im->rooms;
@@ -329,9 +336,11 @@ void rooms_apply(struct im *im, const struct settings *s)
 		}
 		if (service) {
 			service->is_wanted = true;
-			service->machine.rules = rules;
+			rule(im, service, &rules);
 		}
 	}
+	read_inbox(im);
+	arena_reset(&im->arena);
 	drop_unwanted(im);
 	if (is_new)
 		rooms_load(im);

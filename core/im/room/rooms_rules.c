@@ -66,6 +66,7 @@ void rooms_read_rules(const struct settings *s, struct room_rules *out)
 		.has_old_clients = settings_bool(s, SET_IM_ROOM_OLD_CLIENTS),
 		.has_archive = settings_bool(s, SET_IM_ARCHIVE) && settings_bool(s, SET_IM_ROOM_ARCHIVE),
 		.has_search = settings_bool(s, SET_IM_ARCHIVE_SEARCH),
+		.hides_details = !settings_bool(s, SET_IM_PRESENCE),
 		.strips_xhtml = settings_bool(s, SET_IM_ROOM_PLAIN_TEXT),
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
