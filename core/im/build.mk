@@ -11,7 +11,7 @@ im_SRCS += core/im/iq/iq.c core/im/iq/iq_small.c core/im/iq/iq_disco.c core/im/i
 	core/im/iq/iq_blob.c core/im/iq/blocking.c core/im/iq/report.c core/im/iq/look.c core/im/iq/card.c core/im/iq/search.c core/im/iq/search_form.c
 im_SRCS += core/im/auth/auth.c core/im/auth/login.c core/im/auth/auth_verifier.c core/im/auth/auth_scram.c core/im/auth/auth_plain.c \
 	core/im/auth/auth_fast.c core/im/auth/fast.c core/im/auth/auth_oauth.c core/im/auth/oauth.c core/im/auth/jwt.c core/im/auth/auth_open.c \
-	core/im/auth/digest_check.c core/im/auth/app_password.c core/im/auth/policy.c core/im/auth/directory.c core/im/auth/directory_sync.c
+	core/im/auth/digest_check.c core/im/auth/app_password.c core/im/auth/policy.c core/im/auth/verifier.c core/im/auth/directory.c core/im/auth/directory_sync.c
 im_SRCS += core/im/pep/pep.c core/im/pep/pep_state.c core/im/pep/pep_form.c core/im/pep/pep_node.c core/im/pep/pep_job.c core/im/pep/pep_publish.c \
 	core/im/pep/pep_items.c core/im/pep/pep_config.c core/im/pep/pep_people.c core/im/pep/pep_event.c core/im/pep/pep_own.c core/im/pep/avatar.c \
 	core/im/pep/bookmarks.c core/im/pep/caps_hash.c core/im/pep/caps.c

@@ -1,6 +1,6 @@
 # A target NAME is tests/fuzz/NAME.c with seeds in tests/fuzz/corpus/NAME; add it to this list and
 # name its layers (NAME_LIBS), flags (NAME_LD) and, from product folders, sources (NAME_SRCS).
-PROTO_FUZZ := xml_fuzz xml_parse_fuzz stanza_fuzz jid_fuzz envelope_fuzz scram_fuzz hashed_token_fuzz oauthbearer_fuzz dialback_fuzz msrp_fuzz mask_fuzz
+PROTO_FUZZ := xml_fuzz xml_parse_fuzz xml_document_fuzz stanza_fuzz jid_fuzz envelope_fuzz scram_fuzz hashed_token_fuzz oauthbearer_fuzz dialback_fuzz msrp_fuzz mask_fuzz
 FUZZ += $(PROTO_FUZZ)
 $(foreach t,$(PROTO_FUZZ),$(eval $(t)_LIBS := proto base)$(eval $(t)_LD := $(proto_LD)))
 
