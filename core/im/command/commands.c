@@ -3,8 +3,10 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "bulk/bulk.h"
+#include "portable/portable.h"
 #include "proto/scram.h"
 #include "run/bulk.h"
+#include "run/portable.h"
 #include "announce/announce.h"
 #include "announce/notice.h"
 #include "auth/app_password.h"
@@ -344,5 +346,6 @@ const struct proc_command im_commands[] = {
 	{ "room kick", rooms_kick },
 	{ BULK_FEED, bulk_feed },
 	{ BULK_PAGE, bulk_page },
+	{ PORTABLE_FEED, portable_feed },
 };
 const size_t im_n_commands = sizeof im_commands / sizeof im_commands[0];
