@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 enum { FEED_PASS, FEED_FIRST, FEED_LAST, FEED_TEXT, FEED_ARGS };
-enum { PENDING_MAX = 64, TURN_PARTS = 64, USER_PARTS_MAX = 1000000, RESULTS_BYTES = 8 << 20 };
+enum { PENDING_MAX = 64, TURN_PARTS = 64, USER_PARTS_MAX = 1000000, RESULTS_BYTES = 1 << 20 };
 
 /* ---- what gh-store has to do ---- */
 
