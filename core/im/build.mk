@@ -23,7 +23,8 @@ im_SRCS += core/im/announce/announce.c core/im/announce/notice.c
 im_SRCS += core/im/adhoc/adhoc.c core/im/adhoc/adhoc_form.c core/im/adhoc/adhoc_run.c core/im/adhoc/admin.c core/im/adhoc/audit.c
 im_SRCS += core/im/compliance/compliance.c core/im/compliance/gate.c
 im_SRCS += core/im/bulk/row.c core/im/bulk/bulk.c core/im/bulk/bulk_import.c core/im/bulk/bulk_rename.c core/im/bulk/bulk_export.c
-im_SRCS += core/im/portable/pie.c core/im/portable/portable_import.c core/im/portable/portable_take.c core/im/portable/portable_pep.c
+im_SRCS += core/im/portable/pie.c core/im/portable/portable_import.c core/im/portable/portable_take.c core/im/portable/portable_pep.c \
+	core/im/portable/put.c core/im/portable/portable_export.c
 
 im_SRCS += core/im/push/push.c core/im/push/push_server.c core/im/push/push_send.c
 

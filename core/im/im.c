@@ -142,6 +142,7 @@ void im_fini(struct im *im)
 	rooms_fini(im);
 	bulk_fini(im);
 	portable_fini(im);
+	portable_out_fini(im);
 	users_fini(im);
 	remote_fini(im);
 	journal_fini(im);

@@ -157,6 +157,7 @@ COMMAND_FN(cmd_contacts_export);
 COMMAND_FN(cmd_contacts_import);
 COMMAND_FN(cmd_contacts_rename);
 COMMAND_FN(cmd_users_import);
+COMMAND_FN(cmd_users_export);
 COMMAND_FN(cmd_upgrade_install);
 COMMAND_FN(cmd_upgrade_retry);
 COMMAND_FN(cmd_upgrade_downgrade);

@@ -347,5 +347,6 @@ const struct proc_command im_commands[] = {
 	{ BULK_FEED, bulk_feed },
 	{ BULK_PAGE, bulk_page },
 	{ PORTABLE_FEED, portable_feed },
+	{ PORTABLE_PAGE, portable_page },
 };
 const size_t im_n_commands = sizeof im_commands / sizeof im_commands[0];

@@ -11,5 +11,6 @@ void portable_feed(void *im, struct proc_ask *ask, const struct bytes *args, siz
 void portable_page(void *im, struct proc_ask *ask, const struct bytes *args, size_t n);
 /* After ask_fini. */
 void portable_fini(struct im *im);
+void portable_out_fini(struct im *im);
 
 #endif
