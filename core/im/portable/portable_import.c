@@ -361,6 +361,7 @@ static void answer(struct im *im, struct portable *p)
 	buf_clear(&p->results);
 	p->made = p->existed = 0;
 	p->ask = NULL;
+	p->then = NULL;
 	if (is_end || rc)
 		drop(im, p);
 	else if (loop_timer_set(im->loop, &p->idle, PORTABLE_IDLE_MS))
