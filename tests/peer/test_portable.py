@@ -192,7 +192,7 @@ class Prosody227(PortableBox):
 
 
 class Ejabberd227(PortableBox):
-    """export_piefxis (ejabberd_piefxis:export_host) comes in here, import_piefxis (import_file) takes what we write."""
+    """What export_piefxis writes comes in here, with its passwords; import_piefxis takes what we write."""
 
     def test_both_ways(self):
         self.take(HEAD + "<user name='ours' password='our secret'>" + ANN.replace("ann@", "ours@") + "</user>" + TAIL)
@@ -204,13 +204,24 @@ class Ejabberd227(PortableBox):
             'ok = mod_admin_extra:add_rosteritem(<<"theirs">>, <<"%s">>, <<"pal">>, <<"far.example">>, <<"Pal">>, <<"Old">>, <<"both">>)' % DOMAIN,
             'ok = mod_admin_extra:set_vcard(<<"theirs">>, <<"%s">>, <<"FN">>, <<"T.">>)' % DOMAIN,
             'mod_admin_extra:send_message(<<"chat">>, <<"pal@far.example">>, <<"theirs@%s">>, <<>>, <<"before the move">>)' % DOMAIN,
-            'io:format("exported ~p~n", [ejabberd_piefxis:export_host(<<"%s">>, <<"%s">>)])' % (DOMAIN, folder)))
+            'io:format("exported ~p~n", [ejabberd_piefxis:export_host("%s", <<"%s">>)])' % (folder, DOMAIN)))
         e.user("theirs", "their secret")
         e.start()
-        try:
-            pass
-        finally:
-            e.program.wait_log("exported", 20)
-            e.stop()
-        for f in glob.glob(folder + "/*"):
-            print("FILE", f, open(f).read())
+        e.program.wait_log("exported ok", 20)
+        e.stop()
+        index, host = sorted(glob.glob(folder + "/*"), key=len)
+        told, words = self.take(index)
+        self.assertEqual(told[os.path.basename(host)]["result"].split(";")[0], "refused: xi:include")
+        told, words = self.take(host)
+        self.assertIn("1 accounts made, 1 were there", words)
+        got = told["theirs@near.example"]
+        self.assertEqual([got[k] for k in ("result", "contacts", "offline", "other", "left-out")], ["done", "1", "1", "1", "0"], got)
+        self.gh.users["theirs"] = "their secret"
+        s = self.client("theirs", mechanism="SCRAM-SHA-1")
+        self.assertEqual(roster(s), {"pal@far.example": ("Pal", "both", None, ["Old"])})
+        wait_for("the message that waited", lambda: arrived(s) and bodies(s.got) or bodies(s.got), 10)
+        self.assertEqual(bodies(s.got), ["before the move"])
+        # What it took of ours it has written again.
+        ours, = [u for u in ET.parse(host).iter("{%s}user" % PIE) if u.get("name") == "ours"]
+        self.assertEqual((ours.findtext(".//{vcard-temp}FN"), ours.find(".//{jabber:iq:roster}item").get("name"),
+                          ours.findtext(".//{jabber:client}body")), ("Ann A.", "Bob & Co", "while you were away"))

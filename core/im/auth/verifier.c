@@ -83,12 +83,39 @@ static struct bytes text_in(const struct xml_node *n, const char *name)
 	return xml_text(xml_child(n, name, NS_PIE_SCRAM));
 }
 
+/* COMPAT: ejabberd 23.01 (ejabberd_piefxis) writes base64 of the base64 that it keeps: a key is then as long as the text of one. */
+static bool is_twice(struct bytes stored)
+{
+	struct buf b;
+
+	buf_init(&b, 1024);
+	int rc = text_unbase64(stored, &b);
+	size_t n = buf_len(&b);
+	buf_fini(&b);
+	return !rc && (n == 28 || n == 44);
+}
+
 int verifier_of_pie(const struct xml_node *n, enum scram_hash *hash, struct scram_verifier *v)
 {
-	const struct parts p = { xml_attr(n, "mechanism"), text_in(n, "iter-count"), text_in(n, "salt"), text_in(n, "stored-key"),
-				 text_in(n, "server-key") };
+	struct parts p = { xml_attr(n, "mechanism"), text_in(n, "iter-count"), text_in(n, "salt"), text_in(n, "stored-key"),
+			   text_in(n, "server-key") };
+	struct bytes *const texts[] = { &p.salt, &p.stored, &p.server };
+	struct buf once[3];
+	bool decodes = is_twice(p.stored);
+	int rc = 0;
 
-	return of_parts(&p, hash, v);
+	for (int i = 0; i < 3; i++) {
+		buf_init(&once[i], 1024);
+		if (decodes && !rc)
+			rc = text_unbase64(*texts[i], &once[i]);
+		if (decodes)
+			*texts[i] = buf_bytes(&once[i]);
+	}
+	if (!rc)
+		rc = of_parts(&p, hash, v);
+	for (int i = 0; i < 3; i++)
+		buf_fini(&once[i]);
+	return rc;
 }
 
 /* ---- to elsewhere ---- */

@@ -13,6 +13,7 @@ static const struct row {
 } rows[] = {
 	{ PIE_NONE, "server-data", NS_PIE, PIE_SERVER },
 	{ PIE_SERVER, "host", NS_PIE, PIE_HOST },
+	{ PIE_NONE, "host", NS_PIE, PIE_HOST }, /* 6: a file that another one includes */
 	{ PIE_HOST, "user", NS_PIE, PIE_USER },
 	{ PIE_USER, "query", NS_ROSTER, PIE_ROSTER },
 	{ PIE_USER, "offline-messages", NS_PIE, PIE_OFFLINE },
