@@ -218,3 +218,8 @@ bulk_row_fuzz_LD := $(proto_LD)
 SCAN_FUZZ := clamd_fuzz icap_fuzz
 FUZZ += $(SCAN_FUZZ)
 $(foreach t,$(SCAN_FUZZ),$(eval $(O)/obj/tests/fuzz/$(t).o: CPPFLAGS += -Icore/scan)$(eval $(t)_SRCS := $(scan_PURE))$(eval $(t)_LIBS := proto base)$(eval $(t)_LD := $(proto_LD)))
+FUZZ += pie_fuzz
+$(O)/obj/tests/fuzz/pie_fuzz.o: CPPFLAGS += -Icore/im
+pie_fuzz_SRCS := core/im/portable/pie.c core/im/auth/verifier.c
+pie_fuzz_LIBS := sip proto base
+pie_fuzz_LD := $(proto_LD)

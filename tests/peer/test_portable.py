@@ -30,6 +30,7 @@ ANN = ("<roster>" +
        "</conference></storage><prefs xmlns='urn:x:mine'><a/></prefs></query>"
        "<blocklist xmlns='urn:xmpp:blocking'><item jid='spam.example'/></blocklist>"
        "<pubsub xmlns='http://jabber.org/protocol/pubsub#owner'>" + CONFIG % ("urn:x:open", "open", "5") + CONFIG % ("urn:x:odd", "authorize", "5") +
+       "<affiliations node='urn:x:odd'><affiliation jid='ann@near.example' affiliation='owner'/><affiliation jid='u2@near.example' affiliation='member'/></affiliations>"
        "</pubsub><pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='urn:x:open'><item id='1'><v xmlns='urn:x:v'>one</v></item>"
        "<item id='2'><v xmlns='urn:x:v'>two</v></item></items><items node='urn:x:odd'><item id='s'><v xmlns='urn:x:v'>secret</v></item></items></pubsub>"
        "<archive xmlns='urn:xmpp:pie:0#mam'><result xmlns='urn:xmpp:mam:2' id='a1'><forwarded xmlns='urn:xmpp:forward:0'>"

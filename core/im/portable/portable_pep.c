@@ -23,7 +23,7 @@ static bool is_made_here(const struct portable *p, struct bytes node)
 }
 
 /* NULL: too many, or no memory. */
-static struct pep_node *make_node(struct im *im, struct portable *p, struct bytes name, const struct pep_config *c)
+static struct pep_node *make_node(struct im *im, struct portable *p, struct bytes name, const struct pep_config *c, struct bytes people)
 {
 	struct user *u = p->who.user;
 	bool is_new = !pep_node_find(u, name);
@@ -34,7 +34,7 @@ static struct pep_node *make_node(struct im *im, struct portable *p, struct byte
 	}
 	if (is_new)
 		wire_put_str(&p->who.nodes, name);
-	struct pep_node *n = buf_failed(&p->who.nodes) ? NULL : pep_node_put(u, name, c, BYTES_NONE);
+	struct pep_node *n = buf_failed(&p->who.nodes) ? NULL : pep_node_put(u, name, c, people);
 	if (!n)
 		portable_leave_out(p, "nodes: no memory");
 	return n;
@@ -52,30 +52,77 @@ static void put_node(struct im *im, struct portable *p, const struct pep_node *n
 	ask_send_free(im, NULL, portable_done, p, 0);
 }
 
-void portable_take_node(struct im *im, struct portable *p, const struct xml_node *n)
+static void take_config(struct im *im, struct portable *p, struct bytes name, const struct xml_node *x)
 {
-	const struct xml_node *x = xml_child(n, "x", NS_DATA);
-	struct bytes name = xml_attr(n, "node");
+	const struct pep_node *old = pep_node_find(p->who.user, name);
+	struct bytes people = old ? arena_dup(&im->arena, old->people) : BYTES_NONE;
 	struct pep_config c = pep_default;
 
-	if (!xml_is(n, "configure", NS_PUBSUB_OWNER)) {
-		if (xml_first(n))
-			portable_leave_out(p, "affiliations and subscriptions of nodes");
-		return;
-	}
-	if (!name.n || name.n > PEP_NAME_MAX) {
-		portable_leave_out(p, "a node without a name");
-		return;
-	}
-	if (pep_node_find(p->who.user, name) && !is_made_here(p, name))
-		return;
 	if (x && pep_form_read(x, &im->arena, &c)) {
 		c = closed;
 		portable_leave_out(p, "the configuration of a node: nobody else sees it now");
 	}
-	struct pep_node *node = make_node(im, p, name, &c);
+	struct pep_node *node = make_node(im, p, name, &c, people);
 	if (node)
 		put_node(im, p, node);
+}
+
+/* Appends who is affiliated with a node besides its owner. */
+static int read_people(struct im *im, struct portable *p, const struct xml_node *n, struct buf *out)
+{
+	struct bytes people = BYTES_NONE;
+	struct buf next;
+	int rc = 0;
+
+	for (const struct xml_node *i = xml_first(n); i && !rc; i = xml_next(i)) {
+		struct pep_person one = { .affiliation = (uint8_t)pep_name_of(pep_affiliation_names, PEP_AFFILIATION_COUNT, xml_attr(i, "affiliation")) };
+		struct jid j;
+		if (!xml_is(i, "affiliation", NS_PUBSUB_OWNER) || one.affiliation == PEP_AFFILIATION_COUNT || one.affiliation == PEP_OWNER ||
+		    jid_parse(xml_attr(i, "jid"), &im->arena, &j) || bytes_eq(jid_bare(&j), portable_jid(p)))
+			continue; /* the owner is the person */
+		one.jid = jid_bare(&j);
+		buf_init(&next, pie_limits.stanza_bytes);
+		rc = pep_people_set(&next, people, &one);
+		people = rc ? people : arena_dup(&im->arena, buf_bytes(&next));
+		buf_fini(&next);
+	}
+	buf_put_bytes(out, people);
+	return rc;
+}
+
+static void take_people(struct im *im, struct portable *p, struct bytes name, const struct xml_node *n)
+{
+	const struct pep_node *old = pep_node_find(p->who.user, name);
+	struct pep_config c = old ? old->config : closed;
+	struct buf people;
+
+	buf_init(&people, pie_limits.stanza_bytes);
+	if (read_people(im, p, n, &people))
+		portable_leave_out(p, "affiliations of a node: too many");
+	/* The texts of the configuration are the old node's memory. */
+	c.title = arena_dup(&im->arena, c.title);
+	c.type = arena_dup(&im->arena, c.type);
+	c.groups = arena_dup(&im->arena, c.groups);
+	struct pep_node *node = make_node(im, p, name, &c, buf_bytes(&people));
+	if (node)
+		put_node(im, p, node);
+	buf_fini(&people);
+}
+
+void portable_take_node(struct im *im, struct portable *p, const struct xml_node *n)
+{
+	struct bytes name = xml_attr(n, "node");
+
+	if (!name.n || name.n > PEP_NAME_MAX)
+		portable_leave_out(p, "a node without a name");
+	else if (pep_node_find(p->who.user, name) && !is_made_here(p, name))
+		return;
+	else if (xml_is(n, "configure", NS_PUBSUB_OWNER))
+		take_config(im, p, name, xml_child(n, "x", NS_DATA));
+	else if (xml_is(n, "affiliations", NS_PUBSUB_OWNER))
+		take_people(im, p, name, n);
+	else if (xml_first(n))
+		portable_leave_out(p, "subscriptions to nodes");
 }
 
 /* ---- items ---- */
@@ -135,7 +182,7 @@ void portable_publish(struct im *im, struct portable *p, struct bytes node, cons
 	if (!node.n || node.n > PEP_NAME_MAX || !id.n || id.n > PEP_NAME_MAX || payload.n > im->config.pep_item_bytes) {
 		portable_leave_out(p, "items above im pep-item-bytes, or without a name");
 	} else if (!n) {
-		if ((n = make_node(im, p, node, config)))
+		if ((n = make_node(im, p, node, config, BYTES_NONE)))
 			send_item(im, p, n, id, payload);
 	} else if (is_made_here(p, node)) {
 		send_item(im, p, n, id, payload);
