@@ -26,7 +26,7 @@ static int unbase64(struct bytes in, uint8_t *out, size_t max, size_t *n)
 	*n = buf_len(&b);
 	if (!rc && *n > max)
 		rc = ERR_LIMIT;
-	if (!rc)
+	if (!rc && *n)
 		memcpy(out, buf_bytes(&b).p, *n);
 	buf_fini(&b);
 	return rc;

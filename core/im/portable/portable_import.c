@@ -147,11 +147,13 @@ static void take_verifier(struct portable *p, const struct xml_node *n)
 	secret_wipe(&v, sizeof v);
 }
 
+/* Thousands of rounds: others have their turn after each. */
 static void take_password(struct im *im, struct portable *p, struct bytes password)
 {
 	p->who.has_password = !verifier_put_all(im, &p->who.secrets, portable_jid(p), password);
 	if (!p->who.has_password)
 		buf_clear(&p->who.secrets);
+	give_turn(im, p, NULL);
 }
 
 static void end_account(struct im *im, struct portable *p)
