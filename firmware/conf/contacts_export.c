@@ -1,6 +1,5 @@
 /* contacts export: gh-im gives rows page by page, and the next page is asked for when the operator has taken the one before. */
 #include "base/err.h"
-#include "base/text.h"
 #include "contacts_impl.h"
 #include "run/bulk.h"
 

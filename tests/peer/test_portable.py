@@ -5,7 +5,6 @@ import os
 import time
 import xml.etree.ElementTree as ET
 
-from harness import raw
 from harness.ejabberd import Ejabberd
 from harness.people import DOMAIN, Box, arrived, bodies
 from harness.prosody import Prosody
@@ -90,8 +89,8 @@ class Files(PortableBox):
         self.assertEqual([ann[k] for k in ("result", "contacts", "offline", "items", "archived", "other")], ["done", "3", "1", "4", "1", "4"])
         self.assertEqual(ann["left-out"], "2", ann)  # a contact that is none, a configuration that is not here
         path = self.give("ann@near.example", "archive")
-        self.again = self.take(HEAD + "<user name='ann' password='other'>" + ANN + "</user>" + TAIL)[0]["ann@near.example"]
-        self.assertEqual([self.again[k] for k in ("contacts", "items", "other")], ["0", "0", "0"])
+        again = self.take(HEAD + "<user name='ann' password='other'>" + ANN + "</user>" + TAIL)[0]["ann@near.example"]
+        self.assertEqual([again[k] for k in ("contacts", "items", "other")], ["0", "0", "0"])
         s = self.client("ann")
         self.assertEqual(roster(s), {"bob@far.example": ("Bob & Co", "both", None, ["Friends", "Work"]), "carl@far.example": (None, "none", "subscribe", [])})
         wait_for("the message that waited", lambda: arrived(s) and bodies(s.got) or bodies(s.got), 10)
