@@ -11,7 +11,7 @@ im_SRCS += core/im/iq/iq.c core/im/iq/iq_small.c core/im/iq/iq_disco.c core/im/i
 	core/im/iq/iq_blob.c core/im/iq/blocking.c core/im/iq/report.c core/im/iq/look.c core/im/iq/card.c core/im/iq/search.c core/im/iq/search_form.c
 im_SRCS += core/im/auth/auth.c core/im/auth/login.c core/im/auth/auth_verifier.c core/im/auth/auth_scram.c core/im/auth/auth_plain.c \
 	core/im/auth/auth_fast.c core/im/auth/fast.c core/im/auth/auth_oauth.c core/im/auth/oauth.c core/im/auth/jwt.c core/im/auth/auth_open.c \
-	core/im/auth/digest_check.c core/im/auth/app_password.c core/im/auth/policy.c core/im/auth/directory.c core/im/auth/directory_sync.c
+	core/im/auth/digest_check.c core/im/auth/app_password.c core/im/auth/policy.c core/im/auth/verifier.c core/im/auth/directory.c core/im/auth/directory_sync.c
 im_SRCS += core/im/pep/pep.c core/im/pep/pep_state.c core/im/pep/pep_form.c core/im/pep/pep_node.c core/im/pep/pep_job.c core/im/pep/pep_publish.c \
 	core/im/pep/pep_items.c core/im/pep/pep_config.c core/im/pep/pep_people.c core/im/pep/pep_event.c core/im/pep/pep_own.c core/im/pep/avatar.c \
 	core/im/pep/bookmarks.c core/im/pep/caps_hash.c core/im/pep/caps.c
@@ -23,6 +23,8 @@ im_SRCS += core/im/announce/announce.c core/im/announce/notice.c
 im_SRCS += core/im/adhoc/adhoc.c core/im/adhoc/adhoc_form.c core/im/adhoc/adhoc_run.c core/im/adhoc/admin.c core/im/adhoc/own.c core/im/adhoc/audit.c
 im_SRCS += core/im/compliance/compliance.c core/im/compliance/gate.c
 im_SRCS += core/im/bulk/row.c core/im/bulk/bulk.c core/im/bulk/bulk_import.c core/im/bulk/bulk_rename.c core/im/bulk/bulk_export.c
+im_SRCS += core/im/portable/pie.c core/im/portable/portable_import.c core/im/portable/portable_take.c core/im/portable/portable_pep.c \
+	core/im/portable/put.c core/im/portable/portable_export.c
 
 im_SRCS += core/im/push/push.c core/im/push/push_server.c core/im/push/push_send.c
 
@@ -50,7 +52,7 @@ rules_test_LD := -levent_core -ljansson $(proto_LD)
 im_PLAY := core/im/play/play.c core/im/play/play_store.c
 im_PLAYS := delivery/deliver_test delivery/offline_test delivery/sm_test delivery/carbons_test iq/blocking_test presence/presence_test \
 	presence/subscribe_test presence/roster_test presence/policy_test presence/temporary_test iq/iq_test delivery/journal_test delivery/remote_test session_test auth/auth_test \
-	auth/fast_test auth/directory_test loss_test command/commands_test auth/digest_check_test presence/online_test archive/archive_test compliance/compliance_test pep/pep_test push/push_test bulk/bulk_test \
+	auth/fast_test auth/directory_test loss_test command/commands_test auth/digest_check_test presence/online_test archive/archive_test compliance/compliance_test pep/pep_test push/push_test bulk/bulk_test portable/portable_test \
 	adhoc/adhoc_test announce/announce_test
 UNIT += $(addprefix core/im/,$(im_PLAYS))
 $(foreach t,$(notdir $(im_PLAYS)),$(eval $(t)_SRCS := $(im_SRCS) $(im_PLAY) core/im/play/play_assert.c)$(eval $(t)_LIBS := sip run proto base)$(eval $(t)_LD := -levent_core -ljansson $(proto_LD)))

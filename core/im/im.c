@@ -10,6 +10,7 @@
 #include "archive/archive_query.h"
 #include "ask.h"
 #include "bulk/bulk.h"
+#include "portable/portable.h"
 #include "compliance/compliance.h"
 #include "compliance/gate.h"
 #include "auth/auth.h"
@@ -144,6 +145,8 @@ void im_fini(struct im *im)
 	ask_fini(im);
 	rooms_fini(im);
 	bulk_fini(im);
+	portable_fini(im);
+	portable_out_fini(im);
 	users_fini(im);
 	names_clear(&im->full);
 	remote_fini(im);

@@ -23,6 +23,8 @@
 struct parcel;
 struct item;
 struct bulk;
+struct portable;
+struct portable_out;
 
 /* What `apply` took from the settings. */
 struct im_config {
@@ -76,6 +78,8 @@ struct im {
 	struct map push_servers; /* (push/push_server.c) */
 	struct rooms *rooms; /* (rooms.c) */
 	struct bulk *bulk;   /* a list of contacts being read, or NULL (bulk/bulk.c) */
+	struct portable *portable_in;      /* a file of people being read, or NULL (portable/portable.h) */
+	struct portable_out *portable_out; /* one being written */
 	struct map domains;  /* name -> struct domain (domain.c) */
 	struct {
 		struct list all; /* oldest first */

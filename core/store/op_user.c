@@ -297,6 +297,18 @@ int op_blob_get(struct store_ask *a, struct wire *w)
 	return store_item_end(a);
 }
 
+int op_blob_list(struct store_ask *a, struct wire *w)
+{
+	struct db_stmt *q = store_sql(a, SQL_BLOB_LIST);
+	struct bytes jid = wire_str(w), front = wire_str(w);
+
+	if (wire_end(w))
+		return ERR_SYNTAX;
+	db_bind_text(q, 1, jid);
+	db_bind_text(q, 2, front);
+	return store_pairs(a, q);
+}
+
 int op_blob_put(struct store_ask *a, struct wire *w)
 {
 	struct bytes jid = wire_str(w), key = wire_str(w), value = wire_bytes(w);

@@ -86,6 +86,8 @@ extern const unsigned sql_n_steps;
 	X(SQL_BLOCK_CLEAR, "DELETE FROM block WHERE user=?")                                       \
 	X(SQL_BLOB_GET, "SELECT value FROM blob JOIN user ON user.id=blob.user "                   \
 			"WHERE user.jid=? AND key=?")                                              \
+	X(SQL_BLOB_LIST, "SELECT key,value FROM blob JOIN user ON user.id=blob.user "             \
+			 "WHERE user.jid=?1 AND substr(key,1,length(?2))=?2 ORDER BY key")         \
 	X(SQL_BLOB_PUT, "REPLACE INTO blob(user,key,value) VALUES(?,?,?)")                         \
 	X(SQL_BLOB_DEL, "DELETE FROM blob WHERE user=? AND key=?")                                 \
 	X(SQL_BLOB_HAS, "SELECT 1 FROM blob WHERE user=? AND key=?")                               \

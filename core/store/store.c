@@ -67,6 +67,7 @@ static const struct op_row {
 	[STORE_CONTACT_OWNERS] = { op_contact_owners, false, PROG_IM },
 	[STORE_NOTICE_PUT] = { op_notice_put, true, PROG_IM },
 	[STORE_NOTICE_LIST] = { op_notice_list, false, PROG_IM },
+	[STORE_BLOB_LIST] = { op_blob_list, false, PROG_IM },
 };
 _Static_assert(sizeof ops / sizeof ops[0] == STORE_OP_COUNT, "a row for each op");
 

@@ -84,6 +84,7 @@ STORE_OP_FN(op_block_add);
 STORE_OP_FN(op_block_del);
 STORE_OP_FN(op_blob_get);
 STORE_OP_FN(op_blob_put);
+STORE_OP_FN(op_blob_list);
 STORE_OP_FN(op_offline_add);
 STORE_OP_FN(op_offline_page);
 STORE_OP_FN(op_offline_drop);

@@ -6,7 +6,7 @@ gh-conf_SRCS := firmware/conf/conf.c firmware/conf/txn.c firmware/conf/store.c f
 	firmware/conf/expiry.c firmware/conf/listeners.c firmware/conf/audit.c firmware/conf/oper.c firmware/conf/handed.c firmware/conf/relay.c \
 	firmware/conf/commands.c firmware/conf/command.c firmware/conf/complete.c firmware/conf/place.c \
 	firmware/conf/cmd_settings.c firmware/conf/cmd_commit.c firmware/conf/cmd_show.c firmware/conf/cmd_clients.c firmware/conf/cmd_discovery.c firmware/conf/cmd_metrics.c firmware/conf/cmd_log_debug.c firmware/conf/cmd_support.c firmware/conf/support_archive.c \
-	firmware/conf/cmd_publish.c firmware/conf/publish_json.c firmware/conf/cmd_certificate.c firmware/conf/acme.c firmware/conf/linked.c firmware/conf/cmd_turn.c firmware/conf/cmd_capture.c firmware/conf/cmd_compliance.c firmware/conf/cmd_contacts.c firmware/conf/contacts_export.c firmware/conf/cmd_box.c firmware/conf/cmd_upgrade.c \
+	firmware/conf/cmd_publish.c firmware/conf/publish_json.c firmware/conf/cmd_certificate.c firmware/conf/acme.c firmware/conf/linked.c firmware/conf/cmd_turn.c firmware/conf/cmd_capture.c firmware/conf/cmd_compliance.c firmware/conf/cmd_contacts.c firmware/conf/contacts_export.c firmware/conf/cmd_people.c firmware/conf/people_export.c firmware/conf/cmd_box.c firmware/conf/cmd_upgrade.c \
 	firmware/conf/transfer.c firmware/conf/backup_part.c firmware/conf/backup_save.c firmware/conf/backup_restore.c \
 	firmware/conf/backup_decide.c firmware/conf/firewall.c firmware/conf/planes.c firmware/conf/offers.c firmware/conf/resolver.c \
 	firmware/conf/scrypt.c firmware/conf/hasher.c firmware/conf/account.c firmware/conf/kept.c firmware/conf/summed.c firmware/conf/accounts.c firmware/conf/factory.c firmware/conf/recovery.c \

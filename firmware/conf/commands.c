@@ -216,6 +216,8 @@ const struct command command_table[] = {
 	{ "contacts export <name> [whose]", OPER_ADMIN, OWN(cmd_contacts_export), "Contact lists as a CSV file, NAME-TIME.csv: all, of a domain or of one address; a row for each contact and group" },
 	{ "contacts import <contacts-file>", OPER_ADMIN, OWN(cmd_contacts_import), "Add the contacts of a CSV file to people's lists; what became of the rows comes at the end" },
 	{ "contacts rename <contacts-file>", OPER_ADMIN, OWN(cmd_contacts_rename), "Give contacts another address in everybody's list: CSV with the old and the new address" },
+	{ "users export <name> [whose] [archive]", OPER_ADMIN, OWN(cmd_users_export), "People as a file of XEP-0227, NAME-TIME.xml: all, of a domain or one address; verifiers of their passwords are in it; archive: with message archives" },
+	{ "users import <users-file>", OPER_ADMIN, OWN(cmd_users_import), "People from a file of XEP-0227, as Prosody and ejabberd make them: accounts with their passwords, and what they have; what is there stays" },
 	{ "key delete <name>", OPER_CRYPTO, OWN(cmd_key_delete), "Delete a private key that no hosted domain needs" },
 	{ "show presence <jid>", OPER_AUDITOR, RELAY(PROG_IM), "What the clients and phones of a person say, and the one presence that is composed of it for watchers by SIP: by hand, by the phone or by a device" },
 

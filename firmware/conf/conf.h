@@ -6,6 +6,7 @@
 #include "linked.h"
 #include "backup.h"
 #include "contacts.h"
+#include "people.h"
 #include "accounts.h"
 #include "token.h"
 #include "token_login.h"
@@ -55,6 +56,7 @@ struct conf {
 	struct backup backup;
 	struct restore restore;
 	struct contacts contacts;
+	struct people people;
 	size_t upgrade_word; /* of the file that is being installed */
 	struct zones *zones;
 	struct accounts accounts;
@@ -154,6 +156,8 @@ COMMAND_FN(cmd_backup_restore);
 COMMAND_FN(cmd_contacts_export);
 COMMAND_FN(cmd_contacts_import);
 COMMAND_FN(cmd_contacts_rename);
+COMMAND_FN(cmd_users_import);
+COMMAND_FN(cmd_users_export);
 COMMAND_FN(cmd_upgrade_install);
 COMMAND_FN(cmd_upgrade_retry);
 COMMAND_FN(cmd_upgrade_downgrade);

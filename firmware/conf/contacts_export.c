@@ -1,38 +1,9 @@
 /* contacts export: gh-im gives rows page by page, and the next page is asked for when the operator has taken the one before. */
 #include "base/err.h"
-#include "base/text.h"
 #include "contacts_impl.h"
 #include "run/bulk.h"
 
 #include <stdio.h>
-
-enum { NAME_MAX_BYTES = 64 };
-
-/* D-BAT-05: the time goes into the name, before ".csv". False: not a name of a file. */
-static bool make_name(const struct conf *c, struct bytes name, char out[static TRANSFER_NAME_BYTES])
-{
-	static const struct bytes suffix = BYTES(".csv");
-	char stamp[TEXT_TIME_BYTES], digits[TEXT_TIME_BYTES];
-	size_t n = 0;
-
-	if (name.n > suffix.n && bytes_eq(bytes_skip(name, name.n - suffix.n), suffix))
-		name.n -= suffix.n;
-	if (name.n == 0 || name.n > NAME_MAX_BYTES || name.p[0] == '.')
-		return false;
-	for (size_t i = 0; i < name.n; i++) {
-		uint8_t x = name.p[i];
-		bool is_good = (x >= 'a' && x <= 'z') || (x >= 'A' && x <= 'Z') || (x >= '0' && x <= '9') || x == '-' || x == '_' || x == '.';
-		if (!is_good)
-			return false;
-	}
-	text_time(loop_wall_ms(c->loop), false, stamp);
-	for (const char *s = stamp; *s; s++)
-		if ((*s >= '0' && *s <= '9') || *s == 'T')
-			digits[n++] = *s == 'T' ? '-' : *s;
-	digits[n] = 0;
-	snprintf(out, TRANSFER_NAME_BYTES, "%.*s-%s.csv", BYTES_FMT(name), digits);
-	return true;
-}
 
 static void ask_page(struct conf *c, struct oper *o);
 
@@ -143,8 +114,8 @@ COMMAND_FN(cmd_contacts_export)
 	char file[TRANSFER_NAME_BYTES];
 
 	(void)cmd;
-	if (!make_name(c, args->v[0], file) || who.n >= sizeof c->contacts.who) {
-		oper_done(o, ERR_SYNTAX, "a name of letters, digits, '-', '_' and '.', 64 at most, without a folder; then all, a domain or an address");
+	if (!transfer_name(c, args->v[0], ".csv", file) || who.n >= sizeof c->contacts.who) {
+		oper_done(o, ERR_SYNTAX, TRANSFER_NAME_HELP "; then all, a domain or an address");
 		return;
 	}
 	if (!contacts_begin(c, o))

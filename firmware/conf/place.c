@@ -204,7 +204,7 @@ static const struct {
 	{ "server", PLACE_GATEWAY, check_gateway },
 	{ "dns-type", PLACE_DNS_TYPE, check_dns_type },
 	{ "backup-file", PLACE_STREAM, check_word },   { "upgrade-file", PLACE_STREAM, check_word },
-	{ "contacts-file", PLACE_STREAM, check_word },
+	{ "contacts-file", PLACE_STREAM, check_word }, { "users-file", PLACE_STREAM, check_word },
 };
 
 enum place place_of(struct bytes text)

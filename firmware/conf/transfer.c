@@ -189,3 +189,31 @@ void transfer_file_name(const struct conf *c, const char *suffix, char out[stati
 			day[d++] = *s == 'T' ? '-' : *s;
 	snprintf(out, TRANSFER_NAME_BYTES, "gatehouse-%s-%s%s", safe, day, suffix);
 }
+
+enum { NAME_MAX_BYTES = 64 };
+
+/* D-BAT-05: the time goes into the name, before the suffix. */
+bool transfer_name(const struct conf *c, struct bytes name, const char *suffix, char out[static TRANSFER_NAME_BYTES])
+{
+	struct bytes end = bytes_of(suffix);
+	char stamp[TEXT_TIME_BYTES], digits[TEXT_TIME_BYTES];
+	size_t n = 0;
+
+	if (name.n > end.n && bytes_eq(bytes_skip(name, name.n - end.n), end))
+		name.n -= end.n;
+	if (name.n == 0 || name.n > NAME_MAX_BYTES || name.p[0] == '.')
+		return false;
+	for (size_t i = 0; i < name.n; i++) {
+		uint8_t x = name.p[i];
+		bool is_good = (x >= 'a' && x <= 'z') || (x >= 'A' && x <= 'Z') || (x >= '0' && x <= '9') || x == '-' || x == '_' || x == '.';
+		if (!is_good)
+			return false;
+	}
+	text_time(loop_wall_ms(c->loop), false, stamp);
+	for (const char *s = stamp; *s; s++)
+		if ((*s >= '0' && *s <= '9') || *s == 'T')
+			digits[n++] = *s == 'T' ? '-' : *s;
+	digits[n] = 0;
+	snprintf(out, TRANSFER_NAME_BYTES, "%.*s-%s%s", BYTES_FMT(name), digits, suffix);
+	return true;
+}

@@ -45,6 +45,9 @@ void transfer_end(struct conf *c, struct oper *o, int rc, const char *text);
 /* What a file of this box is called: gatehouse-gate-20261124-190000.backup; no character that a file system or a shell takes
  * badly. */
 void transfer_file_name(const struct conf *c, const char *suffix, char out[static TRANSFER_NAME_BYTES]);
+/* The same of a name that the operator gives; suffix: ".csv". False: not a name of a file, TRANSFER_NAME_HELP says why. */
+bool transfer_name(const struct conf *c, struct bytes name, const char *suffix, char out[static TRANSFER_NAME_BYTES]);
+#define TRANSFER_NAME_HELP "a name of letters, digits, '-', '_' and '.', 64 at most, without a folder"
 /* BACKUP_ANSWER and UPDATE_ANSWER. */
 int transfer_on_answer(struct conf *c, struct chan *from, const struct frame *f);
 void transfer_down(struct conf *c, enum prog p);

@@ -1,6 +1,6 @@
 LIBS += proto
 lib_proto_SRCS := lib/proto/xmpp.c lib/proto/xml_pool.c lib/proto/xml_build.c lib/proto/xml_ns.c \
-	lib/proto/xml_header.c lib/proto/xml_stream.c \
+	lib/proto/xml_header.c lib/proto/xml_stream.c lib/proto/xml_document.c \
 	lib/proto/xml_tree.c lib/proto/xml_write.c lib/proto/stanza.c lib/proto/record.c lib/proto/hold.c lib/proto/envelope.c \
 	lib/proto/jid.c lib/proto/jid_precis.c lib/proto/jid_dns.c lib/proto/jid_escape.c \
 	lib/proto/hmac.c lib/proto/scram.c lib/proto/hashed_token.c lib/proto/oauthbearer.c lib/proto/dialback.c lib/proto/disco.c \
@@ -19,6 +19,9 @@ proto_LD := -lexpat -lidn2 -licuuc -lcrypto
 UNIT += lib/proto/xml_test
 xml_test_LIBS := proto base
 xml_test_LD := $(proto_LD)
+UNIT += lib/proto/xml_document_test
+xml_document_test_LIBS := proto base
+xml_document_test_LD := $(proto_LD)
 UNIT += lib/proto/jid_test
 jid_test_LIBS := proto base
 jid_test_LD := $(proto_LD)

@@ -204,7 +204,7 @@ static int over_limit(struct xml_parser *p)
 	return 0;
 }
 
-static void build_element(struct xml_parser *p, const char *qname, const XML_Char **atts)
+void xml_build_element(struct xml_parser *p, const char *qname, const XML_Char **atts)
 {
 	if (p->at)
 		flush_text(p);
@@ -218,6 +218,20 @@ static void build_element(struct xml_parser *p, const char *qname, const XML_Cha
 	else
 		p->root = n;
 	p->at = n;
+}
+
+void xml_build_end(struct xml_parser *p)
+{
+	flush_text(p);
+	xml_ns_pop(p);
+	p->at = p->at->parent;
+}
+
+void xml_build_text(struct xml_parser *p, const char *s, int n)
+{
+	buf_put(&p->text, s, (size_t)n);
+	if (buf_failed(&p->text))
+		xml_build_fail(p, (size_t)n + buf_len(&p->text) > p->text.max ? ERR_XML_SIZE : ERR_NOMEM);
 }
 
 static void XMLCALL on_start(void *user, const XML_Char *qname, const XML_Char **atts)
@@ -240,7 +254,7 @@ static void XMLCALL on_start(void *user, const XML_Char *qname, const XML_Char *
 		return;
 	}
 	if (p->is_building)
-		build_element(p, qname, atts);
+		xml_build_element(p, qname, atts);
 	p->open++;
 }
 
@@ -267,16 +281,13 @@ static void XMLCALL on_end(void *user, const XML_Char *qname)
 			stop_here(p); /* what follows is not ours to judge */
 		return;
 	}
-	if (p->is_building) {
-		flush_text(p);
-		xml_ns_pop(p);
-		p->at = p->at->parent;
-	}
+	if (p->is_building)
+		xml_build_end(p);
 	if (p->open == 1 && !p->err)
 		end_stanza(p);
 }
 
-static bool is_space(const char *s, int n)
+bool xml_is_space(const char *s, int n)
 {
 	for (int i = 0; i < n; i++)
 		if (s[i] != ' ' && s[i] != '\t' && s[i] != '\r' && s[i] != '\n')
@@ -301,15 +312,12 @@ static void XMLCALL on_text(void *user, const XML_Char *s, int n)
 	if (p->err)
 		return;
 	if (p->open <= 1) {
-		if (!is_space(s, n) || is_reference(p))
+		if (!xml_is_space(s, n) || is_reference(p))
 			xml_build_fail(p, ERR_XML_TEXT);
 		return;
 	}
-	if (!p->is_building)
-		return;
-	buf_put(&p->text, s, (size_t)n);
-	if (buf_failed(&p->text))
-		xml_build_fail(p, (size_t)n + buf_len(&p->text) > p->text.max ? ERR_XML_SIZE : ERR_NOMEM);
+	if (p->is_building)
+		xml_build_text(p, s, n);
 }
 
 static void XMLCALL on_comment(void *user, const XML_Char *text)
@@ -348,13 +356,18 @@ static void XMLCALL on_declaration(void *user, const XML_Char *version, const XM
 		xml_build_fail(user, ERR_XML_ENCODING);
 }
 
-void xml_build_attach(struct xml_parser *p)
+void xml_build_restrict(struct xml_parser *p)
 {
 	XML_SetUserData(p->expat, p);
-	XML_SetElementHandler(p->expat, on_start, on_end);
-	XML_SetCharacterDataHandler(p->expat, on_text);
 	XML_SetCommentHandler(p->expat, on_comment);
 	XML_SetProcessingInstructionHandler(p->expat, on_instruction);
 	XML_SetStartDoctypeDeclHandler(p->expat, on_doctype);
 	XML_SetXmlDeclHandler(p->expat, on_declaration);
+}
+
+void xml_build_attach(struct xml_parser *p)
+{
+	xml_build_restrict(p);
+	XML_SetElementHandler(p->expat, on_start, on_end);
+	XML_SetCharacterDataHandler(p->expat, on_text);
 }

@@ -71,8 +71,18 @@ int xml_parser_renew(struct xml_parser *p);
 
 /* Sets the handlers (after each XML_ParserReset). */
 void xml_build_attach(struct xml_parser *p);
+/* Sets those that refuse what RFC 6120 11 does not have, and the user data. */
+void xml_build_restrict(struct xml_parser *p);
+/* For handlers: an element begins, ends (p->open counts it no more), has this text. The tree grows at p->at, its memory is p->arena. */
+void xml_build_element(struct xml_parser *p, const char *qname, const XML_Char **atts);
+void xml_build_end(struct xml_parser *p);
+void xml_build_text(struct xml_parser *p, const char *s, int n);
+bool xml_is_space(const char *s, int n);
 /* For handlers: keeps the first error and stops Expat. */
 void xml_build_fail(struct xml_parser *p, int err);
+
+/* What Expat stopped for, as ERR_XML_* (xml_stream.c). */
+int xml_parser_error(const struct xml_parser *p);
 
 /* ---- xml_ns.c ---- */
 struct xml_name {

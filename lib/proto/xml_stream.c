@@ -149,7 +149,7 @@ static int check_front(const struct xml_stream *s, struct bytes in)
 	return in.p[0] == '<' || in.p[0] == 0xef ? 0 : ERR_XML_SYNTAX;
 }
 
-static int expat_error(const struct xml_parser *p)
+int xml_parser_error(const struct xml_parser *p)
 {
 	if (p->err)
 		return p->err;
@@ -211,7 +211,7 @@ static int run(struct xml_parser *p, bool *ran)
 	}
 	p->is_suspended = st == XML_STATUS_SUSPENDED;
 	if (st == XML_STATUS_ERROR || p->err)
-		return expat_error(p);
+		return xml_parser_error(p);
 	return p->is_suspended ? 0 : count_rescan(p);
 }
 
@@ -249,7 +249,7 @@ static int read_again(struct xml_parser *p)
 	p->is_primed = false;
 	enum XML_Status st = XML_Parse(p->expat, (const char *)buf_bytes(&p->in).p, (int)n, 0);
 	if (st == XML_STATUS_ERROR || p->err)
-		return expat_error(p);
+		return xml_parser_error(p);
 	return p->event == XML_EVENT_STANZA ? 0 : ERR_XML_SYNTAX;
 }
 

@@ -43,6 +43,11 @@
 #define NS_CHATSTATES "http://jabber.org/protocol/chatstates"
 #define NS_RECEIPTS "urn:xmpp:receipts"
 #define NS_VCARD "vcard-temp"
+#define NS_PIE "urn:xmpp:pie:0" /* XEP-0227 */
+#define NS_PIE_SCRAM "urn:xmpp:pie:0#scram"
+#define NS_PIE_MAM "urn:xmpp:pie:0#mam"
+#define NS_XINCLUDE "http://www.w3.org/2001/XInclude"
+#define NS_PRIVACY "jabber:iq:privacy" /* XEP-0016: read in files of other servers alone */
 #define NS_EXTDISCO "urn:xmpp:extdisco:2"
 #define NS_UPLOAD "urn:xmpp:http:upload:0"
 #define NS_BLOCKING "urn:xmpp:blocking"

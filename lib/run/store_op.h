@@ -62,6 +62,7 @@ enum store_op {
 	STORE_CONTACT_OWNERS,  /* who has this contact */
 	STORE_NOTICE_PUT,      /* a domain's message of the day */
 	STORE_NOTICE_LIST,
+	STORE_BLOB_LIST,       /* those of one person whose keys begin alike */
 	STORE_OP_COUNT
 };
 

@@ -1,6 +1,6 @@
 # A target NAME is tests/fuzz/NAME.c with seeds in tests/fuzz/corpus/NAME; add it to this list and
 # name its layers (NAME_LIBS), flags (NAME_LD) and, from product folders, sources (NAME_SRCS).
-PROTO_FUZZ := xml_fuzz xml_parse_fuzz stanza_fuzz jid_fuzz envelope_fuzz scram_fuzz hashed_token_fuzz oauthbearer_fuzz dialback_fuzz msrp_fuzz mask_fuzz
+PROTO_FUZZ := xml_fuzz xml_parse_fuzz xml_document_fuzz stanza_fuzz jid_fuzz envelope_fuzz scram_fuzz hashed_token_fuzz oauthbearer_fuzz dialback_fuzz msrp_fuzz mask_fuzz
 FUZZ += $(PROTO_FUZZ)
 $(foreach t,$(PROTO_FUZZ),$(eval $(t)_LIBS := proto base)$(eval $(t)_LD := $(proto_LD)))
 
@@ -218,3 +218,8 @@ bulk_row_fuzz_LD := $(proto_LD)
 SCAN_FUZZ := clamd_fuzz icap_fuzz
 FUZZ += $(SCAN_FUZZ)
 $(foreach t,$(SCAN_FUZZ),$(eval $(O)/obj/tests/fuzz/$(t).o: CPPFLAGS += -Icore/scan)$(eval $(t)_SRCS := $(scan_PURE))$(eval $(t)_LIBS := proto base)$(eval $(t)_LD := $(proto_LD)))
+FUZZ += pie_fuzz
+$(O)/obj/tests/fuzz/pie_fuzz.o: CPPFLAGS += -Icore/im
+pie_fuzz_SRCS := core/im/portable/pie.c core/im/auth/verifier.c
+pie_fuzz_LIBS := sip proto base
+pie_fuzz_LD := $(proto_LD)

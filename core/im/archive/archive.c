@@ -330,6 +330,20 @@ void archive_late(struct im *im, struct user *u, struct item *it, uint64_t at_ms
 		receive(im, u, it, at_ms << STORE_ARCHIVE_TIME_SHIFT | NUMBER_HALF | number);
 }
 
+/* ---- from elsewhere ---- */
+
+bool archive_brought(struct im *im, struct bytes owner, const struct envelope *e, struct bytes peer, uint64_t at_ms, struct bytes id)
+{
+	const struct bytes parts[] = { id, BYTES("\n"), e->stanza };
+	uint8_t mac[HMAC_BYTES_MAX] = { 0 };
+
+	if (at_ms > STORE_ARCHIVE_ID_MAX >> STORE_ARCHIVE_TIME_SHIFT ||
+	    !hmac_make(HMAC_SHA256, BYTES("brought"), parts, 3, mac))
+		return false;
+	uint64_t number = (uint64_t)(mac[0] << 16 | mac[1] << 8 | mac[2]) & (NUMBER_HALF - 1);
+	return put_row(im, owner, e, peer, at_ms << STORE_ARCHIVE_TIME_SHIFT | NUMBER_HALF | number);
+}
+
 /* ---- rooms ---- */
 
 void archive_room_name(struct im *im, char out[static ARCHIVE_ID_CHARS + 1])

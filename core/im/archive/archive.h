@@ -21,6 +21,9 @@ void archive_received(struct im *im, struct user *u, struct item *it);
 /* The same for a message that waited on disk since a time when it could not be archived: from a journal. row: its own number. */
 void archive_late(struct im *im, struct user *u, struct item *it, uint64_t at_ms, uint64_t row);
 
+/* A message of the archive of another server, at its own place: the same message again is there already. false: no memory for it. */
+bool archive_brought(struct im *im, struct bytes owner, const struct envelope *e, struct bytes peer, uint64_t at_ms, struct bytes id);
+
 /* A new id, for what a room is about to say. */
 void archive_room_name(struct im *im, char out[static ARCHIVE_ID_CHARS + 1]);
 /* A persistent room has said this (e->from: the occupant; e->stanza as it will be shown) under that id; who sends the stanza being dealt

@@ -1,15 +1,16 @@
 #include "command/commands.h"
 
 #include "base/err.h"
-#include "base/random.h"
 #include "base/text.h"
 #include "bulk/bulk.h"
+#include "portable/portable.h"
 #include "proto/scram.h"
 #include "run/bulk.h"
-#include "sip/digest.h"
+#include "run/portable.h"
 #include "announce/announce.h"
 #include "announce/notice.h"
 #include "auth/app_password.h"
+#include "auth/verifier.h"
 #include "ask.h"
 #include "domain.h"
 #include "iq/report.h"
@@ -21,7 +22,7 @@
 
 #include <stdlib.h>
 
-enum { SALT_BYTES = 16, LIST_PAGE = 1000 };
+enum { LIST_PAGE = 1000 };
 
 const char *command_text(int rc)
 {
@@ -55,37 +56,6 @@ int command_account(struct im *im, struct proc_ask *ask, const struct bytes *arg
 	}
 	*out = j.full;
 	return 0;
-}
-
-static void put_verifier(struct buf *b, enum scram_hash h, const struct scram_verifier *v)
-{
-	size_t digest = h == SCRAM_SHA1 ? 20 : 32;
-
-	wire_put_u8(b, (uint8_t)h);
-	wire_put_u32(b, v->iterations);
-	wire_put_bytes(b, bytes_make(v->salt, v->salt_n));
-	wire_put_bytes(b, bytes_make(v->stored_key, digest));
-	wire_put_bytes(b, bytes_make(v->server_key, digest));
-}
-
-static void put_digest(struct buf *b, enum digest_algorithm a, const struct digest_ha1 *h)
-{
-	wire_put_u8(b, (uint8_t)(STORE_HASH_DIGEST + a));
-	wire_put_u32(b, 0);
-	wire_put_bytes(b, BYTES_NONE);
-	wire_put_bytes(b, bytes_make(h->p, h->n));
-	wire_put_bytes(b, BYTES_NONE);
-}
-
-int command_digests(const struct im *im, struct bytes jid, struct bytes password, struct digest_ha1 out[static DIGEST_ALGORITHM_COUNT], int *n)
-{
-	struct jid j = jid_of_normal(jid);
-	int rc = 0;
-
-	*n = im->config.has_digest_md5 ? DIGEST_ALGORITHM_COUNT : DIGEST_SHA256 + 1;
-	for (int a = 0; !rc && a < *n; a++)
-		rc = digest_make_ha1((enum digest_algorithm)a, jid_local(&j), jid_domain(&j), password, &out[a]);
-	return rc;
 }
 
 static struct buf *begin_account(struct im *im, struct bytes jid, uint8_t mode)
@@ -133,44 +103,24 @@ static void on_put(struct im *im, struct ask *a, int rc)
 
 static void put_account(struct im *im, struct proc_ask *ask, const struct bytes *args, size_t n, uint8_t mode)
 {
-	struct scram_verifier v[SCRAM_HASH_COUNT];
-	struct digest_ha1 ha1[DIGEST_ALGORITHM_COUNT];
-	int n_digests = 0;
-	struct bytes jid, password;
-	uint8_t salt[SALT_BYTES];
-	int rc = 0;
+	struct bytes jid;
+	struct buf secrets;
 
 	if (command_account(im, ask, args, n, 2, &jid))
 		return;
-	if (!args[1].n || scram_saslprep(args[1], &im->arena, &password)) {
-		proc_done(ask, ERR_SYNTAX, "this password cannot be used (RFC 8265 4.2)");
-		arena_reset(&im->arena);
-		return;
-	}
-	for (int h = 0; !rc && h < SCRAM_HASH_COUNT; h++) {
-		random_bytes(salt, sizeof salt);
-		rc = scram_make_verifier((enum scram_hash)h, password, bytes_make(salt, sizeof salt),
-					 im->config.scram_iterations, &v[h]);
-	}
-	if (!rc)
-		rc = command_digests(im, jid, password, ha1, &n_digests);
+	buf_init(&secrets, VERIFIERS_BYTES_MAX);
+	int rc = verifier_put_all(im, &secrets, jid, args[1]);
 	struct change *c = NULL;
 	if (rc)
-		proc_done(ask, rc, err_text(rc));
+		proc_done(ask, rc, rc == ERR_SYNTAX ? "this password cannot be used (RFC 8265 4.2)" : err_text(rc));
 	else
 		c = change_new(ask, jid);
 	if (c) {
 		user_forget(im, jid);
-		struct buf *b = begin_account(im, jid, mode);
-		wire_put_u8(b, (uint8_t)(SCRAM_HASH_COUNT + n_digests));
-		for (int h = 0; h < SCRAM_HASH_COUNT; h++)
-			put_verifier(b, (enum scram_hash)h, &v[h]);
-		for (int h = 0; h < n_digests; h++)
-			put_digest(b, (enum digest_algorithm)h, &ha1[h]);
+		buf_put_bytes(begin_account(im, jid, mode), buf_bytes(&secrets));
 		ask_send_free(im, NULL, on_put, c, 0);
 	}
-	secret_wipe(v, sizeof v);
-	secret_wipe(ha1, sizeof ha1);
+	buf_fini(&secrets);
 	arena_reset(&im->arena);
 }
 
@@ -182,55 +132,6 @@ static void user_add(void *program, struct proc_ask *ask, const struct bytes *ar
 static void user_passwd(void *program, struct proc_ask *ask, const struct bytes *args, size_t n)
 {
 	put_account(program, ask, args, n, STORE_ACCOUNT_CHANGE);
-}
-
-/* "SCRAM-SHA-256$4096:SALT$STORED:SERVER", the three in base64 (RFC 5803 4). */
-static int unbase64(struct bytes in, uint8_t *out, size_t max, size_t *n)
-{
-	struct buf b;
-
-	buf_init(&b, 1024);
-	int rc = text_unbase64(in, &b);
-	*n = buf_len(&b);
-	if (!rc && *n > max)
-		rc = ERR_LIMIT;
-	if (!rc)
-		memcpy(out, buf_bytes(&b).p, *n);
-	buf_fini(&b);
-	return rc;
-}
-
-static struct bytes cut(struct bytes *rest, uint8_t at)
-{
-	size_t n = bytes_find(*rest, at);
-	struct bytes head = bytes_make(rest->p, n);
-
-	*rest = bytes_skip(*rest, n + 1);
-	return head;
-}
-
-static int read_verifier(struct bytes in, enum scram_hash *hash, struct scram_verifier *v)
-{
-	struct bytes name = cut(&in, '$'), rounds = cut(&in, ':'), salt = cut(&in, '$'), stored = cut(&in, ':');
-	uint64_t iterations;
-	size_t salt_n, stored_n, server_n;
-
-	if (bytes_eq_str(name, "SCRAM-SHA-1"))
-		*hash = SCRAM_SHA1;
-	else if (bytes_eq_str(name, "SCRAM-SHA-256"))
-		*hash = SCRAM_SHA256;
-	else
-		return ERR_UNKNOWN;
-	if (bytes_to_u64(rounds, 10000000, &iterations) || !iterations || unbase64(salt, v->salt, sizeof v->salt, &salt_n) ||
-	    unbase64(stored, v->stored_key, sizeof v->stored_key, &stored_n) ||
-	    unbase64(in, v->server_key, sizeof v->server_key, &server_n))
-		return ERR_SYNTAX;
-	size_t digest = *hash == SCRAM_SHA1 ? 20 : 32;
-	if (!salt_n || stored_n != digest || server_n != digest)
-		return ERR_RANGE;
-	v->iterations = (uint32_t)iterations;
-	v->salt_n = (uint8_t)salt_n;
-	return 0;
 }
 
 static void user_import(void *program, struct proc_ask *ask, const struct bytes *args, size_t n)
@@ -247,9 +148,9 @@ static void user_import(void *program, struct proc_ask *ask, const struct bytes 
 	wire_put_u8(b, (uint8_t)(n - 1));
 	int rc = n > 1 + SCRAM_HASH_COUNT ? ERR_RANGE : 0;
 	for (size_t i = 1; !rc && i < n; i++) {
-		rc = read_verifier(args[i], &hash, &v);
+		rc = verifier_read(args[i], &hash, &v);
 		if (!rc)
-			put_verifier(b, hash, &v);
+			verifier_put(b, hash, &v);
 	}
 	if (rc)
 		proc_done(ask, rc, "a verifier is SCRAM-SHA-256$ROUNDS:SALT$STORED:SERVER in base64");
@@ -446,5 +347,7 @@ const struct proc_command im_commands[] = {
 	{ "room kick", rooms_kick },
 	{ BULK_FEED, bulk_feed },
 	{ BULK_PAGE, bulk_page },
+	{ PORTABLE_FEED, portable_feed },
+	{ PORTABLE_PAGE, portable_page },
 };
 const size_t im_n_commands = sizeof im_commands / sizeof im_commands[0];

@@ -5,7 +5,6 @@
 #include "im.h"
 
 #include "run/proc.h"
-#include "sip/digest.h"
 
 extern const struct proc_command im_commands[];
 extern const size_t im_n_commands;
@@ -16,10 +15,6 @@ int command_account(struct im *im, struct proc_ask *ask, const struct bytes *arg
 
 /* What an operator is told of what became of an account's change; "" when it is good. */
 const char *command_text(int rc);
-
-/* What SIP clients prove this password with (RFC 3261 22): SHA-256, and MD5 only where an administrator wants it. *n of out's
- * places are filled, by their algorithm. */
-int command_digests(const struct im *im, struct bytes jid, struct bytes password, struct digest_ha1 out[static DIGEST_ALGORITHM_COUNT], int *n);
 
 /* ---- commands_app.c: application passwords ---- */
 void user_app_add(void *im, struct proc_ask *ask, const struct bytes *args, size_t n);

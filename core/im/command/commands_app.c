@@ -1,5 +1,6 @@
 /* user app-password ...: one password for each device (app_password.h). */
 #include "auth/app_password.h"
+#include "auth/verifier.h"
 #include "command/commands.h"
 
 #include "base/err.h"
@@ -130,7 +131,7 @@ static void put(struct im *im, struct app_command *c)
 	int n_digests = 0, rc = make_verifiers(c, &n);
 
 	if (!rc)
-		rc = command_digests(im, jid_of(c), bytes_of(c->password), ha1, &n_digests);
+		rc = verifier_digests(im, jid_of(c), bytes_of(c->password), ha1, &n_digests);
 	if (rc) {
 		finish(c, rc, rc == ERR_LIMIT ? "the account was imported with too many rounds: user passwd" : text_of(rc));
 		return;

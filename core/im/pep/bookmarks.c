@@ -10,7 +10,7 @@
 enum { ROOMS_MAX = 200, TEXT_BYTES_MAX = 1 << 20 };
 
 /* XEP-0402 3: nobody else sees them, and nothing is sent to who comes. */
-static const struct pep_config config = {
+const struct pep_config bookmarks_config = {
 	.access = PEP_WHITELIST, .last = PEP_LAST_NEVER, .is_persistent = true, .has_payloads = true, .tells_delete = true,
 	.tells_retract = true, .max_items = PEP_ITEMS_MAX,
 };
@@ -175,7 +175,7 @@ static bool publish(struct im *im, struct rooms *r, const struct xml_node *n, st
 	put_room(&old, n, NULL, id);
 	put_room(&now, n, NS_BOOKMARKS, BYTES_NONE);
 	if (!bytes_eq(found(r, id), buf_bytes(&old))) /* as it was: what only the new form has stays */
-		is_done = pep_own_publish(im, r->user, BYTES(NS_BOOKMARKS), &config, id, buf_bytes(&now));
+		is_done = pep_own_publish(im, r->user, BYTES(NS_BOOKMARKS), &bookmarks_config, id, buf_bytes(&now));
 	buf_fini(&old);
 	buf_fini(&now);
 	return is_done;
@@ -216,6 +216,14 @@ static bool bring_about(struct im *im, struct rooms *r)
 		if (is_room(im, room, &id) && (++n > ROOMS_MAX || !publish(im, r, room, id)))
 			return false;
 	drop_others(im, r, storage);
+	return true;
+}
+
+bool bookmarks_convert(struct im *im, const struct xml_node *room, struct bytes *id, struct buf *payload)
+{
+	if (!is_room(im, room, id))
+		return false;
+	put_room(payload, room, NS_BOOKMARKS, BYTES_NONE);
 	return true;
 }
 

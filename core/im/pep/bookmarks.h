@@ -4,6 +4,7 @@
 #define IM_BOOKMARKS_H
 
 #include "iq/iq.h"
+#include "pep/pep_state.h"
 
 /* Is this private XML of bookmarks? */
 bool bookmarks_are(const struct xml_node *private_child);
@@ -11,5 +12,9 @@ bool bookmarks_are(const struct xml_node *private_child);
 bool bookmarks_get(struct im *im, struct iq *q);
 /* Brings the node to what the older form says, then answers. */
 void bookmarks_set(struct im *im, struct iq *q, const struct xml_node *storage);
+
+/* A room of the older form as an item of the node; its id is in im->arena. false: it is none. */
+bool bookmarks_convert(struct im *im, const struct xml_node *room, struct bytes *id, struct buf *payload);
+extern const struct pep_config bookmarks_config; /* of the node */
 
 #endif

@@ -2,8 +2,7 @@
 
 enum { EVENT_BYTES_MAX = 1 << 20, ITEMS_MAX = 1000 };
 
-void pep_put(struct im *im, struct user *u, struct pep_node *n, struct bytes id, struct bytes publisher, struct bytes payload,
-	     struct pep_job *j)
+void pep_own_ask(struct im *im, const struct user *u, struct pep_node *n, struct bytes id, struct bytes publisher, struct bytes payload)
 {
 	uint32_t keep = pep_kept(im, &n->config);
 
@@ -19,6 +18,12 @@ void pep_put(struct im *im, struct user *u, struct pep_node *n, struct bytes id,
 	wire_put_str(b, id);
 	wire_put_str(b, publisher);
 	wire_put_bytes(b, payload);
+}
+
+void pep_put(struct im *im, struct user *u, struct pep_node *n, struct bytes id, struct bytes publisher, struct bytes payload,
+	     struct pep_job *j)
+{
+	pep_own_ask(im, u, n, id, publisher, payload);
 	im_stats[STAT_PEP_PUBLISHED]++;
 	pep_job_send(im, j);
 }

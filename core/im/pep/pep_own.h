@@ -10,6 +10,8 @@
  * their order: who asks for something after it may answer for both. false: no room, no memory. */
 bool pep_own_publish(struct im *im, struct user *u, struct bytes node, const struct pep_config *c, struct bytes id,
 		     struct bytes payload);
+/* Begins the ask for an item of a node that is in memory; who sends it is told by its done. */
+void pep_own_ask(struct im *im, const struct user *u, struct pep_node *n, struct bytes id, struct bytes publisher, struct bytes payload);
 /* The same for an item whose answer and event are a job's. publisher: empty when it is the owner itself. */
 void pep_put(struct im *im, struct user *u, struct pep_node *n, struct bytes id, struct bytes publisher, struct bytes payload,
 	     struct pep_job *j);

@@ -407,6 +407,29 @@ static int blob_get(struct play_store *s, uint32_t id, struct wire *w)
 	return 0;
 }
 
+static int blob_list(struct play_store *s, uint32_t id, struct wire *w)
+{
+	struct bytes user = wire_str(w), front = wire_str(w), last = BYTES_NONE;
+
+	for (;;) {
+		const struct row *next = NULL;
+		LIST_EACH (it, &s->rows) {
+			const struct row *r = LIST_OWNER(it, struct row, node);
+			bool is_one = r->kind == BLOB && bytes_eq(r->user, user) && r->key.n >= front.n &&
+				      bytes_eq(bytes_make(r->key.p, front.n), front) && bytes_cmp(r->key, last) > 0;
+			if (is_one && (!next || bytes_cmp(r->key, next->key) < 0))
+				next = r;
+		}
+		if (!next)
+			return 0;
+		struct buf *b = item(s, id);
+		wire_put_str(b, next->key);
+		wire_put_bytes(b, next->value);
+		item_end(s);
+		last = next->key;
+	}
+}
+
 static int offline_page(struct play_store *s, uint32_t id, struct wire *w)
 {
 	struct bytes user = wire_str(w);
@@ -1471,6 +1494,7 @@ static const struct op {
 	[STORE_BLOCK_DEL] = { block_del, true },
 	[STORE_BLOB_GET] = { blob_get, false },
 	[STORE_BLOB_PUT] = { blob_put, true },
+	[STORE_BLOB_LIST] = { blob_list, false },
 	[STORE_OFFLINE_ADD] = { offline_add, true },
 	[STORE_OFFLINE_PAGE] = { offline_page, false },
 	[STORE_OFFLINE_DROP] = { offline_drop, true },

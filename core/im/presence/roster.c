@@ -11,7 +11,7 @@
 #include <stdio.h>
 
 enum { FULL_ALARMS_MAX = 50 };
-enum { GROUPS_MAX = 20, NAME_MAX_BYTES = 1023, GROUPS_BYTES_MAX = 8192 };
+enum { GROUPS_MAX = 20, GROUPS_BYTES_MAX = 8192 };
 
 /* ---- on the wire ---- */
 
@@ -360,7 +360,7 @@ static void set_item(struct im *im, struct iq *q, const struct xml_node *item, s
 	p.name = xml_attr(item, "name");
 	p.bits |= CONTACT_LISTED;
 	buf_init(&groups, GROUPS_BYTES_MAX);
-	if (p.name.n > NAME_MAX_BYTES || !read_groups(item, &groups, &why)) {
+	if (p.name.n > ROSTER_NAME_MAX_BYTES || !read_groups(item, &groups, &why)) {
 		iq_error(im, q, why);
 	} else if (!roster_has_room(im, u, c)) {
 		iq_error(im, q, STANZA_RESOURCE_CONSTRAINT);

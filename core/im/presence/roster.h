@@ -7,6 +7,8 @@
 #include "session.h"
 #include "presence/subscription.h"
 
+enum { ROSTER_NAME_MAX_BYTES = 1023 };
+
 /* Changes or makes a contact, in memory and on disk, and pushes it to the user's clients when it is
  * (or was) in the roster that they see. asker: is answered, and freed, when it is on disk; or NULL.
  * ERR_NOMEM: nothing was done, asker is still the caller's. */
