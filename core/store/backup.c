@@ -162,10 +162,10 @@ static int check_db(const char *path)
 	struct db *d = NULL;
 	struct db_stmt *q;
 	const char *why = "";
-	int rc = db_open(path, sql_steps, sql_n_steps, &d, &why);
+	int rc = db_open(path, sql_sqlite.steps, sql_sqlite.n_steps, &d, &why);
 
 	for (unsigned i = 0; !rc && i < SQL_COUNT; i++) {
-		rc = db_prepare(d, sql_texts[i], &q);
+		rc = db_prepare(d, sql_sqlite.texts[i], &q);
 		if (!rc)
 			db_finish(q);
 	}

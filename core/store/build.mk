@@ -1,5 +1,5 @@
 PROGS += gh-store
-store_SRCS := core/store/store.c core/store/sql.c core/store/op_account.c core/store/op_user.c \
+store_SRCS := core/store/store.c core/store/sql.c core/store/sql_postgresql.c core/store/op_account.c core/store/op_user.c \
 	core/store/op_message.c core/store/op_watch.c core/store/op_app.c core/store/op_fast.c core/store/op_archive.c \
 	core/store/op_archive_keep.c core/store/op_pep.c core/store/op_room.c core/store/backup.c
 gh-store_SRCS := core/store/main.c $(store_SRCS)

@@ -234,11 +234,11 @@ static int count_offline(struct store *s)
 int store_open(struct store *s, const char *path, const char **why)
 {
 	loop_defer_init(&s->commit, on_turn_end, s);
-	int rc = db_open(path, sql_steps, sql_n_steps, &s->db, why);
+	int rc = db_open(path, sql_sqlite.steps, sql_sqlite.n_steps, &s->db, why);
 	for (unsigned i = 0; !rc && i < SQL_COUNT; i++) {
-		rc = db_prepare(s->db, sql_texts[i], &s->sql[i]);
+		rc = db_prepare(s->db, sql_sqlite.texts[i], &s->sql[i]);
 		if (rc)
-			*why = sql_texts[i];
+			*why = sql_sqlite.texts[i];
 	}
 	return rc ? rc : count_offline(s);
 }

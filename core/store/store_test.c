@@ -195,7 +195,7 @@ static void check_rows(struct client *c, uint32_t highest)
 	const char *why;
 	bool *is_there = calloc(highest + 1, 1);
 
-	assert_int_equal(db_open(path, sql_steps, sql_n_steps, &d, &why), 0);
+	assert_int_equal(db_open(path, sql_sqlite.steps, sql_sqlite.n_steps, &d, &why), 0);
 	assert_int_equal(db_prepare(d, "SELECT uid FROM offline", &q), 0);
 	while (db_step(q) == 1)
 		is_there[db_int(q, 0)] = true;
