@@ -22,7 +22,7 @@
 #define SQL_ARCHIVE_TABLE(X, E) \
 	E(SQL_ARCHIVE_ADD, "INSERT INTO archive(id,\"user\",peer,resource,size,body,stanza) VALUES(?,?,?,?,?,?,?) " SQL_OR_LEAVE, \
 	  "INSERT INTO archive(id,\"user\",peer,resource,size,body,stanza,words) VALUES(?1,?2,?3,?4,?5,?6,?7," \
-	  "array_to_tsvector(string_to_array(?8,' '))) " SQL_OR_LEAVE) \
+	  "CAST(?8 AS TSVECTOR)) " SQL_OR_LEAVE) \
 	X(SQL_ARCHIVE_HAS, "SELECT 1 FROM archive WHERE id=? AND \"user\"=?") \
 	X(SQL_ARCHIVE_ONE, "SELECT id,stanza FROM archive WHERE id=? AND \"user\"=?") \
 	X(SQL_ARCHIVE_WHOLE, "SELECT peer,resource,stanza FROM archive WHERE id=? AND \"user\"=?") \
