@@ -217,6 +217,7 @@ const struct command command_table[] = {
 	{ "contacts import <contacts-file>", OPER_ADMIN, OWN(cmd_contacts_import), "Add the contacts of a CSV file to people's lists; what became of the rows comes at the end" },
 	{ "contacts rename <contacts-file>", OPER_ADMIN, OWN(cmd_contacts_rename), "Give contacts another address in everybody's list: CSV with the old and the new address" },
 	{ "key delete <name>", OPER_CRYPTO, OWN(cmd_key_delete), "Delete a private key that no hosted domain needs" },
+	{ "show store", OPER_AUDITOR, RELAY(PROG_STORE), "Where accounts and messages are kept: engine, server and its version, up or down, and why" },
 
 /* The classic appliance's words, and what is said to those that are refused. */
 #define CLASSIC(words, role, native, spec, help) { words, OPER_##role, OWN(cmd_classic), help },

@@ -398,7 +398,17 @@ static int begin(struct db *d)
 	return send_text(of(d), "BEGIN");
 }
 
-/* A transaction that failed ends with the tag ROLLBACK, and no error. */
+static void rollback(struct db *db)
+{
+	struct pg *d = of(db);
+
+	(void)settle(db); /* what failed is undone now */
+	if (!d->is_lost && PQtransactionStatus(d->conn) != PQTRANS_IDLE && send_text(d, "ROLLBACK") == 0)
+		(void)collect(d, NULL);
+	d->later_rc = 0;
+}
+
+/* A transaction that failed ends with the tag ROLLBACK, and no error; one that fails together with its COMMIT does not end by it. */
 static int commit(struct db *db)
 {
 	struct pg *d = of(db);
@@ -413,17 +423,9 @@ static int commit(struct db *db)
 		rc = ERR_IO;
 	d->later_rc = 0;
 	PQclear(r);
+	if (rc)
+		rollback(db);
 	return rc;
-}
-
-static void rollback(struct db *db)
-{
-	struct pg *d = of(db);
-
-	(void)settle(db); /* what failed is undone now */
-	if (!d->is_lost && PQtransactionStatus(d->conn) != PQTRANS_IDLE && send_text(d, "ROLLBACK") == 0)
-		(void)collect(d, NULL);
-	d->later_rc = 0;
 }
 
 static const char *error(struct db *d)

@@ -76,21 +76,25 @@ static int dial(const char *database, struct db_dial **out)
 	return rc;
 }
 
+int postgresql_fixture_try(const char *database, const char *const *steps, size_t n_steps, struct db **out, char why[static DB_WHY_BYTES])
+{
+	struct db_dial *c = NULL;
+	int rc = dial(database, &c);
+
+	if (!rc)
+		return db_open_dialled(c, steps, n_steps, out, why);
+	snprintf(why, DB_WHY_BYTES, "%s", c ? db_dial_why(c) : err_text(rc));
+	db_dial_free(c);
+	return rc;
+}
+
 int postgresql_fixture_open(const char *database, const char *const *steps, size_t n_steps, struct db **out, char why[static DB_WHY_BYTES])
 {
-	int rc = ERR_BAD_STATE;
+	int rc = postgresql_fixture_try(database, steps, n_steps, out, why);
 
 	for (int i = 0; i < TRIES && rc == ERR_BAD_STATE; i++) {
-		struct db_dial *c = NULL;
-		if (i)
-			pause_ms(PAUSE_MS);
-		rc = dial(database, &c);
-		if (!rc) {
-			rc = db_open_dialled(c, steps, n_steps, out, why);
-		} else if (c) {
-			snprintf(why, DB_WHY_BYTES, "%s", db_dial_why(c));
-			db_dial_free(c);
-		}
+		pause_ms(PAUSE_MS);
+		rc = postgresql_fixture_try(database, steps, n_steps, out, why);
 	}
 	return rc;
 }
@@ -131,15 +135,12 @@ void postgresql_fixture_start(void)
 
 void postgresql_fixture_kill(void)
 {
-	char path[96], line[32];
+	char path[96];
 
 	snprintf(path, sizeof path, "%s/postmaster.pid", data);
 	kill(server, SIGKILL); /* the others of it see that at once, and end */
 	(void)status_of(server);
 	server = 0;
-	FILE *f = fopen(path, "r");
-	if (f && fgets(line, sizeof line, f))
-		(void)fclose(f);
 	(void)unlink(path); /* else the next one looks for the process of that number */
 }
 

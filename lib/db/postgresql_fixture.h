@@ -12,6 +12,8 @@ void postgresql_fixture_stop(void);
 void postgresql_fixture_kill(void);
 /* A new and empty database, in place of any of that name; who is connected is put out. */
 void postgresql_fixture_create(const char *database);
+/* Dials and opens, waiting: once. */
+int postgresql_fixture_try(const char *database, const char *const *steps, size_t n_steps, struct db **out, char why[static DB_WHY_BYTES]);
 /* Dials and opens, waiting. As db_open_dialled, or ERR_CLOSED, ERR_AUTH, ERR_TIMEOUT. A lock that the session of a process that just died holds
  * is waited for. */
 int postgresql_fixture_open(const char *database, const char *const *steps, size_t n_steps, struct db **out, char why[static DB_WHY_BYTES]);

@@ -68,7 +68,7 @@ FUZZ += store_fuzz
 $(O)/obj/tests/fuzz/store_fuzz.o: CPPFLAGS += -Icore/store
 store_fuzz_SRCS := $(store_SRCS)
 store_fuzz_LIBS := run db base
-store_fuzz_LD := -levent_core -lsqlite3
+store_fuzz_LD := -levent_core -lsqlite3 -lpq -licuuc
 
 FUZZ += c2s_stream_fuzz
 $(O)/obj/tests/fuzz/c2s_stream_fuzz.o: CPPFLAGS += -Igateway/access
