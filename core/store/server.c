@@ -11,17 +11,16 @@
 
 enum { PORT = 5432, AGAIN_MS = 3000, MS = 1000 };
 
-static const enum setting own[] = {
-	SET_STORE_ENGINE, SET_STORE_SERVER, SET_STORE_DATABASE, SET_STORE_USER, SET_STORE_PASSWORD, SET_STORE_CLEAR, SET_STORE_AUTHORITY,
-	SET_STORE_TIMEOUT,
-};
+static const enum setting texts[] = { SET_STORE_SERVER, SET_STORE_DATABASE, SET_STORE_USER, SET_STORE_PASSWORD, SET_STORE_AUTHORITY };
 
 bool server_settings_differ(const struct settings *a, const struct settings *b)
 {
-	bool does = false;
+	bool does = settings_enum(a, SET_STORE_ENGINE) != settings_enum(b, SET_STORE_ENGINE) ||
+		    settings_bool(a, SET_STORE_CLEAR) != settings_bool(b, SET_STORE_CLEAR) ||
+		    settings_int(a, SET_STORE_TIMEOUT) != settings_int(b, SET_STORE_TIMEOUT);
 
-	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
-		does |= settings_differ(a, b, own[i]);
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+		does |= !bytes_eq(settings_text(a, texts[i]), settings_text(b, texts[i]));
 	return does;
 }
 

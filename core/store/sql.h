@@ -17,12 +17,12 @@
 /* In this order: else it may look the words up anew for each row of the archive. */
 #define SQL_ARCHIVE_JOIN "FROM archive_text CROSS JOIN archive WHERE archive.id=archive_text.rowid AND "
 #define SQL_ARCHIVE_PG_WORDS \
-	"FROM archive WHERE words @@ CAST(?7 AS TSQUERY) AND " SQL_ARCHIVE_ALL \
+	"FROM archive WHERE words @@ CAST(CAST(?7 AS TEXT) AS TSQUERY) AND " SQL_ARCHIVE_ALL \
 	"AND (?5='' OR peer=?5) AND (?6='' OR resource=?6) "
 #define SQL_ARCHIVE_TABLE(X, E) \
 	E(SQL_ARCHIVE_ADD, "INSERT INTO archive(id,\"user\",peer,resource,size,body,stanza) VALUES(?,?,?,?,?,?,?) " SQL_OR_LEAVE, \
 	  "INSERT INTO archive(id,\"user\",peer,resource,size,body,stanza,words) VALUES(?1,?2,?3,?4,?5,?6,?7," \
-	  "CAST(?8 AS TSVECTOR)) " SQL_OR_LEAVE) \
+	  "CAST(CAST(?8 AS TEXT) AS TSVECTOR)) " SQL_OR_LEAVE) \
 	X(SQL_ARCHIVE_HAS, "SELECT 1 FROM archive WHERE id=? AND \"user\"=?") \
 	X(SQL_ARCHIVE_ONE, "SELECT id,stanza FROM archive WHERE id=? AND \"user\"=?") \
 	X(SQL_ARCHIVE_WHOLE, "SELECT peer,resource,stanza FROM archive WHERE id=? AND \"user\"=?") \
