@@ -15,3 +15,7 @@ UNIT += core/store/archive_store_test
 archive_store_test_SRCS := $(store_SRCS) lib/db/postgresql_fixture.c
 archive_store_test_LIBS := run db base
 archive_store_test_LD := -levent_core -lsqlite3 -lpq -licuuc
+UNIT += core/store/words_test
+words_test_SRCS := core/store/words.c
+words_test_LIBS := base
+words_test_LD := -licuuc

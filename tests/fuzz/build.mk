@@ -218,3 +218,9 @@ bulk_row_fuzz_LD := $(proto_LD)
 SCAN_FUZZ := clamd_fuzz icap_fuzz
 FUZZ += $(SCAN_FUZZ)
 $(foreach t,$(SCAN_FUZZ),$(eval $(O)/obj/tests/fuzz/$(t).o: CPPFLAGS += -Icore/scan)$(eval $(t)_SRCS := $(scan_PURE))$(eval $(t)_LIBS := proto base)$(eval $(t)_LD := $(proto_LD)))
+
+FUZZ += words_fuzz
+$(O)/obj/tests/fuzz/words_fuzz.o: CPPFLAGS += -Icore/store
+words_fuzz_SRCS := core/store/words.c
+words_fuzz_LIBS := base
+words_fuzz_LD := -licuuc
