@@ -2,6 +2,8 @@
  * ARCHIVE_ROWS=n makes it n rows and prints how long pages take. */
 #include "store.h"
 
+#include "db/postgresql_fixture.h"
+
 #include "base/err.h"
 #include "base/log.h"
 #include "run/store_op.h"
@@ -19,10 +21,32 @@
 
 #define MS(ms) ((uint64_t)(ms) << STORE_ARCHIVE_TIME_SHIFT)
 
-enum { PEOPLE = 20, PEERS = 25, ROWS = 100000, BATCH = 500, TIMED = 500, NO_ROWS = 0x7fffffff };
+enum { PEOPLE = 20, PEERS = 25, ROWS = 100000, ROWS_SERVER = 20000, BATCH = 500, TIMED = 500, NO_ROWS = 0x7fffffff };
 
 static char dir[] = "/tmp/archive_testXXXXXX";
 static char path[64];
+static enum db_kind kind;
+
+/* A new and empty database of the kind that is tested. */
+static void make_db(const char *file)
+{
+	if (kind == DB_POSTGRESQL)
+		postgresql_fixture_create("plays");
+	else
+		(void)unlink(file);
+}
+
+static void open_db(const char *file, struct db **out)
+{
+	char why[DB_WHY_BYTES] = "";
+	const char *text = why;
+	const struct sql_dialect *sql = sql_of(kind);
+	int rc = kind == DB_POSTGRESQL ? postgresql_fixture_open("plays", sql->steps, sql->n_steps, out, why) :
+					 db_open(file, sql->steps, sql->n_steps, out, &text);
+
+	if (rc)
+		die("test.open", text);
+}
 
 struct stage {
 	struct loop *loop;
@@ -91,6 +115,7 @@ static struct stage *stage_open(const char *file)
 {
 	struct stage *g = calloc(1, sizeof *g);
 	const char *why = "";
+	struct db *d = NULL;
 	int fds[2];
 
 	assert_non_null(g);
@@ -99,11 +124,18 @@ static struct stage *stage_open(const char *file)
 	g->loop = g->store.loop = loop_new(LOOP_POLL);
 	g->store.bus = bus_new(g->loop, PROG_STORE, 0, &store_hooks);
 	g->im = bus_new(g->loop, PROG_IM, 0, &im_hooks);
-	assert_int_equal(store_open(&g->store, file, &why), 0);
+	open_db(file, &d);
+	assert_int_equal(store_take(&g->store, d, &why), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
 	assert_int_equal(bus_attach(g->im, PROG_STORE, 0, fds[0]), 0);
 	assert_int_equal(bus_attach(g->store.bus, PROG_IM, 0, fds[1]), 0);
 	return g;
+}
+
+static struct stage *stage_fresh(void)
+{
+	make_db(path);
+	return stage_open(kind == DB_SQLITE ? ":memory:" : "");
 }
 
 static void stage_close(struct stage *g)
@@ -206,7 +238,7 @@ static int page(struct stage *g, struct question q)
 
 static void give_pages(void **state)
 {
-	struct stage *g = stage_open(":memory:");
+	struct stage *g = stage_fresh();
 
 	(void)state;
 	account(g, "a@b");
@@ -261,7 +293,7 @@ static void find_words(void **state)
 		{ "fox OR sleeps", 0 }, { "red-fox", 1 }, { "fox-red", 0 }, { "body:fox", 0 }, { "u1", 0 }, { "owner", 0 }, { "\"", 0 }, { "fox\"", 2 }, { "*", 0 },
 		{ "(fox", 2 }, { "NEAR(red fox)", 0 }, { " red  fox ", 1 }, { "dog", 0 },
 	};
-	struct stage *g = stage_open(":memory:");
+	struct stage *g = stage_fresh();
 
 	(void)state;
 	account(g, "a@b");
@@ -319,7 +351,7 @@ static int replace(struct stage *g, const char *jid, uint64_t id, const char *re
 /* A room's archive is its own, loses what is moderated, words and all, and ends with it. */
 static void rooms_have_them_too(void **state)
 {
-	struct stage *g = stage_open(":memory:");
+	struct stage *g = stage_fresh();
 
 	(void)state;
 	account(g, "a@b");
@@ -367,7 +399,7 @@ static void rooms_have_them_too(void **state)
 
 static void end_by_limit_and_age(void **state)
 {
-	struct stage *g = stage_open(":memory:");
+	struct stage *g = stage_fresh();
 
 	(void)state;
 	account(g, "a@b");
@@ -479,8 +511,8 @@ static double now_ms(void)
 	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
-/* Pages of 50 in random places. kind 0: the last; 1: with somebody, before a random time; 2: words; 3: a word in two years, rare. */
-static void time_pages(struct stage *g, int kind, const char *name)
+/* Pages of 50 in random places. what 0: the last; 1: with somebody, before a random time; 2: words; 3: a word in two years, rare. */
+static void time_pages(struct stage *g, int what, const char *name)
 {
 	static double took[TIMED];
 	uint64_t seed = 7;
@@ -490,11 +522,11 @@ static void time_pages(struct stage *g, int kind, const char *name)
 		struct question q = { .jid = jid, .limit = 50, .flags = STORE_ARCHIVE_DOWN | STORE_ARCHIVE_COUNTED };
 		(void)snprintf(jid, sizeof jid, "p%llu@b", (unsigned long long)(random_of(&seed) % PEOPLE));
 		(void)snprintf(peer, sizeof peer, "c%llu@y", (unsigned long long)(random_of(&seed) % PEERS));
-		if (kind == 1) {
+		if (what == 1) {
 			q.peer = peer;
 			q.before = MS(begin_ms + random_of(&seed) % two_years_ms);
 		}
-		q.text = kind == 2 ? "invoice tomorrow" : kind == 3 ? "needle" : NULL;
+		q.text = what == 2 ? "invoice tomorrow" : what == 3 ? "needle" : NULL;
 		double start = now_ms();
 		assert_int_equal(page(g, q), 0);
 		took[i] = now_ms() - start;
@@ -506,11 +538,11 @@ static void time_pages(struct stage *g, int kind, const char *name)
 static void two_years_are_searched(void **state)
 {
 	const char *wanted = getenv("ARCHIVE_ROWS");
-	uint32_t rows = wanted ? (uint32_t)atoi(wanted) / BATCH * BATCH : ROWS;
+	uint32_t rows = wanted ? (uint32_t)atoi(wanted) / BATCH * BATCH : kind == DB_SQLITE ? ROWS : ROWS_SERVER;
 	uint32_t n = 0, found = 0;
 
 	(void)state;
-	(void)unlink(path);
+	make_db(path);
 	struct stage *g = stage_open(path);
 	double start = now_ms();
 	fill(g, rows);
@@ -581,7 +613,7 @@ static void answered_is_there(void **state)
 	char text[32];
 
 	(void)state;
-	(void)unlink(path);
+	make_db(path);
 	struct stage *g = stage_open(path);
 	account(g, "a@b");
 	stage_close(g);
@@ -636,7 +668,9 @@ static int tear_down(void **state)
 	(void)snprintf(wal, sizeof wal, "%s-wal", path);
 	(void)unlink(wal);
 	(void)unlink(path);
-	return rmdir(dir);
+	int rc = rmdir(dir);
+	memcpy(dir + strlen(dir) - 6, "XXXXXX", 6); /* for the other engine */
+	return rc;
 }
 
 int main(void)
@@ -650,5 +684,10 @@ int main(void)
 		cmocka_unit_test(two_years_are_searched),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	int failed = cmocka_run_group_tests_name("SQLite", tests, set_up, tear_down);
+	kind = DB_POSTGRESQL;
+	postgresql_fixture_start();
+	failed += cmocka_run_group_tests_name("PostgreSQL", tests, set_up, tear_down);
+	postgresql_fixture_stop();
+	return failed;
 }

@@ -70,6 +70,8 @@ static int read_begin(struct store_backup *b, struct wire *w, struct buf *out)
 	if (wire_end(w))
 		return ERR_PROTOCOL;
 	drop_written(b);
+	if (!b->store->db)
+		return ERR_UNSUPPORTED; /* a server's, and it is away */
 	store_commit(b->store);
 	return db_copy_open(b->store->db, copy_file, &b->copy);
 }
@@ -162,10 +164,10 @@ static int check_db(const char *path)
 	struct db *d = NULL;
 	struct db_stmt *q;
 	const char *why = "";
-	int rc = db_open(path, sql_steps, sql_n_steps, &d, &why);
+	int rc = db_open(path, sql_sqlite.steps, sql_sqlite.n_steps, &d, &why);
 
 	for (unsigned i = 0; !rc && i < SQL_COUNT; i++) {
-		rc = db_prepare(d, sql_texts[i], &q);
+		rc = db_prepare(d, sql_sqlite.texts[i], &q);
 		if (!rc)
 			db_finish(q);
 	}
@@ -273,6 +275,8 @@ static const char *reason(unsigned op, int rc)
 {
 	if (rc == 0)
 		return "";
+	if (op == BACKUP_READ_BEGIN && rc == ERR_UNSUPPORTED)
+		return "accounts and messages are on a PostgreSQL server (store engine): they are backed up there, and without them this would be no backup";
 	if (op == BACKUP_PREPARE && rc == ERR_UNSUPPORTED)
 		return "its database is of a newer release";
 	if (op == BACKUP_PREPARE)
@@ -297,7 +301,7 @@ int store_backup_on_ask(struct store_backup *b, struct chan *from, const struct 
 		if (!rc)
 			buf_put_bytes(a, buf_bytes(&out));
 		(void)chan_end(from); /* without gh-conf nobody waits */
-		if (rc && rc != ERR_AGAIN && rc != ERR_BAD_STATE)
+		if (rc && rc != ERR_AGAIN && rc != ERR_BAD_STATE && rc != ERR_UNSUPPORTED)
 			log_error("store.backup.failed", LOG_INT("step", op), LOG_STR("reason", err_name(rc)));
 	}
 	buf_fini(&out);

@@ -74,10 +74,11 @@ static int add_user(struct store_ask *a, struct bytes jid, uint64_t now_ms, int6
 	db_bind_int(add, 3, (int64_t)now_ms);
 	/* A roster version that an earlier account of this name cannot have had. */
 	db_bind_int(add, 4, (int64_t)now_ms);
-	int rc = db_run(add);
-	if (!rc)
-		*id = db_last_id(a->store->db);
-	return rc;
+	int rc = db_step(add);
+	if (rc != 1)
+		return rc ? rc : ERR_IO;
+	*id = db_int(add, 0);
+	return db_run(add);
 }
 
 static int clear(struct store_ask *a, int64_t user, enum sql which)

@@ -1,5 +1,6 @@
 /* Message archives (XEP-0313): rows go in, pages come out. */
 #include "store.h"
+#include "words.h"
 
 #include "base/err.h"
 #include "run/store_op.h"
@@ -46,7 +47,15 @@ static int put_row(struct store_ask *a, const struct row *r)
 	db_bind_int(add, 5, (int64_t)(r->stanza.n + r->body.n));
 	db_bind_text(add, 6, r->body);
 	db_bind_blob(add, 7, r->stanza);
-	return db_run(add); /* a row that is there already was asked for again */
+	if (db_kind(a->store->db) == DB_SQLITE)
+		return db_run(add); /* a row that is there already was asked for again; triggers index its words */
+	struct buf words;
+	buf_init(&words, 2 * WORDS_BYTES_MAX);
+	int rc = words_vector(r->body, r->user, &words);
+	db_bind_text(add, 8, buf_bytes(&words));
+	rc = rc ? rc : db_run(add);
+	buf_fini(&words);
+	return rc;
 }
 
 static int add_one(struct store_ask *a, struct wire *w, uint32_t most, uint64_t most_bytes)
@@ -287,8 +296,11 @@ static int find(struct store_ask *a, struct page *p, struct bytes text)
 	struct buf words;
 	int rc = 0;
 
-	buf_init(&words, 4096);
-	if (text.n && !(rc = put_words(&words, text, p->user)))
+	buf_init(&words, 16 << 10);
+	bool is_sqlite = db_kind(a->store->db) == DB_SQLITE;
+	if (text.n)
+		rc = is_sqlite ? put_words(&words, text, p->user) : words_query(text, p->user, STORE_ARCHIVE_WORDS_MAX, &words);
+	if (text.n && !rc)
 		p->match = buf_cstr(&words);
 	if (!rc)
 		rc = p->limit ? put_rows(a, p) : 0;

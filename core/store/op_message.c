@@ -130,7 +130,7 @@ int op_journal_add(struct store_ask *a, struct wire *w)
 		db_bind_int(q, 2, (int64_t)at);
 		db_bind_text(q, 3, jid);
 		db_bind_blob(q, 4, envelope);
-		rc = db_run(q);
+		rc = db_run_later(q);
 	}
 	return rc ? rc : wire_end(w);
 }
@@ -143,7 +143,7 @@ int op_journal_drop(struct store_ask *a, struct wire *w)
 
 	for (; !rc && n && !wire_failed(w); n--) {
 		db_bind_int(q, 1, (int64_t)wire_u64(w));
-		rc = db_run(q);
+		rc = db_run_later(q);
 	}
 	return rc ? rc : wire_end(w);
 }

@@ -17,7 +17,7 @@ int op_watch_put(struct store_ask *a, struct wire *w)
 			return ERR_SYNTAX;
 		db_bind_text(q, 1, key);
 		db_bind_blob(q, 2, value);
-		rc = db_run(q);
+		rc = db_run_later(q);
 	}
 	return rc ? rc : wire_end(w);
 }
@@ -32,7 +32,7 @@ int op_watch_del(struct store_ask *a, struct wire *w)
 		if (wire_failed(w))
 			return ERR_SYNTAX;
 		db_bind_text(q, 1, key);
-		rc = db_run(q);
+		rc = db_run_later(q);
 	}
 	return rc ? rc : wire_end(w);
 }

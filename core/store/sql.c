@@ -1,6 +1,6 @@
 #include "sql.h"
 
-const char *const sql_steps[] = {
+static const char *const steps[] = {
 	/* 0: the first schema */
 	"CREATE TABLE box(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
 	"CREATE TABLE user(id INTEGER PRIMARY KEY AUTOINCREMENT, jid TEXT NOT NULL UNIQUE, domain TEXT NOT NULL,"
@@ -85,8 +85,14 @@ const char *const sql_steps[] = {
 	/* 8: contacts that groups of the directory give; shared: gh-im's (presence/shared.h), empty: none do */
 	"ALTER TABLE contact ADD COLUMN shared BLOB NOT NULL DEFAULT x'';",
 };
-const unsigned sql_n_steps = sizeof sql_steps / sizeof sql_steps[0];
 
 #define SQL_TEXT(id, text) text,
-const char *const sql_texts[SQL_COUNT] = { SQL_TABLE(SQL_TEXT) };
-#undef SQL_TEXT
+#define SQL_TEXT_SQLITE(id, sqlite, postgresql) sqlite,
+static const char *const texts[SQL_COUNT] = { SQL_TABLE(SQL_TEXT, SQL_TEXT_SQLITE) };
+
+const struct sql_dialect sql_sqlite = { steps, sizeof steps / sizeof steps[0], texts };
+
+const struct sql_dialect *sql_of(enum db_kind kind)
+{
+	return kind == DB_POSTGRESQL ? &sql_postgresql : &sql_sqlite;
+}

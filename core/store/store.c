@@ -79,11 +79,19 @@ static void answer(struct store *s, enum prog to, uint32_t id, int rc)
 	(void)chan_end(c); /* who has gone asks again when it is back */
 }
 
+/* Without its server there is nothing more to do here: what was not answered is asked again when this program is back. */
+static void check_lost(struct store *s)
+{
+	if (db_is_lost(s->db))
+		die("store.database.lost", db_error(s->db));
+}
+
 void store_commit(struct store *s)
 {
 	if (!s->is_open)
 		return;
 	int rc = db_commit(s->db);
+	check_lost(s);
 	if (rc) {
 		log_error("store.commit.failed", LOG_STR("reason", db_error(s->db)), LOG_INT("asks", s->n_waiting));
 		db_rollback(s->db);
@@ -118,14 +126,16 @@ static int run_write(struct store_ask *a, const struct op_row *op, struct wire *
 	int64_t offline = a->store->offline_total;
 	int rc = begin(a->store);
 
-	if (rc || (rc = db_run(store_sql(a, SQL_BEGIN_OP))))
+	if (rc || (rc = db_run_later(store_sql(a, SQL_BEGIN_OP))))
 		return rc;
 	rc = op->fn(a, w);
+	int later = db_settle(a->store->db);
+	rc = rc ? rc : later;
 	if (rc) {
 		a->store->offline_total = offline;
 		(void)db_run(store_sql(a, SQL_UNDO_OP)); /* the release below ends it either way */
 	}
-	int end = db_run(store_sql(a, SQL_END_OP));
+	int end = db_run_later(store_sql(a, SQL_END_OP));
 	return rc ? rc : end;
 }
 
@@ -140,6 +150,7 @@ int store_on_ask(void *program, struct chan *from, const struct frame *f)
 		return ERR_PROTOCOL;
 	const struct op_row *op = &ops[code];
 	int rc = op->is_write ? run_write(&a, op, &w) : op->fn(&a, &w);
+	check_lost(s);
 	if (wire_failed(&w))
 		return ERR_PROTOCOL;
 	if (!op->is_write || !s->is_open) {
@@ -232,23 +243,37 @@ static int count_offline(struct store *s)
 	return 0;
 }
 
-int store_open(struct store *s, const char *path, const char **why)
+int store_take(struct store *s, struct db *d, const char **why)
 {
+	const char *const *texts = sql_of(db_kind(d))->texts;
+	int rc = 0;
+
 	loop_defer_init(&s->commit, on_turn_end, s);
-	int rc = db_open(path, sql_steps, sql_n_steps, &s->db, why);
+	s->db = d;
 	for (unsigned i = 0; !rc && i < SQL_COUNT; i++) {
-		rc = db_prepare(s->db, sql_texts[i], &s->sql[i]);
+		rc = db_prepare(s->db, texts[i], &s->sql[i]);
 		if (rc)
-			*why = sql_texts[i];
+			*why = texts[i];
 	}
 	return rc ? rc : count_offline(s);
+}
+
+int store_open(struct store *s, const char *path, const char **why)
+{
+	struct db *d = NULL;
+	int rc = db_open(path, sql_sqlite.steps, sql_sqlite.n_steps, &d, why);
+
+	return rc ? rc : store_take(s, d, why);
 }
 
 void store_close(struct store *s)
 {
 	store_commit(s);
 	loop_defer_cancel(&s->commit);
-	for (unsigned i = 0; i < SQL_COUNT; i++)
+	for (unsigned i = 0; i < SQL_COUNT; i++) {
 		db_finish(s->sql[i]);
+		s->sql[i] = NULL;
+	}
 	db_close(s->db);
+	s->db = NULL;
 }

@@ -39,6 +39,8 @@ struct store_ask {
 
 /* Opens path, prepares all statements. ERR_* with *why. */
 int store_open(struct store *s, const char *path, const char **why);
+/* The same with a database that is open already; it goes with the store. */
+int store_take(struct store *s, struct db *d, const char **why);
 void store_close(struct store *s);
 /* Commits what is open and answers it. */
 void store_commit(struct store *s);

@@ -2,6 +2,7 @@
 #include "store.h"
 
 #include "base/err.h"
+#include "db/postgresql_fixture.h"
 #include "run/store_op.h"
 
 #include <setjmp.h>
@@ -14,7 +15,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-enum { ROUNDS = 12, ASKS_A_ROUND = 3000, WINDOW = 200 };
+enum { ROUNDS = 12, ROUNDS_SERVER = 4, ASKS_A_ROUND = 3000, WINDOW = 200 };
 
 struct client {
 	enum prog prog;
@@ -31,6 +32,29 @@ struct client {
 
 static char dir[] = "/tmp/store_testXXXXXX";
 static char path[64];
+static enum db_kind kind;
+
+/* A new and empty database of the kind that is tested. */
+static void make_db(void)
+{
+	if (kind == DB_POSTGRESQL)
+		postgresql_fixture_create("plays");
+	else
+		(void)unlink(path);
+}
+
+static int open_db(struct db **out)
+{
+	char why[DB_WHY_BYTES] = "";
+	const char *text = why;
+	const struct sql_dialect *sql = sql_of(kind);
+	int rc = kind == DB_POSTGRESQL ? postgresql_fixture_open("plays", sql->steps, sql->n_steps, out, why) :
+					 db_open(path, sql->steps, sql->n_steps, out, &text);
+
+	if (rc)
+		fprintf(stderr, "%s\n", text);
+	return rc;
+}
 
 static int on_done(void *arg, struct chan *from, const struct frame *f)
 {
@@ -77,10 +101,11 @@ static _Noreturn void run_store(enum prog who, int fd)
 	struct store *s = calloc(1, sizeof *s);
 	struct bus_hooks hooks = { .program = s, .handlers = store_handlers, .n_handlers = 1 };
 	const char *why = "";
+	struct db *d = NULL;
 
 	s->loop = loop_new(LOOP_POLL);
 	s->bus = bus_new(s->loop, PROG_STORE, 0, &hooks);
-	if (store_open(s, path, &why) || bus_attach(s->bus, who, 0, fd))
+	if (open_db(&d) || store_take(s, d, &why) || bus_attach(s->bus, who, 0, fd))
 		_exit(3);
 	loop_run(s->loop);
 	_exit(0);
@@ -192,10 +217,9 @@ static void check_rows(struct client *c, uint32_t highest)
 {
 	struct db *d;
 	struct db_stmt *q;
-	const char *why;
 	bool *is_there = calloc(highest + 1, 1);
 
-	assert_int_equal(db_open(path, sql_steps, sql_n_steps, &d, &why), 0);
+	assert_int_equal(open_db(&d), 0);
 	assert_int_equal(db_prepare(d, "SELECT uid FROM offline", &q), 0);
 	while (db_step(q) == 1)
 		is_there[db_int(q, 0)] = true;
@@ -218,7 +242,7 @@ static void test_killed_under_load(void **state)
 	(void)state;
 	pid_t pid = start(c);
 	put_user(c);
-	for (int round = 0; round < ROUNDS; round++) {
+	for (int round = 0; round < (kind == DB_SQLITE ? ROUNDS : ROUNDS_SERVER); round++) {
 		uint32_t first = uid;
 		int kill_after = 50 + (round * 977) % 1500;
 		c->n_answers = 0;
@@ -242,7 +266,7 @@ static void test_offline_limits(void **state)
 	struct client *c = client_new();
 
 	(void)state;
-	(void)unlink(path);
+	make_db();
 	pid_t pid = start(c);
 	put_user(c);
 	for (uint32_t i = 1; i <= 4; i++) {
@@ -982,6 +1006,7 @@ static int set_up(void **state)
 	if (!mkdtemp(dir))
 		return -1;
 	snprintf(path, sizeof path, "%s/t.db", dir);
+	make_db();
 	return 0;
 }
 
@@ -993,7 +1018,9 @@ static int tear_down(void **state)
 	snprintf(wal, sizeof wal, "%s-wal", path);
 	(void)unlink(wal); /* gone after a clean end */
 	(void)unlink(path);
-	return rmdir(dir);
+	int rc = rmdir(dir);
+	memcpy(dir + strlen(dir) - 6, "XXXXXX", 6); /* for the other engine */
+	return rc;
 }
 
 static uint32_t asked(struct client *c, int rc)
@@ -1128,5 +1155,10 @@ int main(void)
 		cmocka_unit_test(test_askers),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	int failed = cmocka_run_group_tests_name("SQLite", tests, set_up, tear_down);
+	kind = DB_POSTGRESQL;
+	postgresql_fixture_start();
+	failed += cmocka_run_group_tests_name("PostgreSQL", tests, set_up, tear_down);
+	postgresql_fixture_stop();
+	return failed;
 }

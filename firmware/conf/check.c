@@ -153,6 +153,18 @@ static void check_directory(const struct rows *r, struct check *c)
 		check_add(c, true, BYTES("im plain-login"), "directory authentication needs it: no other way shows a password that only the directory can check");
 }
 
+static void check_store(const struct rows *r, struct check *c)
+{
+	if (!bytes_eq_str(rows_value(r, SET_STORE_ENGINE, BYTES_NONE), "postgresql"))
+		return;
+	if (!check_has_rows(r, SET_STORE_SERVER))
+		check_add(c, true, BYTES("store server"), "store engine postgresql needs it");
+	if (!check_has_rows(r, SET_STORE_PASSWORD))
+		check_add(c, true, BYTES("store password"), "store engine postgresql needs it");
+	if (bytes_eq_str(rows_value(r, SET_STORE_CLEAR, BYTES_NONE), "on"))
+		check_add(c, false, BYTES("store clear"), "all that people write crosses the network in clear");
+}
+
 void check_rows(const struct rows *r, const struct check_against *against, struct check *out)
 {
 	*out = (struct check){ 0 };
@@ -162,6 +174,7 @@ void check_rows(const struct rows *r, const struct check_against *against, struc
 	check_revocation(r, against->wall_s, out);
 	check_domains(r, against, out);
 	check_peers(r, out);
+	check_store(r, out);
 	check_listeners(r, out);
 	check_relay_ports(r, out);
 	check_federation(r, out);

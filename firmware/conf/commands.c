@@ -220,6 +220,7 @@ const struct command command_table[] = {
 	{ "users import <users-file>", OPER_ADMIN, OWN(cmd_users_import), "People from a file of XEP-0227, as Prosody and ejabberd make them: accounts with their passwords, and what they have; what is there stays" },
 	{ "key delete <name>", OPER_CRYPTO, OWN(cmd_key_delete), "Delete a private key that no hosted domain needs" },
 	{ "show presence <jid>", OPER_AUDITOR, RELAY(PROG_IM), "What the clients and phones of a person say, and the one presence that is composed of it for watchers by SIP: by hand, by the phone or by a device" },
+	{ "show store", OPER_AUDITOR, RELAY(PROG_STORE), "Where accounts and messages are kept: engine, server and its version, up or down, and why" },
 
 /* The classic appliance's words, and what is said to those that are refused. */
 #define CLASSIC(words, role, native, spec, help) { words, OPER_##role, OWN(cmd_classic), help },

@@ -1,174 +1,47 @@
-#include "db/db.h"
-#include "base/err.h"
+#include "db/engine.h"
 
-#include <sqlite3.h>
-#include <stdlib.h>
 #include <string.h>
-
-struct db {
-	sqlite3 *sql;
-};
-
-struct db_stmt {
-	struct db *db;
-	sqlite3_stmt *sql;
-};
-
-static int exec(struct db *d, const char *sql)
-{
-	return sqlite3_exec(d->sql, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : ERR_IO;
-}
-
-static int pragma(struct db *d, const char *sql, int64_t *out)
-{
-	struct db_stmt *s;
-
-	if (db_prepare(d, sql, &s))
-		return ERR_IO;
-	int rc = db_step(s);
-	if (rc == 1)
-		*out = db_int(s, 0);
-	db_finish(s);
-	return rc == 1 ? 0 : ERR_IO;
-}
-
-/* How many steps a program must know to go on with the database after the first n. It stands in SQLite's application_id, with a mark. */
-enum { NEEDS_MARK = 0x67680000, NEEDS_BITS = 0xffff };
-
-static size_t needs(const char *const *steps, size_t n)
-{
-	while (n > 0 && strncmp(steps[n - 1], DB_BREAKS, strlen(DB_BREAKS)) != 0)
-		n--;
-	return n;
-}
-
-static int say_version(struct db *d, const char *const *steps, size_t n)
-{
-	char set[96];
-
-	sqlite3_snprintf(sizeof set, set, "PRAGMA user_version=%d; PRAGMA application_id=%d", (int)n, NEEDS_MARK | (int)needs(steps, n));
-	return exec(d, set);
-}
-
-/* One step and its number are one transaction, so a crash between steps starts at the right one. */
-static int migrate_step(struct db *d, const char *const *steps, size_t i)
-{
-	if (db_begin(d))
-		return ERR_IO;
-	if (exec(d, steps[i]) || say_version(d, steps, i + 1)) {
-		db_rollback(d);
-		return ERR_IO;
-	}
-	return db_commit(d);
-}
-
-static int migrate(struct db *d, const char *const *steps, size_t n)
-{
-	int64_t at = 0, mark = 0;
-
-	if (pragma(d, "PRAGMA user_version", &at) || pragma(d, "PRAGMA application_id", &mark))
-		return ERR_IO;
-	bool is_marked = (mark & ~(int64_t)NEEDS_BITS) == NEEDS_MARK;
-	if (at < 0)
-		return ERR_UNSUPPORTED;
-	if ((size_t)at > n) /* written by a newer program */
-		return is_marked && (size_t)(mark & NEEDS_BITS) <= n ? 0 : ERR_UNSUPPORTED;
-	for (size_t i = (size_t)at; i < n; i++)
-		if (migrate_step(d, steps, i))
-			return ERR_IO;
-	return is_marked ? 0 : say_version(d, steps, n);
-}
-
-/* Exclusive locking keeps the WAL index in our own memory: no shared-memory file, and nobody else
- * can write behind our back. */
-static const char open_pragmas[] = "PRAGMA locking_mode=EXCLUSIVE;"
-				   "PRAGMA journal_mode=WAL;"
-				   "PRAGMA synchronous=FULL;"
-				   "PRAGMA temp_store=MEMORY;"
-				   "PRAGMA foreign_keys=ON;"
-				   "PRAGMA wal_autocheckpoint=2000;";
-
-int db_open(const char *path, const char *const *steps, size_t n_steps, struct db **out, const char **why)
-{
-	struct db *d = calloc(1, sizeof *d);
-
-	if (!d)
-		return ERR_NOMEM;
-	*why = "cannot open";
-	int rc = sqlite3_open_v2(path, &d->sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL)
-			 ? ERR_IO : 0;
-	if (!rc)
-		rc = exec(d, open_pragmas);
-	if (!rc)
-		rc = migrate(d, steps, n_steps);
-	if (rc) {
-		/* The message must outlive the handle, so only SQLite's static text for the code. */
-		*why = rc == ERR_UNSUPPORTED ? "written by a newer version" : sqlite3_errstr(sqlite3_errcode(d->sql));
-		db_close(d);
-		return rc;
-	}
-	*out = d;
-	return 0;
-}
 
 void db_close(struct db *d)
 {
-	if (!d)
-		return;
-	sqlite3_close_v2(d->sql);
-	free(d);
+	if (d)
+		d->engine->close(d);
+}
+
+enum db_kind db_kind(const struct db *d)
+{
+	return d->engine->kind;
 }
 
 int db_prepare(struct db *d, const char *sql, struct db_stmt **out)
 {
-	struct db_stmt *s = calloc(1, sizeof *s);
-
-	if (!s)
-		return ERR_NOMEM;
-	s->db = d;
-	if (sqlite3_prepare_v3(d->sql, sql, -1, SQLITE_PREPARE_PERSISTENT, &s->sql, NULL) != SQLITE_OK) {
-		free(s);
-		return ERR_IO;
-	}
-	*out = s;
-	return 0;
+	return d->engine->prepare(d, sql, out);
 }
 
 void db_finish(struct db_stmt *s)
 {
-	if (!s)
-		return;
-	sqlite3_finalize(s->sql);
-	free(s);
+	if (s)
+		s->db->engine->finish(s);
 }
 
 void db_bind_int(struct db_stmt *s, int i, int64_t v)
 {
-	sqlite3_bind_int64(s->sql, i, v);
+	s->db->engine->bind_int(s, i, v);
 }
 
-/* The bytes stay with the caller until the statement has run. An empty view is an empty value, not
- * NULL. */
 void db_bind_text(struct db_stmt *s, int i, struct bytes v)
 {
-	sqlite3_bind_text(s->sql, i, v.p ? (const char *)v.p : "", (int)v.n, SQLITE_STATIC);
+	s->db->engine->bind_text(s, i, v);
 }
 
 void db_bind_blob(struct db_stmt *s, int i, struct bytes v)
 {
-	sqlite3_bind_blob(s->sql, i, v.p ? (const void *)v.p : "", (int)v.n, SQLITE_STATIC);
+	s->db->engine->bind_blob(s, i, v);
 }
 
 int db_step(struct db_stmt *s)
 {
-	int rc = sqlite3_step(s->sql);
-
-	if (rc == SQLITE_ROW)
-		return 1;
-	db_reset(s);
-	if (rc == SQLITE_DONE)
-		return 0;
-	return rc == SQLITE_CONSTRAINT ? ERR_EXISTS : rc == SQLITE_FULL ? ERR_FULL : ERR_IO;
+	return s->db->engine->step(s);
 }
 
 int db_run(struct db_stmt *s)
@@ -180,99 +53,64 @@ int db_run(struct db_stmt *s)
 	return rc;
 }
 
+int db_run_later(struct db_stmt *s)
+{
+	return s->db->engine->run_later(s);
+}
+
+int db_settle(struct db *d)
+{
+	return d->engine->settle(d);
+}
+
 void db_reset(struct db_stmt *s)
 {
-	sqlite3_reset(s->sql);
-	sqlite3_clear_bindings(s->sql);
+	s->db->engine->reset(s);
 }
 
 int64_t db_int(struct db_stmt *s, int col)
 {
-	return sqlite3_column_int64(s->sql, col);
+	return s->db->engine->get_int(s, col);
 }
 
 struct bytes db_bytes(struct db_stmt *s, int col)
 {
-	const void *p = sqlite3_column_blob(s->sql, col);
-
-	return bytes_make(p, (size_t)sqlite3_column_bytes(s->sql, col));
+	return s->db->engine->get_bytes(s, col);
 }
 
 int64_t db_changes(struct db *d)
 {
-	return sqlite3_changes64(d->sql);
-}
-
-int64_t db_last_id(struct db *d)
-{
-	return sqlite3_last_insert_rowid(d->sql);
+	return d->engine->changes(d);
 }
 
 int db_begin(struct db *d)
 {
-	return exec(d, "BEGIN IMMEDIATE");
+	return d->engine->begin(d);
 }
 
 int db_commit(struct db *d)
 {
-	return exec(d, "COMMIT");
+	return d->engine->commit(d);
 }
 
 void db_rollback(struct db *d)
 {
-	(void)exec(d, "ROLLBACK"); /* fails only when there is nothing to roll back */
+	d->engine->rollback(d);
 }
 
 const char *db_error(struct db *d)
 {
-	return sqlite3_errmsg(d->sql);
+	return d->engine->error(d);
 }
 
-/* ---- copies ---- */
-
-struct db_copy {
-	sqlite3 *to;
-	sqlite3_backup *backup;
-};
-
-int db_copy_open(struct db *from, const char *path, struct db_copy **out)
+bool db_is_lost(struct db *d)
 {
-	struct db_copy *c = calloc(1, sizeof *c);
-
-	if (!c)
-		return ERR_NOMEM;
-	int rc = sqlite3_open_v2(path, &c->to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) ? ERR_IO : 0;
-	/* A copy that a crash cuts is thrown away: no journal of its own. */
-	if (!rc && sqlite3_exec(c->to, "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE", NULL, NULL, NULL))
-		rc = ERR_IO;
-	c->backup = rc ? NULL : sqlite3_backup_init(c->to, "main", from->sql, "main");
-	if (!c->backup) {
-		db_copy_close(c);
-		return ERR_IO;
-	}
-	*out = c;
-	return 0;
+	return d->engine->is_lost(d);
 }
 
-int db_copy_step(struct db_copy *c, int n_pages)
+size_t db_needs(const char *const *steps, size_t n)
 {
-	switch (sqlite3_backup_step(c->backup, n_pages)) {
-	case SQLITE_OK:
-	case SQLITE_BUSY:
-	case SQLITE_LOCKED:
-		return 1;
-	case SQLITE_DONE:
-		return 0;
-	}
-	return ERR_IO;
-}
-
-void db_copy_close(struct db_copy *c)
-{
-	if (!c)
-		return;
-	if (c->backup)
-		sqlite3_backup_finish(c->backup);
-	sqlite3_close_v2(c->to);
-	free(c);
+	while (n > 0 && strncmp(steps[n - 1], DB_BREAKS, strlen(DB_BREAKS)) != 0)
+		n--;
+	return n;
 }

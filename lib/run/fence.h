@@ -22,6 +22,10 @@ int fence_apply(const struct service *row, const struct fence_place *place, cons
  * needs_bind, and the means to load filters in any case. There is no way back. ERR_NOMEM, ERR_SYS. */
 int fence_narrow(bool needs_bind);
 
+/* For rows with FENCE_YIELDS, once it is known that no more connections are wanted: a second filter gives up new sockets and connect(), and the
+ * means to load filters. What is open stays open. There is no way back. ERR_NOMEM, ERR_SYS. */
+int fence_give_up_network(void);
+
 /* For programs that a person types into: no execve, fork, ptrace, or typing into the terminal for others, from here on and for
  * ever; everything else as it was. ERR_NOMEM, ERR_SYS: then the program must not go on. */
 int fence_no_programs(void);

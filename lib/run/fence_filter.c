@@ -149,9 +149,13 @@ static int allow_sockets(scmp_filter_ctx f)
  * while a setting names a source address, and says so by a second filter (fence_narrow). */
 static int allow_bind(scmp_filter_ctx f)
 {
-	int rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, NAME(bind), 0) ? ERR_SYS : 0;
+	return seccomp_rule_add(f, SCMP_ACT_ALLOW, NAME(bind), 0) ? ERR_SYS : 0;
+}
 
-	return rc ? rc : allow_if(f, NAME(seccomp), SCMP_A0(SCMP_CMP_EQ, SECCOMP_SET_MODE_FILTER));
+/* A further filter only takes away. */
+static int allow_narrowing(scmp_filter_ctx f)
+{
+	return allow_if(f, NAME(seccomp), SCMP_A0(SCMP_CMP_EQ, SECCOMP_SET_MODE_FILTER));
 }
 
 /* Elements only: no map is made, found, listed or pinned, and no program loaded. */
@@ -241,6 +245,8 @@ static int add_rules(scmp_filter_ctx f, const struct service *row)
 		rc = allow_sockets(f);
 	if (!rc && row->may & FENCE_BIND)
 		rc = allow_bind(f);
+	if (!rc && row->may & (FENCE_BIND | FENCE_YIELDS))
+		rc = allow_narrowing(f);
 	if (!rc && row->may & FENCE_MAPS)
 		rc = allow_maps(f);
 	if (!rc && row->may & FENCE_LINKS)
@@ -276,21 +282,36 @@ int fence_filter(const struct service *row)
 	return rc;
 }
 
-int fence_narrow(bool needs_bind)
+/* The first filter still stands; no-new-privileges is set already, and prctl() is refused. The calls fail, and seccomp() with them. */
+static int refuse_more(const int *calls, size_t n)
 {
-	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ALLOW); /* the first filter still stands */
+	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ALLOW);
 	int rc = f ? 0 : ERR_NOMEM;
 
-	/* no-new-privileges is set already, and prctl() is refused */
 	if (!rc && (seccomp_attr_set(f, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(EPERM)) ||
 		    seccomp_attr_set(f, SCMP_FLTATR_CTL_NNP, 0) ||
 		    seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), NAME(seccomp), 0)))
 		rc = ERR_SYS;
-	if (!rc && !needs_bind && seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), NAME(bind), 0))
-		rc = ERR_SYS;
+	for (size_t i = 0; !rc && i < n; i++)
+		if (seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), calls[i], 0))
+			rc = ERR_SYS;
 	if (!rc && seccomp_load(f))
 		rc = ERR_SYS;
 	if (f)
 		seccomp_release(f);
 	return rc;
+}
+
+int fence_narrow(bool needs_bind)
+{
+	static const int calls[] = { NAME(bind) };
+
+	return refuse_more(calls, needs_bind ? 0 : 1);
+}
+
+int fence_give_up_network(void)
+{
+	static const int calls[] = { NAME(socket), NAME(connect) };
+
+	return refuse_more(calls, sizeof calls / sizeof calls[0]);
 }

@@ -409,6 +409,8 @@ unsigned fence_probe(const struct service *row, struct buf *report)
 
 	if (row->may & FENCE_BIND)
 		open += say(report, "narrow", fence_narrow(false) != 0);
+	if (row->may & FENCE_YIELDS)
+		open += say(report, "given-up-network", fence_give_up_network() != 0 || has_inet_sockets(row));
 	for (size_t i = 0; i < sizeof probes / sizeof probes[0]; i++)
 		if (!(probes[i].unless & row->may))
 			open += say(report, probes[i].name, probes[i].is_open(row));

@@ -15,7 +15,7 @@ enum msg {
 /* All programs below gh-super and gh-conf. */
 #define P_WORK (((1u << PROG_COUNT) - 1) & ~(P(PROG_SUPER) | P(PROG_CONF)))
 /* Those with a resolver: net/dns_settings.h; and the one that is it. */
-#define P_RESOLVES (P(PROG_S2S) | P(PROG_SIP) | P(PROG_LOG) | P(PROG_TIME) | P(PROG_PKI) | P(PROG_LINK) | P(PROG_DNS) | P(PROG_PUBLISH) | P(PROG_DIR) | P(PROG_SCAN))
+#define P_RESOLVES (P(PROG_S2S) | P(PROG_SIP) | P(PROG_LOG) | P(PROG_TIME) | P(PROG_PKI) | P(PROG_LINK) | P(PROG_DNS) | P(PROG_PUBLISH) | P(PROG_DIR) | P(PROG_SCAN) | P(PROG_STORE))
 #define P_EVERY (P_WORK | P(PROG_CONF))
 
 const char *msg_name(enum msg m);

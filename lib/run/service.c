@@ -18,7 +18,7 @@ static const struct service services[] = {
 	{ PROG_S2S,     PLANE_DMZ,  ROLE_AT_EDGE,  FENCE_ACCEPT | FENCE_CONNECT | FENCE_BIND, "",        1, 1,  FDS_MANY,     DELAY_MS, DELAY_MAX_MS },
 	{ PROG_ACCESS,  PLANE_CORE, ROLE_AT_CORE,  FENCE_ACCEPT,                     "",        1, 16, FILES_LIMIT_MOST, DELAY_MS, DELAY_MAX_MS },
 	{ PROG_IM,      PLANE_CORE, ROLE_AT_CORE,  0,                                "",        1, 1,  FDS_FEW,      DELAY_MS, DELAY_MAX_MS },
-	{ PROG_STORE,   PLANE_CORE, ROLE_AT_CORE,  FENCE_FILES,                      "store",   1, 1,  FDS_FEW,      DELAY_MS, DELAY_MAX_MS },
+	{ PROG_STORE,   PLANE_CORE, ROLE_AT_CORE,  FENCE_FILES | FENCE_CONNECT | FENCE_YIELDS, "store",   1, 1,  FDS_FEW,      DELAY_MS, DELAY_MAX_MS },
 	{ PROG_SIP,     PLANE_DMZ,  ROLE_AT_EDGE,  FENCE_ACCEPT | FENCE_CONNECT | FENCE_BIND, "",        1, 1,  FDS_MANY,     DELAY_MS, DELAY_MAX_MS },
 	{ PROG_XLATE,   PLANE_HUB,  ROLE_BOTH,     0,                                "",        1, 1,  FDS_FEW,      DELAY_MS, DELAY_MAX_MS },
 	{ PROG_LINE,    PLANE_CORE, ROLE_AT_CORE,  FENCE_ACCEPT,                     "",        1, 1,  FILES_LIMIT_MOST, DELAY_MS, DELAY_MAX_MS },

@@ -20,6 +20,7 @@ enum fence_may {
 	FENCE_BIND = 1 << 3,        /* a source address for new sockets; see fence_narrow */
 	FENCE_RELAY = 1 << 4,       /* new sockets of IPv4 and IPv6 on ports of its own, datagrams and (RFC 6062) TCP, listening and connecting */
 	FENCE_MAPS = 1 << 5,        /* elements of kernel maps whose descriptors it has: walk, look up, update, delete */
+	FENCE_YIELDS = 1 << 11,     /* may give up the network later: fence_give_up_network */
 	FENCE_PAIRS = 1 << 10,      /* pairs of Unix stream sockets, to hand one end on over a channel */
 	FENCE_LINKS = 1 << 6,       /* links between kernel programs whose descriptors it has and interfaces */
 	FENCE_NETWORK = 1 << 8,     /* the host's network: CAP_NET_ADMIN as root, on netlink sockets that it opened before; see a card's speed */

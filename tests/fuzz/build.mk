@@ -68,7 +68,7 @@ FUZZ += store_fuzz
 $(O)/obj/tests/fuzz/store_fuzz.o: CPPFLAGS += -Icore/store
 store_fuzz_SRCS := $(store_SRCS)
 store_fuzz_LIBS := run db base
-store_fuzz_LD := -levent_core -lsqlite3
+store_fuzz_LD := -levent_core -lsqlite3 -lpq -licuuc
 
 FUZZ += c2s_stream_fuzz
 $(O)/obj/tests/fuzz/c2s_stream_fuzz.o: CPPFLAGS += -Igateway/access
@@ -223,3 +223,9 @@ $(O)/obj/tests/fuzz/pie_fuzz.o: CPPFLAGS += -Icore/im
 pie_fuzz_SRCS := core/im/portable/pie.c core/im/auth/verifier.c
 pie_fuzz_LIBS := sip proto base
 pie_fuzz_LD := $(proto_LD)
+
+FUZZ += words_fuzz
+$(O)/obj/tests/fuzz/words_fuzz.o: CPPFLAGS += -Icore/store
+words_fuzz_SRCS := core/store/words.c
+words_fuzz_LIBS := base
+words_fuzz_LD := -licuuc
