@@ -21,7 +21,7 @@
 
 #define MS(ms) ((uint64_t)(ms) << STORE_ARCHIVE_TIME_SHIFT)
 
-enum { PEOPLE = 20, PEERS = 25, ROWS = 100000, ROWS_SERVER = 20000, BATCH = 500, TIMED = 500, NO_ROWS = 0x7fffffff };
+enum { PEOPLE = 20, PEERS = 25, ROWS = 100000, ROWS_SERVER = 10000, BATCH = 500, TIMED = 500, NO_ROWS = 0x7fffffff };
 
 static char dir[] = "/tmp/archive_testXXXXXX";
 static char path[64];
@@ -572,7 +572,7 @@ static void two_years_are_searched(void **state)
 		assert_true(!g->n || strstr(g->last, "needle"));
 		found += g->n;
 	} while (!g->is_complete);
-	assert_in_range(found, of_person / 1500, of_person / 200);
+	assert_in_range(found, of_person / 1500, of_person / 200 + 2); /* few rows have few needles */
 	/* a month of it */
 	uint64_t month = begin_ms + two_years_ms / 2;
 	assert_int_equal(PAGE(g, .jid = "p3@b", .from = MS(month), .to = MS(month + 30ull * 86400000), .limit = 1, .flags = STORE_ARCHIVE_COUNTED), 0);

@@ -60,11 +60,12 @@ static int check_server(struct pg *d, const PGresult *r)
 /* The server, too, ends a session whose box is gone, so that its lock does not keep out the next one. */
 static int set_session(struct pg *d)
 {
-	char sql[640];
+	char sql[768];
 
 	snprintf(sql, sizeof sql,
 	         "SET statement_timeout=%u; SET lock_timeout=%u; SET idle_in_transaction_session_timeout=%u; SET tcp_keepalives_idle=10;"
 	         "SET tcp_keepalives_interval=5; SET tcp_keepalives_count=3; SET tcp_user_timeout=%u; SET client_min_messages=error;"
+	         "SET client_connection_check_interval=2000;"
 	         "SET default_transaction_isolation='read committed'; SET standard_conforming_strings=on; SET search_path=gatehouse;"
 	         "SET plan_cache_mode=auto; CREATE SCHEMA IF NOT EXISTS gatehouse",
 	         d->answer_ms, d->answer_ms, 4 * d->answer_ms, 2 * d->answer_ms);

@@ -17,19 +17,21 @@ class Postgresql:
         self.dir, self.data = place.path("postgresql"), place.path("postgresql", "data")
         os.makedirs(self.dir)
         self.as_whom = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"] if os.getuid() == 0 else []
-        self.show(cert)
         place.write("postgresql/hba", HBA)
-        self._own(self.dir)
+        os.chmod(self.dir, 0o755)
+        os.chmod(place.folder, os.stat(place.folder).st_mode | 0o011)
+        self._own(self.dir, "hba")
+        self.show(cert)
         self._run("initdb", "-D", self.data, "-U", "postgres", "-E", "UTF8", "--locale=C", "-N")
         self.program = None
 
-    def _own(self, path):
-        for p in [path] + [os.path.join(path, f) for f in os.listdir(path)]:
-            os.chmod(p, 0o711 if os.path.isdir(p) else 0o600)
+    def _own(self, *paths):
+        for p in paths:
+            p = os.path.join(self.dir, p)
+            if os.path.isfile(p):
+                os.chmod(p, 0o600)
             if self.as_whom:
                 os.chown(p, 65534, 65534)
-        for at in (self.place.folder,):
-            os.chmod(at, os.stat(at).st_mode | 0o011)
 
     def _run(self, program, *words, text=None):
         return subprocess.run(self.as_whom + [os.path.join(BIN, program), *words], input=text, text=True, check=True, capture_output=True, cwd="/").stdout
@@ -38,7 +40,7 @@ class Postgresql:
         """The certificate from the next start on."""
         for name, file in (("crt", cert.crt), ("key", cert.key)):
             shutil.copy(file, os.path.join(self.dir, name))
-        self._own(self.dir)
+        self._own("crt", "key")
 
     def sql(self, text, database=NAME):
         return self._run("psql", "-h", self.dir, "-U", "postgres", "-At", "-v", "ON_ERROR_STOP=1", "-d", database, text=text).strip()
@@ -46,7 +48,7 @@ class Postgresql:
     def session(self, text, database=NAME):
         """One that says this and stays until it is stopped."""
         return Program(self.place, "postgresql-session", self.as_whom + [
-            os.path.join(BIN, "psql"), "-h", self.dir, "-U", "postgres", "-d", database, "-c", text, "-c", "SELECT pg_sleep(600)"], cwd="/")
+            os.path.join(BIN, "psql"), "-h", self.dir, "-U", "postgres", "-d", database, "-c", "SET client_connection_check_interval=200", "-c", text, "-c", "SELECT pg_sleep(600)"], cwd="/")
 
     def start(self, make=False):
         self.program = Program(self.place, "postgresql-server", self.as_whom + [
@@ -74,7 +76,10 @@ class Postgresql:
             except ProcessLookupError:
                 pass
         self.program.child.wait()
+        wait_for("its processes have gone", lambda: not [p for p in got.split() if os.path.exists("/proc/" + p)], 20)
         os.unlink(os.path.join(self.data, "postmaster.pid"))
 
     def stop(self):
-        self.program.stop()
+        """At once, whoever is connected (a fast shutdown)."""
+        self.program.child.send_signal(signal.SIGINT)
+        self.program.child.wait(60)

@@ -111,6 +111,7 @@ export const en = {
   'sec.proxy': 'Front for clients outside',
   'sec.publish': 'Published web services',
   'sec.directory': 'Directory (LDAP)',
+  'sec.store': 'Accounts and messages: where they are kept',
   'sec.compliance': 'Compliance archive',
   'sec.upload': 'File uploads',
   'sec.turn': 'Relay (TURN)',

@@ -110,6 +110,7 @@ export const ja: Record<keyof typeof en, string> = {
   'sec.proxy': '外部クライアントの入口',
   'sec.publish': '公開するWebサービス',
   'sec.directory': 'ディレクトリ (LDAP)',
+  'sec.store': 'アカウントとメッセージの保存先',
   'sec.compliance': 'コンプライアンス アーカイブ',
   'sec.upload': 'ファイルのアップロード',
   'sec.turn': 'リレー (TURN)',
