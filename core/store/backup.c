@@ -276,7 +276,7 @@ static const char *reason(unsigned op, int rc)
 	if (rc == 0)
 		return "";
 	if (op == BACKUP_READ_BEGIN && rc == ERR_UNSUPPORTED)
-		return "accounts and messages are on a PostgreSQL server (store engine): they are backed up there, and without them this would be no backup";
+		return "people's data is on a PostgreSQL server (store engine) and is backed up there; for the rest: backup settings";
 	if (op == BACKUP_PREPARE && rc == ERR_UNSUPPORTED)
 		return "its database is of a newer release";
 	if (op == BACKUP_PREPARE)

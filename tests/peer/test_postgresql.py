@@ -21,6 +21,7 @@ def search(words):
 
 
 class Databases(Box):
+    IS_LONG = True
     settings = ("set im offline-per-user 5000",)
 
     @classmethod
@@ -29,6 +30,10 @@ class Databases(Box):
         cls.good = cls.pki.make("good", SERVER)
         cls.server = Postgresql(cls.place, cls.good).start(make=True)
         cls.dns.a(SERVER, cls.server.addr)
+        cls.gh.user("moved")
+        cls.moved = os.path.join(cls.place.path("moved"), "")
+        os.makedirs(cls.moved)
+        cls.told = cls.gh.operator("users", "export", "people", cwd=cls.moved)
         cls.gh.commit(*ENGINE)
         cls.wait_state("up")
 
@@ -66,6 +71,21 @@ class Databases(Box):
         self.assertEqual(len(found), 1)
         self.assertEqual(self.server.sql("SELECT count(*) FROM gatehouse.\"user\" WHERE jid='%s'" % a.bare), "1")
         self.assertEqual(self.store()["version"], "15." + self.store()["version"].split(".")[1])
+
+    def test_people_move_in_a_file(self):
+        """Nothing of the one engine is in the other, but users export gives what users import takes. A backup without people is one of the settings."""
+        self.assertEqual(self.told.returncode, 0, self.told.stdout + self.told.stderr)
+        with self.assertRaises(raw.SaslFailed):
+            self.client("moved")
+        name, = os.listdir(self.moved)
+        got = self.gh.operator("users", "import", self.moved + name, timeout=60)
+        self.assertIn("1 accounts made", got.stdout + got.stderr)
+        self.client("moved")
+        got = self.gh.operator("backup", "save", "a long password", cwd=self.moved)
+        self.assertIn("backup settings", got.stdout + got.stderr)
+        self.assertEqual((got.returncode != 0, os.listdir(self.moved)), (True, [name]))
+        got = self.gh.operator("backup", "settings", "a long password", cwd=self.moved)
+        self.assertEqual((got.returncode, len(os.listdir(self.moved))), (0, 2), got.stdout + got.stderr)
 
     def test_wrong_certificate(self):
         """One for another name, and one of nobody who is trusted: no password goes there, the alarm says why, and it goes on by itself."""
