@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "proto/xmpp.h"
 #include "announce/notice.h"
+#include "compliance/compliance.h"
 #include "domain.h"
 #include "room/rooms.h"
 #include "session.h"
@@ -35,19 +36,32 @@ static void drop(struct im *im, struct announcement *a)
 	free(a);
 }
 
-void announce_to(struct im *im, struct session *s, struct bytes domain, struct bytes text)
+/* It stands in im->out. */
+static struct envelope write_it(struct im *im, struct bytes domain, struct bytes to, struct bytes text)
 {
 	struct buf *b = &im->out;
 
 	buf_clear(b);
 	buf_put_str(b, "<message type='headline'");
 	xml_write_attr(b, "from", domain);
-	xml_write_attr(b, "to", session_full(s));
+	xml_write_attr(b, "to", to);
 	buf_put_str(b, "><body>");
 	text_xml_escape(text, b);
 	buf_put_str(b, "</body></message>");
-	const struct envelope e = { .kind = STANZA_MESSAGE, .type = TYPE_HEADLINE, .facts = FACT_BODY, .from = domain,
-				    .to = session_full(s), .stanza = buf_bytes(b) };
+	return (struct envelope){ .kind = STANZA_MESSAGE, .type = TYPE_HEADLINE, .facts = FACT_BODY, .from = domain, .to = to, .stanza = buf_bytes(b) };
+}
+
+int announce_note(struct im *im, struct bytes domain, struct bytes text)
+{
+	const struct envelope e = write_it(im, domain, domain, text);
+
+	return compliance_note_announcement(im, &e) ? 0 : ERR_DENIED;
+}
+
+void announce_to(struct im *im, struct session *s, struct bytes domain, struct bytes text)
+{
+	const struct envelope e = write_it(im, domain, session_full(s), text);
+
 	session_send_as(im, s, &e);
 	im_stats[STAT_ANNOUNCED]++;
 }
@@ -118,6 +132,13 @@ int announce_start(struct im *im, struct bytes domain, struct bytes text, uint64
 	return 0;
 }
 
+const char *announce_error(int rc)
+{
+	return rc == ERR_FULL   ? "so many announcements are under way: wait a little" :
+	       rc == ERR_DENIED ? "the compliance archive has no room for it (compliance mode blocking)" :
+	       rc               ? err_text(rc) : "";
+}
+
 bool announce_is_text(struct bytes text)
 {
 	return text.n && text.n <= ANNOUNCE_TEXT_MAX && text_is_utf8(text);
@@ -178,7 +199,9 @@ void announce_send(void *program, struct proc_ask *ask, const struct bytes *args
 
 	if (announce_args(im, ask, args, n, &domain, &text))
 		return;
-	int rc = announce_start(im, domain, text, 0);
-	proc_done(ask, rc, rc == ERR_FULL ? "so many announcements are under way: wait a little" : rc ? err_text(rc) : "");
+	int rc = announce_note(im, domain, text);
+	if (!rc)
+		rc = announce_start(im, domain, text, 0);
+	proc_done(ask, rc, announce_error(rc));
 	arena_reset(&im->arena);
 }

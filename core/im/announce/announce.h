@@ -18,6 +18,10 @@ bool announce_is_text(struct bytes text);
 /* Begins. domain: one of ours. mark 0; or the number of the notice that it is, which its readers then have seen (notice.h).
  * ERR_FULL: so many are under way; ERR_NOMEM. */
 int announce_start(struct im *im, struct bytes domain, struct bytes text, uint64_t mark);
+/* Before: into the compliance archive, once, whoever reads it. ERR_DENIED: it cannot be noted, and so may not be said. */
+int announce_note(struct im *im, struct bytes domain, struct bytes text);
+/* What an operator hears of it; 0: "". */
+const char *announce_error(int rc);
 /* To one session, now. */
 void announce_to(struct im *im, struct session *s, struct bytes domain, struct bytes text);
 

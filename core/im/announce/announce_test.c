@@ -120,12 +120,44 @@ static void everybody_gets_it_once(void **state)
 	play_close(&p);
 }
 
+/* One record of what a domain says, not one for each who hears it. */
+static void into_the_compliance_archive(void **state)
+{
+	(void)state;
+	play_open(&p, "compliance mode = blocking\n");
+	comply_join(&p);
+	struct client *alice = client_online(&p, "alice", "desk", 0), *bob = client_online(&p, "bob", "desk", 0);
+	(void)client_got(alice), (void)client_got(bob);
+	assert_int_equal(run(announce_send, "a.example", "all of you"), 0);
+	play_wait(&p, 200);
+	assert_has(client_got(alice), "all of you");
+	assert_has(client_got(bob), "all of you");
+	const char *got = comply_got(&p);
+	assert_has(got, "<message type='headline' from='a.example' to='a.example'><body>all of you</body></message>");
+	assert_null(strstr(strstr(got, "all of you") + 1, "all of you"));
+	assert_int_equal(run(announce_motd_set, "a.example", "tonight"), 0);
+	assert_int_equal(run(announce_motd_edit, "a.example", "tomorrow"), 0);
+	play_wait(&p, 200);
+	got = comply_got(&p);
+	assert_has(got, "<body>tonight");
+	assert_has(got, "<body>tomorrow");
+	/* where it cannot be noted it is not said */
+	comply_leave(&p);
+	p.im.compliance.bytes += 1 << 30;
+	assert_int_equal(run(announce_send, "a.example", "in secret"), ERR_DENIED);
+	p.im.compliance.bytes -= 1 << 30;
+	play_wait(&p, 200);
+	assert_lacks(client_got(alice), "in secret");
+	play_close(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(not_all_at_once),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(everybody_gets_it_once),
+		cmocka_unit_test(into_the_compliance_archive),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

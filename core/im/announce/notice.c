@@ -131,24 +131,26 @@ static void on_put(struct im *im, struct ask *a, int rc)
 	struct change *c = a->arg;
 	struct notice *n = c->notice;
 
-	if (!rc && c->is_sent)
-		rc = announce_start(im, domain_name(n), text_of(n), n->mark);
+	int sent = !rc && c->is_sent ? announce_start(im, domain_name(n), text_of(n), n->mark) : 0;
 	if (rc)
 		free(n);
 	else
-		put(im, n);
-	proc_done(c->ask, rc, rc ? err_text(rc) : "");
+		put(im, n); /* also when they get it at their next login only */
+	rc = rc ? rc : sent;
+	proc_done(c->ask, rc, announce_error(rc));
 	free(c);
 }
 
 static void keep(struct im *im, struct proc_ask *ask, struct notice *n, bool is_sent)
 {
 	struct change *c = n ? malloc(sizeof *c) : NULL;
+	int rc = !c ? ERR_NOMEM : n->text_n ? announce_note(im, domain_name(n), text_of(n)) : 0;
 	struct buf value;
 
-	if (!c) {
+	if (rc) {
 		free(n);
-		proc_done(ask, ERR_NOMEM, err_text(ERR_NOMEM));
+		free(c);
+		proc_done(ask, rc, announce_error(rc));
 		return;
 	}
 	*c = (struct change){ ask, n, is_sent };
@@ -171,7 +173,10 @@ void announce_motd_set(void *program, struct proc_ask *ask, const struct bytes *
 
 	if (announce_args(im, ask, args, n, &domain, &text))
 		return;
-	keep(im, ask, make(domain, text, loop_wall_ms(im->loop) + 1), true); /* never 0 */
+	if (im->announce.n_waiting >= ANNOUNCE_WAITING_MAX)
+		proc_done(ask, ERR_FULL, announce_error(ERR_FULL));
+	else
+		keep(im, ask, make(domain, text, loop_wall_ms(im->loop) + 1), true); /* never 0 */
 	arena_reset(&im->arena);
 }
 

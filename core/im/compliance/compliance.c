@@ -164,7 +164,7 @@ static bool note(struct im *im, struct record *r, struct held *waits)
 	return is_noted;
 }
 
-bool compliance_note_stanza(struct im *im, const struct envelope *e, bool is_sip, struct held *waits)
+static struct record stanza_record(const struct envelope *e, bool is_sip)
 {
 	struct record r = { .kind = RECORD_STANZA, .door = is_sip ? DOOR_SIP : e->door, .stanza_kind = e->kind, .type = e->type, .trace = e->trace,
 			    .from = e->from, .to = e->to, .sid = e->sid, .stanza = e->stanza };
@@ -172,24 +172,41 @@ bool compliance_note_stanza(struct im *im, const struct envelope *e, bool is_sip
 
 	if (!r.to.n)
 		r.to = jid_bare(&from); /* RFC 6120 10.3: to oneself */
+	return r;
+}
+
+bool compliance_note_stanza(struct im *im, const struct envelope *e, bool is_sip, struct held *waits)
+{
+	struct record r = stanza_record(e, is_sip);
 	bool is_noted = note(im, &r, waits);
 	if (!is_noted && !waits)
 		lose(im);
 	return is_noted;
 }
 
+/* In blocking mode nothing happens that is not noted. */
+static bool note_or_lose(struct im *im, struct record *r)
+{
+	bool is_noted = note(im, r, NULL), is_fast = im->compliance.mode == COMPLIANCE_FAST;
+
+	if (!is_noted && is_fast)
+		lose(im);
+	return is_noted || is_fast;
+}
+
+bool compliance_note_announcement(struct im *im, const struct envelope *e)
+{
+	struct record r = stanza_record(e, false);
+
+	return !compliance_wants(im, e) || note_or_lose(im, &r);
+}
+
 bool compliance_note_file(struct im *im, const struct record *file)
 {
-	struct compliance *c = &im->compliance;
 	const struct envelope owner = { .kind = STANZA_MESSAGE, .from = file->from };
 	struct record r = *file;
 
-	if (c->mode == COMPLIANCE_OFF || !compliance_wants(im, &owner))
-		return true;
-	bool is_noted = note(im, &r, NULL);
-	if (!is_noted && c->mode == COMPLIANCE_FAST)
-		lose(im);
-	return is_noted || c->mode == COMPLIANCE_FAST;
+	return !compliance_wants(im, &owner) || note_or_lose(im, &r);
 }
 
 static void note_event(struct im *im, const char *event, const char *text)

@@ -14,6 +14,8 @@ bool compliance_wants(const struct im *im, const struct envelope *e);
 /* Takes note of a stanza. is_sip: of a SIP client, whatever its door says. waits: who hears of it by gate_judged, or NULL.
  * false: there is no room for it, and nobody will hear. */
 bool compliance_note_stanza(struct im *im, const struct envelope *e, bool is_sip, struct held *waits);
+/* Takes note of what a domain itself says to its people; nothing waits for it. false: it may not be said, since that cannot be noted. */
+bool compliance_note_announcement(struct im *im, const struct envelope *e);
 /* A place for a file was given out (XEP-0363; RECORD_FILE), or what has come of one (RECORD_TRANSFER). false: it may not be, since that
  * cannot be noted. */
 bool compliance_note_file(struct im *im, const struct record *file);
