@@ -9,10 +9,13 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const struct adhoc_field people[ADHOC_FIELDS_MAX + 1] = { { "accountjids", "People", ADHOC_JIDS }, { "max_items", "Most", ADHOC_MAX } };
-static const struct adhoc_field person[ADHOC_FIELDS_MAX + 1] = { { "accountjid", "Person", ADHOC_JID }, { "password", "Password", ADHOC_SECRET } };
-static const struct adhoc_field text[ADHOC_FIELDS_MAX + 1] = { { "motd", "Text", ADHOC_TEXT } };
-static const struct adhoc_field *const forms[] = { people, person, text };
+static const struct adhoc_field people[ADHOC_FIELDS_MAX + 1] = { ADHOC_FIELD("accountjids", "People", ADHOC_JIDS), ADHOC_FIELD("max_items", "Most", ADHOC_MAX) };
+static const struct adhoc_field person[ADHOC_FIELDS_MAX + 1] = { ADHOC_FIELD("accountjid", "Person", ADHOC_JID), ADHOC_FIELD("password", "Password", ADHOC_SECRET) };
+static const struct adhoc_field text[ADHOC_FIELDS_MAX + 1] = { ADHOC_FIELD("motd", "Text", ADHOC_TEXT) };
+static const char *const options[] = { "ask", "allow", NULL };
+static const struct adhoc_field policy[ADHOC_FIELDS_MAX + 1] = { { .var = "default", .label = "Others", .kind = ADHOC_CHOICE, .options = options },
+								 ADHOC_FIELD("allowed", "Allowed", ADHOC_WHOM) };
+static const struct adhoc_field *const forms[] = { people, person, text, policy };
 
 static void must(bool is_so)
 {
@@ -24,13 +27,17 @@ static void look_at(const struct adhoc_field *f, const struct adhoc_values *v)
 {
 	struct jid j;
 
-	must(v->n <= (f->kind == ADHOC_JIDS ? ADHOC_VALUES_MAX : 1) && (v->n || f->kind == ADHOC_MAX));
+	bool is_address = f->kind == ADHOC_JID || f->kind == ADHOC_JIDS || f->kind == ADHOC_WHOM;
+
+	must(v->n <= (f->kind == ADHOC_JIDS || f->kind == ADHOC_WHOM ? ADHOC_VALUES_MAX : 1) && (v->n || f->kind == ADHOC_MAX || f->kind == ADHOC_WHOM));
 	for (unsigned i = 0; i < v->n; i++) {
 		struct arena a;
 		arena_init(&a, 1 << 16);
-		must(v->v[i].n <= (f->kind == ADHOC_TEXT ? ADHOC_TEXT_BYTES : f->kind == ADHOC_JID || f->kind == ADHOC_JIDS ? 3071 : ADHOC_VALUE_BYTES));
-		if (f->kind == ADHOC_JID || f->kind == ADHOC_JIDS)
-			must(!jid_parse(v->v[i], &a, &j) && j.local_n && bytes_eq(j.full, v->v[i]));
+		must(v->v[i].n <= (f->kind == ADHOC_TEXT ? ADHOC_TEXT_BYTES : is_address ? 3071 : ADHOC_VALUE_BYTES));
+		if (is_address)
+			must(!jid_parse(v->v[i], &a, &j) && (j.local_n || f->kind == ADHOC_WHOM) && bytes_eq(j.full, v->v[i]));
+		if (f->kind == ADHOC_CHOICE)
+			must(bytes_eq_str(v->v[i], options[0]) || bytes_eq_str(v->v[i], options[1]));
 		arena_fini(&a);
 	}
 }

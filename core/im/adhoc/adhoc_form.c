@@ -8,12 +8,17 @@
 
 /* ---- writing ---- */
 
-static const char *const most[] = { "25", "50", "100", "200", "none" };
+static const char *const most[] = { "25", "50", "100", "200", "none", NULL };
 
-static void put_options(struct buf *b)
+static void put_options(struct buf *b, const char *const *options)
 {
-	for (size_t i = 0; i < sizeof most / sizeof most[0]; i++)
-		buf_putf(b, "<option label='%s'><value>%s</value></option>", most[i], most[i]);
+	for (; *options; options++)
+		buf_putf(b, "<option label='%s'><value>%s</value></option>", *options, *options);
+}
+
+static bool may_be_empty(enum adhoc_kind kind)
+{
+	return kind == ADHOC_MAX || kind == ADHOC_WHOM;
 }
 
 /* One value a line. */
@@ -28,18 +33,20 @@ static void put_lines(struct buf *b, struct bytes text)
 
 void adhoc_form_write(struct buf *b, const char *form_type, const char *title, const struct adhoc_field *fields, struct bytes filled)
 {
-	static const char *const types[] = { "jid-single", "jid-multi", "text-private", "text-multi", "list-single", "text-single" };
+	static const char *const types[] = { "jid-single", "jid-multi", "text-private", "text-multi", "list-single", "text-single", "list-single", "jid-multi" };
 
 	form_begin(b, "form", form_type);
 	buf_putf(b, "<title>%s</title>", title);
 	for (const struct adhoc_field *f = fields; f->var; f++) {
 		buf_putf(b, "<field var='%s' type='%s' label='%s'>", f->var, types[f->kind], f->label);
-		if (f->kind != ADHOC_MAX)
+		if (!may_be_empty(f->kind))
 			buf_put_str(b, "<required/>");
 		if (f->kind == ADHOC_TEXT)
 			put_lines(b, filled);
 		if (f->kind == ADHOC_MAX)
-			put_options(b);
+			put_options(b, most);
+		if (f->kind == ADHOC_CHOICE)
+			put_options(b, f->options);
 		buf_put_str(b, "</field>");
 	}
 	form_end(b);
@@ -64,12 +71,12 @@ static int take(struct reader *r, enum adhoc_kind kind, struct bytes in, struct 
 
 	if (in.n > ADHOC_VALUE_BYTES)
 		return refuse(r, "A value is too long");
-	if (kind == ADHOC_JID || kind == ADHOC_JIDS) {
+	if (kind == ADHOC_JID || kind == ADHOC_JIDS || kind == ADHOC_WHOM) {
 		int rc = jid_parse(in, r->arena, &j);
 		if (rc == ERR_NOMEM)
 			return rc;
-		if (rc || !j.local_n)
-			return refuse(r, "Not the address of a person");
+		if (rc || (kind != ADHOC_WHOM && !j.local_n))
+			return refuse(r, kind == ADHOC_WHOM ? "Not an address" : "Not the address of a person");
 		*out = j.full;
 		return 0;
 	}
@@ -122,10 +129,10 @@ static int read_values(struct reader *r, enum adhoc_kind kind, const struct xml_
 	unsigned n = count(field);
 	int rc = 0;
 
-	if (n > ADHOC_VALUES_MAX || (n > 1 && kind != ADHOC_JIDS))
+	if (n > ADHOC_VALUES_MAX || (n > 1 && kind != ADHOC_JIDS && kind != ADHOC_WHOM))
 		return refuse(r, "Too many values");
 	if (!n)
-		return kind == ADHOC_MAX ? 0 : refuse(r, "A field is empty");
+		return may_be_empty(kind) ? 0 : refuse(r, "A field is empty");
 	if (!(out->v = arena_alloc(r->arena, n * sizeof *out->v)))
 		return ERR_NOMEM;
 	for (const struct xml_node *v = xml_first(field); !rc && v; v = xml_next(v)) {
@@ -137,6 +144,15 @@ static int read_values(struct reader *r, enum adhoc_kind kind, const struct xml_
 	if (!rc && kind != ADHOC_MAX && !out->v[0].n)
 		rc = refuse(r, "A field is empty");
 	return rc;
+}
+
+/* Of a choice. */
+static int check_choice(struct reader *r, const struct adhoc_field *f, const struct adhoc_values *out)
+{
+	for (const char *const *o = f->options; *o; o++)
+		if (bytes_eq_str(out->v[0], *o))
+			return 0;
+	return refuse(r, "Not one of the options");
 }
 
 static bool is_twice(const struct xml_node *form, const struct xml_node *field)
@@ -153,10 +169,11 @@ static int read_field(struct reader *r, const struct xml_node *form, const struc
 
 	*out = (struct adhoc_values){ 0 };
 	if (!field)
-		return f->kind == ADHOC_MAX ? 0 : refuse(r, "A field is missing");
+		return may_be_empty(f->kind) ? 0 : refuse(r, "A field is missing");
 	if (is_twice(form, field))
 		return refuse(r, "A field is there twice");
-	return f->kind == ADHOC_TEXT ? read_text(r, field, out) : read_values(r, f->kind, field, out);
+	int rc = f->kind == ADHOC_TEXT ? read_text(r, field, out) : read_values(r, f->kind, field, out);
+	return rc || f->kind != ADHOC_CHOICE ? rc : check_choice(r, f, out);
 }
 
 int adhoc_form_read(const struct xml_node *form, const char *form_type, const struct adhoc_field *fields, struct arena *a,

@@ -13,17 +13,29 @@ enum {
 	ADHOC_TEXT_BYTES = 8192,    /* of a text of several lines, in all */
 };
 
-enum adhoc_kind { ADHOC_JID, ADHOC_JIDS, ADHOC_SECRET, ADHOC_TEXT, ADHOC_MAX, ADHOC_LINE };
+enum adhoc_kind {
+	ADHOC_JID,
+	ADHOC_JIDS,
+	ADHOC_SECRET,
+	ADHOC_TEXT,
+	ADHOC_MAX,    /* how many; may be missing */
+	ADHOC_LINE,
+	ADHOC_CHOICE, /* one of its options */
+	ADHOC_WHOM,   /* people and domains, none too */
+};
 
 struct adhoc_field {
 	const char *var, *label; /* var NULL: behind the last */
 	enum adhoc_kind kind;
+	const char *const *options; /* of ADHOC_CHOICE; NULL behind the last */
 };
+
+#define ADHOC_FIELD(v, l, k) { .var = (v), .label = (l), .kind = (k) }
 
 /* What a field has in a form that was sent back. */
 struct adhoc_values {
 	struct bytes *v; /* in the arena. JIDs are normalised; a text is one value with line ends in it */
-	unsigned n;      /* 1, but of ADHOC_JIDS; and of ADHOC_MAX that has none: 0 */
+	unsigned n;      /* 1, but of ADHOC_JIDS and ADHOC_WHOM; and of ADHOC_MAX that has none: 0 */
 };
 
 /* filled: what stands in the one ADHOC_TEXT field already; may be empty. */

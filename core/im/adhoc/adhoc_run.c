@@ -120,11 +120,13 @@ void adhoc_failed(struct adhoc_run *r, struct bytes about, int rc, const char *t
 static void put_own(struct buf *what, const struct adhoc_run *r)
 {
 	buf_put_bytes(what, r->by);
-	for (unsigned i = 0; i < ADHOC_FIELDS_MAX && r->values[i].n; i++) {
+	for (unsigned i = 0; i < ADHOC_FIELDS_MAX && r->command->fields[i].var; i++) {
 		if (r->command->fields[i].kind == ADHOC_SECRET)
 			continue;
-		buf_put_u8(what, ' ');
-		buf_put_bytes(what, r->values[i].v[0]);
+		for (unsigned k = 0; k < r->values[i].n && buf_len(what) < WHAT_BYTES; k++) {
+			buf_put_u8(what, ' ');
+			buf_put_bytes(what, r->values[i].v[k]);
+		}
 	}
 }
 

@@ -463,6 +463,30 @@ static void own_app_passwords(void **state)
 	play_close(&p);
 }
 
+/* D-AUT, C-AVL-02: from the client. */
+static void own_policy(void **state)
+{
+	(void)state;
+	begin("im scram-iterations = 4096\n");
+	const char *got = execute(bob, OWN "set-policy", "", "");
+	assert_has(got, "<field var='default' type='list-single' label='Others'><required/><option label='ask'><value>ask</value></option>");
+	assert_has(got, "<field var='allowed' type='jid-multi' label='People and domains that may'></field>");
+	assert_has(execute(bob, OWN "policy", "", ""), "<item><field var='default'><value>unset</value></field><field var='allowed'><value></value></field></item>");
+	assert_has(submit(bob, OWN "set-policy", two(field("default", "perhaps"), "")), "Not one of the options");
+	assert_has(submit(bob, OWN "set-policy", two(field("default", "block"), field("allowed", "@"))), "Not an address");
+	assert_has(submit(bob, OWN "set-policy", two(field("default", "block"),
+						     "<field var='allowed'><value>Carol@a.example</value><value>b.example</value></field>")), "status='completed'");
+	assert_has(execute(bob, OWN "policy", "", ""), "<value>block</value></field><field var='allowed'><value>carol@a.example b.example</value></field>");
+	assert_has(p.audited, "bob@a.example user policy set bob@a.example block carol@a.example b.example\n");
+	client_send(alice, "<message type='chat' to='bob@a.example'><body>hey</body></message>");
+	assert_lacks(client_got(bob), "hey");
+	assert_has(submit(bob, OWN "set-policy", field("default", "unset")), "status='completed'");
+	assert_has(execute(bob, OWN "policy", "", ""), "<value>unset</value></field><field var='allowed'><value></value></field>");
+	client_send(alice, "<message type='chat' to='bob@a.example'><body>hey</body></message>");
+	assert_has(client_got(bob), "hey");
+	play_close(&p);
+}
+
 /* What is made there could be kept by an edge that was taken over; what is taken back could not. */
 static void own_from_outside(void **state)
 {
@@ -486,7 +510,7 @@ int main(void)
 		cmocka_unit_test(accounts), cmocka_unit_test(disabled_and_enabled), cmocka_unit_test(what_is_known_of_people),
 		cmocka_unit_test(a_list_has_an_end), cmocka_unit_test(sessions_end), cmocka_unit_test(people_of_the_directory), cmocka_unit_test(announcements),
 		cmocka_unit_test(messages_of_the_day), cmocka_unit_test(not_from_outside),
-		cmocka_unit_test(own_password), cmocka_unit_test(own_app_passwords), cmocka_unit_test(own_from_outside),
+		cmocka_unit_test(own_password), cmocka_unit_test(own_app_passwords), cmocka_unit_test(own_policy), cmocka_unit_test(own_from_outside),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

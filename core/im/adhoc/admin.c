@@ -221,20 +221,20 @@ static void roster(struct im *im, struct adhoc_run *r)
 /* ---- the table ---- */
 
 #define NODE(name) NS_ADMIN "#" name
-#define PEOPLE { "accountjids", "People", ADHOC_JIDS }
-#define PERSON { "accountjid", "Person", ADHOC_JID }
-#define MOST { "max_items", "Most people shown", ADHOC_MAX }
+#define PEOPLE ADHOC_FIELD("accountjids", "People", ADHOC_JIDS)
+#define PERSON ADHOC_FIELD("accountjid", "Person", ADHOC_JID)
+#define MOST ADHOC_FIELD("max_items", "Most people shown", ADHOC_MAX)
 
 const struct adhoc_command admin_commands[] = {
 	{ .node = NODE("add-user"), .name = "Add a user", .verb = "user add", .step = with_password,
-	  .fields = { PERSON, { "password", "Password", ADHOC_SECRET }, { "password-verify", "Password again", ADHOC_SECRET } } },
+	  .fields = { PERSON, ADHOC_FIELD("password", "Password", ADHOC_SECRET), ADHOC_FIELD("password-verify", "Password again", ADHOC_SECRET) } },
 	{ .node = NODE("delete-user"), .name = "Delete users", .verb = "user delete", .step = each_person, .fields = { PEOPLE },
 	  .spares_directory = true },
 	{ .node = NODE("disable-user"), .name = "Disable users", .verb = "user disable", .step = each_person, .fields = { PEOPLE } },
 	{ .node = NODE("reenable-user"), .name = "Enable users again", .verb = "user enable", .step = each_person, .fields = { PEOPLE } },
 	{ .node = NODE("end-user-session"), .name = "End sessions of users", .verb = "session close", .step = each_person, .fields = { PEOPLE } },
 	{ .node = NODE("change-user-password"), .name = "Change the password of a user", .verb = "user passwd", .step = with_password,
-	  .fields = { PERSON, { "password", "Password", ADHOC_SECRET } } },
+	  .fields = { PERSON, ADHOC_FIELD("password", "Password", ADHOC_SECRET) } },
 	{ .node = NODE("get-user-roster"), .name = "Contact list of a user", .verb = "user roster", .step = roster, .fields = { PEOPLE },
 	  .record = contact_one, .result = "roster" },
 	{ .node = NODE("get-user-lastlogin"), .name = "When users were last here", .verb = "show user", .step = each_person,
@@ -262,11 +262,11 @@ const struct adhoc_command admin_commands[] = {
 	{ .node = NODE("get-idle-users"), .name = "List of idle users", .verb = "show users", .step = list_people,
 	  .fields = { MOST }, .record = list_one, .result = "idleuserjids", .key = "presence", .value = "idle" },
 	{ .node = NODE("announce"), .name = "Announcement to users online", .verb = "announce send", .step = with_text,
-	  .fields = { { "announcement", "Announcement", ADHOC_TEXT } } },
+	  .fields = { ADHOC_FIELD("announcement", "Announcement", ADHOC_TEXT) } },
 	{ .node = NODE("set-motd"), .name = "Set the message of the day", .verb = "announce motd set", .step = with_text,
-	  .fields = { { "motd", "Message of the day", ADHOC_TEXT } } },
+	  .fields = { ADHOC_FIELD("motd", "Message of the day", ADHOC_TEXT) } },
 	{ .node = NODE("edit-motd"), .name = "Edit the message of the day", .verb = "announce motd edit", .step = with_text,
-	  .fields = { { "motd", "Message of the day", ADHOC_TEXT } }, .is_text_known = true },
+	  .fields = { ADHOC_FIELD("motd", "Message of the day", ADHOC_TEXT) }, .is_text_known = true },
 	{ .node = NODE("delete-motd"), .name = "Delete the message of the day", .verb = "announce motd delete", .step = with_text },
 };
 const size_t admin_n_commands = sizeof admin_commands / sizeof admin_commands[0];

@@ -43,6 +43,21 @@ static void with_password(struct im *im, struct adhoc_run *r)
 	adhoc_finish(r);
 }
 
+/* What others get, and who is allowed. */
+static void with_policy(struct im *im, struct adhoc_run *r)
+{
+	struct bytes args[2 + ADHOC_VALUES_MAX] = { r->by, r->values[0].v[0] };
+	unsigned n = r->values[1].n;
+
+	(void)im;
+	for (unsigned i = 0; i < n; i++)
+		args[2 + i] = r->values[1].v[i];
+	if (r->at)
+		adhoc_finish(r);
+	else
+		adhoc_call(r, args, 2 + n);
+}
+
 /* ---- answers ---- */
 
 static void put_heads(struct adhoc_run *r)
@@ -81,12 +96,15 @@ static const struct adhoc_column app_columns[] = {
 };
 static const struct adhoc_column made_columns[] = { { "label", "Application password" }, { "password", "Password, shown once" }, { 0 } };
 
+static const struct adhoc_column policy_columns[] = { { "default", "Others" }, { "allowed", "Allowed" }, { 0 } };
+static const char *const policy_options[] = { "ask", "allow", "block", "unset", NULL };
+
 #define NODE(name) NS_OWN "#" name
-#define LABEL { "label", "Application password", ADHOC_LINE }
+#define LABEL ADHOC_FIELD("label", "Application password", ADHOC_LINE)
 
 const struct adhoc_command own_commands[] = {
 	{ .node = NODE("change-password"), .name = "Change my password", .verb = "user passwd", .who = ADHOC_OWN_INSIDE, .step = with_password,
-	  .fields = { { "password", "New password", ADHOC_SECRET }, { "password-verify", "New password again", ADHOC_SECRET } } },
+	  .fields = { ADHOC_FIELD("password", "New password", ADHOC_SECRET), ADHOC_FIELD("password-verify", "New password again", ADHOC_SECRET) } },
 	{ .node = NODE("app-passwords"), .name = "My application passwords", .verb = "user app-password list", .who = ADHOC_OWN,
 	  .step = with_nothing, .record = put_line, .columns = app_columns },
 	{ .node = NODE("add-app-password"), .name = "Make an application password", .verb = "user app-password add", .who = ADHOC_OWN_INSIDE,
@@ -96,6 +114,10 @@ const struct adhoc_command own_commands[] = {
 	{ .node = NODE("devices"), .name = "My devices that need no password", .verb = "user device list", .who = ADHOC_OWN,
 	  .step = with_nothing, .record = put_line, .columns = device_columns },
 	{ .node = NODE("forget-device"), .name = "Forget a device", .verb = "user device revoke", .who = ADHOC_OWN, .step = with_value,
-	  .fields = { { "device", "Device", ADHOC_LINE } } },
+	  .fields = { ADHOC_FIELD("device", "Device", ADHOC_LINE) } },
+	{ .node = NODE("policy"), .name = "Who may see me", .verb = "user policy show", .who = ADHOC_OWN, .step = with_nothing, .record = put_line,
+	  .columns = policy_columns },
+	{ .node = NODE("set-policy"), .name = "Set who may see me", .verb = "user policy set", .who = ADHOC_OWN, .step = with_policy,
+	  .fields = { { .var = "default", .label = "Others", .kind = ADHOC_CHOICE, .options = policy_options }, ADHOC_FIELD("allowed", "People and domains that may", ADHOC_WHOM) } },
 };
 const size_t own_n_commands = sizeof own_commands / sizeof own_commands[0];
