@@ -468,6 +468,8 @@ static void own_policy(void **state)
 {
 	(void)state;
 	begin("im scram-iterations = 4096\n");
+	client_send(bob, "<presence/>");
+	(void)client_got(bob);
 	const char *got = execute(bob, OWN "set-policy", "", "");
 	assert_has(got, "<field var='default' type='list-single' label='Others'><required/><option label='ask'><value>ask</value></option>");
 	assert_has(got, "<field var='allowed' type='jid-multi' label='People and domains that may'></field>");
