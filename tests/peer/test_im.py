@@ -6,6 +6,8 @@ import time
 from harness.client import SlixClient
 from harness.people import CAPS, CARBONS, DOMAIN, INFO, ITEMS, PING, Box, arrived, bodies, features_of, presences
 
+COMMANDS = "http://jabber.org/protocol/commands"
+
 
 class Announced(Box):
     """What is announced works; what works is announced."""
@@ -54,6 +56,7 @@ class Announced(Box):
         asks = {
             INFO: ("get", "<query xmlns='%s'/>" % INFO, DOMAIN),
             ITEMS: ("get", "<query xmlns='%s'/>" % ITEMS, DOMAIN),
+            COMMANDS: ("get", "<query xmlns='%s' node='%s'/>" % (ITEMS, COMMANDS), DOMAIN),
             "jabber:iq:last": ("get", "<query xmlns='jabber:iq:last'/>", DOMAIN),
             "jabber:iq:private": ("get", "<query xmlns='jabber:iq:private'><x xmlns='a:b'/></query>", None),
             "jabber:iq:roster": ("get", "<query xmlns='jabber:iq:roster'/>", None),
