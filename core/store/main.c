@@ -73,7 +73,6 @@ static int init(void *program)
 /* The first ones choose the engine, others end the program: it never has the way to two. */
 static void apply(void *program, const struct settings *settings)
 {
-	enum { SQLITE };
 	struct program *s = program;
 	bool is_first = !s->settings;
 
@@ -88,7 +87,7 @@ static void apply(void *program, const struct settings *settings)
 			proc_exit(s->proc, 0);
 	}
 	s->settings = settings;
-	if (settings_enum(settings, SET_STORE_ENGINE) != SQLITE && !s->is_ready && !loop_timer_is_set(&s->end)) {
+	if (settings_enum(settings, SET_STORE_ENGINE) != STORE_SQLITE && !s->is_ready && !loop_timer_is_set(&s->end)) {
 		if (is_first)
 			store_close(&s->store);
 		server_use(&s->server, settings);

@@ -15,13 +15,13 @@ static const enum setting texts[] = { SET_STORE_SERVER, SET_STORE_DATABASE, SET_
 
 bool server_settings_differ(const struct settings *a, const struct settings *b)
 {
-	bool does = settings_enum(a, SET_STORE_ENGINE) != settings_enum(b, SET_STORE_ENGINE) ||
-		    settings_bool(a, SET_STORE_CLEAR) != settings_bool(b, SET_STORE_CLEAR) ||
+	unsigned was = settings_enum(a, SET_STORE_ENGINE), is = settings_enum(b, SET_STORE_ENGINE);
+	bool does = settings_bool(a, SET_STORE_CLEAR) != settings_bool(b, SET_STORE_CLEAR) ||
 		    settings_int(a, SET_STORE_TIMEOUT) != settings_int(b, SET_STORE_TIMEOUT);
 
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
 		does |= !bytes_eq(settings_text(a, texts[i]), settings_text(b, texts[i]));
-	return does;
+	return was != is || (is != STORE_SQLITE && does);
 }
 
 static uint32_t timeout_ms(const struct server *s)

@@ -8,6 +8,7 @@
 #include "run/loop.h"
 #include "run/settings.h"
 
+enum { STORE_SQLITE }; /* the first of `store engine`; the other is a server */
 #define STORE_ANCHORS_FILE "anchors.pem" /* in the program's own folder */
 #define STORE_REVOKED_FILE "revoked.pem"
 
@@ -42,7 +43,7 @@ void server_fini(struct server *s);
 int server_write_trust(const struct settings *settings, int system, bool *revoked);
 /* Before the fence. A descriptor, -1: there are none. */
 int server_open_system_anchors(void);
-/* Is one of the settings of the store another in b? */
+/* Does b want another store? Of a server that is not used nothing matters. */
 bool server_settings_differ(const struct settings *a, const struct settings *b);
 
 #endif

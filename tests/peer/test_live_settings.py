@@ -11,7 +11,8 @@ DEF = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "lib"
 ROW = re.compile(r'^SETTING\(\w+, "([^"]*)", SETTING_(\w+), "([^"]*)", (?:NULL|"([^"]*)"), .*, EFFECT_(\w+), "')
 # The first other value would end what is held open, or contradicts what the harness has set.
 VALUES = {"federation mode": "open", "sip mode": "open", "federation backoff-min": "1", "time zone": "Asia/Tokyo"}
-RESTARTS = {"system role": "programs that the other role does not have end, and those that it has start; the others go on"}
+RESTARTS = {"system role": "programs that the other role does not have end, and those that it has start; the others go on",
+            "store engine": "gh-store begins anew with the other data, and what clients ask of it waits so long; with `postgresql` also for the other rows of `store` (test_postgresql)"}
 PROVEN_ANEW = {"trust system": "partners have to prove themselves by what is trusted now (test_fed_certificates)",
                "trust revocation-required": "likewise (test_revocation)"}
 ELSEWHERE = {"dns resolver": "test_resolver: unbound has a user and a port of its own, for which there is one network a box"}
