@@ -8,7 +8,7 @@ import time
 
 from harness.case import PeerCase
 from harness.console import Console, PROMPT
-from harness.place import BIN, wait_for
+from harness.place import BIN, PATIENCE, wait_for
 
 
 class LoginShell(Console):
@@ -98,7 +98,7 @@ class Shell(PeerCase):
         c = self.console()
         c.say("set system name other")
         c.child.send_signal(signal.SIGHUP)
-        self.assertIn(c.child.wait(5), (-signal.SIGHUP, 0))  # by the signal, or at the end of its input
+        self.assertIn(c.child.wait(5 * PATIENCE), (-signal.SIGHUP, 0))  # by the signal, or at the end of its input
         self.assertEqual(self.gh.records("show", "settings", "system", "name"), [])
         wait_for("its session ends", lambda: len(self.gh.records("show", "operator-sessions")) == 1, 5)
 

@@ -80,7 +80,7 @@ class Bundle(PeerCase):
         wait_for("gh-admin serves", lambda: web.login("planted", PASSWORDS[4], new_password=OWN).status == 201, 10)
         totp = web.command("operator", "totp", "enable").json()["records"][0]["secret"]
         made = self.gh.operator("operator", "reset", "planted")
-        once = [w for w in re.split(r"\s+", made.stdout + made.stderr) if len(w) >= 10 and re.search(r"\d", w)]
+        once = re.findall(r"\b[a-z0-9]{4}(?:-[a-z0-9]{4}){3}\b", made.stdout + made.stderr)
         self.assertTrue(once, made.stdout + made.stderr)
         self.gh.ghsh("certificate generate planted ecdsa-p256\n")
         secrets = [p.encode() for p in PASSWORDS] + [OAUTH.encode(), base64.b64decode(OAUTH)] + [w.encode() for w in once + [app]]
