@@ -73,7 +73,7 @@ static bool tell(struct conf *c, struct oper *o, struct wire *w)
 	return true;
 }
 
-static uint64_t number(struct bytes value)
+uint64_t people_number(struct bytes value)
 {
 	uint64_t n;
 
@@ -95,8 +95,8 @@ static bool on_record(struct conf *c, struct oper *o, const char *name, const st
 	if (n != 4 || wire_end(&w) || x->is_answered)
 		return true; /* not what was asked for: the end tells */
 	x->is_answered = true;
-	x->made += number(v[0]);
-	x->existed += number(v[1]);
+	x->made += people_number(v[0]);
+	x->existed += people_number(v[1]);
 	struct wire results = wire_of(v[2]);
 	while (wire_left(&results) && tell(c, o, &results))
 		;

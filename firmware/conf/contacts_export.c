@@ -54,14 +54,8 @@ static void finish(struct conf *c, struct oper *o)
 static void give(struct conf *c, struct oper *o)
 {
 	struct contacts *x = &c->contacts;
-	struct bytes part = buf_bytes(&x->part);
 
-	while (part.n > 0) {
-		struct bytes piece = bytes_make(part.p, part.n < OPER_PIECE_MAX ? part.n : OPER_PIECE_MAX);
-		oper_file(o, x->file, piece);
-		part = bytes_skip(part, piece.n);
-	}
-	buf_clear(&x->part);
+	transfer_give_all(o, x->file, &x->part);
 	if (o->is_closing)
 		return; /* its end stops the transfer */
 	if (!x->has_more)

@@ -21,4 +21,7 @@ struct people {
 	uint64_t users;
 };
 
+/* A number that gh-im gives; 0: it is none. */
+uint64_t people_number(struct bytes value);
+
 #endif

@@ -12,13 +12,6 @@ static void fini(struct conf *c)
 	buf_fini(&c->people.part);
 }
 
-static uint64_t number(struct bytes value)
-{
-	uint64_t n;
-
-	return bytes_to_u64(value, UINT64_MAX, &n) ? 0 : n;
-}
-
 static bool on_record(struct conf *c, struct oper *o, const char *name, const struct frame *f)
 {
 	struct people *x = &c->people;
@@ -36,8 +29,8 @@ static bool on_record(struct conf *c, struct oper *o, const char *name, const st
 	x->is_answered = true;
 	buf_clear(&x->part);
 	buf_put_bytes(&x->part, v[0]);
-	x->has_more = number(v[1]) != 0;
-	x->users += number(v[2]);
+	x->has_more = people_number(v[1]) != 0;
+	x->users += people_number(v[2]);
 	return true;
 }
 
@@ -61,14 +54,8 @@ static void ask_part(struct conf *c, struct oper *o);
 static void give(struct conf *c, struct oper *o)
 {
 	struct people *x = &c->people;
-	struct bytes part = buf_bytes(&x->part);
 
-	while (part.n > 0) {
-		struct bytes piece = bytes_make(part.p, part.n < OPER_PIECE_MAX ? part.n : OPER_PIECE_MAX);
-		oper_file(o, x->file, piece);
-		part = bytes_skip(part, piece.n);
-	}
-	buf_clear(&x->part);
+	transfer_give_all(o, x->file, &x->part);
 	if (o->is_closing)
 		return; /* its end stops the transfer */
 	if (!x->has_more)

@@ -18,6 +18,16 @@ static void forget(struct conf *c)
 	t->undo = NULL;
 }
 
+void transfer_give_all(struct oper *o, const char *name, struct buf *part)
+{
+	for (struct bytes left = buf_bytes(part); left.n > 0;) {
+		struct bytes piece = bytes_make(left.p, left.n < OPER_PIECE_MAX ? left.n : OPER_PIECE_MAX);
+		oper_file(o, name, piece);
+		left = bytes_skip(left, piece.n);
+	}
+	buf_clear(part);
+}
+
 void transfer_end(struct conf *c, struct oper *o, int rc, const char *text)
 {
 	void (*undo)(struct conf *) = c->transfer.undo;

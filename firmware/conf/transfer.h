@@ -40,6 +40,8 @@ void transfer_sent(struct conf *c);
 void transfer_want(struct conf *c, struct oper *o, size_t word, uint64_t offset, transfer_piece_fn then);
 /* A piece of a file for the operator; then, at once or when there is room. */
 void transfer_give(struct conf *c, struct oper *o, const char *name, struct bytes piece, transfer_fn then);
+/* All that stands in part, which is empty then: more than a piece. */
+void transfer_give_all(struct oper *o, const char *name, struct buf *part);
 /* The end, with what o is told. rc < 0: undo has been called. */
 void transfer_end(struct conf *c, struct oper *o, int rc, const char *text);
 /* What a file of this box is called: gatehouse-gate-20261124-190000.backup; no character that a file system or a shell takes
